@@ -1,0 +1,1 @@
+"""Prefect flows. A flow reads as the list of its steps."""

@@ -1,0 +1,58 @@
+"""An experiment from its file to its report."""
+
+from pathlib import Path
+
+from prefect import flow
+
+from passk import config
+from passk.check import check, check_machine
+from passk.openrlhf.cluster import ray_cluster
+from passk.plan import Plan, plan
+from passk.runrecord import RunRecord
+from tasks import experiment as tasks
+
+
+@flow(name="experiment", flow_run_name="{file}")
+def experiment(file: str, runs: str, command: str) -> Path:
+    """Prepare, train every stage, sample every checkpoint, file it all, write the report; give its path.
+
+    file: the experiment's YAML; runs: directory of all runs; command: what the report says to type to run
+    it again. What an earlier run finished is not done again.
+    """
+    described = config.load(file)
+    check(described)
+    check_machine(described)
+    laid_out = plan(described, Path(runs))
+    run = RunRecord(laid_out, command)
+
+    with run.phase("prepare"):
+        tasks.prepare(laid_out)
+    train_all(laid_out, run)
+    with run.phase("sample"):
+        sampled = tasks.sample(laid_out, return_state=True)
+    if sampled.is_failed():
+        run.failed("sample", sampled.message)
+    tasks.file(laid_out)
+    return tasks.report(laid_out)
+
+
+def train_all(laid_out: Plan, run: RunRecord) -> None:
+    """Train what is not finished, parents first. One arm that fails does not stop the others."""
+    left = [planned for planned in laid_out.stages if not planned.finished]
+    if not left:
+        return
+    failed: set[str | None] = set()
+    with ray_cluster(laid_out.experiment.compute, laid_out.directory / "ray.log") as cluster:
+        for planned in left:
+            name, key = planned.record.name, planned.record.key
+            if planned.record.parent in failed:
+                failed.add(key)
+                run.failed(name, "not trained: the stage it starts from failed")
+                continue
+            with run.phase(f"train {name}"):
+                trained = tasks.train(laid_out, planned, cluster, return_state=True)
+            if trained.is_failed():
+                failed.add(key)
+                run.failed(name, str(trained.result(raise_on_failure=False)))
+            else:
+                tasks.file(laid_out)

@@ -1,0 +1,117 @@
+"""What can be known to be wrong before anything is started or written. Each finding is one line."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from passk import advantage, problems
+from passk.config import Experiment, RlStage, TinyModel
+from passk.errors import ConfigError, nearest
+from passk.plan import order
+
+GIB = 2**30
+# What the processes of a CPU run take beside the KV cache: measured, see README ("Speed and size").
+CPU_RUN_GIB = 5.0
+
+
+def check(experiment: Experiment) -> None:
+    """Raise ConfigError for the first thing in the experiment that cannot work. Looks at no machine."""
+    for name, spec in experiment.problems.items():
+        with _under(f"problems.{name}"):
+            problems.check(spec)
+    order(experiment)
+    for name, stage in experiment.stages.items():
+        _known_problems(experiment, f"stages.{name}.problems", stage.problems, split="train")
+        if isinstance(stage, RlStage):
+            _check_rl(experiment, name, stage)
+        elif stage.batch_size % (experiment.compute.nodes * experiment.compute.gpus_per_node):
+            raise ConfigError(f"stages.{name}.batch_size: {stage.batch_size} does not divide over the GPUs")
+    for name, benchmark in experiment.benchmarks.items():
+        _known_problems(experiment, f"benchmarks.{name}.problems", benchmark.problems, split="test")
+        if max(benchmark.k) > benchmark.samples:
+            raise ConfigError(
+                f"benchmarks.{name}.k: pass@{max(benchmark.k)} needs as many samples; "
+                f"set samples to {max(benchmark.k)} or more, not {benchmark.samples}"
+            )
+    if experiment.model.tiny:
+        _fits_model(experiment, experiment.model.tiny)
+
+
+def check_machine(experiment: Experiment) -> None:
+    """Raise ConfigError for what the experiment needs and this machine has not."""
+    model, compute = experiment.model, experiment.compute
+    if model.path and Path(model.path).expanduser().is_dir():
+        if not (Path(model.path).expanduser() / "config.json").is_file():
+            raise ConfigError(f"model.path: {model.path} has no config.json; name the directory of a HF model")
+    elif model.path and (model.path.startswith((".", "/", "~")) or model.path.count("/") != 1):
+        raise ConfigError(
+            f"model.path: there is no directory {model.path}; name a HF model as owner/name or by its path"
+        )
+    if compute.profile == "cpu":
+        if shutil.which("c++") is None:
+            raise ConfigError("compute.profile: cpu needs a C++ compiler for DeepSpeed; install g++ or clang++")
+        available = psutil.virtual_memory().available / GIB
+        needed = CPU_RUN_GIB + compute.kv_cache_gib
+        if available < needed:
+            raise ConfigError(
+                f"compute.kv_cache_gib: {compute.kv_cache_gib:g} GiB and about {CPU_RUN_GIB:g} GiB for the processes "
+                f"do not fit in the {available:.1f} GiB of memory that are free; make it smaller or free some"
+            )
+
+
+@contextmanager
+def _under(section: str) -> Iterator[None]:
+    """Complete the field that a room's own check names."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{section}.{error}") from None
+
+
+def _known_problems(experiment: Experiment, field: str, name: str, *, split: str) -> None:
+    if name not in experiment.problems:
+        raise ConfigError(f"{field}: there are no problems {name!r}{nearest(name, experiment.problems)}")
+    if experiment.problems[name].split != split:
+        raise ConfigError(f"{field}: {name} is not of the {split} split; set problems.{name}.split to {split}")
+
+
+def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
+    compute = experiment.compute
+    with _under(f"stages.{name}"):
+        advantage.check(stage.rule, stage.k, stage.rollouts)
+    if stage.parent is None and experiment.model.tiny:
+        raise ConfigError(
+            f"stages.{name}.from: a model made from scratch has nothing to reinforce; start from a stage of kind sft"
+        )
+    mini_batch = stage.mini_batch or stage.prompts
+    if stage.prompts % mini_batch:
+        raise ConfigError(
+            f"stages.{name}.mini_batch: {mini_batch} does not divide the {stage.prompts} prompts of a step"
+        )
+    processes = compute.nodes * compute.gpus_per_node
+    if not compute.max_tokens_per_gpu and mini_batch * stage.rollouts % (compute.micro_batch * processes):
+        raise ConfigError(
+            f"compute.micro_batch: {compute.micro_batch} sequences on each of {processes} GPUs do not divide "
+            f"the {mini_batch * stage.rollouts} of an optimizer step in stages.{name}; make it a divisor"
+        )
+
+
+def _fits_model(experiment: Experiment, tiny: TinyModel) -> None:
+    kv_bytes = 2 * 2 * tiny.layers * tiny.hidden_size  # keys and values in bf16, a token
+    for name, stage in experiment.stages.items():
+        if not isinstance(stage, RlStage):
+            continue
+        longest = stage.max_prompt + stage.max_response
+        if longest > tiny.max_length:
+            raise ConfigError(
+                f"model.tiny.max_length: {tiny.max_length} tokens are fewer than max_prompt + max_response = "
+                f"{longest} of stages.{name}; make it {longest}"
+            )
+        if experiment.compute.kv_cache_gib * GIB < kv_bytes * longest:
+            raise ConfigError(
+                f"compute.kv_cache_gib: {experiment.compute.kv_cache_gib:g} GiB hold not one answer of stages.{name}; "
+                f"at {kv_bytes} bytes a token it needs {kv_bytes * longest / GIB:.2g} GiB at least"
+            )

@@ -1,0 +1,107 @@
+"""`passk`: thin, every command is one call. Bad input is one line on standard error and exit status 2."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from passk import config
+from passk.check import check, check_machine
+from passk.errors import ConfigError, PasskError
+from passk.plan import Plan, plan
+
+app = typer.Typer(
+    help="Train language models by Pass@k reinforcement learning, and find out whether it helped.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+File = Annotated[Path, typer.Argument(help="the experiment's YAML file")]
+Runs = Annotated[Path, typer.Option(help="directory of all runs")]
+
+
+@app.command()
+def run(file: File, runs: Runs = Path("runs")) -> None:
+    """Prepare, train, evaluate and report. What an earlier run finished is not done again."""
+    laid_out = _laid_out(file, runs)
+    report = laid_out.directory / "report.md"
+    from passk import steps
+
+    if steps.all_finished(laid_out) and report.exists():
+        typer.echo(f"{laid_out.experiment.name}: everything is done already")
+    else:
+        check_machine(laid_out.experiment)
+        # Prefect reads these when it is imported.
+        from passk.openrlhf.environment import QUIET
+
+        os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
+        os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+        from flows.experiment import experiment
+        from passk.runrecord import spelled_command
+
+        report = experiment(str(file), str(runs), spelled_command())
+    import reports
+
+    typer.echo(f"\n{reports.results_table(laid_out.store, laid_out.experiment.name)}")
+    typer.echo(f"\nreport: {os.path.relpath(report)}")
+
+
+@app.command("plan")
+def show_plan(file: File, runs: Runs = Path("runs")) -> None:
+    """Print the stages in order, what is done, and the exact command of each."""
+    from passk import steps
+
+    laid_out = _laid_out(file, runs)
+    for planned in laid_out.stages:
+        stage, record = planned.stage, planned.record
+        state = "done" if planned.finished else "to do"
+        start = f"from {stage.parent}" if stage.parent else f"from {laid_out.model}"
+        rule = f", {stage.rule} k={stage.k}" if stage.kind == "rl" else ""
+        typer.echo(f"# {record.name}: {stage.kind}{rule}, {stage.steps} steps {start}, key {record.key}, {state}")
+        typer.echo(_wrapped(steps.command(laid_out, planned)) + "\n")
+    for planned in laid_out.samplings:
+        state = "done" if planned.finished else "to do"
+        record, benchmark = planned.record, planned.benchmark
+        typer.echo(f"# sample {record.checkpoint} on {record.benchmark}: {benchmark.samples} a problem, {state}")
+
+
+def _laid_out(file: Path, runs: Path) -> Plan:
+    described = config.load(file)
+    check(described)
+    return plan(described, runs)
+
+
+def _wrapped(command: list[str]) -> str:
+    import shlex
+
+    lines, line = [], ""
+    for word in map(shlex.quote, command):
+        if word.startswith("--") and line:
+            lines.append(line)
+            line = f"    {word}"
+        else:
+            line = f"{line} {word}" if line else word
+    return " \\\n".join([*lines, line])
+
+
+def main() -> None:
+    """The `passk` command."""
+    try:
+        app(standalone_mode=False)
+    except ConfigError as error:
+        _exit(str(error), 2)
+    except PasskError as error:
+        _exit(str(error), 1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _exit("stopped; the same command goes on from the last checkpoint", 130)
+
+
+def _exit(message: str, status: int) -> None:
+    print(f"passk: {message}", file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,214 @@
+"""An experiment as a person writes it: strict pydantic, read from YAML.
+
+Every mistake in a file becomes one `ConfigError`, a line that names the field and the mend. This module
+imports neither torch nor ray nor vllm, so that `passk --help` and `prefect deploy` answer at once.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+
+from passk.errors import ConfigError, nearest
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TinyModel(Strict):
+    """A Qwen2 made from scratch, for a machine without a GPU. Sizes as in HF's Qwen2Config."""
+
+    hidden_size: int = Field(96, ge=32)
+    layers: int = Field(3, ge=1)
+    heads: int = Field(3, ge=1)
+    feed_forward: int = Field(256, ge=32)
+    max_length: int = Field(128, ge=32)
+
+    @model_validator(mode="after")
+    def _head_size_has_a_kernel(self) -> Self:
+        if self.hidden_size % self.heads or self.hidden_size // self.heads % 32:
+            raise ValueError(
+                "hidden_size / heads must be a multiple of 32: vLLM has no CPU kernel for other head sizes"
+            )
+        return self
+
+
+class Model(Strict):
+    """Where training starts: `tiny` from scratch, or `path`: a HF model by name or directory."""
+
+    tiny: TinyModel | None = None
+    path: str | None = None
+    revision: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.tiny is None) == (self.path is None):
+            raise ValueError("give either tiny: (from scratch) or path: (a HF model), and not both")
+        return self
+
+
+class MazeProblems(Strict):
+    """Generated mazes (passk/problems/maze.py). The split is decided by a hash of the maze itself."""
+
+    source: Literal["maze"]
+    split: Literal["train", "test"]
+    count: int = Field(ge=1)
+    size: int = Field(5, ge=2, le=64)
+    walls: float = Field(0.3, ge=0, lt=1)
+    easy: float = Field(0.5, ge=0, le=1, description="share of mazes whose shortest path needs no detour")
+    shortest: tuple[int, int] = Field((2, 14), description="shortest path, from and to, in moves")
+    border: bool = Field(False, description="a wall around the grid, as in the published mazes")
+    template: Literal["compact", "instruct"] = Field("compact", description="how the prompt is worded")
+    wander: float = Field(0.0, ge=0, lt=1, description="share of random legal moves in the demonstrations")
+
+
+Problems = MazeProblems
+
+
+class Stage(Strict):
+    """What the two kinds of stage share."""
+
+    parent: Name | None = Field(None, alias="from")
+    problems: Name
+    steps: int = Field(ge=1)
+    lr: float = Field(gt=0)
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = Field(0.0, ge=0)
+    max_norm: float = Field(1.0, gt=0)
+    warmup: int = Field(0, ge=0, description="steps in which the learning rate rises")
+    evaluate: bool = Field(True, description="sample the finished model on every benchmark")
+    save_every: int = Field(20, ge=1, description="steps between checkpoints")
+    keep: int = Field(2, ge=1, description="checkpoints kept for resuming")
+
+
+class SftStage(Stage):
+    """Supervised fine-tuning on the problems' demonstrations: OpenRLHF's train_sft."""
+
+    kind: Literal["sft"]
+    batch_size: int = Field(128, ge=1)
+
+
+class RlStage(Stage):
+    """Reinforcement learning with verifiable rewards: OpenRLHF's train_ppo_ray with passk's plugin."""
+
+    kind: Literal["rl"]
+    rule: str
+    k: int = Field(1, ge=1)
+    prompts: int = Field(32, ge=1, description="prompts a step")
+    rollouts: int = Field(16, ge=2, description="sampled answers a prompt, N")
+    mini_batch: int | None = Field(None, ge=1, description="prompts an optimizer step; None: all of them")
+    temperature: float = Field(1.0, gt=0)
+    top_p: float = Field(1.0, gt=0, le=1)
+    clip: tuple[float, float] = (0.2, 0.28)
+    max_prompt: int = Field(1024, ge=1, description="tokens")
+    max_response: int = Field(ge=1, description="tokens")
+
+
+AnyStage = Annotated[Annotated[SftStage, Tag("sft")] | Annotated[RlStage, Tag("rl")], Discriminator("kind")]
+
+
+class Benchmark(Strict):
+    """A set of problems on which every finished stage is sampled."""
+
+    problems: Name
+    samples: int = Field(32, ge=1)
+    k: tuple[int, ...] = (1, 4, 8)
+    temperature: float = Field(1.0, ge=0)
+    top_p: float = Field(0.95, gt=0, le=1)
+    max_response: int = Field(ge=1, description="tokens")
+
+
+class Compute(Strict):
+    """Where it runs. `cpu` stands OpenRLHF on the CPU with logical GPUs; `gpu` is the real thing."""
+
+    profile: Literal["cpu", "gpu"]
+    nodes: int = Field(1, ge=1)
+    gpus_per_node: int = Field(1, ge=1)
+    engines: int = Field(1, ge=1, description="vLLM engines; with colocate, engines x tensor_parallel = all GPUs")
+    tensor_parallel: int = Field(1, ge=1)
+    colocate: bool = Field(False, description="trainer and engines share the GPUs, engines sleep in between")
+    zero_stage: int = Field(2, ge=0, le=3)
+    micro_batch: int = Field(64, ge=1, description="sequences a forward pass")
+    max_tokens_per_gpu: int | None = Field(None, ge=1, description="dynamic batches of that many tokens")
+    packing: bool = False
+    gradient_checkpointing: bool = False
+    attention: str = Field("eager", description="HF's attn_implementation")
+    memory_utilization: float = Field(0.6, gt=0, lt=1, description="vLLM's share of a GPU's memory")
+    kv_cache_gib: float = Field(1.0, gt=0, description="vLLM's KV cache on a CPU")
+    threads: int = Field(2, ge=1, description="CPU threads of a process that computes")
+
+    @model_validator(mode="after")
+    def _engines_fill_the_gpus(self) -> Self:
+        gpus = self.nodes * self.gpus_per_node
+        if self.colocate and self.engines * self.tensor_parallel != gpus:
+            raise ValueError(
+                f"colocate needs engines x tensor_parallel = all {gpus} GPUs, "
+                f"not {self.engines} x {self.tensor_parallel}: set engines to {gpus // self.tensor_parallel}"
+            )
+        return self
+
+
+class Experiment(Strict):
+    name: Name
+    question: str = Field(min_length=1)
+    seed: int = Field(ge=0, lt=2**31)
+    model: Model
+    problems: dict[Name, Problems] = Field(min_length=1)
+    stages: dict[Name, AnyStage] = Field(min_length=1)
+    benchmarks: dict[Name, Benchmark] = Field(min_length=1)
+    compute: Compute
+
+
+def load(path: str | Path) -> Experiment:
+    """Read and check an experiment's YAML file. Raises ConfigError: one line, the field and the mend."""
+    path = Path(path)
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path}: an experiment is a mapping with the keys {', '.join(Experiment.model_fields)}")
+    return parse(raw)
+
+
+def parse(raw: dict[str, Any]) -> Experiment:
+    """A mapping as read from YAML -> Experiment. Raises ConfigError."""
+    try:
+        return Experiment.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(_one_line(error)) from None
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    # pydantic puts the tag of a union ("rl") between the stage's name and its field: not in the file, so not said
+    where = ".".join(str(part) for part in first["loc"] if part not in ("sft", "rl"))
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        known = _keys_beside(first["loc"])
+        return f"{where}: unknown key{nearest(str(first['loc'][-1]), known)}{more}"
+    message = first["msg"].removeprefix("Value error, ")
+    given = f", not {first['input']!r}" if isinstance(first.get("input"), str | int | float | bool) else ""
+    return f"{where or 'experiment'}: {message[0].lower()}{message[1:]}{given}{more}"
+
+
+def _keys_beside(loc: tuple[int | str, ...]) -> list[str]:
+    model: Any = Experiment
+    fixed = {"stages": {"sft": SftStage, "rl": RlStage}, "problems": MazeProblems, "benchmarks": Benchmark}
+    if len(loc) > 1:
+        entry = fixed.get(str(loc[0]))
+        if isinstance(entry, dict):
+            model = entry[str(loc[2])]
+        elif entry is not None:
+            model = entry
+        else:
+            model = {"model": Model, "compute": Compute}.get(str(loc[0]), Experiment)
+        if loc[:2] == ("model", "tiny"):
+            model = TinyModel
+    return [field.alias or name for name, field in model.model_fields.items()]

@@ -1,0 +1,19 @@
+"""What passk raises at a person: one line, the field first, the mend last."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class PasskError(Exception):
+    """A failure whose message alone tells a person what happened."""
+
+
+class ConfigError(PasskError):
+    """Bad input, found before anything was started or written. The CLI exits with status 2."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """'; did you mean X?' for a mistyped name, or the list of what there is."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; there is {', '.join(known)}"

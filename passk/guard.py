@@ -1,0 +1,122 @@
+"""Run a command so that nothing of it outlives whoever asked for it.
+
+`start(command)` runs the command under a guard process of its own. When the command ends, or when the
+process that called `start` goes away by any way (return, exception, Ctrl-C, SIGKILL), the guard ends the
+command and every process that came out of it: it is the subreaper of the whole tree, so daemons that
+detach themselves (Ray's raylet and its workers, vLLM's engine cores) stay its descendants. Linux only.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+GRACE_SECONDS = 8.0
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+class Guarded:
+    """A command under guard. `stop()` or garbage collection of the caller's process ends the whole tree."""
+
+    def __init__(self, process: subprocess.Popen) -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        """The guard's process id; the command and its offspring are its descendants."""
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        return self._process.poll()
+
+    def stop(self) -> int:
+        """End the tree, wait until it is gone, and give the command's exit status."""
+        assert self._process.stdin
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        return self._process.wait()
+
+
+def start(
+    command: Sequence[str],
+    *,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Guarded:
+    """Start `command`, its output appended to `log`. The caller holds the guard's standard input open."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "passk.guard", *command],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=dict(environment) if environment is not None else None,
+            cwd=cwd,
+            start_new_session=True,  # a Ctrl-C in the terminal reaches the caller alone, who then ends us in order
+        )
+    return Guarded(process)
+
+
+def _end_descendants(grace: float) -> None:
+    """Ask every descendant to end, insist after `grace` seconds, and come back when none is left."""
+    deadline = time.monotonic() + grace
+    asked: set[int] = set()
+    while descendants := psutil.Process().children(recursive=True):
+        insist = time.monotonic() > deadline
+        for process in descendants:
+            if insist or process.pid not in asked:
+                asked.add(process.pid)
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.send_signal(signal.SIGKILL if insist else signal.SIGTERM)
+        _reap()
+        time.sleep(0.05)
+
+
+def _reap() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _main(command: list[str]) -> int:
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, lambda *_: os.close(0))
+    child = os.posix_spawnp(
+        command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
+    )
+    os.set_blocking(0, False)
+    status = None
+    while status is None:
+        pid, code = os.waitpid(-1, os.WNOHANG)
+        if pid == child:
+            status = os.waitstatus_to_exitcode(code)
+        elif pid == 0:
+            if _caller_is_gone():
+                status = 128 + signal.SIGTERM
+            else:
+                time.sleep(0.1)
+    _end_descendants(GRACE_SECONDS)
+    return status if status >= 0 else 128 - status
+
+
+def _caller_is_gone() -> bool:
+    try:
+        return os.read(0, 1) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1:]))

@@ -1,0 +1,137 @@
+"""Where everything of a run lies. The files are the truth; DuckDB is made from them.
+
+    runs/passk.duckdb                           the index over all experiments
+    runs/<experiment>/experiment.json           what was asked: ExperimentRecord
+    runs/<experiment>/report.md                 what came out, figures/*.png beside it
+    runs/<experiment>/problems/<fingerprint>.parquet
+                                                Problem records (passk/problems)
+    runs/<experiment>/stages/<key>/
+        stage.json                              StageRecord
+        metrics.jsonl                           a line a step (METRICS)
+        rollouts/step-000001.parquet            a row a rollout (ROLLOUT_COLUMNS)
+        checkpoints/                            OpenRLHF's own
+        model/                                  the trained weights, HF format
+        log.txt                                 everything the trainer printed
+        manifest.json                           last of all: the stage is finished
+    runs/<experiment>/samples/<key>/
+        sampling.json                           SamplingRecord
+        samples.parquet                         a row a response (SAMPLE_COLUMNS)
+        manifest.json                           last of all: the sampling is finished
+
+Whatever has a manifest is finished and never changes; whatever has none is taken up again.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+# A line of metrics.jsonl. Every stage has the first five; the rest is what an rl stage adds.
+METRICS = {
+    "step": "int, from 1",
+    "time": "float, Unix seconds at the end of the step",
+    "seconds": "float, wall time of the step",
+    "lr": "float",
+    "grad_norm": "float or null",
+    "loss": "float, sft only: mean negative log-likelihood of a response token, in nats",
+    "rule": "str",
+    "k": "int",
+    "reward": "float, mean over the step's rollouts",
+    "pass_at_k": "object, k as text -> unbiased pass@k of the step's own groups",
+    "all_wrong": "float, share of groups without a right answer",
+    "all_right": "float, share of groups without a wrong answer",
+    "few_wrong": "float, share of groups with fewer wrong answers than k: the Pass@k advantage is 0 there",
+    "correct_counts": "list of N+1 ints: groups with 0, 1, ... N right answers",
+    "distinct": "float, distinct responses of a group / N, mean over groups",
+    "entropy": "float or null, nats a token",
+    "length": "float, mean response tokens",
+    "truncated": "float, share of responses cut at max_response",
+    "clip_ratio": "float, share of tokens whose PPO ratio was clipped",
+    "tokens": "int, response tokens of the step",
+    "seconds_generation": "float",
+    "seconds_experience": "float, log-probabilities and advantages",
+    "seconds_training": "float",
+    "seconds_sync": "float, weights to vLLM",
+    "seconds_advantage": "float, the rule itself",
+}
+ROLLOUT_COLUMNS = ("step", "problem", "sample", "response", "reward", "advantage", "k", "tokens", "truncated")
+SAMPLE_COLUMNS = (
+    "problem", "sample", "response", "score", "correct", "extracted", "reason",
+    "tokens", "finish_reason", "seed", "logprob",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """stage.json: all that decides what the stage makes, and where it stands in its experiment."""
+
+    key: str
+    name: str
+    kind: str
+    experiment: str
+    parent: str | None
+    """the parent stage's key, or None where the stage starts from the experiment's own model"""
+    config: dict[str, Any]
+    seed: int
+    problems: str
+    """fingerprint of the training problems"""
+    first_step: int
+    """rl steps its ancestors did: the stage goes on in the order of the problems where they stopped"""
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class SamplingRecord:
+    """sampling.json: one checkpoint sampled on one benchmark."""
+
+    key: str
+    experiment: str
+    checkpoint: str
+    """name of the stage whose model was sampled; "base" is the experiment's own model"""
+    stage: str | None
+    """that stage's key"""
+    benchmark: str
+    problems: str
+    config: dict[str, Any]
+    """the Benchmark: samples, k, temperature, top_p, max_response"""
+    seed: int
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class ExperimentRecord:
+    """experiment.json, written at the start of a run and completed at its end."""
+
+    name: str
+    question: str
+    config: dict[str, Any]
+    command: str
+    versions: dict[str, str]
+    hardware: dict[str, Any]
+    code: dict[str, Any]
+    """git commit and whether the tree was dirty, where there is a git checkout"""
+    stages: dict[str, str]
+    """stage name -> key, in the order of the graph"""
+    samplings: list[str] = field(default_factory=list)
+    """keys"""
+    failures: dict[str, str] = field(default_factory=dict)
+    """stage or sampling name -> one line"""
+    sessions: list[dict[str, Any]] = field(default_factory=list)
+    """one a `passk run` that did something: {"started", "seconds", "phases": {step name: seconds}}"""
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write whole or not at all: a reader, or a crash, never sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("w") as file:
+        json.dump(content if isinstance(content, dict | list) else asdict(content), file, indent=1)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def is_finished(directory: Path) -> bool:
+    return (directory / "manifest.json").is_file()

@@ -1,0 +1,41 @@
+"""The tiny model from scratch: a Qwen2 with a tokenizer of single characters, saved in HF format."""
+
+from pathlib import Path
+
+from passk.config import TinyModel
+from passk.problems.maze import ALPHABET
+
+PAD, END, LINE_END = "<pad>", "$", "Ċ"
+
+
+def make_tiny(tiny: TinyModel, directory: Path, *, seed: int) -> None:
+    """Write an untrained model and its tokenizer to `directory`: the same for the same seed.
+
+    One token a character of ALPHABET, one for padding and whatever is unknown, and `$` that ends a response.
+    """
+    import torch
+    from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
+
+    # A model of type qwen2 is given Qwen2's own tokenizer by whoever loads it, whatever is saved beside it: one
+    # on bytes, in which a line end is spelled as below.
+    symbols = [PAD, END, *(LINE_END if character == "\n" else character for character in ALPHABET)]
+    vocabulary = {symbol: i for i, symbol in enumerate(symbols)}
+    tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=[], pad_token=PAD, eos_token=END, unk_token=PAD)
+    config = Qwen2Config(
+        vocab_size=len(symbols),
+        hidden_size=tiny.hidden_size,
+        intermediate_size=tiny.feed_forward,
+        num_hidden_layers=tiny.layers,
+        num_attention_heads=tiny.heads,
+        num_key_value_heads=tiny.heads,
+        max_position_embeddings=tiny.max_length,
+        tie_word_embeddings=False,
+        pad_token_id=symbols.index(PAD),
+        bos_token_id=None,
+        eos_token_id=symbols.index(END),
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = Qwen2ForCausalLM(config)
+    model.to(torch.bfloat16).save_pretrained(directory)
+    tokenizer.save_pretrained(directory)

@@ -1,0 +1,29 @@
+"""What stands in for CUDA where there is none, so that the real OpenRLHF runs on a CPU.
+
+Nothing here is active unless the environment says PASSK_CPU=1, which the `cpu` profile sets. Then it is
+installed in every process of a training run: in the driver by `python -m passk.openrlhf`, in Ray's workers
+by Ray's worker_process_setup_hook, in vLLM's engine processes as a vLLM general plugin (pyproject.toml).
+tests/integration/test_contract.py holds every place of OpenRLHF 0.11.2 and vLLM 0.29.0 that is touched.
+"""
+
+import os
+
+from passk.openrlhf.cpu import device, flash_attn, weights
+from passk.openrlhf.cpu.on_import import on_import
+
+ENVIRONMENT_SWITCH = "PASSK_CPU"
+_installed = False
+
+
+def install_if_asked() -> None:
+    """Install the stand-ins where the environment asks for them; at most once a process."""
+    global _installed
+    if _installed or os.environ.get(ENVIRONMENT_SWITCH) != "1":
+        return
+    _installed = True
+    flash_attn.install()
+    on_import("torch", device.torch_cuda)
+    on_import("openrlhf.trainer.ppo_utils.replay_buffer", device.replay_buffer)
+    on_import("openrlhf.utils.deepspeed.deepspeed", device.device_mesh)
+    on_import("openrlhf.utils.distributed_util", weights.process_group)
+    on_import("openrlhf.trainer.ray.vllm_worker_wrap", weights.worker)

@@ -1,0 +1,71 @@
+"""Weights from the trainer to vLLM over Gloo, and into vLLM's CPU kernels."""
+
+import socket
+from datetime import timedelta
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+TIMEOUT = timedelta(minutes=5)
+
+
+class GlooGroup:
+    """What OpenRLHF uses of vLLM's PyNcclCommunicator: `broadcast`."""
+
+    def __init__(self, address: str, port: int, rank: int, size: int) -> None:
+        import torch.distributed as dist
+
+        listener = None
+        if rank == 0:
+            # Given a socket, the store listens on this address alone; left to itself it takes all of them.
+            listener = socket.create_server((address, port))
+        store = dist.TCPStore(
+            address,
+            port,
+            size,
+            is_master=rank == 0,
+            timeout=TIMEOUT,
+            master_listen_fd=listener.detach() if listener else None,
+        )
+        self._group = dist.ProcessGroupGloo(store, rank, size, TIMEOUT)
+
+    def broadcast(self, tensor: "torch.Tensor", src: int, stream: Any = None) -> None:
+        import torch.distributed as dist
+
+        options = dist.BroadcastOptions()
+        options.rootRank, options.rootTensor = src, 0
+        self._group.broadcast([tensor], options).wait()
+
+
+def process_group(module: ModuleType) -> None:
+    """`stateless_init_process_group` makes an NCCL group."""
+
+    def stateless_init_process_group(
+        master_address: str, master_port: int, rank: int, world_size: int, device: Any
+    ) -> GlooGroup:
+        return GlooGroup(master_address, master_port, rank, world_size)
+
+    module.stateless_init_process_group = stateless_init_process_group
+
+
+def worker(module: ModuleType) -> None:
+    """`WorkerWrap.update_weight` allocates on "cuda" and loads one tensor at a time.
+
+    vLLM's CPU kernels keep their weights repacked, so a single one cannot be loaded in place: collect them
+    and reload the model on the last, which OpenRLHF marks by `empty_cache`.
+    """
+
+    def update_weight(self: Any, name: str, dtype: "torch.dtype", shape: tuple, empty_cache: bool = False) -> None:
+        import torch
+
+        weight = torch.empty(shape, dtype=dtype)
+        self._model_update_group.broadcast(weight, src=0)
+        received = self.__dict__.setdefault("_passk_received", [])
+        received.append((name, weight))
+        if empty_cache:
+            self.model_runner.reload_weights(weights_iterator=iter(received))
+            received.clear()
+
+    module.WorkerWrap.update_weight = update_weight

@@ -1,0 +1,52 @@
+"""A stage's training data: just the rows it takes, in the order in which it takes them."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from passk import problems
+from passk.config import RlStage, SftStage
+from passk.model import END
+from passk.openrlhf.flags import LABEL, PROMPT, RESPONSE
+from passk.openrlhf.labels import Label
+
+
+def write(
+    stage: SftStage | RlStage, source: Path, directory: Path, *, seed: int, first_prompt: int, tiny: bool
+) -> None:
+    """Write what OpenRLHF reads (a `datasets` directory), whole or not at all.
+
+    The rows are the problems in an order that the seed alone decides, again in another order once all were
+    taken; `first_prompt` says how many of them the stage's ancestors took. Two arms that branch after
+    different numbers of steps so see the same problems at the same step.
+    """
+    from datasets import Dataset
+
+    rows = problems.load(source)
+    count = stage.steps * (stage.prompts if isinstance(stage, RlStage) else stage.batch_size)
+    taken = rows.select(_order(len(rows), first_prompt + count, seed)[first_prompt:])
+    if isinstance(stage, RlStage):
+        labels = [
+            Label(row["id"], row["verifier"], row["answer"]).dump()
+            for row in taken.select_columns(["id", "verifier", "answer"])
+        ]
+        data = Dataset.from_dict({PROMPT: list(taken["prompt"]), LABEL: labels})
+    else:
+        # OpenRLHF ends a response by " " and the end token where it does not end so already; a space is no
+        # symbol of the tiny model.
+        end = END if tiny else ""
+        responses = [text + end for text in taken["demonstration"]]
+        data = Dataset.from_dict({PROMPT: list(taken["prompt"]), RESPONSE: responses})
+    temporary = directory.with_name(f".{directory.name}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    shutil.rmtree(directory, ignore_errors=True)
+    data.save_to_disk(temporary)
+    temporary.replace(directory)
+
+
+def _order(rows: int, count: int, seed: int) -> np.ndarray:
+    """[count] row numbers: permutations of all rows, one after another."""
+    generator = np.random.default_rng([seed, rows])
+    rounds = [generator.permutation(rows) for _ in range(-(-count // rows))]
+    return np.concatenate(rounds)[:count]

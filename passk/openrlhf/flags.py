@@ -1,0 +1,136 @@
+"""OpenRLHF's command line for a stage: the one place that spells its flags.
+
+tests/integration/test_contract.py checks every flag against the installed OpenRLHF.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from passk.config import Compute, RlStage, SftStage
+
+Flags = dict[str, str | int | float | bool | tuple | None]
+
+PROMPT, LABEL, RESPONSE = "prompt", "label", "response"
+"""columns of a stage's training data"""
+
+
+@dataclass(frozen=True)
+class Paths:
+    """What a stage reads and writes."""
+
+    model: str
+    """where it starts: a HF model by directory or name"""
+    data: Path
+    output: Path
+    """its stage directory"""
+
+
+def sft(stage: SftStage, compute: Compute, paths: Paths, *, seed: int, chat: bool, max_tokens: int) -> list[str]:
+    """Arguments of passk.openrlhf.sft. max_tokens: the longest prompt and response together."""
+    processes = compute.nodes * compute.gpus_per_node
+    flags: Flags = {
+        "--model.model_name_or_path": paths.model,
+        "--model.gradient_checkpointing_enable": compute.gradient_checkpointing,
+        "--data.dataset": str(paths.data),
+        "--data.input_key": PROMPT,
+        "--data.output_key": RESPONSE,
+        "--data.input_template": "{}",
+        "--data.apply_chat_template": chat,
+        "--data.max_len": max_tokens,
+        "--train.batch_size": stage.batch_size,
+        "--train.micro_batch_size": min(compute.micro_batch, stage.batch_size // processes),
+        "--train.max_epochs": 1,
+        "--train.seed": seed,
+        "--adam.lr": stage.lr,
+        "--adam.betas": stage.betas,
+        "--adam.weight_decay": stage.weight_decay,
+        "--max_norm": stage.max_norm,
+        "--lr_scheduler": "constant_with_warmup",
+        "--lr_warmup_ratio": stage.warmup / stage.steps,
+        **_common(stage, compute, paths),
+    }
+    return [*_spell(flags), "--passk.record", str(paths.output)]
+
+
+def rl(stage: RlStage, compute: Compute, paths: Paths, *, seed: int, chat: bool) -> list[str]:
+    """Arguments of passk.openrlhf."""
+    mini_batch = stage.mini_batch or stage.prompts
+    flags: Flags = {
+        "--actor.model_name_or_path": paths.model,
+        "--actor.num_nodes": compute.nodes,
+        "--actor.num_gpus_per_node": compute.gpus_per_node,
+        "--actor.gradient_checkpointing_enable": compute.gradient_checkpointing,
+        "--actor.adam.lr": stage.lr,
+        "--actor.adam.betas": stage.betas,
+        "--actor.adam.weight_decay": stage.weight_decay,
+        "--actor.max_norm": stage.max_norm,
+        "--actor.lr_scheduler": "constant_with_warmup",
+        "--actor.lr_warmup_ratio": stage.warmup / stage.steps,
+        "--actor.eps_clip_low_high": stage.clip,
+        "--actor.loss_agg_mode": "token-mean",
+        "--actor.entropy_coef": 0,  # no bonus: 0 has OpenRLHF measure the entropy
+        "--algo.advantage.estimator": "group_norm",  # the one without whitening of its own; the plugin replaces it
+        "--algo.kl.init_coef": 0,
+        "--vllm.num_engines": compute.engines,
+        "--vllm.tensor_parallel_size": compute.tensor_parallel,
+        "--vllm.gpu_memory_utilization": compute.memory_utilization,
+        "--vllm.enable_prefix_caching": True,
+        "--vllm.sync_backend": "nccl",
+        "--train.colocate_all": compute.colocate,
+        "--vllm.enable_sleep": compute.colocate,
+        "--ds.enable_sleep": compute.colocate,
+        "--data.prompt_dataset": str(paths.data),
+        "--data.input_key": PROMPT,
+        "--data.label_key": LABEL,
+        "--data.apply_chat_template": chat,
+        "--data.max_len": stage.max_prompt + stage.max_response,
+        "--reward.remote_url": str(Path(__file__).with_name("reward.py")),
+        "--rollout.batch_size": stage.prompts,
+        "--rollout.n_samples_per_prompt": stage.rollouts,
+        "--rollout.micro_batch_size": compute.micro_batch,
+        "--rollout.max_new_tokens": stage.max_response,
+        "--rollout.temperature": stage.temperature,
+        "--rollout.top_p": stage.top_p,
+        "--train.batch_size": mini_batch * stage.rollouts,
+        "--train.micro_batch_size": compute.micro_batch,
+        "--train.max_epochs": 1,
+        "--train.num_episodes": 1,
+        "--train.seed": seed,
+        "--ckpt.best_metric_key": "none",
+        **_common(stage, compute, paths),
+    }
+    if compute.max_tokens_per_gpu:
+        flags["--train.dynamic_batch_enable"] = True
+        flags["--train.max_tokens_per_gpu"] = flags["--rollout.max_tokens_per_gpu"] = compute.max_tokens_per_gpu
+    if compute.profile == "cpu":
+        flags["--vllm.sync_backend"] = "gloo"
+        flags["--vllm.enforce_eager"] = True
+    own = ["--passk.rule", stage.rule, "--passk.k", str(stage.k), "--passk.record", str(paths.output)]
+    return [*_spell(flags), *own, "--passk.keep_order"]
+
+
+def _common(stage: SftStage | RlStage, compute: Compute, paths: Paths) -> Flags:
+    return {
+        "--ds.zero_stage": compute.zero_stage,
+        "--ds.attn_implementation": compute.attention,
+        "--ds.packing_samples": compute.packing,
+        "--ckpt.output_dir": str(paths.output / "model"),
+        "--ckpt.path": str(paths.output / "checkpoints"),
+        "--ckpt.save_steps": stage.save_every,
+        "--ckpt.max_num": stage.keep,
+        "--ckpt.load_enable": True,
+    }
+
+
+def _spell(flags: Mapping[str, str | int | float | bool | tuple | None]) -> list[str]:
+    """A switch that is off, or a value that is None, is left out."""
+    words: list[str] = []
+    for flag, value in flags.items():
+        if value is True:
+            words.append(flag)
+        elif isinstance(value, tuple):
+            words += [flag, *map(str, value)]
+        elif value is not False and value is not None:
+            words += [flag, str(value)]
+    return words

@@ -1,0 +1,30 @@
+"""What a training prompt carries as its label: which problem it is, and how an answer is judged."""
+
+import hashlib
+import json
+from typing import NamedTuple
+
+
+class Label(NamedTuple):
+    problem: str
+    verifier: str
+    answer: str
+
+    def dump(self) -> str:
+        return json.dumps(self._asdict())
+
+    @classmethod
+    def load(cls, text: str) -> "Label":
+        """Raises ValueError where `text` is not a label of ours."""
+        fields = json.loads(text)
+        if not isinstance(fields, dict) or set(fields) != set(cls._fields):
+            raise ValueError("not a label of passk")
+        return cls(**fields)
+
+
+def problem_of(prompt: str, label: str) -> str:
+    """The problem's id: from a label of ours, else made from the prompt (somebody else's dataset)."""
+    try:
+        return Label.load(label).problem
+    except ValueError:
+        return f"prompt-{hashlib.sha256(prompt.encode(errors='replace')).hexdigest()[:12]}"

@@ -1,0 +1,43 @@
+"""What a person sees while a stage trains: stage, step of steps, reward, seconds a step, time left."""
+
+import statistics
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+SAY_EVERY_SECONDS = 10.0
+
+
+class Progress:
+    """Called with each line of metrics.jsonl; says a line now and then, and always the last."""
+
+    def __init__(self, stage: str, steps: int, say: Callable[[str], None]) -> None:
+        self.stage, self.steps, self.say = stage, steps, say
+        self.started = time.monotonic()
+        self.startup: float | None = None
+        """seconds until the first step began; None before the first step ended"""
+        self._said = float("-inf")
+        self._recent: deque[float] = deque(maxlen=10)
+
+    def __call__(self, metrics: dict[str, Any]) -> None:
+        now = time.monotonic()
+        if self.startup is None:
+            self.startup = now - self.started - (metrics["seconds"] or 0)
+        self._recent.append(metrics["seconds"] or 0)
+        if now - self._said >= SAY_EVERY_SECONDS or metrics["step"] == self.steps:
+            self._said = now
+            self.say(self.line(metrics))
+
+    def line(self, metrics: dict[str, Any]) -> str:
+        pace = statistics.median(self._recent)
+        left = round(pace * (self.steps - metrics["step"]))
+        if "reward" in metrics:
+            passed = ", ".join(f"pass@{k} {value:.3f}" for k, value in metrics["pass_at_k"].items() if k in ("4", "8"))
+            figures = f"k {metrics['k']}  reward {metrics['reward']:.3f}  {passed}"
+        else:
+            figures = f"loss {metrics['loss']:.3f}"
+        return (
+            f"{self.stage}  step {metrics['step']}/{self.steps}  {figures}  "
+            f"{pace:.2f} s/step  {left // 60}:{left % 60:02d} left"
+        )

@@ -1,0 +1,183 @@
+"""The record of a training run: a line of metrics a step, and the step's rollouts as Parquet."""
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from passk.evaluate.estimators import pass_at_k
+from passk.layout import METRICS, ROLLOUT_COLUMNS
+from passk.openrlhf.labels import problem_of
+from passk.openrlhf.settings import PluginSettings
+
+if TYPE_CHECKING:
+    import torch
+    from openrlhf.trainer.ppo_utils.experience import Experience
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Rollouts:
+    """One step's answers in the order of generation; P prompts with N answers each, R = P x N."""
+
+    problems: list[str]
+    """[P] ids"""
+    tokens: list[list[int]]
+    """[R] response token ids"""
+    truncated: np.ndarray
+    """[R] bool"""
+    rewards: np.ndarray
+    """[P, N]"""
+    advantages: np.ndarray
+    """[P, N]"""
+    k: int
+    seconds_advantage: float
+
+    @classmethod
+    def of(
+        cls,
+        experiences: "list[Experience]",
+        order: "torch.Tensor",
+        rewards: "torch.Tensor",
+        advantages: "torch.Tensor",
+        k: int,
+        seconds_advantage: float,
+    ) -> Self:
+        """Gather a batch as OpenRLHF deals it. order: [R], where each dealt row stood at generation."""
+        samples = rewards.shape[1]
+        rows: list[tuple] = []
+        for e in experiences:
+            for row in range(len(e.index)):
+                response = e.sequences[row, 1:][e.action_mask[row].bool()].tolist()
+                rows.append((e.prompts[row], e.labels[row], response, bool(e.truncated[row])))
+        by_place = dict(zip(order.tolist(), rows, strict=True))
+        rows = [by_place[place] for place in range(len(rows))]
+        return cls(
+            problems=[problem_of(prompt, label) for prompt, label, _, _ in rows[::samples]],
+            tokens=[response for _, _, response, _ in rows],
+            truncated=np.array([cut for *_, cut in rows]),
+            rewards=rewards.cpu().numpy(),
+            advantages=advantages.cpu().numpy(),
+            k=k,
+            seconds_advantage=seconds_advantage,
+        )
+
+    def metrics(self) -> dict[str, Any]:
+        """What the groups tell (passk/layout.py, METRICS)."""
+        prompts, samples = self.rewards.shape
+        right = (self.rewards == 1).sum(axis=1)  # [P]
+        responses = [tuple(tokens) for tokens in self.tokens]
+        groups = [responses[i * samples : (i + 1) * samples] for i in range(prompts)]
+        lengths = [len(tokens) for tokens in responses]
+        powers = [2**i for i in range(samples.bit_length()) if 2**i <= samples]
+        return {
+            "k": self.k,
+            "reward": float(self.rewards.mean()),
+            "pass_at_k": {str(k): float(pass_at_k(samples, right, k).mean()) for k in sorted({*powers, self.k})},
+            "all_wrong": float((right == 0).mean()),
+            "all_right": float((right == samples).mean()),
+            "few_wrong": float((samples - right < self.k).mean()),
+            "correct_counts": np.bincount(right, minlength=samples + 1).tolist(),
+            "distinct": float(np.mean([len(set(group)) / samples for group in groups])),
+            "length": float(np.mean(lengths)),
+            "tokens": int(sum(lengths)),
+            "truncated": float(self.truncated.mean()),
+            "seconds_advantage": self.seconds_advantage,
+        }
+
+    def table(self, step: int, tokenizer: "PreTrainedTokenizerBase") -> dict[str, list]:
+        """A column a name of ROLLOUT_COLUMNS, a row a rollout."""
+        prompts, samples = self.rewards.shape
+        columns = (
+            [step] * (prompts * samples),
+            [problem for problem in self.problems for _ in range(samples)],
+            list(range(samples)) * prompts,
+            tokenizer.batch_decode(self.tokens, skip_special_tokens=True),
+            self.rewards.flatten().tolist(),
+            self.advantages.flatten().tolist(),
+            [self.k] * (prompts * samples),
+            [len(tokens) for tokens in self.tokens],
+            self.truncated.tolist(),
+        )
+        return dict(zip(ROLLOUT_COLUMNS, columns, strict=True))
+
+
+class StepRecorder:
+    """Writes a stage's metrics.jsonl and rollouts/. One writer a directory."""
+
+    def __init__(self, settings: PluginSettings) -> None:
+        self.rule = settings.rule
+        self.log = MetricsLog(settings.record)
+        self.rollouts = settings.record / "rollouts"
+        self.rollouts.mkdir(parents=True, exist_ok=True)
+
+    def forget_after(self, step: int) -> None:
+        """Drop what was written for later steps than `step`."""
+        self.log.forget_after(step)
+        for file in self.rollouts.glob("*.parquet"):
+            if int(file.stem.rpartition("-")[2]) > step:
+                file.unlink()
+
+    def write(
+        self, step: int, rollouts: Rollouts, status: dict[str, Any], tokenizer: "PreTrainedTokenizerBase"
+    ) -> None:
+        """Record a finished step. status: OpenRLHF's own metrics of it."""
+        import pyarrow
+        import pyarrow.parquet
+
+        file = self.rollouts / f"step-{step:06d}.parquet"
+        temporary = file.with_suffix(".tmp")
+        pyarrow.parquet.write_table(pyarrow.table(rollouts.table(step, tokenizer)), temporary, compression="zstd")
+        temporary.replace(file)
+        self.log.write(
+            {
+                "step": step,
+                "seconds": status.get("timing/step_total"),
+                "lr": status.get("actor_lr"),
+                "grad_norm": status.get("actor_grad_norm"),
+                "rule": self.rule,
+                "entropy": status.get("entropy_loss"),
+                "clip_ratio": status.get("ppo_clip_ratio"),
+                "seconds_generation": status.get("timing/generation"),
+                "seconds_experience": status.get("timing/make_experience"),
+                "seconds_training": status.get("timing/ppo_train"),
+                "seconds_sync": status.get("timing/broadcast"),
+                **rollouts.metrics(),
+            }
+        )
+
+
+class MetricsLog:
+    """metrics.jsonl: a line a step, whole lines only."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.path = directory / "metrics.jsonl"
+
+    def write(self, metrics: dict[str, Any]) -> None:
+        unknown = metrics.keys() - METRICS.keys()
+        assert not unknown, f"metrics that passk/layout.py does not name: {sorted(unknown)}"
+        with self.path.open("a") as file:
+            file.write(json.dumps({**metrics, "time": time.time()}) + "\n")
+
+    def forget_after(self, step: int) -> None:
+        """Drop the lines of later steps, and a last line that a crash cut off."""
+        kept = [line for line in read_metrics(self.path) if line["step"] <= step]
+        temporary = self.path.with_suffix(".tmp")
+        with temporary.open("w") as file:
+            file.writelines(json.dumps(line) + "\n" for line in kept)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self.path)
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The whole lines of a metrics.jsonl, which may still be growing."""
+    if not path.exists():
+        return []
+    with path.open() as file:
+        return [json.loads(line) for line in file if line.endswith("\n")]

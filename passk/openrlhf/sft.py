@@ -1,0 +1,65 @@
+"""OpenRLHF's train_sft with a record of every step.
+
+torchrun --nproc-per-node 8 -m passk.openrlhf.sft <OpenRLHF flags> --passk.record DIR
+"""
+
+import argparse
+import runpy
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from passk.openrlhf import cpu
+from passk.openrlhf.record import MetricsLog
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m passk.openrlhf.sft", allow_abbrev=False)
+    parser.add_argument("--passk.record", dest="record", type=Path, required=True, help="where metrics.jsonl goes")
+    own, rest = parser.parse_known_args(arguments)
+    cpu.install_if_asked()
+
+    import openrlhf.trainer.sft_trainer as upstream
+
+    log = MetricsLog(own.record.resolve())
+
+    class RecordingSFTTrainer(upstream.SFTTrainer):
+        """OpenRLHF's trainer; a step is an optimizer step."""
+
+        def fit(self, args: Any, consumed_samples: int = 0, num_update_steps_per_epoch: int | None = None) -> None:
+            self.step_started = time.perf_counter()
+            if self.strategy.is_rank_0():
+                log.forget_after(consumed_samples // args.train.batch_size)
+            super().fit(args, consumed_samples, num_update_steps_per_epoch)
+
+        def save_logs_and_checkpoints(
+            self,
+            args: Any,
+            global_step: int,
+            step_bar: Any,
+            logs_dict: dict | None = None,
+            client_states: dict | None = None,
+        ) -> None:
+            now = time.perf_counter()
+            logs = logs_dict or {}
+            if self.strategy.is_rank_0():
+                log.write(
+                    {
+                        "step": global_step,
+                        "seconds": now - self.step_started,
+                        "lr": logs.get("lr"),
+                        "grad_norm": logs.get("grad_norm"),
+                        "loss": logs.get("loss_mean"),
+                    }
+                )
+            super().save_logs_and_checkpoints(args, global_step, step_bar, logs_dict, client_states)
+            self.step_started = time.perf_counter()
+
+    upstream.SFTTrainer = RecordingSFTTrainer
+    sys.argv = ["openrlhf.cli.train_sft", *rest]
+    runpy.run_module("openrlhf.cli.train_sft", run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,105 @@
+"""passk inside OpenRLHF's trainer: the rule in the experience maker, a record of every step.
+
+`PPOTrainer` is a Ray actor class; the plain class under it is subclassed here, and made an actor class
+again. Whatever is overridden is held by tests/integration/test_contract.py.
+"""
+
+import itertools
+import time
+from typing import Any
+
+import ray
+import torch
+from openrlhf.models.utils import compute_reward
+from openrlhf.trainer.ppo_trainer import PPOTrainer
+from openrlhf.trainer.ppo_utils.experience import Experience
+from openrlhf.trainer.ppo_utils.experience_maker import RemoteExperienceMaker
+from openrlhf.trainer.ppo_utils.length_penalty import apply_length_penalties
+
+from passk import advantage
+from passk.openrlhf.record import Rollouts, StepRecorder
+from passk.openrlhf.settings import PluginSettings
+
+
+class PasskExperienceMaker(RemoteExperienceMaker):
+    """OpenRLHF's experience maker with a rule of passk in the place of its estimators."""
+
+    settings: PluginSettings
+    rollouts: Rollouts
+    """of the last batch, in the order of generation: a prompt's answers stand together"""
+
+    @torch.no_grad()
+    def compute_advantages_and_returns(self, experiences: list[Experience]) -> list[Experience]:
+        for experience in experiences:
+            experience.rewards = experience.rewards.float()
+        apply_length_penalties(experiences, self.args)
+
+        # Experiences may have been dealt out anew to balance lengths; `index` tells where each one came from.
+        order = torch.tensor(list(itertools.chain.from_iterable(e.index for e in experiences)))
+        dealt = torch.cat([e.rewards for e in experiences])
+        rewards = torch.empty_like(dealt)
+        rewards[order] = dealt
+        rewards = rewards.view(-1, self.args.rollout.n_samples_per_prompt)  # [P, N]
+
+        started = time.perf_counter()
+        advantages = advantage.compute(self.settings.rule, rewards, self.settings.k)  # [P, N]
+        seconds = time.perf_counter() - started
+
+        sizes = [len(e.index) for e in experiences]
+        for experience, scalar in zip(experiences, advantages.view(-1)[order].split(sizes), strict=True):
+            # No clipping: --reward.clip_range would cut the advantage, not a reward.
+            per_token = compute_reward(
+                scalar,
+                self.kl_ctl.value,
+                experience.kl,
+                action_mask=experience.action_mask,
+                reward_clip_range=None,
+            )
+            experience.returns = self.get_cumulative_returns(per_token, experience.action_mask, 1.0)
+            experience.advantages = experience.returns.clone()
+            experience.info["return"] = per_token.sum(-1)
+            experience.kl = None
+        self.rollouts = Rollouts.of(experiences, order, rewards, advantages, self.settings.k, seconds)
+        return experiences
+
+
+class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
+    """OpenRLHF's synchronous PPO trainer, with a rule of passk and a record of every step."""
+
+    def __init__(self, *arguments: Any, settings: PluginSettings, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.experience_maker.__class__ = PasskExperienceMaker
+        self.experience_maker.settings = settings
+        self.recorder = StepRecorder(settings)
+        if settings.keep_order:
+            self._keep_order()
+
+    def _keep_order(self) -> None:
+        shuffled = self.prompts_dataloader
+        self.prompts_dataloader = self.strategy.setup_dataloader(
+            shuffled.dataset, 1, True, False, shuffled.dataset.collate_fn, num_workers=shuffled.num_workers
+        )
+        self.samples_generator.prompts_dataloader = self.prompts_dataloader
+
+    def init_checkpoint_states(self) -> dict:
+        states = super().init_checkpoint_states()
+        # Steps after the checkpoint are done again: what was written for them must not stand twice.
+        self.recorder.forget_after(states["global_step"])
+        return states
+
+    def save_logs_and_checkpoints(
+        self, global_step: int, logs_dict: dict | None = None, client_states: dict | None = None
+    ) -> None:
+        # First the record, then the checkpoint: no checkpoint is ever ahead of the record.
+        self.recorder.write(global_step, self.experience_maker.rollouts, logs_dict or {}, self.tokenizer)
+        super().save_logs_and_checkpoints(global_step, logs_dict, client_states)
+
+
+class TrainerFactory:
+    """Stands where OpenRLHF's driver expects the actor class, and hands our settings on."""
+
+    def __init__(self, settings: PluginSettings) -> None:
+        self.settings = settings
+
+    def remote(self, *arguments: Any, **options: Any) -> ray.actor.ActorHandle:
+        return ray.remote(PasskTrainer).remote(*arguments, settings=self.settings, **options)

@@ -1,0 +1,232 @@
+"""What an experiment comes to: the order of its stages, the key of each, what is done and what is left.
+
+A key is the hash of all that decides a result: the configuration, the parent's key, the problems'
+fingerprint, the engine's versions, the seed. It imports neither torch nor ray nor vllm.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from passk import problems
+from passk.config import Benchmark, Experiment, RlStage, SftStage
+from passk.errors import ConfigError, nearest
+from passk.layout import SamplingRecord, StageRecord, is_finished
+
+ENGINE_PACKAGES = ("openrlhf", "deepspeed", "ray", "torch", "transformers", "vllm")
+# Raised whenever a change to passk alters what the same configuration trains or samples.
+RESULTS_VERSION = 1
+BASE = "base"
+"""the checkpoint name of a model that needed no warm start"""
+_WITHOUT_EFFECT = {"evaluate", "save_every", "keep"}
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    record: StageRecord
+    stage: SftStage | RlStage
+    directory: Path
+    first_prompt: int
+    """training prompts that its ancestors took from the same problems"""
+
+    @property
+    def finished(self) -> bool:
+        return is_finished(self.directory)
+
+
+@dataclass(frozen=True)
+class PlannedSampling:
+    record: SamplingRecord
+    benchmark: Benchmark
+    model: Path | str
+    directory: Path
+
+    @property
+    def finished(self) -> bool:
+        return is_finished(self.directory)
+
+
+@dataclass(frozen=True)
+class Plan:
+    experiment: Experiment
+    directory: Path
+    """runs/<experiment>"""
+    problems: dict[str, Path]
+    """Parquet file a set of problems"""
+    model: Path | str
+    """where stages without a parent start: a directory of our own (tiny), or a HF model"""
+    stages: tuple[PlannedStage, ...]
+    """parents first"""
+    samplings: tuple[PlannedSampling, ...]
+
+    @property
+    def store(self) -> Path:
+        return self.directory.parent / "passk.duckdb"
+
+    def parent_model(self, planned: PlannedStage) -> Path | str:
+        """The model directory or name that a stage starts from."""
+        for other in self.stages:
+            if other.record.key == planned.record.parent:
+                return other.directory / "model"
+        return self.model
+
+
+def plan(experiment: Experiment, runs: Path) -> Plan:
+    """Lay an experiment out under `runs`. Raises ConfigError where its graph does not hold together."""
+    directory = runs.resolve() / experiment.name
+    versions = engine_versions()
+    fingerprints = {name: problems.fingerprint(spec, experiment.seed) for name, spec in experiment.problems.items()}
+    base = _hash({"model": experiment.model.model_dump(), "seed": experiment.seed})
+    stages: dict[str, PlannedStage] = {}
+    for name in order(experiment):
+        stage = experiment.stages[name]
+        parent = stages[stage.parent] if stage.parent else None
+        config = stage.model_dump(mode="json", by_alias=True)
+        key = _hash(
+            {
+                "config": {field: value for field, value in config.items() if field not in _WITHOUT_EFFECT | {"from"}},
+                "parent": parent.record.key if parent else base,
+                "problems": fingerprints[stage.problems],
+                "versions": versions,
+                "results": RESULTS_VERSION,
+                "seed": experiment.seed,
+            }
+        )
+        ancestors = _ancestors(stages, stage.parent)
+        record = StageRecord(
+            key=key,
+            name=name,
+            kind=stage.kind,
+            experiment=experiment.name,
+            parent=parent.record.key if parent else None,
+            config=config,
+            seed=experiment.seed,
+            problems=fingerprints[stage.problems],
+            first_step=sum(a.stage.steps for a in ancestors if a.stage.kind == "rl"),
+            versions=versions,
+        )
+        taken = sum(a.stage.steps * a.stage.prompts for a in ancestors if _same_prompts(a.stage, stage))
+        stages[name] = PlannedStage(record, stage, _finished_elsewhere(runs, directory, key), taken)
+    model: Path | str = directory / "model" if experiment.model.tiny else str(experiment.model.path)
+    samplings = [
+        _sampling(experiment, directory, checkpoint, benchmark, stages, base, model, fingerprints, versions)
+        for checkpoint in _checkpoints(experiment, list(stages))
+        for benchmark in experiment.benchmarks
+    ]
+    return Plan(
+        experiment=experiment,
+        directory=directory,
+        problems={name: directory / "problems" / f"{mark}.parquet" for name, mark in fingerprints.items()},
+        model=model,
+        stages=tuple(stages.values()),
+        samplings=tuple(samplings),
+    )
+
+
+def order(experiment: Experiment) -> list[str]:
+    """Stage names, parents first, else as they are written. Raises ConfigError for a loop or a missing parent."""
+    placed: list[str] = []
+    for name, stage in experiment.stages.items():
+        if stage.parent is not None and stage.parent not in experiment.stages:
+            raise ConfigError(
+                f"stages.{name}.from: there is no stage {stage.parent!r}{nearest(stage.parent, experiment.stages)}"
+            )
+    while len(placed) < len(experiment.stages):
+        ready = [
+            name
+            for name, stage in experiment.stages.items()
+            if name not in placed and (stage.parent is None or stage.parent in placed)
+        ]
+        if not ready:
+            loop = sorted(set(experiment.stages) - set(placed))
+            raise ConfigError(
+                f"stages.{loop[0]}.from: goes in a circle through {', '.join(loop)}; let one have no from"
+            )
+        placed.append(ready[0])
+    return placed
+
+
+def engine_versions() -> dict[str, str]:
+    """Versions of what trains and samples, by the package's plain name."""
+    versions = {}
+    for name in ENGINE_PACKAGES:
+        for distribution in (name, f"{name}-cpu"):
+            try:
+                # "+cpu" or "+cu128" tells how it was built, not what it does
+                versions[name] = importlib.metadata.version(distribution).partition("+")[0]
+                break
+            except importlib.metadata.PackageNotFoundError:
+                continue
+    return versions
+
+
+def _checkpoints(experiment: Experiment, stages: list[str]) -> list[str]:
+    base = [] if experiment.model.tiny else [BASE]
+    return base + [name for name in stages if experiment.stages[name].evaluate]
+
+
+def _sampling(
+    experiment: Experiment,
+    directory: Path,
+    checkpoint: str,
+    benchmark: str,
+    stages: dict[str, PlannedStage],
+    base: str,
+    model: Path | str,
+    fingerprints: dict[str, str],
+    versions: dict[str, str],
+) -> PlannedSampling:
+    config = experiment.benchmarks[benchmark]
+    stage = stages.get(checkpoint)
+    decides: dict[str, Any] = {
+        "benchmark": benchmark,
+        "checkpoint": stage.record.key if stage else base,
+        # which k are reported is no matter of sampling
+        "config": config.model_dump(mode="json", exclude={"k"}),
+        "problems": fingerprints[config.problems],
+        "versions": versions,
+        "results": RESULTS_VERSION,
+        "seed": experiment.seed,
+    }
+    key = _hash(decides)
+    record = SamplingRecord(
+        key=key,
+        experiment=experiment.name,
+        checkpoint=checkpoint,
+        stage=stage.record.key if stage else None,
+        benchmark=benchmark,
+        problems=fingerprints[config.problems],
+        config=config.model_dump(mode="json"),
+        seed=experiment.seed,
+        versions=versions,
+    )
+    return PlannedSampling(record, config, stage.directory / "model" if stage else model, directory / "samples" / key)
+
+
+def _ancestors(stages: dict[str, PlannedStage], name: str | None) -> list[PlannedStage]:
+    found = []
+    while name is not None:
+        found.append(stages[name])
+        name = stages[name].stage.parent
+    return found
+
+
+def _same_prompts(ancestor: SftStage | RlStage, stage: SftStage | RlStage) -> bool:
+    return ancestor.kind == stage.kind == "rl" and ancestor.problems == stage.problems
+
+
+def _finished_elsewhere(runs: Path, directory: Path, key: str) -> Path:
+    """A stage that another experiment has finished serves here too: the same key is the same result."""
+    own = directory / "stages" / key
+    if not is_finished(own):
+        for other in sorted(runs.resolve().glob(f"*/stages/{key}")):
+            if is_finished(other):
+                return other
+    return own
+
+
+def _hash(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

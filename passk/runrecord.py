@@ -1,0 +1,127 @@
+"""experiment.json: what was asked, on what machine, by which command, and what each session of it took."""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from passk.layout import ExperimentRecord, write_json
+from passk.plan import Plan, engine_versions
+
+OTHER_PACKAGES = ("passk", "prefect", "duckdb", "datasets", "pandas", "numpy")
+
+
+class RunRecord:
+    """The record of an experiment while a session of it runs."""
+
+    def __init__(self, plan: Plan, command: str) -> None:
+        self._file = plan.directory / "experiment.json"
+        self._started = datetime.now(UTC)
+        self._clock = time.perf_counter()
+        self._phases: dict[str, float] = {}
+        self.record = ExperimentRecord(
+            name=plan.experiment.name,
+            question=plan.experiment.question,
+            config=plan.experiment.model_dump(mode="json", by_alias=True),
+            command=command,
+            versions=_versions(),
+            hardware=_hardware(),
+            code=_code(Path(__file__).parent),
+            stages={planned.record.name: planned.record.key for planned in plan.stages},
+            samplings=[planned.record.key for planned in plan.samplings],
+            sessions=self._earlier_sessions(),
+        )
+        write_json(self._file, self.record)
+
+    def _earlier_sessions(self) -> list[dict[str, Any]]:
+        if not self._file.exists():
+            return []
+        return json.loads(self._file.read_text())["sessions"]
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Count the time of what is done inside to `name`."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._phases[name] = self._phases.get(name, 0.0) + time.perf_counter() - started
+            self._save()
+
+    def failed(self, name: str, reason: str) -> None:
+        """Note that a stage or the sampling failed, in one line."""
+        self.record = replace(self.record, failures={**self.record.failures, name: " ".join(reason.split())})
+        self._save()
+
+    def _save(self) -> None:
+        session = {
+            "started": self._started.isoformat(timespec="seconds"),
+            "seconds": round(time.perf_counter() - self._clock, 2),
+            "phases": {name: round(seconds, 2) for name, seconds in self._phases.items()},
+        }
+        write_json(self._file, replace(self.record, sessions=[*self.record.sessions, session]))
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version(), **engine_versions()}
+    for name in OTHER_PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _hardware() -> dict[str, Any]:
+    gpus: list[str] = []
+    if shutil.which("nvidia-smi"):
+        query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
+        listing = subprocess.run(query, capture_output=True, text=True, check=False)
+        gpus = listing.stdout.splitlines() if listing.returncode == 0 else []
+    return {
+        "cpu": _cpu_name(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "gpus": gpus,
+    }
+
+
+def _cpu_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.machine()
+
+
+def _code(directory: Path) -> dict[str, Any]:
+    """The commit of the checkout that passk runs from; empty where it was installed from elsewhere."""
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(["git", "-C", str(directory), *words], capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        return done.stdout.strip()
+
+    commit = git("rev-parse", "HEAD")
+    return {"commit": commit, "dirty": bool(git("status", "--porcelain"))} if commit else {}
+
+
+def spelled_command() -> str:
+    """This process's command line as a person would type it."""
+    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])

@@ -1,0 +1,175 @@
+"""The steps of a run, each one call: prepare, train, sample, file. Flows and tasks know nothing but these.
+
+Every step is safe to repeat: what is finished is left alone, what was stopped goes on.
+"""
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from passk import problems
+from passk.config import Compute, RlStage
+from passk.errors import PasskError
+from passk.evaluate.sample import Request, to_json
+from passk.layout import is_finished, write_json
+from passk.model import make_tiny
+from passk.openrlhf import data, flags, job
+from passk.openrlhf.environment import environment, single_process
+from passk.openrlhf.progress import Progress
+from passk.openrlhf.record import read_metrics
+from passk.plan import Plan, PlannedSampling, PlannedStage
+from passk.store import ingest
+
+Say = Callable[[str], None]
+
+
+def prepare(plan: Plan, say: Say) -> None:
+    """Make the problems and, where it is made from scratch, the model."""
+    for name, file in plan.problems.items():
+        if not file.exists():
+            spec = plan.experiment.problems[name]
+            problems.save(problems.generate(spec, plan.experiment.seed), file)
+            say(f"problems {name}: {spec.count} of the {spec.split} split")
+    if plan.experiment.model.tiny and isinstance(plan.model, Path) and not (plan.model / "config.json").exists():
+        temporary = plan.model.with_name(".model")
+        shutil.rmtree(temporary, ignore_errors=True)
+        make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
+        temporary.replace(plan.model)
+        say("model: a tiny Qwen2 from scratch")
+
+
+def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Say) -> None:
+    """Train one stage from where it stands. cluster: the environment that joins a Ray cluster.
+
+    Raises job.StageFailed with the reason first and the log's path last.
+    """
+    stage, directory, compute = planned.stage, planned.directory, plan.experiment.compute
+    write_json(directory / "stage.json", planned.record)
+    if not (directory / "data").exists():
+        data.write(
+            stage,
+            plan.problems[stage.problems],
+            directory / "data",
+            seed=planned.record.seed,
+            first_prompt=planned.first_prompt,
+            tiny=plan.experiment.model.tiny is not None,
+        )
+    done = len(read_metrics(directory / "metrics.jsonl"))
+    if done:
+        say(f"{planned.record.name}: goes on from the last checkpoint; {done} of {stage.steps} steps were done")
+    progress = Progress(planned.record.name, stage.steps, say)
+    started = time.time()
+    job.run(
+        command(plan, planned),
+        environment={**environment(compute), **(cluster if isinstance(stage, RlStage) else single_process())},
+        directory=directory,
+        on_step=progress,
+    )
+    finish(planned, seconds=time.time() - started, startup=progress.startup)
+
+
+def command(plan: Plan, planned: PlannedStage) -> list[str]:
+    """The command line that trains a stage: the interpreter, the module, OpenRLHF's flags and ours."""
+    experiment, stage = plan.experiment, planned.stage
+    paths = flags.Paths(str(plan.parent_model(planned)), planned.directory / "data", planned.directory)
+    chat = experiment.model.tiny is None
+    if isinstance(stage, RlStage):
+        arguments = flags.rl(stage, experiment.compute, paths, seed=experiment.seed, chat=chat)
+        return [sys.executable, "-m", "passk.openrlhf", *arguments]
+    longest = experiment.model.tiny.max_length if experiment.model.tiny else 4096
+    arguments = flags.sft(stage, experiment.compute, paths, seed=experiment.seed, chat=chat, max_tokens=longest)
+    return [*_launcher(experiment.compute), "-m", "passk.openrlhf.sft", *arguments]
+
+
+def _launcher(compute: Compute) -> list[str]:
+    processes = compute.gpus_per_node
+    if compute.nodes * processes == 1:
+        return [sys.executable]
+    return [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+
+
+def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> None:
+    """Check that a stage made all it should have, and seal it with its manifest."""
+    directory, stage = planned.directory, planned.stage
+    steps = [line["step"] for line in read_metrics(directory / "metrics.jsonl")]
+    if steps != list(range(1, stage.steps + 1)):
+        raise PasskError(
+            f"OpenRLHF ended after {len(steps)} steps of {stage.steps}; see {job.shown(directory / 'log.txt')}"
+        )
+    if not (directory / "model" / "config.json").is_file():
+        raise PasskError(f"OpenRLHF ended without writing a model; see {job.shown(directory / 'log.txt')}")
+    # A finished stage is never resumed, and whoever starts from it starts from model/.
+    shutil.rmtree(directory / "checkpoints", ignore_errors=True)
+    write_json(
+        directory / "manifest.json",
+        {"key": planned.record.key, "steps": stage.steps, "seconds": seconds, "startup_seconds": startup},
+    )
+
+
+def sample(plan: Plan, say: Say) -> None:
+    """Sample every finished checkpoint on every benchmark that has not been, in one process."""
+    left = [planned for planned in plan.samplings if not planned.finished and _has_model(plan, planned)]
+    if not left:
+        return
+    file = plan.directory / "samples" / "request.json"
+    write_json(file, to_json([_request(plan, planned) for planned in left]))
+    directory = file.parent
+    say(f"sampling {len(left)} times: {len({p.record.checkpoint for p in left})} checkpoints")
+    job.run(
+        [sys.executable, "-m", "passk.evaluate.sample", str(file)],
+        environment=environment(plan.experiment.compute),
+        directory=directory,
+        on_step=lambda _: None,
+    )
+    missing = sorted({planned.record.checkpoint for planned in left if not planned.finished})
+    if missing:
+        raise PasskError(f"sampling of {', '.join(missing)} is not complete; see {job.shown(directory / 'log.txt')}")
+
+
+def _has_model(plan: Plan, planned: PlannedSampling) -> bool:
+    stage = next((s for s in plan.stages if s.record.key == planned.record.stage), None)
+    return stage is None or stage.finished
+
+
+def _request(plan: Plan, planned: PlannedSampling) -> Request:
+    compute, tiny = plan.experiment.compute, plan.experiment.model.tiny
+    engine: dict[str, Any] = {
+        "seed": planned.record.seed,
+        "dtype": "bfloat16",
+        "enable_prefix_caching": True,
+        "tensor_parallel_size": compute.tensor_parallel,
+        "gpu_memory_utilization": compute.memory_utilization,
+        "disable_log_stats": True,
+    }
+    if compute.profile == "cpu":
+        engine["enforce_eager"] = True
+    if tiny:
+        engine["max_model_len"] = tiny.max_length
+    return Request(
+        record=asdict(planned.record),
+        model=str(planned.model),
+        problems=str(plan.problems[planned.benchmark.problems]),
+        directory=str(planned.directory),
+        engine=engine,
+        chat=tiny is None,
+    )
+
+
+def file(plan: Plan) -> None:
+    """File all that is finished in DuckDB. Filing twice is filing once."""
+    ingest.ingest_experiment_record(plan.store, plan.directory)
+    ingest.ingest_problems(plan.store, plan.directory)
+    for planned in plan.stages:
+        if planned.finished:
+            ingest.ingest_stage(plan.store, planned.directory)
+    for sampling in plan.samplings:
+        if sampling.finished:
+            ingest.ingest_sampling(plan.store, sampling.directory)
+
+
+def all_finished(plan: Plan) -> bool:
+    return all(s.finished for s in plan.stages) and all(is_finished(s.directory) for s in plan.samplings)

@@ -1,0 +1,264 @@
+-- The store's first form. A row here can always be made again from the files that passk/layout.py describes.
+-- Small tables carry their natural key as PRIMARY KEY. Rollouts and samples, which grow to millions of rows,
+-- name theirs in the comment alone: an index over them would cost more than the rows do.
+
+CREATE TABLE experiments (
+    name VARCHAR PRIMARY KEY,
+    question VARCHAR NOT NULL,
+    config JSON NOT NULL,
+    command VARCHAR NOT NULL,
+    versions JSON NOT NULL,
+    hardware JSON NOT NULL,
+    code JSON NOT NULL,
+    samplings VARCHAR[] NOT NULL,
+    failures JSON NOT NULL,
+    sessions JSON NOT NULL
+);
+COMMENT ON TABLE experiments IS 'An experiment as it was asked and run: experiment.json. Key: name';
+COMMENT ON COLUMN experiments.name IS 'the experiment''s name, also its directory under runs/';
+COMMENT ON COLUMN experiments.question IS 'what the experiment is to answer';
+COMMENT ON COLUMN experiments.config IS 'the resolved experiment file';
+COMMENT ON COLUMN experiments.command IS 'the command that ran it';
+COMMENT ON COLUMN experiments.versions IS 'package -> version';
+COMMENT ON COLUMN experiments.hardware IS 'what it ran on';
+COMMENT ON COLUMN experiments.code IS 'git commit, and whether the tree was dirty';
+COMMENT ON COLUMN experiments.samplings IS 'keys of the samplings that belong to the present configuration';
+COMMENT ON COLUMN experiments.failures IS 'stage or sampling name -> one line';
+COMMENT ON COLUMN experiments.sessions IS 'one object a run: started, seconds, phases {step name: seconds}';
+
+CREATE TABLE experiment_stages (
+    experiment VARCHAR NOT NULL,
+    name VARCHAR NOT NULL,
+    position INTEGER NOT NULL,
+    stage VARCHAR NOT NULL,
+    PRIMARY KEY (experiment, name)
+);
+COMMENT ON TABLE experiment_stages IS 'Which stage stands under which name in the present configuration. Key: experiment, name';
+COMMENT ON COLUMN experiment_stages.experiment IS 'experiments.name';
+COMMENT ON COLUMN experiment_stages.name IS 'the stage''s name in the experiment file';
+COMMENT ON COLUMN experiment_stages.position IS 'place in the order of the graph, from 0';
+COMMENT ON COLUMN experiment_stages.stage IS 'stages.key; the stage may not be finished yet';
+
+CREATE TABLE stages (
+    key VARCHAR PRIMARY KEY,
+    experiment VARCHAR NOT NULL,
+    name VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    parent VARCHAR,
+    config JSON NOT NULL,
+    seed BIGINT NOT NULL,
+    problems VARCHAR NOT NULL,
+    first_step INTEGER NOT NULL,
+    versions JSON NOT NULL,
+    seconds DOUBLE,
+    startup_seconds DOUBLE
+);
+COMMENT ON TABLE stages IS 'A finished training stage: stage.json. Key: key; experiments with the same configuration share it';
+COMMENT ON COLUMN stages.key IS 'hash of all that decides what the stage makes';
+COMMENT ON COLUMN stages.experiment IS 'name of the experiment that trained it';
+COMMENT ON COLUMN stages.name IS 'the stage''s name when it was trained';
+COMMENT ON COLUMN stages.kind IS 'sft or rl';
+COMMENT ON COLUMN stages.parent IS 'key of the stage it starts from; NULL: from the experiment''s own model';
+COMMENT ON COLUMN stages.config IS 'the resolved stage';
+COMMENT ON COLUMN stages.seed IS 'seed of the stage';
+COMMENT ON COLUMN stages.problems IS 'problems.fingerprint of the training problems';
+COMMENT ON COLUMN stages.first_step IS 'rl steps its ancestors did';
+COMMENT ON COLUMN stages.versions IS 'package -> version';
+COMMENT ON COLUMN stages.seconds IS 'wall time of the run that finished it';
+COMMENT ON COLUMN stages.startup_seconds IS 'the part of it before the first step';
+
+CREATE TABLE problems (
+    fingerprint VARCHAR NOT NULL,
+    id VARCHAR NOT NULL,
+    prompt VARCHAR NOT NULL,
+    answer VARCHAR NOT NULL,
+    verifier VARCHAR NOT NULL,
+    split VARCHAR,
+    difficulty VARCHAR,
+    demonstration VARCHAR,
+    metadata JSON,
+    PRIMARY KEY (fingerprint, id)
+);
+COMMENT ON TABLE problems IS 'A problem of a prepared set. Key: fingerprint, id';
+COMMENT ON COLUMN problems.fingerprint IS 'content hash of the set, the name of its Parquet file';
+COMMENT ON COLUMN problems.id IS 'the problem''s id, unique in its set';
+COMMENT ON COLUMN problems.prompt IS 'what the model is given';
+COMMENT ON COLUMN problems.answer IS 'what the verifier needs, not necessarily an answer of the model''s kind';
+COMMENT ON COLUMN problems.verifier IS 'name of the verifier';
+COMMENT ON COLUMN problems.split IS 'train or test';
+COMMENT ON COLUMN problems.difficulty IS 'difficulty, as its source grades it';
+COMMENT ON COLUMN problems.demonstration IS 'a right response';
+COMMENT ON COLUMN problems.metadata IS 'all else that its source says of it';
+
+CREATE TABLE steps (
+    stage VARCHAR NOT NULL,
+    step INTEGER NOT NULL,
+    time DOUBLE,
+    seconds DOUBLE,
+    lr DOUBLE,
+    grad_norm DOUBLE,
+    loss DOUBLE,
+    rule VARCHAR,
+    k INTEGER,
+    reward DOUBLE,
+    pass_at_k MAP(INTEGER, DOUBLE),
+    all_wrong DOUBLE,
+    all_right DOUBLE,
+    few_wrong DOUBLE,
+    correct_counts INTEGER[],
+    "distinct" DOUBLE,
+    entropy DOUBLE,
+    length DOUBLE,
+    truncated DOUBLE,
+    clip_ratio DOUBLE,
+    tokens BIGINT,
+    seconds_generation DOUBLE,
+    seconds_experience DOUBLE,
+    seconds_training DOUBLE,
+    seconds_sync DOUBLE,
+    seconds_advantage DOUBLE,
+    PRIMARY KEY (stage, step)
+);
+COMMENT ON TABLE steps IS 'A training step: a line of metrics.jsonl. Key: stage, step';
+COMMENT ON COLUMN steps.stage IS 'stages.key';
+COMMENT ON COLUMN steps.step IS 'step of the stage, from 1';
+COMMENT ON COLUMN steps.time IS 'Unix seconds at the end of the step';
+COMMENT ON COLUMN steps.seconds IS 'wall time of the step';
+COMMENT ON COLUMN steps.lr IS 'learning rate';
+COMMENT ON COLUMN steps.grad_norm IS 'norm of the gradient before clipping';
+COMMENT ON COLUMN steps.loss IS 'sft only: mean negative log-likelihood of a response token, in nats';
+COMMENT ON COLUMN steps.rule IS 'advantage rule';
+COMMENT ON COLUMN steps.k IS 'k of the rule in this step';
+COMMENT ON COLUMN steps.reward IS 'mean reward of the step''s rollouts';
+COMMENT ON COLUMN steps.pass_at_k IS 'k -> unbiased pass@k of the step''s own groups';
+COMMENT ON COLUMN steps.all_wrong IS 'share of groups without a right answer';
+COMMENT ON COLUMN steps.all_right IS 'share of groups without a wrong answer';
+COMMENT ON COLUMN steps.few_wrong IS 'share of groups with fewer wrong answers than k: the Pass@k advantage is 0 there';
+COMMENT ON COLUMN steps.correct_counts IS 'groups with 0, 1, ... N right answers';
+COMMENT ON COLUMN steps."distinct" IS 'distinct responses of a group / N, mean over groups';
+COMMENT ON COLUMN steps.entropy IS 'policy entropy, nats a token';
+COMMENT ON COLUMN steps.length IS 'mean response tokens';
+COMMENT ON COLUMN steps.truncated IS 'share of responses cut at max_response';
+COMMENT ON COLUMN steps.clip_ratio IS 'share of tokens whose PPO ratio was clipped';
+COMMENT ON COLUMN steps.tokens IS 'response tokens of the step';
+COMMENT ON COLUMN steps.seconds_generation IS 'wall time of sampling the rollouts';
+COMMENT ON COLUMN steps.seconds_experience IS 'wall time of log-probabilities and advantages';
+COMMENT ON COLUMN steps.seconds_training IS 'wall time of the optimizer';
+COMMENT ON COLUMN steps.seconds_sync IS 'wall time of handing the weights to vLLM';
+COMMENT ON COLUMN steps.seconds_advantage IS 'wall time of the rule itself, part of seconds_experience';
+
+CREATE TABLE rollouts (
+    stage VARCHAR NOT NULL,
+    step INTEGER NOT NULL,
+    problem VARCHAR NOT NULL,
+    sample INTEGER NOT NULL,
+    response VARCHAR NOT NULL,
+    reward DOUBLE,
+    advantage DOUBLE,
+    k INTEGER,
+    tokens INTEGER,
+    truncated BOOLEAN
+);
+COMMENT ON TABLE rollouts IS 'A response sampled in training. Key: stage, step, problem, sample (not indexed)';
+COMMENT ON COLUMN rollouts.stage IS 'stages.key';
+COMMENT ON COLUMN rollouts.step IS 'step of the stage, from 1';
+COMMENT ON COLUMN rollouts.problem IS 'problems.id in the stage''s problems';
+COMMENT ON COLUMN rollouts.sample IS 'index in the group';
+COMMENT ON COLUMN rollouts.response IS 'what the model wrote: untrusted text';
+COMMENT ON COLUMN rollouts.reward IS 'the verifier''s score';
+COMMENT ON COLUMN rollouts.advantage IS 'what the rule made of the group''s rewards';
+COMMENT ON COLUMN rollouts.k IS 'k of the rule in this step';
+COMMENT ON COLUMN rollouts.tokens IS 'response tokens';
+COMMENT ON COLUMN rollouts.truncated IS 'cut at max_response';
+
+CREATE TABLE samplings (
+    experiment VARCHAR NOT NULL,
+    key VARCHAR NOT NULL,
+    checkpoint VARCHAR NOT NULL,
+    stage VARCHAR,
+    benchmark VARCHAR NOT NULL,
+    problems VARCHAR NOT NULL,
+    config JSON NOT NULL,
+    seed BIGINT NOT NULL,
+    versions JSON NOT NULL,
+    seconds DOUBLE,
+    PRIMARY KEY (experiment, key)
+);
+COMMENT ON TABLE samplings IS 'One checkpoint sampled on one benchmark: sampling.json. Key: experiment, key';
+COMMENT ON COLUMN samplings.experiment IS 'experiments.name';
+COMMENT ON COLUMN samplings.key IS 'hash of all that decides the samples';
+COMMENT ON COLUMN samplings.checkpoint IS 'name of the stage whose model was sampled; base: the experiment''s own model';
+COMMENT ON COLUMN samplings.stage IS 'stages.key of that stage; NULL for base';
+COMMENT ON COLUMN samplings.benchmark IS 'the benchmark''s name in the experiment file';
+COMMENT ON COLUMN samplings.problems IS 'problems.fingerprint of the benchmark''s problems';
+COMMENT ON COLUMN samplings.config IS 'the resolved benchmark: samples, k, temperature, top_p, max_response';
+COMMENT ON COLUMN samplings.seed IS 'seed of the sampling';
+COMMENT ON COLUMN samplings.versions IS 'package -> version';
+COMMENT ON COLUMN samplings.seconds IS 'wall time of sampling and judging, the engine''s start left out';
+
+CREATE TABLE samples (
+    experiment VARCHAR NOT NULL,
+    sampling VARCHAR NOT NULL,
+    problem VARCHAR NOT NULL,
+    sample INTEGER NOT NULL,
+    response VARCHAR NOT NULL,
+    score DOUBLE,
+    correct BOOLEAN NOT NULL,
+    extracted VARCHAR,
+    reason VARCHAR,
+    tokens INTEGER,
+    finish_reason VARCHAR,
+    seed BIGINT,
+    logprob DOUBLE
+);
+COMMENT ON TABLE samples IS 'A response of a checkpoint on a benchmark. Key: experiment, sampling, problem, sample (not indexed)';
+COMMENT ON COLUMN samples.experiment IS 'experiments.name';
+COMMENT ON COLUMN samples.sampling IS 'samplings.key';
+COMMENT ON COLUMN samples.problem IS 'problems.id in the sampling''s problems';
+COMMENT ON COLUMN samples.sample IS 'index among the problem''s samples, from 0';
+COMMENT ON COLUMN samples.response IS 'what the model wrote: untrusted text';
+COMMENT ON COLUMN samples.score IS 'the verifier''s score in [0, 1]';
+COMMENT ON COLUMN samples.correct IS 'the verifier''s verdict';
+COMMENT ON COLUMN samples.extracted IS 'what the verifier read as the answer: untrusted text';
+COMMENT ON COLUMN samples.reason IS 'why the verifier decided so';
+COMMENT ON COLUMN samples.tokens IS 'response tokens';
+COMMENT ON COLUMN samples.finish_reason IS 'stop, or length when cut at max_response';
+COMMENT ON COLUMN samples.seed IS 'seed of the request';
+COMMENT ON COLUMN samples.logprob IS 'mean log-probability of a response token, in nats';
+
+CREATE VIEW current_samplings AS
+SELECT samplings.experiment, samplings.key, coalesce(named.name, samplings.checkpoint) AS checkpoint, samplings.stage,
+       samplings.benchmark, samplings.problems, samplings.config, samplings.seed, samplings.versions, samplings.seconds
+FROM experiments
+JOIN samplings ON samplings.experiment = experiments.name AND list_contains(experiments.samplings, samplings.key)
+LEFT JOIN experiment_stages AS named ON named.experiment = samplings.experiment AND named.stage = samplings.stage;
+COMMENT ON VIEW current_samplings IS 'The finished samplings of the present configuration, each under its stage''s present name';
+COMMENT ON COLUMN current_samplings.experiment IS 'experiments.name';
+COMMENT ON COLUMN current_samplings.key IS 'hash of all that decides the samples';
+COMMENT ON COLUMN current_samplings.checkpoint IS 'present name of the stage whose model was sampled; base: the experiment''s own model';
+COMMENT ON COLUMN current_samplings.stage IS 'stages.key of that stage; NULL for base';
+COMMENT ON COLUMN current_samplings.benchmark IS 'the benchmark''s name in the experiment file';
+COMMENT ON COLUMN current_samplings.problems IS 'problems.fingerprint of the benchmark''s problems';
+COMMENT ON COLUMN current_samplings.config IS 'the resolved benchmark: samples, k, temperature, top_p, max_response';
+COMMENT ON COLUMN current_samplings.seed IS 'seed of the sampling';
+COMMENT ON COLUMN current_samplings.versions IS 'package -> version';
+COMMENT ON COLUMN current_samplings.seconds IS 'wall time of sampling and judging, the engine''s start left out';
+
+CREATE VIEW problem_counts AS
+SELECT samplings.experiment, samples.sampling, samplings.checkpoint, samplings.benchmark, samples.problem,
+       any_value(problems.difficulty) AS difficulty,
+       count(*)::INTEGER AS n,
+       (count(*) FILTER (samples.correct))::INTEGER AS c
+FROM samples
+JOIN samplings ON samplings.experiment = samples.experiment AND samplings.key = samples.sampling
+LEFT JOIN problems ON problems.fingerprint = samplings.problems AND problems.id = samples.problem
+GROUP BY samplings.experiment, samples.sampling, samplings.checkpoint, samplings.benchmark, samples.problem;
+COMMENT ON VIEW problem_counts IS 'What pass@k is made from: samples and right samples of a problem in a sampling';
+COMMENT ON COLUMN problem_counts.experiment IS 'experiments.name';
+COMMENT ON COLUMN problem_counts.sampling IS 'samplings.key';
+COMMENT ON COLUMN problem_counts.checkpoint IS 'name of the stage whose model was sampled; base: the experiment''s own model';
+COMMENT ON COLUMN problem_counts.benchmark IS 'the benchmark''s name in the experiment file';
+COMMENT ON COLUMN problem_counts.problem IS 'problems.id';
+COMMENT ON COLUMN problem_counts.difficulty IS 'difficulty, as its source grades it';
+COMMENT ON COLUMN problem_counts.n IS 'samples of the problem';
+COMMENT ON COLUMN problem_counts.c IS 'right samples of the problem';

@@ -1,0 +1,147 @@
+"""Opening the store: short-lived connections, and a bounded wait for whoever holds the file.
+
+DuckDB locks the file for a whole process: while one process writes, no other can even read, and within a
+process a reader and a writer may not be open at once. So every use opens, does its one transaction and
+closes, one after another within this process.
+"""
+
+import logging
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+
+from passk.errors import PasskError
+from passk.store import migrations
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+WAIT = 60.0
+"""seconds to wait for another holder of the file"""
+_POLL = 0.1
+_in_this_process = threading.Lock()
+
+
+@contextmanager
+def writing(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnection]:
+    """One transaction on the store, which is made and brought to the newest version where need be.
+
+    Commits when the block ends, rolls back when it raises. Raises PasskError when another process still holds
+    the file after `wait` seconds, when a newer passk made it, or when it is no DuckDB file.
+    """
+    store.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(store, wait), _opened(store, wait, read_only=False) as connection:
+        _named(store, migrations.apply, connection)
+        connection.execute("BEGIN")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+
+@contextmanager
+def reading(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The store, read-only. Raises PasskError as `writing` does, and where there is no store."""
+    if not store.is_file():
+        raise PasskError(f"{store}: there is no store yet; run an experiment, or make it again from the files")
+    with _alone(store, wait):
+        with _opened(store, wait, read_only=True) as connection:
+            current = _named(store, migrations.is_current, connection)
+            if current:
+                yield connection
+                return
+        with _opened(store, wait, read_only=False) as connection:
+            _named(store, migrations.apply, connection)
+        with _opened(store, wait, read_only=True) as connection:
+            yield connection
+
+
+@contextmanager
+def held(store: Path, wait: float = WAIT) -> Iterator[None]:
+    """Keep writers out of the store that is there; one that nobody can open needs no keeping."""
+    with _alone(store, wait):
+        try:
+            connection = _connect(store, wait, read_only=True) if store.is_file() else None
+        except _Unreadable:
+            connection = None
+        try:
+            yield
+        finally:
+            if connection is not None:
+                connection.close()
+
+
+class _Unreadable(PasskError):
+    """Not a store, or one of a DuckDB that this one cannot read."""
+
+
+@contextmanager
+def _alone(store: Path, wait: float) -> Iterator[None]:
+    if not _in_this_process.acquire(timeout=wait):
+        raise PasskError(f"{store}: another thread of this process (PID {os.getpid()}) held it for {wait:.0f} s")
+    try:
+        yield
+    finally:
+        _in_this_process.release()
+
+
+@contextmanager
+def _opened(store: Path, wait: float, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = _connect(store, wait, read_only)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _connect(store: Path, wait: float, read_only: bool) -> duckdb.DuckDBPyConnection:
+    deadline = time.monotonic() + wait
+    told = False
+    while True:
+        try:
+            return duckdb.connect(str(store), read_only=read_only)
+        except duckdb.Error as error:
+            holder = holder_in(str(error))
+            if holder is None:
+                raise _Unreadable(f"{store}: {one_line(error)}") from None
+        if time.monotonic() >= deadline:
+            raise PasskError(f"{store}: still held by {holder} after {wait:.0f} s; end that process, or try again")
+        if not told:
+            log.info("%s is held by %s: waiting up to %.0f s", store, holder, wait)
+            told = True
+        time.sleep(_POLL)
+
+
+def holder_in(message: str) -> str | None:
+    """Who holds the file, out of DuckDB's message; None where the message is not about a lock."""
+    if "Could not set lock on file" in message:
+        found = re.search(r"held in (.*?) \(PID (\d+)\)", message)
+        return f"{Path(found[1]).name} (PID {found[2]})" if found else "another process"
+    if "with a different configuration" in message:
+        return f"another connection of this process (PID {os.getpid()})"
+    return None
+
+
+def one_line(error: Exception) -> str:
+    """DuckDB's message without the SQL that it quotes after a blank line."""
+    return " ".join(str(error).split("\n\n")[0].split())
+
+
+def _named(store: Path, check: Callable[[duckdb.DuckDBPyConnection], T], connection: duckdb.DuckDBPyConnection) -> T:
+    """What `check` says of the open store; its complaint gets the store's name in front."""
+    try:
+        return check(connection)
+    except PasskError as error:
+        raise PasskError(f"{store}: {error}") from None
+    except duckdb.Error as error:
+        raise PasskError(f"{store}: {one_line(error)}") from None

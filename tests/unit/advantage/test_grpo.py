@@ -1,0 +1,38 @@
+import pytest
+import torch
+
+from passk import advantage
+
+
+def grpo(rewards):
+    return advantage.compute("grpo", torch.as_tensor(rewards), 1)
+
+
+def test_the_deviation_is_the_populations():
+    assert grpo([[1.0, 0.0, 0.0, 0.0]])[0].tolist() == pytest.approx([3**0.5, *[-(3**-0.5)] * 3])
+    assert grpo([[1.0, 2.0, 3.0, 6.0]])[0].tolist() == pytest.approx([-2 / 3.5**0.5, -1 / 3.5**0.5, 0, 3 / 3.5**0.5])
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.1, -7.3, 1e-45, 3e38])
+def test_a_group_without_spread_gets_exactly_nothing(value):
+    assert torch.equal(grpo(torch.full((2, 7), value)), torch.zeros(2, 7))
+
+
+def test_groups_do_not_touch_each_other():
+    rewards = torch.rand(5, 8, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(grpo(rewards), torch.cat([grpo(row[None]) for row in rewards]))
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1e-40, 0.0), (1e30, 0.0), (2.0**-10, 1.0), (1.0, -1024.0)])
+def test_scale_and_offset_change_nothing_whatever_their_size(scale, offset):
+    rewards = torch.tensor([[0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0]])
+    assert torch.allclose(grpo(rewards * scale + offset), grpo(rewards), rtol=1e-5)
+
+
+def test_one_rollout_has_nothing_to_be_compared_with():
+    assert grpo([[1.0]]).tolist() == [[0.0]]
+
+
+def test_the_whole_range_of_float32_gives_no_infinity():
+    top = torch.finfo(torch.float32).max
+    assert grpo([[-top, top, 0.0]])[0].tolist() == pytest.approx([-(1.5**0.5), 1.5**0.5, 0.0])

@@ -1,0 +1,51 @@
+from reports.arms import arms, matchups, nodes
+
+
+def sft(parent=None):
+    return {"kind": "sft", "from": parent, "steps": 10}
+
+
+def rl(parent, rule="grpo", k=1):
+    return {"kind": "rl", "from": parent, "steps": 10, "rule": rule, "k": k}
+
+
+DEMO = {
+    "warm": sft(),
+    "pass1": rl("warm"),
+    "pass4": rl("warm", "passk_analytical", 4),
+    "pass4-pass1": rl("pass4", "passk_analytical", 1),
+}
+
+
+def test_the_demo_has_two_arms_and_one_matchup():
+    found = arms(nodes(DEMO))
+    assert [(arm.name, arm.is_baseline, arm.warm_start) for arm in found] == [
+        ("pass1", True, "warm"),
+        ("pass4-pass1", False, "warm"),
+    ]
+    assert [(a.name, b.name) for a, b in matchups(found)] == [("pass4-pass1", "pass1")]
+
+
+def test_the_graphs_order_survives_a_file_whose_keys_were_sorted():
+    assert [node.name for node in nodes(dict(sorted(DEMO.items())))] == [
+        "warm",
+        "pass1",
+        "pass4",
+        "pass4-pass1",
+    ]
+
+
+def test_an_arm_from_the_experiments_own_model_starts_at_base():
+    (arm,) = arms(nodes({"explore": rl(None, "passk_analytical", 4)}))
+    assert (arm.warm_start, arm.is_baseline) == ("base", False)
+    assert matchups([arm]) == []
+
+
+def test_a_stage_under_its_parsed_name_for_from_is_read_too():
+    graph = {"warm": {"kind": "sft", "parent": None, "steps": 1}, "a": {**rl(None), "parent": "warm"}}
+    del graph["a"]["from"]
+    assert nodes(graph)[1].parent == "warm"
+
+
+def test_an_sft_leaf_is_no_arm():
+    assert arms(nodes({"warm": sft(), "more": sft("warm")})) == []

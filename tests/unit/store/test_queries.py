@@ -1,0 +1,74 @@
+import dataclasses
+import json
+
+import pytest
+
+from passk.errors import PasskError
+from passk.layout import write_json
+from passk.store import ingest_experiment_record, queries, reading
+
+
+def test_the_record_comes_back_as_it_was_filed(filed):
+    with reading(filed.store) as connection:
+        record = queries.experiment(connection, filed.name)
+    assert dataclasses.asdict(record) == json.loads((filed.directory / "experiment.json").read_text())
+
+
+def test_an_unknown_experiment_is_refused_with_the_nearest_name(filed):
+    with reading(filed.store) as connection, pytest.raises(PasskError, match="did you mean maze-cpu"):
+        queries.experiment(connection, "maze-cup")
+
+
+def test_problem_counts_are_those_of_the_samples(filed, parquet):
+    columns = parquet.columns(filed.directory / "samples" / "key-pass4-hard" / "samples.parquet")
+    expected = {}
+    for problem, correct in zip(columns["problem"], columns["correct"], strict=True):
+        n, c = expected.get(problem, (0, 0))
+        expected[problem] = (n + 1, c + correct)
+    with reading(filed.store) as connection:
+        frame = queries.problem_counts(connection, filed.name)
+    own = frame[(frame["checkpoint"] == "pass4") & (frame["benchmark"] == "hard")]
+    assert {row.problem: (row.n, row.c) for row in own.itertuples()} == expected
+    assert set(own["difficulty"]) == {"hard"}
+
+
+def test_steps_of_a_child_stage_count_on_from_its_parent(filed):
+    with reading(filed.store) as connection:
+        steps = queries.steps(connection, filed.name)
+    child = steps[steps["stage"] == "pass4-pass1"]
+    assert list(child["step"]) == [1, 2, 3, 4, 5, 6]
+    assert list(child["total_step"]) == [13, 14, 15, 16, 17, 18]
+    assert set(child["pass_at_k"].iloc[0]) == {1, 2, 4, 8, 16}
+
+
+def test_what_an_earlier_configuration_sampled_is_in_no_query(filed):
+    record = json.loads((filed.directory / "experiment.json").read_text())
+    record["samplings"].remove("key-pass4-hard")
+    write_json(filed.directory / "experiment.json", record)
+    ingest_experiment_record(filed.store, filed.directory)
+    with reading(filed.store) as connection:
+        for query in (queries.problem_counts, queries.samplings):
+            frame = query(connection, filed.name)
+            assert ("pass4", "hard") not in set(zip(frame["checkpoint"], frame["benchmark"], strict=True))
+
+
+def test_a_renamed_stage_takes_its_samples_along(filed):
+    record = json.loads((filed.directory / "experiment.json").read_text())
+    record["stages"]["explore"] = record["stages"].pop("pass4")
+    write_json(filed.directory / "experiment.json", record)
+    ingest_experiment_record(filed.store, filed.directory)
+    with reading(filed.store) as connection:
+        assert set(queries.samplings(connection, filed.name)["checkpoint"]) == {
+            "warm",
+            "pass1",
+            "explore",
+            "pass4-pass1",
+        }
+
+
+def test_transcripts_are_the_same_every_time_and_of_every_sort(filed):
+    with reading(filed.store) as connection:
+        frames = [queries.transcripts(connection, filed.name, "pass4-pass1") for _ in range(2)]
+    assert frames[0].equals(frames[1])
+    assert {"right", "wrong", "truncated"} == set(frames[0]["sort"])
+    assert frames[0].groupby("sort").size().max() <= 3
