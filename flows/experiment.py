@@ -13,11 +13,11 @@ from tasks import experiment as tasks
 
 
 @flow(name="experiment", flow_run_name="{file}")
-def experiment(file: str, runs: str, command: str) -> Path:
-    """Prepare, train every stage, sample every checkpoint, file it all, write the report; give its path.
+def experiment(file: str, runs: str, command: str) -> RunRecord:
+    """Prepare, train every stage, sample every checkpoint, file it all, write the report.
 
     file: the experiment's YAML; runs: directory of all runs; command: what the report says to type to run
-    it again. What an earlier run finished is not done again.
+    it again. What an earlier run finished is not done again. The record that is given back tells what failed.
     """
     described = config.load(file)
     check(described)
@@ -31,9 +31,10 @@ def experiment(file: str, runs: str, command: str) -> Path:
     with run.phase("sample"):
         sampled = tasks.sample(laid_out, return_state=True)
     if sampled.is_failed():
-        run.failed("sample", sampled.message)
+        run.failed("sample", str(sampled.result(raise_on_failure=False)))
     tasks.file(laid_out)
-    return tasks.report(laid_out)
+    tasks.report(laid_out)
+    return run
 
 
 def train_all(laid_out: Plan, run: RunRecord) -> None:

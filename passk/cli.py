@@ -28,6 +28,7 @@ def run(file: File, runs: Runs = Path("runs")) -> None:
     """Prepare, train, evaluate and report. What an earlier run finished is not done again."""
     laid_out = _laid_out(file, runs)
     report = laid_out.directory / "report.md"
+    failures: dict[str, str] = {}
     from passk import steps
 
     if steps.all_finished(laid_out) and report.exists():
@@ -42,11 +43,13 @@ def run(file: File, runs: Runs = Path("runs")) -> None:
         from flows.experiment import experiment
         from passk.runrecord import spelled_command
 
-        report = experiment(str(file), str(runs), spelled_command())
+        failures = experiment(str(file), str(runs), spelled_command()).record.failures
     import reports
 
     typer.echo(f"\n{reports.results_table(laid_out.store, laid_out.experiment.name)}")
     typer.echo(f"\nreport: {os.path.relpath(report)}")
+    if failures:
+        raise PasskError("; ".join(f"{name} failed: {reason}" for name, reason in failures.items()))
 
 
 @app.command("plan")

@@ -147,6 +147,8 @@ def _request(plan: Plan, planned: PlannedSampling) -> Request:
     }
     if compute.profile == "cpu":
         engine["enforce_eager"] = True
+        # Where a prompt is read in pieces, vLLM winds a seeded request's generator back, which a CPU's cannot.
+        engine["enable_chunked_prefill"] = False
     if tiny:
         engine["max_model_len"] = tiny.max_length
     return Request(

@@ -11,6 +11,8 @@ the place of `--algo.advantage.estimator` (give `group_norm`, which adds no whit
 import os
 import runpy
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from passk import advantage
 from passk.errors import ConfigError
@@ -48,18 +50,22 @@ def main(arguments: list[str]) -> None:
 
     from passk.openrlhf.trainer import TrainerFactory
 
-    environment = {name: os.environ.get(name, value) for name, value in UPSTREAM_ENVIRONMENT.items()}
-    environment |= {name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith("VLLM_")}
-    runtime: dict = {"env_vars": environment}
-    if os.environ.get(cpu.ENVIRONMENT_SWITCH) == "1":
-        environment[cpu.ENVIRONMENT_SWITCH] = "1"
-        runtime["worker_process_setup_hook"] = "passk.openrlhf.cpu.install_if_asked"
-    ray.init(runtime_env=runtime)
+    ray.init(runtime_env=runtime_environment(os.environ))
 
     # train() imports the name from this module when it runs, and so starts ours.
     upstream.PPOTrainer = TrainerFactory(settings)
     sys.argv = ["openrlhf.cli.train_ppo_ray", *rest]
     runpy.run_module("openrlhf.cli.train_ppo_ray", run_name="__main__")
+
+
+def runtime_environment(variables: Mapping[str, str]) -> dict[str, Any]:
+    """Ray's runtime_env for a training job, from the driver's environment."""
+    workers = {name: variables.get(name, value) for name, value in UPSTREAM_ENVIRONMENT.items()}
+    workers |= {name: value for name, value in variables.items() if name in PASSED_ON or name.startswith("VLLM_")}
+    if variables.get(cpu.ENVIRONMENT_SWITCH) != "1":
+        return {"env_vars": workers}
+    workers[cpu.ENVIRONMENT_SWITCH] = "1"
+    return {"env_vars": workers, "worker_process_setup_hook": "passk.openrlhf.cpu.install_if_asked"}
 
 
 if __name__ == "__main__":

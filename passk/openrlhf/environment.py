@@ -26,6 +26,8 @@ def environment(compute: Compute) -> dict[str, str]:
             "GLOO_SOCKET_IFNAME": "lo",
             "OMP_NUM_THREADS": str(compute.threads),
             "VLLM_CPU_KVCACHE_SPACE": f"{compute.kv_cache_gib:g}",
+            # vLLM's engine waits for its worker process by spinning: with two cores that takes one of them
+            "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
             # vLLM compiles two small functions at the first request otherwise: 20 s a process for nothing
             "TORCHDYNAMO_DISABLE": "1",
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # two runs on one machine must not share a core by accident

@@ -7,6 +7,7 @@ import ast
 import importlib.metadata
 import importlib.util
 import inspect
+import itertools
 import re
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def test_every_flag_that_a_shipped_experiment_emits_exists_in_the_installed_open
         flags = [word for word in flags if not word.startswith(("--passk.", "--standalone", "--nproc"))]
         assert len(flags) > 20
         assert set(flags) <= set(known[planned.stage.kind])
-        for flag, value in zip(command, command[1:], strict=False):
+        for flag, value in itertools.pairwise(command):
             if choices := known[planned.stage.kind].get(flag):
                 assert value in choices, flag
 

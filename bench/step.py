@@ -1,0 +1,100 @@
+"""What passk costs a step: ours against stock OpenRLHF with group_norm, same model, data and seed.
+
+    python -m bench.step RUNS/EXPERIMENT [--steps 30] [--rounds 2]
+
+RUNS/EXPERIMENT is a finished run whose first rl stage gives the model and the data. The two take turns; a step's
+time is the wall time between two of OpenRLHF's own "Global step" lines, the first few left out.
+"""
+
+import argparse
+import itertools
+import json
+import re
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from passk import config, guard
+from passk import plan as planning
+from passk.openrlhf import flags
+from passk.openrlhf.cluster import ray_cluster
+from passk.openrlhf.environment import environment
+
+WARM_UP = 3
+
+
+def timed_steps(command: list[str], variables: dict[str, str], log: Path) -> list[float]:
+    """Run a training command and give the seconds of each step after the warm-up."""
+    job = guard.start(command, log=log, environment=variables)
+    seen: dict[int, float] = {}
+    try:
+        status, position = None, 0
+        while status is None:
+            time.sleep(0.01)
+            status = job.poll()
+            with log.open("rb") as file:
+                file.seek(position)
+                text = file.read()
+            for found in re.finditer(rb"Global step (\d+):", text):
+                seen.setdefault(int(found[1]), time.perf_counter())
+            # a line that is not whole yet is read again
+            position += text.rfind(b"\n") + 1
+    finally:
+        job.stop()
+    if status:
+        raise SystemExit(f"bench: {' '.join(command[:3])} ended with status {status}; see {log}")
+    times = [seen[step] for step in sorted(seen)][WARM_UP:]
+    return [after - before for before, after in itertools.pairwise(times)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiment", type=Path)
+    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=2)
+    wanted = parser.parse_args()
+
+    record = json.loads((wanted.experiment / "experiment.json").read_text())
+    laid_out = planning.plan(config.parse(record["config"]), wanted.experiment.parent)
+    planned = next(p for p in laid_out.stages if p.stage.kind == "rl" and p.stage.rule == "grpo")
+    stage = planned.stage.model_copy(update={"save_every": 10**6, "steps": wanted.steps})
+    scratch = Path(tempfile.mkdtemp(prefix="passk-bench-"))
+    data = _first_rows(planned.directory / "data", wanted.steps * stage.prompts, scratch / "data")
+
+    totals: dict[str, list[float]] = {"stock": [], "passk": []}
+    with ray_cluster(laid_out.experiment.compute, scratch / "ray.log") as cluster:
+        variables = environment(laid_out.experiment.compute) | cluster
+        for turn in range(wanted.rounds):
+            for name, seconds in totals.items():
+                output = scratch / f"{name}-{turn}"
+                paths = flags.Paths(str(laid_out.parent_model(planned)), data, output)
+                arguments = flags.rl(
+                    stage, laid_out.experiment.compute, paths, seed=record["config"]["seed"], chat=False
+                )
+                module = "passk.openrlhf"
+                if name == "stock":
+                    arguments, module = arguments[: arguments.index("--passk.rule")], "bench.stock"
+                steps = timed_steps([sys.executable, "-m", module, *arguments], variables, output / "log.txt")
+                seconds += steps
+                print(f"{name} round {turn + 1}: {len(steps)} steps, mean {statistics.mean(steps):.3f} s", flush=True)
+    shutil.rmtree(scratch, ignore_errors=True)
+    mean = {name: statistics.mean(seconds) for name, seconds in totals.items()}
+    print("\n| | steps | mean s/step | median s/step |\n|---|---|---|---|")
+    for name, seconds in totals.items():
+        print(f"| {name} | {len(seconds)} | {mean[name]:.3f} | {statistics.median(seconds):.3f} |")
+    median = statistics.median(totals["passk"]) / statistics.median(totals["stock"])
+    print(f"\nratio {mean['passk'] / mean['stock']:.3f} of means, {median:.3f} of medians")
+
+
+def _first_rows(data: Path, rows: int, to: Path) -> Path:
+    from datasets import load_from_disk
+
+    load_from_disk(data).select(range(rows)).save_to_disk(to)
+    return to
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""One small experiment for all: run by the command line, killed with SIGKILL in the middle, run again."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+EXPERIMENT = """
+name: small
+question: Does the whole of it hold together?
+seed: 3
+model: {tiny: {}}
+problems:
+  train: {source: maze, split: train, count: 512, easy: 1.0, wander: 0.2, shortest: [2, 3]}
+  test: {source: maze, split: test, count: 10, easy: 1.0, shortest: [2, 3]}
+stages:
+  warm: {kind: sft, problems: train, steps: 24, batch_size: 64, lr: 3.0e-3}
+  pass4: {kind: rl, from: warm, problems: train, rule: passk_analytical, k: 4, steps: 8, prompts: 8, rollouts: 8,
+          lr: 2.0e-4, max_prompt: 31, max_response: 8, save_every: 3}
+benchmarks:
+  test: {problems: test, samples: 16, k: [1, 4], max_response: 8}
+compute: {profile: cpu, micro_batch: 64, kv_cache_gib: 0.25}
+"""
+
+
+@dataclass(frozen=True)
+class Finished:
+    directory: Path
+    runs: Path
+    first: str
+    """what the killed run had printed"""
+    second: str
+    """what the run after it printed"""
+    steps_at_kill: int
+    left_behind: list[str]
+    """processes that outlived the killed run"""
+    environment: dict[str, str]
+
+
+def passk(*words: str) -> list[str]:
+    return [str(Path(sys.executable).with_name("passk")), *words]
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Finished:
+    directory = tmp_path_factory.mktemp("small")
+    (directory / "small.yaml").write_text(EXPERIMENT)
+    # The mark by which every process of this run, and of no other, is known.
+    mark = f"PASSK_TEST_RUN={directory}"
+    environment = {
+        **{name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "PREFECT_API_URL")},
+        **dict([mark.split("=", 1)]),
+        "PREFECT_HOME": str(directory / "prefect"),
+    }
+    command = passk("run", "small.yaml")
+    with (directory / "first.txt").open("w") as output:
+        first = subprocess.Popen(command, cwd=directory, env=environment, stdout=output, stderr=output)
+        metrics = wait_for_steps(directory, first, steps=5)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    left_behind = processes_with(mark)
+    deadline = time.monotonic() + 30
+    while left_behind and time.monotonic() < deadline:
+        time.sleep(0.5)
+        left_behind = processes_with(mark)
+    steps = len(metrics.read_text().splitlines())
+    second = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, timeout=400)
+    assert second.returncode == 0, second.stdout[-4000:] + second.stderr[-4000:]
+    return Finished(
+        directory=directory,
+        runs=directory / "runs",
+        first=(directory / "first.txt").read_text(),
+        second=second.stdout + second.stderr,
+        steps_at_kill=steps,
+        left_behind=left_behind + [name for name in processes_with(mark) if name not in left_behind],
+        environment=environment,
+    )
+
+
+def wait_for_steps(directory: Path, process: subprocess.Popen, steps: int) -> Path:
+    """The metrics file of the rl stage, once it has `steps` lines."""
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        for rollouts in directory.glob("runs/small/stages/*/rollouts"):
+            metrics = rollouts.parent / "metrics.jsonl"
+            if metrics.exists() and len(metrics.read_text().splitlines()) >= steps:
+                return metrics
+        assert process.poll() is None, (directory / "first.txt").read_text()[-4000:]
+        time.sleep(0.05)
+    raise AssertionError(f"no {steps} steps in time:\n{(directory / 'first.txt').read_text()[-4000:]}")
+
+
+def processes_with(mark: str) -> list[str]:
+    """Living processes that have the variable in their environment."""
+    name, _, value = mark.partition("=")
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(name) == value and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(f"{process.pid} {process.name()}")
+    return found

@@ -1,0 +1,37 @@
+"""A run's own Ray cluster: on loopback alone, and gone when the run is."""
+
+import time
+
+import psutil
+import pytest
+
+from passk.config import Compute
+from passk.openrlhf.cluster import ray_cluster
+
+
+def listening(processes: list[psutil.Process]) -> set[str]:
+    return {
+        connection.laddr.ip
+        for process in processes
+        for connection in process.net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+
+
+def test_the_cluster_listens_on_loopback_alone_and_is_gone_afterwards(tmp_path, monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(KeyboardInterrupt), ray_cluster(Compute(profile="cpu"), tmp_path / "ray.log") as joined:
+        assert joined["RAY_ADDRESS"].startswith("127.0.0.1:")
+        time.sleep(3)  # the dashboard's agent is the last to listen
+        started = psutil.Process().children(recursive=True)
+        assert any("raylet" in process.name() for process in started)
+        assert listening(started) <= {"127.0.0.1", "::1"}
+        raise KeyboardInterrupt
+    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in started)
+
+
+def test_a_cluster_of_the_users_is_used_and_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    with ray_cluster(Compute(profile="gpu"), tmp_path / "ray.log") as joined:
+        assert joined == {"RAY_ADDRESS": "10.0.0.1:6379"}
+    assert not (tmp_path / "ray.log").exists()

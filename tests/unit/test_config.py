@@ -1,0 +1,102 @@
+import copy
+
+import pytest
+import yaml
+
+from passk import config
+from passk.check import check
+from passk.errors import ConfigError
+
+GOOD = """
+name: small
+question: Does it help?
+seed: 1
+model: {tiny: {}}
+problems:
+  train: {source: maze, split: train, count: 64}
+  test: {source: maze, split: test, count: 8}
+stages:
+  warm: {kind: sft, problems: train, steps: 2, lr: 1.0e-3}
+  arm: {kind: rl, from: warm, problems: train, rule: passk_analytical, k: 4, steps: 2, prompts: 32, rollouts: 16,
+        lr: 1.0e-4, max_prompt: 31, max_response: 16}
+benchmarks:
+  test: {problems: test, samples: 16, k: [1, 8], max_response: 16}
+compute: {profile: cpu}
+"""
+
+
+def changed(path: str, value):
+    """GOOD with the entry at the dotted `path` set to `value`, or taken out where `value` is None."""
+    raw = copy.deepcopy(yaml.safe_load(GOOD))
+    at = raw
+    *parents, last = path.split(".")
+    for part in parents:
+        at = at[part]
+    if value is None:
+        del at[last]
+    else:
+        at[last] = value
+    return raw
+
+
+def refusal(raw) -> str:
+    with pytest.raises(ConfigError) as error:
+        check(config.parse(raw))
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_a_good_experiment_is_read_and_passes():
+    experiment = config.parse(yaml.safe_load(GOOD))
+    check(experiment)
+    assert experiment.stages["arm"].parent == "warm"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field", "mend"),
+    [
+        ("sede", 1, "sede", "did you mean seed?"),
+        ("stages.arm.rolouts", 8, "stages.arm.rolouts", "did you mean rollouts?"),
+        ("model.tiny.heds", 4, "model.tiny.heds", "did you mean heads?"),
+        ("compute.gpu", 8, "compute.gpu", "there is"),
+        ("stages.arm.k", 16, "stages.arm.k", "smaller than the rollouts"),
+        ("stages.arm.k", 0, "stages.arm.k", "greater than or equal to 1"),
+        ("stages.arm.rule", "passk_analytic", "stages.arm.rule", "did you mean passk_analytical?"),
+        ("stages.arm.rule", "grpo", "stages.arm.k", "set k to 1 or rule to passk_analytical"),
+        ("stages.arm.from", "wram", "stages.arm.from", "did you mean warm?"),
+        ("stages.warm.from", "arm", "stages.warm.from", "circle"),
+        ("stages.arm.from", None, "stages.arm.from", "start from a stage of kind sft"),
+        ("stages.arm.problems", "tran", "stages.arm.problems", "did you mean train?"),
+        ("stages.arm.problems", "test", "stages.arm.problems", "set problems.test.split to train"),
+        ("stages.arm.kind", "ppo", "stages.arm", "'sft', 'rl'"),
+        ("stages.arm.mini_batch", 7, "stages.arm.mini_batch", "does not divide"),
+        ("benchmarks.test.problems", "none", "benchmarks.test.problems", "there is test, train"),
+        ("benchmarks.test.problems", "train", "benchmarks.test.problems", "set problems.train.split to test"),
+        ("benchmarks.test.samples", 4, "benchmarks.test.k", "set samples to 8 or more"),
+        ("benchmarks", {}, "benchmarks", "at least 1"),
+        ("problems.test.count", 0, "problems.test.count", "greater than or equal to 1"),
+        ("problems.test.shortest", [5, 2], "problems.test.shortest", "from <= to"),
+        ("model", {}, "model", "either tiny: (from scratch) or path:"),
+        ("model.tiny", {"hidden_size": 96, "heads": 4}, "model.tiny", "multiple of 32"),
+        ("model.tiny", {"max_length": 40}, "model.tiny.max_length", "make it 47"),
+        ("compute.kv_cache_gib", 1e-6, "compute.kv_cache_gib", "needs"),
+        ("compute.micro_batch", 100, "compute.micro_batch", "make it a divisor"),
+        ("compute", {"profile": "gpu", "gpus_per_node": 8, "colocate": True}, "compute", "set engines to 8"),
+        ("seed", "one", "seed", "integer"),
+        ("question", None, "question", "required"),
+    ],
+)
+def test_bad_input_meets_one_line_that_names_the_field_and_the_mend(path, value, field, mend):
+    line = refusal(changed(path, value))
+    assert line.startswith(f"{field}:")
+    assert mend in line
+
+
+def test_a_file_that_is_no_mapping_or_no_yaml_or_not_there_is_refused_by_name(tmp_path):
+    for text in ("- a list", "a: [", "\x00"):
+        file = tmp_path / "bad.yaml"
+        file.write_text(text)
+        with pytest.raises(ConfigError, match=r"bad\.yaml"):
+            config.load(file)
+    with pytest.raises(ConfigError, match="no such file"):
+        config.load(tmp_path / "none.yaml")

@@ -1,0 +1,89 @@
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from passk import config
+from passk.layout import write_json
+from passk.plan import BASE, Plan, plan
+from tests.unit.test_config import GOOD, changed
+
+
+def laid_out(tmp_path, raw=None) -> Plan:
+    return plan(config.parse(raw or yaml.safe_load(GOOD)), tmp_path)
+
+
+def keys(laid_out: Plan) -> dict[str, str]:
+    return {planned.record.name: planned.record.key for planned in laid_out.stages}
+
+
+def test_stages_come_parents_first_whatever_their_order_in_the_file(tmp_path):
+    raw = yaml.safe_load(GOOD)
+    raw["stages"] = dict(reversed(raw["stages"].items()))
+    assert [planned.record.name for planned in laid_out(tmp_path, raw).stages] == ["warm", "arm"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "touched"),
+    [
+        ("stages.arm.k", 2, {"arm"}),
+        ("stages.warm.lr", 2e-3, {"warm", "arm"}),
+        ("seed", 2, {"warm", "arm"}),
+        ("problems.train.count", 65, {"warm", "arm"}),
+        ("model.tiny", {"layers": 2}, {"warm", "arm"}),
+        ("question", "Another?", set()),
+        ("stages.arm.keep", 3, set()),
+        ("stages.arm.evaluate", False, set()),
+        ("compute.threads", 1, set()),
+        ("benchmarks.test.samples", 32, set()),
+    ],
+)
+def test_a_key_changes_with_all_that_decides_the_result_and_with_nothing_else(tmp_path, path, value, touched):
+    before, after = keys(laid_out(tmp_path)), keys(laid_out(tmp_path, changed(path, value)))
+    assert {name for name in before if before[name] != after[name]} == touched
+
+
+def test_a_sampling_follows_its_stage_and_its_settings_but_not_which_k_are_reported(tmp_path):
+    def sampled(raw):
+        return {(s.record.checkpoint, s.record.benchmark): s.record.key for s in laid_out(tmp_path, raw).samplings}
+
+    before = sampled(yaml.safe_load(GOOD))
+    assert set(before) == {("warm", "test"), ("arm", "test")}
+    assert sampled(changed("benchmarks.test.k", [1, 2])) == before
+    assert not before.items() & sampled(changed("benchmarks.test.samples", 32)).items()
+    after = sampled(changed("stages.arm.k", 2))
+    assert after["warm", "test"] == before["warm", "test"]
+    assert after["arm", "test"] != before["arm", "test"]
+
+
+def test_an_arm_that_branches_later_takes_the_problems_where_its_parent_stopped(tmp_path):
+    raw = yaml.safe_load(GOOD)
+    raw["stages"]["then"] = {**raw["stages"]["arm"], "from": "arm", "rule": "grpo", "k": 1}
+    then = laid_out(tmp_path, raw).stages[-1]
+    assert (then.record.first_step, then.first_prompt) == (2, 2 * 32)
+
+
+def test_a_stage_that_another_experiment_finished_is_taken_from_there(tmp_path):
+    first = laid_out(tmp_path)
+    write_json(first.stages[0].directory / "manifest.json", {"key": first.stages[0].record.key})
+    second = laid_out(tmp_path, changed("name", "other"))
+    assert second.stages[0].directory == first.stages[0].directory
+    assert second.stages[0].finished
+    assert not second.stages[1].finished
+
+
+def test_a_model_by_name_needs_no_warm_start_and_is_sampled_too(tmp_path):
+    raw = changed("model", {"path": "owner/name"})
+    raw["stages"] = {"arm": {name: value for name, value in raw["stages"]["arm"].items() if name != "from"}}
+    planned = laid_out(tmp_path, raw)
+    assert {sampling.record.checkpoint for sampling in planned.samplings} == {BASE, "arm"}
+    assert planned.parent_model(planned.stages[0]) == "owner/name"
+
+
+@pytest.mark.parametrize("module", ["passk.config", "passk.plan", "passk.check", "passk.cli", "passk.store", "reports"])
+def test_what_must_answer_at_once_imports_no_engine(module):
+    heavy = "{'torch', 'ray', 'vllm', 'openrlhf', 'prefect', 'datasets'}"
+    code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
