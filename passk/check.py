@@ -57,7 +57,7 @@ def check_machine(experiment: Experiment) -> None:
         needed = CPU_RUN_GIB + compute.kv_cache_gib
         if available < needed:
             raise ConfigError(
-                f"compute.kv_cache_gib: {compute.kv_cache_gib:g} GiB and about {CPU_RUN_GIB:g} GiB for the processes "
+                f"compute.kv_cache_gib: {compute.kv_cache_gib} GiB and about {CPU_RUN_GIB:g} GiB for the processes "
                 f"do not fit in the {available:.1f} GiB of memory that are free; make it smaller or free some"
             )
 
@@ -112,6 +112,6 @@ def _fits_model(experiment: Experiment, tiny: TinyModel) -> None:
             )
         if experiment.compute.kv_cache_gib * GIB < kv_bytes * longest:
             raise ConfigError(
-                f"compute.kv_cache_gib: {experiment.compute.kv_cache_gib:g} GiB hold not one answer of stages.{name}; "
+                f"compute.kv_cache_gib: {experiment.compute.kv_cache_gib} GiB hold not one answer of stages.{name}; "
                 f"at {kv_bytes} bytes a token it needs {kv_bytes * longest / GIB:.2g} GiB at least"
             )

@@ -41,9 +41,12 @@ def run(file: File, runs: Runs = Path("runs")) -> None:
         os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
         os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
         from flows.experiment import experiment
+        from flows.server import prefect_server
         from passk.runrecord import spelled_command
 
-        failures = experiment(str(file), str(runs), spelled_command()).record.failures
+        with prefect_server(laid_out.directory / "prefect.log") as address:
+            typer.echo(f"watch it at {address.removesuffix('/api')}")
+            failures = experiment(str(file), str(runs), spelled_command()).record.failures
     import reports
 
     typer.echo(f"\n{reports.results_table(laid_out.store, laid_out.experiment.name)}")

@@ -138,7 +138,7 @@ class Compute(Strict):
     gradient_checkpointing: bool = False
     attention: str = Field("eager", description="HF's attn_implementation")
     memory_utilization: float = Field(0.6, gt=0, lt=1, description="vLLM's share of a GPU's memory")
-    kv_cache_gib: float = Field(1.0, gt=0, description="vLLM's KV cache on a CPU")
+    kv_cache_gib: int = Field(1, ge=1, description="vLLM's KV cache on a CPU; vLLM takes whole GiB")
     threads: int = Field(2, ge=1, description="CPU threads of a process that computes")
 
     @model_validator(mode="after")

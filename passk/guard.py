@@ -9,6 +9,7 @@ detach themselves (Ray's raylet and its workers, vLLM's engine cores) stay its d
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -49,18 +50,20 @@ def start(
     *,
     log: Path,
     environment: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
+    scratch: Path | None = None,
 ) -> Guarded:
-    """Start `command`, its output appended to `log`. The caller holds the guard's standard input open."""
+    """Start `command`, its output appended to `log`. The caller holds the guard's standard input open.
+
+    scratch: a directory that is removed when all processes are gone, whoever ended them.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "passk.guard", *command],
+            [sys.executable, "-m", "passk.guard", str(scratch or ""), *command],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=dict(environment) if environment is not None else None,
-            cwd=cwd,
             start_new_session=True,  # a Ctrl-C in the terminal reaches the caller alone, who then ends us in order
         )
     return Guarded(process)
@@ -87,7 +90,7 @@ def _reap() -> None:
             pass
 
 
-def _main(command: list[str]) -> int:
+def _main(scratch: str, command: list[str]) -> int:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, lambda *_: os.close(0))
@@ -106,6 +109,8 @@ def _main(command: list[str]) -> int:
             else:
                 time.sleep(0.1)
     _end_descendants(GRACE_SECONDS)
+    if scratch:
+        shutil.rmtree(scratch, ignore_errors=True)
     return status if status >= 0 else 128 - status
 
 
@@ -119,4 +124,4 @@ def _caller_is_gone() -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1:]))
+    sys.exit(_main(sys.argv[1], sys.argv[2:]))

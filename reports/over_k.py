@@ -52,7 +52,8 @@ def _draw_panel(results: Results, axes: "Axes", benchmark: str, colours: dict[st
         axes.fill_between(at, low, high, color=colour, alpha=0.14, linewidth=0)
         axes.plot(at, [point.value for point in points], color=colour, marker="o", markersize=3)
         ends.append((points[-1].value, name, colour))
-    axes.set_ylim(bottom=0)
+    # where nothing is solved the interval alone would set the scale, to three decimals
+    axes.set_ylim(0, max(axes.get_ylim()[1], 0.1))
     axes.margins(x=0.03)
     style.label_ends(axes, ends, at[-1])
 

@@ -1,7 +1,6 @@
 """The Ray cluster of a run: one of its own on 127.0.0.1, or the user's at RAY_ADDRESS."""
 
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -31,7 +30,8 @@ def ray_cluster(compute: Compute, log: Path) -> Iterator[dict[str, str]]:
     port = free_port()
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")
-    head = guard.start(_head(compute, port, scratch), log=log, environment=environment(compute) | LOOPBACK_ONLY)
+    variables = environment(compute) | LOOPBACK_ONLY
+    head = guard.start(_head(compute, port, scratch), log=log, environment=variables, scratch=scratch)
     try:
         deadline = time.monotonic() + START_SECONDS
         while b"Ray runtime started" not in log.read_bytes():
@@ -41,7 +41,6 @@ def ray_cluster(compute: Compute, log: Path) -> Iterator[dict[str, str]]:
         yield {"RAY_ADDRESS": f"127.0.0.1:{port}", **LOOPBACK_ONLY}
     finally:
         head.stop()
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _head(compute: Compute, port: int, scratch: Path) -> list[str]:

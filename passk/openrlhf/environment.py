@@ -25,7 +25,7 @@ def environment(compute: Compute) -> dict[str, str]:
             "DS_ACCELERATOR": "cpu",
             "GLOO_SOCKET_IFNAME": "lo",
             "OMP_NUM_THREADS": str(compute.threads),
-            "VLLM_CPU_KVCACHE_SPACE": f"{compute.kv_cache_gib:g}",
+            "VLLM_CPU_KVCACHE_SPACE": str(compute.kv_cache_gib),
             # vLLM's engine waits for its worker process by spinning: with two cores that takes one of them
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
             # vLLM compiles two small functions at the first request otherwise: 20 s a process for nothing

@@ -51,9 +51,10 @@ class Rollouts:
         samples = rewards.shape[1]
         rows: list[tuple] = []
         for e in experiences:
+            sequences, kept, cut = e.sequences.numpy(), e.action_mask.numpy().astype(bool), e.truncated.tolist()
             for row in range(len(e.index)):
-                response = e.sequences[row, 1:][e.action_mask[row].bool()].tolist()
-                rows.append((e.prompts[row], e.labels[row], response, bool(e.truncated[row])))
+                response = sequences[row, 1:][kept[row]].tolist()
+                rows.append((e.prompts[row], e.labels[row], response, bool(cut[row])))
         by_place = dict(zip(order.tolist(), rows, strict=True))
         rows = [by_place[place] for place in range(len(rows))]
         return cls(

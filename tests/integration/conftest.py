@@ -26,7 +26,7 @@ stages:
           lr: 2.0e-4, max_prompt: 31, max_response: 8, save_every: 3}
 benchmarks:
   test: {problems: test, samples: 16, k: [1, 4], max_response: 8}
-compute: {profile: cpu, micro_batch: 64, kv_cache_gib: 0.25}
+compute: {profile: cpu, micro_batch: 64}
 """
 
 
@@ -62,9 +62,11 @@ def finished(tmp_path_factory) -> Finished:
     command = passk("run", "small.yaml")
     with (directory / "first.txt").open("w") as output:
         first = subprocess.Popen(command, cwd=directory, env=environment, stdout=output, stderr=output)
-        metrics = wait_for_steps(directory, first, steps=5)
-        first.send_signal(signal.SIGKILL)
-        first.wait()
+        try:
+            metrics = wait_for_steps(directory, first, steps=5)
+        finally:
+            first.send_signal(signal.SIGKILL)
+            first.wait()
     left_behind = processes_with(mark)
     deadline = time.monotonic() + 30
     while left_behind and time.monotonic() < deadline:

@@ -11,7 +11,7 @@ from passk.openrlhf.cluster import ray_cluster
 
 def listening(processes: list[psutil.Process]) -> set[str]:
     return {
-        connection.laddr.ip
+        connection.laddr.ip.removeprefix("::ffff:")  # IPv4 on a socket of IPv6
         for process in processes
         for connection in process.net_connections(kind="inet")
         if connection.status == psutil.CONN_LISTEN

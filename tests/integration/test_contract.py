@@ -59,7 +59,8 @@ def actor_classes():
 
 
 def parameters(function) -> list[str]:
-    return list(inspect.signature(function).parameters)
+    """Names of a function's parameters, without the one that Ray adds to an actor's methods."""
+    return [name for name in inspect.signature(function).parameters if name != "_ray_trace_ctx"]
 
 
 @pytest.mark.parametrize("file", EXPERIMENTS, ids=lambda file: file.stem)

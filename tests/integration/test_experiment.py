@@ -89,7 +89,7 @@ def test_the_advantage_that_trained_is_the_rule_on_the_recorded_rewards(finished
 
 def test_the_reward_is_the_verifiers_verdict_on_the_recorded_answer(finished):
     with reading(finished.runs / "passk.duckdb") as store:
-        frame = store.sql(
+        frame = store.execute(
             "select r.response, r.reward, p.answer, p.verifier from rollouts r join problems p on p.id = r.problem"
         ).df()
     assert len(frame) >= 512
@@ -129,8 +129,10 @@ def test_the_store_made_again_from_the_files_is_the_store_that_grew(finished):
 
     def contents() -> dict[str, pd.DataFrame]:
         with reading(store) as connection:
-            names = [row[0] for row in connection.sql("select table_name from duckdb_tables()").fetchall()]
-            return {name: connection.sql(f"select * from {name} order by all").df() for name in names if name[0] != "_"}
+            names = [row[0] for row in connection.execute("select table_name from duckdb_tables()").fetchall()]
+            return {
+                name: connection.execute(f"select * from {name} order by all").df() for name in names if name[0] != "_"
+            }
 
     grown = contents()
     assert len(grown["steps"]) == 24 + 8

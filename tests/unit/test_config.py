@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from passk import config
-from passk.check import check
+from passk.check import check, check_machine
 from passk.errors import ConfigError
 
 GOOD = """
@@ -64,7 +64,7 @@ def test_a_good_experiment_is_read_and_passes():
         ("stages.arm.rule", "passk_analytic", "stages.arm.rule", "did you mean passk_analytical?"),
         ("stages.arm.rule", "grpo", "stages.arm.k", "set k to 1 or rule to passk_analytical"),
         ("stages.arm.from", "wram", "stages.arm.from", "did you mean warm?"),
-        ("stages.warm.from", "arm", "stages.warm.from", "circle"),
+        ("stages.warm.from", "arm", "stages.arm.from", "circle through arm, warm"),
         ("stages.arm.from", None, "stages.arm.from", "start from a stage of kind sft"),
         ("stages.arm.problems", "tran", "stages.arm.problems", "did you mean train?"),
         ("stages.arm.problems", "test", "stages.arm.problems", "set problems.test.split to train"),
@@ -79,7 +79,8 @@ def test_a_good_experiment_is_read_and_passes():
         ("model", {}, "model", "either tiny: (from scratch) or path:"),
         ("model.tiny", {"hidden_size": 96, "heads": 4}, "model.tiny", "multiple of 32"),
         ("model.tiny", {"max_length": 40}, "model.tiny.max_length", "make it 47"),
-        ("compute.kv_cache_gib", 1e-6, "compute.kv_cache_gib", "needs"),
+        ("compute.kv_cache_gib", 0.5, "compute.kv_cache_gib", "integer"),
+        ("model.tiny", {"layers": 100_000_000}, "compute.kv_cache_gib", "needs"),
         ("compute.micro_batch", 100, "compute.micro_batch", "make it a divisor"),
         ("compute", {"profile": "gpu", "gpus_per_node": 8, "colocate": True}, "compute", "set engines to 8"),
         ("seed", "one", "seed", "integer"),
@@ -100,3 +101,16 @@ def test_a_file_that_is_no_mapping_or_no_yaml_or_not_there_is_refused_by_name(tm
             config.load(file)
     with pytest.raises(ConfigError, match="no such file"):
         config.load(tmp_path / "none.yaml")
+
+
+def test_a_kv_cache_larger_than_the_memory_is_refused_before_anything_starts():
+    with pytest.raises(ConfigError, match="compute.kv_cache_gib: 1000000 GiB .* make it smaller"):
+        check_machine(config.parse(changed("compute.kv_cache_gib", 1_000_000)))
+
+
+def test_a_model_directory_that_is_not_there_is_refused_by_name(tmp_path):
+    for path in (str(tmp_path / "none"), "./none", "no-owner"):
+        with pytest.raises(ConfigError, match="model.path: there is no directory"):
+            check_machine(config.parse(changed("model", {"path": path})))
+    with pytest.raises(ConfigError, match="config.json"):
+        check_machine(config.parse(changed("model", {"path": str(tmp_path)})))

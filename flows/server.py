@@ -1,0 +1,56 @@
+"""The Prefect server of a run: the user's, or one of its own for as long as the run lasts."""
+
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from prefect.context import refresh_global_settings_context
+from prefect.settings import PREFECT_API_URL
+
+from passk import guard
+from passk.errors import PasskError
+from passk.openrlhf.environment import free_port
+
+START_SECONDS = 120
+
+
+@contextmanager
+def prefect_server(log: Path) -> Iterator[str]:
+    """Give the API's address. One that was started here listens on 127.0.0.1 and is gone afterwards.
+
+    Prefect would start a server by itself, but that one outlives a run that is killed.
+    """
+    if configured := PREFECT_API_URL.value():
+        yield configured
+        return
+    port = free_port()
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    server = guard.start(command, log=log, environment=os.environ)
+    address = f"http://127.0.0.1:{port}/api"
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not _answers(address):
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise PasskError(f"Prefect's server did not start on 127.0.0.1:{port}; see {os.path.relpath(log)}")
+            time.sleep(0.2)
+        os.environ["PREFECT_API_URL"] = address
+        refresh_global_settings_context()
+        yield address
+    finally:
+        if os.environ.get("PREFECT_API_URL") == address:
+            del os.environ["PREFECT_API_URL"]
+            refresh_global_settings_context()
+        server.stop()
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/health", timeout=2) as response:
+            return response.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
