@@ -42,14 +42,9 @@ def check(experiment: Experiment) -> None:
 
 def check_machine(experiment: Experiment) -> None:
     """Raise ConfigError for what the experiment needs and this machine has not."""
-    model, compute = experiment.model, experiment.compute
-    if model.path and Path(model.path).expanduser().is_dir():
-        if not (Path(model.path).expanduser() / "config.json").is_file():
-            raise ConfigError(f"model.path: {model.path} has no config.json; name the directory of a HF model")
-    elif model.path and (model.path.startswith((".", "/", "~")) or model.path.count("/") != 1):
-        raise ConfigError(
-            f"model.path: there is no directory {model.path}; name a HF model as owner/name or by its path"
-        )
+    compute = experiment.compute
+    if experiment.model.path:
+        _model_is_there(experiment.model.path)
     if compute.profile == "cpu":
         if shutil.which("c++") is None:
             raise ConfigError("compute.profile: cpu needs a C++ compiler for DeepSpeed; install g++ or clang++")
@@ -69,6 +64,25 @@ def _under(section: str) -> Iterator[None]:
         yield
     except ConfigError as error:
         raise ConfigError(f"{section}.{error}") from None
+
+
+def _model_is_there(path: str) -> None:
+    directory = Path(path).expanduser()
+    if directory.is_dir():
+        if not (directory / "config.json").is_file():
+            raise ConfigError(f"model.path: {path} has no config.json; name the directory of a HF model")
+        return
+    if path.startswith((".", "/", "~")) or path.count("/") != 1:
+        raise ConfigError(f"model.path: there is no directory {path}; name a HF model as owner/name or by its path")
+    from huggingface_hub import hf_hub_download
+
+    try:
+        hf_hub_download(path, "config.json")
+    except Exception as error:
+        raise ConfigError(
+            f"model.path: {path} is no directory, and not to be had from the HF hub "
+            f"({type(error).__name__}); mend the name, or download it and give its directory"
+        ) from None
 
 
 def _known_problems(experiment: Experiment, field: str, name: str, *, split: str) -> None:

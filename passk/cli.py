@@ -74,6 +74,30 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
         typer.echo(f"# sample {record.checkpoint} on {record.benchmark}: {benchmark.samples} a problem, {state}")
 
 
+@app.command()
+def report(experiment: Annotated[str, typer.Argument(help="its name")], runs: Runs = Path("runs")) -> None:
+    """Write an experiment's report again, from the store."""
+    import reports
+    from passk.store import STORE
+
+    typer.echo(f"report: {os.path.relpath(reports.write_report(runs / STORE, runs / experiment))}")
+
+
+@app.command()
+def ingest(
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="make the whole store again from the files")] = False,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Make the DuckDB store again from the files of all runs; what is damaged is named and skipped."""
+    from passk import store
+
+    if not rebuild:
+        raise ConfigError("ingest: runs file themselves as they go; to make the store again, add --rebuild")
+    for line in store.rebuild(runs):
+        typer.echo(line)
+    typer.echo(f"store: {os.path.relpath(runs / store.STORE)}")
+
+
 def _laid_out(file: Path, runs: Path) -> Plan:
     described = config.load(file)
     check(described)

@@ -42,7 +42,6 @@ class Model(Strict):
 
     tiny: TinyModel | None = None
     path: str | None = None
-    revision: str | None = None
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:

@@ -1,0 +1,55 @@
+"""A stage's training data: just the rows that it takes, in an order that the arms share."""
+
+import json
+
+import pytest
+from datasets import load_from_disk
+
+from passk import config, problems
+from passk.openrlhf import data
+from passk.openrlhf.labels import Label
+from tests.unit.test_config import changed
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    spec = config.MazeProblems(source="maze", split="train", count=40)
+    file = tmp_path_factory.mktemp("problems") / "train.parquet"
+    problems.save(problems.generate(spec, 1), file)
+    return file
+
+
+def taken(source, directory, steps: int, first_prompt: int) -> list[str]:
+    experiment = config.parse(changed("stages.arm.steps", steps))
+    data.write(experiment.stages["arm"], source, directory, seed=1, first_prompt=first_prompt, tiny=True)
+    return [json.loads(label)["problem"] for label in load_from_disk(directory)["label"]]
+
+
+def test_an_arm_in_two_stages_sees_the_problems_of_an_arm_in_one(source, tmp_path):
+    whole = taken(source, tmp_path / "whole", 3, 0)
+    first, second = taken(source, tmp_path / "first", 2, 0), taken(source, tmp_path / "second", 1, 64)
+    assert len(whole) == 96
+    assert whole == first + second
+
+
+def test_every_problem_comes_once_before_any_comes_twice(source, tmp_path):
+    order = taken(source, tmp_path / "data", 3, 0)
+    assert len(set(order[:40])) == len(set(order[40:80])) == 40
+    assert order[:40] != order[40:80]
+
+
+def test_a_row_has_the_prompt_and_all_that_its_verifier_needs(source, tmp_path):
+    taken(source, tmp_path / "data", 1, 0)
+    by_id = {row["id"]: row for row in problems.load(source)}
+    for row in load_from_disk(tmp_path / "data"):
+        label = Label.load(row["label"])
+        assert row["prompt"] == by_id[label.problem]["prompt"]
+        assert (label.verifier, label.answer) == ("maze", by_id[label.problem]["answer"])
+
+
+def test_a_demonstration_ends_with_the_end_token_so_that_openrlhf_adds_no_space(source, tmp_path):
+    stage = config.parse(changed("stages.warm.batch_size", 8)).stages["warm"]
+    data.write(stage, source, tmp_path / "data", seed=1, first_prompt=0, tiny=True)
+    rows = load_from_disk(tmp_path / "data")
+    assert len(rows) == 2 * 8
+    assert all(response.endswith("$") and set(response[:-1]) <= set("LRUD") for response in rows["response"])

@@ -1,0 +1,149 @@
+"""The record of training: whole lines, nothing twice, and metrics that are what their names say."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from passk.openrlhf.labels import Label, problem_of
+from passk.openrlhf.progress import Progress
+from passk.openrlhf.record import MetricsLog, Rollouts, StepRecorder, read_metrics
+from passk.openrlhf.settings import PluginSettings
+
+
+class Letters:
+    """As much of a tokenizer as the record uses."""
+
+    def batch_decode(self, tokens: list[list[int]], skip_special_tokens: bool) -> list[str]:
+        return ["".join("LRUD"[token] for token in response) for response in tokens]
+
+
+def rollouts(rewards: list[list[float]], tokens: list[list[int]], k: int = 2) -> Rollouts:
+    array = np.array(rewards)
+    return Rollouts(
+        problems=[f"maze-{i}" for i in range(len(rewards))],
+        tokens=tokens,
+        truncated=np.zeros(array.size, dtype=bool),
+        rewards=array,
+        advantages=array - array.mean(axis=1, keepdims=True),
+        k=k,
+        seconds_advantage=0.001,
+    )
+
+
+ONE_STEP = rollouts([[1, 0, 0, 0], [1, 1, 1, 0], [0, 0, 0, 0]], [[0], [1], [1], [1, 1]] * 3)
+
+
+def test_metrics_are_those_of_the_groups():
+    metrics = ONE_STEP.metrics()
+    assert metrics["reward"] == pytest.approx(4 / 12)
+    # 1 - C(n-c, k)/C(n, k): by hand for c = 1, 3, 0 of n = 4
+    assert metrics["pass_at_k"] == {
+        "1": pytest.approx((1 / 4 + 3 / 4) / 3),
+        "2": pytest.approx((1 / 2 + 1) / 3),
+        "4": pytest.approx(2 / 3),
+    }
+    assert metrics["all_wrong"] == pytest.approx(1 / 3)
+    assert metrics["all_right"] == 0
+    assert metrics["few_wrong"] == pytest.approx(1 / 3)  # one wrong answer is fewer than k = 2
+    assert metrics["correct_counts"] == [1, 1, 0, 1, 0]
+    assert metrics["distinct"] == pytest.approx(3 / 4)
+    assert (metrics["tokens"], metrics["length"]) == (15, pytest.approx(15 / 12))
+
+
+def test_rollouts_are_gathered_in_the_order_of_generation_however_openrlhf_dealt_them():
+    import torch
+
+    class Dealt:
+        """Two rows of a batch whose sequences are prompt (2 tokens), response, padding."""
+
+        def __init__(self, index, responses):
+            length = 2 + max(map(len, responses))
+            self.index = index
+            self.sequences = torch.tensor([[9, 9, *r, *[0] * (length - 2 - len(r))] for r in responses])
+            self.action_mask = torch.tensor([[0, *[1] * len(r), *[0] * (length - 2 - len(r))] for r in responses])
+            self.prompts = [f"prompt {i // 2}" for i in index]
+            self.labels = [Label(f"maze-{i // 2}", "maze", "S.E").dump() for i in index]
+            self.truncated = torch.tensor([i == 3 for i in index])
+
+    dealt = [Dealt([3, 0], [[3, 3, 3], [0]]), Dealt([2, 1], [[2, 2], [1]])]
+    rewards = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    order = torch.tensor([3, 0, 2, 1])
+    gathered = Rollouts.of(dealt, order, rewards, rewards, k=1, seconds_advantage=0.0)
+    assert gathered.problems == ["maze-0", "maze-1"]
+    assert gathered.tokens == [[0], [1], [2, 2], [3, 3, 3]]
+    assert gathered.truncated.tolist() == [False, False, False, True]
+
+
+def test_a_resume_forgets_the_steps_after_the_checkpoint_and_a_line_that_was_cut_off(tmp_path):
+    recorder = StepRecorder(PluginSettings("grpo", 1, tmp_path, True))
+    for step in (1, 2, 3):
+        recorder.write(step, ONE_STEP, {}, Letters())
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 4, "rew')
+    recorder.forget_after(2)
+    assert [line["step"] for line in read_metrics(tmp_path / "metrics.jsonl")] == [1, 2]
+    assert sorted(file.name for file in (tmp_path / "rollouts").iterdir()) == [
+        "step-000001.parquet",
+        "step-000002.parquet",
+    ]
+    recorder.write(3, ONE_STEP, {}, Letters())
+    assert [line["step"] for line in read_metrics(tmp_path / "metrics.jsonl")] == [1, 2, 3]
+
+
+def test_a_line_that_is_still_being_written_is_not_read(tmp_path):
+    file = tmp_path / "metrics.jsonl"
+    file.write_text(json.dumps({"step": 1}) + "\n" + '{"step": 2')
+    assert read_metrics(file) == [{"step": 1}]
+    assert read_metrics(tmp_path / "none.jsonl") == []
+
+
+def test_a_metric_that_the_contract_does_not_name_is_refused(tmp_path):
+    with pytest.raises(AssertionError, match="rewrad"):
+        MetricsLog(tmp_path).write({"step": 1, "rewrad": 0.5})
+
+
+def test_a_label_comes_back_whole_and_somebody_elses_prompt_gets_an_id_of_its_own():
+    label = Label("maze-1", "maze", 'S."\n*E')
+    assert Label.load(label.dump()) == label
+    assert problem_of("any", label.dump()) == "maze-1"
+    for foreign in ("42", "{}", "not json", '{"problem": 1}', ""):
+        assert problem_of("What is 6 x 7?", foreign) == problem_of("What is 6 x 7?", "42")
+    assert problem_of("a", "42") != problem_of("b", "42")
+
+
+def test_the_reward_never_raises_and_is_the_verifiers_score():
+    from passk.openrlhf.reward import reward_func
+
+    label = Label("maze-1", "maze", "S.E").dump()
+    assert reward_func([">RR$"], [">"], [label])["rewards"] == 1.0
+    assert reward_func([">L$"], [">"], [label])["scores"] == 0.0
+    for broken in (
+        "",
+        "42",
+        Label("maze-1", "no such verifier", "S.E").dump(),
+        Label("maze-1", "maze", "no maze").dump(),
+    ):
+        assert reward_func([">RR$"], [">"], [broken])["rewards"] == 0.0
+
+
+def test_progress_says_stage_step_reward_speed_and_time_left():
+    said: list[str] = []
+    progress = Progress("pass4", 10, said.append)
+    progress({"step": 4, "seconds": 10.0, **ONE_STEP.metrics()})
+    assert said == ["pass4  step 4/10  k 2  reward 0.333  pass@4 0.667  10.00 s/step  1:00 left"]
+
+
+def test_the_reason_of_a_failure_is_the_first_error_and_not_its_echo(tmp_path):
+    from passk.openrlhf.job import reason
+
+    log = Path(tmp_path / "log.txt")
+    log.write_text(
+        "Traceback (most recent call last):\n"
+        "(EngineCore pid=1) ValueError: No available memory for the cache blocks.\n"
+        "ray.exceptions.RayTaskError(ValueError): ray::x\n"
+        "RuntimeError: Engine core initialization failed. See root cause above.\n"
+    )
+    assert reason(log) == "ValueError: No available memory for the cache blocks."
+    assert reason(log, start=log.stat().st_size) is None

@@ -1,0 +1,58 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.unit.test_config import GOOD, changed
+
+
+def passk(directory: Path, *words: str) -> subprocess.CompletedProcess:
+    command = [str(Path(sys.executable).with_name("passk")), *words]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field"),
+    [
+        ("stages.arm.k", 16, "stages.arm.k"),
+        ("sede", 1, "sede"),
+        ("compute.kv_cache_gib", 1_000_000, "compute.kv_cache_gib"),
+        ("model", {"path": "./none"}, "model.path"),
+        ("model", {"path": "nobody-of-this-name/no-such-model"}, "model.path"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2_and_nothing_is_written(tmp_path, path, value, field):
+    (tmp_path / "bad.yaml").write_text(yaml.safe_dump(changed(path, value)))
+    done = passk(tmp_path, "run", "bad.yaml")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"passk: {field}:")
+    assert done.stderr.count("\n") == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["bad.yaml"]
+
+
+def test_a_plan_prints_every_stage_with_a_command_and_writes_nothing(tmp_path):
+    (tmp_path / "good.yaml").write_text(GOOD)
+    done = passk(tmp_path, "plan", "good.yaml")
+    assert done.returncode == 0
+    assert "# warm: sft, 2 steps" in done.stdout
+    assert "# arm: rl, passk_analytical k=4, 2 steps from warm" in done.stdout
+    assert "--passk.rule passk_analytical" in done.stdout
+    assert [file.name for file in tmp_path.iterdir()] == ["good.yaml"]
+
+
+def test_a_command_that_does_not_exist_is_status_2(tmp_path):
+    assert passk(tmp_path, "rnu").returncode == 2
+
+
+def test_every_command_is_in_the_readme():
+    from passk.cli import app
+
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    names = [command.name or command.callback.__name__ for command in app.registered_commands]
+    assert len(names) >= 4
+    assert [name for name in names if f"passk {name}" not in readme] == []

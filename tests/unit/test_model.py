@@ -1,0 +1,38 @@
+"""The tiny model is what OpenRLHF and vLLM load by its directory: with the tokenizer that they will use."""
+
+import pytest
+
+from passk import config, problems
+from passk.config import TinyModel
+from passk.model import make_tiny
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("model")
+    make_tiny(TinyModel(), directory, seed=1)
+    return directory
+
+
+def test_the_tokenizer_that_others_load_loses_no_character_of_a_problem(directory):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+    spec = config.MazeProblems(source="maze", split="train", count=20)
+    for problem in problems.generate(spec, 1):
+        text = problem.prompt + problem.demonstration + "$"
+        tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
+        assert len(tokens) == len(text)
+        assert tokens[-1] == tokenizer.eos_token_id
+        assert tokenizer.decode(tokens) == text
+        assert tokenizer.decode(tokens, skip_special_tokens=True) == text[:-1]
+    assert len(tokenizer) == 12
+
+
+def test_the_same_seed_makes_the_same_model_and_another_seed_another(directory, tmp_path):
+    def weights(seed: int) -> bytes:
+        make_tiny(TinyModel(), tmp_path / str(seed), seed=seed)
+        return (tmp_path / str(seed) / "model.safetensors").read_bytes()
+
+    assert weights(1) == (directory / "model.safetensors").read_bytes()
+    assert weights(2) != weights(1)
