@@ -33,6 +33,7 @@ $(STAMP): requirements/cpu.lock pyproject.toml
 	.venv/bin/pip install -q --no-deps '$(TORCH)' || .venv/bin/pip install -q --no-deps --index-url $(TORCH_INDEX) '$(TORCH)'
 	.venv/bin/pip install -q --no-deps -r requirements/cpu.lock
 	.venv/bin/pip install -q --no-deps --no-build-isolation -e .
+	.venv/bin/python -m passk.openrlhf.cpu
 	touch $@
 
 .PHONY: help demo test lint lock

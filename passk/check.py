@@ -1,5 +1,6 @@
 """What can be known to be wrong before anything is started or written. Each finding is one line."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ def check(experiment: Experiment) -> None:
         _known_problems(experiment, f"stages.{name}.problems", stage.problems, split="train")
         if isinstance(stage, RlStage):
             _check_rl(experiment, name, stage)
+        elif experiment.compute.nodes > 1:
+            raise ConfigError(f"stages.{name}.kind: sft trains on one node; set compute.nodes to 1")
         elif stage.batch_size % (experiment.compute.nodes * experiment.compute.gpus_per_node):
             raise ConfigError(f"stages.{name}.batch_size: {stage.batch_size} does not divide over the GPUs")
     for name, benchmark in experiment.benchmarks.items():
@@ -45,6 +48,10 @@ def check_machine(experiment: Experiment) -> None:
     compute = experiment.compute
     if experiment.model.path:
         _model_is_there(experiment.model.path)
+    if compute.nodes > 1 and "RAY_ADDRESS" not in os.environ:
+        raise ConfigError(
+            f"compute.nodes: {compute.nodes} nodes need a Ray cluster that runs; set RAY_ADDRESS to it, or nodes to 1"
+        )
     if compute.profile == "cpu":
         if shutil.which("c++") is None:
             raise ConfigError("compute.profile: cpu needs a C++ compiler for DeepSpeed; install g++ or clang++")

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from passk import config
@@ -21,6 +20,10 @@ app = typer.Typer(
 )
 File = Annotated[Path, typer.Argument(help="the experiment's YAML file")]
 Runs = Annotated[Path, typer.Option(help="directory of all runs")]
+
+
+class Stopped(PasskError):
+    """Ctrl-C."""
 
 
 @app.command()
@@ -46,7 +49,10 @@ def run(file: File, runs: Runs = Path("runs")) -> None:
 
         with prefect_server(laid_out.directory / "prefect.log") as address:
             typer.echo(f"watch it at {address.removesuffix('/api')}")
-            failures = experiment(str(file), str(runs), spelled_command()).record.failures
+            try:
+                failures = experiment(str(file), str(runs), spelled_command()).record.failures
+            except KeyboardInterrupt:
+                raise Stopped("stopped; the same command goes on from the last checkpoint") from None
     import reports
 
     typer.echo(f"\n{reports.results_table(laid_out.store, laid_out.experiment.name)}")
@@ -120,16 +126,13 @@ def _wrapped(command: list[str]) -> str:
 def main() -> None:
     """The `passk` command."""
     try:
-        app(standalone_mode=False)
+        app()
     except ConfigError as error:
         _exit(str(error), 2)
+    except Stopped as error:
+        _exit(str(error), 130)
     except PasskError as error:
         _exit(str(error), 1)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        _exit("stopped; the same command goes on from the last checkpoint", 130)
 
 
 def _exit(message: str, status: int) -> None:

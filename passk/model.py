@@ -1,11 +1,26 @@
 """The tiny model from scratch: a Qwen2 with a tokenizer of single characters, saved in HF format."""
 
+import json
 from pathlib import Path
 
 from passk.config import TinyModel
 from passk.problems.maze import ALPHABET
 
 PAD, END, LINE_END = "<pad>", "$", "Ċ"
+
+
+def has_chat_template(model: Path | str) -> bool:
+    """Whether a model words its prompts by a chat template.
+
+    Read from a directory's files; a model of the HF hub is taken to have one, so that a plan needs no network.
+    """
+    directory = Path(model)
+    if not directory.is_dir():
+        return not isinstance(model, Path)
+    if (directory / "chat_template.jinja").is_file():
+        return True
+    settings = directory / "tokenizer_config.json"
+    return settings.is_file() and bool(json.loads(settings.read_text()).get("chat_template"))
 
 
 def make_tiny(tiny: TinyModel, directory: Path, *, seed: int) -> None:

@@ -16,7 +16,7 @@ from passk.config import Compute, RlStage
 from passk.errors import PasskError
 from passk.evaluate.sample import Request, to_json
 from passk.layout import is_finished, write_json
-from passk.model import make_tiny
+from passk.model import has_chat_template, make_tiny
 from passk.openrlhf import data, flags, job
 from passk.openrlhf.environment import environment, single_process
 from passk.openrlhf.progress import Progress
@@ -65,7 +65,7 @@ def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Sa
     started = time.time()
     job.run(
         command(plan, planned),
-        environment={**environment(compute), **(cluster if isinstance(stage, RlStage) else single_process())},
+        environment={**environment(compute), **(cluster if isinstance(stage, RlStage) else _alone(compute))},
         directory=directory,
         on_step=progress,
     )
@@ -76,7 +76,7 @@ def command(plan: Plan, planned: PlannedStage) -> list[str]:
     """The command line that trains a stage: the interpreter, the module, OpenRLHF's flags and ours."""
     experiment, stage = plan.experiment, planned.stage
     paths = flags.Paths(str(plan.parent_model(planned)), planned.directory / "data", planned.directory)
-    chat = experiment.model.tiny is None
+    chat = has_chat_template(plan.model)
     if isinstance(stage, RlStage):
         arguments = flags.rl(stage, experiment.compute, paths, seed=experiment.seed, chat=chat)
         return [sys.executable, "-m", "passk.openrlhf", *arguments]
@@ -86,10 +86,14 @@ def command(plan: Plan, planned: PlannedStage) -> list[str]:
 
 
 def _launcher(compute: Compute) -> list[str]:
-    processes = compute.gpus_per_node
-    if compute.nodes * processes == 1:
+    if compute.gpus_per_node == 1:
         return [sys.executable]
-    return [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    processes = f"--nproc-per-node={compute.gpus_per_node}"
+    return [sys.executable, "-m", "torch.distributed.run", "--standalone", processes]
+
+
+def _alone(compute: Compute) -> Mapping[str, str]:
+    return single_process() if compute.gpus_per_node == 1 else {}
 
 
 def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> None:
@@ -157,7 +161,7 @@ def _request(plan: Plan, planned: PlannedSampling) -> Request:
         problems=str(plan.problems[planned.benchmark.problems]),
         directory=str(planned.directory),
         engine=engine,
-        chat=tiny is None,
+        chat=has_chat_template(plan.model),
     )
 
 

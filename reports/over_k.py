@@ -54,6 +54,7 @@ def _draw_panel(results: Results, axes: "Axes", benchmark: str, colours: dict[st
         ends.append((points[-1].value, name, colour))
     # where nothing is solved the interval alone would set the scale, to three decimals
     axes.set_ylim(0, max(axes.get_ylim()[1], 0.1))
+    axes.locator_params(axis="y", nbins=5)
     axes.margins(x=0.03)
     style.label_ends(axes, ends, at[-1])
 

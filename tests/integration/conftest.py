@@ -48,17 +48,22 @@ def passk(*words: str) -> list[str]:
     return [str(Path(sys.executable).with_name("passk")), *words]
 
 
+MARK = "PASSK_TEST_RUN"
+"""the variable by which every process of a test's run, and of no other, is known: it holds its directory"""
+
+
+def prepared(directory: Path) -> dict[str, str]:
+    """Write the experiment there, and give the environment to run it in."""
+    (directory / "small.yaml").write_text(EXPERIMENT)
+    outside = ("RAY_ADDRESS", "PREFECT_API_URL")
+    kept = {name: value for name, value in os.environ.items() if name not in outside}
+    return {**kept, MARK: str(directory), "PREFECT_HOME": str(directory / "prefect")}
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Finished:
     directory = tmp_path_factory.mktemp("small")
-    (directory / "small.yaml").write_text(EXPERIMENT)
-    # The mark by which every process of this run, and of no other, is known.
-    mark = f"PASSK_TEST_RUN={directory}"
-    environment = {
-        **{name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "PREFECT_API_URL")},
-        **dict([mark.split("=", 1)]),
-        "PREFECT_HOME": str(directory / "prefect"),
-    }
+    environment = prepared(directory)
     command = passk("run", "small.yaml")
     with (directory / "first.txt").open("w") as output:
         first = subprocess.Popen(command, cwd=directory, env=environment, stdout=output, stderr=output)
@@ -67,11 +72,7 @@ def finished(tmp_path_factory) -> Finished:
         finally:
             first.send_signal(signal.SIGKILL)
             first.wait()
-    left_behind = processes_with(mark)
-    deadline = time.monotonic() + 30
-    while left_behind and time.monotonic() < deadline:
-        time.sleep(0.5)
-        left_behind = processes_with(mark)
+    left_behind = left_after(directory, seconds=30)
     steps = len(metrics.read_text().splitlines())
     second = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, timeout=400)
     assert second.returncode == 0, second.stdout[-4000:] + second.stderr[-4000:]
@@ -81,7 +82,7 @@ def finished(tmp_path_factory) -> Finished:
         first=(directory / "first.txt").read_text(),
         second=second.stdout + second.stderr,
         steps_at_kill=steps,
-        left_behind=left_behind + [name for name in processes_with(mark) if name not in left_behind],
+        left_behind=left_behind + left_after(directory, seconds=0),
         environment=environment,
     )
 
@@ -99,12 +100,15 @@ def wait_for_steps(directory: Path, process: subprocess.Popen, steps: int) -> Pa
     raise AssertionError(f"no {steps} steps in time:\n{(directory / 'first.txt').read_text()[-4000:]}")
 
 
-def processes_with(mark: str) -> list[str]:
-    """Living processes that have the variable in their environment."""
-    name, _, value = mark.partition("=")
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.environ().get(name) == value and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(f"{process.pid} {process.name()}")
-    return found
+def left_after(directory: Path, seconds: float) -> list[str]:
+    """Processes of the run in `directory` that still live when `seconds` have passed."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get(MARK) == str(directory) and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(f"{process.pid} {process.name()}")
+        if not found or time.monotonic() >= deadline:
+            return found
+        time.sleep(0.5)

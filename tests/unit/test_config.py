@@ -83,6 +83,7 @@ def test_a_good_experiment_is_read_and_passes():
         ("model.tiny", {"layers": 100_000_000}, "compute.kv_cache_gib", "needs"),
         ("compute.micro_batch", 100, "compute.micro_batch", "make it a divisor"),
         ("compute", {"profile": "gpu", "gpus_per_node": 8, "colocate": True}, "compute", "set engines to 8"),
+        ("compute", {"profile": "gpu", "nodes": 2}, "stages.warm.kind", "set compute.nodes to 1"),
         ("seed", "one", "seed", "integer"),
         ("question", None, "question", "required"),
     ],

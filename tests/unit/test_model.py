@@ -4,7 +4,7 @@ import pytest
 
 from passk import config, problems
 from passk.config import TinyModel
-from passk.model import make_tiny
+from passk.model import has_chat_template, make_tiny
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +36,12 @@ def test_the_same_seed_makes_the_same_model_and_another_seed_another(directory, 
 
     assert weights(1) == (directory / "model.safetensors").read_bytes()
     assert weights(2) != weights(1)
+
+
+def test_a_chat_template_is_used_where_a_model_has_one(directory, tmp_path):
+    assert not has_chat_template(directory)
+    assert not has_chat_template(str(directory))
+    assert not has_chat_template(tmp_path / "not made yet")
+    (tmp_path / "tokenizer_config.json").write_text('{"chat_template": "{{ messages }}"}')
+    assert has_chat_template(str(tmp_path))
+    assert has_chat_template("owner/name")
