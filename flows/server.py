@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from prefect.context import refresh_global_settings_context
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_URL
 
 from passk import guard
@@ -17,6 +19,7 @@ from passk.errors import PasskError
 from passk.openrlhf.environment import free_port
 
 START_SECONDS = 120
+FLUSH_SECONDS = 10
 
 
 @contextmanager
@@ -42,6 +45,9 @@ def prefect_server(log: Path) -> Iterator[str]:
         refresh_global_settings_context()
         yield address
     finally:
+        # What is still queued would at the interpreter's exit be sent, again and again, to a server that is gone.
+        for worker in (EventsWorker, APILogWorker):
+            worker.drain_all(timeout=FLUSH_SECONDS)
         if os.environ.get("PREFECT_API_URL") == address:
             del os.environ["PREFECT_API_URL"]
             refresh_global_settings_context()
