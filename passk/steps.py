@@ -18,6 +18,7 @@ from passk.evaluate.sample import Request, to_json
 from passk.layout import is_finished, write_json
 from passk.model import has_chat_template, make_tiny
 from passk.openrlhf import data, flags, job
+from passk.openrlhf.cpu import operators
 from passk.openrlhf.environment import environment, single_process
 from passk.openrlhf.progress import Progress
 from passk.openrlhf.record import read_metrics
@@ -61,6 +62,7 @@ def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Sa
     done = len(read_metrics(directory / "metrics.jsonl"))
     if done:
         say(f"{planned.record.name}: goes on from the last checkpoint; {done} of {stage.steps} steps were done")
+    operators.forget_stale_locks()
     progress = Progress(planned.record.name, stage.steps, say)
     started = time.time()
     job.run(

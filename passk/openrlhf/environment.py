@@ -4,7 +4,7 @@ import os
 import socket
 
 from passk.config import Compute
-from passk.openrlhf.cpu import ENVIRONMENT_SWITCH
+from passk.openrlhf.cpu import ENVIRONMENT_SWITCH, operators
 
 # None of these reports what it does to its makers; a user who wants that sets the variable.
 QUIET = {
@@ -23,6 +23,7 @@ def environment(compute: Compute) -> dict[str, str]:
         variables |= {
             ENVIRONMENT_SWITCH: "1",
             "DS_ACCELERATOR": "cpu",
+            "TORCH_EXTENSIONS_DIR": str(operators.DIRECTORY),
             "GLOO_SOCKET_IFNAME": "lo",
             "OMP_NUM_THREADS": str(compute.threads),
             "VLLM_CPU_KVCACHE_SPACE": str(compute.kv_cache_gib),

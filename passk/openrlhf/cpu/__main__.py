@@ -4,10 +4,16 @@ python -m passk.openrlhf.cpu
 """
 
 import os
+import shutil
+
+from passk.openrlhf.cpu import operators
 
 os.environ["DS_ACCELERATOR"] = "cpu"
+os.environ["TORCH_EXTENSIONS_DIR"] = str(operators.DIRECTORY)
+# whatever a set-up that was stopped left, its lock with it
+shutil.rmtree(operators.DIRECTORY, ignore_errors=True)
 
-from deepspeed.ops.op_builder.cpu import FusedAdamBuilder, ShareMemCommBuilder
+from deepspeed.ops.op_builder.cpu import FusedAdamBuilder, ShareMemCommBuilder  # noqa: E402
 
 for builder in (FusedAdamBuilder, ShareMemCommBuilder):
     builder().load(verbose=False)
