@@ -1,0 +1,109 @@
+"""A batch through a rule: what is wrong with it is said here, once for all rules."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from passk import advantage
+from passk.advantage.rule import INPUTS, Rule
+from passk.errors import PasskError
+
+_LARGEST = torch.finfo(torch.float32).max
+_SMALLEST = torch.finfo(torch.float32).tiny
+
+
+def advantages(rule: Rule, rewards: torch.Tensor, k: int, inputs: Mapping[str, Any]) -> torch.Tensor:
+    """What `passk.advantage.compute` does, for a rule that was found."""
+    if rewards.dim() != 2 or rewards.shape[1] == 0:
+        raise PasskError(f"rewards: must be [prompts, rollouts], not of shape {list(rewards.shape)}")
+    rewards = rewards.detach().float()
+    if rule.counts:
+        return looked_up(rule, rewards, k, inputs)
+    given = {name: value for name, value in inputs.items() if name in INPUTS}
+    options = {name: value for name, value in inputs.items() if name not in INPUTS}
+    options = advantage.check(rule, k, rewards.shape[1], options)
+    if not (rewards * 0).sum() == 0:
+        raise _not_finite(rewards)
+    if rule.binary and (rewards * (1 - rewards)).any():
+        raise _not_binary(rule, rewards)
+    found = rule(rewards.double(), k, **options, **_inputs(rule, given, rewards))
+    return found.clamp(-_LARGEST, _LARGEST).float()
+
+
+def looked_up(rule: Rule, rewards: torch.Tensor, k: int, options: Mapping[str, Any]) -> torch.Tensor:
+    """A rule of counts on float32 rewards [P, N]: two rows of its table, and one of the two each rollout."""
+    n = rewards.shape[1]
+    try:
+        wrong, right, ones = table(rule, n, k, rewards.device, tuple(options.items()))
+    except TypeError:  # an option that is not hashable can only be a wrong one
+        advantage.check(rule, k, n, options)
+        raise
+    other = 1 - rewards
+    if (rewards * other).abs_().sum():  # also NaN where a reward is
+        raise _not_binary(rule, rewards) if rewards.isfinite().all() else _not_finite(rewards)
+    count = rewards.mv(ones).long().unsqueeze(1)
+    return (rewards * right.take(count)).addcmul_(other, wrong.take(count))
+
+
+@lru_cache(maxsize=256)
+def table(
+    rule: Rule, n: int, k: int, device: torch.device, options: tuple[tuple[str, Any], ...]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Advantages of a wrong and of a right answer beside c right ones, both [N + 1]; ones [N] to count with.
+
+    Float64 rounded once to float32; what is below float32's smallest normal number (1.2e-38) is 0.
+    """
+    complete = advantage.check(rule, k, n, dict(options))
+    pairs = torch.tensor([rule(n, c, k, **complete) for c in range(n + 1)], dtype=torch.float64)
+    pairs = pairs.masked_fill(pairs.abs() < _SMALLEST, 0.0).clamp(-_LARGEST, _LARGEST).float().to(device)
+    return pairs[:, 0].contiguous(), pairs[:, 1].contiguous(), torch.ones(n, device=device)
+
+
+def _inputs(rule: Rule, given: Mapping[str, Any], rewards: torch.Tensor) -> dict[str, Any]:
+    missing = [name for name in rule.needs if given.get(name) is None]
+    if missing:
+        raise PasskError(f"{missing[0]}: {rule.name} needs it, of shape {list(rewards.shape)}; give {missing[0]}=")
+    taken = {name: value for name, value in given.items() if name in rule.inputs}
+    if "answers" in taken:
+        taken["answers"] = _numbered(taken["answers"], rewards)
+    if "entropy" in taken:
+        taken["entropy"] = _entropy(taken["entropy"], rewards)
+    return taken
+
+
+def _numbered(answers: Any, rewards: torch.Tensor) -> torch.Tensor:
+    shape = list(rewards.shape)
+    if isinstance(answers, torch.Tensor):
+        if list(answers.shape) != shape or answers.is_floating_point():
+            raise PasskError(
+                f"answers: must be integers of the rewards' shape {shape}, not {answers.dtype} {list(answers.shape)}"
+            )
+        return answers.long().to(rewards.device)
+    if len(answers) != shape[0] or any(isinstance(row, str) or len(row) != shape[1] for row in answers):
+        raise PasskError(f"answers: must be of the rewards' shape {shape}; give a list of {shape[1]} a prompt")
+    return torch.tensor([_numbers(row) for row in answers], dtype=torch.long, device=rewards.device).view(shape)
+
+
+def _numbers(row: Sequence[str | None]) -> list[int]:
+    seen: dict[str, int] = {}
+    return [-1 if answer is None else seen.setdefault(answer, len(seen)) for answer in row]
+
+
+def _entropy(entropy: Any, rewards: torch.Tensor) -> torch.Tensor:
+    entropy = torch.as_tensor(entropy, dtype=torch.float64, device=rewards.device)
+    if entropy.shape != rewards.shape or not entropy.isfinite().all():
+        raise PasskError(f"entropy: must be finite and of the rewards' shape {list(rewards.shape)}")
+    return entropy
+
+
+def _not_finite(rewards: torch.Tensor) -> PasskError:
+    bad = int((~rewards.isfinite()).sum())
+    return PasskError(f"rewards: {bad} of {rewards.numel()} are NaN or infinite; mend the reward function")
+
+
+def _not_binary(rule: Rule, rewards: torch.Tensor) -> PasskError:
+    other = rewards[(rewards != 0) & (rewards != 1)]
+    shown = ", ".join(f"{value:g}" for value in other.unique()[:3].tolist())
+    return PasskError(f"rewards: {rule.name} takes 0 and 1 alone, not {shown}; use a verifier that scores so")

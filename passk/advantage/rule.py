@@ -1,0 +1,152 @@
+"""What a rule is: a decorated function, and what a person should know about it.
+
+A rule on 0/1 rewards whose advantages depend on nothing but how many are right is written for one group:
+
+    @count_rule(k="< N", ...)
+    def name(n: int, c: int, k: int, *, option: float = 1.0) -> tuple[float, float]:
+        ...  # advantages of (a wrong, a right) answer where c of n are right
+
+It is called once for each (N, k, options) and c, in plain Python; batches are looked up in the table of it.
+Every other rule gets the batch:
+
+    @rule(k="<= N", ...)
+    def name(rewards: torch.Tensor, k: int, *, answers: torch.Tensor, option: float = 1.0) -> torch.Tensor:
+        ...  # rewards [P, N], float64 and finite; returns [P, N]
+
+Keyword-only parameters named as in INPUTS are handed what they ask for; all others are options, checked
+against their annotations, which a person sets in `options:` of a stage or by `--passk.options`.
+"""
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from passk.errors import ConfigError, nearest
+
+INPUTS = ("answers", "entropy", "generator")
+"""answers [P, N] int64, the same number for the same answer to a prompt, negative for none; entropy [P, N],
+mean nats a token; generator, a torch.Generator on the CPU for rules that draw"""
+
+Domain = Literal["any", "1", "< N", "<= N", "2 .. N", "<= N / 2"]
+"""the k for which a rule is defined, N rollouts a prompt"""
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """A rule and its card. Calling it calls the function as it was written."""
+
+    name: str
+    function: Callable[..., Any]
+    k: Domain
+    counts: bool
+    """written for counts (n, c, k), not for a batch"""
+    binary: bool
+    """takes rewards of 0 and 1 alone"""
+    formula: str = ""
+    source: str = ""
+    estimates: str = ""
+    """what the expected gradient is"""
+    scale: Literal["mean", "sum"] = "mean"
+    """whether that is the mean or the sum of A_i grad log p(y_i) over the rollouts of a prompt"""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return self.function(*arguments, **options)
+
+    @cached_property
+    def _keywords(self) -> dict[str, inspect.Parameter]:
+        parameters = inspect.signature(self.function).parameters.values()
+        return {p.name: p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """What it takes beside the rewards, of INPUTS."""
+        return tuple(name for name in self._keywords if name in INPUTS)
+
+    @cached_property
+    def needs(self) -> tuple[str, ...]:
+        """The inputs without which it cannot work."""
+        return tuple(name for name in self.inputs if self._keywords[name].default is inspect.Parameter.empty)
+
+    @cached_property
+    def options(self) -> dict[str, Any]:
+        """Option -> default; inspect.Parameter.empty where a person has to choose."""
+        return {name: p.default for name, p in self._keywords.items() if name not in INPUTS}
+
+    @cached_property
+    def _model(self) -> Any:
+        import pydantic
+
+        hints = typing.get_type_hints(self.function, include_extras=True) if self.options else {}
+        fields = {
+            name: (hints.get(name, Any), ... if default is inspect.Parameter.empty else default)
+            for name, default in self.options.items()
+        }
+        strict = pydantic.ConfigDict(strict=True, arbitrary_types_allowed=True)
+        return pydantic.create_model(self.name, __config__=strict, **fields)
+
+    def validated(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """All options, defaults filled in. Raises ConfigError: one line, the option first."""
+        import pydantic
+
+        for name in options:
+            if name not in self.options:
+                known = nearest(name, self.options) if self.options else f"; {self.name} has none"
+                raise ConfigError(f"options.{name}: {self.name} has no such option{known}")
+        try:
+            return dict(self._model(**options))
+        except pydantic.ValidationError as error:
+            first = error.errors()[0]
+            name, message = first["loc"][0], first["msg"].removeprefix("Value error, ")
+            given = "" if first["type"] == "missing" else f", not {options[str(name)]!r}"
+            raise ConfigError(f"options.{name}: {self.name} says: {message.lower()}{given}") from None
+
+    def check_k(self, k: int, n: int) -> None:
+        """Raise ConfigError unless the rule is defined for k of n rollouts."""
+        if not isinstance(k, int) or k < 1:
+            raise ConfigError(f"k: must be a whole number of 1 or more, not {k}")
+        wrong = {
+            "any": "",
+            "1": "" if k == 1 else "is a Pass@1 rule; set k to 1 or rule to one of Pass@k, such as passk_analytical",
+            "< N": "" if k < n else f"needs k < {n}: at k = {n} all its advantages are 0; lower k or raise rollouts",
+            "<= N": "" if k <= n else f"needs k <= {n}, the rollouts a prompt; lower k or raise rollouts",
+            "2 .. N": "" if 2 <= k <= n else f"needs k from 2 to {n}, the rollouts a prompt; set k to that",
+            "<= N / 2": "" if 2 * k <= n else f"needs two groups of k in the {n} rollouts; lower k or raise rollouts",
+        }[self.k]
+        if wrong:
+            raise ConfigError(f"k: {self.name} {wrong}, not {k}")
+
+
+def rule(
+    *,
+    k: Domain,
+    binary: bool = False,
+    formula: str = "",
+    source: str = "",
+    estimates: str = "",
+    scale: Literal["mean", "sum"] = "mean",
+) -> Callable[[Callable[..., Any]], Rule]:
+    """Make a rule of a function of a batch, (rewards [P, N], k, ...) -> [P, N]. See the module's text."""
+
+    def decorate(function: Callable[..., Any]) -> Rule:
+        return Rule(function.__name__, function, k, False, binary, formula, source, estimates, scale)
+
+    return decorate
+
+
+def count_rule(
+    *,
+    k: Domain,
+    formula: str = "",
+    source: str = "",
+    estimates: str = "",
+    scale: Literal["mean", "sum"] = "mean",
+) -> Callable[[Callable[..., tuple[float, float]]], Rule]:
+    """Make a rule of a function of counts, (n, c, k, ...) -> (wrong, right). See the module's text."""
+
+    def decorate(function: Callable[..., tuple[float, float]]) -> Rule:
+        return Rule(function.__name__, function, k, True, True, formula, source, estimates, scale)
+
+    return decorate

@@ -1,0 +1,1 @@
+"""One file a rule, named as the rule. Whatever stands here is found by its name."""

@@ -1,0 +1,24 @@
+"""GRPO's advantage, the Pass@1 rule: A_i = (r_i - mean(r)) / std(r).
+
+Shao et al. 2024 (arXiv 2402.03300). std is with 1/N (population), as in Pass@k Training, Eq. 1-4
+(arXiv 2508.10751); `std="sample"` has 1/(N-1), which is OpenRLHF's group_norm (that adds 1e-9 to it).
+
+A group whose rewards are all equal gets 0. Rewards of any size will do: scale and offset change nothing.
+"""
+
+from typing import Literal
+
+import torch
+
+from passk.advantage import rule
+from passk.advantage.standardize import standardize
+
+
+@rule(
+    k="1",
+    formula="(r_i - mean r) / std r",
+    source="Shao et al. 2024, arXiv 2402.03300",
+    estimates="gradient of 2 arcsin sqrt(pass@1), as N grows",
+)
+def grpo(rewards: torch.Tensor, k: int, *, std: Literal["population", "sample"] = "population") -> torch.Tensor:
+    return standardize(rewards, ddof=int(std == "sample"))

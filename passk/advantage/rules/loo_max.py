@@ -1,0 +1,26 @@
+"""Best minus best of the others, in disjoint groups of k rollouts: only a group's single best gets anything.
+
+Tang et al. 2025 (arXiv 2503.19595): A_i = max(r) - max(r without i), which is the best less the second best
+for the best and 0 for all others; a tie for the best gives 0. With k = N it is verl's grpo_passk before the
+division by the group's deviation. The sum of A_i grad log p over a group is unbiased for the gradient of
+max@k; over the floor(N / k) groups of a prompt it is their sum. Rollouts that fill no group get 0.
+"""
+
+import torch
+
+from passk.advantage import rule
+
+
+@rule(
+    k="2 .. N",
+    formula="max r - max of the others, in groups of k",
+    source="Tang et al. 2025, arXiv 2503.19595",
+    estimates="floor(N/k) gradient of max@k, unbiased",
+    scale="sum",
+)
+def loo_max(rewards: torch.Tensor, k: int) -> torch.Tensor:
+    prompts, n = rewards.shape
+    used = n // k * k
+    groups = rewards[:, :used].reshape(prompts, -1, k)
+    second = groups.topk(2, dim=2).values[..., 1:]
+    return torch.nn.functional.pad((groups - second).clamp(min=0).reshape(prompts, used), (0, n - used))

@@ -1,0 +1,37 @@
+"""Majority voting, in disjoint groups of k rollouts: what i's vote changes in the reward of the majority.
+
+Tang et al. 2025 (arXiv 2503.19595): A_i = r(majority of all) - r(majority without i). The sum of A_i grad
+log p over a group is unbiased for the gradient of maj@k; over the floor(N / k) groups of a prompt it is their
+sum. Needs `answers`; one that could not be read does not vote. A tie is broken evenly: the reward is the mean
+over the answers in front; without any vote it is 0. An answer's reward is the mean over who gave it.
+Rollouts that fill no group get 0.
+"""
+
+import torch
+
+from passk.advantage import rule
+
+
+@rule(
+    k="2 .. N",
+    formula="reward of the majority - that without i, in groups of k",
+    source="Tang et al. 2025, arXiv 2503.19595",
+    estimates="floor(N/k) gradient of maj@k, unbiased",
+    scale="sum",
+)
+def majority(rewards: torch.Tensor, k: int, *, answers: torch.Tensor) -> torch.Tensor:
+    prompts, n = rewards.shape
+    used = n // k * k
+    groups, votes = (x[:, :used].reshape(-1, k) for x in (rewards, answers))  # [G, k]
+    same = (votes.unsqueeze(2) == votes.unsqueeze(1)) & (votes >= 0).unsqueeze(1)  # [G, k, k]
+    count = same.sum(dim=2)  # [G, k], 0 for who does not vote
+    itself = torch.eye(k, dtype=torch.bool, device=votes.device)
+    without_i = (count.unsqueeze(1) - same.long()).masked_fill(itself, 0)  # [G, i left out, k]
+    change = _elected(count, groups).unsqueeze(1) - _elected(without_i, groups.unsqueeze(1))
+    return torch.nn.functional.pad(change.reshape(prompts, used), (0, n - used))
+
+
+def _elected(count: torch.Tensor, rewards: torch.Tensor) -> torch.Tensor:
+    """Mean reward of who voted for an answer in front; all answers in front have as many votes. [..., k] -> [...]."""
+    front = (count == count.amax(dim=-1, keepdim=True)) & (count > 0)
+    return (front * rewards).sum(dim=-1) / front.sum(dim=-1).clamp(min=1)

@@ -1,0 +1,17 @@
+"""Negative sample reinforcement: wrong answers get -1, right ones 0. No baseline, so it does not sum to 0.
+
+Zhu et al. 2025 (arXiv 2506.01347). Its mean of A_i grad log p is unbiased for the gradient of pass@1; a
+group without a right answer pushes all of its answers down.
+"""
+
+from passk.advantage import count_rule
+
+
+@count_rule(
+    k="1",
+    formula="0 right, -1 wrong",
+    source="Zhu et al. 2025, arXiv 2506.01347",
+    estimates="gradient of pass@1, unbiased, without a baseline",
+)
+def nsr(n: int, c: int, k: int) -> tuple[float, float]:
+    return -1.0, 0.0

@@ -1,0 +1,27 @@
+"""Adaptive training by entropy (arXiv 2508.10751, section 4.2.3): the rule is chosen prompt by prompt.
+
+The floor(P / 2) prompts of the batch with the highest mean entropy of their answers, where the policy
+explores already, get the Pass@1 advantage (`grpo`); the others that of `passk_analytical`. Of prompts with
+equal entropy the earlier one counts as the higher. Degenerate groups are those of the rule that was chosen.
+"""
+
+import torch
+
+from passk.advantage import compute, rule
+from passk.advantage.rules.passk_analytical import passk_analytical
+
+
+@rule(
+    k="< N",
+    binary=True,
+    formula="grpo on the half of the prompts with the higher entropy, passk_analytical on the others",
+    source="Chen et al. 2025, arXiv 2508.10751, section 4.2.3",
+    estimates="no objective of its own",
+)
+def passk_adaptive(rewards: torch.Tensor, k: int, *, entropy: torch.Tensor) -> torch.Tensor:
+    prompts = rewards.shape[0]
+    ranked = entropy.mean(dim=1).argsort(descending=True, stable=True)
+    explores = torch.zeros(prompts, dtype=torch.bool, device=rewards.device)
+    explores[ranked[: prompts // 2]] = True
+    of_1, of_k = compute(passk_analytical, rewards, 1), compute(passk_analytical, rewards, k)
+    return torch.where(explores.unsqueeze(1), of_1, of_k)

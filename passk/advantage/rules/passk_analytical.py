@@ -1,0 +1,36 @@
+"""The analytic Pass@k advantage of Pass@k Training (arXiv 2508.10751, Eq. 7-15): all C(N, k) groups.
+
+With c right answers of N, q = C(N-c, k) / C(N, k) the share of groups without one, R = 1 - q a group's mean
+reward and s = sqrt(q (1 - q)) its deviation, the mean of the normalised advantages of the groups that a
+rollout is in is
+
+    right:  (1 - R) / s                                  = sqrt(q / (1 - q))
+    wrong:  (1 - R - C(N-c-1, k-1) / C(N-1, k-1)) / s    = -c / (N - c) * sqrt(q / (1 - q))
+
+The right-hand forms are what is computed; the two sum to 0 over a prompt, so A_i = w(c) (r_i - c/N) with
+w(c) = sqrt(q / (1 - q)) / (1 - c/N). k = 1 is `grpo`. `sigma=False` leaves the division by s out, as Dr. GRPO
+does: right q, wrong -c / (N - c) q; its mean of A_i grad log p is (1/k - 1/N) times the gradient of pass@k.
+
+Degenerate groups get exactly 0: none right (c = 0), and fewer wrong than k (N - c < k), where every group
+has a right answer already. k = N would be one group, always 0: refused.
+
+Precision: q / (1 - q) is a ratio of exact integers, rounded once.
+"""
+
+import math
+
+from passk.advantage import count_rule
+
+
+@count_rule(
+    k="< N",
+    formula="right sqrt(q / (1-q)), wrong -c/(N-c) times that; q = C(N-c,k) / C(N,k)",
+    source="Chen et al. 2025, arXiv 2508.10751, Eq. 7-15",
+    estimates="gradient of (2/k) arcsin sqrt(pass@k), as N grows; sigma=False: (1/k - 1/N) gradient of pass@k",
+)
+def passk_analytical(n: int, c: int, k: int, *, sigma: bool = True) -> tuple[float, float]:
+    without, groups = math.comb(n - c, k), math.comb(n, k)
+    if c == 0 or without == 0:
+        return 0.0, 0.0
+    right = math.sqrt(without / (groups - without)) if sigma else without / groups
+    return -c / (n - c) * right, right

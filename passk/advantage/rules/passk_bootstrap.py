@@ -1,0 +1,48 @@
+"""Bootstrap sampling (arXiv 2508.10751, section 2.3): `groups` random groups of k different rollouts.
+
+Groups may overlap. A group's reward is its best, the group rewards are standardised as in `grpo`, and a
+rollout gets the sum over the groups that it is in, 0 if there are none. `groups` is N unless told.
+
+A rollout is in groups * k / N of them on average, so that with groups = N the sum is about k times
+`passk_analytical`; `reduce="mean"` takes the mean over a rollout's groups and so brings both to one scale.
+The draws are those of `generator`, a torch.Generator on the CPU, or of torch's own without one.
+"""
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+
+from passk.advantage import rule
+from passk.advantage.standardize import standardize
+
+
+@rule(
+    k="< N",
+    formula="sum over the drawn groups with i of grpo of their best",
+    source="Chen et al. 2025, arXiv 2508.10751, Eq. 6, Alg. 2",
+    estimates="k times passk_analytical as groups grow (reduce=mean: passk_analytical)",
+)
+def passk_bootstrap(
+    rewards: torch.Tensor,
+    k: int,
+    *,
+    generator: torch.Generator | None = None,
+    groups: Annotated[int, Field(ge=1)] | None = None,
+    reduce: Literal["sum", "mean"] = "sum",
+) -> torch.Tensor:
+    prompts, n = rewards.shape
+    draws = torch.rand(prompts, groups or n, n, generator=generator).topk(k, dim=2).indices  # k different of n
+    return from_groups(rewards, draws.to(rewards.device), reduce)
+
+
+def from_groups(rewards: torch.Tensor, draws: torch.Tensor, reduce: str) -> torch.Tensor:
+    """Advantages [P, N] from the groups that were drawn: draws [P, G, k], indices of rollouts."""
+    prompts, groups, k = draws.shape
+    best = rewards.gather(1, draws.view(prompts, -1)).view(prompts, groups, k).amax(dim=2)
+    shares = standardize(best).repeat_interleave(k, dim=1)  # [P, G * k]
+    total = torch.zeros_like(rewards).scatter_add_(1, draws.view(prompts, -1), shares)
+    if reduce == "sum":
+        return total
+    times = torch.zeros_like(rewards).scatter_add_(1, draws.view(prompts, -1), torch.ones_like(shares))
+    return total / times.clamp(min=1)

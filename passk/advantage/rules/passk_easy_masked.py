@@ -1,0 +1,23 @@
+"""`passk_analytical` without the easy prompts: 0 where more than a share `threshold` of the answers is right.
+
+From the ablation of Pass@k Training (arXiv 2508.10751, section 4.1.2; k = 1 is its "Pass@1 without easy
+problems"): cutting easy prompts off only delays the plateau, where letting them fade avoids it. The
+paper does not print its threshold, so there is no default.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from passk.advantage import count_rule
+from passk.advantage.rules.passk_analytical import passk_analytical
+
+
+@count_rule(
+    k="< N",
+    formula="passk_analytical where c/N <= threshold, else 0",
+    source="Chen et al. 2025, arXiv 2508.10751, section 4.1.2",
+    estimates="no objective of its own",
+)
+def passk_easy_masked(n: int, c: int, k: int, *, threshold: Annotated[float, Field(ge=0, le=1)]) -> tuple[float, float]:
+    return (0.0, 0.0) if c > threshold * n else passk_analytical(n, c, k)

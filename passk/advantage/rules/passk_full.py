@@ -1,0 +1,25 @@
+"""Full sampling (arXiv 2508.10751, section 2.2): floor(N / k) disjoint groups of k rollouts in their order.
+
+A group's reward is its best, the group rewards are standardised as in `grpo`, and every member gets its
+group's advantage. Rollouts that fill no group, and all of them where the groups' rewards are equal, get 0.
+One group would always get 0: k <= N / 2. k = 1 is `grpo`.
+"""
+
+import torch
+
+from passk.advantage import rule
+from passk.advantage.standardize import standardize
+
+
+@rule(
+    k="<= N / 2",
+    formula="grpo of the best of each of floor(N/k) disjoint groups",
+    source="Chen et al. 2025, arXiv 2508.10751, Alg. 1",
+    estimates="as passk_analytical, with more variance",
+)
+def passk_full(rewards: torch.Tensor, k: int) -> torch.Tensor:
+    prompts, n = rewards.shape
+    used = n // k * k
+    best = rewards[:, :used].reshape(prompts, -1, k).amax(dim=2)  # [P, N // k]
+    members = standardize(best).repeat_interleave(k, dim=1)
+    return torch.nn.functional.pad(members, (0, n - used))

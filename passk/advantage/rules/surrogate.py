@@ -1,0 +1,33 @@
+"""Any objective F of the solve rate p: A_i = F'(c/N) (r_i - c/N).
+
+Thrampoulidis, Mahdavi, Deng 2025 (arXiv 2510.23049): nearly every rule on 0/1 rewards is one of these, the
+plug-in gradient of F(pass@1). `derivative` is F', a formula in p (and k, n) as text, or in Python a function
+of p:
+
+    "1" dr_grpo    "1 / sqrt(p * (1 - p))" grpo    "1 / p" maxrl    "k * (1 - p) ** (k - 1)" reinforce_k
+
+Groups that are all right or all wrong get 0, and F' is not asked there.
+"""
+
+import math
+from collections.abc import Callable
+
+from passk.advantage import count_rule
+from passk.advantage.formula import evaluate
+from passk.errors import ConfigError
+
+
+@count_rule(
+    k="any",
+    formula="F'(c/N) (r_i - c/N)",
+    source="Thrampoulidis et al. 2025, arXiv 2510.23049",
+    estimates="gradient of F(pass@1), with a bias of O(1/N)",
+)
+def surrogate(n: int, c: int, k: int, *, derivative: str | Callable[[float], float]) -> tuple[float, float]:
+    if not 0 < c < n:
+        return 0.0, 0.0
+    p = c / n
+    weight = evaluate(derivative, p=p, k=k, n=n) if isinstance(derivative, str) else float(derivative(p))
+    if not math.isfinite(weight):
+        raise ConfigError(f"options.derivative: is {weight} at p = {p:g}; give a formula that is finite for 0 < p < 1")
+    return -weight * p, weight * (n - c) / n
