@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from passk import advantage, problems
+from passk import advantage, learning_rate, problems
 from passk.config import Experiment, RlStage, TinyModel
 from passk.errors import ConfigError, nearest
 from passk.plan import order
@@ -102,7 +102,11 @@ def _known_problems(experiment: Experiment, field: str, name: str, *, split: str
 def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
     compute = experiment.compute
     with _under(f"stages.{name}"):
-        advantage.check(stage.rule, stage.k, stage.rollouts)
+        for _, k in stage.k.within(stage.steps):
+            advantage.check(stage.rule, k, stage.rollouts, stage.options)
+        learning_rate.first_rate(stage)
+        if stage.lr != "auto" and stage.base_lr is not None:
+            raise ConfigError("base_lr: has no effect beside a number for lr; write lr: auto, or leave it out")
     if stage.parent is None and experiment.model.tiny:
         raise ConfigError(
             f"stages.{name}.from: a model made from scratch has nothing to reinforce; start from a stage of kind sft"

@@ -9,6 +9,7 @@ import typer
 
 from passk import config
 from passk.check import check, check_machine
+from passk.config import RlStage
 from passk.errors import ConfigError, PasskError
 from passk.plan import Plan, plan
 
@@ -71,8 +72,10 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
         stage, record = planned.stage, planned.record
         state = "done" if planned.finished else "to do"
         start = f"from {stage.parent}" if stage.parent else f"from {laid_out.model}"
-        rule = f", {stage.rule} k={stage.k}" if stage.kind == "rl" else ""
+        rule = f", {stage.rule} k={stage.k.label}" if stage.kind == "rl" else ""
         typer.echo(f"# {record.name}: {stage.kind}{rule}, {stage.steps} steps {start}, key {record.key}, {state}")
+        if stage.kind == "rl":
+            typer.echo(f"#   {_learning_rate(stage)}")
         typer.echo(_wrapped(steps.command(laid_out, planned)) + "\n")
     for planned in laid_out.samplings:
         state = "done" if planned.finished else "to do"
@@ -102,6 +105,20 @@ def ingest(
     for line in store.rebuild(runs):
         typer.echo(line)
     typer.echo(f"store: {os.path.relpath(runs / store.STORE)}")
+
+
+def _learning_rate(stage: RlStage) -> str:
+    """Beside k, what GRPO's learning rate would be multiplied by for steps as large as its own."""
+    from passk import learning_rate
+
+    shown = [
+        f"k={scale.k} {f'x{scale.factor:.3g}' if scale.factor else 'not known'}"
+        + (f" from step {scale.step}" if scale.step > 1 else "")
+        for scale in learning_rate.scales(stage)
+    ]
+    more = f", ... {len(shown)} changes" if len(shown) > 4 else ""
+    rate = f"{learning_rate.first_rate(stage):.3g}" + (", by lr: auto" if stage.lr == "auto" else "")
+    return f"lr {rate}; GRPO-sized steps want ({stage.rollouts} / max eta): {', '.join(shown[:4])}{more}"
 
 
 def _laid_out(file: Path, runs: Path) -> Plan:

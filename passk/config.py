@@ -8,11 +8,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from passk.errors import ConfigError, nearest
+from passk.schedule import Schedule
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+K = Annotated[Schedule, BeforeValidator(Schedule.of), PlainSerializer(lambda schedule: schedule.written)]
 
 
 class Strict(BaseModel):
@@ -74,7 +86,6 @@ class Stage(Strict):
     parent: Name | None = Field(None, alias="from")
     problems: Name
     steps: int = Field(ge=1)
-    lr: float = Field(gt=0)
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = Field(0.0, ge=0)
     max_norm: float = Field(1.0, gt=0)
@@ -88,6 +99,7 @@ class SftStage(Stage):
     """Supervised fine-tuning on the problems' demonstrations: OpenRLHF's train_sft."""
 
     kind: Literal["sft"]
+    lr: float = Field(gt=0)
     batch_size: int = Field(128, ge=1)
 
 
@@ -96,7 +108,12 @@ class RlStage(Stage):
 
     kind: Literal["rl"]
     rule: str
-    k: int = Field(1, ge=1)
+    k: K = Schedule.of(1)
+    options: dict[str, Any] = Field(default={}, description="of the rule; `passk rules` lists them")
+    lr: Annotated[float, Field(gt=0)] | Literal["auto"]
+    base_lr: float | None = Field(None, gt=0, description="with lr: auto, the learning rate that GRPO would get")
+    entropy_coef: float = Field(0.0, ge=0, description="entropy bonus in the loss")
+    flip_wrong: float = Field(0.0, ge=0, le=1, description="share of the wrong answers that are paid as right ones")
     prompts: int = Field(32, ge=1, description="prompts a step")
     rollouts: int = Field(16, ge=2, description="sampled answers a prompt, N")
     mini_batch: int | None = Field(None, ge=1, description="prompts an optimizer step; None: all of them")

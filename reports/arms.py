@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from passk.schedule import Schedule
+
 BASE = "base"
+PASS_AT_1 = Schedule.of(1)
 
 
 @dataclass(frozen=True)
@@ -16,11 +19,11 @@ class Node:
     parent: str | None
     steps: int
     rule: str = ""
-    k: int = 1
+    k: Schedule = PASS_AT_1
 
     @property
     def is_pass_at_1(self) -> bool:
-        return self.rule == "grpo" or self.k == 1
+        return all(k == 1 for _, k in self.k.within(self.steps))
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,9 @@ class Arm:
     @property
     def recipe(self) -> str:
         """What the arm did, such as `passk_analytical k=4, 600 steps -> grpo, 300 steps`."""
-        parts = [f"{node.rule}{f' k={node.k}' if node.k > 1 else ''}, {node.steps} steps" for node in self.rl]
+        parts = [
+            f"{node.rule}{'' if node.is_pass_at_1 else f' k={node.k.label}'}, {node.steps} steps" for node in self.rl
+        ]
         return " → ".join(parts)
 
 
@@ -62,7 +67,7 @@ def nodes(stages: Mapping[str, Mapping[str, Any]]) -> list[Node]:
     found = {
         name: Node(
             name, stage["kind"], stage.get("parent", stage.get("from")), int(stage["steps"]),
-            stage.get("rule", ""), int(stage.get("k", 1)),
+            stage.get("rule", ""), Schedule.of(stage.get("k", 1)),
         )
         for name, stage in stages.items()
     }  # fmt: skip

@@ -107,16 +107,16 @@ class Rule:
         """Raise ConfigError unless the rule is defined for k of n rollouts."""
         if not isinstance(k, int) or k < 1:
             raise ConfigError(f"k: must be a whole number of 1 or more, not {k}")
-        wrong = {
-            "any": "",
-            "1": "" if k == 1 else "is a Pass@1 rule; set k to 1 or rule to one of Pass@k, such as passk_analytical",
-            "< N": "" if k < n else f"needs k < {n}: at k = {n} all its advantages are 0; lower k or raise rollouts",
-            "<= N": "" if k <= n else f"needs k <= {n}, the rollouts a prompt; lower k or raise rollouts",
-            "2 .. N": "" if 2 <= k <= n else f"needs k from 2 to {n}, the rollouts a prompt; set k to that",
-            "<= N / 2": "" if 2 * k <= n else f"needs two groups of k in the {n} rollouts; lower k or raise rollouts",
+        allowed, must_be, mend = {
+            "any": (True, "", ""),
+            "1": (k == 1, "1", "set it, or choose a Pass@k rule such as passk_analytical"),
+            "< N": (k < n, f"smaller than the rollouts a prompt ({n})", "lower k or raise rollouts"),
+            "<= N": (k <= n, f"at the most the rollouts a prompt ({n})", "lower k or raise rollouts"),
+            "2 .. N": (2 <= k <= n, f"from 2 to the rollouts a prompt ({n})", "mend k or raise rollouts"),
+            "<= N / 2": (2 * k <= n, f"at the most half of the rollouts a prompt ({n})", "lower k or raise rollouts"),
         }[self.k]
-        if wrong:
-            raise ConfigError(f"k: {self.name} {wrong}, not {k}")
+        if not allowed:
+            raise ConfigError(f"k: must be {must_be} for {self.name}, not {k}; {mend}")
 
 
 def rule(

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from passk import advantage
 from passk.errors import ConfigError
 from passk.openrlhf import cpu
 from passk.openrlhf.settings import split_arguments
@@ -42,8 +41,7 @@ def main(arguments: list[str]) -> None:
     if "--train.async_enable" in rest:
         raise ConfigError("--train.async_enable: the plugin works in OpenRLHF's synchronous trainer; leave it out")
     if "--rollout.n_samples_per_prompt" in rest:
-        rollouts = int(rest[rest.index("--rollout.n_samples_per_prompt") + 1])
-        advantage.check(settings.rule, settings.k, rollouts)
+        settings.check(int(rest[rest.index("--rollout.n_samples_per_prompt") + 1]))
     cpu.install_if_asked()
 
     import openrlhf.trainer.ppo_trainer as upstream
@@ -53,8 +51,14 @@ def main(arguments: list[str]) -> None:
 
     ray.init(runtime_env=runtime_environment(os.environ))
 
-    # train() imports the name from this module when it runs, and so starts ours.
+    # The driver takes both names from these modules when it runs, and so starts ours.
     upstream.PPOTrainer = TrainerFactory(settings)
+    if settings.lr_scale:
+        import openrlhf.trainer.ray.ppo_actor as upstream_actor
+
+        from passk.openrlhf.policy import PasskPolicy
+
+        upstream_actor.PolicyModelActor = ray.remote(num_gpus=1)(PasskPolicy)
     sys.argv = ["openrlhf.cli.train_ppo_ray", *rest]
     runpy.run_module("openrlhf.cli.train_ppo_ray", run_name="__main__")
 

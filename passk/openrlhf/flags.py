@@ -3,10 +3,12 @@
 tests/integration/test_contract.py checks every flag against the installed OpenRLHF.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from passk import learning_rate
 from passk.config import Compute, RlStage, SftStage
 
 Flags = dict[str, str | int | float | bool | tuple | None]
@@ -61,7 +63,7 @@ def rl(stage: RlStage, compute: Compute, paths: Paths, *, seed: int, chat: bool)
         "--actor.num_nodes": compute.nodes,
         "--actor.num_gpus_per_node": compute.gpus_per_node,
         "--actor.gradient_checkpointing_enable": compute.gradient_checkpointing,
-        "--actor.adam.lr": stage.lr,
+        "--actor.adam.lr": learning_rate.first_rate(stage),
         "--actor.adam.betas": stage.betas,
         "--actor.adam.weight_decay": stage.weight_decay,
         "--actor.max_norm": stage.max_norm,
@@ -69,7 +71,7 @@ def rl(stage: RlStage, compute: Compute, paths: Paths, *, seed: int, chat: bool)
         "--actor.lr_warmup_ratio": stage.warmup / stage.steps,
         "--actor.eps_clip_low_high": stage.clip,
         "--actor.loss_agg_mode": "token-mean",
-        "--actor.entropy_coef": 0,  # no bonus: 0 has OpenRLHF measure the entropy
+        "--actor.entropy_coef": stage.entropy_coef,  # 0 is no bonus, and has OpenRLHF measure the entropy
         "--algo.advantage.estimator": "group_norm",  # the one without whitening of its own; the plugin replaces it
         "--algo.kl.init_coef": 0,
         "--vllm.num_engines": compute.engines,
@@ -106,8 +108,24 @@ def rl(stage: RlStage, compute: Compute, paths: Paths, *, seed: int, chat: bool)
     if compute.profile == "cpu":
         flags["--vllm.sync_backend"] = "gloo"
         flags["--vllm.enforce_eager"] = True
-    own = ["--passk.rule", stage.rule, "--passk.k", str(stage.k), "--passk.record", str(paths.output)]
-    return [*_spell(flags), *own, "--passk.keep_order"]
+    return [*_spell(flags), *_spell(_own(stage, paths))]
+
+
+def _own(stage: RlStage, paths: Paths) -> Flags:
+    """The plugin's flags (settings.py)."""
+    flags: Flags = {
+        "--passk.rule": stage.rule,
+        "--passk.k": stage.k.spelled,
+        "--passk.options": json.dumps(stage.options) if stage.options else None,
+        "--passk.flip_wrong": stage.flip_wrong or None,
+        "--passk.record": str(paths.output),
+        "--passk.keep_order": True,
+    }
+    if stage.lr == "auto":
+        factors = learning_rate.factors(stage)
+        if len(factors) > 1:
+            flags["--passk.lr_scale"] = ",".join(f"{step}:{factor / factors[0][1]:.6g}" for step, factor in factors)
+    return flags
 
 
 def _common(stage: SftStage | RlStage, compute: Compute, paths: Paths) -> Flags:

@@ -5,7 +5,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -20,6 +20,35 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
+class Answer(NamedTuple):
+    """One rollout as it was generated."""
+
+    prompt: str
+    label: str
+    tokens: list[int]
+    """the response's"""
+    truncated: bool
+    surprise: float
+    """mean -log p of its tokens as they were sampled, nats: an unbiased estimate of the policy's mean entropy"""
+
+
+def gathered(experiences: "list[Experience]", order: "torch.Tensor") -> list[Answer]:
+    """The answers of a batch in the order of generation, as OpenRLHF's experiences hold them.
+
+    order: [R], where each row stood at generation.
+    """
+    rows: list[Answer] = []
+    for e in experiences:
+        sequences, kept, cut = e.sequences.numpy(), e.action_mask.numpy().astype(bool), e.truncated.tolist()
+        log_probs = None if e.action_log_probs is None else e.action_log_probs.float().numpy()
+        for row in range(len(e.index)):
+            response = sequences[row, 1:][kept[row]].tolist()
+            surprise = 0.0 if log_probs is None or not response else -float(log_probs[row][kept[row]].mean())
+            rows.append(Answer(e.prompts[row], e.labels[row], response, bool(cut[row]), surprise))
+    by_place = dict(zip(order.tolist(), rows, strict=True))
+    return [by_place[place] for place in range(len(rows))]
+
+
 @dataclass(frozen=True)
 class Rollouts:
     """One step's answers in the order of generation; P prompts with N answers each, R = P x N."""
@@ -31,7 +60,7 @@ class Rollouts:
     truncated: np.ndarray
     """[R] bool"""
     rewards: np.ndarray
-    """[P, N]"""
+    """[P, N], as the verifier gave them"""
     advantages: np.ndarray
     """[P, N]"""
     k: int
@@ -40,27 +69,17 @@ class Rollouts:
     @classmethod
     def of(
         cls,
-        experiences: "list[Experience]",
-        order: "torch.Tensor",
+        answers: list[Answer],
         rewards: "torch.Tensor",
         advantages: "torch.Tensor",
         k: int,
         seconds_advantage: float,
     ) -> Self:
-        """Gather a batch as OpenRLHF deals it. order: [R], where each dealt row stood at generation."""
-        samples = rewards.shape[1]
-        rows: list[tuple] = []
-        for e in experiences:
-            sequences, kept, cut = e.sequences.numpy(), e.action_mask.numpy().astype(bool), e.truncated.tolist()
-            for row in range(len(e.index)):
-                response = sequences[row, 1:][kept[row]].tolist()
-                rows.append((e.prompts[row], e.labels[row], response, bool(cut[row])))
-        by_place = dict(zip(order.tolist(), rows, strict=True))
-        rows = [by_place[place] for place in range(len(rows))]
+        """answers: [R], a prompt's together; rewards and advantages: [P, N]."""
         return cls(
-            problems=[problem_of(prompt, label) for prompt, label, _, _ in rows[::samples]],
-            tokens=[response for _, _, response, _ in rows],
-            truncated=np.array([cut for *_, cut in rows]),
+            problems=[problem_of(answer.prompt, answer.label) for answer in answers[:: rewards.shape[1]]],
+            tokens=[answer.tokens for answer in answers],
+            truncated=np.array([answer.truncated for answer in answers]),
             rewards=rewards.cpu().numpy(),
             advantages=advantages.cpu().numpy(),
             k=k,

@@ -1,11 +1,16 @@
 """The plugin's own flags, beside OpenRLHF's."""
 
 import argparse
+import json
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from passk import advantage
+from passk.errors import ConfigError
+from passk.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -13,22 +18,40 @@ class PluginSettings:
     """What the plugin is told. It travels to the trainer's Ray actor by pickle."""
 
     rule: str
-    k: int
+    k: Schedule
+    options: dict[str, Any]
+    """of the rule"""
     record: Path
     """directory for metrics.jsonl and rollouts/ (passk/layout.py)"""
-    keep_order: bool
+    keep_order: bool = False
     """take the prompts in the order of the dataset instead of OpenRLHF's shuffle"""
+    flip_wrong: float = 0.0
+    """share of the wrong answers that are paid as right ones"""
+    lr_scale: tuple[tuple[int, float], ...] = ()
+    """(step, factor) of the actor's learning rate, each from its step on; empty: OpenRLHF's alone"""
+
+    def check(self, rollouts: int) -> None:
+        """Raise ConfigError unless the rule is defined for every k of the schedule."""
+        for _, k in self.k.changes:
+            advantage.check(self.rule, k, rollouts, self.options)
+
+    def lr_factor(self, step: int) -> float:
+        return self.lr_scale[bisect_right(self.lr_scale, step, key=lambda change: change[0]) - 1][1]
 
 
 def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]]:
-    """Take the `--passk.*` flags out of a command line; the rest is for OpenRLHF, untouched."""
+    """Take the `--passk.*` flags out of a command line; the rest is for OpenRLHF, untouched.
+
+    Raises ConfigError for a value that cannot be read.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m passk.openrlhf",
         description="OpenRLHF's train_ppo_ray with passk's advantage rules; every other flag is OpenRLHF's.",
         allow_abbrev=False,
     )
     parser.add_argument("--passk.rule", dest="rule", required=True, help=f"one of {', '.join(advantage.names())}")
-    parser.add_argument("--passk.k", dest="k", type=int, default=1, help="the k of Pass@k")
+    parser.add_argument("--passk.k", dest="k", default="1", help="the k of Pass@k: 4, or 1:8,1500:1 by step")
+    parser.add_argument("--passk.options", dest="options", default="{}", help="the rule's options, as JSON")
     parser.add_argument(
         "--passk.record",
         dest="record",
@@ -42,5 +65,60 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         action="store_true",
         help="take prompts in the dataset's order",
     )
+    parser.add_argument(
+        "--passk.flip_wrong",
+        dest="flip_wrong",
+        type=float,
+        default=0.0,
+        help="pay this share of the wrong answers as right ones: the noise baseline",
+    )
+    parser.add_argument(
+        "--passk.lr_scale",
+        dest="lr_scale",
+        default="",
+        help="factors of the actor's learning rate by step, as in 1:1,1500:0.16",
+    )
     own, rest = parser.parse_known_args(arguments)
-    return PluginSettings(own.rule, own.k, own.record.resolve(), own.keep_order), rest
+    if not 0 <= own.flip_wrong <= 1:
+        raise ConfigError(f"--passk.flip_wrong: is a share from 0 to 1, not {own.flip_wrong:g}")
+    settings = PluginSettings(
+        rule=own.rule,
+        k=_schedule(own.k),
+        options=_options(own.options),
+        record=own.record.resolve(),
+        keep_order=own.keep_order,
+        flip_wrong=own.flip_wrong,
+        lr_scale=_lr_scale(own.lr_scale),
+    )
+    return settings, rest
+
+
+def _schedule(text: str) -> Schedule:
+    try:
+        return Schedule.parse(text)
+    except ValueError as error:
+        raise ConfigError(f"--passk.k: {error}") from None
+
+
+def _options(text: str) -> dict[str, Any]:
+    try:
+        options = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"--passk.options: is not JSON: {error}") from None
+    if not isinstance(options, dict):
+        raise ConfigError(f'--passk.options: is an object as in {{"sigma": false}}, not {text}')
+    return options
+
+
+def _lr_scale(text: str) -> tuple[tuple[int, float], ...]:
+    try:
+        changes = tuple(
+            (int(step), float(factor)) for step, factor in (part.split(":") for part in text.split(",") if part)
+        )
+    except ValueError:
+        raise ConfigError(f"--passk.lr_scale: is step:factor,step:factor as in 1:1,1500:0.16, not {text!r}") from None
+    if changes and (
+        changes[0][0] != 1 or any(factor <= 0 for _, factor in changes) or list(changes) != sorted(changes)
+    ):
+        raise ConfigError(f"--passk.lr_scale: begins at step 1, ascends, and has factors above 0, unlike {text!r}")
+    return changes

@@ -17,14 +17,20 @@ from openrlhf.trainer.ppo_utils.experience_maker import RemoteExperienceMaker
 from openrlhf.trainer.ppo_utils.length_penalty import apply_length_penalties
 
 from passk import advantage
-from passk.openrlhf.record import Rollouts, StepRecorder
+from passk.openrlhf.inputs import flip_wrong, inputs
+from passk.openrlhf.record import Rollouts, StepRecorder, gathered
 from passk.openrlhf.settings import PluginSettings
+
+_STEP_SEEDS = 1_000_003
+"""apart, so that seeds of experiments next to each other do not meet"""
 
 
 class PasskExperienceMaker(RemoteExperienceMaker):
     """OpenRLHF's experience maker with a rule of passk in the place of its estimators."""
 
     settings: PluginSettings
+    step: int
+    """that is being made, from 1"""
     rollouts: Rollouts
     """of the last batch, in the order of generation: a prompt's answers stand together"""
 
@@ -40,9 +46,15 @@ class PasskExperienceMaker(RemoteExperienceMaker):
         rewards = torch.empty_like(dealt)
         rewards[order] = dealt
         rewards = rewards.view(-1, self.args.rollout.n_samples_per_prompt)  # [P, N]
+        answers = gathered(experiences, order)
 
+        rule, k = advantage.get(self.settings.rule), self.settings.k.at(self.step)
+        # Drawn anew for each step, so that a run which is resumed draws what it would have drawn.
+        generator = torch.Generator().manual_seed(self.args.train.seed + _STEP_SEEDS * self.step)
+        paid = flip_wrong(rewards, self.settings.flip_wrong, generator) if self.settings.flip_wrong else rewards
+        extra = inputs(rule, answers, rewards.shape[1], generator, self.tokenizer)
         started = time.perf_counter()
-        advantages = advantage.compute(self.settings.rule, rewards, self.settings.k)  # [P, N]
+        advantages = advantage.compute(rule, paid, k, **self.settings.options, **extra)  # [P, N]
         seconds = time.perf_counter() - started
 
         sizes = [len(e.index) for e in experiences]
@@ -59,7 +71,7 @@ class PasskExperienceMaker(RemoteExperienceMaker):
             experience.advantages = experience.returns.clone()
             experience.info["return"] = per_token.sum(-1)
             experience.kl = None
-        self.rollouts = Rollouts.of(experiences, order, rewards, advantages, self.settings.k, seconds)
+        self.rollouts = Rollouts.of(answers, rewards, advantages, k, seconds)
         return experiences
 
 
@@ -86,6 +98,13 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         # Steps after the checkpoint are done again: what was written for them must not stand twice.
         self.recorder.forget_after(states["global_step"])
         return states
+
+    def train_step(self, rollout_samples: list[Experience], global_step: int) -> tuple[dict, int]:
+        self.experience_maker.step = global_step + 1
+        if self.settings.lr_scale:
+            factor = self.settings.lr_factor(global_step + 1)
+            ray.get(self.actor_model_group.async_run_method(method_name="scale_learning_rate", factor=factor))
+        return super().train_step(rollout_samples, global_step)
 
     def save_logs_and_checkpoints(
         self, global_step: int, logs_dict: dict | None = None, client_states: dict | None = None

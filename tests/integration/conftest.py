@@ -22,8 +22,8 @@ problems:
   test: {source: maze, split: test, count: 10, easy: 1.0, shortest: [2, 3]}
 stages:
   warm: {kind: sft, problems: train, steps: 24, batch_size: 64, lr: 3.0e-3}
-  pass4: {kind: rl, from: warm, problems: train, rule: passk_analytical, k: 4, steps: 8, prompts: 8, rollouts: 8,
-          lr: 2.0e-4, max_prompt: 31, max_response: 8, save_every: 3}
+  pass4: {kind: rl, from: warm, problems: train, rule: passk_analytical, k: [[1, 4], [5, 2]], steps: 8,
+          prompts: 8, rollouts: 8, lr: auto, base_lr: 1.0e-4, max_prompt: 31, max_response: 8, save_every: 3}
 benchmarks:
   test: {problems: test, samples: 16, k: [1, 4], max_response: 8}
 compute: {profile: cpu, micro_batch: 64}

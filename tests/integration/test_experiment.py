@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from passk import advantage, verifiers
+from passk.advantage import eta
 from passk.layout import METRICS, ROLLOUT_COLUMNS, SAMPLE_COLUMNS
 from passk.store import reading, rebuild
 
@@ -65,7 +66,7 @@ def test_the_metrics_are_those_of_the_contract_and_agree_with_the_rollouts(finis
         assert math.isclose(line["reward"], own.reward.mean(), abs_tol=1e-6)
         assert math.isclose(line["pass_at_k"]["8"], (right > 0).mean(), abs_tol=1e-9)
         assert math.isclose(line["all_wrong"], (right == 0).mean(), abs_tol=1e-9)
-        assert math.isclose(line["few_wrong"], (8 - right < 4).mean(), abs_tol=1e-9)
+        assert math.isclose(line["few_wrong"], (8 - right < line["k"]).mean(), abs_tol=1e-9)
         assert sum(line["correct_counts"]) == 8
         assert line["tokens"] == own.tokens.sum()
         assert line["entropy"] > 0
@@ -81,10 +82,18 @@ def test_the_advantage_that_trained_is_the_rule_on_the_recorded_rewards(finished
 
     frame = rollouts(finished)
     assert frame.reward.between(0, 1).all()
-    for _, own in frame.groupby("step"):
+    for step, own in frame.groupby("step"):
         rewards = torch.tensor(own.reward.to_numpy(dtype="float32")).view(-1, 8)
-        expected = advantage.compute("passk_analytical", rewards, 4).flatten().tolist()
+        expected = advantage.compute("passk_analytical", rewards, 4 if step < 5 else 2).flatten().tolist()
         assert own.advantage.tolist() == pytest.approx(expected, abs=1e-7)
+
+
+def test_a_run_that_is_resumed_goes_on_at_the_k_of_its_schedule_and_at_its_learning_rate(finished):
+    lines = metrics(finished, "pass4")
+    assert [line["k"] for line in lines] == [4, 4, 4, 4, 2, 2, 2, 2]
+    rates = [1e-4 * eta.lr_scale("passk_analytical", 8, line["k"]) for line in lines]
+    assert [line["lr"] for line in lines] == pytest.approx(rates, rel=1e-4)
+    assert rates[0] > 1.5 * rates[-1]
 
 
 def test_the_reward_is_the_verifiers_verdict_on_the_recorded_answer(finished):

@@ -8,8 +8,9 @@ import pytest
 
 from passk.openrlhf.labels import Label, problem_of
 from passk.openrlhf.progress import Progress
-from passk.openrlhf.record import MetricsLog, Rollouts, StepRecorder, read_metrics
+from passk.openrlhf.record import MetricsLog, Rollouts, StepRecorder, gathered, read_metrics
 from passk.openrlhf.settings import PluginSettings
+from passk.schedule import Schedule
 
 
 class Letters:
@@ -66,18 +67,21 @@ def test_rollouts_are_gathered_in_the_order_of_generation_however_openrlhf_dealt
             self.prompts = [f"prompt {i // 2}" for i in index]
             self.labels = [Label(f"maze-{i // 2}", "maze", "S.E").dump() for i in index]
             self.truncated = torch.tensor([i == 3 for i in index])
+            self.action_log_probs = -1.0 * torch.tensor(index)[:, None] - 50.0 * (1 - self.action_mask)
 
     dealt = [Dealt([3, 0], [[3, 3, 3], [0]]), Dealt([2, 1], [[2, 2], [1]])]
     rewards = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     order = torch.tensor([3, 0, 2, 1])
-    gathered = Rollouts.of(dealt, order, rewards, rewards, k=1, seconds_advantage=0.0)
-    assert gathered.problems == ["maze-0", "maze-1"]
-    assert gathered.tokens == [[0], [1], [2, 2], [3, 3, 3]]
-    assert gathered.truncated.tolist() == [False, False, False, True]
+    answers = gathered(dealt, order)
+    assert [answer.surprise for answer in answers] == [0, 1, 2, 3]  # of the response's tokens alone
+    whole = Rollouts.of(answers, rewards, rewards, k=1, seconds_advantage=0.0)
+    assert whole.problems == ["maze-0", "maze-1"]
+    assert whole.tokens == [[0], [1], [2, 2], [3, 3, 3]]
+    assert whole.truncated.tolist() == [False, False, False, True]
 
 
 def test_a_resume_forgets_the_steps_after_the_checkpoint_and_a_line_that_was_cut_off(tmp_path):
-    recorder = StepRecorder(PluginSettings("grpo", 1, tmp_path, True))
+    recorder = StepRecorder(PluginSettings("grpo", Schedule.of(1), {}, tmp_path))
     for step in (1, 2, 3):
         recorder.write(step, ONE_STEP, {}, Letters())
     with (tmp_path / "metrics.jsonl").open("a") as file:

@@ -1,0 +1,105 @@
+"""A rule's advantages over c, how many of a prompt's N answers are right: as a table, for a terminal, as a PNG.
+
+All take `kinds`, (wrong, right) for c = 0 .. N, and `totals`, eta for the same c (passk/advantage/eta.py).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+Kinds = Sequence[tuple[float, float]]
+
+_GUTTER = 10
+"""columns left of a plot, for its numbers"""
+_PLOT = 65
+"""columns of a plot where there is room: a whole number of them between the c of N = 8, 16, 32 and 64"""
+_RIGHT, _WRONG, _ETA, _GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+"""as in the report's figures: colours by Okabe and Ito, which colour-blind readers can tell apart"""
+
+
+def table(kinds: Kinds, totals: Sequence[float]) -> str:
+    """A line for each c; "-" for the kind of answer that there is none of."""
+    n = len(kinds) - 1
+    lines = [f"{'c':>4} {'wrong':>12} {'right':>12} {'eta':>12}"]
+    for c, ((wrong, right), eta) in enumerate(zip(kinds, totals, strict=True)):
+        shown = (_number(wrong) if c < n else "-", _number(right) if c else "-", _number(eta))
+        lines.append(f"{c:>4} " + " ".join(f"{value:>12}" for value in shown))
+    return "\n".join(lines)
+
+
+def chart(kinds: Kinds, totals: Sequence[float], width: int) -> str:
+    """Both advantages and, below them, eta, in ASCII; no line is longer than `width`, 40 or more."""
+    n = len(kinds) - 1
+    columns = min(_PLOT, width - _GUTTER)
+    right = {c: kinds[c][1] for c in range(1, n + 1)}
+    wrong = {c: kinds[c][0] for c in range(n)}
+    return "\n".join(
+        [
+            "advantage of a right answer (o), of a wrong one (x), of both alike (*)",
+            *_plot({"o": right, "x": wrong}, n, rows=13, columns=columns),
+            "",
+            "eta = c |right| + (N - c) |wrong|",
+            *_plot({"#": dict(enumerate(totals))}, n, rows=9, columns=columns),
+            _axis(n, columns),
+        ]
+    )
+
+
+def png(path: Path, kinds: Kinds, totals: Sequence[float], title: str, formula: str) -> None:
+    """Write the same as a PNG, 1200 x 540 pixels. Raises OSError where the file cannot be written."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    n = len(kinds) - 1
+    style = {"marker": "o" if n <= 64 else None, "markersize": 3.5}
+    figure = Figure(figsize=(10, 4.5), dpi=120, layout="constrained")
+    figure.suptitle(f"{title}\n", x=0.02, ha="left", fontsize=12, weight="bold")
+    figure.text(0.02, 0.915, formula, fontsize=9, color=_GREY)
+    left, below = figure.subplots(1, 2)
+    left.set_title("advantage of an answer", loc="left", fontsize=10)
+    left.plot(range(1, n + 1), [right for _, right in kinds[1:]], color=_RIGHT, label="right", **style)
+    left.plot(range(n), [wrong for wrong, _ in kinds[:-1]], color=_WRONG, label="wrong", **style)
+    left.legend(frameon=False)
+    below.set_title("eta: sum of |advantage| over the N answers", loc="left", fontsize=10)
+    below.plot(range(n + 1), totals, color=_ETA, **style)
+    below.set_ylim(bottom=0)
+    for axes in (left, below):
+        axes.axhline(0, color=_GREY, linewidth=0.8)
+        axes.set_xlabel(f"c, right answers of N = {n}")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(color="#E6E6E6", linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, format="png", metadata={"Software": None})
+
+
+def _number(value: float) -> str:
+    return f"{value:.3e}" if 0 < abs(value) < 1e-3 or abs(value) >= 1e6 else f"{value:.6f}"
+
+
+def _plot(series: dict[str, dict[int, float]], n: int, *, rows: int, columns: int) -> list[str]:
+    """Marks at (c, value) for each series, mark -> {c: value}; a line a row, numbers to the left."""
+    values = [value for points in series.values() for value in points.values()]
+    high, low = max(0.0, *values), min(0.0, *values)
+    step = (high - low) / (rows - 1) or 1.0
+    zero = round(high / step)
+    grid = [[" "] * columns for _ in range(rows)]
+    grid[zero] = ["."] * columns
+    for mark, points in series.items():
+        for c, value in points.items():
+            row, column = grid[round((high - value) / step)], _column(c, n, columns)
+            row[column] = mark if row[column] in (" ", ".", mark) else "*"
+    labels = {0: f"{high:.4g}", rows - 1: f"{low:.4g}", zero: "0"}
+    return [f"{labels.get(i, ''):>{_GUTTER - 2}} |{''.join(row)}".rstrip() for i, row in enumerate(grid)]
+
+
+def _axis(n: int, columns: int) -> str:
+    """The numbers of c below a plot, at the quarters of N."""
+    line = [" "] * (_GUTTER + columns + len(str(n)))
+    for c in sorted({n * quarter // 4 for quarter in range(5)}):
+        start = _GUTTER + _column(c, n, columns)
+        line[start : start + len(str(c))] = str(c)
+    return "".join(line).rstrip() + "  c"
+
+
+def _column(c: int, n: int, columns: int) -> int:
+    return round(c * (columns - 1) / n)

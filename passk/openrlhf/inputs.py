@@ -1,0 +1,57 @@
+"""What a rule needs beside the rewards, read from a step's answers; and rewards that are paid wrongly on purpose."""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from passk import verifiers
+from passk.advantage import Rule
+from passk.errors import PasskError
+from passk.openrlhf.labels import Label
+from passk.openrlhf.record import Answer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def inputs(
+    rule: Rule,
+    answers: list[Answer],
+    rollouts: int,
+    generator: torch.Generator,
+    tokenizer: "PreTrainedTokenizerBase",
+) -> dict[str, Any]:
+    """Those of passk.advantage.rule.INPUTS that the rule takes. answers: [R] in the order of generation.
+
+    Raises PasskError where the rule needs answers and the labels are not ours: only a verifier of passk tells
+    what a response comes to.
+    """
+    given: dict[str, Any] = {}
+    if "generator" in rule.inputs:
+        given["generator"] = generator
+    if "entropy" in rule.inputs:
+        given["entropy"] = torch.tensor([answer.surprise for answer in answers]).view(-1, rollouts)
+    if "answers" in rule.inputs:
+        texts = tokenizer.batch_decode([answer.tokens for answer in answers], skip_special_tokens=True)
+        read = [_extracted(rule, answer.label, text) for answer, text in zip(answers, texts, strict=True)]
+        given["answers"] = [read[start : start + rollouts] for start in range(0, len(read), rollouts)]
+    return given
+
+
+def _extracted(rule: Rule, label: str, text: str) -> str | None:
+    try:
+        problem = Label.load(label)
+    except ValueError:
+        raise PasskError(
+            f"rule: {rule.name} needs answers, which passk's verifiers read: give prompts with labels of passk"
+        ) from None
+    return verifiers.verify(problem.verifier, text, problem.answer).extracted or None
+
+
+def flip_wrong(rewards: torch.Tensor, share: float, generator: torch.Generator) -> torch.Tensor:
+    """Rewards [P, N] in which each wrong answer (0) is paid as a right one (1) with probability `share`.
+
+    The noise baseline of Pass@k Training (arXiv 2508.10751, section 3.1).
+    """
+    flipped = torch.rand(rewards.shape, generator=generator) < share
+    return rewards.masked_fill((rewards == 0) & flipped, 1.0)

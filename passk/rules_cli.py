@@ -1,0 +1,144 @@
+"""`passk rules`: all advantage rules as a table, and one of them over the number of right answers."""
+
+import inspect
+import json
+import shutil
+import sys
+import textwrap
+import warnings
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from passk import advantage
+from passk.advantage import eta, show
+from passk.advantage.registry import GROUP
+from passk.errors import ConfigError, PasskError
+
+app = typer.Typer(help="List the advantage rules, or show what one of them pays.")
+HEAD = ("rule", "k", "needs", "options", "formula", "source", "package")
+CHART = 80
+"""columns of a chart where the output is no terminal"""
+
+
+@app.callback(invoke_without_command=True)
+def rules(context: typer.Context) -> None:
+    """List all advantage rules, or show what one of them pays."""
+    # torch, which most rules import, says on every import that a package beside it is deprecated
+    warnings.filterwarnings("ignore", "The pynvml package", FutureWarning)
+    if context.invoked_subcommand is None:
+        typer.echo(listing(cards(), _terminal_width()))
+
+
+@app.command("show")
+def show_rule(
+    name: Annotated[str, typer.Argument(help="the rule's")],
+    n: Annotated[int, typer.Option(help="rollouts a prompt")] = 32,
+    k: Annotated[int | None, typer.Option(help="of Pass@k; a Pass@1 rule needs none")] = None,
+    options: Annotated[str, typer.Option(help="the rule's, as JSON")] = "{}",
+    png: Annotated[Path | None, typer.Option(help="draw into this file instead of here")] = None,
+) -> None:
+    """Print and draw a rule's advantages over c, how many of the N answers are right (rewards 0 and 1)."""
+    rule = advantage.get(name)
+    if rule.needs:
+        raise ConfigError(
+            f"rule: {name} needs {rule.needs[0]} beside the rewards, which a count of right answers has not; "
+            f"use passk.advantage.compute({name!r}, rewards, k, {rule.needs[0]}=...)"
+        )
+    if n < 1:
+        raise ConfigError(f"n: must be 1 rollout or more, not {n}")
+    if k is None and rule.k != "1":
+        raise ConfigError(f"k: {name} pays by k, and there is no usual one; add it, as in --k 4")
+    k = 1 if k is None else k
+    given = _options(options)
+    kinds, totals = eta.kinds(name, n, k, given), eta.curve(name, n, k, given)
+    complete = [f"{option} = {_json(value)}" for option, value in advantage.check(name, k, n, given).items()]
+    title = ", ".join([name, f"N = {n}", f"k = {k}", *complete])
+    if png is not None:
+        try:
+            show.png(png, kinds, totals, title, rule.formula)
+        except OSError as error:
+            raise ConfigError(f"png: {png}: {error.strerror}; name a file in a directory that is there") from None
+    width = _terminal_width()
+    typer.echo(f"{title}\n{_about(rule, max(totals), n, width)}\n\n{show.table(kinds, totals)}\n")
+    typer.echo(f"drawn: {png}" if png else show.chart(kinds, totals, max(40, width or CHART)))
+
+
+def cards() -> list[tuple[str, ...]]:
+    """A row of HEAD for each rule there is; one that cannot be had says why instead of its formula."""
+    packages = {entry.name: entry.dist.name for entry in entry_points(group=GROUP) if entry.dist}
+    found = []
+    for name in advantage.names():
+        package = packages.get(name, "passk")
+        try:
+            rule = advantage.get(name)
+        except PasskError as error:
+            found.append((name, "", "", "", str(error), "", package))
+            continue
+        options = ", ".join(
+            f"{option} (required)" if default is inspect.Parameter.empty else f"{option}={_json(default)}"
+            for option, default in rule.options.items()
+        )
+        found.append((name, rule.k, ", ".join(rule.needs), options, rule.formula, rule.source, package))
+    return found
+
+
+def listing(rows: list[tuple[str, ...]], width: int | None) -> str:
+    """A line a rule where `width` columns (None: no end) hold the longest, else a paragraph a rule."""
+    widths = [max(map(len, column)) for column in zip(HEAD, *rows, strict=True)]
+    lines = [
+        "  ".join(f"{cell or '-':<{wide}}" for cell, wide in zip(row, widths, strict=True)).rstrip()
+        for row in (HEAD, *rows)
+    ]
+    if width is None or max(map(len, lines)) <= width:
+        return "\n".join(lines)
+    indent = widths[0] + 2
+    paragraphs = []
+    for name, k, needs, options, formula, source, package in rows:
+        said = [
+            f"k: {k}" + f"; needs {needs}" * bool(needs) + f"; options: {options}" * bool(options),
+            formula,
+            source + f"; package {package}" * (package != "passk"),
+        ]
+        body = [line for part in said for line in _wrapped(part, width - indent)]
+        paragraphs.append("\n".join(f"{name if i == 0 else '':<{indent}}{line}" for i, line in enumerate(body)))
+    return "\n".join(paragraphs)
+
+
+def _about(rule: advantage.Rule, peak: float, n: int, width: int | None) -> str:
+    how = "" if rule.counts else "; shown is the mean over random orders of the rollouts"
+    rate = f"{n / peak:.3g} times GRPO's (N / max eta = {n} / {peak:.4g})" if peak else "none: it never pays anything"
+    lines = [
+        f"formula: {rule.formula or '-'}{how}",
+        f"source: {rule.source or '-'}",
+        f"expected gradient, as the {rule.scale} of A_i grad log p: {rule.estimates or '-'}",
+        f"learning rate for steps as large as GRPO's: {rate}",
+    ]
+    return "\n".join(part for line in lines for part in _wrapped(line, width, "  "))
+
+
+def _wrapped(text: str, width: int | None, indent: str = "") -> list[str]:
+    if width is None:
+        return [indent + text]
+    return textwrap.wrap(text, max(40, width), initial_indent=indent, subsequent_indent=2 * indent)
+
+
+def _terminal_width() -> int | None:
+    """Columns; None where the output goes to a file or another program, which gets each line whole."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def _options(text: str) -> dict[str, Any]:
+    try:
+        options = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f'options: is not JSON: {error}; write it as in {{"sigma": false}}') from None
+    if not isinstance(options, dict):
+        raise ConfigError(f'options: is an object as in {{"sigma": false}}, not {text}')
+    return options
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, default=str)

@@ -1,0 +1,90 @@
+"""Rules that need more than rewards, and one of somebody else's, train through the real OpenRLHF."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from passk import advantage, verifiers
+from passk.store import reading
+
+from .conftest import EXPERIMENT, Finished, passk
+
+ROOT = Path(__file__).parents[2]
+STAGE = (
+    "{{kind: rl, from: warm, problems: train, rule: {rule}, {more}, steps: 2, prompts: 8, rollouts: 8, "
+    "lr: 2.0e-4, max_prompt: 31, max_response: 8, evaluate: false}}"
+)
+STAGES = {
+    "edas": ("edas", "k: 4, options: {base: passk_analytical, beta: 0.3}"),
+    "halfway": ("halfway", "k: 4"),
+    "noise": ("passk_adaptive", "k: 4, flip_wrong: 0.5, entropy_coef: 0.003"),
+}
+
+
+@pytest.fixture(scope="module")
+def trained(finished: Finished, tmp_path_factory) -> Path:
+    """Beside `small`, whose warm start it shares: three arms of two steps. Gives its directory."""
+    installed = tmp_path_factory.mktemp("installed")
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index",
+         "--target", str(installed), str(ROOT / "docs" / "examples" / "passk-halfway")],
+        check=True,
+    )  # fmt: skip
+    head, _, rest = EXPERIMENT.replace("name: small", "name: rules").partition("  pass4:")
+    arms = "".join(f"  {name}: {STAGE.format(rule=rule, more=more)}\n" for name, (rule, more) in STAGES.items())
+    (finished.directory / "rules.yaml").write_text(head + arms + rest[rest.index("benchmarks:") :])
+    ran = subprocess.run(
+        passk("run", "rules.yaml"),
+        cwd=finished.directory,
+        env={**finished.environment, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-4000:]
+    return finished.runs / "rules"
+
+
+def rollouts(trained: Path, name: str) -> pd.DataFrame:
+    for file in trained.glob("stages/*/stage.json"):
+        if json.loads(file.read_text())["name"] == name:
+            return pd.concat(pd.read_parquet(part) for part in sorted((file.parent / "rollouts").glob("*.parquet")))
+    raise AssertionError(name)
+
+
+def rows(frame: pd.DataFrame, column: str) -> torch.Tensor:
+    return torch.tensor(frame[column].to_numpy(dtype="float32")).view(-1, 8)
+
+
+def test_a_rule_that_needs_answers_gets_those_that_the_verifier_read(trained):
+    frame = rollouts(trained, "edas")
+    with reading(trained.parent / "passk.duckdb") as store:
+        problems = store.execute("select distinct id, answer, verifier from problems").df().set_index("id")
+    read = [
+        verifiers.verify(problems.verifier[row.problem], row.response, problems.answer[row.problem]).extracted or None
+        for row in frame.itertuples()
+    ]
+    answers = [read[i : i + 8] for i in range(0, len(read), 8)]
+    options = {"base": "passk_analytical", "beta": 0.3}
+    expected = advantage.compute("edas", rows(frame, "reward"), 4, answers=answers, **options)
+    assert torch.allclose(rows(frame, "advantage"), expected, atol=1e-6)
+    assert not torch.allclose(expected, advantage.compute("passk_analytical", rows(frame, "reward"), 4), atol=1e-3)
+
+
+def test_a_rule_that_another_package_installs_trains(trained):
+    frame = rollouts(trained, "halfway")
+    assert len(frame) == 2 * 64
+    assert rows(frame, "advantage").abs().sum() > 0
+
+
+def test_noise_pays_wrong_answers_and_the_record_keeps_what_the_verifier_said(trained):
+    frame = rollouts(trained, "noise")
+    wrong = frame[frame.reward == 0]
+    # on true rewards no rule of the two would pay a wrong answer
+    assert 0.2 < (wrong.advantage > 0).mean() < 0.8
+    assert set(frame.reward) <= {0.0, 1.0}

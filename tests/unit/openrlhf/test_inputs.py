@@ -1,0 +1,56 @@
+"""What a rule needs beside the rewards reaches it, prompt by prompt; and noise is noise on wrong answers alone."""
+
+import pytest
+import torch
+
+from passk import advantage
+from passk.errors import PasskError
+from passk.openrlhf.inputs import flip_wrong, inputs
+from passk.openrlhf.labels import Label
+from passk.openrlhf.record import Answer
+
+MAZE = Label("maze-1", "maze", "S.E").dump()
+
+
+class Letters:
+    """As much of a tokenizer as is used."""
+
+    def batch_decode(self, tokens, skip_special_tokens):
+        return ["".join("LRUD"[token] for token in response) for response in tokens]
+
+
+def answers(*responses, label=MAZE):
+    return [Answer("?", label, list(tokens), False, float(i)) for i, tokens in enumerate(responses)]
+
+
+def given(rule, rows, rollouts=2):
+    return inputs(advantage.get(rule), rows, rollouts, torch.Generator(), Letters())
+
+
+def test_answers_are_what_the_verifier_read_a_list_a_prompt_and_none_where_it_read_nothing():
+    assert given("edas", answers([1, 1], [1], [], [0])) == {"answers": [["RR", "R"], [None, "L"]]}
+
+
+def test_entropy_is_a_row_a_prompt():
+    assert given("passk_adaptive", answers([1], [1], [1], [1]))["entropy"].tolist() == [[0, 1], [2, 3]]
+
+
+def test_a_rule_gets_nothing_that_it_does_not_take():
+    assert given("grpo", answers([1], [1])) == {}
+    assert list(given("passk_bootstrap", answers([1], [1]))) == ["generator"]
+
+
+def test_a_rule_that_needs_answers_refuses_labels_that_no_verifier_of_ours_can_read():
+    with pytest.raises(PasskError, match="rule: edas needs answers, .* labels of passk"):
+        given("edas", answers([1], [1], label="42"))
+
+
+def test_flipping_pays_wrong_answers_alone_in_the_share_asked_for_and_the_same_ones_for_the_same_seed():
+    rewards = (torch.arange(40_000) % 4 == 0).float().view(-1, 16)
+    noisy = flip_wrong(rewards, 0.3, torch.Generator().manual_seed(5))
+    assert (noisy[rewards == 1] == 1).all()
+    share = float(noisy[rewards == 0].mean())
+    assert 0.28 < share < 0.32  # 30,000 draws: 0.3 give or take 0.003
+    assert torch.equal(noisy, flip_wrong(rewards, 0.3, torch.Generator().manual_seed(5)))
+    assert not torch.equal(noisy, flip_wrong(rewards, 0.3, torch.Generator().manual_seed(6)))
+    assert rewards.sum() == 10_000  # what came in is untouched

@@ -1,0 +1,50 @@
+"""The plugin's own flags: read whole, refused by name."""
+
+import pytest
+
+from passk.errors import ConfigError
+from passk.openrlhf.settings import split_arguments
+
+
+def test_our_flags_are_taken_out_and_the_rest_is_left_as_it_is():
+    settings, rest = split_arguments(
+        ["--train.seed", "1", "--passk.rule", "edas", "--passk.k", "1:8,5:1", "--passk.options", '{"beta": 0.3}',
+         "--passk.flip_wrong", "0.1", "--passk.lr_scale", "1:1,5:0.5", "--ds.packing_samples"]
+    )  # fmt: skip
+    assert rest == ["--train.seed", "1", "--ds.packing_samples"]
+    assert (settings.rule, settings.options, settings.flip_wrong) == ("edas", {"beta": 0.3}, 0.1)
+    assert [settings.k.at(step) for step in (1, 4, 5)] == [8, 8, 1]
+    assert [settings.lr_factor(step) for step in (1, 4, 5, 99)] == [1, 1, 0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "message"),
+    [
+        ("--passk.k", "four", "--passk.k: give a number"),
+        ("--passk.k", "0", "--passk.k: must be 1 or more"),
+        ("--passk.options", "{", "--passk.options: is not JSON"),
+        ("--passk.options", "[1]", "--passk.options: is an object"),
+        ("--passk.flip_wrong", "1.5", "--passk.flip_wrong: is a share from 0 to 1, not 1.5"),
+        ("--passk.lr_scale", "1", "--passk.lr_scale: is step:factor"),
+        ("--passk.lr_scale", "5:1", "--passk.lr_scale: begins at step 1"),
+        ("--passk.lr_scale", "1:1,5:0", "--passk.lr_scale: begins at step 1"),
+    ],
+)
+def test_a_flag_that_cannot_be_read_is_one_line(flag, value, message):
+    with pytest.raises(ConfigError) as error:
+        split_arguments(["--passk.rule", "grpo", flag, value])
+    assert str(error.value).startswith(message) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--passk.k", "1:4,9:16"], r"k: must be smaller than the rollouts a prompt \(16\)"),
+        (["--passk.options", '{"sigmo": true}'], "options.sigmo: .* did you mean sigma"),
+        (["--passk.options", '{"sigma": "no"}'], "options.sigma: "),
+    ],
+)
+def test_the_rule_is_checked_for_every_k_and_option(words, message):
+    settings, _ = split_arguments(["--passk.rule", "passk_analytical", *words])
+    with pytest.raises(ConfigError, match=message):
+        settings.check(16)
