@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -36,11 +35,8 @@ def prefect_server(log: Path) -> Iterator[str]:
     server = guard.start(command, log=log, environment=os.environ)
     address = f"http://127.0.0.1:{port}/api"
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while not _answers(address):
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise PasskError(f"Prefect's server did not start on 127.0.0.1:{port}; see {os.path.relpath(log)}")
-            time.sleep(0.2)
+        if not server.wait_until(lambda: _answers(address), START_SECONDS):
+            raise PasskError(f"Prefect's server did not start on 127.0.0.1:{port}; see {os.path.relpath(log)}")
         os.environ["PREFECT_API_URL"] = address
         refresh_global_settings_context()
         yield address

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -142,6 +143,8 @@ def _wrapped(command: list[str]) -> str:
 
 def main() -> None:
     """The `passk` command."""
+    # said by torch when it is imported, of a package that vLLM wants
+    warnings.filterwarnings("ignore", message="The pynvml package", category=FutureWarning)
     try:
         app()
     except ConfigError as error:

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -36,6 +36,15 @@ class Guarded:
 
     def poll(self) -> int | None:
         return self._process.poll()
+
+    def wait_until(self, ready: Callable[[], bool], seconds: float) -> bool:
+        """True as soon as it is ready; False where the command ended, or the seconds passed, before that."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if self.poll() is not None or time.monotonic() > deadline:
+                return False
+            time.sleep(0.2)
+        return True
 
     def stop(self) -> int:
         """End the tree, wait until it is gone, and give the command's exit status."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from passk import problems
+from passk.advantage import registry
 from passk.config import Benchmark, Experiment, RlStage, SftStage
 from passk.errors import ConfigError, nearest
 from passk.layout import SamplingRecord, StageRecord, is_finished
@@ -90,7 +91,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
                 "config": {field: value for field, value in config.items() if field not in _WITHOUT_EFFECT | {"from"}},
                 "parent": parent.record.key if parent else base,
                 "problems": fingerprints[stage.problems],
-                "versions": versions,
+                "versions": versions | _rule_version(stage),
                 "results": RESULTS_VERSION,
                 "seed": experiment.seed,
             }
@@ -106,11 +107,11 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
             seed=experiment.seed,
             problems=fingerprints[stage.problems],
             first_step=sum(a.stage.steps for a in ancestors if a.stage.kind == "rl"),
-            versions=versions,
+            versions=versions | _rule_version(stage),
         )
         taken = sum(a.stage.steps * a.stage.prompts for a in ancestors if _same_prompts(a.stage, stage))
         stages[name] = PlannedStage(record, stage, _finished_elsewhere(runs, directory, key), taken)
-    model: Path | str = directory / "model" if experiment.model.tiny else str(experiment.model.path)
+    model: Path | str = directory / "model" if experiment.model.tiny else _expanded(str(experiment.model.path))
     samplings = [
         _sampling(experiment, directory, checkpoint, benchmark, stages, base, model, fingerprints, versions)
         for checkpoint in _checkpoints(experiment, list(stages))
@@ -124,6 +125,16 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
         stages=tuple(stages.values()),
         samplings=tuple(samplings),
     )
+
+
+def _expanded(path: str) -> str:
+    return str(Path(path).expanduser()) if path.startswith("~") else path
+
+
+def _rule_version(stage: SftStage | RlStage) -> dict[str, str]:
+    """The package of a rule that is not passk's own, which changes apart from passk."""
+    package = registry.package(stage.rule) if isinstance(stage, RlStage) else None
+    return {"rule": package} if package else {}
 
 
 def order(experiment: Experiment) -> list[str]:

@@ -5,8 +5,6 @@ import json
 import shutil
 import sys
 import textwrap
-import warnings
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +12,7 @@ import typer
 
 from passk import advantage
 from passk.advantage import eta, show
-from passk.advantage.registry import GROUP
+from passk.advantage.registry import package
 from passk.errors import ConfigError, PasskError
 
 app = typer.Typer(help="List the advantage rules, or show what one of them pays.")
@@ -26,8 +24,6 @@ CHART = 80
 @app.callback(invoke_without_command=True)
 def rules(context: typer.Context) -> None:
     """List all advantage rules, or show what one of them pays."""
-    # torch, which most rules import, says on every import that a package beside it is deprecated
-    warnings.filterwarnings("ignore", "The pynvml package", FutureWarning)
     if context.invoked_subcommand is None:
         typer.echo(listing(cards(), _terminal_width()))
 
@@ -63,25 +59,24 @@ def show_rule(
             raise ConfigError(f"png: {png}: {error.strerror}; name a file in a directory that is there") from None
     width = _terminal_width()
     typer.echo(f"{title}\n{_about(rule, max(totals), n, width)}\n\n{show.table(kinds, totals)}\n")
-    typer.echo(f"drawn: {png}" if png else show.chart(kinds, totals, max(40, width or CHART)))
+    typer.echo(f"drawn: {png}" if png else show.chart(kinds, totals, max(45, width or CHART)))
 
 
 def cards() -> list[tuple[str, ...]]:
     """A row of HEAD for each rule there is; one that cannot be had says why instead of its formula."""
-    packages = {entry.name: entry.dist.name for entry in entry_points(group=GROUP) if entry.dist}
     found = []
     for name in advantage.names():
-        package = packages.get(name, "passk")
+        brought = package(name) or "passk"
         try:
             rule = advantage.get(name)
         except PasskError as error:
-            found.append((name, "", "", "", str(error), "", package))
+            found.append((name, "", "", "", str(error), "", brought))
             continue
         options = ", ".join(
             f"{option} (required)" if default is inspect.Parameter.empty else f"{option}={_json(default)}"
             for option, default in rule.options.items()
         )
-        found.append((name, rule.k, ", ".join(rule.needs), options, rule.formula, rule.source, package))
+        found.append((name, rule.k, ", ".join(rule.needs), options, rule.formula, rule.source, brought))
     return found
 
 
@@ -96,11 +91,11 @@ def listing(rows: list[tuple[str, ...]], width: int | None) -> str:
         return "\n".join(lines)
     indent = widths[0] + 2
     paragraphs = []
-    for name, k, needs, options, formula, source, package in rows:
+    for name, k, needs, options, formula, source, brought in rows:
         said = [
             f"k: {k}" + f"; needs {needs}" * bool(needs) + f"; options: {options}" * bool(options),
             formula,
-            source + f"; package {package}" * (package != "passk"),
+            source + f"; from {brought}" * (brought != "passk"),
         ]
         body = [line for part in said for line in _wrapped(part, width - indent)]
         paragraphs.append("\n".join(f"{name if i == 0 else '':<{indent}}{line}" for i, line in enumerate(body)))

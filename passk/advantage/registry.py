@@ -31,6 +31,13 @@ def _found() -> dict[str, str]:
     return found
 
 
+def package(name: str) -> str | None:
+    """"package version" where another package brought the rule of that name; None for one of passk's own."""
+    for entry in entry_points(group=GROUP, name=name):
+        return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+    return None
+
+
 def names() -> list[str]:
     """Every rule that an experiment can name, without importing one."""
     return sorted(_found())

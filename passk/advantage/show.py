@@ -5,13 +5,14 @@ All take `kinds`, (wrong, right) for c = 0 .. N, and `totals`, eta for the same 
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import shorten
 
 Kinds = Sequence[tuple[float, float]]
 
 _GUTTER = 10
 """columns left of a plot, for its numbers"""
 _PLOT = 65
-"""columns of a plot where there is room: a whole number of them between the c of N = 8, 16, 32 and 64"""
+"""columns of a plot, at most"""
 _RIGHT, _WRONG, _ETA, _GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
 """as in the report's figures: colours by Okabe and Ito, which colour-blind readers can tell apart"""
 
@@ -27,14 +28,16 @@ def table(kinds: Kinds, totals: Sequence[float]) -> str:
 
 
 def chart(kinds: Kinds, totals: Sequence[float], width: int) -> str:
-    """Both advantages and, below them, eta, in ASCII; no line is longer than `width`, 40 or more."""
+    """Both advantages and, below them, eta, in ASCII; no line is longer than `width`, 45 or more."""
     n = len(kinds) - 1
-    columns = min(_PLOT, width - _GUTTER)
+    columns = min(_PLOT, width - _GUTTER - len("  c"))
+    if n < columns:  # as many columns from each c to the next
+        columns = (columns - 1) // n * n + 1
     right = {c: kinds[c][1] for c in range(1, n + 1)}
     wrong = {c: kinds[c][0] for c in range(n)}
     return "\n".join(
         [
-            "advantage of a right answer (o), of a wrong one (x), of both alike (*)",
+            "advantage: right (o), wrong (x), both (*)",
             *_plot({"o": right, "x": wrong}, n, rows=13, columns=columns),
             "",
             "eta = c |right| + (N - c) |wrong|",
@@ -52,8 +55,9 @@ def png(path: Path, kinds: Kinds, totals: Sequence[float], title: str, formula: 
     n = len(kinds) - 1
     style = {"marker": "o" if n <= 64 else None, "markersize": 3.5}
     figure = Figure(figsize=(10, 4.5), dpi=120, layout="constrained")
-    figure.suptitle(f"{title}\n", x=0.02, ha="left", fontsize=12, weight="bold")
-    figure.text(0.02, 0.915, formula, fontsize=9, color=_GREY)
+    # the second line keeps the place of the formula; parse_math: an option may have a $ in it
+    figure.suptitle(f"{shorten(title, 100)}\n", x=0.02, ha="left", fontsize=12, weight="bold", parse_math=False)
+    figure.text(0.02, 0.915, shorten(formula, 150), fontsize=9, color=_GREY, parse_math=False)
     left, below = figure.subplots(1, 2)
     left.set_title("advantage of an answer", loc="left", fontsize=10)
     left.plot(range(1, n + 1), [right for _, right in kinds[1:]], color=_RIGHT, label="right", **style)
@@ -94,11 +98,12 @@ def _plot(series: dict[str, dict[int, float]], n: int, *, rows: int, columns: in
 
 def _axis(n: int, columns: int) -> str:
     """The numbers of c below a plot, at the quarters of N."""
-    line = [" "] * (_GUTTER + columns + len(str(n)))
+    line = [" "] * (_GUTTER + columns)
     for c in sorted({n * quarter // 4 for quarter in range(5)}):
-        start = _GUTTER + _column(c, n, columns)
-        line[start : start + len(str(c))] = str(c)
-    return "".join(line).rstrip() + "  c"
+        number = str(c)
+        start = min(_GUTTER + _column(c, n, columns), len(line) - len(number))
+        line[start : start + len(number)] = number
+    return "".join(line) + "  c"
 
 
 def _column(c: int, n: int, columns: int) -> int:

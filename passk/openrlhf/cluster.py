@@ -3,7 +3,6 @@
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,11 +32,8 @@ def ray_cluster(compute: Compute, log: Path) -> Iterator[dict[str, str]]:
     variables = environment(compute) | LOOPBACK_ONLY
     head = guard.start(_head(compute, port, scratch), log=log, environment=variables, scratch=scratch)
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while b"Ray runtime started" not in log.read_bytes():
-            if head.poll() is not None or time.monotonic() > deadline:
-                raise PasskError(f"Ray did not start on 127.0.0.1:{port}: see {log}")
-            time.sleep(0.2)
+        if not head.wait_until(lambda: b"Ray runtime started" in log.read_bytes(), START_SECONDS):
+            raise PasskError(f"Ray did not start on 127.0.0.1:{port}: see {log}")
         yield {"RAY_ADDRESS": f"127.0.0.1:{port}", **LOOPBACK_ONLY}
     finally:
         head.stop()

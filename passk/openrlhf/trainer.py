@@ -80,6 +80,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
 
     def __init__(self, *arguments: Any, settings: PluginSettings, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.settings = settings
         self.experience_maker.__class__ = PasskExperienceMaker
         self.experience_maker.settings = settings
         self.recorder = StepRecorder(settings)

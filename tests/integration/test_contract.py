@@ -107,6 +107,8 @@ def test_the_trainer_is_an_actor_class_over_the_plain_class_that_we_subclass(act
     ]  # fmt: skip
     assert parameters(plain.save_logs_and_checkpoints) == ["self", "global_step", "logs_dict", "client_states"]
     assert parameters(plain.init_checkpoint_states) == ["self"]
+    assert parameters(plain.train_step) == ["self", "rollout_samples", "global_step"]
+    assert "return status, global_step + 1" in inspect.getsource(plain.train_step)
 
 
 def test_the_driver_takes_the_trainer_by_name_when_it_runs_and_starts_ray_only_where_none_runs():
@@ -116,6 +118,21 @@ def test_the_driver_takes_the_trainer_by_name_when_it_runs_and_starts_ray_only_w
     assert "if not ray.is_initialized():" in source
     for name, value in UPSTREAM_ENVIRONMENT.items():
         assert re.search(rf'"{name}": os.environ.get\("{name}", "{value}"\)', source)
+
+
+def test_the_driver_takes_the_policy_by_name_and_its_learning_rate_is_a_lambda_of_the_step(actor_classes):
+    from openrlhf.trainer.ray import ppo_actor
+    from torch.optim.lr_scheduler import LambdaLR
+    from transformers.optimization import get_constant_schedule_with_warmup
+
+    assert "from openrlhf.trainer.ray.ppo_actor import PolicyModelActor" in source_of("openrlhf.cli.train_ppo_ray")
+    assert "@ray.remote(num_gpus=1)\nclass PolicyModelActor(" in source_of("openrlhf.trainer.ray.ppo_actor")
+    plain = ppo_actor.PolicyModelActor.__ray_metadata__.modified_class
+    assert "self.actor_scheduler = strategy.prepare(" in inspect.getsource(plain.init_model_from_pretrained)
+    source = inspect.getsource(get_constant_schedule_with_warmup)
+    assert "return LambdaLR(" in source
+    for name in ("base_lrs", "lr_lambdas", "last_epoch"):
+        assert f"self.{name}" in inspect.getsource(LambdaLR)
 
 
 def test_the_trainer_writes_the_status_names_that_the_record_reads(actor_classes):
@@ -140,7 +157,7 @@ def test_the_experience_maker_has_the_hook_and_the_helpers_that_we_use(actor_cla
     fields = set(experience_maker.Experience.__dataclass_fields__)
     assert {
         "index", "sequences", "action_mask", "rewards", "prompts", "labels", "truncated", "info", "kl",
-        "advantages", "returns",
+        "advantages", "returns", "action_log_probs",
     } <= fields  # fmt: skip
 
 

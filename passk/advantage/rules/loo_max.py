@@ -21,6 +21,6 @@ from passk.advantage import rule
 def loo_max(rewards: torch.Tensor, k: int) -> torch.Tensor:
     prompts, n = rewards.shape
     used = n // k * k
-    groups = rewards[:, :used].reshape(prompts, -1, k)
+    groups = rewards[:, :used].reshape(prompts, n // k, k)
     second = groups.topk(2, dim=2).values[..., 1:]
     return torch.nn.functional.pad((groups - second).clamp(min=0).reshape(prompts, used), (0, n - used))

@@ -1,7 +1,8 @@
 """MaxRL: A_i = (r_i - c/N) / (c/N), the maximum-likelihood end of the line from pass@1 to all pass@k.
 
 arXiv 2602.02710. The mean of A_i grad log p is the mean score of the right answers less the mean score of
-all, unbiased for the gradient of -sum over k <= N of (1 - p)^k / k, which tends to log p.
+all, unbiased for the gradient of -sum over k < N of (1 - p)^k / k, which tends to log p. It would be k <= N
+if the mean score of all were also taken off where no answer is right.
 Groups without a right answer, and without a wrong one, get 0.
 """
 
@@ -12,7 +13,7 @@ from passk.advantage import count_rule
     k="1",
     formula="(r_i - c/N) / (c/N)",
     source="arXiv 2602.02710",
-    estimates="gradient of log pass@1, its series cut at N, unbiased",
+    estimates="gradient of log pass@1, its series cut at N - 1, unbiased",
 )
 def maxrl(n: int, c: int, k: int) -> tuple[float, float]:
     return (-1.0, (n - c) / c) if 0 < c < n else (0.0, 0.0)

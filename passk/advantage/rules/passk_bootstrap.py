@@ -21,7 +21,7 @@ from passk.advantage.standardize import standardize
     k="< N",
     formula="sum over the drawn groups with i of grpo of their best",
     source="Chen et al. 2025, arXiv 2508.10751, Eq. 6, Alg. 2",
-    estimates="k times passk_analytical as groups grow (reduce=mean: passk_analytical)",
+    estimates="groups k/N times passk_analytical, as groups grow (reduce=mean: passk_analytical)",
 )
 def passk_bootstrap(
     rewards: torch.Tensor,
@@ -39,10 +39,10 @@ def passk_bootstrap(
 def from_groups(rewards: torch.Tensor, draws: torch.Tensor, reduce: str) -> torch.Tensor:
     """Advantages [P, N] from the groups that were drawn: draws [P, G, k], indices of rollouts."""
     prompts, groups, k = draws.shape
-    best = rewards.gather(1, draws.view(prompts, -1)).view(prompts, groups, k).amax(dim=2)
+    best = rewards.gather(1, draws.flatten(1)).view(prompts, groups, k).amax(dim=2)
     shares = standardize(best).repeat_interleave(k, dim=1)  # [P, G * k]
-    total = torch.zeros_like(rewards).scatter_add_(1, draws.view(prompts, -1), shares)
+    total = torch.zeros_like(rewards).scatter_add_(1, draws.flatten(1), shares)
     if reduce == "sum":
         return total
-    times = torch.zeros_like(rewards).scatter_add_(1, draws.view(prompts, -1), torch.ones_like(shares))
+    times = torch.zeros_like(rewards).scatter_add_(1, draws.flatten(1), torch.ones_like(shares))
     return total / times.clamp(min=1)

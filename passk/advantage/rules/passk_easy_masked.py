@@ -20,4 +20,4 @@ from passk.advantage.rules.passk_analytical import passk_analytical
     estimates="no objective of its own",
 )
 def passk_easy_masked(n: int, c: int, k: int, *, threshold: Annotated[float, Field(ge=0, le=1)]) -> tuple[float, float]:
-    return (0.0, 0.0) if c > threshold * n else passk_analytical(n, c, k)
+    return (0.0, 0.0) if c / n > threshold else passk_analytical(n, c, k)

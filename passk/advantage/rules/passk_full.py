@@ -20,6 +20,6 @@ from passk.advantage.standardize import standardize
 def passk_full(rewards: torch.Tensor, k: int) -> torch.Tensor:
     prompts, n = rewards.shape
     used = n // k * k
-    best = rewards[:, :used].reshape(prompts, -1, k).amax(dim=2)  # [P, N // k]
+    best = rewards[:, :used].reshape(prompts, n // k, k).amax(dim=2)  # [P, N // k]
     members = standardize(best).repeat_interleave(k, dim=1)
     return torch.nn.functional.pad(members, (0, n - used))

@@ -1,0 +1,10 @@
+"""Between Pass@1 and Pass@k: hard prompts are paid as by Pass@k, and easy ones keep something of Pass@1."""
+
+from passk.advantage import count_rule
+from passk.advantage.rules.passk_analytical import passk_analytical
+
+
+@count_rule(k="< N", formula="(1 - share) grpo + share passk_analytical", source="passk's README")
+def halfway(n: int, c: int, k: int, *, share: float = 0.5) -> tuple[float, float]:
+    (wrong_1, right_1), (wrong_k, right_k) = passk_analytical(n, c, 1), passk_analytical(n, c, k)
+    return (1 - share) * wrong_1 + share * wrong_k, (1 - share) * right_1 + share * right_k
