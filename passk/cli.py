@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from passk import config
+from passk import config, rules_cli
 from passk.check import check, check_machine
 from passk.config import RlStage
 from passk.errors import ConfigError, PasskError
@@ -20,6 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(rules_cli.app, name="rules")
 File = Annotated[Path, typer.Argument(help="the experiment's YAML file")]
 Runs = Annotated[Path, typer.Option(help="directory of all runs")]
 
