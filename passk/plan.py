@@ -18,7 +18,7 @@ from passk.errors import ConfigError, nearest
 from passk.layout import SamplingRecord, StageRecord, is_finished
 
 ENGINE_PACKAGES = ("openrlhf", "deepspeed", "ray", "torch", "transformers", "vllm")
-# Raised whenever a change to passk alters what the same configuration trains or samples.
+# Raised whenever a change to passk, its defaults too, alters what the same configuration trains or samples.
 RESULTS_VERSION = 1
 BASE = "base"
 """the checkpoint name of a model that needed no warm start"""
@@ -80,15 +80,16 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
     directory = runs.resolve() / experiment.name
     versions = engine_versions()
     fingerprints = {name: problems.fingerprint(spec, experiment.seed) for name, spec in experiment.problems.items()}
-    base = _hash({"model": experiment.model.model_dump(), "seed": experiment.seed})
+    base = _hash({"model": experiment.model.model_dump(exclude_defaults=True), "seed": experiment.seed})
     stages: dict[str, PlannedStage] = {}
     for name in order(experiment):
         stage = experiment.stages[name]
         parent = stages[stage.parent] if stage.parent else None
-        config = stage.model_dump(mode="json", by_alias=True)
+        # Without the defaults, so that a field which is new to passk leaves the keys of what was trained before it.
+        chosen = stage.model_dump(mode="json", exclude_defaults=True, exclude={"parent", *_WITHOUT_EFFECT})
         key = _hash(
             {
-                "config": {field: value for field, value in config.items() if field not in _WITHOUT_EFFECT | {"from"}},
+                "config": chosen,
                 "parent": parent.record.key if parent else base,
                 "problems": fingerprints[stage.problems],
                 "versions": versions | _rule_version(stage),
@@ -103,7 +104,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
             kind=stage.kind,
             experiment=experiment.name,
             parent=parent.record.key if parent else None,
-            config=config,
+            config=stage.model_dump(mode="json", by_alias=True),
             seed=experiment.seed,
             problems=fingerprints[stage.problems],
             first_step=sum(a.stage.steps for a in ancestors if a.stage.kind == "rl"),
@@ -196,7 +197,7 @@ def _sampling(
         "benchmark": benchmark,
         "checkpoint": stage.record.key if stage else base,
         # which k are reported is no matter of sampling
-        "config": config.model_dump(mode="json", exclude={"k"}),
+        "config": config.model_dump(mode="json", exclude={"k"}, exclude_defaults=True),
         "problems": fingerprints[config.problems],
         "versions": versions,
         "results": RESULTS_VERSION,

@@ -70,7 +70,7 @@ def cards() -> list[tuple[str, ...]]:
         try:
             rule = advantage.get(name)
         except PasskError as error:
-            found.append((name, "", "", "", str(error), "", brought))
+            found.append((name, "?", "", "", str(error), "", brought))
             continue
         options = ", ".join(
             f"{option} (required)" if default is inspect.Parameter.empty else f"{option}={_json(default)}"
@@ -92,11 +92,9 @@ def listing(rows: list[tuple[str, ...]], width: int | None) -> str:
     indent = widths[0] + 2
     paragraphs = []
     for name, k, needs, options, formula, source, brought in rows:
-        said = [
-            f"k: {k}" + f"; needs {needs}" * bool(needs) + f"; options: {options}" * bool(options),
-            formula,
-            source + f"; from {brought}" * (brought != "passk"),
-        ]
+        first = [f"k: {k}", needs and f"needs {needs}", options and f"options: {options}"]
+        last = [source, brought != "passk" and f"from {brought}"]
+        said = [part for part in ("; ".join(filter(None, first)), formula, "; ".join(filter(None, last))) if part]
         body = [line for part in said for line in _wrapped(part, width - indent)]
         paragraphs.append("\n".join(f"{name if i == 0 else '':<{indent}}{line}" for i, line in enumerate(body)))
     return "\n".join(paragraphs)
@@ -117,7 +115,7 @@ def _about(rule: advantage.Rule, peak: float, n: int, width: int | None) -> str:
 def _wrapped(text: str, width: int | None, indent: str = "") -> list[str]:
     if width is None:
         return [indent + text]
-    return textwrap.wrap(text, max(40, width), initial_indent=indent, subsequent_indent=2 * indent)
+    return textwrap.wrap(text, max(30, width), initial_indent=indent, subsequent_indent=2 * indent)
 
 
 def _terminal_width() -> int | None:

@@ -20,7 +20,7 @@ STAGE = (
     "lr: 2.0e-4, max_prompt: 31, max_response: 8, evaluate: false}}"
 )
 STAGES = {
-    "edas": ("edas", "k: 4, options: {base: passk_analytical, beta: 0.3}"),
+    "edas": ("edas", "options: {base: w_reinforce, beta: 0.3}"),
     "halfway": ("halfway", "k: 4"),
     "noise": ("passk_adaptive", "k: 4, flip_wrong: 0.5, entropy_coef: 0.003"),
 }
@@ -70,10 +70,10 @@ def test_a_rule_that_needs_answers_gets_those_that_the_verifier_read(trained):
         for row in frame.itertuples()
     ]
     answers = [read[i : i + 8] for i in range(0, len(read), 8)]
-    options = {"base": "passk_analytical", "beta": 0.3}
-    expected = advantage.compute("edas", rows(frame, "reward"), 4, answers=answers, **options)
+    expected = advantage.compute("edas", rows(frame, "reward"), 1, answers=answers, base="w_reinforce", beta=0.3)
     assert torch.allclose(rows(frame, "advantage"), expected, atol=1e-6)
-    assert not torch.allclose(expected, advantage.compute("passk_analytical", rows(frame, "reward"), 4), atol=1e-3)
+    base = advantage.compute("w_reinforce", rows(frame, "reward"), 1)
+    assert not torch.allclose(expected, base, atol=1e-3)
 
 
 def test_a_rule_that_another_package_installs_trains(trained):

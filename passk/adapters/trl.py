@@ -1,0 +1,89 @@
+"""TRL's GRPOTrainer with a rule of passk:
+
+    from passk.adapters.trl import PasskGRPOTrainer
+
+    trainer = PasskGRPOTrainer(model, reward, args, dataset, rule="passk_analytical", k=4, options={"sigma": False})
+    trainer.train()
+
+All else is GRPOTrainer's own. The advantages are replaced where TRL has computed its own, from the rewards that TRL
+has gathered from all processes. `scale_rewards` so has no effect. In evaluation TRL's advantages stay: they reach
+nothing but eval_loss, and num_generations_eval need not be one for which k is defined.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from accelerate.utils import gather_object
+from trl import GRPOTrainer
+
+from passk import advantage
+from passk.errors import ConfigError
+
+Answers = Callable[[list[Any]], list[str | None]]
+
+
+class PasskGRPOTrainer(GRPOTrainer):
+    """GRPOTrainer whose advantages are a rule's.
+
+    rule, k, options: as `passk.advantage.compute` takes them; N is `num_generations`. answers: for a rule that needs
+    them, completions as a reward function gets them -> the answer of each, None where there is none. All other
+    arguments are GRPOTrainer's. A completion's reward is the sum of its reward functions' by `reward_weights`.
+
+    Raises ConfigError where the rule is not to be had as it is asked for, before anything is trained; while training,
+    PasskError as `compute`, also for a completion that no reward function has scored.
+    """
+
+    def __init__(
+        self,
+        *arguments: Any,
+        rule: str | advantage.Rule,
+        k: int,
+        options: Mapping[str, Any] | None = None,
+        answers: Answers | None = None,
+        **keywords: Any,
+    ) -> None:
+        self.rule = advantage.get(rule) if isinstance(rule, str) else rule
+        self.k, self.answers = k, answers
+        super().__init__(*arguments, **keywords)
+        self.options = advantage.check(self.rule, k, self.num_generations, options)
+        if "entropy" in self.rule.needs:
+            raise ConfigError(f"rule: {self.rule.name} needs entropy, which TRL has not got yet; choose another rule")
+        if "answers" in self.rule.needs and answers is None:
+            raise ConfigError(f"answers: {self.rule.name} needs them; give answers=, completions -> an answer each")
+        if "answers" not in self.rule.inputs and answers is not None:
+            raise ConfigError(f"answers: {self.rule.name} does not look at them; leave answers= out")
+        if self.multi_objective_aggregation != "sum_then_normalize":
+            raise ConfigError("multi_objective_aggregation: a rule takes the sum of the rewards; set sum_then_normalize")
+        # the same in every process: they draw alike for the batch that they share
+        self._generator = torch.Generator().manual_seed(self.args.seed)
+
+    def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> torch.Tensor:
+        self._rewards = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
+        if self.answers:
+            self._answers = gather_object(self.answers(completions))
+        return self._rewards
+
+    def _generate_and_score_completions(self, inputs: Any) -> dict[str, Any]:
+        training = self.model.training
+        output = super()._generate_and_score_completions(inputs)
+        if training:
+            every, local = self._advantages(), len(output["advantages"])
+            output["advantages"] = every[self.accelerator.process_index * local :][:local]
+            logged = self._logs["advantages"]
+            for _ in range(min(len(every), len(logged))):
+                logged.pop()
+            logged.extend(every.tolist())
+        return output
+
+    def _advantages(self) -> torch.Tensor:
+        """[P * N] of all processes, in TRL's order: the N rollouts of a prompt stand side by side."""
+        n, scores = self.num_generations, self._rewards
+        rewards = (scores * self.reward_weights.to(scores.device)).nansum(dim=1)
+        rewards[scores.isnan().all(dim=1)] = torch.nan
+        extra: dict[str, Any] = {}
+        if self.answers:
+            extra["answers"] = [self._answers[i : i + n] for i in range(0, len(self._answers), n)]
+        if "generator" in self.rule.inputs:
+            extra["generator"] = self._generator
+        return advantage.compute(self.rule, rewards.view(-1, n), self.k, **self.options, **extra).flatten()

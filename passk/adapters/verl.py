@@ -1,0 +1,106 @@
+"""Every rule as an advantage estimator of verl, under the name passk/<rule>. In a run of verl, add
+
+    +ray_kwargs.ray_init.runtime_env.env_vars.VERL_USE_EXTERNAL_MODULES=passk.adapters.verl
+    algorithm.adv_estimator=passk/passk_analytical
+    +algorithm.passk.k=4
+    +algorithm.passk.options.sigma=false
+
+The first makes every process of verl import this module, and importing it registers the rules. The prefix is
+there because verl has a grpo, an rloo and others of its own, which are something else. In a program of one's own,
+`import passk.adapters.verl` is enough.
+
+Rollouts are grouped by verl's uid, whatever their order; prompts may have different numbers of rollouts, and each
+is judged by its own. The reward of a rollout is the sum of its token rewards.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+from verl.trainer.ppo.core_algos import register_adv_est
+
+from passk import advantage
+from passk.errors import ConfigError, PasskError, nearest
+
+PREFIX = "passk/"
+
+Estimator = Callable[..., tuple[torch.Tensor, torch.Tensor]]
+
+
+def register() -> list[str]:
+    """Register every rule with verl, and return the names. Doing it again changes nothing.
+
+    Raises verl's ValueError where somebody else has registered one of the names.
+    """
+    for name in advantage.names():
+        register_adv_est(PREFIX + name)(estimator(name))
+    return [PREFIX + name for name in advantage.names()]
+
+
+@cache
+def estimator(name: str) -> Estimator:
+    """The rule of that name as verl calls it.
+
+    token_level_rewards, response_mask: [B, T]; index: [B], equal for the rollouts of a prompt; config: verl's
+    algorithm section, of which `passk.k` and `passk.options` are read. Returns (advantages, returns), [B, T]: both
+    the rollout's advantage where the mask is 1, 0 elsewhere.
+
+    Raises ConfigError for a k or options that the rule does not take, PasskError for a rule that needs more than
+    rewards, and as `passk.advantage.compute`.
+    """
+
+    def estimate(
+        token_level_rewards: torch.Tensor, response_mask: torch.Tensor, index: Any, config: Any, **_: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        rule = advantage.get(name)
+        if rule.needs:
+            raise PasskError(
+                f"algorithm.adv_estimator: {name} needs {rule.needs[0]}, which verl hands to no estimator; "
+                "choose a rule that needs rewards alone"
+            )
+        k, options = _settings(rule, config)
+        rewards = token_level_rewards.sum(dim=-1)
+        found = torch.zeros_like(rewards, dtype=torch.float32)
+        for rows in _groups(index):
+            found[rows] = _computed(rule, rewards[rows], k, options)
+        advantages = found.unsqueeze(-1) * response_mask
+        return advantages, advantages
+
+    return estimate
+
+
+def _settings(rule: advantage.Rule, config: Any) -> tuple[int, dict[str, Any]]:
+    given = OmegaConf.to_container(OmegaConf.create({"passk": config.get("passk") or {}}), resolve=True)["passk"]
+    known = ("k", "options")
+    if not isinstance(given, Mapping) or not isinstance(given.get("options", {}), Mapping):
+        raise ConfigError("algorithm.passk: must be of the form {k: 4, options: {name: value}}")
+    for key in given:
+        if key not in known:
+            raise ConfigError(f"algorithm.passk.{key}: does not exist{nearest(key, known)}")
+    if "k" not in given and rule.k != "1":
+        raise ConfigError(f"algorithm.passk.k: {rule.name} needs it; add +algorithm.passk.k=4")
+    return given.get("k", 1), dict(given.get("options", {}))
+
+
+def _groups(index: Any) -> list[torch.Tensor]:
+    """For each number of rollouts n that prompts have, the rows of their rollouts: [P, n]."""
+    prompts: dict[Any, list[int]] = {}
+    for row, prompt in enumerate(index.tolist()):
+        prompts.setdefault(prompt, []).append(row)
+    by_size: dict[int, list[list[int]]] = {}
+    for rows in prompts.values():
+        by_size.setdefault(len(rows), []).append(rows)
+    return [torch.tensor(rows) for rows in by_size.values()]
+
+
+def _computed(rule: advantage.Rule, rewards: torch.Tensor, k: int, options: Mapping[str, Any]) -> torch.Tensor:
+    try:
+        return advantage.compute(rule, rewards, k, **options)
+    except ConfigError as error:
+        prompts, n = rewards.shape
+        raise ConfigError(f"{error} ({prompts} prompts of the batch have {n} rollouts)") from None
+
+
+register()

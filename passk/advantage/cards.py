@@ -1,0 +1,44 @@
+"""All rules in one table, made from their cards."""
+
+import inspect
+
+from passk.advantage import Rule, get, names
+
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "Pass@1": ("grpo", "dr_grpo", "rloo", "maxrl", "psr", "nsr", "w_reinforce"),
+    "Pass@k Training": (
+        "passk_full",
+        "passk_bootstrap",
+        "passk_analytical",
+        "passk_exceeding",
+        "passk_combination",
+        "passk_adaptive",
+        "passk_easy_masked",
+    ),
+    "PKPO": ("pkpo_s", "pkpo_sloo", "pkpo_sloo_minus_one"),
+    "sets of k": ("loo_max", "maxpo", "majority"),
+    "of the solve rate": ("reinforce_k", "surrogate"),
+    "transforms": ("edas",),
+}
+"""what belongs together, in the order of the table; rules of other packages come last"""
+
+_HEAD = ("rule", "advantage of rollout i", "k", "rewards", "needs", "its gradient", "taken as", "source")
+
+
+def table() -> str:
+    """Every rule there is, those of other packages included, a row each, as a markdown table.
+
+    "its gradient" is what the rule estimates and with what bias; "taken as", whether that is the mean or the sum
+    of A_i grad log p(y_i) over the rollouts of a prompt.
+    """
+    ours = [name for family in FAMILIES.values() for name in family]
+    ordered = [*ours, *(name for name in names() if name not in ours)]
+    lines = [_HEAD, ("---",) * len(_HEAD), *(_row(get(name)) for name in ordered)]
+    return "".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |\n" for line in lines)
+
+
+def _row(rule: Rule) -> tuple[str, ...]:
+    wanted = [option for option, default in rule.options.items() if default is inspect.Parameter.empty]
+    needs = ", ".join([*rule.needs, *(f"option {option}" for option in wanted)])
+    rewards = "0 and 1" if rule.binary else "any"
+    return f"`{rule.name}`", rule.formula, rule.k, rewards, needs, rule.estimates, rule.scale, rule.source
