@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -33,32 +33,52 @@ def advantages(rule: Rule, rewards: torch.Tensor, k: int, inputs: Mapping[str, A
 
 
 def looked_up(rule: Rule, rewards: torch.Tensor, k: int, options: Mapping[str, Any]) -> torch.Tensor:
-    """A rule of counts on float32 rewards [P, N]: two rows of its table, and one of the two each rollout."""
+    """A rule of counts on float32 rewards [P, N], by its table."""
     n = rewards.shape[1]
     try:
-        wrong, right, ones = table(rule, n, k, rewards.device, tuple(options.items()))
+        made = table(rule, n, k, rewards.device, tuple(options.items()))
     except TypeError:  # an option that is not hashable can only be a wrong one
         advantage.check(rule, k, n, options)
         raise
-    other = 1 - rewards
-    if (rewards * other).abs_().sum():  # also NaN where a reward is
+    off = torch.addcmul(rewards, rewards, rewards, value=-1).reshape(-1)  # r - r * r
+    if off.dot(off):  # also NaN where a reward is not finite; what is within 1e-22 of 0 counts as 0
         raise _not_binary(rule, rewards) if rewards.isfinite().all() else _not_finite(rewards)
-    count = rewards.mv(ones).long().unsqueeze(1)
-    return (rewards * right.take(count)).addcmul_(other, wrong.take(count))
+    count = rewards.sum(dim=1, keepdim=True)
+    at = count.long()
+    if made.weight is not None:
+        return torch.sub(count, rewards, alpha=n).mul_(made.weight.take(at))
+    return (1 - rewards).mul_(made.wrong.take(at)).addcmul_(rewards, made.right.take(at))
+
+
+class Table(NamedTuple):
+    """The advantages of a wrong and of a right answer beside c right ones, [N + 1].
+
+    `weight` is there where every prompt's advantages sum to 0, as nearly every rule's do: they are
+    weight (c - N r) then, one look-up less, and c - N r is a whole number, so that no digit is lost.
+    """
+
+    wrong: torch.Tensor
+    right: torch.Tensor
+    weight: torch.Tensor | None
 
 
 @lru_cache(maxsize=256)
-def table(
-    rule: Rule, n: int, k: int, device: torch.device, options: tuple[tuple[str, Any], ...]
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Advantages of a wrong and of a right answer beside c right ones, both [N + 1]; ones [N] to count with.
+def table(rule: Rule, n: int, k: int, device: torch.device, options: tuple[tuple[str, Any], ...]) -> Table:
+    """The table of a rule for N rollouts, k and options.
 
     Float64 rounded once to float32; what is below float32's smallest normal number (1.2e-38) is 0.
     """
     complete = advantage.check(rule, k, n, dict(options))
     pairs = torch.tensor([rule(n, c, k, **complete) for c in range(n + 1)], dtype=torch.float64)
-    pairs = pairs.masked_fill(pairs.abs() < _SMALLEST, 0.0).clamp(-_LARGEST, _LARGEST).float().to(device)
-    return pairs[:, 0].contiguous(), pairs[:, 1].contiguous(), torch.ones(n, device=device)
+    pairs = pairs.masked_fill(pairs.abs() < _SMALLEST, 0.0).clamp(-_LARGEST, _LARGEST)
+    wrong, right = pairs.unbind(dim=1)
+    counts = torch.arange(n, dtype=torch.float64)
+    weight = torch.nn.functional.pad(right[:n] / (counts - n), (0, 1))
+    away = (counts * weight[:n] - wrong[:n]).abs()
+    centred = right[n] == 0 and bool((away <= 1e-12 * wrong[:n].abs()).all())
+    normal = bool(((weight == 0) | (weight.abs() >= _SMALLEST)).all())
+    wrong, right, weight = (part.float().contiguous().to(device) for part in (wrong, right, weight))
+    return Table(wrong, right, weight if centred and normal else None)
 
 
 def _inputs(rule: Rule, given: Mapping[str, Any], rewards: torch.Tensor) -> dict[str, Any]:

@@ -35,8 +35,8 @@ def edas(
     *,
     answers: torch.Tensor,
     base: str = "grpo",
-    alpha: Annotated[float, Field(ge=0)] = 0.4,
-    beta: Annotated[float, Field(ge=0)] = 0.2,
+    alpha: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.4,
+    beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.2,
     kappa: Annotated[float, Field(gt=1)] = 2.0,
 ) -> torch.Tensor:
     if get(base).needs:

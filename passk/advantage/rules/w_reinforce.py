@@ -17,5 +17,7 @@ from passk.advantage import count_rule
     source="Zhu et al. 2025, arXiv 2506.01347",
     estimates="(1 + lambda) gradient of pass@1, unbiased, without a baseline",
 )
-def w_reinforce(n: int, c: int, k: int, *, positive: Annotated[float, Field(ge=0)] = 0.1) -> tuple[float, float]:
+def w_reinforce(
+    n: int, c: int, k: int, *, positive: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.1
+) -> tuple[float, float]:
     return -1.0, positive

@@ -1,0 +1,253 @@
+"""What the rules of passk.advantage take, beside the ways they are usually written.
+
+    python -m bench.advantage [--metrics RUNS/EXPERIMENT/stages/KEY/metrics.jsonl ...]
+
+All ratios are of one run: the alternatives take turns, and the median counts. Batches are 0/1 rewards with a solve
+rate of its own for each prompt, PKPO's are normal. `--metrics` adds the share of a real training step.
+"""
+
+import argparse
+import inspect
+import json
+import math
+import os
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from passk import advantage
+
+SEED = 0
+K = 8
+PROMPTS, ROLLOUTS, WIDE = 1024, 32, 128
+SIZES = ((128, 16), (128, 32), (1024, 32), (1024, 128), (8192, 32))
+TURNS, SLOW_TURNS = 200, 7
+OPTIONS: dict[str, dict[str, Any]] = {
+    "edas": {"base": "passk_analytical"},
+    "passk_easy_masked": {"threshold": 0.5},
+    "surrogate": {"derivative": "1 / p"},
+}
+"""for the rules that want a choice"""
+PKPO = ("pkpo_s", "pkpo_sloo", "pkpo_sloo_minus_one")
+
+Timed = dict[str, Callable[[], Any]]
+
+
+# The baselines
+
+
+def of_group(rewards: np.ndarray, k: int) -> np.ndarray:
+    """The analytic Pass@k advantage of one prompt as the paper's repository has it: rewards [N] -> [N].
+
+    arXiv 2508.10751, Eq. 7-15, 1e-6 added to the deviation. Binomials by math.comb, which is the fastest there is.
+    """
+    n, c = len(rewards), len(np.where(rewards == 1)[0])
+    mean = 1 - math.comb(n - c, k) / math.comb(n, k)
+    deviation = np.sqrt(mean * (1 - mean)) + 1e-6
+    stays_wrong = math.comb(n - c - 1, k - 1) / math.comb(n - 1, k - 1) if c < n else 0.0
+    right, wrong = (1 - mean) / deviation, (1 - mean - stays_wrong) / deviation
+    return np.where(rewards == 1, right, wrong)
+
+
+def by_prompt(rewards: np.ndarray, k: int) -> np.ndarray:
+    """`of_group` over the rows of rewards [P, N]: nothing but the formula, once a prompt."""
+    return np.stack([of_group(group, k) for group in rewards])
+
+
+def by_uid(scores: torch.Tensor, uids: Sequence[Hashable], k: int) -> torch.Tensor:
+    """`of_group` as a trainer's hook is written: scores [P * N], the prompt of each rollout in uids -> [P * N]."""
+    groups: dict[Hashable, list[int]] = defaultdict(list)
+    for i, uid in enumerate(uids):
+        groups[uid].append(i)
+    advantages = torch.zeros_like(scores)
+    for places in groups.values():
+        values = of_group(np.array([scores[i].item() for i in places]), k)
+        for i, value in zip(places, values, strict=True):
+            advantages[i] = float(value)
+    return advantages
+
+
+def _share(n: int, k: int, i: int, j: int) -> float:
+    """m_ij / C(n, k) of PKPO (arXiv 2505.15201), i and j from 0: the share of sets with i whose best is j. O(k)."""
+    if i == j and i >= k - 1:
+        return k / (n - k + 1) * float(np.prod(np.arange(i - k + 2, i + 1) / np.arange(n - k + 2, n + 1)))
+    if j > i and j >= k - 1 and k >= 2:
+        return k * (k - 1) / (n * (n - k + 1)) * float(np.prod(np.arange(j - k + 2, j) / np.arange(n - k + 2, n)))
+    return 0.0
+
+
+def _s(g: np.ndarray, k: int) -> np.ndarray:
+    n = len(g)
+    terms = np.array([_share(n, k, i, i) for i in range(n)]) * g
+    terms[:-1] += np.array([_share(n, k, i, i + 1) - _share(n, k, i + 1, i + 1) for i in range(n - 1)]) * g[1:]
+    return np.cumsum(terms[::-1])[::-1]
+
+
+def _b(g: np.ndarray, k: int) -> np.ndarray:
+    n = len(g)
+    weights = np.array([_share(n - 1, k, i, i) + i * _share(n - 1, k, i - 1, i) for i in range(n - 1)])
+    return np.cumsum(np.concatenate([[(weights * g[1:]).sum()], (g[:-1] - g[1:]) * weights]))
+
+
+def pkpo_of_group(name: str, rewards: np.ndarray, k: int) -> np.ndarray:
+    """A rule of PKPO on one prompt in O(N k), by the recursions of its paper: rewards [N] -> [N]."""
+    order = np.argsort(rewards)
+    g, n = rewards[order].astype(float), len(rewards)
+    found = _s(g, k)
+    if name == "pkpo_sloo":
+        found = found - _b(g, k) / (n - 1)
+    elif name == "pkpo_sloo_minus_one":
+        found = found - _b(g, k - 1) * k / (n * (k - 1))
+    unsorted = np.empty(n)
+    unsorted[order] = found
+    return unsorted
+
+
+def pkpo_by_prompt(name: str, rewards: np.ndarray, k: int) -> np.ndarray:
+    """`pkpo_of_group` over the rows of rewards [P, N]."""
+    return np.stack([pkpo_of_group(name, group, k) for group in rewards])
+
+
+# The measurements
+
+
+def binary(prompts: int, rollouts: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(SEED)
+    rates = torch.rand(prompts, 1, generator=generator)
+    return (torch.rand(prompts, rollouts, generator=generator) < rates).float()
+
+
+def seconds(timed: Timed, turns: int) -> dict[str, float]:
+    """Median seconds of each call, one after the other in each turn. Quick ones are called several times."""
+    times: dict[str, list[float]] = {name: [] for name in timed}
+    calls = {}
+    for name, call in timed.items():
+        call()  # tables are made at the first
+        started = time.perf_counter()
+        call()
+        calls[name] = max(1, min(10, int(1e-3 / (time.perf_counter() - started))))
+    for _ in range(turns):
+        for name, call in timed.items():
+            started = time.perf_counter()
+            for _ in range(calls[name]):
+                call()
+            times[name].append((time.perf_counter() - started) / calls[name])
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+def against_clone(threads: int) -> list[str]:
+    torch.set_num_threads(threads)
+    lines = []
+    for prompts, rollouts in SIZES:
+        rewards = binary(prompts, rollouts)
+        found = seconds(
+            {
+                "clone": rewards.clone,
+                "rule": lambda rewards=rewards: advantage.compute("passk_analytical", rewards, K),
+            },
+            TURNS,
+        )
+        rule, clone = found["rule"], found["clone"]
+        lines.append(f"| {prompts} x {rollouts} | {threads} | {_us(rule)} | {_us(clone)} | {rule / clone:.1f} |")
+    return lines
+
+
+def against_groups() -> list[str]:
+    rewards = binary(PROMPTS, ROLLOUTS)
+    array, flat = rewards.numpy().astype(float), rewards.flatten()
+    uids = [f"prompt-{i // ROLLOUTS}" for i in range(flat.numel())]
+    slow = seconds(
+        {
+            "by uid, as a trainer's hook": lambda: by_uid(flat, uids, K),
+            "by row of a numpy array, the formula alone": lambda: by_prompt(array, K),
+            "rule": lambda: advantage.compute("passk_analytical", rewards, K),
+        },
+        SLOW_TURNS,
+    )
+    quick = slow.pop("rule")
+    return [f"| {name} | {took * 1e3:.1f} ms | {_us(quick)} | {took / quick:,.0f} |" for name, took in slow.items()]
+
+
+def pkpo() -> list[str]:
+    rewards = torch.randn(PROMPTS, WIDE, generator=torch.Generator().manual_seed(SEED))
+    array, lines = rewards.numpy(), []
+    for name in PKPO:
+        found = seconds(
+            {
+                "loop": lambda name=name: pkpo_by_prompt(name, array, K),
+                "rule": lambda name=name: advantage.compute(name, rewards, K),
+            },
+            SLOW_TURNS,
+        )
+        loop, rule = found["loop"], found["rule"]
+        lines.append(f"| {name} | {loop:.2f} s | {rule * 1e3:.2f} ms | {loop / rule:,.0f} |")
+    return lines
+
+
+def every_rule() -> list[str]:
+    generator = torch.Generator().manual_seed(SEED)
+    rewards = binary(PROMPTS, ROLLOUTS)
+    answers = torch.randint(0, 6, rewards.shape, generator=generator)
+    inputs = {"answers": answers, "entropy": torch.rand(rewards.shape, generator=generator)}
+    timed: Timed = {"clone": rewards.clone}
+    for name in advantage.names():
+        rule = advantage.get(name)
+        extra = OPTIONS.get(name, {}) | {need: inputs[need] for need in rule.needs}
+        if any(default is inspect.Parameter.empty and option not in extra for option, default in rule.options.items()):
+            continue  # of somebody else, with an option that only they can choose
+        k = 1 if rule.k == "1" else K
+        timed[name] = lambda rule=rule, k=k, extra=extra: advantage.compute(rule, rewards, k, **extra)
+    found = seconds(timed, TURNS // 4)
+    clone = found.pop("clone")
+    return [
+        f"| {name} | {_us(took)} | {took / clone:.0f} |"
+        for name, took in sorted(found.items(), key=lambda item: item[1])
+    ]
+
+
+def share_of_step(metrics: Path) -> str:
+    lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+    rule, step = ([line[key] for line in lines] for key in ("seconds_advantage", "seconds"))
+    each = statistics.median(a / b for a, b in zip(rule, step, strict=True))
+    took = f"{statistics.median(rule) * 1e3:.2f} ms of {statistics.median(step):.2f} s"
+    return f"| {lines[0]['rule']} | {len(lines)} | {took} | {each:.4%} | {sum(rule) / sum(step):.4%} |"
+
+
+def _us(took: float) -> str:
+    return f"{took * 1e6:.1f} us"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--metrics", type=Path, nargs="+", default=[])
+    wanted = parser.parse_args()
+    default = torch.get_num_threads()
+    print(f"torch {torch.__version__}, {os.cpu_count()} cores, seed {SEED}; k = {K}, and 1 for Pass@1 rules")
+
+    print("\n| passk_analytical, 0/1 rewards | threads | rule | rewards.clone() | ratio |\n|---|---|---|---|---|")
+    for threads in sorted({1, default}):
+        print("\n".join(against_clone(threads)), flush=True)
+    torch.set_num_threads(1)
+
+    print(f"\n| passk_analytical, {PROMPTS} x {ROLLOUTS} | a loop over prompts | rule | ratio |\n|---|---|---|---|")
+    print("\n".join(against_groups()), flush=True)
+
+    print(f"\n| real rewards, {PROMPTS} x {WIDE} | O(N k) loop | rule | ratio |\n|---|---|---|---|")
+    print("\n".join(pkpo()), flush=True)
+
+    print(f"\n| rule, {PROMPTS} x {ROLLOUTS}, 1 thread | time | of clone's |\n|---|---|---|")
+    print("\n".join(every_rule()), flush=True)
+
+    if wanted.metrics:
+        print("\n| a real run's rule | steps | medians | median share | of all the time |\n|---|---|---|---|---|")
+        print("\n".join(share_of_step(path) for path in wanted.metrics))
+
+
+if __name__ == "__main__":
+    main()
