@@ -54,7 +54,9 @@ class PasskGRPOTrainer(GRPOTrainer):
         if "answers" not in self.rule.inputs and answers is not None:
             raise ConfigError(f"answers: {self.rule.name} does not look at them; leave answers= out")
         if self.multi_objective_aggregation != "sum_then_normalize":
-            raise ConfigError("multi_objective_aggregation: a rule takes the sum of the rewards; set sum_then_normalize")
+            raise ConfigError(
+                "multi_objective_aggregation: a rule takes the sum of the rewards; set sum_then_normalize"
+            )
         # the same in every process: they draw alike for the batch that they share
         self._generator = torch.Generator().manual_seed(self.args.seed)
 

@@ -63,8 +63,8 @@ def estimator(name: str) -> Estimator:
         k, options = _settings(rule, config)
         rewards = token_level_rewards.sum(dim=-1)
         found = torch.zeros_like(rewards, dtype=torch.float32)
-        for rows in _groups(index):
-            found[rows] = _computed(rule, rewards[rows], k, options)
+        for rows in _groups(index.tolist(), response_mask.any(dim=-1).tolist()):
+            found[rows] = advantage.compute(rule, rewards[rows], k, **options)
         advantages = found.unsqueeze(-1) * response_mask
         return advantages, advantages
 
@@ -72,7 +72,8 @@ def estimator(name: str) -> Estimator:
 
 
 def _settings(rule: advantage.Rule, config: Any) -> tuple[int, dict[str, Any]]:
-    given = OmegaConf.to_container(OmegaConf.create({"passk": config.get("passk") or {}}), resolve=True)["passk"]
+    section = (config or {}).get("passk") or {}
+    given = OmegaConf.to_container(OmegaConf.create({"passk": section}), resolve=True)["passk"]
     known = ("k", "options")
     if not isinstance(given, Mapping) or not isinstance(given.get("options", {}), Mapping):
         raise ConfigError("algorithm.passk: must be of the form {k: 4, options: {name: value}}")
@@ -84,23 +85,19 @@ def _settings(rule: advantage.Rule, config: Any) -> tuple[int, dict[str, Any]]:
     return given.get("k", 1), dict(given.get("options", {}))
 
 
-def _groups(index: Any) -> list[torch.Tensor]:
-    """For each number of rollouts n that prompts have, the rows of their rollouts: [P, n]."""
+def _groups(prompt_of: list[Any], trains: list[bool]) -> list[torch.Tensor]:
+    """For each number of rollouts n that prompts have, the rows of their rollouts: [P, n].
+
+    Without the prompts of which no token is trained on: verl fills batches up with some of those, a few rows each.
+    """
     prompts: dict[Any, list[int]] = {}
-    for row, prompt in enumerate(index.tolist()):
+    for row, prompt in enumerate(prompt_of):
         prompts.setdefault(prompt, []).append(row)
     by_size: dict[int, list[list[int]]] = {}
     for rows in prompts.values():
-        by_size.setdefault(len(rows), []).append(rows)
+        if any(trains[row] for row in rows):
+            by_size.setdefault(len(rows), []).append(rows)
     return [torch.tensor(rows) for rows in by_size.values()]
-
-
-def _computed(rule: advantage.Rule, rewards: torch.Tensor, k: int, options: Mapping[str, Any]) -> torch.Tensor:
-    try:
-        return advantage.compute(rule, rewards, k, **options)
-    except ConfigError as error:
-        prompts, n = rewards.shape
-        raise ConfigError(f"{error} ({prompts} prompts of the batch have {n} rollouts)") from None
 
 
 register()

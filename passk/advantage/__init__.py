@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from passk.advantage.registry import get, names
 from passk.advantage.rule import Rule, count_rule, rule
+from passk.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
@@ -26,22 +27,25 @@ def check(name: str | Rule, k: int, n: int, options: Mapping[str, Any] | None = 
     Raises ConfigError otherwise, field first and mend last.
     """
     found = get(name) if isinstance(name, str) else name
-    complete = found.validated(options or {})
     found.check_k(k, n)
+    complete = found.validated(options or {})
     if "base" in complete:  # a transform of another rule's advantages
-        check(complete["base"], k, n)
+        base = get(complete["base"])
+        if base.needs:
+            raise ConfigError(f"options.base: {base.name} needs {base.needs[0]}; name a rule of rewards alone")
+        check(base, k, n)
     if found.counts:
-        found(n, 1 if n > 1 else 0, k, **complete)
+        found.pairs(n, k, complete)
     return complete
 
 
 def compute(name: str | Rule, rewards: "torch.Tensor", k: int, **inputs: Any) -> "torch.Tensor":
     """Advantages of a batch by a rule, given by its name or itself.
 
-    rewards: [P, N], a row a prompt, of any number type; read as float32.
-    inputs: the rule's options, and what it needs: `answers`, [P][N] of str or None (or int64 [P, N], equal
-    where the answers to a prompt are equal, negative for none); `entropy`, [P, N], mean nats a token;
-    `generator`, a torch.Generator on the CPU for a rule that draws.
+    rewards: [P, N], a row a prompt, a tensor or what torch.as_tensor takes; read as float32.
+    inputs: the rule's options, and what it may need, which other rules pass over: `answers`, [P][N] of str or
+    None (or int64 [P, N], equal where the answers to a prompt are equal, negative for none); `entropy`, [P, N],
+    mean nats a token; `generator`, a torch.Generator on the CPU for a rule that draws.
     Returns [P, N], float32, on the device of the rewards.
 
     Raises ConfigError as `check` does, and PasskError for rewards or inputs that are not of that shape, not

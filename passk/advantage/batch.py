@@ -7,37 +7,47 @@ from typing import Any, NamedTuple
 import torch
 
 from passk import advantage
-from passk.advantage.rule import INPUTS, Rule
+from passk.advantage.rule import INPUTS, LARGEST, Rule
 from passk.errors import PasskError
 
-_LARGEST = torch.finfo(torch.float32).max
 _SMALLEST = torch.finfo(torch.float32).tiny
 
 
 def advantages(rule: Rule, rewards: torch.Tensor, k: int, inputs: Mapping[str, Any]) -> torch.Tensor:
     """What `passk.advantage.compute` does, for a rule that was found."""
+    if not isinstance(rewards, torch.Tensor):
+        try:
+            rewards = torch.as_tensor(rewards)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise PasskError(f"rewards: must be numbers, [prompts, rollouts]: {error}") from None
     if rewards.dim() != 2 or rewards.shape[1] == 0:
         raise PasskError(f"rewards: must be [prompts, rollouts], not of shape {list(rewards.shape)}")
     rewards = rewards.detach().float()
-    if rule.counts:
-        return looked_up(rule, rewards, k, inputs)
-    given = {name: value for name, value in inputs.items() if name in INPUTS}
     options = {name: value for name, value in inputs.items() if name not in INPUTS}
+    if rule.counts:
+        return looked_up(rule, rewards, k, options)
+    given = {name: value for name, value in inputs.items() if name in INPUTS and value is not None}
     options = advantage.check(rule, k, rewards.shape[1], options)
     if not (rewards * 0).sum() == 0:
         raise _not_finite(rewards)
     if rule.binary and (rewards * (1 - rewards)).any():
         raise _not_binary(rule, rewards)
     found = rule(rewards.double(), k, **options, **_inputs(rule, given, rewards))
-    return found.clamp(-_LARGEST, _LARGEST).float()
+    if found.shape != rewards.shape or found.isnan().any():
+        raise PasskError(
+            f"rule: {rule.name} gave NaN or the shape {list(found.shape)}, not {list(rewards.shape)}; mend it"
+        )
+    return found.clamp(-LARGEST, LARGEST).float()
 
 
 def looked_up(rule: Rule, rewards: torch.Tensor, k: int, options: Mapping[str, Any]) -> torch.Tensor:
     """A rule of counts on float32 rewards [P, N], by its table."""
     n = rewards.shape[1]
+    # with their types, since True, 1 and 1.0 are one key otherwise
+    key = tuple((name, type(value), value) for name, value in options.items())
     try:
-        made = table(rule, n, k, rewards.device, tuple(options.items()))
-    except TypeError:  # an option that is not hashable can only be a wrong one
+        made = table(rule, n, k, type(k), rewards.device, key)
+    except TypeError:  # a k or an option that is not hashable can only be a wrong one
         advantage.check(rule, k, n, options)
         raise
     off = torch.addcmul(rewards, rewards, rewards, value=-1).reshape(-1)  # r - r * r
@@ -63,14 +73,16 @@ class Table(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def table(rule: Rule, n: int, k: int, device: torch.device, options: tuple[tuple[str, Any], ...]) -> Table:
+def table(
+    rule: Rule, n: int, k: int, _: type, device: torch.device, options: tuple[tuple[str, type, Any], ...]
+) -> Table:
     """The table of a rule for N rollouts, k and options.
 
     Float64 rounded once to float32; what is below float32's smallest normal number (1.2e-38) is 0.
     """
-    complete = advantage.check(rule, k, n, dict(options))
-    pairs = torch.tensor([rule(n, c, k, **complete) for c in range(n + 1)], dtype=torch.float64)
-    pairs = pairs.masked_fill(pairs.abs() < _SMALLEST, 0.0).clamp(-_LARGEST, _LARGEST)
+    complete = advantage.check(rule, k, n, {name: value for name, _, value in options})
+    pairs = torch.tensor(rule.pairs(n, k, complete), dtype=torch.float64)
+    pairs = pairs.masked_fill(pairs.abs() < _SMALLEST, 0.0)
     wrong, right = pairs.unbind(dim=1)
     counts = torch.arange(n, dtype=torch.float64)
     weight = torch.nn.functional.pad(right[:n] / (counts - n), (0, 1))
@@ -101,9 +113,12 @@ def _numbered(answers: Any, rewards: torch.Tensor) -> torch.Tensor:
                 f"answers: must be integers of the rewards' shape {shape}, not {answers.dtype} {list(answers.shape)}"
             )
         return answers.long().to(rewards.device)
-    if len(answers) != shape[0] or any(isinstance(row, str) or len(row) != shape[1] for row in answers):
-        raise PasskError(f"answers: must be of the rewards' shape {shape}; give a list of {shape[1]} a prompt")
-    return torch.tensor([_numbers(row) for row in answers], dtype=torch.long, device=rewards.device).view(shape)
+    try:
+        if len(answers) == shape[0] and all(not isinstance(row, str) and len(row) == shape[1] for row in answers):
+            return torch.tensor([_numbers(row) for row in answers], dtype=torch.long, device=rewards.device).view(shape)
+    except TypeError:  # no list of lists, or answers that cannot be compared
+        pass
+    raise PasskError(f"answers: must be texts of the rewards' shape {shape}; give a list of {shape[1]} a prompt")
 
 
 def _numbers(row: Sequence[str | None]) -> list[int]:
@@ -112,7 +127,10 @@ def _numbers(row: Sequence[str | None]) -> list[int]:
 
 
 def _entropy(entropy: Any, rewards: torch.Tensor) -> torch.Tensor:
-    entropy = torch.as_tensor(entropy, dtype=torch.float64, device=rewards.device)
+    try:
+        entropy = torch.as_tensor(entropy, dtype=torch.float64, device=rewards.device)
+    except (TypeError, ValueError, RuntimeError):
+        entropy = torch.full((), torch.nan)
     if entropy.shape != rewards.shape or not entropy.isfinite().all():
         raise PasskError(f"entropy: must be finite and of the rewards' shape {list(rewards.shape)}")
     return entropy

@@ -11,8 +11,8 @@ from typing import Any
 from passk import advantage
 from passk.errors import ConfigError
 
-_ORDERS = 256
-"""random orders of the rollouts over which a rule of a batch is averaged: some look at places, or draw"""
+_ROLLOUTS = 8192
+"""drawn for each c, at least 16 prompts: over them a rule of a batch is averaged, as some look at places, or draw"""
 
 
 def kinds(name: str, n: int, k: int, options: Mapping[str, Any] | None = None) -> list[tuple[float, float]]:
@@ -23,10 +23,8 @@ def kinds(name: str, n: int, k: int, options: Mapping[str, Any] | None = None) -
     rule, complete = advantage.get(name), advantage.check(name, k, n, options)
     if rule.needs:
         raise ConfigError(f"rule: {name} looks at {rule.needs[0]}, not at how many answers are right alone")
-    if rule.counts:
-        pairs = [rule(n, c, k, **complete) for c in range(n + 1)]
-    else:
-        pairs = [_averaged(rule, n, c, k, complete) for c in range(n + 1)]
+    counted = rule.counts
+    pairs = rule.pairs(n, k, complete) if counted else [_averaged(rule, n, c, k, complete) for c in range(n + 1)]
     return [(wrong if c < n else 0.0, right if c else 0.0) for c, (wrong, right) in enumerate(pairs)]
 
 
@@ -50,7 +48,7 @@ def _averaged(rule: advantage.Rule, n: int, c: int, k: int, options: dict[str, A
     import torch
 
     generator = torch.Generator().manual_seed(c)
-    rewards = torch.rand(_ORDERS, n, generator=generator).argsort(dim=1).lt(c).float()
+    rewards = torch.rand(max(16, _ROLLOUTS // n), n, generator=generator).argsort(dim=1).lt(c).float()
     extra = {"generator": generator} if "generator" in rule.inputs else {}
     found = advantage.compute(rule, rewards, k, **options, **extra).double()
     right = float((found * rewards).sum() / max(1, rewards.sum()))

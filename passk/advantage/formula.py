@@ -5,6 +5,7 @@ import math
 import operator
 from collections.abc import Callable
 
+from passk.advantage.rule import shown
 from passk.errors import ConfigError
 
 FUNCTIONS: dict[str, Callable[..., float]] = {
@@ -31,10 +32,11 @@ def evaluate(formula: str, **variables: float) -> float:
     try:
         return float(_value(ast.parse(formula.strip(), mode="eval").body, variables))
     except ConfigError as error:
-        raise ConfigError(f"options.derivative: {formula!r}: {error}") from None
+        raise ConfigError(f"options.derivative: {shown(formula)}: {error}") from None
     except (SyntaxError, ValueError, ArithmeticError, TypeError, RecursionError, MemoryError) as error:
         at = ", ".join(f"{name} = {value:g}" for name, value in variables.items())
-        raise ConfigError(f"options.derivative: {formula!r} has no value at {at}: {error}") from None
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"options.derivative: {shown(formula)} has no value at {at}: {reason}") from None
 
 
 def _value(node: ast.AST, variables: dict[str, float]) -> float:
@@ -50,4 +52,4 @@ def _value(node: ast.AST, variables: dict[str, float]) -> float:
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in FUNCTIONS:
             return FUNCTIONS[name](*(_value(argument, variables) for argument in arguments))
     known = ", ".join([*variables, "numbers", "+ - * / **", *(f"{name}()" for name in FUNCTIONS)])
-    raise ConfigError(f"{ast.unparse(node)} is not known; there is {known}")
+    raise ConfigError(f"{shown(ast.unparse(node))} is not known; there is {known}")

@@ -32,7 +32,7 @@ def _found() -> dict[str, str]:
 
 
 def package(name: str) -> str | None:
-    """"package version" where another package brought the rule of that name; None for one of passk's own."""
+    """ "package version" where another package brought the rule of that name; None for one of passk's own."""
     for entry in entry_points(group=GROUP, name=name):
         return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
     return None
@@ -48,11 +48,12 @@ def get(name: str) -> Rule:
     """The rule of that name. Raises ConfigError where there is none, PasskError where it is not a rule."""
     if name not in _found():
         raise ConfigError(f"rule: {name!r} does not exist{nearest(name, _found())}")
-    module, _, attribute = _found()[name].partition(":")
+    module, _, attribute = (part.strip() for part in _found()[name].partition(":"))
     try:
         rule = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise PasskError(f"rule: {name} is not to be had from {module}: {error}; mend or uninstall it") from error
+    except Exception as error:  # whatever another package's module does when it is imported
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise PasskError(f"rule: {name} is not to be had from {module}: {reason}; mend or uninstall it") from error
     if not isinstance(rule, Rule) or rule.name != name:
         raise PasskError(
             f"rule: {module}:{attribute} is no rule named {name}; "

@@ -18,6 +18,7 @@ against their annotations, which a person sets in `options:` of a stage or by `-
 """
 
 import inspect
+import math
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from typing import Any, Literal
 
 from passk.errors import ConfigError, nearest
 
+LARGEST = 3.4028234663852886e38
+"""of float32, in which advantages are given"""
 INPUTS = ("answers", "entropy", "generator")
 """answers [P, N] int64, the same number for the same answer to a prompt, negative for none; entropy [P, N],
 mean nats a token; generator, a torch.Generator on the CPU for rules that draw"""
@@ -100,13 +103,15 @@ class Rule:
         except pydantic.ValidationError as error:
             first = error.errors()[0]
             name, message = first["loc"][0], first["msg"].removeprefix("Value error, ")
-            given = "" if first["type"] == "missing" else f", not {options[str(name)]!r}"
+            given = "" if first["type"] == "missing" else f", not {shown(options[str(name)])}"
             raise ConfigError(f"options.{name}: {self.name} says: {message.lower()}{given}") from None
 
     def check_k(self, k: int, n: int) -> None:
         """Raise ConfigError unless the rule is defined for k of n rollouts."""
-        if not isinstance(k, int) or k < 1:
-            raise ConfigError(f"k: must be a whole number of 1 or more, not {k}")
+        if not isinstance(k, int) or isinstance(k, bool) or k < 1:
+            raise ConfigError(f"k: must be a whole number of 1 or more, not {shown(k)}")
+        if n < 1:
+            raise ConfigError(f"rollouts: must be 1 or more, not {n}")
         allowed, must_be, mend = {
             "any": (True, "", ""),
             "1": (k == 1, "1", "set it, or choose a Pass@k rule such as passk_analytical"),
@@ -117,6 +122,20 @@ class Rule:
         }[self.k]
         if not allowed:
             raise ConfigError(f"k: must be {must_be} for {self.name}, not {k}; {mend}")
+
+    def pairs(self, n: int, k: int, options: Mapping[str, Any]) -> list[tuple[float, float]]:
+        """A rule of counts: (wrong, right) beside c = 0 .. N right answers, each finite. Raises ConfigError."""
+        found = []
+        for c in range(n + 1):
+            try:
+                wrong, right = (min(max(float(x), -LARGEST), LARGEST) for x in self.function(n, c, k, **options))
+            except (ArithmeticError, TypeError, ValueError) as error:
+                reason = " ".join(str(error).split())
+                raise ConfigError(f"rule: {self.name} has no value at N = {n}, c = {c}, k = {k}: {reason}") from None
+            if not (math.isfinite(wrong) and math.isfinite(right)):
+                raise ConfigError(f"rule: {self.name} gives {wrong}, {right} at N = {n}, c = {c}, k = {k}; mend it")
+            found.append((wrong, right))
+        return found
 
 
 def rule(
@@ -131,6 +150,7 @@ def rule(
     """Make a rule of a function of a batch, (rewards [P, N], k, ...) -> [P, N]. See the module's text."""
 
     def decorate(function: Callable[..., Any]) -> Rule:
+        _check_written(function, k, "rewards", "k")
         return Rule(function.__name__, function, k, False, binary, formula, source, estimates, scale)
 
     return decorate
@@ -147,6 +167,23 @@ def count_rule(
     """Make a rule of a function of counts, (n, c, k, ...) -> (wrong, right). See the module's text."""
 
     def decorate(function: Callable[..., tuple[float, float]]) -> Rule:
+        _check_written(function, k, "n", "c", "k")
         return Rule(function.__name__, function, k, True, True, formula, source, estimates, scale)
 
     return decorate
+
+
+def _check_written(function: Callable[..., Any], k: str, *first: str) -> None:
+    """Raise TypeError at whoever writes a rule that could not be used as it is written."""
+    if k not in typing.get_args(Domain):
+        raise TypeError(f"{function.__name__}: k is one of {', '.join(typing.get_args(Domain))}, not {k!r}")
+    kinds = {name: p.kind for name, p in inspect.signature(function).parameters.items()}
+    others = list(kinds)[len(first) :]
+    if len(kinds) < len(first) or any(kinds[name] is not inspect.Parameter.KEYWORD_ONLY for name in others):
+        raise TypeError(f"{function.__name__}: takes ({', '.join(first)}), and all else after a *")
+
+
+def shown(value: Any) -> str:
+    """A value of a person's in a message of one line."""
+    text = ascii(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -18,8 +18,7 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
-from passk.advantage import compute, get, rule
-from passk.errors import ConfigError
+from passk.advantage import compute, rule
 
 
 @rule(
@@ -34,14 +33,13 @@ def edas(
     k: int,
     *,
     answers: torch.Tensor,
+    generator: torch.Generator | None = None,
     base: str = "grpo",
     alpha: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.4,
     beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.2,
     kappa: Annotated[float, Field(gt=1)] = 2.0,
 ) -> torch.Tensor:
-    if get(base).needs:
-        raise ConfigError(f"options.base: {base} needs {get(base).needs[0]}; name a rule that needs rewards alone")
-    advantages = compute(base, rewards, k).double()
+    advantages = compute(base, rewards, k, generator=generator).double()
     return advantages + shift(advantages, rewards == 0, answers, alpha=alpha, beta=beta, kappa=kappa)
 
 

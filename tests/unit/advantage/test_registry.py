@@ -1,89 +1,184 @@
+"""Rules by name: ours and other packages', found without importing anything, and each with a whole card."""
+
+import ast
 import subprocess
 import sys
+import textwrap
+from pathlib import Path
 
 import pytest
 import torch
 
 from passk import advantage
-from passk.advantage import Rule
+from passk.advantage import Rule, registry, rules
 from passk.errors import ConfigError, PasskError
+from tests.unit.advantage import cases
+
+FILES = sorted(path for path in Path(rules.__file__).parent.glob("*.py") if path.stem != "__init__")
+MINE = """
+from passk.advantage import count_rule, rule
+
+@count_rule(k="< N", formula="c - k", source="here", estimates="nothing", scale="sum")
+def mine(n, c, k, *, by: float = 1.0):
+    return -by * c, by * (n - k)
+
+@rule(k="any")
+def batched(rewards, k):
+    return rewards * k
+"""
 
 
-def test_names_are_those_of_the_rules():
-    assert advantage.names() == ["grpo", "passk_analytical"]
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """install(entries, **modules): a package of somebody else's, with its entry points, until the test ends."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def forget():
+        registry._found.cache_clear()
+        registry.get.cache_clear()
+
+    def install(entries, **modules):
+        about = tmp_path / f"thirdparty_{len(list(tmp_path.glob('*.dist-info')))}-1.0.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {about.name.partition('-')[0]}\nVersion: 1.0\n")
+        (about / "entry_points.txt").write_text("[passk.advantage]\n" + textwrap.dedent(entries))
+        for name, source in modules.items():
+            (tmp_path / f"{name}.py").write_text(source)
+        monkeypatch.syspath_prepend(str(tmp_path))  # also what is remembered of the folder is forgotten
+        forget()
+
+    yield install
+    forget()
+    for path in tmp_path.glob("*.py"):
+        sys.modules.pop(path.stem, None)
 
 
-def test_checking_an_experiment_leaves_torch_out():
-    code = (
-        "import sys, passk.advantage as advantage\n"
-        "advantage.check('passk_analytical', 4, 16); advantage.check('grpo', 1, 16); advantage.names()\n"
-        "assert not {'torch', 'numpy'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
+def refused(call, *words):
+    with pytest.raises(PasskError) as raised:
+        call()
+    message = str(raised.value)
+    assert message.startswith("rule: ") and len(message.splitlines()) == 1
+    assert all(word in message for word in words), message
+    return raised.value
+
+
+def test_names_are_the_files_and_the_proved_ones():
+    assert advantage.names() == [path.stem for path in FILES] == sorted(cases.DOMAIN)
+
+
+def test_names_and_checks_of_counts_leave_torch_and_numpy_out_of_a_fresh_process():
+    code = """
+        import sys
+        from passk import advantage
+        assert "passk_analytical" in advantage.names()
+        assert not any(name.startswith("passk.advantage.rules.") for name in sys.modules)
+        advantage.check("passk_analytical", 4, 16, {"sigma": False})
+        advantage.check("surrogate", 4, 16, {"derivative": "1 / p"})
+        advantage.check("passk_easy_masked", 4, 16, {"threshold": 0.5})
+        for name in ("maxrl", "psr", "nsr", "w_reinforce", "reinforce_k", "passk_exceeding", "passk_combination"):
+            advantage.check(name, 1, 16)
+        assert not {"torch", "numpy"} & set(sys.modules)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
+def test_a_rule_is_a_short_file_named_as_the_rule(file):
+    text = file.read_text()
+    tree = ast.parse(text)
+    documented = ast.get_docstring(tree, clean=False)
+    assert documented and len(text.splitlines()) - len(documented.splitlines()) < 60
+    assert sum(isinstance(node, ast.FunctionDef) and node.name == file.stem for node in tree.body) == 1
+    assert advantage.get(file.stem).function.__module__ == f"{rules.__name__}.{file.stem}"
+
+
+@pytest.mark.parametrize("name", advantage.names())
+def test_every_card_is_whole(name):
+    rule = advantage.get(name)
+    assert rule.name == name and rule.scale in ("mean", "sum")
+    for text in (rule.formula, rule.source, rule.estimates):
+        assert text == text.strip() and 3 < len(text) < 120 and len(text.splitlines()) == 1
+    assert rule.binary or not rule.counts
+    assert rule.binary == (name in cases.BINARY)
+    assert set(rule.needs) <= set(rule.inputs) <= {"answers", "entropy", "generator"}
+
+
+def test_what_the_rules_need_and_take():
+    rules = {name: advantage.get(name) for name in advantage.names()}
+    assert {name: rule.needs for name, rule in rules.items() if rule.needs} == {
+        "edas": ("answers",),
+        "majority": ("answers",),
+        "passk_adaptive": ("entropy",),
+    }
+    assert {name: set(rule.options) for name, rule in rules.items() if rule.options} == {
+        "edas": {"base", "alpha", "beta", "kappa"},
+        "grpo": {"std"},
+        "passk_analytical": {"sigma"},
+        "passk_bootstrap": {"groups", "reduce"},
+        "passk_easy_masked": {"threshold"},
+        "surrogate": {"derivative"},
+        "w_reinforce": {"positive"},
+    }
+
+
+@pytest.mark.parametrize("name", ["pass_analytical", "zzz", "", "__init__", "grpo:grpo", "../grpo", "os"])
+def test_a_name_that_is_none_is_refused(name):
+    error = refused(lambda: advantage.get(name), repr(name), "does not exist")
+    assert isinstance(error, ConfigError)
+    for call in (lambda: advantage.check(name, 1, 8), lambda: advantage.compute(name, torch.zeros(1, 8), 1)):
+        refused(call, repr(name))
+
+
+def test_a_mistyped_name_is_told_the_right_one():
+    refused(lambda: advantage.get("pass_analytical"), "did you mean passk_analytical?")
+
+
+def test_a_rule_of_another_package_is_found_by_its_name(install):
+    install("mine = their_rules:mine\nbatched = their_rules:batched\n", their_rules=MINE)
+    assert {"mine", "batched", "grpo"} <= set(advantage.names()) and "their_rules" not in sys.modules
+    assert advantage.check("mine", 2, 4) == {"by": 1.0}
+    found = advantage.compute("mine", torch.tensor([[1.0, 0, 0, 1]]), 2, by=0.5)
+    assert found.tolist() == [[1, -1, -1, 1]]
+    assert advantage.compute("batched", torch.tensor([[1.0, 0.25]]), 3).tolist() == [[3, 0.75]]
+    assert registry.package("mine") == "thirdparty_0 1.0" and registry.package("grpo") is None
+
+
+def test_a_rule_that_another_package_brought_is_gone_with_it():
+    assert "mine" not in advantage.names()
+
+
+def test_one_package_seen_twice_is_no_clash(install):
+    install("mine = their_rules:mine\n", their_rules=MINE)
+    install("mine = their_rules:mine\n")
+    assert advantage.names().count("mine") == 1 and advantage.get("mine").name == "mine"
+
+
+@pytest.mark.parametrize("name", ["grpo", "mine"])
+def test_a_name_that_is_taken_is_refused(install, name):
+    install("mine = their_rules:mine\n", their_rules=MINE)
+    install(f"{name} = other_rules:{name}\n")
+    of = "passk.advantage.rules.grpo:grpo" if name == "grpo" else "their_rules:mine"
+    for call in (advantage.names, lambda: advantage.get("grpo"), lambda: advantage.check("dr_grpo", 1, 8)):
+        refused(call, f"{name} is both", of, f"other_rules:{name}", "uninstall or rename")
 
 
 @pytest.mark.parametrize(
-    ("name", "k", "n", "message"),
+    ("entry", "source", "words"),
     [
-        ("pass_analytical", 4, 16, "rule: 'pass_analytical' does not exist; did you mean passk_analytical?"),
-        ("zzz", 4, 16, "rule: 'zzz' does not exist; there is grpo, passk_analytical"),
-        ("passk_analytical", 0, 16, "k: must be 1 or more, not 0"),
-        ("passk_analytical", 16, 16, "k: must be smaller than the rollouts a prompt (16), not 16"),
-        ("passk_analytical", 17, 16, "k: must be smaller than the rollouts a prompt (16), not 17"),
-        (
-            "grpo",
-            4,
-            16,
-            "k: grpo is a Pass@1 rule, not one for k = 4; set k to 1 or rule to passk_analytical",
-        ),
+        ("mine = not_there:mine", None, ["mine", "not_there"]),
+        ("mine = their_rules:absent", MINE, ["mine", "absent"]),
+        ("mine = their_rules", MINE, ["mine", "their_rules"]),
+        ("mine = their_rules:batched", MINE, ["no rule named mine"]),
+        ("mine = their_rules:mine", "def mine(rewards, k): return rewards", ["no rule named mine"]),
+        ("mine = their_rules:mine", "mine = 3", ["no rule named mine"]),
+        ("mine = their_rules:mine", "import a_package_that_is_not_there", ["a_package_that_is_not_there"]),
+        ("mine = their_rules:mine", "def mine(:", ["mine", "their_rules"]),
+        ("mine = their_rules:mine", "1 / 0", ["mine", "their_rules"]),
+        ("mine = their_rules:mine", "raise ImportError('two\\nlines')", ["mine", "their_rules"]),
     ],
 )
-def test_what_a_rule_is_not_defined_for_is_refused_in_the_file_and_in_the_trainer_alike(name, k, n, message):
-    for refused in (
-        lambda: advantage.check(name, k, n),
-        lambda: advantage.compute(name, torch.zeros(2, n), k),
-    ):
-        with pytest.raises(ConfigError) as raised:
-            refused()
-        assert str(raised.value).startswith(message) and "\n" not in str(raised.value)
-
-
-def test_a_name_that_is_taken_is_refused(monkeypatch):
-    monkeypatch.setattr(advantage, "_rules", dict(advantage._rules))
-    advantage.register(Rule("mine", "my.package:mine", k="< N"))
-    for name in ("mine", "grpo"):
-        with pytest.raises(PasskError, match=f"rule: {name} is .* already"):
-            advantage.register(Rule(name, "other:rule", k="1"))
-    assert advantage._rules["grpo"].function == "passk.advantage.grpo:grpo"
-
-
-@pytest.mark.parametrize("name", advantage.names())
-@pytest.mark.parametrize(
-    ("rewards", "message"),
-    [
-        (torch.zeros(8), r"rewards: must be \[prompts, rollouts\], not of shape \[8\]"),
-        (torch.zeros(2, 8, 1), r"rewards: must be \[prompts, rollouts\], not of shape \[2, 8, 1\]"),
-        (torch.zeros(2, 0), r"rewards: must be \[prompts, rollouts\], not of shape \[2, 0\]"),
-        (torch.tensor([[0.0, 1.0, float("nan")]]), "rewards: 1 of 3 are NaN or infinite"),
-        (torch.tensor([[0.0, float("inf"), -float("inf")]]), "rewards: 2 of 3 are NaN or infinite"),
-    ],
-)
-def test_rewards_that_no_rule_can_take_are_refused_by_name(name, rewards, message):
-    with pytest.raises(PasskError, match=message):
-        advantage.compute(name, rewards, 1)
-
-
-@pytest.mark.parametrize("name", advantage.names())
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.int64, torch.bool])
-def test_any_dtype_of_rewards_gives_float32_and_leaves_the_rewards_alone(name, dtype):
-    rewards = torch.tensor([[0, 1, 1, 0, 0]]).to(dtype)
-    kept = rewards.clone()
-    advantages = advantage.compute(name, rewards, 1)
-    assert advantages.dtype == torch.float32 and advantages.shape == rewards.shape
-    assert torch.equal(rewards, kept) and not advantages.requires_grad
-    assert torch.equal(advantages, advantage.compute(name, rewards.float(), 1))
-
-
-@pytest.mark.parametrize("name", advantage.names())
-def test_no_prompts_give_no_advantages(name):
-    assert advantage.compute(name, torch.zeros(0, 8), 1).shape == (0, 8)
+def test_an_entry_point_that_is_no_rule_is_refused_in_one_line_and_harms_no_other(install, entry, source, words):
+    install(entry + "\n", **({"their_rules": source} if source else {}))
+    assert "mine" in advantage.names()
+    refused(lambda: advantage.get("mine"), *words)
+    assert isinstance(advantage.get("grpo"), Rule)

@@ -1,0 +1,104 @@
+"""How each rule is called in the proofs. A rule that is not here fails them: it has to take a place."""
+
+import random
+from fractions import Fraction
+
+import torch
+
+from passk import advantage
+
+BELOW = "k < N"
+DOMAIN = {
+    **dict.fromkeys(["grpo", "dr_grpo", "rloo", "maxrl", "psr", "nsr", "w_reinforce"], "k = 1"),
+    **dict.fromkeys(["passk_bootstrap", "passk_analytical", "passk_exceeding", "passk_combination"], BELOW),
+    **dict.fromkeys(["passk_easy_masked", "passk_adaptive", "pkpo_sloo", "maxpo"], BELOW),
+    **dict.fromkeys(["pkpo_sloo_minus_one", "loo_max", "majority"], "2 <= k <= N"),
+    **dict.fromkeys(["reinforce_k", "surrogate", "edas"], "any k"),
+    "passk_full": "2 k <= N",
+    "pkpo_s": "k <= N",
+}
+_DEFINED = {
+    "k = 1": lambda k, n: k == 1,
+    "k < N": lambda k, n: k < n,
+    "k <= N": lambda k, n: k <= n,
+    "2 k <= N": lambda k, n: 2 * k <= n,
+    "2 <= k <= N": lambda k, n: 2 <= k <= n,
+    "any k": lambda k, n: True,
+}
+OPTIONS = {
+    "passk_easy_masked": {"threshold": 0.5},
+    "surrogate": {"derivative": "k * (1 - p) ** (k - 1)"},
+    "edas": {"base": "reinforce_k"},
+}
+REAL = [
+    *("grpo", "dr_grpo", "rloo", "passk_full", "passk_bootstrap", "loo_max", "majority"),
+    *("pkpo_s", "pkpo_sloo", "pkpo_sloo_minus_one", "maxpo"),
+]
+"""take rewards of any size"""
+BINARY = sorted(set(DOMAIN) - set(REAL))
+PLACES = ("passk_full", "loo_max", "majority")
+"""look at the places of the rollouts: disjoint groups in their order"""
+DRAWN = ("passk_bootstrap",)
+
+
+def ks(name, n):
+    """Every k for which the rule is defined, up to n + 2."""
+    return [k for k in range(1, n + 3) if _DEFINED[DOMAIN[name]](k, n)]
+
+
+def some_k(name, n):
+    """One of them, larger than 1 where the rule allows it."""
+    return ks(name, n)[:2][-1]
+
+
+def shapes(name, up_to, start=1):
+    """Every (n, k) with start <= n <= up_to for which the rule is defined."""
+    return [(n, k) for n in range(start, up_to + 1) for k in ks(name, n)]
+
+
+def inputs(name, rewards, seed=0):
+    """Answers and entropy of the rewards' shape, for a rule that needs them; a seeded generator for one that draws."""
+    generator = random.Random(seed)
+    taken = advantage.get(name).inputs
+    shape = [range(size) for size in rewards.shape]
+    found = {}
+    if "answers" in taken:
+        found["answers"] = [[generator.choice(["a", "b", "c", None]) for _ in shape[1]] for _ in shape[0]]
+    if "entropy" in taken:
+        found["entropy"] = torch.tensor([[generator.random() for _ in shape[1]] for _ in shape[0]]).view(rewards.shape)
+    if "generator" in taken and name in DRAWN:
+        found["generator"] = torch.Generator().manual_seed(seed)
+    return found
+
+
+def compute(name, rewards, k, **given):
+    """advantage.compute with what the rule needs, where it is not given."""
+    rewards = torch.as_tensor(rewards)
+    return advantage.compute(name, rewards, k, **{**OPTIONS.get(name, {}), **inputs(name, rewards), **given})
+
+
+def tensor(rows):
+    """[P, N] float32 of rows of Fractions, which have to be exact in it."""
+    found = torch.tensor([[float(value) for value in row] for row in rows], dtype=torch.float32)
+    assert all(Fraction(x) == y for a, b in zip(found.tolist(), rows, strict=True) for x, y in zip(a, b, strict=True))
+    return found
+
+
+def staircase(n):
+    """[N + 1, N]: c right answers first, for c = 0 .. N."""
+    return (torch.arange(n) < torch.arange(n + 1).unsqueeze(1)).float()
+
+
+def dyadic(n, count, seed=0):
+    """Groups of n rewards that float32 holds exactly: of both signs, with ties, from few levels and from many."""
+    generator = random.Random(1000 * n + seed)
+    levels = [range(-2, 3), range(-40, 41), range(0, 3), range(-7, 0)]
+    return [[Fraction(generator.choice(levels[row % 4]), 8) for _ in range(n)] for row in range(count)]
+
+
+def assert_equal(found, exact, rel=5e-7, where=""):
+    """Advantages [P, N] against rows of Fractions: to rounding, and 0 where they are exactly 0."""
+    for row, (values, expected) in enumerate(zip(found.tolist(), exact, strict=True)):
+        for value, truth in zip(values, expected, strict=True):
+            limit = abs(truth) * rel if truth else 1e-12
+            assert abs(Fraction(value) - truth) <= limit, (where, row, values, [float(x) for x in expected])

@@ -1,0 +1,286 @@
+"""What each rule is the gradient of: its expected update, exactly, beside the gradient of what its card names.
+
+A policy answers with one of a few outcomes; all that N rollouts can be is enumerated, in rationals. The
+definitions of exact.py are what is proved here (test_exact.py proves the rules equal to them); the rules
+themselves are held to the same gradients in floats.
+"""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations_with_replacement, product
+
+import pytest
+import torch
+
+from passk import advantage
+from tests.unit.advantage import cases, exact
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Outcomes with their chances; scores are the gradients of log chance by each parameter."""
+
+    chances: tuple
+    scores: tuple
+    rewards: tuple
+    answers: tuple
+
+    def update(self, n, advantages, ordered=False):
+        """E[sum of A_i grad log p(y_i)] over n rollouts. advantages: (rewards, answers) -> [n]."""
+        draws = product if ordered else _multisets
+        total = [Fraction(0)] * len(self.scores[0])
+        for drawn in draws(range(len(self.chances)), repeat=n):
+            weight = math.prod(self.chances[y] for y in drawn) * (1 if ordered else _orders(drawn))
+            values = advantages([self.rewards[y] for y in drawn], [self.answers[y] for y in drawn])
+            for j in range(len(total)):
+                total[j] += weight * sum(a * self.scores[y][j] for a, y in zip(values, drawn, strict=True))
+        return total
+
+    def gradient(self, k, objective):
+        """Of E[objective] over k rollouts: what no rule has to be known for."""
+        return self.update(k, lambda rewards, answers: [objective(rewards, answers)] * k)
+
+
+def _multisets(outcomes, repeat):
+    return combinations_with_replacement(outcomes, repeat)
+
+
+def _orders(drawn):
+    return math.factorial(len(drawn)) // math.prod(math.factorial(count) for count in Counter(drawn).values())
+
+
+def bernoulli(p):
+    """Right with chance p; its parameter is p."""
+    return Policy((1 - p, p), ((-1 / (1 - p),), (1 / p,)), (Fraction(0), Fraction(1)), ("b", "a"))
+
+
+def categorical(chances, rewards, answers="abc"):
+    """Three outcomes; its parameters are their logits."""
+    chances = tuple(Fraction(x) for x in chances)
+    scores = tuple(tuple(int(y == j) - chances[j] for j in range(3)) for y in range(3))
+    return Policy(chances, scores, tuple(Fraction(x) for x in rewards), tuple(answers))
+
+
+COINS = [bernoulli(Fraction(p)) for p in ("1/7", "1/2", "5/6")]
+SOLVING = [categorical(("1/2", "1/3", "1/6"), (0, 1, 1))]
+SCORING = [
+    categorical(("1/2", "1/3", "1/6"), ("-1/2", "1/4", "2")),
+    categorical(("1/5", "1/5", "3/5"), ("3/2", "-2", "0")),
+    categorical(("1/8", "1/4", "5/8"), ("1", "1", "-1")),
+]
+VOTING = [
+    categorical(("1/2", "1/3", "1/6"), (0, 1, 0), ("a", "b", None)),
+    categorical(("1/4", "1/4", "1/2"), (1, 0, "1/2")),
+    categorical(("3/7", "3/7", "1/7"), (1, 0, "-1/4")),
+]
+EASY = [*COINS, *SOLVING]
+
+
+def best(rewards, answers):
+    return max(rewards)
+
+
+def vote(rewards, answers):
+    return exact.elected(rewards, answers, range(len(rewards)))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """E[mean or sum of A_i grad log p(y_i)] = factor(n, k) * gradient of E[objective over k rollouts]."""
+
+    rule: str
+    objective: object = best
+    factor: object = lambda n, k: 1
+    policies: tuple = (*EASY, *SCORING)
+    card: str = ""
+    options: tuple = ()
+
+    def __str__(self):
+        return self.rule
+
+
+UNBIASED = [
+    Claim("rloo", card="gradient of the mean reward, unbiased"),
+    Claim("psr", policies=EASY, card="gradient of pass@1, unbiased"),
+    Claim("nsr", policies=EASY, card="gradient of pass@1, unbiased"),
+    *(Claim(name, card="gradient of max@k, unbiased") for name in ("pkpo_s", "pkpo_sloo", "pkpo_sloo_minus_one")),
+    Claim("maxpo", card="gradient of max@k, unbiased"),
+]
+FACTOR = [
+    Claim("dr_grpo", factor=lambda n, k: 1 - Fraction(1, n), card="(1 - 1/N) gradient of the mean reward"),
+    Claim(
+        "w_reinforce",
+        factor=lambda n, k: 1 + Fraction(0.1),
+        policies=EASY,
+        card="(1 + lambda) gradient of pass@1, unbiased",
+    ),
+    Claim(
+        "passk_analytical",
+        factor=lambda n, k: Fraction(1, k) - Fraction(1, n),
+        policies=EASY,
+        card="sigma=False: (1/k - 1/N) gradient of pass@k",
+        options=(("sigma", False),),
+    ),
+    Claim("loo_max", factor=lambda n, k: n // k, card="floor(N/k) gradient of max@k, unbiased"),
+    Claim("majority", vote, lambda n, k: n // k, VOTING, "floor(N/k) gradient of maj@k, unbiased"),
+]
+SERIES = {"maxrl": "its series cut at N - 1, unbiased"}
+LIMIT = {
+    "grpo": "gradient of 2 arcsin sqrt(pass@1), as N grows",
+    "passk_analytical": "gradient of (2/k) arcsin sqrt(pass@k), as N grows",
+    "passk_full": "as passk_analytical, with more variance",
+    "passk_bootstrap": "groups k/N times passk_analytical, as groups grow",
+    "reinforce_k": "gradient of pass@k, with a bias of O(1/N)",
+    "surrogate": "gradient of F(pass@1), with a bias of O(1/N)",
+}
+NO_CLAIM = ["edas", "passk_adaptive", "passk_combination", "passk_easy_masked", "passk_exceeding"]
+CLAIMS = pytest.mark.parametrize("claim", [*UNBIASED, *FACTOR], ids=str)
+
+
+def test_every_rule_has_its_place_here():
+    places = [c.rule for c in (*UNBIASED, *FACTOR)] + [*SERIES, *LIMIT, *NO_CLAIM]
+    assert sorted(set(places)) == advantage.names()
+    assert [name for name, times in Counter(places).items() if times > 1] == ["passk_analytical"]  # by sigma
+
+
+def test_the_cards_claim_what_is_proved_here_and_no_more():
+    cards = {name: advantage.get(name).estimates for name in advantage.names()}
+    for claim in (*UNBIASED, *FACTOR):
+        assert claim.card in cards[claim.rule]
+    for name, text in {**SERIES, **LIMIT}.items():
+        assert text in cards[name]
+    unbiased = {c.rule for c in (*UNBIASED, *FACTOR) if "unbiased" in c.card} | set(SERIES)
+    assert {name for name, card in cards.items() if "unbiased" in card} == unbiased
+    assert sorted(name for name, card in cards.items() if card == "no objective of its own") == NO_CLAIM
+
+
+def per_rollout(name, n):
+    return Fraction(1, n) if advantage.get(name).scale == "mean" else Fraction(1)
+
+
+def largest(policy):
+    return 8 if len(policy.chances) == 2 else 5
+
+
+@CLAIMS
+def test_the_expected_update_is_exactly_the_gradient_that_is_claimed(claim):
+    rule, options = exact.RULES[claim.rule], dict(claim.options)
+    for policy in claim.policies:
+        for n, k in cases.shapes(claim.rule, largest(policy), start=2 if claim.rule == "rloo" else 1):
+
+            def advantages(rewards, answers, k=k):
+                extra = {"answers": answers} if claim.rule == "majority" else {}
+                return rule(rewards, k, **options, **extra)
+
+            update = policy.update(n, advantages, ordered=claim.rule in cases.PLACES)
+            wanted = policy.gradient(k, claim.objective)
+            assert [per_rollout(claim.rule, n) * x for x in update] == [claim.factor(n, k) * x for x in wanted], (n, k)
+            assert any(wanted)
+
+
+@CLAIMS
+def test_the_rule_itself_has_that_expected_update(claim):
+    for policy in claim.policies:
+        for n, k in cases.shapes(claim.rule, largest(policy), start=2 if claim.rule == "rloo" else 1):
+            found = expected_update(policy, claim.rule, n, k, **dict(claim.options))
+            wanted = [float(claim.factor(n, k) * x) for x in policy.gradient(k, claim.objective)]
+            assert found == pytest.approx(wanted, rel=1e-5, abs=1e-6), (n, k)
+
+
+def expected_update(policy, name, n, k, **options):
+    """Of the code: every order of outcomes is a row of one batch."""
+    drawn = torch.tensor(list(product(range(len(policy.chances)), repeat=n)))
+    chances, rewards = (torch.tensor([float(x) for x in row]).double() for row in (policy.chances, policy.rewards))
+    scores = torch.tensor([[float(x) for x in row] for row in policy.scores]).double()
+    if name == "majority":
+        options["answers"] = [[policy.answers[y] for y in row] for row in drawn.tolist()]
+    found = advantage.compute(name, rewards[drawn], k, **options).double()
+    rows = (found.unsqueeze(2) * scores[drawn]).sum(dim=1)
+    return (chances[drawn].prod(dim=1) @ rows * float(per_rollout(name, n))).tolist()
+
+
+@pytest.mark.parametrize("p", ["1/7", "1/2", "5/6"])
+def test_the_gradient_of_pass_at_k_is_the_textbooks(p):
+    p = Fraction(p)
+    for k in range(1, 7):
+        assert bernoulli(p).gradient(k, best) == [k * (1 - p) ** (k - 1)]
+
+
+@pytest.mark.parametrize("policy", COINS)
+def test_maxrl_climbs_the_series_of_log_pass_at_1_cut_at_n_minus_1(policy):
+    p = policy.chances[1]
+    for n in range(1, 9):
+        series = [sum((1 - p) ** (k - 1) for k in range(1, last + 1)) for last in (n - 1, n)]
+        assert policy.update(n, lambda r, _: exact.maxrl(r, 1)) == [n * series[0]]
+        assert expected_update(policy, "maxrl", n, 1) == pytest.approx([float(series[0])], abs=1e-6)
+        # with the mean score taken off at c = 0 too, it would be the paper's N
+        whole = policy.update(n, lambda r, _: exact.maxrl(r, 1) if any(r) else [Fraction(-1)] * len(r))
+        assert whole == [n * series[1]]
+
+
+# Rules that claim a gradient only as N grows: biased before, and there in the end.
+
+
+def of_counts(name, n, k, p, **options):
+    """Expected update of the rule by p, at any N: its advantages over c, c binomial."""
+    rewards = cases.staircase(n)
+    found = advantage.compute(name, rewards, k, **options).double()
+    right, wrong = (found * rewards).sum(dim=1), (found * (1 - rewards)).sum(dim=1)
+    choose = [math.lgamma(n + 1) - math.lgamma(c + 1) - math.lgamma(n - c + 1) for c in range(n + 1)]
+    weight = [math.exp(x + c * math.log(p) + (n - c) * math.log1p(-p)) for c, x in enumerate(choose)]
+    return float((torch.tensor(weight) * (right / p - wrong / (1 - p))).sum() / n)
+
+
+def arcsine(p, k):
+    """d/dp of (2/k) arcsin sqrt(pass@k)."""
+    solved = 1 - (1 - p) ** k
+    return (1 - p) ** (k - 1) / math.sqrt(solved * (1 - solved))
+
+
+def pass_at_k(p, k):
+    return k * (1 - p) ** (k - 1)
+
+
+LIMITS = [
+    ("grpo", 1, {}, lambda p: arcsine(p, 1)),
+    ("grpo", 1, {"std": "sample"}, lambda p: arcsine(p, 1)),
+    *(("passk_analytical", k, {}, lambda p, k=k: arcsine(p, k)) for k in (1, 2, 4, 8)),
+    *(("reinforce_k", k, {}, lambda p, k=k: pass_at_k(p, k)) for k in (1, 2, 4, 8)),
+    ("surrogate", 1, {"derivative": "1 / p"}, lambda p: 1 / p),
+    ("surrogate", 1, {"derivative": "1 / sqrt(p * (1 - p))"}, lambda p: arcsine(p, 1)),
+    ("surrogate", 3, {"derivative": "k * (1 - p) ** (k - 1) + p ** 2"}, lambda p: pass_at_k(p, 3) + p**2),
+]
+
+
+@pytest.mark.parametrize(("name", "k", "options", "gradient"), LIMITS)
+def test_a_gradient_claimed_as_n_grows_is_missed_by_one_over_n(name, k, options, gradient):
+    few = []
+    for p in (0.15, 0.4, 0.6):
+        bias = {n: abs(of_counts(name, n, k, p, **options) - gradient(p)) for n in (k + 1, 256, 1024)}
+        assert bias[1024] < 0.04 * gradient(p)
+        assert bias[1024] < max(0.3 * bias[256], 1e-6)  # a quarter, as N is four times as large
+        few.append(bias[k + 1] / gradient(p))
+    assert max(few) > 0.1  # honest: with few rollouts it is another gradient
+
+
+def test_few_rollouts_are_biased_exactly():
+    for policy in COINS:
+        p = policy.chances[1]
+        for n, k in [(2, 1), (3, 2), (4, 3), (6, 2)]:
+            plug_in = policy.update(n, lambda r, _, k=k: exact.reinforce_k(r, k))
+            assert plug_in != [n * x for x in policy.gradient(k, best)]
+        # with two rollouts GRPO's deviation is 1/2 or 0: it follows pass@1 itself, not its arc sine
+        assert policy.update(2, lambda r, _: exact.grpo(r, 1)) == [2]
+        assert arcsine(float(p), 1) >= 2
+
+
+def test_disjoint_groups_are_grpo_on_pass_at_k():
+    for policy in COINS:
+        p = policy.chances[1]
+        for n, k in cases.shapes("passk_full", 8):
+            solved = bernoulli(1 - (1 - p) ** k)
+            update = policy.update(n, lambda r, _, k=k: exact.passk_full(r, k), ordered=True)
+            of_groups = solved.update(n // k, lambda r, _: exact.grpo(r, 1))
+            assert abs(update[0] - of_groups[0] * k * (1 - p) ** (k - 1)) < Fraction(1, 10**60), (n, k)

@@ -1,0 +1,222 @@
+"""What no rule can take is refused in one line that names the field, in the file and in the trainer alike."""
+
+import math
+
+import pytest
+import torch
+
+from passk import advantage
+from passk.errors import ConfigError, PasskError
+from tests.unit.advantage import cases
+
+NAN, INF = math.nan, math.inf
+
+
+def refused(call, field, *words, of=PasskError):
+    with pytest.raises(of) as raised:
+        call()
+    message = str(raised.value)
+    assert message.startswith(f"{field}: ") and len(message.splitlines()) == 1, message[:500]
+    assert all(word in message for word in words), message[:500]
+
+
+@pytest.mark.parametrize("name", advantage.names())
+@pytest.mark.parametrize(
+    ("rewards", "words"),
+    [
+        (torch.zeros(8), ["[prompts, rollouts]", "[8]"]),
+        (torch.zeros(2, 8, 1), ["[prompts, rollouts]", "[2, 8, 1]"]),
+        (torch.zeros(2, 0), ["[prompts, rollouts]", "[2, 0]"]),
+        (torch.tensor(1.0), ["[prompts, rollouts]", "[]"]),
+        (torch.tensor([[0.0, 1.0, NAN]]), ["1 of 3", "NaN or infinite"]),
+        (torch.tensor([[0.0, INF, -INF]]), ["2 of 3", "NaN or infinite"]),
+        (torch.tensor([[1.0, 1.0, 1.0], [INF, 0.0, 0.5]]), ["1 of 6", "NaN or infinite"]),
+        (torch.tensor([[0.0, 1e300, 0.0]], dtype=torch.float64), ["1 of 3", "NaN or infinite"]),
+    ],
+)
+def test_rewards_of_another_shape_or_not_finite(name, rewards, words):
+    k = cases.some_k(name, 3)
+    more = {**cases.OPTIONS.get(name, {}), **(cases.inputs(name, rewards) if rewards.dim() == 2 else {})}
+    refused(lambda: advantage.compute(name, rewards, k, **more), "rewards", *words)
+
+
+@pytest.mark.parametrize("name", cases.BINARY)
+def test_rewards_other_than_0_and_1_where_only_these_are_taken(name):
+    k = cases.some_k(name, 3)
+    rewards = torch.tensor([[0.0, 1.0, 0.5], [2.0, -1.0, 1.0]])
+    refused(lambda: cases.compute(name, rewards, k), "rewards", f"{name} takes 0 and 1 alone, not -1, 0.5, 2")
+    for value in (1e-18, 1 - 2**-24, 3e38, -1.0):
+        refused(lambda v=value: cases.compute(name, torch.tensor([[0.0, 1.0, v]]), k), "rewards", "0 and 1 alone")
+
+
+@pytest.mark.parametrize("name", advantage.names())
+@pytest.mark.parametrize("k", [0, -1, -(10**30), 1.5, 4.0, NAN, INF, "4", None, [4]])
+def test_k_that_is_no_whole_number_of_1_or_more(name, k):
+    more = cases.OPTIONS.get(name, {})
+    refused(lambda: cases.compute(name, torch.zeros(1, 8), k), "k", "whole number of 1 or more", of=ConfigError)
+    refused(lambda: advantage.check(name, k, 8, more), "k", "whole number of 1 or more", of=ConfigError)
+
+
+@pytest.mark.parametrize("name", advantage.names())
+def test_k_outside_of_the_domain(name):
+    more = cases.OPTIONS.get(name, {})
+    for n in (1, 2, 7, 8):
+        for k in sorted({1, 2, 3, 4, n - 1, n, n + 1, 1000} - set(cases.ks(name, n)) - {0}):
+            if cases.DOMAIN[name] == "any k":
+                advantage.check(name, k, n, more)
+                continue
+            refused(lambda n=n, k=k: advantage.check(name, k, n, more), "k", name, str(k), of=ConfigError)
+            refused(lambda n=n, k=k: cases.compute(name, torch.zeros(1, n), k), "k", name, str(k), of=ConfigError)
+
+
+@pytest.mark.parametrize("value", [4.0, True])
+def test_what_was_computed_before_does_not_let_a_wrong_k_in(value):
+    rewards = torch.zeros(1, 8)
+    for name in ("passk_analytical", "reinforce_k"):
+        advantage.compute(name, rewards, int(value))
+        refused(lambda name=name: advantage.compute(name, rewards, value), "k", "whole number", of=ConfigError)
+
+
+def test_what_was_computed_before_does_not_let_a_wrong_option_in():
+    rewards = torch.zeros(1, 8)
+    advantage.compute("passk_analytical", rewards, 4, sigma=True)
+    refused(lambda: advantage.compute("passk_analytical", rewards, 4, sigma=1), "options.sigma", of=ConfigError)
+
+
+ANSWERS = [
+    (None, "needs it"),
+    ([["a"] * 4], "[2, 4]"),
+    ([["a"] * 4, ["b"] * 3], "[2, 4]"),
+    ([["a"] * 4] * 3, "[2, 4]"),
+    (["aaaa", "bbbb"], "[2, 4]"),
+    (torch.zeros(2, 3, dtype=torch.long), "[2, 4]"),
+    (torch.zeros(8, dtype=torch.long), "[2, 4]"),
+    (torch.zeros(2, 4), "integers"),
+    (torch.full((2, 4), NAN), "integers"),
+]
+
+
+@pytest.mark.parametrize("name", ["majority", "edas"])
+@pytest.mark.parametrize(("answers", "word"), ANSWERS)
+def test_answers_that_are_missing_or_of_another_shape(name, answers, word):
+    more = {} if answers is None else {"answers": answers}
+    more |= cases.OPTIONS.get(name, {})
+    refused(lambda: advantage.compute(name, torch.zeros(2, 4), 2, **more), "answers", word)
+    if answers is None:
+        refused(lambda: advantage.compute(name, torch.zeros(2, 4), 2, answers=None, **more), "answers", word)
+
+
+@pytest.mark.parametrize(
+    "entropy",
+    [None, torch.zeros(2, 3), torch.zeros(4), torch.zeros(2, 4, 1), torch.full((2, 4), NAN), [[0.0, 1, 2, INF]] * 2],
+)
+def test_entropy_that_is_missing_or_of_another_shape_or_not_finite(entropy):
+    more = {} if entropy is None else {"entropy": entropy}
+    refused(lambda: advantage.compute("passk_adaptive", torch.zeros(2, 4), 2, **more), "entropy", "[2, 4]")
+
+
+OPTIONS = [
+    ("grpo", {"std": "median"}),
+    ("grpo", {"std": 1}),
+    ("passk_analytical", {"sigma": "no"}),
+    ("passk_analytical", {"sigma": None}),
+    ("passk_bootstrap", {"groups": 0}),
+    ("passk_bootstrap", {"groups": 2.5}),
+    ("passk_bootstrap", {"reduce": "max"}),
+    ("passk_easy_masked", {"threshold": 1.5}),
+    ("passk_easy_masked", {"threshold": -0.1}),
+    ("passk_easy_masked", {"threshold": NAN}),
+    ("w_reinforce", {"positive": -1.0}),
+    ("w_reinforce", {"positive": [1]}),
+    ("w_reinforce", {"positive": INF}),
+    ("edas", {"kappa": 1.0}),
+    ("edas", {"alpha": -0.4}),
+    ("edas", {"alpha": INF}),
+    ("edas", {"beta": INF}),
+    ("edas", {"base": 3}),
+    ("surrogate", {"derivative": 3}),
+    ("surrogate", {"derivative": None}),
+]
+
+
+@pytest.mark.parametrize(("name", "option"), OPTIONS)
+def test_an_option_of_another_type_or_size(name, option):
+    (field,) = option
+    options, k = {**cases.OPTIONS.get(name, {}), **option}, cases.some_k(name, 8)
+    rewards = cases.staircase(8)
+    more = {**options, **cases.inputs(name, rewards)}
+    refused(lambda: advantage.check(name, k, 8, options), f"options.{field}", name, of=ConfigError)
+    refused(lambda: advantage.compute(name, rewards, k, **more), f"options.{field}", name, of=ConfigError)
+
+
+@pytest.mark.parametrize("name", advantage.names())
+def test_an_option_that_there_is_not(name):
+    options, k = {**cases.OPTIONS.get(name, {}), "epsilon": 1e-6}, cases.some_k(name, 8)
+    refused(lambda: advantage.check(name, k, 8, options), "options.epsilon", name, of=ConfigError)
+    refused(lambda: cases.compute(name, torch.zeros(1, 8), k, epsilon=1e-6), "options.epsilon", name, of=ConfigError)
+
+
+@pytest.mark.parametrize(("name", "field"), [("passk_easy_masked", "threshold"), ("surrogate", "derivative")])
+def test_an_option_that_a_person_has_to_choose(name, field):
+    refused(lambda: advantage.check(name, 2, 8), f"options.{field}", "required", of=ConfigError)
+    refused(lambda: advantage.compute(name, torch.zeros(1, 8), 2), f"options.{field}", "required", of=ConfigError)
+
+
+@pytest.mark.parametrize("base", ["edas", "majority", "passk_adaptive"])
+def test_edas_on_a_rule_that_needs_more_than_rewards(base):
+    options, k = {"base": base}, 1 if base == "edas" else 2
+    rewards = torch.zeros(1, 4)
+    call = lambda: advantage.compute("edas", rewards, k, answers=[["a"] * 4], **options)  # noqa: E731
+    refused(call, "options.base", base, of=ConfigError)
+    refused(lambda: advantage.check("edas", k, 4, options), "options.base", base, of=ConfigError)
+
+
+def test_edas_on_no_rule_and_on_one_that_is_not_defined_for_this_k():
+    refused(lambda: advantage.check("edas", 1, 8, {"base": "nope"}), "rule", "'nope'", of=ConfigError)
+    refused(lambda: advantage.check("edas", 4, 8, {"base": "grpo"}), "k", "grpo", "4", of=ConfigError)
+    refused(lambda: advantage.check("edas", 8, 8, {"base": "maxpo"}), "k", "maxpo", "8", of=ConfigError)
+
+
+HOSTILE = [
+    *("__import__('os').system('true')", "open('x')", "(lambda: 1)()", "print", "p.real", "p.__class__", "p[0]"),
+    *("().__class__.__base__.__subclasses__()", "[p for p in p]", "{p: p}", "p if p else 1", "p := 1", "p(1)"),
+    *("q", "K", "f'{p}'", "'a' * 9", "'p'", "1j", "...", "None", "p < 1", "not p", "p and k", "p // 2", "p % 2", "~k"),
+    *("9 ** 9 ** 9 ** 9", "10 ** 400", "1" + "0" * 400, "9" * 5000, "(-8) ** p", "0 ** -1", "1 / 0", "1 / (p - p)"),
+    *("sqrt(-1)", "log(0)", "exp(1000)", "asin(2)", "sqrt()", "min()", "max(p)", "sqrt(p, p)", "log(x=p)", "min(*p)"),
+    *("1e999", "-1e999", "1e999 - 1e999", "1e999 * 0", "", "  ", "\n", "p\np", "p; p", "p = 1", "import os", "p +"),
+    *("return p", "\0", "p\u2028p", "\ud800", "'''\n'''", "(p,\nq)", "-" * 100_000 + "1", "(" * 10_000 + "1"),
+    *("+".join(["1"] * 50_000), "sqrt(" * 500 + "p" + ")" * 500 + "(", "x" * 10_000),
+]
+
+
+@pytest.mark.parametrize("formula", HOSTILE, ids=lambda formula: ascii(formula)[:30])
+def test_a_formula_that_is_more_than_arithmetic_or_has_no_value(formula):
+    options, rewards = {"derivative": formula}, torch.tensor([[1.0, 0, 0, 0]])
+    refused(lambda: advantage.check("surrogate", 4, 8, options), "options.derivative", of=ConfigError)
+    refused(lambda: advantage.compute("surrogate", rewards, 4, **options), "options.derivative", of=ConfigError)
+
+
+@pytest.mark.parametrize("formula", ["1 / (p - 0.5)", "log(0.6 - p)", "sqrt(0.6 - p)", "1e308 / (1 - p)"])
+def test_a_formula_without_a_value_somewhere_between_0_and_1_is_refused_before_training(formula):
+    refused(lambda: advantage.check("surrogate", 4, 8, {"derivative": formula}), "options.derivative", of=ConfigError)
+
+
+@pytest.mark.parametrize(
+    ("formula", "value"),
+    [
+        ("1", 1.0),
+        ("k * (1 - p) ** (k - 1)", 3 * 0.75**2),
+        ("1 / sqrt(p * (1 - p))", 1 / math.sqrt(0.1875)),
+        ("-log(p) + exp(p) - asin(p)", -math.log(0.25) + math.exp(0.25) - math.asin(0.25)),
+        ("min(p, 1 - p, n) + max(k, +n)", 0.25 + 4),
+        ("  2e-1*n ", 0.8),
+    ],
+)
+def test_a_formula_that_is_arithmetic_is_taken(formula, value):
+    found = advantage.compute("surrogate", torch.tensor([[1.0, 0, 0, 0]]), 3, derivative=formula)
+    assert found[0].tolist() == pytest.approx([0.75 * value, *[-0.25 * value] * 3], rel=1e-6)
+
+
+def test_what_a_formula_gives_at_0_and_at_1_is_not_asked():
+    found = advantage.compute("surrogate", cases.staircase(4), 1, derivative="1 / p + 1 / (1 - p)")
+    assert found.isfinite().all() and not found[[0, 4]].any()
