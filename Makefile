@@ -1,4 +1,4 @@
-# Two commands do all there is to set up: `make demo` and `make test`.
+# Two commands do all there is to set up: `make demo` and `make test`. The adapters have an environment of their own.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -8,6 +8,17 @@ TORCH := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements/cpu.lock)
 # Asked only where pip, as it is configured, does not find torch's CPU build.
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 STAMP := .venv/.installed
+ADAPTERS := .venv-adapters/.installed
+
+NEED_PYTHON = @command -v $(PYTHON) >/dev/null || { echo "passk needs Python 3.11: install it, or name it with make PYTHON=/path/to/python3.11" >&2; exit 2; }
+
+# $(call install,ENVIRONMENT,LOCK,OPTIONS): make it, with all that is pinned and passk itself.
+define install
+	$(PYTHON) -m venv $1
+	$1/bin/pip install -q $3 --no-deps '$(TORCH)' || $1/bin/pip install -q $3 --no-deps --index-url $(TORCH_INDEX) '$(TORCH)'
+	$1/bin/pip install -q $3 --no-deps -r $2
+	$1/bin/pip install -q $3 --no-deps --no-build-isolation -e .
+endef
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -18,6 +29,9 @@ demo: $(STAMP) ## the main job on a CPU: train, evaluate, report
 test: $(STAMP) ## every test, the real engine included
 	.venv/bin/python -m pytest
 
+test-adapters: $(ADAPTERS) ## the adapters, against the real verl and TRL in .venv-adapters
+	.venv-adapters/bin/python -m pytest tests/adapters
+
 lint: $(STAMP) ## ruff: rules and format
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -26,14 +40,17 @@ lock: $(STAMP) ## resolve requirements/*.in again
 	TORCH_INDEX=$(TORCH_INDEX) requirements/lock.sh
 
 $(STAMP): requirements/cpu.lock pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "passk needs Python 3.11: install it, or name it with make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	$(NEED_PYTHON)
 	@command -v c++ >/dev/null || { echo "passk needs a C++ compiler for DeepSpeed's CPU operators: install g++ or clang++" >&2; exit 2; }
 	@$(PYTHON) -c 'import sysconfig, pathlib, sys; sys.exit(not (pathlib.Path(sysconfig.get_path("include")) / "Python.h").exists())' || { echo "passk needs Python's headers: install python3.11-dev" >&2; exit 2; }
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip install -q --no-deps '$(TORCH)' || .venv/bin/pip install -q --no-deps --index-url $(TORCH_INDEX) '$(TORCH)'
-	.venv/bin/pip install -q --no-deps -r requirements/cpu.lock
-	.venv/bin/pip install -q --no-deps --no-build-isolation -e .
+	$(call install,.venv,requirements/cpu.lock)
 	.venv/bin/python -m passk.openrlhf.cpu
 	touch $@
 
-.PHONY: help demo test lint lock
+# --no-compile: most of it is never imported
+$(ADAPTERS): requirements/adapters.lock pyproject.toml
+	$(NEED_PYTHON)
+	$(call install,.venv-adapters,requirements/adapters.lock,--no-compile)
+	touch $@
+
+.PHONY: help demo test test-adapters lint lock

@@ -213,6 +213,8 @@ def every_rule() -> list[str]:
 
 def share_of_step(metrics: Path) -> str:
     lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+    if not lines or "seconds_advantage" not in lines[0]:
+        raise SystemExit(f"--metrics: {metrics} is not of an rl stage; name one that is")
     rule, step = ([line[key] for line in lines] for key in ("seconds_advantage", "seconds"))
     each = statistics.median(a / b for a, b in zip(rule, step, strict=True))
     took = f"{statistics.median(rule) * 1e3:.2f} ms of {statistics.median(step):.2f} s"
