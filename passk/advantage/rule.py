@@ -128,13 +128,13 @@ class Rule:
         found = []
         for c in range(n + 1):
             try:
-                wrong, right = (min(max(float(x), -LARGEST), LARGEST) for x in self.function(n, c, k, **options))
+                wrong, right = map(float, self.function(n, c, k, **options))
             except (ArithmeticError, TypeError, ValueError) as error:
                 reason = " ".join(str(error).split())
                 raise ConfigError(f"rule: {self.name} has no value at N = {n}, c = {c}, k = {k}: {reason}") from None
             if not (math.isfinite(wrong) and math.isfinite(right)):
                 raise ConfigError(f"rule: {self.name} gives {wrong}, {right} at N = {n}, c = {c}, k = {k}; mend it")
-            found.append((wrong, right))
+            found.append((min(max(wrong, -LARGEST), LARGEST), min(max(right, -LARGEST), LARGEST)))
         return found
 
 
