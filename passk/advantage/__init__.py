@@ -30,10 +30,15 @@ def check(name: str | Rule, k: int, n: int, options: Mapping[str, Any] | None = 
     found.check_k(k, n)
     complete = found.validated(options or {})
     if "base" in complete:  # a transform of another rule's advantages
-        base = get(complete["base"])
-        if base.needs:
-            raise ConfigError(f"options.base: {base.name} needs {base.needs[0]}; name a rule of rewards alone")
-        check(base, k, n)
+        if complete["base"] == found.name:
+            raise ConfigError(f"options.base: {found.name} cannot change its own advantages; name another rule")
+        try:
+            check(complete["base"], k, n, complete.get("base_options"))
+        except ConfigError as error:
+            # the fields as they are called here
+            said = str(error).removeprefix("options.")
+            own = said.replace("rule:", "options.base:", 1) if said == str(error) else f"options.base_options.{said}"
+            raise ConfigError(own) from None
     if found.counts:
         found.pairs(n, k, complete)
     return complete

@@ -10,10 +10,10 @@ A_i + sgn(d) min(|d|, |A_i| / kappa) with
 
 Right answers are left alone, signs never change (kappa > 1), and before the limit by kappa the changes of a
 group sum to 0. Needs `answers`; those that could not be read count as one and the same. `base` is the rule
-whose advantages are changed, one that needs nothing but rewards, at the same k.
+whose advantages are changed, with its own `base_options` and whatever it needs, at the same k.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -33,13 +33,16 @@ def edas(
     k: int,
     *,
     answers: torch.Tensor,
+    entropy: torch.Tensor | None = None,
     generator: torch.Generator | None = None,
     base: str = "grpo",
+    base_options: dict[str, Any] | None = None,
     alpha: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.4,
     beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.2,
     kappa: Annotated[float, Field(gt=1)] = 2.0,
 ) -> torch.Tensor:
-    advantages = compute(base, rewards, k, generator=generator).double()
+    needed = {"answers": answers, "entropy": entropy, "generator": generator}
+    advantages = compute(base, rewards, k, **(base_options or {}), **needed).double()
     return advantages + shift(advantages, rewards == 0, answers, alpha=alpha, beta=beta, kappa=kappa)
 
 

@@ -212,9 +212,9 @@ def surrogate(r, k, derivative):
     return [derivative(p, k, len(r)) * (x - p) for x in r] if 0 < p < 1 else [Fraction(0)] * len(r)
 
 
-def edas(r, k, answers, base="grpo", alpha=0.4, beta=0.2, kappa=2.0):
+def edas(r, k, answers, base="grpo", base_options=None, alpha=0.4, beta=0.2, kappa=2.0):
     alpha, beta, kappa = map(Fraction, (alpha, beta, kappa))
-    found = RULES[base](r, k)
+    found = RULES[base](r, k, **(base_options or {}), **({"answers": answers} if base == "majority" else {}))
     wrong = [i for i in range(len(r)) if r[i] == 0]
     classes = Counter(answers[i] for i in wrong)
     if len(wrong) <= 1:

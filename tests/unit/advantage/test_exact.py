@@ -133,6 +133,8 @@ def test_majority_for_every_pattern_of_answers():
         ({"base": "nsr", "beta": 0.5, "kappa": 4.0}, lambda n: [1]),
         ({"base": "dr_grpo", "alpha": 1.5, "beta": 3.0, "kappa": 1.25}, lambda n: [1]),
         ({"base": "reinforce_k", "alpha": 0.0}, lambda n: range(1, n + 2)),
+        ({"base": "majority"}, lambda n: range(2, n + 1)),
+        ({"base": "passk_easy_masked", "base_options": {"threshold": 0.5}}, lambda n: range(1, n)),
     ],
 )
 def test_edas_for_many_patterns_of_answers(options, ks):

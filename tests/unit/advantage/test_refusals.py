@@ -162,17 +162,23 @@ def test_an_option_that_a_person_has_to_choose(name, field):
     refused(lambda: advantage.compute(name, torch.zeros(1, 8), 2), f"options.{field}", "required", of=ConfigError)
 
 
-@pytest.mark.parametrize("base", ["edas", "majority", "passk_adaptive"])
-def test_edas_on_a_rule_that_needs_more_than_rewards(base):
-    options, k = {"base": base}, 1 if base == "edas" else 2
-    rewards = torch.zeros(1, 4)
-    call = lambda: advantage.compute("edas", rewards, k, answers=[["a"] * 4], **options)  # noqa: E731
-    refused(call, "options.base", base, of=ConfigError)
-    refused(lambda: advantage.check("edas", k, 4, options), "options.base", base, of=ConfigError)
+def test_edas_on_itself_and_on_a_rule_whose_needs_are_not_given():
+    rewards, answers = torch.zeros(1, 4), [["a"] * 4]
+    refused(lambda: advantage.check("edas", 1, 4, {"base": "edas"}), "options.base", "edas", of=ConfigError)
+    call = lambda: advantage.compute("edas", rewards, 2, answers=answers, base="passk_adaptive")  # noqa: E731
+    refused(call, "entropy", "passk_adaptive needs it")
+
+
+def test_edas_on_a_rule_with_options_of_its_own_that_are_missing_or_wrong():
+    base = {"base": "passk_easy_masked"}
+    refused(lambda: advantage.check("edas", 2, 8, base), "options.base_options.threshold", "required", of=ConfigError)
+    wrong = base | {"base_options": {"threshold": 2.0}}
+    refused(lambda: advantage.check("edas", 2, 8, wrong), "options.base_options.threshold", "2.0", of=ConfigError)
+    advantage.check("edas", 2, 8, base | {"base_options": {"threshold": 0.5}})
 
 
 def test_edas_on_no_rule_and_on_one_that_is_not_defined_for_this_k():
-    refused(lambda: advantage.check("edas", 1, 8, {"base": "nope"}), "rule", "'nope'", of=ConfigError)
+    refused(lambda: advantage.check("edas", 1, 8, {"base": "nope"}), "options.base", "'nope'", of=ConfigError)
     refused(lambda: advantage.check("edas", 4, 8, {"base": "grpo"}), "k", "grpo", "4", of=ConfigError)
     refused(lambda: advantage.check("edas", 8, 8, {"base": "maxpo"}), "k", "maxpo", "8", of=ConfigError)
 

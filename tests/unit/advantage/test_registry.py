@@ -111,7 +111,7 @@ def test_what_the_rules_need_and_take():
         "passk_adaptive": ("entropy",),
     }
     assert {name: set(rule.options) for name, rule in rules.items() if rule.options} == {
-        "edas": {"base", "alpha", "beta", "kappa"},
+        "edas": {"base", "base_options", "alpha", "beta", "kappa"},
         "grpo": {"std"},
         "passk_analytical": {"sigma"},
         "passk_bootstrap": {"groups", "reduce"},
