@@ -24,8 +24,10 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-WAIT = 60.0
-"""seconds to wait for another holder of the file"""
+WAIT = 600.0
+"""seconds to wait for another holder of the file: filing a large experiment takes minutes"""
+_QUIET = 2.0
+"""seconds of waiting that nobody need be told of"""
 _POLL = 0.1
 _in_this_process = threading.Lock()
 
@@ -105,7 +107,7 @@ def _opened(store: Path, wait: float, *, read_only: bool) -> Iterator[duckdb.Duc
 
 
 def _connect(store: Path, wait: float, read_only: bool) -> duckdb.DuckDBPyConnection:
-    deadline = time.monotonic() + wait
+    started = time.monotonic()
     told = False
     while True:
         try:
@@ -114,10 +116,11 @@ def _connect(store: Path, wait: float, read_only: bool) -> duckdb.DuckDBPyConnec
             holder = holder_in(str(error))
             if holder is None:
                 raise _Unreadable(f"{store}: {one_line(error)}") from None
-        if time.monotonic() >= deadline:
+        waited = time.monotonic() - started
+        if waited >= wait:
             raise PasskError(f"{store}: still held by {holder} after {wait:.0f} s; end that process, or try again")
-        if not told:
-            log.info("%s is held by %s: waiting up to %.0f s", store, holder, wait)
+        if waited >= min(_QUIET, wait / 2) and not told:
+            log.warning("%s: waits up to %.0f s for %s, which holds it", store, wait, holder)
             told = True
         time.sleep(_POLL)
 
