@@ -39,16 +39,18 @@ def writing(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnecti
     Commits when the block ends, rolls back when it raises. Raises PasskError when another process still holds
     the file after `wait` seconds, when a newer passk made it, or when it is no DuckDB file.
     """
-    store.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(store, wait), _opened(store, wait, read_only=False) as connection:
-        _named(store, migrations.apply, connection)
-        connection.execute("BEGIN")
-        try:
-            yield connection
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
+    with _alone(store, wait):
+        if not store.exists():
+            _make(store)
+        with _opened(store, wait, read_only=False) as connection:
+            _named(store, migrations.apply, connection)
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
 
 
 @contextmanager
@@ -104,6 +106,23 @@ def _opened(store: Path, wait: float, *, read_only: bool) -> Iterator[duckdb.Duc
         yield connection
     finally:
         connection.close()
+
+
+def _make(store: Path) -> None:
+    """Make the store beside its place and put it there whole: DuckDB, killed while it makes one, leaves half a file."""
+    store.parent.mkdir(parents=True, exist_ok=True)
+    fresh = store.with_name(f".{store.name}.{os.getpid()}.new")
+    fresh.unlink(missing_ok=True)
+    try:
+        with duckdb.connect(str(fresh)) as connection:
+            migrations.apply(connection)
+        os.link(fresh, store)
+    except FileExistsError:
+        pass  # another process was faster
+    except OSError:  # a file system without links
+        fresh.replace(store)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _connect(store: Path, wait: float, read_only: bool) -> duckdb.DuckDBPyConnection:
