@@ -22,17 +22,28 @@ from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
+from passk.errors import PasskError
+
 POLL_SECONDS = 0.5
 _NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 _kept: dict[Path, FileIO] = {}
 
 
 @contextmanager
-def alone(file: Path, *, what: str, experiment: str, does: str, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock `file`; whoever holds it is waited for, in short sleeps that Ctrl-C and a cancelled task end.
+def alone(
+    file: Path,
+    *,
+    what: str,
+    experiment: str,
+    does: str,
+    say: Callable[[str], None],
+    going: Callable[[], bool] = lambda: True,
+) -> Iterator[None]:
+    """Hold the lock `file`; whoever holds it is waited for, in short sleeps that Ctrl-C ends.
 
     what: stands in front of what is said; experiment: for which it is held; does: what a holder does with it
-    ("trains it").
+    ("trains it"); going: whether the run that waits still goes on, asked by a thread, which no signal reaches.
+    Raises PasskError when it does not.
     """
     with _open(file) as lock:
         told = False
@@ -41,6 +52,8 @@ def alone(file: Path, *, what: str, experiment: str, does: str, say: Callable[[s
             if attempt and not told:
                 say(f"{what}: waits for {holder}, which {does}")
                 told = True
+            if not going():
+                raise PasskError(f"{what}: stopped while it waited for {holder}")
         _write(lock, {"experiment": experiment, "pid": os.getpid(), "host": socket.gethostname()})
         try:
             yield

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from passk import lock
+from passk.errors import PasskError
 
 HOLD = """
 import sys, time
@@ -92,6 +93,13 @@ def test_waiting_ends_at_ctrl_c(holder, tmp_path):
     waiting.communicate(timeout=30)
     assert waiting.returncode == -signal.SIGINT
     assert holder.poll() is None
+
+
+def test_waiting_ends_with_the_run_that_waits(holder, tmp_path):
+    waits = {"what": "warm", "experiment": "a", "does": "trains it", "say": print, "going": lambda: False}
+    stopped = pytest.raises(PasskError, match=f"warm: stopped while it waited for .*process {holder.pid}")
+    with stopped, lock.alone(tmp_path / "locks" / "key", **waits):
+        pytest.fail("held twice")
 
 
 def test_no_two_hold_it_at_once(tmp_path):
