@@ -24,6 +24,7 @@ def environment(compute: Compute) -> dict[str, str]:
             ENVIRONMENT_SWITCH: "1",
             "DS_ACCELERATOR": "cpu",
             "TORCH_EXTENSIONS_DIR": str(operators.DIRECTORY),
+            "PATH": operators.path(os.environ),
             "GLOO_SOCKET_IFNAME": "lo",
             "OMP_NUM_THREADS": str(compute.threads),
             "VLLM_CPU_KVCACHE_SPACE": str(compute.kv_cache_gib),

@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -12,6 +13,14 @@ import psutil
 DIRECTORY = Path(sys.prefix) / "torch_extensions"
 STALE_SECONDS = 120.0
 ABANDONED_SECONDS = 3.0
+
+
+def path(variables: Mapping[str, str]) -> str:
+    """PATH with this environment's ninja first: another one takes all that it did not build itself for outdated.
+
+    Whether the environment is activated must not matter, least of all between two runs at once.
+    """
+    return os.pathsep.join([str(Path(sys.executable).parent), variables.get("PATH", os.defpath)])
 
 
 def forget_stale_locks(directory: Path = DIRECTORY) -> None:

@@ -1,7 +1,12 @@
 import os
+import shutil
+import sys
 import time
+from pathlib import Path
 
+from passk.config import Compute
 from passk.openrlhf.cpu.operators import STALE_SECONDS, forget_stale_locks
+from passk.openrlhf.environment import environment
 
 
 def test_locks_that_no_process_holds_are_removed_and_one_that_is_held_is_not(tmp_path):
@@ -16,3 +21,10 @@ def test_locks_that_no_process_holds_are_removed_and_one_that_is_held_is_not(tmp
         assert [lock.exists() for lock in (old, left, held)] == [False, False, True]
         # however long a process compiles, whatever it holds is not old
     forget_stale_locks(tmp_path / "none")
+
+
+def test_the_operators_are_built_by_one_ninja_whether_the_environment_is_activated_or_not(monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    path = environment(Compute(profile="cpu"))["PATH"]
+    assert Path(shutil.which("ninja", path=path)).parent == Path(sys.executable).parent
+    assert path.endswith(":/usr/bin:/bin")
