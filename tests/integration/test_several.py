@@ -10,20 +10,16 @@ from passk.store import reading
 
 from .conftest import EXPERIMENT, left_after, passk, prepared
 
-WARM, ARM = 8, 2
+WARM, ARM, MORE = 8, 2, 4
 
 
-def write(directory, name: str, rule: str) -> list[str]:
-    """The small experiment under a name and with a rule of its own; gives the command that runs it."""
+def write(directory, name: str, **more) -> list[str]:
+    """An experiment of a warm start and an rl arm, and of what more it has; gives the command that runs it."""
     raw = yaml.safe_load(EXPERIMENT)
     warm, arm = raw["stages"].values()
-    short = {**arm, "rule": rule, "k": 1 if rule == "grpo" else 4, "steps": ARM, "lr": 1e-4, "evaluate": False}
-    short = {name: value for name, value in short.items() if name not in ("base_lr", "save_every")}
-    raw |= {
-        "name": name,
-        "stages": {"warm": {**warm, "steps": WARM}, "arm": short},
-        "compute": {**raw["compute"], "threads": 1},
-    }
+    arm = {key: value for key, value in arm.items() if key not in ("base_lr", "save_every")}
+    short = {"steps": ARM, "k": 4, "lr": 1e-4, "evaluate": False}
+    raw |= {"name": name, "stages": {"warm": {**warm, "steps": WARM}, "arm": {**arm, **short}, **more}}
     raw["benchmarks"]["test"]["samples"] = 4
     (directory / f"{name}.yaml").write_text(yaml.safe_dump(raw))
     return passk("run", f"{name}.yaml")
@@ -31,11 +27,12 @@ def write(directory, name: str, rule: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
-    """a twice and b once, all three at the same moment: their output, by who they are."""
+    """a twice and b once, all three at the same moment: their output, by who they are. All of a is in b too."""
     directory = tmp_path_factory.mktemp("several")
     environment = prepared(directory)
-    grpo, pass4 = write(directory, "a", "grpo"), write(directory, "b", "passk_analytical")
-    commands = {"a": grpo, "b": pass4, "a again": grpo}
+    more = {"kind": "sft", "from": "warm", "problems": "train", "steps": MORE, "batch_size": 64, "lr": 1e-3}
+    a, b = write(directory, "a"), write(directory, "b", more={**more, "evaluate": False})
+    commands = {"a": a, "b": b, "a again": a}
     running = {
         who: subprocess.Popen(
             command, cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -69,22 +66,20 @@ def test_all_end_right_and_no_lock_error_reaches_anyone(ran):
     assert left_after(directory, seconds=10) == []
 
 
-def test_the_stage_that_both_share_was_trained_once_and_whoever_waited_said_so(ran):
+def test_the_stages_that_both_share_were_trained_once_and_whoever_waited_said_so(ran):
     directory, said = ran
-    (warm,) = stages(directory / "runs", "warm")
-    assert steps(warm) == list(range(1, WARM + 1))
+    for name, count in {"warm": WARM, "arm": ARM, "more": MORE}.items():
+        (only,) = stages(directory / "runs", name)
+        assert steps(only) == list(range(1, count + 1))
+    assert len(list(directory.glob("runs/*/stages/*/rollouts/*.parquet"))) == ARM
     assert sum("warm: waits for experiment " in text for text in said.values()) == 1
-    assert sum("warm: finished meanwhile, in runs/" in text for text in said.values()) == 1
+    for name in ("warm", "arm"):
+        assert sum(f"{name}: finished meanwhile, in runs/" in text for text in said.values()) == 1
 
 
 def test_two_runs_of_one_experiment_run_one_after_the_other(ran):
     directory, said = ran
     assert sum("a: waits for experiment a, process " in text for text in said.values()) == 1
-    arms = stages(directory / "runs", "arm")
-    assert sorted(arm.parents[1].name for arm in arms) == ["a", "b"]
-    for arm in arms:
-        assert steps(arm) == list(range(1, ARM + 1))
-        assert len(list((arm / "rollouts").glob("*.parquet"))) == ARM
     assert len(json.loads((directory / "runs/a/experiment.json").read_text())["sessions"]) == 2
 
 
@@ -100,8 +95,8 @@ def test_the_store_has_everything_once(ran):
             return store.execute(f"select count(*), count(distinct {query}").fetchone()
 
         assert count("key) from stages") == (3, 3)
-        assert count("(stage, step)) from steps") == (WARM + 2 * ARM,) * 2
-        assert count("(stage, step, problem, sample)) from rollouts") == (2 * ARM * 64,) * 2
+        assert count("(stage, step)) from steps") == (WARM + ARM + MORE,) * 2
+        assert count("(stage, step, problem, sample)) from rollouts") == (ARM * 64,) * 2
         assert count("(experiment, key)) from samplings") == (2, 2)
         assert count("(experiment, sampling, problem, sample)) from samples") == (2 * 40,) * 2
         assert count("name) from experiments") == (2, 2)
