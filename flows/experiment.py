@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from prefect import flow
+from prefect.logging import get_run_logger
 
-from passk import config
+from passk import config, steps
 from passk.check import check, check_machine
 from passk.openrlhf.cluster import ray_cluster
 from passk.plan import Plan, plan
@@ -23,8 +24,13 @@ def experiment(file: str, runs: str, command: str) -> RunRecord:
     check(described)
     check_machine(described)
     laid_out = plan(described, Path(runs))
-    run = RunRecord(laid_out, command)
+    with steps.alone(laid_out, get_run_logger().info):
+        return run_through(laid_out, command)
 
+
+def run_through(laid_out: Plan, command: str) -> RunRecord:
+    """All steps of an experiment, of which only what is not done does anything."""
+    run = RunRecord(laid_out, command)
     with run.phase("prepare"):
         tasks.prepare(laid_out)
     train_all(laid_out, run)

@@ -1,24 +1,30 @@
 """The Prefect server of a run: the user's, or one of its own for as long as the run lasts."""
 
+import contextlib
 import os
+import shutil
+import sqlite3
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import prefect
 from prefect.context import refresh_global_settings_context
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_API_URL, PREFECT_HOME
 
 from passk import guard
 from passk.errors import PasskError
-from passk.openrlhf.environment import free_port
+from passk.ports import free_port
 
 START_SECONDS = 120
 FLUSH_SECONDS = 10
+DATABASE = "prefect.db"
 
 
 @contextmanager
@@ -30,13 +36,15 @@ def prefect_server(log: Path) -> Iterator[str]:
     if configured := PREFECT_API_URL.value():
         yield configured
         return
-    port = free_port()
+    port, scratch = free_port(), Path(tempfile.mkdtemp(prefix="passk-prefect-"))
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    server = guard.start(command, log=log, environment=os.environ)
+    variables = {**os.environ, **_database(scratch)}
+    server = guard.start(command, log=log, environment=variables, scratch=scratch)
     address = f"http://127.0.0.1:{port}/api"
     try:
         if not server.wait_until(lambda: _answers(address), START_SECONDS):
             raise PasskError(f"Prefect's server did not start on 127.0.0.1:{port}; see {os.path.relpath(log)}")
+        _keep_empty(scratch)
         os.environ["PREFECT_API_URL"] = address
         refresh_global_settings_context()
         yield address
@@ -48,6 +56,37 @@ def prefect_server(log: Path) -> Iterator[str]:
             del os.environ["PREFECT_API_URL"]
             refresh_global_settings_context()
         server.stop()
+
+
+def _database(scratch: Path) -> dict[str, str]:
+    """Variables that give a server a SQLite database of its own in `scratch`; none where there is a real one.
+
+    Two servers that start at once on one SQLite file both make its tables, and one of them dies of it.
+    """
+    if not PREFECT_API_DATABASE_CONNECTION_URL.value().startswith("sqlite"):
+        return {}
+    variables = {"PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{scratch / DATABASE}"}
+    with contextlib.suppress(OSError):
+        shutil.copyfile(_empty(), scratch / DATABASE)
+        variables["PREFECT_API_BLOCKS_REGISTER_ON_START"] = "false"  # they are in it
+    return variables
+
+
+def _empty() -> Path:
+    """A database as Prefect makes it at its first start, which takes some seconds."""
+    return PREFECT_HOME.value() / f"passk-empty-{prefect.__version__}.db"
+
+
+def _keep_empty(scratch: Path) -> None:
+    """Keep a server's database as it is before its first run, for the servers after it."""
+    if _empty().exists() or not (scratch / DATABASE).exists():
+        return
+    temporary = _empty().with_name(f".{_empty().name}.{os.getpid()}")
+    # Without it the next start takes those seconds again.
+    with contextlib.suppress(OSError, sqlite3.Error):
+        with contextlib.closing(sqlite3.connect(scratch / DATABASE)) as database:
+            database.execute("VACUUM INTO ?", [str(temporary)])
+        temporary.replace(_empty())
 
 
 def _answers(address: str) -> bool:

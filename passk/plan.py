@@ -13,7 +13,7 @@ from typing import Any
 
 from passk import problems
 from passk.advantage import registry
-from passk.config import Benchmark, Experiment, RlStage, SftStage
+from passk.config import Benchmark, Compute, Experiment, RlStage, SftStage
 from passk.errors import ConfigError, nearest
 from passk.layout import SamplingRecord, StageRecord, is_finished
 
@@ -29,9 +29,16 @@ _WITHOUT_EFFECT = {"evaluate", "save_every", "keep"}
 class PlannedStage:
     record: StageRecord
     stage: SftStage | RlStage
-    directory: Path
+    own: Path
+    """runs/<experiment>/stages/<key>"""
     first_prompt: int
     """training prompts that its ancestors took from the same problems"""
+    compute: Compute
+
+    @property
+    def directory(self) -> Path:
+        """Where it is, or goes on: looked for at each use, since other experiments train meanwhile."""
+        return _located(self.own, self.compute)
 
     @property
     def finished(self) -> bool:
@@ -42,8 +49,15 @@ class PlannedStage:
 class PlannedSampling:
     record: SamplingRecord
     benchmark: Benchmark
-    model: Path | str
+    stage: PlannedStage | None
+    """whose model is sampled"""
+    base: Path | str
+    """what is sampled where it is none's"""
     directory: Path
+
+    @property
+    def model(self) -> Path | str:
+        return self.stage.directory / "model" if self.stage else self.base
 
     @property
     def finished(self) -> bool:
@@ -66,6 +80,11 @@ class Plan:
     @property
     def store(self) -> Path:
         return self.directory.parent / "passk.duckdb"
+
+    @property
+    def locks(self) -> Path:
+        """passk/lock.py's files, of all experiments: a name a stage key and a name an experiment"""
+        return self.directory.parent / ".locks"
 
     def parent_model(self, planned: PlannedStage) -> Path | str:
         """The model directory or name that a stage starts from."""
@@ -111,7 +130,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
             versions=versions | _rule_version(stage),
         )
         taken = sum(a.stage.steps * a.stage.prompts for a in ancestors if _same_prompts(a.stage, stage))
-        stages[name] = PlannedStage(record, stage, _finished_elsewhere(runs, directory, key), taken)
+        stages[name] = PlannedStage(record, stage, directory / "stages" / key, taken, experiment.compute)
     model: Path | str = directory / "model" if experiment.model.tiny else _expanded(str(experiment.model.path))
     samplings = [
         _sampling(experiment, directory, checkpoint, benchmark, stages, base, model, fingerprints, versions)
@@ -215,7 +234,7 @@ def _sampling(
         seed=experiment.seed,
         versions=versions,
     )
-    return PlannedSampling(record, config, stage.directory / "model" if stage else model, directory / "samples" / key)
+    return PlannedSampling(record, config, stage, model, directory / "samples" / key)
 
 
 def _ancestors(stages: dict[str, PlannedStage], name: str | None) -> list[PlannedStage]:
@@ -230,14 +249,33 @@ def _same_prompts(ancestor: SftStage | RlStage, stage: SftStage | RlStage) -> bo
     return ancestor.kind == stage.kind == "rl" and ancestor.problems == stage.problems
 
 
-def _finished_elsewhere(runs: Path, directory: Path, key: str) -> Path:
-    """A stage that another experiment has finished serves here too: the same key is the same result."""
-    own = directory / "stages" / key
-    if not is_finished(own):
-        for other in sorted(runs.resolve().glob(f"*/stages/{key}")):
-            if is_finished(other):
-                return other
-    return own
+def _located(own: Path, compute: Compute) -> Path:
+    """The directory of a stage. The same key is the same result, so one that another experiment has finished
+    serves here too, and of those that were begun the furthest goes on: its own, or another experiment's with
+    the same `compute`, since a checkpoint fits the devices that wrote it.
+    """
+    if is_finished(own):
+        return own
+    others = sorted(path for path in own.parents[2].glob(f"*/stages/{own.name}") if path != own)
+    for other in others:
+        if is_finished(other):
+            return other
+    begun = [path for path in (own, *others) if any(path.glob("checkpoints/*"))]
+    return max((path for path in begun if path == own or _computed(path) == compute), key=_steps, default=own)
+
+
+def _computed(directory: Path) -> Compute | None:
+    """What the experiment of a stage's directory computes with, as it was last run."""
+    try:
+        record = json.loads((directory.parents[1] / "experiment.json").read_text())
+        return Compute.model_validate(record["config"]["compute"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _steps(directory: Path) -> int:
+    metrics = directory / "metrics.jsonl"
+    return metrics.read_bytes().count(b"\n") if metrics.is_file() else 0
 
 
 def _hash(content: Any) -> str:

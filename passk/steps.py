@@ -7,11 +7,12 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from passk import problems
+from passk import lock, problems
 from passk.config import Compute, RlStage
 from passk.errors import PasskError
 from passk.evaluate.sample import Request, to_json
@@ -21,7 +22,7 @@ from passk.openrlhf import data, flags, job
 from passk.openrlhf.cpu import operators
 from passk.openrlhf.environment import environment, single_process
 from passk.openrlhf.progress import Progress
-from passk.openrlhf.record import read_metrics
+from passk.openrlhf.record import WRITER, read_metrics
 from passk.plan import Plan, PlannedSampling, PlannedStage
 from passk.store import ingest
 
@@ -43,13 +44,34 @@ def prepare(plan: Plan, say: Say) -> None:
         say("model: a tiny Qwen2 from scratch")
 
 
+def alone(plan: Plan, say: Say) -> AbstractContextManager[None]:
+    """Run an experiment alone: who else runs the one of this name is waited for."""
+    name = plan.experiment.name
+    return lock.alone(plan.locks / f"experiment-{name}", what=name, experiment=name, does="runs it", say=say)
+
+
 def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Say) -> None:
     """Train one stage from where it stands. cluster: the environment that joins a Ray cluster.
 
+    Who else trains it, for another experiment too, is waited for; what came of that is then used.
     Raises job.StageFailed with the reason first and the log's path last.
     """
+    name, experiment = planned.record.name, plan.experiment.name
+    with lock.alone(plan.locks / planned.record.key, what=name, experiment=experiment, does="trains it", say=say):
+        if planned.finished:
+            say(f"{name}: finished meanwhile, in {job.shown(planned.directory)}")
+            return
+        # That lock is free as soon as its holder died; what the holder had started may need some seconds to end.
+        writer = planned.directory / WRITER
+        with lock.alone(writer, what=name, experiment=experiment, does="still writes there", say=say):
+            pass
+        _train(plan, planned, cluster, say)
+
+
+def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Say) -> None:
     stage, directory, compute = planned.stage, planned.directory, plan.experiment.compute
-    write_json(directory / "stage.json", planned.record)
+    if directory == planned.own or not (directory / "stage.json").exists():
+        write_json(directory / "stage.json", planned.record)
     if not (directory / "data").exists():
         data.write(
             stage,
@@ -108,17 +130,18 @@ def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> N
         )
     if not (directory / "model" / "config.json").is_file():
         raise PasskError(f"OpenRLHF ended without writing a model; see {job.shown(directory / 'log.txt')}")
-    # A finished stage is never resumed, and whoever starts from it starts from model/.
-    shutil.rmtree(directory / "checkpoints", ignore_errors=True)
     write_json(
         directory / "manifest.json",
         {"key": planned.record.key, "steps": stage.steps, "seconds": seconds, "startup_seconds": startup},
     )
+    # A finished stage is never resumed, and whoever starts from it starts from model/. Only now: who is killed
+    # between the two has lost nothing.
+    shutil.rmtree(directory / "checkpoints", ignore_errors=True)
 
 
 def sample(plan: Plan, say: Say) -> None:
     """Sample every finished checkpoint on every benchmark that has not been, in one process."""
-    left = [planned for planned in plan.samplings if not planned.finished and _has_model(plan, planned)]
+    left = [planned for planned in plan.samplings if not planned.finished and _has_model(planned)]
     if not left:
         return
     file = plan.directory / "samples" / "request.json"
@@ -136,9 +159,8 @@ def sample(plan: Plan, say: Say) -> None:
         raise PasskError(f"sampling of {', '.join(missing)} is not complete; see {job.shown(directory / 'log.txt')}")
 
 
-def _has_model(plan: Plan, planned: PlannedSampling) -> bool:
-    stage = next((s for s in plan.stages if s.record.key == planned.record.stage), None)
-    return stage is None or stage.finished
+def _has_model(planned: PlannedSampling) -> bool:
+    return planned.stage is None or planned.stage.finished
 
 
 def _request(plan: Plan, planned: PlannedSampling) -> Request:

@@ -8,6 +8,7 @@ is there. REQUEST.json is a list of requests as `Request` spells them; passk/ste
 
 import hashlib
 import json
+import os
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -137,7 +138,7 @@ def _write(directory: Path, record: SamplingRecord, columns: dict[str, list], se
 
     directory.mkdir(parents=True, exist_ok=True)
     write_json(directory / "sampling.json", record)
-    temporary = directory / ".samples.parquet"
+    temporary = directory / f".samples.parquet.{os.getpid()}"  # whom it follows may not have ended yet
     pyarrow.parquet.write_table(pyarrow.table(columns), temporary, compression="zstd")
     temporary.replace(directory / "samples.parquet")
     write_json(

@@ -10,7 +10,8 @@ from pathlib import Path
 from passk import guard
 from passk.config import Compute
 from passk.errors import PasskError
-from passk.openrlhf.environment import environment, free_port
+from passk.openrlhf.environment import environment
+from passk.ports import free_port
 
 START_SECONDS = 120
 # Ray turns 127.0.0.1 into the machine's outside address, and listens on all of them, unless this is 0.
@@ -52,6 +53,9 @@ def _head(compute: Compute, port: int, scratch: Path) -> list[str]:
         f"--dashboard-agent-listen-port={free_port()}",
         f"--dashboard-agent-grpc-port={free_port()}",
         f"--metrics-export-port={free_port()}",
+        # Fixed to 10002-19999, of which two clusters take the same one at once; 0: whichever the kernel gives.
+        "--min-worker-port=0",
+        "--max-worker-port=0",
         "--include-dashboard=false",
         "--disable-usage-stats",
         f"--temp-dir={scratch}",

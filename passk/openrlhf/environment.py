@@ -1,10 +1,10 @@
 """The environment of a training or sampling process, by profile."""
 
 import os
-import socket
 
 from passk.config import Compute
 from passk.openrlhf.cpu import ENVIRONMENT_SWITCH, operators
+from passk.ports import free_port
 
 # None of these reports what it does to its makers; a user who wants that sets the variable.
 QUIET = {
@@ -24,6 +24,7 @@ def environment(compute: Compute) -> dict[str, str]:
             ENVIRONMENT_SWITCH: "1",
             "DS_ACCELERATOR": "cpu",
             "TORCH_EXTENSIONS_DIR": str(operators.DIRECTORY),
+            "PATH": operators.path(os.environ),
             "GLOO_SOCKET_IFNAME": "lo",
             "OMP_NUM_THREADS": str(compute.threads),
             "VLLM_CPU_KVCACHE_SPACE": str(compute.kv_cache_gib),
@@ -45,9 +46,3 @@ def single_process() -> dict[str, str]:
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(free_port()),
     }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
+from passk import lock
 from passk.evaluate.estimators import pass_at_k
 from passk.layout import METRICS, ROLLOUT_COLUMNS
 from passk.openrlhf.labels import problem_of
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     import torch
     from openrlhf.trainer.ppo_utils.experience import Experience
     from transformers import PreTrainedTokenizerBase
+
+
+WRITER = ".writer"
+"""the lock of whoever writes into a stage's directory"""
 
 
 class Answer(NamedTuple):
@@ -185,7 +190,8 @@ class MetricsLog:
             file.write(json.dumps({**metrics, "time": time.time()}) + "\n")
 
     def forget_after(self, step: int) -> None:
-        """Drop the lines of later steps, and a last line that a crash cut off."""
+        """Drop the lines of later steps, and a last line that a crash cut off; from here on write alone."""
+        lock.keep(self.path.with_name(WRITER))
         kept = [line for line in read_metrics(self.path) if line["step"] <= step]
         temporary = self.path.with_suffix(".tmp")
         with temporary.open("w") as file:

@@ -24,8 +24,10 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-WAIT = 60.0
-"""seconds to wait for another holder of the file"""
+WAIT = 600.0
+"""seconds to wait for another holder of the file: filing a large experiment takes minutes"""
+_QUIET = 2.0
+"""seconds of waiting that nobody need be told of"""
 _POLL = 0.1
 _in_this_process = threading.Lock()
 
@@ -37,16 +39,18 @@ def writing(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnecti
     Commits when the block ends, rolls back when it raises. Raises PasskError when another process still holds
     the file after `wait` seconds, when a newer passk made it, or when it is no DuckDB file.
     """
-    store.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(store, wait), _opened(store, wait, read_only=False) as connection:
-        _named(store, migrations.apply, connection)
-        connection.execute("BEGIN")
-        try:
-            yield connection
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
+    with _alone(store, wait):
+        if not store.exists():
+            _make(store)
+        with _opened(store, wait, read_only=False) as connection:
+            _named(store, migrations.apply, connection)
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
 
 
 @contextmanager
@@ -104,8 +108,25 @@ def _opened(store: Path, wait: float, *, read_only: bool) -> Iterator[duckdb.Duc
         connection.close()
 
 
+def _make(store: Path) -> None:
+    """Make the store beside its place and put it there whole: DuckDB, killed while it makes one, leaves half a file."""
+    store.parent.mkdir(parents=True, exist_ok=True)
+    fresh = store.with_name(f".{store.name}.{os.getpid()}.new")
+    fresh.unlink(missing_ok=True)
+    try:
+        with duckdb.connect(str(fresh)) as connection:
+            migrations.apply(connection)
+        os.link(fresh, store)
+    except FileExistsError:
+        pass  # another process was faster
+    except OSError:  # a file system without links
+        fresh.replace(store)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
 def _connect(store: Path, wait: float, read_only: bool) -> duckdb.DuckDBPyConnection:
-    deadline = time.monotonic() + wait
+    started = time.monotonic()
     told = False
     while True:
         try:
@@ -114,10 +135,11 @@ def _connect(store: Path, wait: float, read_only: bool) -> duckdb.DuckDBPyConnec
             holder = holder_in(str(error))
             if holder is None:
                 raise _Unreadable(f"{store}: {one_line(error)}") from None
-        if time.monotonic() >= deadline:
+        waited = time.monotonic() - started
+        if waited >= wait:
             raise PasskError(f"{store}: still held by {holder} after {wait:.0f} s; end that process, or try again")
-        if not told:
-            log.info("%s is held by %s: waiting up to %.0f s", store, holder, wait)
+        if waited >= min(_QUIET, wait / 2) and not told:
+            log.warning("%s: waits up to %.0f s for %s, which holds it", store, wait, holder)
             told = True
         time.sleep(_POLL)
 

@@ -73,6 +73,53 @@ def test_a_stage_that_another_experiment_finished_is_taken_from_there(tmp_path):
     assert not second.stages[1].finished
 
 
+def begun(planned, steps: int) -> None:
+    """Leave a stage as one looks that was stopped after a checkpoint and `steps` steps."""
+    (planned.own / "checkpoints" / "step").mkdir(parents=True)
+    (planned.own / "metrics.jsonl").write_text("{}\n" * steps)
+
+
+def ask(laid_out: Plan) -> None:
+    described = laid_out.experiment.model_dump(mode="json", by_alias=True)
+    write_json(laid_out.directory / "experiment.json", {"config": described})
+
+
+def test_a_stage_that_another_experiment_finishes_meanwhile_is_found_without_a_new_plan(tmp_path):
+    first, second = laid_out(tmp_path), laid_out(tmp_path, changed("name", "other"))
+    warm, arm = second.stages
+    assert warm.directory == warm.own
+    write_json(first.stages[0].directory / "manifest.json", {})
+    theirs = first.stages[0].own
+    assert warm.finished
+    assert warm.directory == theirs
+    assert second.parent_model(arm) == theirs / "model"
+    assert {sampling.model for sampling in second.samplings} == {theirs / "model", arm.own / "model"}
+
+
+def test_a_stage_that_another_experiment_began_goes_on_where_it_is_the_furthest(tmp_path):
+    first, second = laid_out(tmp_path), laid_out(tmp_path, changed("name", "other"))
+    ask(first)
+    begun(first.stages[0], steps=5)
+    assert second.stages[0].directory == first.stages[0].own
+    assert not second.stages[0].finished
+    begun(second.stages[0], steps=5)
+    assert second.stages[0].directory == second.stages[0].own
+    (first.stages[0].own / "metrics.jsonl").write_text("{}\n" * 6)
+    assert second.stages[0].directory == first.stages[0].own
+
+
+def test_a_stage_begun_on_other_devices_or_without_a_checkpoint_is_left_to_its_experiment(tmp_path):
+    first, second = laid_out(tmp_path, changed("compute.engines", 2)), laid_out(tmp_path, changed("name", "other"))
+    begun(first.stages[0], steps=5)
+    assert second.stages[0].directory == second.stages[0].own  # nobody knows on what it ran
+    ask(first)
+    assert second.stages[0].directory == second.stages[0].own
+    ask(laid_out(tmp_path))
+    assert second.stages[0].directory == first.stages[0].own
+    (first.stages[0].own / "checkpoints" / "step").rmdir()
+    assert second.stages[0].directory == second.stages[0].own
+
+
 def test_a_model_by_name_needs_no_warm_start_and_is_sampled_too(tmp_path):
     raw = changed("model", {"path": "owner/name"})
     raw["stages"] = {"arm": {name: value for name, value in raw["stages"]["arm"].items() if name != "from"}}

@@ -10,6 +10,7 @@ from passk.openrlhf.cpu import operators
 
 os.environ["DS_ACCELERATOR"] = "cpu"
 os.environ["TORCH_EXTENSIONS_DIR"] = str(operators.DIRECTORY)
+os.environ["PATH"] = operators.path(os.environ)
 # whatever a set-up that was stopped left, its lock with it
 shutil.rmtree(operators.DIRECTORY, ignore_errors=True)
 

@@ -1,16 +1,30 @@
 import os
+import shutil
+import sys
 import time
+from pathlib import Path
 
+from passk.config import Compute
 from passk.openrlhf.cpu.operators import STALE_SECONDS, forget_stale_locks
+from passk.openrlhf.environment import environment
 
 
-def test_a_lock_that_a_killed_process_left_is_removed_and_a_fresh_one_is_not(tmp_path):
-    old, fresh = tmp_path / "fused_adam" / "lock", tmp_path / "shm" / "lock"
-    for lock in (old, fresh):
+def test_locks_that_no_process_holds_are_removed_and_one_that_is_held_is_not(tmp_path):
+    old, left, held = (tmp_path / name / "lock" for name in ("fused_adam", "shm", "async_io"))
+    for lock in (old, left, held):
         lock.parent.mkdir()
         lock.touch()
     past = time.time() - STALE_SECONDS - 1
     os.utime(old, (past, past))
-    forget_stale_locks(tmp_path)
-    assert (old.exists(), fresh.exists()) == (False, True)
+    with held.open():
+        forget_stale_locks(tmp_path)
+        assert [lock.exists() for lock in (old, left, held)] == [False, False, True]
+        # however long a process compiles, whatever it holds is not old
     forget_stale_locks(tmp_path / "none")
+
+
+def test_the_operators_are_built_by_one_ninja_whether_the_environment_is_activated_or_not(monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    path = environment(Compute(profile="cpu"))["PATH"]
+    assert Path(shutil.which("ninja", path=path)).parent == Path(sys.executable).parent
+    assert path.endswith(":/usr/bin:/bin")

@@ -1,0 +1,110 @@
+"""Locks between processes: a stage is trained, and an experiment is run, by one at a time.
+
+A lock is flock(2) on a small file that stays. The kernel frees it when its holder ends, by SIGKILL too, so
+none is ever left over, and waiting lasts as long as the holder lives. The file's text is for people: it says
+who holds it.
+
+Between hosts that share their storage it holds where the file system carries flock between them: NFSv4 does
+(a dead client's locks are freed when its lease runs out, 90 s by default), Lustre does when mounted with
+`flock`. A mount that keeps locks to itself (NFS with local_lock, Lustre with localflock) locks on each host
+alone. On one without locks the holder says so and goes on.
+"""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import FileIO
+from pathlib import Path
+
+from passk.errors import PasskError
+
+POLL_SECONDS = 0.5
+_NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
+_kept: dict[Path, FileIO] = {}
+
+
+@contextmanager
+def alone(
+    file: Path,
+    *,
+    what: str,
+    experiment: str,
+    does: str,
+    say: Callable[[str], None],
+    going: Callable[[], bool] = lambda: True,
+) -> Iterator[None]:
+    """Hold the lock `file`; whoever holds it is waited for, in short sleeps that Ctrl-C ends.
+
+    what: stands in front of what is said; experiment: for which it is held; does: what a holder does with it
+    ("trains it"); going: whether the run that waits still goes on, asked by a thread, which no signal reaches.
+    Raises PasskError when it does not.
+    """
+    with _open(file) as lock:
+        told = False
+        for attempt, holder in enumerate(_attempts(lock, what, say)):
+            # The second failure tells: at the first one the holder may not have written its name yet.
+            if attempt and not told:
+                say(f"{what}: waits for {holder}, which {does}")
+                told = True
+            if not going():
+                raise PasskError(f"{what}: stopped while it waited for {holder}")
+        _write(lock, {"experiment": experiment, "pid": os.getpid(), "host": socket.gethostname()})
+        try:
+            yield
+        finally:
+            _write(lock, {})
+
+
+def keep(file: Path) -> None:
+    """Hold the lock `file` for as long as this process lives, after whoever holds it."""
+    path = file.resolve()
+    if path in _kept:
+        return
+    lock = _open(path)
+    for _ in _attempts(lock, path.parent.name, print):
+        pass
+    _write(lock, {"pid": os.getpid(), "host": socket.gethostname()})
+    _kept[path] = lock
+
+
+def _open(file: Path) -> FileIO:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return file.open("a+b", buffering=0)  # for writing: NFS locks nothing else exclusively
+
+
+def _attempts(lock: FileIO, what: str, say: Callable[[str], None]) -> Iterator[str]:
+    """Try until the lock is taken; after each failure, who holds it."""
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            yield _holder(lock)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS_HERE:
+                raise
+            say(f"{what}: the file system of {lock.name} has no locks; do not run it twice at once")
+            return
+        time.sleep(POLL_SECONDS)
+
+
+def _holder(lock: FileIO) -> str:
+    lock.seek(0)
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        found = json.loads(lock.read())
+        named = f"experiment {found['experiment']}, " if "experiment" in found else ""
+        return f"{named}process {found['pid']} on {found['host']}"
+    return "another process"
+
+
+def _write(lock: FileIO, holder: dict[str, str | int]) -> None:
+    # A full disk must not keep anyone from what the lock is for.
+    with contextlib.suppress(OSError):
+        lock.truncate(0)
+        lock.write(json.dumps(holder).encode())

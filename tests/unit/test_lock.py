@@ -1,0 +1,152 @@
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from passk import lock
+from passk.errors import PasskError
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from passk import lock
+with lock.alone(Path(sys.argv[1]), what="warm", experiment="b", does="trains it", say=print):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+COUNT = """
+import sys
+from pathlib import Path
+from passk import lock
+lock.POLL_SECONDS = 0.001
+counter = Path(sys.argv[2])
+for _ in range(50):
+    with lock.alone(Path(sys.argv[1]), what="count", experiment="b", does="counts", say=lambda _: None):
+        counter.write_text(str(int(counter.read_text()) + 1))
+"""
+
+
+def process(code, *words):
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+@pytest.fixture
+def holder(tmp_path):
+    held = process(HOLD, tmp_path / "locks" / "key")
+    assert held.stdout.readline() == "held\n"
+    yield held
+    held.kill()
+    held.communicate()
+
+
+@pytest.fixture
+def ours(tmp_path):
+    def take(say):
+        return lock.alone(tmp_path / "locks" / "key", what="warm", experiment="a", does="trains it", say=say)
+
+    return take
+
+
+def test_who_waits_says_once_for_whom_and_goes_on_when_the_holder_is_done(holder, ours):
+    said = []
+
+    def say(line):
+        said.append(line)
+        holder.stdin.write("\n")
+        holder.stdin.flush()
+
+    with ours(say):
+        assert holder.wait() == 0
+    assert said == [f"warm: waits for experiment b, process {holder.pid} on {os.uname().nodename}, which trains it"]
+
+
+def test_a_holder_that_is_killed_holds_nothing(holder, ours):
+    with ours(lambda _: holder.send_signal(signal.SIGKILL)):
+        assert holder.wait() == -signal.SIGKILL
+
+
+def test_what_the_holder_started_does_not_hold_the_lock_after_it(tmp_path, ours):
+    code = HOLD.replace(
+        "print(", "import subprocess; child = subprocess.Popen(['sleep', '60']); print(child.pid); print("
+    )
+    held = process(code, tmp_path / "locks" / "key")
+    child = int(held.stdout.readline())
+    try:
+        assert held.stdout.readline() == "held\n"
+        held.kill()
+        held.wait()
+        with ours(pytest.fail):
+            os.kill(child, 0)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        held.communicate()
+
+
+def test_waiting_ends_at_ctrl_c(holder, tmp_path):
+    waiting = process(HOLD.replace("say=print", "say=lambda line: print(line, flush=True)"), tmp_path / "locks" / "key")
+    assert waiting.stdout.readline().startswith("warm: waits for")
+    waiting.send_signal(signal.SIGINT)
+    waiting.communicate(timeout=30)
+    assert waiting.returncode == -signal.SIGINT
+    assert holder.poll() is None
+
+
+def test_waiting_ends_with_the_run_that_waits(holder, tmp_path):
+    waits = {"what": "warm", "experiment": "a", "does": "trains it", "say": print, "going": lambda: False}
+    stopped = pytest.raises(PasskError, match=f"warm: stopped while it waited for .*process {holder.pid}")
+    with stopped, lock.alone(tmp_path / "locks" / "key", **waits):
+        pytest.fail("held twice")
+
+
+def test_no_two_hold_it_at_once(tmp_path):
+    counter = tmp_path / "counter"
+    counter.write_text("0")
+    counting = [process(COUNT, tmp_path / "key", counter) for _ in range(4)]
+    assert [counted.wait() for counted in counting] == [0] * 4
+    assert counter.read_text() == "200"
+
+
+def test_threads_of_one_process_exclude_each_other_too(ours, monkeypatch):
+    monkeypatch.setattr(lock, "POLL_SECONDS", 0.01)
+    with ours(pytest.fail), pytest.raises(KeyboardInterrupt):
+
+        def stop(line):
+            assert f"process {os.getpid()} " in line
+            raise KeyboardInterrupt
+
+        with ours(stop):
+            pytest.fail("held twice")
+
+
+def test_a_lock_that_is_kept_is_free_when_the_process_is_gone(tmp_path):
+    code = "import sys; from pathlib import Path; from passk import lock\n"
+    code += (
+        "lock.keep(Path(sys.argv[1])); lock.keep(Path(sys.argv[1])); print('held', flush=True); sys.stdin.readline()"
+    )
+    kept = process(code, tmp_path / "stage" / ".writer")
+    assert kept.stdout.readline() == "held\n"
+    said = []
+
+    def say(line):
+        said.append(line)
+        kept.kill()
+
+    with lock.alone(tmp_path / "stage" / ".writer", what="warm", experiment="a", does="still writes there", say=say):
+        assert kept.wait() == -signal.SIGKILL
+    assert len(said) == 1
+    assert f"waits for process {kept.pid} on" in said[0]
+    kept.communicate()
+
+
+def test_where_the_file_system_has_no_locks_it_says_so_and_goes_on(ours, monkeypatch):
+    def unsupported(*_):
+        raise OSError(lock.errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(lock.fcntl, "flock", unsupported)
+    said = []
+    with ours(said.append):
+        assert ["has no locks" in line for line in said] == [True]
