@@ -1,7 +1,10 @@
 """The environment of a training or sampling process, by profile."""
 
+import contextlib
 import os
+import re
 import socket
+from collections.abc import Mapping
 
 from passk.config import Compute
 from passk.openrlhf.cpu import ENVIRONMENT_SWITCH, operators
@@ -14,6 +17,31 @@ QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
 }
+
+# What a training job takes with it from whoever submits it. Ray shows it in its dashboard, so it is a list of
+# what is known to be harmless; secrets (HF_TOKEN, WANDB_API_KEY) have to stand in the environment in which the
+# cluster's nodes were started, or in the files where the Hub and W&B keep them.
+PASSED_ON = (
+    *QUIET,
+    "PASSK_CPU",
+    "DS_ACCELERATOR",
+    "TORCHDYNAMO_DISABLE",
+    "TORCH_EXTENSIONS_DIR",
+    "OMP_NUM_THREADS",
+    "GLOO_SOCKET_IFNAME",
+    "HF_HUB_OFFLINE",
+    "PYTHONUNBUFFERED",
+)
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
+
+
+def passed_on(variables: Mapping[str, str]) -> dict[str, str]:
+    """Those of `variables` that go with a training job: PASSED_ON and vLLM's own, none that names a secret."""
+    return {
+        name: value
+        for name, value in variables.items()
+        if name in PASSED_ON or (name.startswith("VLLM_") and not _SECRET.search(name))
+    }
 
 
 def environment(compute: Compute) -> dict[str, str]:
@@ -48,6 +76,13 @@ def single_process() -> dict[str, str]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports on 127.0.0.1 that nobody listens on, each another one."""
+    with contextlib.ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
