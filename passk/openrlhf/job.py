@@ -24,7 +24,7 @@ from passk.openrlhf.leash import BEAT_SECONDS
 from passk.openrlhf.record import read_metrics
 
 if TYPE_CHECKING:
-    from ray.job_submission import JobDetails, JobSubmissionClient
+    from ray.job_submission import JobDetails
 
 __all__ = ["Job", "StageFailed", "run", "shown", "train"]
 
