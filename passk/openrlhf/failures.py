@@ -41,8 +41,8 @@ class Failure(NamedTuple):
     """one line"""
 
 
-# "(PolicyModelActor pid=1, ip=127.0.0.1) ", as Ray and vLLM print it before what a worker said; with colours
-_PREFIX = re.compile(r"^(?:\x1b\[\d+m)*\((?:[^()]|\([^()]*\))*\)(?:\x1b\[\d+m)*\s*")
+# What Ray, vLLM and torch print before what a worker said: "(PolicyModelActor pid=1, ip=127.0.0.1) ", "[rank0]: "
+_PREFIX = re.compile(r"^(?:(?:\x1b\[\d+m)*\((?:[^()]|\([^()]*\))*\)(?:\x1b\[\d+m)*\s*)?(?:\[rank\d+\]: ?)?")
 # "ERROR 11-21 06:02:13 [core.py:99] ", as vLLM's logger begins a line
 _LOGGER = re.compile(r"^(?:ERROR|CRITICAL) [\d: -]+ \[\S+\]\s*")
 _EXCEPTION = re.compile(r"^(?:[\w.]+\.)?(\w*(?:Error|Exception|OutOfMemory\w*|Exit)(?:\(\w+\))?): (.*)$")

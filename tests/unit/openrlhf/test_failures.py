@@ -50,6 +50,11 @@ FULL_DISK = """
 (PolicyModelActor pid=4) RuntimeError: [enforce fail at inline_container.cc:664] . unexpected pos 64 vs 0
 (PolicyModelActor pid=4) OSError: [Errno 28] No space left on device
 """
+TORCH_RANK = """
+[rank0]:   File "/v/torch/utils/file_baton.py", line 63, in release
+[rank0]:     os.remove(self.lock_file_path)
+[rank0]: FileNotFoundError: [Errno 2] No such file or directory: '/v/torch_extensions/fused_adam/lock'
+"""
 OUR_ARGUMENT = "passk: --passk.k: not a whole number from 1, 'four'\n"
 UPSTREAM_ARGUMENT = """
 usage: openrlhf.cli.train_ppo_ray [-h] [--actor.num_nodes ACTOR.NUM_NODES]
@@ -93,6 +98,7 @@ ValueError: Tokenizer class Q does not exist or is not currently imported.
         (UPSTREAM_ARGUMENT, "configuration", "unrecognized arguments: --actor.colour red"),
         (UPSTREAM_ASSERT, "configuration", "AssertionError: rollout_batch_size * n_samples_per_prompt"),
         (MISSING_MODEL, "configuration", "OSError: nobody/nothing is not a local folder"),
+        (TORCH_RANK, "code", "FileNotFoundError: [Errno 2] No such file or directory"),
         (CODE, "code", "KeyError: 'reward'"),
         (CONSTRUCTOR, "code", "ValueError: Tokenizer class Q does not exist"),
     ],
