@@ -196,13 +196,11 @@ def _why(log: Path, start: int, ended: "JobDetails") -> failures.Failure:
     """From the log, or where the job did not come so far, from what Ray says of it."""
     if ended.driver_exit_code is not None and log.exists() and log.stat().st_size > start:
         return failures.read(log, start, ended.driver_exit_code)
-    message = " ".join((ended.message or f"job {ended.status.value.lower()}").split())[-300:]
     told = failures.failure((ended.message or "").splitlines(), ended.driver_exit_code)
-    if ended.error_type is not None and "RUNTIME_ENV" in str(ended.error_type):
-        return failures.Failure("configuration", message)
-    if ended.driver_exit_code is not None:
+    if ended.driver_exit_code is not None or told.kind in ("memory", "disk"):
         return told
-    return failures.Failure("lost", message)
+    message = " ".join((ended.message or f"the job was {ended.status.value.lower()}").split())[:300]
+    return failures.Failure("configuration" if "RUNTIME_ENV" in str(ended.error_type) else "lost", message)
 
 
 def _failed(log: Path, why: failures.Failure) -> StageFailed:
