@@ -41,9 +41,8 @@ def main() -> None:
                     on_step=print,
                 )
                 over = time.perf_counter() - started - alone
-                print(
-                    f"{attempt} job, beyond the command  {over:6.2f} s, CPU of the follower {_cpu_seconds() - before:.2f} s"
-                )
+                used = _cpu_seconds() - before
+                print(f"{attempt:6} job, more than alone  {over:6.2f} s, of it CPU of the follower {used:.2f} s")
             started = time.perf_counter()
         print(f"end of the cluster          {time.perf_counter() - started:6.2f} s")
 
