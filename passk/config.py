@@ -156,6 +156,7 @@ class Compute(Strict):
     memory_utilization: float = Field(0.6, gt=0, lt=1, description="vLLM's share of a GPU's memory")
     kv_cache_gib: int = Field(1, ge=1, description="vLLM's KV cache on a CPU; vLLM takes whole GiB")
     threads: int = Field(2, ge=1, description="CPU threads of a process that computes")
+    hung_after: int = Field(1800, ge=1, description="seconds without a step after which a stage counts as hung")
 
     @model_validator(mode="after")
     def _engines_fill_the_gpus(self) -> Self:

@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 
 GRACE_SECONDS = 8.0
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -99,28 +100,42 @@ def _reap() -> None:
             pass
 
 
-def _main(scratch: str, command: list[str]) -> int:
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+def keep(command: Sequence[str], caller_is_gone: Callable[[], bool]) -> int:
+    """Run `command` as the guard of its whole tree, and give its exit status; 143 where it was ended from outside.
+
+    For the main program of a process that does nothing else: it takes the signals and every child there is.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    asked: list[int] = []
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, lambda *_: os.close(0))
-    child = os.posix_spawnp(
-        command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
-    )
-    os.set_blocking(0, False)
+        signal.signal(name, lambda number, _: asked.append(number))
+    # The command itself dies with its guard, should somebody kill that one outright.
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0),
+    ).pid
     status = None
     while status is None:
         pid, code = os.waitpid(-1, os.WNOHANG)
         if pid == child:
             status = os.waitstatus_to_exitcode(code)
         elif pid == 0:
-            if _caller_is_gone():
+            if asked or caller_is_gone():
                 status = 128 + signal.SIGTERM
             else:
                 time.sleep(0.1)
     _end_descendants(GRACE_SECONDS)
+    return status if status >= 0 else 128 - status
+
+
+def _main(scratch: str, command: list[str]) -> int:
+    os.set_blocking(0, False)
+    status = keep(command, _caller_is_gone)
     if scratch:
         shutil.rmtree(scratch, ignore_errors=True)
-    return status if status >= 0 else 128 - status
+    return status
 
 
 def _caller_is_gone() -> bool:

@@ -19,8 +19,9 @@ from passk.evaluate.sample import Request, to_json
 from passk.layout import is_finished, write_json
 from passk.model import has_chat_template, make_tiny
 from passk.openrlhf import data, flags, job
+from passk.openrlhf.cluster import is_open, rejoined
 from passk.openrlhf.cpu import operators
-from passk.openrlhf.environment import environment, single_process
+from passk.openrlhf.environment import environment, passed_on, single_process
 from passk.openrlhf.progress import Progress
 from passk.openrlhf.record import WRITER, read_metrics
 from passk.plan import Plan, PlannedSampling, PlannedStage
@@ -51,10 +52,10 @@ def alone(plan: Plan, say: Say) -> AbstractContextManager[None]:
 
 
 def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Say) -> None:
-    """Train one stage from where it stands. cluster: the environment that joins a Ray cluster.
+    """Train one stage from where it stands, as a job on the Ray cluster that `cluster` (ray_cluster's) joins.
 
-    Who else trains it, for another experiment too, is waited for; what came of that is then used.
-    Raises job.StageFailed with the reason first and the log's path last.
+    Who else trains it, for another experiment too, is waited for; what came of that is then used. Raises
+    job.StageFailed with the reason first and the log's path last; its `retry` tells whether to try again.
     """
     name, experiment = planned.record.name, plan.experiment.name
     with lock.alone(plan.locks / planned.record.key, what=name, experiment=experiment, does="trains it", say=say):
@@ -87,10 +88,16 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
     operators.forget_stale_locks()
     progress = Progress(planned.record.name, stage.steps, say)
     started = time.time()
-    job.run(
+    alone = {} if isinstance(stage, RlStage) else _alone(compute)
+    job.train(
         command(plan, planned),
-        environment={**environment(compute), **(cluster if isinstance(stage, RlStage) else _alone(compute))},
+        cluster=rejoined(cluster),
+        environment={**passed_on(environment(compute)), **alone},
         directory=directory,
+        about=f"{planned.record.experiment}: {planned.record.name}",
+        hung_after=compute.hung_after,
+        gpus=0 if isinstance(stage, RlStage) else compute.gpus_per_node,
+        is_open=lambda: is_open(cluster),
         on_step=progress,
     )
     finish(planned, seconds=time.time() - started, startup=progress.startup)
@@ -152,7 +159,6 @@ def sample(plan: Plan, say: Say) -> None:
         [sys.executable, "-m", "passk.evaluate.sample", str(file)],
         environment=environment(plan.experiment.compute),
         directory=directory,
-        on_step=lambda _: None,
     )
     missing = sorted({planned.record.checkpoint for planned in left if not planned.finished})
     if missing:

@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from passk.errors import ConfigError
-from passk.openrlhf import cpu
+from passk.openrlhf import cpu, watch
+from passk.openrlhf.environment import passed_on
 from passk.openrlhf.settings import split_arguments
 
 # What openrlhf.cli.train_ppo_ray gives Ray's workers where it starts Ray itself; we do it in its place.
@@ -24,16 +25,6 @@ UPSTREAM_ENVIRONMENT = {
     "NCCL_DEBUG": "WARN",
     "RAY_ENABLE_ZERO_COPY_TORCH_TENSORS": "1",
 }
-# Workers of a cluster that somebody else started have not our environment: these go with the job.
-PASSED_ON = (
-    "DS_ACCELERATOR",
-    "TORCHDYNAMO_DISABLE",
-    "TORCH_EXTENSIONS_DIR",
-    "OMP_NUM_THREADS",
-    "GLOO_SOCKET_IFNAME",
-    "DO_NOT_TRACK",
-    "HF_HUB_OFFLINE",
-)
 
 
 def main(arguments: list[str]) -> None:
@@ -49,7 +40,10 @@ def main(arguments: list[str]) -> None:
 
     from passk.openrlhf.trainer import TrainerFactory
 
+    # In a job of Ray's the same variables have come with the job already; ours are the same or more.
+    os.environ["RAY_OVERRIDE_JOB_RUNTIME_ENV"] = "1"
     ray.init(runtime_env=runtime_environment(os.environ))
+    watch.start()
 
     # The driver takes both names from these modules when it runs, and so starts ours.
     upstream.PPOTrainer = TrainerFactory(settings)
@@ -66,10 +60,9 @@ def main(arguments: list[str]) -> None:
 def runtime_environment(variables: Mapping[str, str]) -> dict[str, Any]:
     """Ray's runtime_env for a training job, from the driver's environment."""
     workers = {name: variables.get(name, value) for name, value in UPSTREAM_ENVIRONMENT.items()}
-    workers |= {name: value for name, value in variables.items() if name in PASSED_ON or name.startswith("VLLM_")}
+    workers |= passed_on(variables)  # a cluster that somebody else started has not our environment
     if variables.get(cpu.ENVIRONMENT_SWITCH) != "1":
         return {"env_vars": workers}
-    workers[cpu.ENVIRONMENT_SWITCH] = "1"
     return {"env_vars": workers, "worker_process_setup_hook": "passk.openrlhf.cpu.install_if_asked"}
 
 

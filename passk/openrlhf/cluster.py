@@ -1,15 +1,18 @@
 """The Ray cluster of a run: one of its own on 127.0.0.1, or the user's at RAY_ADDRESS."""
 
 import os
+import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from passk import guard
 from passk.config import Compute
-from passk.errors import PasskError
+from passk.errors import ConfigError, PasskError
 from passk.openrlhf.environment import environment
 from passk.ports import free_port
 
@@ -17,46 +20,139 @@ START_SECONDS = 120
 # Ray turns 127.0.0.1 into the machine's outside address, and listens on all of them, unless this is 0.
 LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 OBJECT_STORE_BYTES = 512 * 2**20  # a tiny model's batches; Ray's own default is a third of the memory
+_SESSION = "PASSK_CLUSTER"
+"""key under which a joined cluster carries the name of its session; a flow may hand it to threads of its own"""
+
+
+class _Session:
+    """A cluster between entering and leaving `ray_cluster`; started anew where its head was lost."""
+
+    def __init__(self, compute: Compute, log: Path) -> None:
+        self._compute, self._log = compute, log
+        self._lock = threading.Lock()
+        self._head: guard.Guarded | None = None
+        self._closed = False
+        self._joined: dict[str, str] = {}
+
+    def join(self) -> dict[str, str]:
+        with self._lock:
+            if self._closed:
+                raise PasskError("the Ray cluster of this run has been left")
+            if "RAY_ADDRESS" in os.environ:
+                address = os.environ["RAY_ADDRESS"]
+                self._joined = self._joined or {"RAY_ADDRESS": address, "RAY_API_SERVER_ADDRESS": job_server(address)}
+            elif not self._runs():
+                self._start()
+            return dict(self._joined)
+
+    def _runs(self) -> bool:
+        if self._head is None:
+            return False
+        with socket.socket() as probe:
+            host, _, port = self._joined["RAY_API_SERVER_ADDRESS"].rpartition("/")[2].partition(":")
+            if self._head.poll() is None and probe.connect_ex((host, int(port))) == 0:
+                return True
+        self._head.stop()
+        return False
+
+    def _start(self) -> None:
+        # A short path: Ray's sockets lie in it, and a socket's path holds about 100 characters.
+        scratch = Path(tempfile.mkdtemp(prefix="passk-"))
+        ports = [free_port() for _ in range(6)]
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        self._log.write_bytes(b"")
+        variables = environment(self._compute) | LOOPBACK_ONLY
+        command = _head(self._compute, ports, scratch)
+        self._head = guard.start(command, log=self._log, environment=variables, scratch=scratch)
+        if not self._head.wait_until(lambda: b"Ray runtime started" in self._log.read_bytes(), START_SECONDS):
+            self._head.stop()
+            raise PasskError(f"Ray did not start on 127.0.0.1:{ports[0]}; see {os.path.relpath(self._log)}")
+        self._joined = {
+            "RAY_ADDRESS": f"127.0.0.1:{ports[0]}",
+            "RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{ports[1]}",
+            **LOOPBACK_ONLY,
+        }
+
+    def close(self) -> None:
+        self._closed = True
+        with self._lock:
+            if self._head is not None:
+                self._head.stop()
+
+
+_open: dict[str, _Session] = {}
 
 
 @contextmanager
 def ray_cluster(compute: Compute, log: Path) -> Iterator[dict[str, str]]:
-    """Give the environment that joins a running cluster. One started here is gone afterwards, whatever happens."""
-    if address := os.environ.get("RAY_ADDRESS"):
-        yield {"RAY_ADDRESS": address}
-        return
-    # A short path: Ray's sockets lie in it, and a socket's path holds about 100 characters.
-    scratch = Path(tempfile.mkdtemp(prefix="passk-"))
-    port = free_port()
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_bytes(b"")
-    variables = environment(compute) | LOOPBACK_ONLY
-    head = guard.start(_head(compute, port, scratch), log=log, environment=variables, scratch=scratch)
+    """Give the environment that joins a running cluster, the job server's address with it.
+
+    One started here is gone afterwards, whatever happens. Raises PasskError where it does not start, ConfigError
+    where no job server is found at RAY_ADDRESS.
+    """
+    name, session = uuid.uuid4().hex, _Session(compute, log)
+    _open[name] = session
     try:
-        if not head.wait_until(lambda: b"Ray runtime started" in log.read_bytes(), START_SECONDS):
-            raise PasskError(f"Ray did not start on 127.0.0.1:{port}: see {log}")
-        yield {"RAY_ADDRESS": f"127.0.0.1:{port}", **LOOPBACK_ONLY}
+        yield {**session.join(), _SESSION: name}
     finally:
-        head.stop()
+        del _open[name]
+        session.close()
 
 
-def _head(compute: Compute, port: int, scratch: Path) -> list[str]:
+def rejoined(joined: Mapping[str, str]) -> dict[str, str]:
+    """The same cluster as it is now: one of our own whose head was lost is started anew."""
+    session = _open.get(joined.get(_SESSION, ""))
+    return {**session.join(), _SESSION: joined[_SESSION]} if session else dict(joined)
+
+
+def is_open(joined: Mapping[str, str]) -> bool:
+    """False once the flow has left the cluster, on whatever way."""
+    return _SESSION not in joined or joined[_SESSION] in _open
+
+
+def job_server(address: str) -> str:
+    """The address of the job server (Ray's dashboard) of the cluster at RAY_ADDRESS. Raises ConfigError."""
+    if address.startswith(("http://", "https://")):
+        return address
+    if "://" in address:
+        raise ConfigError(
+            f"RAY_ADDRESS: {address} takes no jobs; give the head's, as in 10.0.0.1:6379, or http://10.0.0.1:8265"
+        )
+    from ray.dashboard.utils import get_address_for_submission_client
+    from ray.exceptions import RayError
+
+    try:
+        found = get_address_for_submission_client(address)
+    except (RayError, ValueError, OSError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ConfigError(
+            f"RAY_ADDRESS: no job server found by {address} ({reason}); give the dashboard's address, "
+            f"as in http://10.0.0.1:8265"
+        ) from None
+    return found
+
+
+def _head(compute: Compute, ports: list[int], scratch: Path) -> list[str]:
     command = [
-        str(Path(sys.executable).with_name("ray")),
+        sys.executable,
+        "-m",
+        "passk.openrlhf.head",
         "start",
         "--head",
         "--block",
         "--node-ip-address=127.0.0.1",
-        f"--port={port}",
+        f"--port={ports[0]}",
+        "--include-dashboard=true",
+        "--dashboard-host=127.0.0.1",
+        f"--dashboard-port={ports[1]}",
         # Fixed by default, and so in the way of a second cluster on this machine:
-        f"--ray-client-server-port={free_port()}",
-        f"--dashboard-agent-listen-port={free_port()}",
-        f"--dashboard-agent-grpc-port={free_port()}",
-        f"--metrics-export-port={free_port()}",
+        f"--ray-client-server-port={ports[2]}",
+        f"--dashboard-agent-listen-port={ports[3]}",
+        f"--dashboard-agent-grpc-port={ports[4]}",
+        f"--metrics-export-port={ports[5]}",
         # Fixed to 10002-19999, of which two clusters take the same one at once; 0: whichever the kernel gives.
         "--min-worker-port=0",
         "--max-worker-port=0",
-        "--include-dashboard=false",
         "--disable-usage-stats",
         f"--temp-dir={scratch}",
     ]

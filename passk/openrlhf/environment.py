@@ -1,6 +1,8 @@
 """The environment of a training or sampling process, by profile."""
 
 import os
+import re
+from collections.abc import Mapping
 
 from passk.config import Compute
 from passk.openrlhf.cpu import ENVIRONMENT_SWITCH, operators
@@ -14,6 +16,31 @@ QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
 }
+
+# What a training job takes with it from whoever submits it. Ray shows it in its dashboard, so it is a list of
+# what is known to be harmless; secrets (HF_TOKEN, WANDB_API_KEY) have to stand in the environment in which the
+# cluster's nodes were started, or in the files where the Hub and W&B keep them.
+PASSED_ON = (
+    *QUIET,
+    "PASSK_CPU",
+    "DS_ACCELERATOR",
+    "TORCHDYNAMO_DISABLE",
+    "TORCH_EXTENSIONS_DIR",
+    "OMP_NUM_THREADS",
+    "GLOO_SOCKET_IFNAME",
+    "HF_HUB_OFFLINE",
+    "PYTHONUNBUFFERED",
+)
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
+
+
+def passed_on(variables: Mapping[str, str]) -> dict[str, str]:
+    """Those of `variables` that go with a training job: PASSED_ON and vLLM's own, none that names a secret."""
+    return {
+        name: value
+        for name, value in variables.items()
+        if name in PASSED_ON or (name.startswith("VLLM_") and not _SECRET.search(name))
+    }
 
 
 def environment(compute: Compute) -> dict[str, str]:

@@ -1,69 +1,231 @@
-"""Run a training command under guard, follow its metrics, and say in one line why it failed."""
+"""Run a training or sampling command, follow its metrics, and say in one line why it failed.
 
+A training stage is a job of Ray's (`train`), on the run's own cluster or on somebody else's. Sampling is a
+process under guard on this machine (`run`). Either way, whatever ends the call ends the command.
+"""
+
+import contextlib
 import os
-import re
+import shlex
+import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from passk import guard
 from passk.errors import PasskError
+from passk.openrlhf import failures
+from passk.openrlhf.failures import StageFailed
+from passk.openrlhf.leash import BEAT_SECONDS
 from passk.openrlhf.record import read_metrics
 
+if TYPE_CHECKING:
+    from ray.job_submission import JobDetails
+
+__all__ = ["Job", "StageFailed", "run", "shown", "train"]
+
 POLL_SECONDS = 0.5
-# The last line of a traceback, also as Ray prints it from a worker: "(Actor pid=1) ValueError: ..."
-_REASON = re.compile(r"^(?:\(.*?\)\s*)?(?:[\w.]+\.)?(\w*(?:Error|Exception|OutOfMemory\w*)): (.+)$")
+SUBMIT_SECONDS = 60
+"""in which a cluster that has just started finds a node for the job"""
+UNREACHABLE_SECONDS = 20
+"""without an answer from the job server: the cluster's head is lost"""
+STOP_SECONDS = 20
+"""Ray's supervisor asks for 3 s, the leash for guard.GRACE_SECONDS; then they insist"""
 
 
-class StageFailed(PasskError):
-    """A training process that ended badly. The message: the reason first, the log's path last."""
+def run(command: Sequence[str], *, environment: Mapping[str, str], directory: Path) -> None:
+    """Run `command` on this machine to its end, its output in directory/log.txt. Raises StageFailed."""
+    log = directory / "log.txt"
+    start = _size(log)
+    process = guard.start(command, log=log, environment=environment)
+    try:
+        while (status := process.poll()) is None:
+            time.sleep(POLL_SECONDS)
+    finally:
+        process.stop()
+    if status != 0:
+        raise _failed(log, failures.read(log, start, status))
 
 
-def run(
+class Job:
+    """A job on a Ray cluster, held on a leash (passk/openrlhf/leash.py) from here."""
+
+    def __init__(self, server: str, directory: Path) -> None:
+        """server: the job server's address, as in http://127.0.0.1:8265."""
+        from ray.job_submission import JobSubmissionClient
+
+        # Ray would take the address from its variables before it takes ours.
+        with _without("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
+            try:
+                self._client: JobSubmissionClient = JobSubmissionClient(server)
+            except OSError:
+                raise StageFailed(f"the job server at {server} does not answer", "lost") from None
+        self.name = f"passk-{directory.name}-{uuid.uuid4().hex[:8]}"
+        self._directory = directory
+        self._alive = directory / f".alive-{self.name}"
+        self._let_go = threading.Event()
+        self._details: JobDetails | None = None
+        self._answered = time.monotonic()
+        self.submission_seconds = 0.0
+
+    def submit(self, command: Sequence[str], *, environment: Mapping[str, str], gpus: int, about: str) -> None:
+        """environment: of the job; all of it is to be seen in Ray's dashboard. gpus: for the command itself."""
+        started = time.monotonic()
+        self._end_those_before()
+        self._beat()
+        log = self._directory / "log.txt"
+        leash = [sys.executable, "-m", "passk.openrlhf.leash", str(self._alive), str(log), *command]
+        while True:
+            try:
+                self._client.submit_job(
+                    # Paths of the experiment may be relative to where its command was typed.
+                    entrypoint=f"cd {shlex.quote(str(Path.cwd()))} 2>/dev/null; exec {shlex.join(leash)}",
+                    submission_id=self.name,
+                    runtime_env={"env_vars": dict(environment)},
+                    metadata={"passk": about},
+                    entrypoint_num_gpus=gpus or None,
+                )
+                break
+            except (RuntimeError, OSError) as error:
+                if "No available agent" not in str(error) or time.monotonic() - started > SUBMIT_SECONDS:
+                    reason = " ".join(str(error).split())[:300]
+                    raise StageFailed(f"Ray did not take the job: {reason}", "lost") from None
+                time.sleep(POLL_SECONDS)
+        self.submission_seconds = time.monotonic() - started
+        threading.Thread(target=self._keep_beating, name="leash", daemon=True).start()
+        threading.Thread(target=self._keep_asking, name="job status", daemon=True).start()
+
+    def _end_those_before(self) -> None:
+        """Whoever followed this stage's last job may have died a moment ago: two must not write in one directory."""
+        for alive in self._directory.glob(".alive-*"):
+            name = alive.name.removeprefix(".alive-")
+            with contextlib.suppress(RuntimeError):  # a cluster that does not know it: it went with its own
+                self._client.stop_job(name)
+                _until(lambda name=name: self._client.get_job_status(name).is_terminal(), STOP_SECONDS)
+            alive.unlink(missing_ok=True)
+
+    def _beat(self) -> None:
+        self._alive.write_text(str(time.monotonic_ns()))
+
+    def _keep_beating(self) -> None:
+        while not self._let_go.wait(BEAT_SECONDS):
+            with contextlib.suppress(OSError):  # a full disk: the training itself will say so
+                self._beat()
+
+    def _keep_asking(self) -> None:
+        # In a thread: a node that is cut off leaves a request unanswered for as long as it likes.
+        while not self._let_go.wait(POLL_SECONDS):
+            with contextlib.suppress(RuntimeError, OSError):
+                self._details = self._client.get_job_info(self.name)
+                self._answered = time.monotonic()
+
+    def poll(self) -> "JobDetails | None":
+        """What Ray tells of the job once it has ended, None before. Raises StageFailed where nobody answers."""
+        if time.monotonic() - self._answered > UNREACHABLE_SECONDS:
+            raise StageFailed(f"the Ray cluster has not answered for {UNREACHABLE_SECONDS} s", "lost")
+        details = self._details
+        return details if details is not None and details.status.is_terminal() else None
+
+    def stop(self) -> None:
+        """End the job, wait until it has, and let the leash go. Harmless where it has ended, or its cluster has."""
+        try:
+            if self._details is None or not self._details.status.is_terminal():
+                with contextlib.suppress(RuntimeError, OSError):
+                    self._client.stop_job(self.name)
+                    _until(lambda: self._client.get_job_status(self.name).is_terminal(), STOP_SECONDS)
+        finally:
+            self._let_go.set()
+            self._alive.unlink(missing_ok=True)
+
+
+def train(
     command: Sequence[str],
     *,
+    cluster: Mapping[str, str],
     environment: Mapping[str, str],
     directory: Path,
+    about: str,
+    hung_after: float,
+    gpus: int = 0,
+    is_open: Callable[[], bool] = lambda: True,
     on_step: Callable[[dict[str, Any]], None],
 ) -> None:
-    """Run `command` to its end, `on_step` called with each new line of directory/metrics.jsonl.
+    """Run `command` as a Ray job to its end, `on_step` called with each new line of directory/metrics.jsonl.
 
-    Whatever ends this call ends the command and all its processes too.
+    cluster: from ray_cluster. environment: variables that the job's processes need beyond those of their node; Ray's
+    dashboard shows them. about: what Ray's dashboard calls it. hung_after:
+    seconds without a new step. gpus: that the command itself computes on; its Ray actors ask for theirs.
+    is_open: False once the flow has left the cluster, from whatever thread. Raises StageFailed.
     """
-    log = directory / "log.txt"
-    start = log.stat().st_size if log.exists() else 0
-    # A resumed run does the steps after its last checkpoint again, so a step that was there is no news.
-    seen_at = time.time()
-    job = guard.start(command, log=log, environment=environment)
+    log, metrics = directory / "log.txt", directory / "metrics.jsonl"
+    start = _size(log)
+    # A resumed run does the steps after its last checkpoint again: news is what was written after what is there.
+    seen_at = max((line["time"] for line in read_metrics(metrics)), default=0.0)
+    job = Job(cluster["RAY_API_SERVER_ADDRESS"], directory)
+    moved = time.monotonic()
     try:
-        status = None
-        while status is None:
+        job.submit(command, environment=environment, gpus=gpus, about=about)
+        ended = None
+        while ended is None:
             time.sleep(POLL_SECONDS)
-            status = job.poll()
-            for line in read_metrics(directory / "metrics.jsonl"):
+            ended = job.poll()
+            for line in read_metrics(metrics):
                 if line["time"] > seen_at:
-                    seen_at = line["time"]
+                    seen_at, moved = line["time"], time.monotonic()
                     on_step(line)
+            if not is_open():
+                raise PasskError("stopped; the same command goes on from the last checkpoint")
+            if time.monotonic() - moved > hung_after:
+                raise StageFailed(f"no step for {hung_after:g} s; see {shown(log)}", "hung")
+    except StageFailed as error:
+        if error.kind == "lost":
+            # The log may know more of why the cluster is gone, but the training is lost with it in any case.
+            raise StageFailed(f"{error}; see {shown(log)}", "lost") from None
+        raise
     finally:
         job.stop()
-    if status != 0:
-        raise StageFailed(f"{reason(log, start) or f'exit status {status}'}; see {shown(log)}")
+    if ended.status.value != "SUCCEEDED":
+        raise _failed(log, _why(log, start, ended))
+
+
+def _why(log: Path, start: int, ended: "JobDetails") -> failures.Failure:
+    """From the log, or where the job did not come so far, from what Ray says of it."""
+    if ended.driver_exit_code is not None and log.exists() and log.stat().st_size > start:
+        return failures.read(log, start, ended.driver_exit_code)
+    told = failures.failure((ended.message or "").splitlines(), ended.driver_exit_code)
+    if ended.driver_exit_code is not None or told.kind in ("memory", "disk"):
+        return told
+    message = " ".join((ended.message or f"the job was {ended.status.value.lower()}").split())[:300]
+    return failures.Failure("configuration" if "RUNTIME_ENV" in str(ended.error_type) else "lost", message)
+
+
+def _failed(log: Path, why: failures.Failure) -> StageFailed:
+    return StageFailed(f"{why.reason}; see {shown(log)}", why.kind)
+
+
+def _until(true: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
+
+
+@contextmanager
+def _without(*names: str) -> Iterator[None]:
+    kept = {name: os.environ.pop(name) for name in names if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
 
 
 def shown(path: Path) -> str:
     """A path as a person finds it from where they are: the records and reports it gets into may travel."""
     return os.path.relpath(path)
-
-
-def reason(log: Path, start: int = 0) -> str | None:
-    """The first error that the log tells from byte `start` on: what came after is mostly its echo."""
-    with log.open("rb") as file:
-        file.seek(start)
-        lines = file.read().decode(errors="replace").splitlines()
-    for line in lines:
-        if line.startswith("passk: "):
-            return line.removeprefix("passk: ")
-        if (found := _REASON.match(line.strip())) and not found[1].startswith("Ray"):
-            return f"{found[1]}: {found[2][:300]}"
-    return None

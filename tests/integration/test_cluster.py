@@ -31,7 +31,7 @@ def test_the_cluster_listens_on_loopback_alone_and_is_gone_afterwards(tmp_path, 
 
 
 def test_a_cluster_of_the_users_is_used_and_left_alone(tmp_path, monkeypatch):
-    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    monkeypatch.setenv("RAY_ADDRESS", "http://10.0.0.1:8265")
     with ray_cluster(Compute(profile="gpu"), tmp_path / "ray.log") as joined:
-        assert joined == {"RAY_ADDRESS": "10.0.0.1:6379"}
+        assert joined["RAY_ADDRESS"] == joined["RAY_API_SERVER_ADDRESS"] == "http://10.0.0.1:8265"
     assert not (tmp_path / "ray.log").exists()

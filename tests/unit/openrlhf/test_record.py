@@ -1,7 +1,6 @@
 """The record of training: whole lines, nothing twice, and metrics that are what their names say."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -137,17 +136,3 @@ def test_progress_says_stage_step_reward_speed_and_time_left():
     progress = Progress("pass4", 10, said.append)
     progress({"step": 4, "seconds": 10.0, **ONE_STEP.metrics()})
     assert said == ["pass4  step 4/10  k 2  reward 0.333  pass@4 0.667  10.00 s/step  1:00 left"]
-
-
-def test_the_reason_of_a_failure_is_the_first_error_and_not_its_echo(tmp_path):
-    from passk.openrlhf.job import reason
-
-    log = Path(tmp_path / "log.txt")
-    log.write_text(
-        "Traceback (most recent call last):\n"
-        "(EngineCore pid=1) ValueError: No available memory for the cache blocks.\n"
-        "ray.exceptions.RayTaskError(ValueError): ray::x\n"
-        "RuntimeError: Engine core initialization failed. See root cause above.\n"
-    )
-    assert reason(log) == "ValueError: No available memory for the cache blocks."
-    assert reason(log, start=log.stat().st_size) is None

@@ -1,0 +1,77 @@
+"""Holds a training command on a Ray cluster: it lives as long as somebody follows it.
+
+    python -m passk.openrlhf.leash ALIVE LOG COMMAND...
+
+This is the entrypoint of a stage's Ray job. Whoever follows the job writes a new number into the file ALIVE
+every few seconds; where that stops, whatever the reason, the command and all its processes are ended, and
+Ray ends the actors of a driver that is gone. ALIVE is removed last: no process of this job is left then.
+It lies in the stage directory, which is on storage that every node sees.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from passk import guard
+
+BEAT_SECONDS = 2.0
+SILENCE_SECONDS = 15.0
+"""longest time without a beat; with guard.GRACE_SECONDS on top it stays below 30 s"""
+LOOK_SECONDS = 1.0
+
+
+class Follower:
+    """The other end of the leash, as it is seen from here."""
+
+    def __init__(self, alive: Path) -> None:
+        self._alive = alive
+        self._looked = self._changed = time.monotonic()
+        self._last = ""
+
+    def is_gone(self) -> bool:
+        now = time.monotonic()
+        if now - self._looked < LOOK_SECONDS:
+            return False
+        self._looked = now
+        # What is in the file, not its age: clocks of two machines differ, and NFS keeps old ages for a while.
+        try:
+            beat = self._alive.read_text()
+        except OSError:
+            beat = ""
+        if beat and beat != self._last:
+            self._last, self._changed = beat, now
+        return now - self._changed > SILENCE_SECONDS
+
+
+def oom_kills() -> int:
+    """Processes that Linux has killed for want of memory so far: in this cgroup, or on the machine."""
+    group = next((line[3:].strip() for line in _lines("/proc/self/cgroup") if line.startswith("0::")), "/")
+    for file in (f"/sys/fs/cgroup{group}/memory.events", "/sys/fs/cgroup/memory.events", "/proc/vmstat"):
+        for line in _lines(file):
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
+def _lines(file: str) -> list[str]:
+    try:
+        return Path(file).read_text().splitlines()
+    except OSError:
+        return []
+
+
+def main(alive: Path, log: Path, command: list[str]) -> int:
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    follower, killed_before = Follower(alive), oom_kills()
+    status = guard.keep(command, follower.is_gone)
+    if status and oom_kills() > killed_before:
+        print("passk: memory: Linux killed a process for want of memory", flush=True)
+    alive.unlink(missing_ok=True)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]))

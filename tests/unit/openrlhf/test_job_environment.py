@@ -1,0 +1,21 @@
+"""What a training job takes along is seen by whoever sees Ray's dashboard."""
+
+from passk.config import Compute
+from passk.openrlhf.__main__ import runtime_environment
+from passk.openrlhf.environment import environment, passed_on
+
+SECRETS = {"WANDB_API_KEY": "s", "HF_TOKEN": "s", "VLLM_API_KEY": "s", "AWS_SECRET_ACCESS_KEY": "s", "HOME": "/h"}
+
+
+def test_no_secret_goes_with_a_job(monkeypatch):
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    assert not SECRETS.keys() & passed_on(environment(Compute(profile="cpu"))).keys()
+    assert not SECRETS.keys() & runtime_environment(SECRETS)["env_vars"].keys()
+
+
+def test_what_the_profile_needs_goes_with_a_job():
+    taken = passed_on(environment(Compute(profile="cpu", threads=3)))
+    assert taken["PASSK_CPU"] == "1" and taken["DS_ACCELERATOR"] == "cpu" and taken["OMP_NUM_THREADS"] == "3"
+    assert taken["VLLM_CPU_KVCACHE_SPACE"] == "1" and taken["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert "PASSK_CPU" not in passed_on(environment(Compute(profile="gpu")))

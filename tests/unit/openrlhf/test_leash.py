@@ -1,0 +1,58 @@
+"""A command on a leash lives as long as somebody follows it: proved on real processes."""
+
+import subprocess
+import sys
+import time
+
+import psutil
+
+from passk.openrlhf import leash
+
+
+def held(tmp_path, code: str) -> subprocess.Popen:
+    words = [str(tmp_path / "alive"), str(tmp_path / "log"), sys.executable, "-c", code]
+    short = f"from passk.openrlhf import leash; leash.SILENCE_SECONDS = 2.0; import sys; from pathlib import Path; \
+sys.exit(leash.main(Path({words[0]!r}), Path({words[1]!r}), {words[2:]!r}))"
+    return subprocess.Popen([sys.executable, "-c", short])
+
+
+def test_the_command_runs_while_it_is_followed_and_ends_with_its_children_when_it_is_not(tmp_path):
+    alive = tmp_path / "alive"
+    spawning = "import subprocess, time; subprocess.Popen(['sleep', '300'], start_new_session=True); time.sleep(300)"
+    process = held(tmp_path, spawning)
+    for beat in range(8):
+        alive.write_text(str(beat))
+        time.sleep(0.5)
+    assert process.poll() is None
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert len(family) == 2
+    assert process.wait(timeout=30) == 143
+    assert not any(member.is_running() and member.status() != psutil.STATUS_ZOMBIE for member in family)
+    assert not alive.exists()
+
+
+def test_a_command_that_ends_gives_its_status_and_its_output(tmp_path):
+    (tmp_path / "alive").write_text("1")
+    process = held(tmp_path, "print('said'); raise SystemExit(7)")
+    assert process.wait(timeout=30) == 7
+    assert (tmp_path / "log").read_text() == "said\n"
+
+
+def test_the_end_comes_within_half_a_minute():
+    from passk import guard
+
+    assert leash.SILENCE_SECONDS + leash.LOOK_SECONDS + guard.GRACE_SECONDS < 30
+    assert leash.BEAT_SECONDS * 3 < leash.SILENCE_SECONDS
+
+
+def test_the_command_dies_with_a_leash_that_is_killed_outright(tmp_path):
+    (tmp_path / "alive").write_text("1")
+    process = held(tmp_path, "import time; time.sleep(300)")
+    family = []
+    while not family:
+        time.sleep(0.1)
+        family = psutil.Process(process.pid).children()
+    process.kill()
+    process.wait()
+    _, left = psutil.wait_procs(family, timeout=10)
+    assert not left
