@@ -1,6 +1,5 @@
 """A disk that is full: one line tells it, and what was written before is there."""
 
-import os
 import resource
 import shutil
 import signal
@@ -83,12 +82,16 @@ def small(request, tmp_path):
         subprocess.run(["umount", "--lazy", directory], check=True)
 
 
+def names(directory):
+    return sorted(path.name for path in directory.iterdir())
+
+
 def test_a_json_file_keeps_what_it_held_and_nothing_half_is_left(small):
     file = small.directory / "stage.json"
     write_json(file, {"step": 1})
     with small.refuses():
         write_json(file, {"step": 2, "text": "x" * 10_000})
-    assert [path.name for path in small.directory.iterdir()] == ["stage.json"]
+    assert names(small.directory) == ["stage.json"]
     assert '"step": 1' in file.read_text()
 
 
@@ -101,7 +104,7 @@ def test_the_record_keeps_its_steps_and_goes_on_where_it_stopped(small):
     recorder.forget_after(1)
     recorder.write(2, many, {}, Letters())
     assert [line["step"] for line in read_metrics(small.directory / "metrics.jsonl")] == [1, 2]
-    assert sorted(os.listdir(small.directory / "rollouts")) == ["step-000001.parquet", "step-000002.parquet"]
+    assert names(small.directory / "rollouts") == ["step-000001.parquet", "step-000002.parquet"]
 
 
 def test_a_line_of_metrics_that_did_not_fit_is_no_line(small):
@@ -142,7 +145,7 @@ def test_samples_that_do_not_fit_leave_the_sampling_unfinished(small):
         _write(small.directory / "key", record, columns, 1.0)
     assert not (small.directory / "key" / "manifest.json").exists()
     _write(small.directory / "key", record, columns, 1.0)
-    assert sorted(os.listdir(small.directory / "key")) == ["manifest.json", "samples.parquet", "sampling.json"]
+    assert names(small.directory / "key") == ["manifest.json", "samples.parquet", "sampling.json"]
 
 
 def test_the_store_keeps_what_was_filed_and_takes_the_rest_when_there_is_room(small, run):
