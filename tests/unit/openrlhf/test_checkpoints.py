@@ -1,11 +1,16 @@
 """What a resume takes: the newest checkpoint that is whole, whatever a crash left beside it."""
 
 import random
+from pathlib import Path
 
 import pytest
+import yaml
 
-from passk.openrlhf import checkpoints
+from passk import config
+from passk.openrlhf import checkpoints, flags
 from passk.openrlhf.checkpoints import SEAL, mend, seal
+from passk.openrlhf.randomness import seed_of
+from tests.unit.test_config import GOOD
 
 
 def written(root, step, size=300_000):
@@ -115,3 +120,26 @@ def test_a_large_file_is_judged_by_its_ends_and_by_pieces_in_between(tmp_path, m
             file.seek(place)
             file.write(b"\0\0"[: 300_000 - place])
         assert checkpoints.fault(checkpoint) == "weights.pt is not what was written"
+
+
+@pytest.mark.parametrize(("keep", "kept"), [(1, "2"), (2, "2"), (5, "5")])
+def test_a_stage_that_trains_always_keeps_one_whole_checkpoint_beside_the_one_it_writes(keep, kept):
+    raw = yaml.safe_load(GOOD)
+    for stage in raw["stages"].values():
+        stage["keep"] = keep
+    experiment = config.parse(raw)
+    paths = flags.Paths("model", Path("data"), Path("out"))
+    emitted = (
+        flags.rl(experiment.stages["arm"], experiment.compute, paths, seed=1, chat=False),
+        flags.sft(experiment.stages["warm"], experiment.compute, paths, seed=1, chat=False, max_tokens=64),
+    )
+    for words in emitted:
+        assert words[words.index("--ckpt.max_num") + 1] == kept
+
+
+def test_seeds_differ_by_whatever_they_are_made_of_and_not_by_process():
+    parts = [("engine", 3, 1), ("engine", 3, 2), ("engine", 4, 1), ("policy", 3, 1), ("engine", 31)]
+    seeds = [seed_of(*part) for part in parts]
+    assert len(set(seeds)) == len(parts)
+    assert seed_of("engine", 3, 1) == 189811820
+    assert all(0 <= seed < 2**31 for seed in seeds)
