@@ -9,7 +9,7 @@
         stage.json                              StageRecord
         metrics.jsonl                           a line a step (METRICS)
         rollouts/step-000001.parquet            a row a rollout (ROLLOUT_COLUMNS)
-        checkpoints/                            OpenRLHF's own
+        checkpoints/                            OpenRLHF's own, each with a seal (passk/openrlhf/checkpoints.py)
         model/                                  the trained weights, HF format
         log.txt                                 everything the trainer printed
         manifest.json                           last of all: the stage is finished
