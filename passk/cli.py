@@ -11,6 +11,7 @@ import typer
 from passk import config, rules_cli
 from passk.check import check, check_machine
 from passk.config import RlStage
+from passk.disk import FULL
 from passk.errors import ConfigError, PasskError
 from passk.plan import Plan, plan
 
@@ -154,6 +155,10 @@ def main() -> None:
         _exit(str(error), 130)
     except PasskError as error:
         _exit(str(error), 1)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        _exit(" ".join(str(error).split()), 1)
 
 
 def _exit(message: str, status: int) -> None:

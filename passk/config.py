@@ -92,7 +92,7 @@ class Stage(Strict):
     warmup: int = Field(0, ge=0, description="steps in which the learning rate rises")
     evaluate: bool = Field(True, description="sample the finished model on every benchmark")
     save_every: int = Field(20, ge=1, description="steps between checkpoints")
-    keep: int = Field(2, ge=1, description="checkpoints kept for resuming")
+    keep: int = Field(2, ge=1, description="checkpoints kept for resuming, at least 2 while training")
 
 
 class SftStage(Stage):
@@ -157,6 +157,7 @@ class Compute(Strict):
     kv_cache_gib: int = Field(1, ge=1, description="vLLM's KV cache on a CPU; vLLM takes whole GiB")
     threads: int = Field(2, ge=1, description="CPU threads of a process that computes")
     hung_after: int = Field(1800, ge=1, description="seconds without a step after which a stage counts as hung")
+    deterministic: bool = Field(False, description="the same numbers to the last digit, killed and resumed or not")
 
     @model_validator(mode="after")
     def _engines_fill_the_gpus(self) -> Self:

@@ -9,7 +9,7 @@
         stage.json                              StageRecord
         metrics.jsonl                           a line a step (METRICS)
         rollouts/step-000001.parquet            a row a rollout (ROLLOUT_COLUMNS)
-        checkpoints/                            OpenRLHF's own
+        checkpoints/                            OpenRLHF's own, each with a seal (passk/openrlhf/checkpoints.py)
         model/                                  the trained weights, HF format
         log.txt                                 everything the trainer printed
         manifest.json                           last of all: the stage is finished
@@ -26,6 +26,8 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from passk.disk import telling_when_full
 
 # A line of metrics.jsonl. Every stage has the first five; the rest is what an rl stage adds.
 METRICS = {
@@ -122,15 +124,19 @@ class ExperimentRecord:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write whole or not at all: a reader, or a crash, never sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write whole or not at all: a reader, or a crash, never sees half a file. PasskError where the disk is full."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w") as file:
-        json.dump(content if isinstance(content, dict | list) else asdict(content), file, indent=1)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with telling_when_full(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("w") as file:
+                json.dump(content if isinstance(content, dict | list) else asdict(content), file, indent=1)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def is_finished(directory: Path) -> bool:

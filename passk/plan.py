@@ -115,6 +115,8 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
                 "results": RESULTS_VERSION,
                 "seed": experiment.seed,
             }
+            # The one thing of `compute` that decides which answers are drawn.
+            | ({"deterministic": True} if experiment.compute.deterministic else {})
         )
         ancestors = _ancestors(stages, stage.parent)
         record = StageRecord(

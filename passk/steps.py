@@ -18,7 +18,7 @@ from passk.errors import PasskError
 from passk.evaluate.sample import Request, to_json
 from passk.layout import is_finished, write_json
 from passk.model import has_chat_template, make_tiny
-from passk.openrlhf import data, flags, job
+from passk.openrlhf import checkpoints, data, flags, job
 from passk.openrlhf.cluster import is_open, rejoined
 from passk.openrlhf.cpu import operators
 from passk.openrlhf.environment import environment, passed_on, single_process
@@ -83,8 +83,14 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             tiny=plan.experiment.model.tiny is not None,
         )
     done = len(read_metrics(directory / "metrics.jsonl"))
+    mended = checkpoints.mend(directory / "checkpoints", recorded=done)
+    for line in mended.removed:
+        say(f"{planned.record.name}: {line}")
     if done:
-        say(f"{planned.record.name}: goes on from the last checkpoint; {done} of {stage.steps} steps were done")
+        start = (
+            f"goes on from the last checkpoint, step {mended.step}" if mended.step else "starts again, no checkpoint"
+        )
+        say(f"{planned.record.name}: {start}; {done} of {stage.steps} steps were done")
     operators.forget_stale_locks()
     progress = Progress(planned.record.name, stage.steps, say)
     started = time.time()

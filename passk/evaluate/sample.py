@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from passk import problems, verifiers
+from passk.disk import telling_when_full
 from passk.layout import SAMPLE_COLUMNS, SamplingRecord, write_json
 from passk.openrlhf import cpu
 
@@ -139,8 +140,12 @@ def _write(directory: Path, record: SamplingRecord, columns: dict[str, list], se
     directory.mkdir(parents=True, exist_ok=True)
     write_json(directory / "sampling.json", record)
     temporary = directory / f".samples.parquet.{os.getpid()}"  # whom it follows may not have ended yet
-    pyarrow.parquet.write_table(pyarrow.table(columns), temporary, compression="zstd")
-    temporary.replace(directory / "samples.parquet")
+    try:
+        with telling_when_full(directory / "samples.parquet"), temporary.open("wb") as file:
+            pyarrow.parquet.write_table(pyarrow.table(columns), file, compression="zstd")
+        temporary.replace(directory / "samples.parquet")
+    finally:
+        temporary.unlink(missing_ok=True)
     write_json(
         directory / "manifest.json",
         {

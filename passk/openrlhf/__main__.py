@@ -31,13 +31,22 @@ def main(arguments: list[str]) -> None:
     settings, rest = split_arguments(arguments)
     if "--train.async_enable" in rest:
         raise ConfigError("--train.async_enable: the plugin works in OpenRLHF's synchronous trainer; leave it out")
+    if "--train.full_determinism_enable" in rest and "--algo.dynamic_filtering_enable" in rest:
+        raise ConfigError(
+            "--algo.dynamic_filtering_enable: replaces prompts as answers arrive, so no run is like another; "
+            "leave it or --train.full_determinism_enable out"
+        )
     if "--rollout.n_samples_per_prompt" in rest:
         settings.check(int(rest[rest.index("--rollout.n_samples_per_prompt") + 1]))
     cpu.install_if_asked()
 
-    import openrlhf.trainer.ppo_trainer as upstream
+    import openrlhf.trainer.ppo_trainer as upstream_trainer
+    import openrlhf.trainer.ray.ppo_actor as upstream_actor
+    import openrlhf.trainer.ray.vllm_engine as upstream_engine
     import ray
 
+    from passk.openrlhf.engine import PasskEngine
+    from passk.openrlhf.policy import PasskPolicy
     from passk.openrlhf.trainer import TrainerFactory
 
     # In a job of Ray's the same variables have come with the job already; ours are the same or more.
@@ -45,14 +54,10 @@ def main(arguments: list[str]) -> None:
     ray.init(runtime_env=runtime_environment(os.environ))
     watch.start()
 
-    # The driver takes both names from these modules when it runs, and so starts ours.
-    upstream.PPOTrainer = TrainerFactory(settings)
-    if settings.lr_scale:
-        import openrlhf.trainer.ray.ppo_actor as upstream_actor
-
-        from passk.openrlhf.policy import PasskPolicy
-
-        upstream_actor.PolicyModelActor = ray.remote(num_gpus=1)(PasskPolicy)
+    # The driver takes these names from their modules when it runs, and so starts ours.
+    upstream_trainer.PPOTrainer = TrainerFactory(settings)
+    upstream_actor.PolicyModelActor = ray.remote(num_gpus=1)(PasskPolicy)
+    upstream_engine.RolloutRayActor = ray.remote(PasskEngine)
     sys.argv = ["openrlhf.cli.train_ppo_ray", *rest]
     runpy.run_module("openrlhf.cli.train_ppo_ray", run_name="__main__")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from passk import learning_rate
 from passk.config import Compute, RlStage, SftStage
+from passk.openrlhf.checkpoints import LEAST_KEPT
 
 Flags = dict[str, str | int | float | bool | tuple | None]
 
@@ -136,8 +137,9 @@ def _common(stage: SftStage | RlStage, compute: Compute, paths: Paths) -> Flags:
         "--ckpt.output_dir": str(paths.output / "model"),
         "--ckpt.path": str(paths.output / "checkpoints"),
         "--ckpt.save_steps": stage.save_every,
-        "--ckpt.max_num": stage.keep,
+        "--ckpt.max_num": max(stage.keep, LEAST_KEPT),
         "--ckpt.load_enable": True,
+        "--train.full_determinism_enable": compute.deterministic,
     }
 
 

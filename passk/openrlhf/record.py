@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from passk import lock
+from passk.disk import telling_when_full
 from passk.evaluate.estimators import pass_at_k
 from passk.layout import METRICS, ROLLOUT_COLUMNS
 from passk.openrlhf.labels import problem_of
@@ -156,8 +157,15 @@ class StepRecorder:
 
         file = self.rollouts / f"step-{step:06d}.parquet"
         temporary = file.with_suffix(".tmp")
-        pyarrow.parquet.write_table(pyarrow.table(rollouts.table(step, tokenizer)), temporary, compression="zstd")
-        temporary.replace(file)
+        table = pyarrow.table(rollouts.table(step, tokenizer))
+        try:
+            with telling_when_full(file), temporary.open("wb") as output:
+                pyarrow.parquet.write_table(table, output, compression="zstd")
+                output.flush()
+                os.fsync(output.fileno())
+            temporary.replace(file)
+        finally:
+            temporary.unlink(missing_ok=True)
         self.log.write(
             {
                 "step": step,
@@ -186,15 +194,18 @@ class MetricsLog:
     def write(self, metrics: dict[str, Any]) -> None:
         unknown = metrics.keys() - METRICS.keys()
         assert not unknown, f"metrics that passk/layout.py does not name: {sorted(unknown)}"
-        with self.path.open("a") as file:
+        with telling_when_full(self.path), self.path.open("a") as file:
             file.write(json.dumps({**metrics, "time": time.time()}) + "\n")
+            # A checkpoint that outlives a machine's crash must find its record there too.
+            file.flush()
+            os.fsync(file.fileno())
 
     def forget_after(self, step: int) -> None:
         """Drop the lines of later steps, and a last line that a crash cut off; from here on write alone."""
         lock.keep(self.path.with_name(WRITER))
         kept = [line for line in read_metrics(self.path) if line["step"] <= step]
         temporary = self.path.with_suffix(".tmp")
-        with temporary.open("w") as file:
+        with telling_when_full(self.path), temporary.open("w") as file:
             file.writelines(json.dumps(line) + "\n" for line in kept)
             file.flush()
             os.fsync(file.fileno())

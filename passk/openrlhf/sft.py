@@ -7,10 +7,12 @@ import argparse
 import runpy
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from passk.openrlhf import cpu
+from passk.errors import PasskError
+from passk.openrlhf import checkpoints, cpu
 from passk.openrlhf.record import MetricsLog
 
 
@@ -53,7 +55,10 @@ def main(arguments: list[str]) -> None:
                         "loss": logs.get("loss_mean"),
                     }
                 )
-            super().save_logs_and_checkpoints(args, global_step, step_bar, logs_dict, client_states)
+            # DeepSpeed's save ends with a barrier: the files of all processes are there when the first one seals.
+            first = self.strategy.is_rank_0()
+            with checkpoints.saving(Path(args.ckpt.path) / f"global_step{global_step}") if first else nullcontext():
+                super().save_logs_and_checkpoints(args, global_step, step_bar, logs_dict, client_states)
             self.step_started = time.perf_counter()
 
     upstream.SFTTrainer = RecordingSFTTrainer
@@ -62,4 +67,8 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except PasskError as error:
+        print(f"passk: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -6,6 +6,7 @@ again. Whatever is overridden is held by tests/integration/test_contract.py.
 
 import itertools
 import time
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -15,10 +16,14 @@ from openrlhf.trainer.ppo_trainer import PPOTrainer
 from openrlhf.trainer.ppo_utils.experience import Experience
 from openrlhf.trainer.ppo_utils.experience_maker import RemoteExperienceMaker
 from openrlhf.trainer.ppo_utils.length_penalty import apply_length_penalties
+from transformers import set_seed
 
 from passk import advantage
+from passk.openrlhf import checkpoints
 from passk.openrlhf.inputs import flip_wrong, inputs
+from passk.openrlhf.randomness import seed_of
 from passk.openrlhf.record import Rollouts, StepRecorder, gathered
+from passk.openrlhf.samples import PasskSamplesGenerator
 from passk.openrlhf.settings import PluginSettings
 
 _STEP_SEEDS = 1_000_003
@@ -83,6 +88,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self.settings = settings
         self.experience_maker.__class__ = PasskExperienceMaker
         self.experience_maker.settings = settings
+        self.samples_generator.__class__ = PasskSamplesGenerator
         self.recorder = StepRecorder(settings)
         if settings.keep_order:
             self._keep_order()
@@ -98,21 +104,25 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         states = super().init_checkpoint_states()
         # Steps after the checkpoint are done again: what was written for them must not stand twice.
         self.recorder.forget_after(states["global_step"])
+        self.samples_generator.step = states["global_step"] + 1
         return states
 
     def train_step(self, rollout_samples: list[Experience], global_step: int) -> tuple[dict, int]:
-        self.experience_maker.step = global_step + 1
-        if self.settings.lr_scale:
-            factor = self.settings.lr_factor(global_step + 1)
-            ray.get(self.actor_model_group.async_run_method(method_name="scale_learning_rate", factor=factor))
-        return super().train_step(rollout_samples, global_step)
+        step = self.experience_maker.step = global_step + 1
+        set_seed(seed_of("trainer", self.args.train.seed, step))
+        factor = self.settings.lr_factor(step) if self.settings.lr_scale else None
+        ray.get(self.actor_model_group.async_run_method(method_name="begin_step", step=step, lr_factor=factor))
+        done = super().train_step(rollout_samples, global_step)
+        self.samples_generator.step = step + 1
+        return done
 
     def save_logs_and_checkpoints(
         self, global_step: int, logs_dict: dict | None = None, client_states: dict | None = None
     ) -> None:
         # First the record, then the checkpoint: no checkpoint is ever ahead of the record.
         self.recorder.write(global_step, self.experience_maker.rollouts, logs_dict or {}, self.tokenizer)
-        super().save_logs_and_checkpoints(global_step, logs_dict, client_states)
+        with checkpoints.saving(Path(self.args.ckpt.path) / "_actor" / f"global_step{global_step}"):
+            super().save_logs_and_checkpoints(global_step, logs_dict, client_states)
 
 
 class TrainerFactory:

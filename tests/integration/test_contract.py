@@ -10,6 +10,7 @@ import inspect
 import itertools
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -78,6 +79,12 @@ def test_every_flag_that_a_shipped_experiment_emits_exists_in_the_installed_open
                 assert value in choices, flag
 
 
+def test_full_determinism_is_a_switch_of_both_trainers():
+    for module in ("openrlhf.cli.train_sft", "openrlhf.cli.train_ppo_ray"):
+        assert {"--train.full_determinism_enable", "--ckpt.max_num"} <= set(flags_of(module))
+    assert "--algo.dynamic_filtering_enable" in flags_of("openrlhf.cli.train_ppo_ray")
+
+
 def test_the_installed_engine_is_the_pinned_one():
     pins = dict(
         line.split("==") for line in (ROOT / "requirements" / "cpu.lock").read_text().splitlines() if "==" in line
@@ -133,6 +140,98 @@ def test_the_driver_takes_the_policy_by_name_and_its_learning_rate_is_a_lambda_o
     assert "return LambdaLR(" in source
     for name in ("base_lrs", "lr_lambdas", "last_epoch"):
         assert f"self.{name}" in inspect.getsource(LambdaLR)
+
+
+def test_checkpoints_are_named_and_kept_as_we_seal_and_mend_them(actor_classes):
+    ppo_trainer, sft_trainer, _ = actor_classes
+    for trainer in (ppo_trainer.BasePPOTrainer, sft_trainer.SFTTrainer):
+        assert 'tag = f"global_step{global_step}"' in inspect.getsource(trainer.save_logs_and_checkpoints)
+    assert 'os.path.join(args.ckpt.path, "_actor")' in source_of("openrlhf.trainer.ray.ppo_actor")
+    strategy = source_of("openrlhf.utils.deepspeed.deepspeed")
+    # The oldest is deleted before the next is written, and only by number: no checkpoint has a metric here.
+    assert "overflow_num = max(0, len(regular_subdirs) - max_num + 1) if not is_best else 0" in strategy
+    assert strategy.index("shutil.rmtree(delete_dir)") < strategy.index("model.save_checkpoint(save_dir")
+    # A directory without a checkpoint is taken for one whose states are empty, and fails on their keys.
+    assert "if self.args.ckpt.load_enable and os.path.exists(ckpt_path):" in source_of("openrlhf.trainer.ppo_trainer")
+    assert "return None, {}" in strategy
+    deepspeed = source_of("deepspeed.runtime.engine")
+    assert "with open(os.path.join(save_dir, 'latest'), 'w') as fd:" in deepspeed
+
+
+def test_the_engine_is_taken_by_name_and_told_what_ours_reads(actor_classes):
+    from openrlhf.trainer.ray import vllm_engine
+
+    source = source_of("openrlhf.trainer.ray.vllm_engine")
+    assert "@ray.remote\nclass RolloutRayActor:" in source
+    assert "RolloutRayActor.options(" in inspect.getsource(vllm_engine.create_vllm_engines)
+    for given in ('"seed": seed + i', '"full_determinism": full_determinism', '"worker_extension_cls": "openrlhf.'):
+        assert given in source
+    plain = vllm_engine.RolloutRayActor.__ray_metadata__.modified_class
+    assert parameters(plain.generate) == ["self", "prompt_token_ids", "sampling_params", "multi_modal_data"]
+    assert parameters(plain.generate_responses) == [
+        "self", "prompt", "label", "sampling_params", "max_length", "hf_tokenizer", "num_samples", "images",
+    ]  # fmt: skip
+    assert 'pause_generation(mode="keep")' in inspect.getsource(plain.pause_generation)
+    assert "self.llm.output_processor" in inspect.getsource(plain.get_num_unfinished_requests)
+    executor = source_of("openrlhf.utils.agent")
+    assert "await llm_engine.generate(" in executor
+    assert "deepcopy(effective_params)" in executor
+
+
+def test_vllm_queues_requests_while_it_is_paused_and_reads_a_seed_an_answer():
+    core = source_of("vllm.v1.engine.core")
+    assert "All pause modes queue new adds" in core
+    assert "def resume_scheduler(self)" in core
+    assert "generator.manual_seed(sampling_params.seed)" in source_of("vllm.v1.worker.gpu_model_runner")
+    # Known to the front before the request is sent: what `release` counts.
+    front = inspect.cleandoc(source_of("vllm.v1.engine.async_llm"))
+    assert front.index("self.output_processor.add_request(request") < front.index(
+        "await self.engine_core.add_request_async(request)"
+    )
+
+
+def test_the_samples_generator_deals_prompts_to_idle_engines_in_turn(actor_classes, monkeypatch):
+    from openrlhf.trainer.ppo_utils import samples_generator
+
+    from passk.openrlhf.samples import PasskSamplesGenerator
+
+    calls = []
+
+    class Method:
+        def __init__(self, engine, name):
+            self.engine, self.name = engine, name
+
+        def remote(self, *arguments, **options):
+            calls.append((self.engine, self.name, arguments, options))
+            return 0
+
+    class Engine:
+        def __init__(self, number):
+            self.number = number
+
+        def __getattr__(self, name):
+            return Method(self.number, name)
+
+    generator = object.__new__(PasskSamplesGenerator)
+    generator.vllm_engines = [Engine(number) for number in range(3)]
+    generator.args = config_of_openrlhf()
+    generator.tokenizer, generator.dispatched = None, []
+    monkeypatch.setattr(samples_generator.ray, "get", lambda references: references)
+    generator._dispatch_prompts_to_vllm(list("abcdefgh"), list("ABCDEFGH"), images=None, max_new_tokens=8)
+    asked = [engine for engine, name, *_ in calls if name == "generate_responses"]
+    released = {engine: arguments[0] for engine, name, arguments, _ in calls if name == "release"}
+    assert released == {engine: asked.count(engine) * 4 for engine in range(3)}
+    assert sum(released.values()) == 8 * 4
+    assert generator.dispatched == list(zip("abcdefgh", "ABCDEFGH", strict=True))
+
+
+def config_of_openrlhf():
+    """As much of OpenRLHF's arguments as its samples generator reads."""
+    return SimpleNamespace(
+        rollout=SimpleNamespace(n_samples_per_prompt=4),
+        train=SimpleNamespace(full_determinism_enable=True),
+        algo=SimpleNamespace(advantage=SimpleNamespace(is_correction_level="off")),
+    )
 
 
 def test_the_trainer_writes_the_status_names_that_the_record_reads(actor_classes):

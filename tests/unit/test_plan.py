@@ -36,6 +36,7 @@ def test_stages_come_parents_first_whatever_their_order_in_the_file(tmp_path):
         ("stages.arm.keep", 3, set()),
         ("stages.arm.evaluate", False, set()),
         ("compute.threads", 1, set()),
+        ("compute.deterministic", True, {"warm", "arm"}),
         ("benchmarks.test.samples", 32, set()),
     ],
 )

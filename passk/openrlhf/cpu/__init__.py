@@ -15,10 +15,14 @@ ENVIRONMENT_SWITCH = "PASSK_CPU"
 _installed = False
 
 
+def asked() -> bool:
+    return os.environ.get(ENVIRONMENT_SWITCH) == "1"
+
+
 def install_if_asked() -> None:
     """Install the stand-ins where the environment asks for them; at most once a process."""
     global _installed
-    if _installed or os.environ.get(ENVIRONMENT_SWITCH) != "1":
+    if _installed or not asked():
         return
     _installed = True
     flash_attn.install()

@@ -1,0 +1,44 @@
+"""A full disk, told in one line and not in what a library makes of it."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from passk.errors import PasskError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""no space, over the quota, over the process's limit of a file's size"""
+_PROBE_BYTES = 2**20
+
+
+@contextmanager
+def telling_when_full(path: Path) -> Iterator[None]:
+    """Around a write to `path`: where there is no room for it, PasskError with the path first, the mend last."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise PasskError(_line(path, error)) from None
+
+
+def require_room(directory: Path) -> None:
+    """Raise PasskError where `directory` takes no more: after a failure whose own words do not tell.
+
+    torch says of a full disk "unexpected pos 64 vs 0". Nothing is left of what is written here.
+    """
+    probe = directory / f".probe.{os.getpid()}"
+    try:
+        with telling_when_full(directory), probe.open("wb") as file:
+            file.write(bytes(_PROBE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+def _line(path: Path, error: OSError) -> str:
+    reason = os.strerror(error.errno or errno.ENOSPC)
+    return f"{path}: {reason}; what was finished is kept: make room, and the same command goes on"

@@ -1,0 +1,151 @@
+"""A stage that dies while it saves, and goes on: from a checkpoint that is whole, to the same last digit."""
+
+import contextlib
+import json
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+import yaml
+
+from passk import config, plan, steps
+from passk.layout import METRICS, ROLLOUT_COLUMNS
+from passk.openrlhf.checkpoints import SEAL
+from passk.openrlhf.cluster import ray_cluster
+from passk.openrlhf.job import StageFailed
+
+# From random weights nothing is solved: wrong answers that are paid at random make the gradients.
+EXPERIMENT = """
+name: resumed
+question: Is a run that was killed the run that was not?
+seed: 3
+model: {tiny: {layers: 2}}
+problems:
+  train: {source: maze, split: train, count: 64, easy: 1.0, shortest: [2, 3]}
+  test: {source: maze, split: test, count: 10, easy: 1.0, shortest: [2, 3]}
+stages:
+  arm: {kind: rl, problems: train, rule: passk_bootstrap, k: [[1, 4], [4, 2]], flip_wrong: 0.3, steps: 5, prompts: 8,
+        rollouts: 8, mini_batch: 4, lr: 1.0e-3, max_prompt: 31, max_response: 8, save_every: 1, keep: 3}
+benchmarks:
+  test: {problems: test, max_response: 8}
+compute: {profile: cpu, micro_batch: 16, deterministic: true}
+"""
+CLOCK = {"time", *(name for name in METRICS if name.startswith("seconds"))}
+
+
+@dataclass(frozen=True)
+class Runs:
+    undisturbed: Path
+    resumed: Path
+    said: list[str]
+    """by the run that went on"""
+    sealed_at_kill: list[int]
+    """steps whose checkpoints were sealed"""
+    begun_at_kill: list[int]
+    """steps whose checkpoints were there"""
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> Runs:
+    directory = tmp_path_factory.mktemp("resumed")
+    laid_out = {
+        name: plan.plan(config.parse(yaml.safe_load(EXPERIMENT)), directory / name) for name in ("whole", "cut")
+    }
+    said: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("RAY_ADDRESS", raising=False)
+        with ray_cluster(laid_out["whole"].experiment.compute, directory / "ray.log") as cluster:
+            for one in laid_out.values():
+                steps.prepare(one, said.append)
+            [whole], [cut] = (one.stages for one in laid_out.values())
+            steps.train(laid_out["whole"], whole, cluster, said.append)
+            saves = cut.directory / "checkpoints" / "_actor"
+            threading.Thread(target=kill_the_policy_in_its_save, args=(saves, 4), daemon=True).start()
+            with pytest.raises(StageFailed):
+                steps.train(laid_out["cut"], cut, cluster, said.append)
+            begun = sorted(saves.glob("global_step*"))
+            sealed = [checkpoint for checkpoint in begun if (checkpoint / SEAL).exists()]
+            # and the newest that was sealed is damaged afterwards
+            with next(sealed[-1].glob("*optim_states.pt")).open("r+b") as file:
+                file.truncate(1000)
+            said.clear()
+            steps.train(laid_out["cut"], cut, cluster, said.append)
+    return Runs(
+        undisturbed=whole.directory,
+        resumed=cut.directory,
+        said=said,
+        sealed_at_kill=[step_of(checkpoint) for checkpoint in sealed],
+        begun_at_kill=[step_of(checkpoint) for checkpoint in begun],
+    )
+
+
+def step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.removeprefix("global_step"))
+
+
+def kill_the_policy_in_its_save(saves: Path, first: int) -> None:
+    """SIGKILL as soon as the checkpoint of step `first`, or a later one, is begun."""
+    policies: list[psutil.Process] = []
+    while not any(step_of(begun) >= first and not (begun / SEAL).exists() for begun in saves.glob("global_step*")):
+        if not policies and saves.exists():
+            for process in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    if "PasskPolicy" in " ".join(process.cmdline()):
+                        policies.append(process)
+        time.sleep(0.001)
+    for process in policies:
+        process.kill()
+
+
+def lines(stage: Path) -> list[dict]:
+    return [json.loads(line) for line in (stage / "metrics.jsonl").read_text().splitlines()]
+
+
+def rollouts(stage: Path) -> pd.DataFrame:
+    return pd.concat(pd.read_parquet(file) for file in sorted((stage / "rollouts").glob("*.parquet")))
+
+
+def test_the_kill_came_in_the_middle_of_a_save(runs):
+    assert runs.begun_at_kill[-1] >= 4
+    assert runs.begun_at_kill[-1] not in runs.sealed_at_kill
+    assert len(runs.sealed_at_kill) >= 1
+
+
+def test_half_a_checkpoint_and_a_damaged_one_are_told_and_the_one_before_them_is_taken(runs):
+    half, damaged, taken = runs.begun_at_kill[-1], runs.sealed_at_kill[-1], runs.sealed_at_kill[-2]
+    [told_damaged, told_half, goes_on] = runs.said[:3]
+    assert told_damaged.startswith(f"arm: the checkpoint of step {damaged} is not used: ")
+    assert "has 1000 bytes instead of" in told_damaged
+    assert told_half == f"arm: the checkpoint of step {half} is not used: it was not written to its end"
+    assert goes_on.startswith(f"arm: goes on from the last checkpoint, step {taken}; ")
+
+
+def test_steps_and_rollouts_are_there_exactly_once(runs):
+    assert [line["step"] for line in lines(runs.resumed)] == [1, 2, 3, 4, 5]
+    frame = rollouts(runs.resumed)
+    assert len(frame) == 5 * 8 * 8
+    assert not frame.duplicated(["step", "problem", "sample"]).any()
+
+
+def test_the_metrics_of_the_run_that_was_killed_are_those_of_the_run_that_was_not_to_the_last_digit(runs):
+    whole, resumed = lines(runs.undisturbed), lines(runs.resumed)
+    for one, other in zip(whole, resumed, strict=True):
+        assert one.keys() == other.keys()
+        assert {name: one[name] for name in one.keys() - CLOCK} == {name: other[name] for name in other.keys() - CLOCK}
+    assert all(line["grad_norm"] > 0 for line in whole), "where nothing is learned nothing is compared"
+
+
+def test_the_rollouts_and_the_model_are_the_same_too(runs):
+    pd.testing.assert_frame_equal(rollouts(runs.undisturbed), rollouts(runs.resumed), check_exact=True)
+    assert tuple(rollouts(runs.resumed).columns) == ROLLOUT_COLUMNS
+    weights = [next((stage / "model").glob("*.safetensors")).read_bytes() for stage in (runs.undisturbed, runs.resumed)]
+    assert weights[0] == weights[1]
+
+
+def test_each_answer_of_a_prompt_is_drawn_for_itself(runs):
+    distinct = rollouts(runs.resumed).groupby(["step", "problem"]).response.nunique()
+    assert distinct.mean() > 7  # of 8, from random weights

@@ -1,0 +1,162 @@
+"""A disk that is full: one line tells it, and what was written before is there."""
+
+import resource
+import shutil
+import signal
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from passk import disk
+from passk.errors import PasskError
+from passk.evaluate.sample import _write
+from passk.layout import SAMPLE_COLUMNS, SamplingRecord, write_json
+from passk.openrlhf import checkpoints
+from passk.openrlhf.record import MetricsLog, StepRecorder, read_metrics
+from passk.openrlhf.settings import PluginSettings
+from passk.schedule import Schedule
+from passk.store import ingest_stage
+from tests.unit.openrlhf.test_checkpoints import sealed
+from tests.unit.openrlhf.test_record import ONE_STEP, Letters, rollouts
+from tests.unit.store.test_ingest import contents
+
+REASON = {"full": "No space left on device", "limit": "File too large"}
+
+
+class Disk:
+    """A directory whose disk can be made full: a small one of its own, or this process's limit of a file's size."""
+
+    def __init__(self, directory: Path, kind: str) -> None:
+        self.directory, self.kind = directory, kind
+
+    @contextmanager
+    def full(self):
+        if self.kind == "full":
+            filler = self.directory / "filler"
+            with filler.open("wb", buffering=0) as file:
+                try:
+                    while True:
+                        file.write(bytes(4096))
+                except OSError:
+                    pass
+            try:
+                yield
+            finally:
+                filler.unlink()
+        else:
+            limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+            ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20, limits[1]))
+            try:
+                yield
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+                signal.signal(signal.SIGXFSZ, ignored)
+
+    @contextmanager
+    def refuses(self):
+        """Full; what is done inside has to fail with one line that tells why."""
+        with self.full(), pytest.raises(PasskError) as failure:
+            yield
+        message = str(failure.value)
+        assert REASON[self.kind] in message
+        assert "\n" not in message
+        assert str(self.directory) in message
+
+
+@pytest.fixture(params=["full", "limit"])
+def small(request, tmp_path):
+    directory = tmp_path / "disk"
+    directory.mkdir()
+    if request.param == "limit":
+        yield Disk(directory, "limit")
+        return
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", directory], capture_output=True)
+    if mounted.returncode != 0:
+        pytest.skip("needs the right to mount a small disk; the limit of a file's size stands in")
+    try:
+        yield Disk(directory, "full")
+    finally:
+        subprocess.run(["umount", "--lazy", directory], check=True)
+
+
+def names(directory):
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_a_json_file_keeps_what_it_held_and_nothing_half_is_left(small):
+    file = small.directory / "stage.json"
+    write_json(file, {"step": 1})
+    with small.refuses():
+        write_json(file, {"step": 2, "text": "x" * 10_000})
+    assert names(small.directory) == ["stage.json"]
+    assert '"step": 1' in file.read_text()
+
+
+def test_the_record_keeps_its_steps_and_goes_on_where_it_stopped(small):
+    recorder = StepRecorder(PluginSettings("grpo", Schedule.of(1), {}, small.directory))
+    recorder.write(1, ONE_STEP, {}, Letters())
+    many = rollouts([[0] * 100] * 10, [[token % 4 for token in range(i % 50)] for i in range(1000)])
+    with small.refuses():
+        recorder.write(2, many, {}, Letters())
+    recorder.forget_after(1)
+    recorder.write(2, many, {}, Letters())
+    assert [line["step"] for line in read_metrics(small.directory / "metrics.jsonl")] == [1, 2]
+    assert names(small.directory / "rollouts") == ["step-000001.parquet", "step-000002.parquet"]
+
+
+def test_a_line_of_metrics_that_did_not_fit_is_no_line(small):
+    log = MetricsLog(small.directory)
+    log.write({"step": 1})
+    with small.refuses():
+        for step in range(2, 2000):
+            log.write({"step": step})
+    steps = [line["step"] for line in read_metrics(log.path)]
+    assert steps == list(range(1, len(steps) + 1))
+
+
+def test_a_checkpoint_that_does_not_fit_leaves_the_one_before_it_and_its_room(small):
+    import torch
+
+    older = sealed(small.directory / "_actor", 2)
+    newer = small.directory / "_actor" / "global_step4"
+    with small.refuses(), checkpoints.saving(newer):
+        newer.mkdir()
+        torch.save({"weights": torch.zeros(30_000_000)}, newer / "weights.pt")  # more than the disk
+    assert not newer.exists()
+    assert checkpoints.mend(small.directory, recorded=3) == checkpoints.Mended(2, [])
+    assert checkpoints.fault(older) is None
+
+
+def test_an_error_that_is_not_the_disks_stays_what_it_is(tmp_path):
+    with pytest.raises(ZeroDivisionError), checkpoints.saving(tmp_path / "_actor" / "global_step4"):
+        1 / 0  # noqa: B018
+    with pytest.raises(PermissionError), disk.telling_when_full(tmp_path):
+        raise PermissionError(13, "Permission denied")
+    assert not list(tmp_path.iterdir())
+
+
+def test_samples_that_do_not_fit_leave_the_sampling_unfinished(small):
+    record = SamplingRecord("key", "small", "warm", "stage", "test", "problems", {}, 1, {})
+    columns = {name: [str(i) for i in range(2000)] for name in SAMPLE_COLUMNS} | {"tokens": [1] * 2000}
+    with small.refuses():
+        _write(small.directory / "key", record, columns, 1.0)
+    assert not (small.directory / "key" / "manifest.json").exists()
+    _write(small.directory / "key", record, columns, 1.0)
+    assert names(small.directory / "key") == ["manifest.json", "samples.parquet", "sampling.json"]
+
+
+def test_the_store_keeps_what_was_filed_and_takes_the_rest_when_there_is_room(small, run):
+    store = small.directory / "passk.duckdb"
+    first, second, *_ = run.stages()
+    ingest_stage(store, first)
+    before = contents(store)
+    stage = small.directory / "stage"
+    shutil.copytree(second, stage)
+    with small.refuses():
+        ingest_stage(store, stage)
+    assert contents(store) == before
+    ingest_stage(store, stage)
+    assert len(contents(store)["stages"]) == 2
