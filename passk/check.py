@@ -56,7 +56,7 @@ def check_machine(experiment: Experiment) -> None:
         if shutil.which("c++") is None:
             raise ConfigError("compute.profile: cpu needs a C++ compiler for DeepSpeed; install g++ or clang++")
         available = psutil.virtual_memory().available / GIB
-        needed = CPU_RUN_GIB + compute.kv_cache_gib
+        needed = compute.side_by_side * (CPU_RUN_GIB + compute.kv_cache_gib)
         if available < needed:
             raise ConfigError(
                 f"compute.kv_cache_gib: {compute.kv_cache_gib} GiB and about {CPU_RUN_GIB:g} GiB for the processes "

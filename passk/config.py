@@ -156,6 +156,7 @@ class Compute(Strict):
     memory_utilization: float = Field(0.6, gt=0, lt=1, description="vLLM's share of a GPU's memory")
     kv_cache_gib: int = Field(1, ge=1, description="vLLM's KV cache on a CPU; vLLM takes whole GiB")
     threads: int = Field(2, ge=1, description="CPU threads of a process that computes")
+    side_by_side: int = Field(1, ge=1, description="stages that train at once where they do not need each other")
 
     @model_validator(mode="after")
     def _engines_fill_the_gpus(self) -> Self:
@@ -174,9 +175,15 @@ class Experiment(Strict):
     seed: int = Field(ge=0, lt=2**31)
     model: Model
     problems: dict[Name, Problems] = Field(min_length=1)
-    stages: dict[Name, AnyStage] = Field(min_length=1)
+    stages: dict[Name, AnyStage] = Field(description="none: the model itself is evaluated")
     benchmarks: dict[Name, Benchmark] = Field(min_length=1)
     compute: Compute
+
+    @model_validator(mode="after")
+    def _something_to_evaluate(self) -> Self:
+        if self.model.tiny and not self.stages:
+            raise ValueError("a model made from scratch without stages knows nothing; give stages, or model.path")
+        return self
 
 
 def load(path: str | Path) -> Experiment:
