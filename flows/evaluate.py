@@ -13,7 +13,7 @@ from tasks.logs import one_line_errors
 def evaluate(
     model: str,
     file: str = "experiments/maze-cpu.yaml",
-    benchmarks: list[str] | None = None,
+    benchmarks: tuple[str, ...] = (),
     samples: int | None = None,
     runs: str = "runs",
 ) -> None:
@@ -27,5 +27,5 @@ def evaluate(
         runs: Directory of all runs.
     """
     one_line_errors()
-    made = sweep.evaluation(config.load(file), model, benchmarks or (), samples)
+    made = sweep.evaluation(config.load(file), model, benchmarks, samples)
     experiment(str(sweep.write(made, Path(runs))), runs)

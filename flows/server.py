@@ -22,15 +22,17 @@ FLUSH_SECONDS = 10
 
 
 @contextmanager
-def prefect_server(log: Path) -> Iterator[str]:
+def prefect_server(log: Path, port: int | None = None) -> Iterator[str]:
     """Give the API's address. One that was started here listens on 127.0.0.1 and is gone afterwards.
+
+    port: of a server that is started here; None: any that is free.
 
     Prefect would start a server by itself, but that one outlives a run that is killed.
     """
     if configured := PREFECT_API_URL.value():
         yield configured
         return
-    port = free_port()
+    port = port or free_port()
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     server = guard.start(command, log=log, environment=os.environ)
     address = f"http://127.0.0.1:{port}/api"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from flows.experiment import experiment
 from passk import sweep
@@ -13,8 +14,6 @@ from tasks.logs import one_line_errors
 
 def study_name() -> str:
     """The flow run's name: what is studied, as far as it is short."""
-    from prefect.runtime import flow_run
-
     parameters = flow_run.parameters
     if files := parameters.get("files"):
         return f"study {', '.join(Path(file).stem for file in files)}"[:100]
@@ -24,12 +23,12 @@ def study_name() -> str:
 
 @flow(name="study", flow_run_name=study_name)
 def study(
-    files: list[str] | None = None,
+    files: tuple[str, ...] = (),
     of: str = "",
     stage: str = "",
-    rules: list[str] | None = None,
-    k: list[int] | None = None,
-    seeds: list[int] | None = None,
+    rules: tuple[str, ...] = (),
+    k: tuple[int, ...] = (),
+    seeds: tuple[int, ...] = (),
     runs: str = "runs",
 ) -> None:
     """Run experiments one after the other. Stages that several have in common are trained once.
@@ -46,7 +45,7 @@ def study(
         runs: Directory of all runs.
     """
     one_line_errors()
-    made = sweep.study(files or (), of, stage, rules or (), k or (), seeds or ())
+    made = sweep.study(files, of, stage, rules, k, seeds)
     written = {described.name: sweep.write(described, Path(runs)) for described in made}
     outcomes = dict.fromkeys(written, "waits")
     for name, file in written.items():

@@ -17,7 +17,7 @@ from prefect.exceptions import ObjectNotFound
 
 from passk.config import Compute
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 2.0
 SLOT_SECONDS = 5.0  # a wait for the server's slot is broken off after these, so that a stop is heard
 LEASE_SECONDS = 60.0  # for so long the slot of a flow that was killed stays taken; Prefect allows no less
 END_SECONDS = 20.0
@@ -56,17 +56,23 @@ class Places:
 
     def _take_slot(self, held: ExitStack) -> None:
         with get_client(sync_client=True) as client:
-            try:
-                client.read_global_concurrency_limit_by_name(self._limit)
-            except ObjectNotFound:
-                return
-        while True:
-            slot = concurrency(self._limit, timeout_seconds=SLOT_SECONDS, lease_duration=LEASE_SECONDS)
-            try:
-                held.enter_context(slot)
-            except TimeoutError:
-                continue
-            return
+            while True:
+                try:
+                    limit = client.read_global_concurrency_limit_by_name(self._limit)
+                except ObjectNotFound:
+                    return
+                # Looked at first: each wait that Prefect breaks off is an error in its log.
+                if limit.active_slots < limit.limit and self._took_slot(held):
+                    return
+                time.sleep(POLL_SECONDS)
+
+    def _took_slot(self, held: ExitStack) -> bool:
+        slot = concurrency(self._limit, timeout_seconds=SLOT_SECONDS, lease_duration=LEASE_SECONDS)
+        try:
+            held.enter_context(slot)
+        except TimeoutError:
+            return False
+        return True
 
     @contextmanager
     def given_up_with_the_flow(self) -> Iterator[None]:
