@@ -19,6 +19,7 @@ from pathlib import Path
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalConcurrencyLimitUpdate, WorkPoolCreate
 from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_URL
 from prefect.workers.process import ProcessWorker
 
 from flows.server import prefect_server
@@ -71,7 +72,7 @@ def start_worker(pool: str, logs: Path) -> guard.Guarded:
 
 def serve(port: int, pools: list[str], cpu_stages: int, gpu_stages: int, logs: Path) -> None:
     """Start all, say where to look, and come back when a worker or the server's caller ends it."""
-    if "PREFECT_API_URL" not in os.environ:
+    if not PREFECT_API_URL.value():
         _refuse_taken(port)
     with ExitStack() as running:
         address = running.enter_context(prefect_server(logs / "server.log", port))

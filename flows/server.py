@@ -34,8 +34,9 @@ def prefect_server(log: Path, port: int | None = None) -> Iterator[str]:
         return
     port = port or free_port()
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    server = guard.start(command, log=log, environment=os.environ)
     address = f"http://127.0.0.1:{port}/api"
+    # The pages ask the API at port 4200 unless they are told where it is.
+    server = guard.start(command, log=log, environment={**os.environ, "PREFECT_SERVER_UI_API_URL": address})
     try:
         if not server.wait_until(lambda: _answers(address), START_SECONDS):
             raise PasskError(f"Prefect's server did not start on 127.0.0.1:{port}; see {os.path.relpath(log)}")
