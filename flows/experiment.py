@@ -52,7 +52,7 @@ def experiment(file: str, runs: str = "runs", command: str | None = None) -> Non
     trained = train_all(laid_out, run, places, prepared)
     waited = [allow_failure(future) for future in trained] or [prepared]
     sampled = tasks.sample(laid_out, run, places, wait_for=waited, return_state=True)
-    if sampled.is_failed():
+    if not sampled.is_completed():
         run.failed("sample", str(sampled.result(raise_on_failure=False)))
     filed = tasks.file(laid_out, wait_for=[allow_failure(sampled)], return_state=True)
     filed.result()
@@ -80,10 +80,12 @@ def train_all(laid_out: Plan, run: RunRecord, places: Places, prepared: State) -
             future = tasks.train.submit(laid_out, planned, cluster, run, places, wait_for=[parent])
             futures[planned.record.key], names[future] = future, planned.record.name
         for future in as_completed(list(names)):
-            if future.state.name == "NotReady":
-                run.failed(names[future], "not trained: the stage it starts from failed")
-            elif future.state.is_failed():
-                run.failed(names[future], str(future.state.result(raise_on_failure=False)))
-            else:
+            future.wait()  # it has ended, but before this its state is the server's, who is a little behind
+            state = future.state
+            if state.is_completed():
                 tasks.file(laid_out)
+            elif state.is_pending():
+                run.failed(names[future], "not trained: the stage it starts from failed")
+            else:
+                run.failed(names[future], str(state.result(raise_on_failure=False)))
     return list(names)

@@ -117,7 +117,7 @@ def test_a_run_by_the_api_completes_and_shows_itself(served):
     file = served.directory / "short.yaml"
     file.write_text(SHORT)
     run = served.start("experiment/maze-nightly", file=str(file), runs=str(served.directory / "runs"))
-    ended = served.wait(run, done, seconds=240)
+    ended = served.wait(run, done, seconds=600)
     assert ended["state"]["type"] == "COMPLETED", served.log()
     assert ended["name"] == "small"
     tasks = served.ask("/task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
@@ -144,7 +144,7 @@ def test_a_run_by_the_api_completes_and_shows_itself(served):
         "evaluate/evaluate-checkpoint", model=str(model), file=str(file), samples=4, runs=str(served.directory / "runs")
     )
     for other in (study, evaluation):
-        assert served.wait(other, done, seconds=240)["state"]["type"] == "COMPLETED", served.log()
+        assert served.wait(other, done, seconds=600)["state"]["type"] == "COMPLETED", served.log()
     assert len(list(served.directory.glob("runs/*/stages/*/manifest.json"))) == 2
     assert list(served.directory.glob("runs/evaluate-*/report.md"))
 
@@ -162,7 +162,7 @@ def test_a_cancelled_run_ends_with_all_its_processes(served):
         ]  # fmt: skip
         return bool(lines) and max(lines) >= 2
 
-    served.wait(run, steps_done, seconds=240)
+    served.wait(run, steps_done, seconds=600)
     assert len(set(left_after(served.directory, seconds=0)) - before) > 3
     started = time.monotonic()
     served.ask(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}, "force": False})
