@@ -31,6 +31,8 @@ LOG_LINES = 40
 # Prefect keeps artifacts in its database and sends them whole to the browser.
 LARGEST_FIGURES = 2 * 2**20
 FILES = ("stage.json", "metrics.jsonl", "rollouts", "model", "log.txt")
+# A line of a paragraph: no heading, table, list, fence, figure or indented code.
+_PROSE = re.compile(r"(?![#|>!\s]|- |\d+\. |`{3}).")
 _FIGURE = re.compile(r"(!\[[^]]*\])\(([^):]+\.png)\)")
 
 
@@ -95,7 +97,7 @@ def report(experiment: str, file: Path) -> None:
     """The whole report, its figures within: the UI loads no files."""
     with _optional():
         create_markdown_artifact(
-            _with_figures(file), key=key(experiment, "report"), description=f"{experiment}: report, from {file}"
+            _with_figures(file), key=key(experiment, "report"), description=f"{experiment}: the report"
         )
 
 
@@ -153,8 +155,25 @@ def _tail(log: Path) -> str:
         return "\n".join(file.read().decode(errors="replace").splitlines()[-LOG_LINES:])
 
 
+def unwrapped(markdown: str) -> str:
+    """Each paragraph on one line: the UI shows a line's end as the end of a paragraph."""
+    lines, fence = [""], ""
+    for line in markdown.splitlines():
+        opens = re.match(r"`{3,}", line)
+        goes_on = not fence and _PROSE.match(line) and _PROSE.match(lines[-1])
+        if goes_on:
+            lines[-1] += f" {line}"
+        else:
+            lines.append(line)
+        if opens and not fence:
+            fence = opens[0]
+        elif fence and line.rstrip() == fence:
+            fence = ""
+    return "\n".join(lines[1:]) + "\n"
+
+
 def _with_figures(report: Path) -> str:
-    text = report.read_text()
+    text = unwrapped(report.read_text())
     figures = {name: (report.parent / name).read_bytes() for _, name in _FIGURE.findall(text)}
     if sum(map(len, figures.values())) > LARGEST_FIGURES:
         return text

@@ -44,7 +44,7 @@ def prepare(plan: Plan) -> None:
     retry_condition_fn=worth_another_try,
 )
 def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], run: RunRecord, places: Places) -> None:
-    with places.one(), run.phase(f"train {planned.record.name}"):
+    with places.one(get_run_logger().info), run.phase(f"train {planned.record.name}"):
         view = artifacts.StageView(planned)
         try:
             steps.train(plan, planned, cluster, view.say)
@@ -55,7 +55,7 @@ def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], run: Ru
 
 @task(task_run_name="sample every checkpoint on every benchmark", cache_policy=NO_CACHE)
 def sample(plan: Plan, run: RunRecord, places: Places) -> None:
-    with places.one(), run.phase("sample"):
+    with places.one(get_run_logger().info), run.phase("sample"):
         steps.sample(plan, get_run_logger().info)
 
 

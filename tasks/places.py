@@ -8,7 +8,7 @@ creates them): it says how many stages fit on the machines of that profile.
 import ctypes
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from prefect.client.orchestration import get_client
@@ -38,23 +38,26 @@ class Places:
         self._stopped = False
 
     @contextmanager
-    def one(self) -> Iterator[None]:
-        """Wait for a place, and keep it for what is done inside."""
+    def one(self, say: Callable[[str], None]) -> Iterator[None]:
+        """Wait for a place, and keep it for what is done inside. A wait is said."""
         thread = threading.get_ident()
         self._threads.add(thread)
         try:
             with ExitStack() as held:
-                while not self._free.acquire(timeout=POLL_SECONDS):
-                    pass
+                if not self._free.acquire(blocking=False):
+                    say("waits: the run trains as many stages at once as compute.side_by_side allows")
+                    while not self._free.acquire(timeout=POLL_SECONDS):
+                        pass
                 held.callback(self._free.release)
-                self._take_slot(held)
+                self._take_slot(held, say)
                 if self._stopped:
                     raise KeyboardInterrupt
                 yield
         finally:
             self._threads.discard(thread)
 
-    def _take_slot(self, held: ExitStack) -> None:
+    def _take_slot(self, held: ExitStack, say: Callable[[str], None]) -> None:
+        said = False
         with get_client(sync_client=True) as client:
             while True:
                 try:
@@ -64,6 +67,9 @@ class Places:
                 # Looked at first: each wait that Prefect breaks off is an error in its log.
                 if limit.active_slots < limit.limit and self._took_slot(held):
                     return
+                if not said:
+                    say(f"waits: all {limit.limit} places of the server's limit {self._limit} are taken")
+                    said = True
                 time.sleep(POLL_SECONDS)
 
     def _took_slot(self, held: ExitStack) -> bool:

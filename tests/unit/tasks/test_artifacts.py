@@ -60,6 +60,14 @@ def test_a_reports_figures_are_within_it_unless_they_are_too_large(tmp_path, mon
     assert "](figures/a.png)" in artifacts._with_figures(tmp_path / "report.md")
 
 
+def test_paragraphs_come_to_be_one_line_and_all_else_stays_as_it_is():
+    fenced = "````text\na\n```\nb\n````"
+    written = f"# head\n\none\ntwo\nthree\n\n| a |\n|---|\n\n- x\n- y\n\n{fenced}\nafter\nit\n"
+    assert artifacts.unwrapped(written) == written.replace("one\ntwo\nthree", "one two three").replace(
+        "after\nit", "after it"
+    )
+
+
 def test_only_the_end_of_a_log_is_shown(tmp_path):
     log = tmp_path / "log.txt"
     assert artifacts._tail(log) == ""

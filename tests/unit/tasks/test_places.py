@@ -13,15 +13,16 @@ from tasks.places import Places
 @pytest.fixture(autouse=True)
 def no_server(monkeypatch):
     """The server's own limit is tests/integration's matter."""
-    monkeypatch.setattr(Places, "_take_slot", lambda self, held: None)
+    monkeypatch.setattr(Places, "_take_slot", lambda self, held, say: None)
 
 
 @pytest.mark.parametrize("side_by_side", [1, 2, 3])
 def test_so_many_train_at_once_and_no_more(side_by_side):
     places, inside, most = Places(Compute(profile="cpu", side_by_side=side_by_side)), [], []
+    said = []
 
     def train(name):
-        with places.one():
+        with places.one(said.append):
             inside.append(name)
             most.append(len(inside))
             time.sleep(0.2)
@@ -30,14 +31,16 @@ def test_so_many_train_at_once_and_no_more(side_by_side):
     with ThreadPoolExecutor() as pool:
         list(pool.map(train, range(6)))
     assert max(most) == side_by_side
+    assert len(said) == 6 - side_by_side
 
 
 def test_a_stop_reaches_the_stage_that_trains_and_the_one_that_waits():
     places, begun, ended = Places(Compute(profile="cpu")), threading.Event(), {}
+    said = []
 
     def train(name):
         try:
-            with places.one():
+            with places.one(said.append):
                 begun.set()
                 while True:
                     time.sleep(0.05)
