@@ -170,5 +170,8 @@ def test_a_cancelled_run_ends_with_all_its_processes(served):
         time.sleep(0.5)
     assert set(left_after(served.directory, seconds=0)) - before == set(), served.log()
     assert served.wait(run, done, seconds=60)["state"]["type"] == "CANCELLED", served.log()
-    limits = {entry["name"]: entry["active_slots"] for entry in served.ask("/v2/concurrency_limits/filter", {})}
-    assert limits["passk-cpu"] == 0
+    # What was cancelled gives its place back; what was killed, when its lease runs out.
+    deadline = time.monotonic() + 120
+    while served.ask("/v2/concurrency_limits/passk-cpu")["active_slots"]:
+        assert time.monotonic() < deadline
+        time.sleep(2)
