@@ -26,6 +26,9 @@ help: ## what there is to make
 demo: $(STAMP) ## the main job on a CPU: train, evaluate, report
 	.venv/bin/passk run experiments/maze-cpu.yaml
 
+serve: $(STAMP) ## Prefect's server, pools, deployments and workers, on loopback; SERVE="--port 4201 --pool cpu"
+	.venv/bin/python -m flows.serve $(SERVE)
+
 test: $(STAMP) ## every test, the real engine included
 	.venv/bin/python -m pytest
 
@@ -53,4 +56,4 @@ $(ADAPTERS): requirements/adapters.lock pyproject.toml
 	$(call install,.venv-adapters,requirements/adapters.lock,--no-compile)
 	touch $@
 
-.PHONY: help demo test test-adapters lint lock
+.PHONY: help demo serve test test-adapters lint lock

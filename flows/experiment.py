@@ -2,64 +2,96 @@
 
 from pathlib import Path
 
-from prefect import flow
+from prefect import allow_failure, flow
+from prefect.futures import PrefectFuture, as_completed
 from prefect.logging import get_run_logger
+from prefect.runtime import flow_run
+from prefect.states import State
 
 from passk import config, steps
 from passk.check import check, check_machine
+from passk.errors import ConfigError, SomeFailed
 from passk.openrlhf.cluster import ray_cluster
 from passk.plan import Plan, plan
 from passk.runrecord import RunRecord
 from tasks import experiment as tasks
+from tasks.logs import one_line_errors
+from tasks.places import Places
 
 
-@flow(name="experiment", flow_run_name="{file}")
-def experiment(file: str, runs: str, command: str) -> RunRecord:
+def experiment_name() -> str:
+    """The flow run's name: the experiment's, or the file's where there is no experiment in it."""
+    file = flow_run.parameters["file"]
+    try:
+        return config.load(file).name
+    except ConfigError:
+        return Path(file).stem
+
+
+@flow(name="experiment", flow_run_name=experiment_name)
+def experiment(file: str, runs: str = "runs", command: str | None = None) -> None:
     """Prepare, train every stage, sample every checkpoint, file it all, write the report.
 
-    file: the experiment's YAML; runs: directory of all runs; command: what the report says to type to run
-    it again. What an earlier run finished is not done again. The record that is given back tells what failed.
+    What an earlier run finished is not done again. Where a stage or the sampling fails, the others go on, the
+    report is written, and the flow fails at its end.
+
+    Args:
+        file: The experiment's YAML file. A relative path starts at the checkout that the worker runs.
+        runs: Directory of all runs. Experiments in the same one share the stages they have in common.
+        command: What the report names as the command to run it again. Empty: passk run FILE.
     """
+    one_line_errors()
     described = config.load(file)
     check(described)
     check_machine(described)
     laid_out = plan(described, Path(runs))
     with steps.alone(laid_out, get_run_logger().info):
-        return run_through(laid_out, command)
+        run_through(laid_out, command or f"passk run {file}")
 
 
-def run_through(laid_out: Plan, command: str) -> RunRecord:
+def run_through(laid_out: Plan, command: str) -> None:
     """All steps of an experiment, of which only what is not done does anything."""
-    run = RunRecord(laid_out, command)
+    run, places = RunRecord(laid_out, command), Places(laid_out.experiment.compute)
     with run.phase("prepare"):
-        tasks.prepare(laid_out)
-    train_all(laid_out, run)
-    with run.phase("sample"):
-        sampled = tasks.sample(laid_out, return_state=True)
-    if sampled.is_failed():
+        prepared = tasks.prepare(laid_out, return_state=True)
+    prepared.result()
+    trained = train_all(laid_out, run, places, prepared)
+    waited = [allow_failure(future) for future in trained] or [prepared]
+    sampled = tasks.sample(laid_out, run, places, wait_for=waited, return_state=True)
+    if not sampled.is_completed():
         run.failed("sample", str(sampled.result(raise_on_failure=False)))
-    tasks.file(laid_out)
-    tasks.report(laid_out)
-    return run
+    filed = tasks.file(laid_out, wait_for=[allow_failure(sampled)], return_state=True)
+    filed.result()
+    tasks.report(laid_out, wait_for=[filed])
+    if failures := run.record.failures:
+        raise SomeFailed("; ".join(f"{name} failed: {reason}" for name, reason in failures.items()))
 
 
-def train_all(laid_out: Plan, run: RunRecord) -> None:
-    """Train what is not finished, parents first. One arm that fails does not stop the others."""
+def train_all(laid_out: Plan, run: RunRecord, places: Places, prepared: State) -> list[PrefectFuture]:
+    """Train what is not finished, each stage as soon as its parent and a place allow it.
+
+    One arm that fails does not stop the others; what starts from it is not trained.
+    """
     left = [planned for planned in laid_out.stages if not planned.finished]
     if not left:
-        return
-    failed: set[str | None] = set()
-    with ray_cluster(laid_out.experiment.compute, laid_out.directory / "ray.log") as cluster:
+        return []
+    futures: dict[str, PrefectFuture] = {}
+    names: dict[PrefectFuture, str] = {}
+    with (
+        ray_cluster(laid_out.experiment.compute, laid_out.directory / "ray.log") as cluster,
+        places.given_up_with_the_flow(),
+    ):
         for planned in left:
-            name, key = planned.record.name, planned.record.key
-            if planned.record.parent in failed:
-                failed.add(key)
-                run.failed(name, "not trained: the stage it starts from failed")
-                continue
-            with run.phase(f"train {name}"):
-                trained = tasks.train(laid_out, planned, cluster, return_state=True)
-            if trained.is_failed():
-                failed.add(key)
-                run.failed(name, str(trained.result(raise_on_failure=False)))
-            else:
+            parent = futures.get(planned.record.parent or "", prepared)
+            future = tasks.train.submit(laid_out, planned, cluster, run, places, wait_for=[parent])
+            futures[planned.record.key], names[future] = future, planned.record.name
+        for future in as_completed(list(names)):
+            future.wait()  # it has ended, but before this its state is the server's, who is a little behind
+            state = future.state
+            if state.is_completed():
                 tasks.file(laid_out)
+            elif state.is_pending():
+                run.failed(names[future], "not trained: the stage it starts from failed")
+            else:
+                run.failed(names[future], str(state.result(raise_on_failure=False)))
+    return list(names)

@@ -28,23 +28,29 @@ DATABASE = "prefect.db"
 
 
 @contextmanager
-def prefect_server(log: Path) -> Iterator[str]:
+def prefect_server(log: Path, port: int | None = None) -> Iterator[str]:
     """Give the API's address. One that was started here listens on 127.0.0.1 and is gone afterwards.
+
+    port: of a server that is started here; None: any that is free.
 
     Prefect would start a server by itself, but that one outlives a run that is killed.
     """
     if configured := PREFECT_API_URL.value():
         yield configured
         return
-    port, scratch = free_port(), Path(tempfile.mkdtemp(prefix="passk-prefect-"))
+    # One that is told its port stays the same from start to start, and so does its database: the user's.
+    scratch = None if port else Path(tempfile.mkdtemp(prefix="passk-prefect-"))
+    port = port or free_port()
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    variables = {**os.environ, **_database(scratch)}
-    server = guard.start(command, log=log, environment=variables, scratch=scratch)
     address = f"http://127.0.0.1:{port}/api"
+    # The pages ask the API at port 4200 unless they are told where it is.
+    variables = {**os.environ, "PREFECT_SERVER_UI_API_URL": address, **(_database(scratch) if scratch else {})}
+    server = guard.start(command, log=log, environment=variables, scratch=scratch)
     try:
         if not server.wait_until(lambda: _answers(address), START_SECONDS):
             raise PasskError(f"Prefect's server did not start on 127.0.0.1:{port}; see {os.path.relpath(log)}")
-        _keep_empty(scratch)
+        if scratch:
+            _keep_empty(scratch)
         os.environ["PREFECT_API_URL"] = address
         refresh_global_settings_context()
         yield address

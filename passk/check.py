@@ -56,10 +56,16 @@ def check_machine(experiment: Experiment) -> None:
         if shutil.which("c++") is None:
             raise ConfigError("compute.profile: cpu needs a C++ compiler for DeepSpeed; install g++ or clang++")
         available = psutil.virtual_memory().available / GIB
-        needed = CPU_RUN_GIB + compute.kv_cache_gib
+        needed = compute.side_by_side * (CPU_RUN_GIB + compute.kv_cache_gib)
         if available < needed:
+            each = f"{compute.kv_cache_gib} GiB and about {CPU_RUN_GIB:g} GiB for the processes"
+            if compute.side_by_side > 1:
+                raise ConfigError(
+                    f"compute.side_by_side: {compute.side_by_side} stages of {each} each do not fit in the "
+                    f"{available:.1f} GiB of memory that are free; train fewer at once or free some"
+                )
             raise ConfigError(
-                f"compute.kv_cache_gib: {compute.kv_cache_gib} GiB and about {CPU_RUN_GIB:g} GiB for the processes "
+                f"compute.kv_cache_gib: {each} "
                 f"do not fit in the {available:.1f} GiB of memory that are free; make it smaller or free some"
             )
 

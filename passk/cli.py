@@ -12,7 +12,7 @@ from passk import config, rules_cli
 from passk.check import check, check_machine
 from passk.config import RlStage
 from passk.disk import FULL
-from passk.errors import ConfigError, PasskError
+from passk.errors import ConfigError, PasskError, SomeFailed
 from passk.plan import Plan, plan
 
 app = typer.Typer(
@@ -35,7 +35,7 @@ def run(file: File, runs: Runs = Path("runs")) -> None:
     """Prepare, train, evaluate and report. What an earlier run finished is not done again."""
     laid_out = _laid_out(file, runs)
     report = laid_out.directory / "report.md"
-    failures: dict[str, str] = {}
+    failed: SomeFailed | None = None
     from passk import steps
 
     if steps.all_finished(laid_out) and report.exists():
@@ -54,15 +54,17 @@ def run(file: File, runs: Runs = Path("runs")) -> None:
         with prefect_server(laid_out.directory / "prefect.log") as address:
             typer.echo(f"watch it at {address.removesuffix('/api')}")
             try:
-                failures = experiment(str(file), str(runs), spelled_command()).record.failures
+                experiment(str(file), str(runs), spelled_command())
+            except SomeFailed as error:
+                failed = error
             except KeyboardInterrupt:
                 raise Stopped("stopped; the same command goes on from the last checkpoint") from None
     import reports
 
     typer.echo(f"\n{reports.results_table(laid_out.store, laid_out.experiment.name)}")
     typer.echo(f"\nreport: {os.path.relpath(report)}")
-    if failures:
-        raise PasskError("; ".join(f"{name} failed: {reason}" for name, reason in failures.items()))
+    if failed:
+        raise failed
 
 
 @app.command("plan")

@@ -158,6 +158,7 @@ class Compute(Strict):
     threads: int = Field(2, ge=1, description="CPU threads of a process that computes")
     hung_after: int = Field(1800, ge=1, description="seconds without a step after which a stage counts as hung")
     deterministic: bool = Field(False, description="the same numbers to the last digit, killed and resumed or not")
+    side_by_side: int = Field(1, ge=1, description="stages that train at once where they do not need each other")
 
     @model_validator(mode="after")
     def _engines_fill_the_gpus(self) -> Self:
@@ -176,9 +177,15 @@ class Experiment(Strict):
     seed: int = Field(ge=0, lt=2**31)
     model: Model
     problems: dict[Name, Problems] = Field(min_length=1)
-    stages: dict[Name, AnyStage] = Field(min_length=1)
+    stages: dict[Name, AnyStage] = Field(description="none: the model itself is evaluated")
     benchmarks: dict[Name, Benchmark] = Field(min_length=1)
     compute: Compute
+
+    @model_validator(mode="after")
+    def _something_to_evaluate(self) -> Self:
+        if self.model.tiny and not self.stages:
+            raise ValueError("a model made from scratch without stages knows nothing; give stages, or model.path")
+        return self
 
 
 def load(path: str | Path) -> Experiment:

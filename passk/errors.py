@@ -12,6 +12,10 @@ class ConfigError(PasskError):
     """Bad input, found before anything was started or written. The CLI exits with status 2."""
 
 
+class SomeFailed(PasskError):
+    """A run that came to its end, report and all, although a stage or the sampling failed: which, and why."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """'; did you mean X?' for a mistyped name, or the list of what there is."""
     known = sorted(known)

@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,13 +25,14 @@ OTHER_PACKAGES = ("passk", "prefect", "duckdb", "datasets", "pandas", "numpy")
 
 
 class RunRecord:
-    """The record of an experiment while a session of it runs."""
+    """The record of an experiment while a session of it runs. Stages that run side by side write it from threads."""
 
     def __init__(self, plan: Plan, command: str) -> None:
         self._file = plan.directory / "experiment.json"
         self._started = datetime.now(UTC)
         self._clock = time.perf_counter()
         self._phases: dict[str, float] = {}
+        self._writing = threading.Lock()
         self.record = ExperimentRecord(
             name=plan.experiment.name,
             question=plan.experiment.question,
@@ -57,13 +59,15 @@ class RunRecord:
         try:
             yield
         finally:
-            self._phases[name] = self._phases.get(name, 0.0) + time.perf_counter() - started
-            self._save()
+            with self._writing:
+                self._phases[name] = self._phases.get(name, 0.0) + time.perf_counter() - started
+                self._save()
 
     def failed(self, name: str, reason: str) -> None:
         """Note that a stage or the sampling failed, in one line."""
-        self.record = replace(self.record, failures={**self.record.failures, name: " ".join(reason.split())})
-        self._save()
+        with self._writing:
+            self.record = replace(self.record, failures={**self.record.failures, name: " ".join(reason.split())})
+            self._save()
 
     def _save(self) -> None:
         session = {

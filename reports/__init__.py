@@ -4,6 +4,6 @@ from reports import results_table, write_report
 write_report(Path("runs/passk.duckdb"), Path("runs/maze-cpu"))     # -> runs/maze-cpu/report.md
 """
 
-from reports.report import results_table, write_report
+from reports.report import results_rows, results_table, write_report
 
-__all__ = ["results_table", "write_report"]
+__all__ = ["results_rows", "results_table", "write_report"]

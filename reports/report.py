@@ -44,6 +44,15 @@ def results_table(store_path: Path, experiment: str) -> str:
     return "\n\n".join(["\n".join(parts[:1]), "\n".join(parts[1:])]) if results.groups else "\n".join(parts)
 
 
+def results_rows(store_path: Path, experiment: str) -> list[dict[str, str]]:
+    """The main table, a dictionary a row; empty where nothing has been sampled."""
+    results = load(store_path, experiment)
+    if not results.groups:
+        return []
+    header, rows = _main_table(results, mark=lambda text: f"*{text}*", dress=str)
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
 def render(results: Results, drawn: dict[str, bool]) -> str:
     """The text of report.md."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined

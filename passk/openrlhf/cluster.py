@@ -157,7 +157,8 @@ def _head(compute: Compute, ports: list[int], scratch: Path) -> list[str]:
         f"--temp-dir={scratch}",
     ]
     if compute.profile == "cpu":
-        gpus = compute.nodes * compute.gpus_per_node + compute.engines * compute.tensor_parallel
+        stage = compute.nodes * compute.gpus_per_node + compute.engines * compute.tensor_parallel
+        gpus = stage * compute.side_by_side
         command += [
             f"--num-gpus={gpus}",
             f"--num-cpus={gpus + 4}",

@@ -1,0 +1,31 @@
+"""A checkpoint on the benchmarks of an experiment."""
+
+from pathlib import Path
+
+from prefect import flow
+
+from flows.experiment import experiment
+from passk import config, sweep
+from tasks.logs import one_line_errors
+
+
+@flow(name="evaluate", flow_run_name="evaluate {model}")
+def evaluate(
+    model: str,
+    file: str = "experiments/maze-cpu.yaml",
+    benchmarks: tuple[str, ...] = (),
+    samples: int | None = None,
+    runs: str = "runs",
+) -> None:
+    """Sample a checkpoint on benchmarks, judge the answers, file them, write a report.
+
+    Args:
+        model: The checkpoint: a directory in HF's format, such as a finished stage's model, or a HF model's name.
+        file: The experiment whose benchmarks, seed and compute are taken.
+        benchmarks: Names of its benchmarks. Empty: all of them.
+        samples: Sampled answers a problem; pass@k is told for the benchmark's k up to it. Empty: as the file says.
+        runs: Directory of all runs.
+    """
+    one_line_errors()
+    made = sweep.evaluation(config.load(file), model, benchmarks, samples)
+    experiment(str(sweep.write(made, Path(runs))), runs)

@@ -1,0 +1,126 @@
+"""`make serve`: Prefect's server, work pools, concurrency limits, deployments and workers of this machine.
+
+    python -m flows.serve [--port 4200] [--pool cpu] [--pool a100] [--cpu-stages 1] [--gpu-stages 1]
+
+With PREFECT_API_URL set that server is used, and none is started. Ctrl-C ends all that was started here.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalConcurrencyLimitUpdate, WorkPoolCreate
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_URL
+from prefect.workers.process import ProcessWorker
+
+from flows.server import prefect_server
+from passk import guard
+from passk.errors import ConfigError, PasskError
+from passk.openrlhf.environment import QUIET
+from tasks.places import limit_name
+
+POOLS = {"cpu": "experiments of compute.profile cpu", "a100": "experiments of compute.profile gpu"}
+CHECKOUT = Path(__file__).resolve().parents[1]
+START_SECONDS = 120
+
+
+def prepare(cpu_stages: int, gpu_stages: int) -> None:
+    """Create the pools and limits where the server has none, and deploy prefect.yaml. A changed limit is changed."""
+    with get_client(sync_client=True) as client:
+        template = ProcessWorker.get_default_base_job_template()
+        known = {pool.name for pool in client.read_work_pools()}
+        for name, description in POOLS.items():
+            if name not in known:
+                client.create_work_pool(
+                    WorkPoolCreate(name=name, type="process", description=description, base_job_template=template)
+                )
+        for profile, stages in {"cpu": cpu_stages, "gpu": gpu_stages}.items():
+            name = limit_name(profile)
+            try:
+                client.read_global_concurrency_limit_by_name(name)
+                client.update_global_concurrency_limit(name, GlobalConcurrencyLimitUpdate(limit=stages))
+            except ObjectNotFound:
+                client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=stages))
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise PasskError(f"prefect deploy --all: {' '.join((done.stderr or done.stdout).split())[-2000:]}")
+
+
+def start_worker(pool: str, logs: Path) -> guard.Guarded:
+    """A worker of this machine for a pool, ready to take runs. Whatever ends the caller ends it and its runs."""
+    log = logs / f"worker-{pool}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_bytes(b"")
+    name = f"{socket.gethostname()}-{pool}"
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--name", name, "--type", "process"]
+    worker = guard.start(command, log=log, environment=os.environ)
+    if not worker.wait_until(lambda: b"started!" in log.read_bytes(), START_SECONDS):
+        worker.stop()
+        raise PasskError(f"the worker of pool {pool} did not start; see {os.path.relpath(log)}")
+    return worker
+
+
+def serve(port: int, pools: list[str], cpu_stages: int, gpu_stages: int, logs: Path) -> None:
+    """Start all, say where to look, and come back when a worker or the server's caller ends it."""
+    if not PREFECT_API_URL.value():
+        _refuse_taken(port)
+    with ExitStack() as running:
+        address = running.enter_context(prefect_server(logs / "server.log", port))
+        prepare(cpu_stages, gpu_stages)
+        workers = {pool: start_worker(pool, logs) for pool in pools}
+        for worker in workers.values():
+            running.callback(worker.stop)
+        print(f"watch it at {address.removesuffix('/api')}; workers: {', '.join(pools)}; Ctrl-C ends all", flush=True)
+        while True:
+            time.sleep(1)
+            for pool, worker in workers.items():
+                if worker.poll() is not None:
+                    raise PasskError(f"the worker of pool {pool} ended; see {os.path.relpath(logs)}")
+
+
+def _refuse_taken(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise ConfigError(f"port: {port} is taken on 127.0.0.1; give another with --port") from None
+
+
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make serve", description="Prefect's server, pools, deployments, workers.")
+    parser.add_argument("--port", type=int, default=4200)
+    parser.add_argument("--pool", action="append", choices=POOLS, help="workers to start here; by what this machine is")
+    parser.add_argument("--cpu-stages", type=int, default=1, help="stages of all runs that train at once on CPUs")
+    parser.add_argument("--gpu-stages", type=int, default=1, help="the same on GPUs")
+    parser.add_argument("--logs", type=Path, default=CHECKOUT / "runs" / "serve")
+    asked = parser.parse_args()
+    pools = asked.pool or (["cpu", "a100"] if shutil.which("nvidia-smi") else ["cpu"])
+    # Read by Prefect in the processes that are started here.
+    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        serve(asked.port, pools, asked.cpu_stages, asked.gpu_stages, asked.logs)
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+    except PasskError as error:
+        sys.exit(f"serve: {error}")
+
+
+if __name__ == "__main__":
+    main()

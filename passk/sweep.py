@@ -1,0 +1,143 @@
+"""Experiments made from experiments: a sweep over rules, k and seeds, and the evaluation of a checkpoint.
+
+What comes out is an `Experiment` like any other, and is written down as YAML beside its run, so that
+`passk run` does the same again. Stages that several have in common have the same key, and are trained once.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from passk import config
+from passk.check import check
+from passk.config import Experiment, RlStage
+from passk.errors import ConfigError, nearest
+
+FILE = "experiment.yaml"
+
+
+def study(
+    files: Sequence[str],
+    of: str = "",
+    stage: str = "",
+    rules: Sequence[str] = (),
+    k: Sequence[int] = (),
+    seeds: Sequence[int] = (),
+) -> list[Experiment]:
+    """The experiments of a study: those in `files`, or those of a sweep of one file. Raises ConfigError."""
+    if files:
+        for field, value in {"of": of, "stage": stage, "rules": rules, "k": k, "seeds": seeds}.items():
+            if value:
+                raise ConfigError(f"{field}: belongs to a sweep; leave it empty beside files, or leave files empty")
+        found = [config.load(file) for file in files]
+    elif not of:
+        raise ConfigError("files: nothing to study; name experiment files, or in `of` the one to vary")
+    else:
+        found = sweep(config.load(of), stage, rules, k, seeds)
+    _refuse_twice("name", [experiment.name for experiment in found])
+    for experiment in found:
+        check(experiment)
+    return found
+
+
+def sweep(
+    of: Experiment, stage: str = "", rules: Sequence[str] = (), k: Sequence[int] = (), seeds: Sequence[int] = ()
+) -> list[Experiment]:
+    """An experiment for each combination, every other field as it is in `of`. Raises ConfigError.
+
+    stage: the rl stage that gets the rule and the k; it may be left out where there is one alone. A rule
+    other than the stage's own comes with its default options.
+    """
+    for field, values in {"rules": rules, "k": k, "seeds": seeds}.items():
+        _refuse_twice(field, values)
+    if not (rules or k or seeds):
+        raise ConfigError("rules: nothing varies; give rules, k or seeds")
+    if stage and not (rules or k):
+        raise ConfigError("stage: has no effect where neither rules nor k vary; leave it empty")
+    varied = _varied_stage(of, stage) if rules or k else None
+    made = []
+    for rule, each_k, seed in product(rules or [None], k or [None], seeds or [None]):
+        raw = of.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        words = [of.name]
+        if varied and rule is not None:
+            if rule != raw["stages"][varied]["rule"]:
+                raw["stages"][varied].pop("options", None)
+            raw["stages"][varied]["rule"] = rule
+            words.append(rule)
+        if varied and each_k is not None:
+            raw["stages"][varied]["k"] = each_k
+            words.append(f"k{each_k}")
+        if seed is not None:
+            raw["seed"] = seed
+            words.append(f"s{seed}")
+        raw["name"] = "-".join(words)
+        made.append(config.parse(raw))
+    return made
+
+
+def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), samples: int | None = None) -> Experiment:
+    """An experiment without stages: `model` is sampled on benchmarks of `of`, on its compute. Raises ConfigError.
+
+    model: a HF model's name, or its directory: that of a finished stage, for one.
+    """
+    for name in benchmarks:
+        if name not in of.benchmarks:
+            raise ConfigError(f"benchmarks: {of.name} has no benchmark {name!r}{nearest(name, of.benchmarks)}")
+    raw = of.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    chosen = {name: raw["benchmarks"][name] for name in benchmarks or of.benchmarks}
+    for name, benchmark in chosen.items():
+        if samples is not None:
+            benchmark["samples"] = samples
+            # pass@k needs k samples
+            benchmark["k"] = [k for k in of.benchmarks[name].k if k <= samples] or [1]
+    needed = {benchmark["problems"] for benchmark in chosen.values()}
+    directory = Path(model).expanduser()
+    path = str(directory.resolve()) if directory.is_dir() else model
+    mark = hashlib.sha256(f"{path} {samples} {sorted(chosen)}".encode()).hexdigest()[:8]
+    raw |= {
+        "name": f"evaluate-{_slug(Path(path))}-{mark}",
+        "question": f"How many of the benchmarks' problems does {model} solve?",
+        "model": {"path": path},
+        "problems": {name: spec for name, spec in raw["problems"].items() if name in needed},
+        "stages": {},
+        "benchmarks": chosen,
+    }
+    made = config.parse(raw)
+    check(made)
+    return made
+
+
+def write(experiment: Experiment, runs: Path) -> Path:
+    """Write an experiment as YAML into the directory of its run, and give the file."""
+    file = runs / experiment.name / FILE
+    file.parent.mkdir(parents=True, exist_ok=True)
+    raw = experiment.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    # what must be there, must be there when it is empty too
+    file.write_text(yaml.safe_dump({"stages": {}, **raw}, sort_keys=False, allow_unicode=True))
+    return file
+
+
+def _varied_stage(of: Experiment, stage: str) -> str:
+    rl = [name for name, candidate in of.stages.items() if isinstance(candidate, RlStage)]
+    if stage and stage not in rl:
+        raise ConfigError(f"stage: {of.name} has no rl stage {stage!r}{nearest(stage, rl)}")
+    if not stage and len(rl) != 1:
+        raise ConfigError(f"stage: {of.name} has {len(rl)} rl stages; name the one that varies: {', '.join(rl)}")
+    return stage or rl[0]
+
+
+def _refuse_twice(field: str, values: Sequence[Any]) -> None:
+    for value in values:
+        if list(values).count(value) > 1:
+            raise ConfigError(f"{field}: {value} is there more than once; name it once")
+
+
+def _slug(path: Path) -> str:
+    """Two last names of a path, as far as an experiment's name may hold them; `model` says nothing."""
+    words = [part for part in path.parts if part != "model"][-1:]
+    return re.sub(r"[^a-z0-9._-]+", "-", "-".join(words).lower()).strip("-._")[:40] or "model"

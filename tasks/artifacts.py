@@ -1,0 +1,184 @@
+"""What a person sees of a run in Prefect's UI beside its logs: progress, steps, results, the report.
+
+An artifact that cannot be written is no reason to lose a training run: it is said in the log, and left.
+"""
+
+import base64
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactUpdate
+from prefect.exceptions import PrefectException
+from prefect.logging import get_run_logger
+
+from passk.openrlhf.record import read_metrics
+from passk.plan import PlannedStage
+from reports.text import code, fenced, table
+
+ROWS = 12
+LOG_LINES = 40
+# Prefect keeps artifacts in its database and sends them whole to the browser.
+LARGEST_FIGURES = 2 * 2**20
+FILES = ("stage.json", "metrics.jsonl", "rollouts", "model", "log.txt")
+# A line of a paragraph: no heading, table, list, fence, figure or indented code.
+_PROSE = re.compile(r"(?![#|>!\s]|- |\d+\. |`{3}).")
+_FIGURE = re.compile(r"(!\[[^]]*\])\(([^):]+\.png)\)")
+
+
+def key(*words: str) -> str:
+    """An artifact's key: Prefect takes small letters, digits and dashes alone."""
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")
+
+
+class StageView:
+    """A stage in the UI: a bar that fills, and a page with its latest steps and where its files lie."""
+
+    def __init__(self, planned: PlannedStage) -> None:
+        self._planned = planned
+        self._logger = get_run_logger()
+        self._bar = self._page = None
+        name, words = planned.record.name, (planned.record.experiment, planned.record.name)
+        with _optional():
+            self._bar = create_progress_artifact(0.0, key=key(*words, "progress"), description=f"{name}: starts")
+            self._page = create_markdown_artifact(
+                stage_page(planned), key=key(*words, "steps"), description=f"{planned.record.experiment}, stage {name}"
+            )
+
+    def say(self, line: str) -> None:
+        """Log a line of progress, and show it."""
+        self._logger.info(line)
+        done = _metrics(self._planned)
+        if self._bar and self._page:
+            with _optional():
+                percent = 100 * done[-1]["step"] / self._planned.stage.steps if done else 0.0
+                update_progress_artifact(self._bar, percent, description=line)
+                _rewrite(self._page, stage_page(self._planned, line))
+
+    def failed(self, reason: str) -> None:
+        """Show the reason, and how the log ends: the run's own log has the reason's line alone."""
+        if self._page:
+            with _optional():
+                log = fenced(_tail(self._planned.directory / "log.txt"), 12_000, LOG_LINES)
+                _rewrite(self._page, f"{stage_page(self._planned, f'failed: {reason}')}\n\nThe log ends:\n\n{log}")
+
+
+def stage_page(planned: PlannedStage, line: str = "") -> str:
+    """Markdown: where a stage stands, its latest steps, its files."""
+    record = planned.record
+    parts = [
+        f"# {code(record.experiment)}, stage {code(record.name)}",
+        code(line) if line else "",
+        _steps(_metrics(planned)[-ROWS:]),
+        table(["file", "where"], [[name, code(str(planned.directory / name))] for name in FILES], left=2),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def results(experiment: str, rows: Sequence[Mapping[str, str]]) -> None:
+    """The table of results: pass@k of every checkpoint on every benchmark."""
+    with _optional():
+        create_table_artifact(
+            [dict(row) for row in rows], key=key(experiment, "results"), description=f"{experiment}: pass@k"
+        )
+
+
+def report(experiment: str, file: Path) -> None:
+    """The whole report, its figures within: the UI loads no files."""
+    with _optional():
+        create_markdown_artifact(
+            _with_figures(file), key=key(experiment, "report"), description=f"{experiment}: the report"
+        )
+
+
+def study(name: str, outcomes: Mapping[str, str], runs: Path) -> None:
+    """The table of a study: what came of each experiment, and where its report lies."""
+    rows = [
+        {"experiment": experiment, "outcome": outcome, "report": str(runs.resolve() / experiment / "report.md")}
+        for experiment, outcome in outcomes.items()
+    ]
+    with _optional():
+        create_table_artifact(rows, key=key(name, "study"), description="experiments of the study")
+
+
+@contextmanager
+def _optional() -> Iterator[None]:
+    try:
+        yield
+    except (httpx.HTTPError, PrefectException) as error:
+        get_run_logger().warning("an artifact could not be written (%s); the run goes on", type(error).__name__)
+
+
+def _rewrite(page: Any, markdown: str) -> None:
+    """In place: a new version every few seconds would fill the server's database."""
+    with get_client(sync_client=True) as client:
+        client.update_artifact(page, ArtifactUpdate(data=markdown))
+
+
+def _metrics(planned: PlannedStage) -> list[dict[str, Any]]:
+    return read_metrics(planned.directory / "metrics.jsonl")
+
+
+def _steps(lines: list[dict[str, Any]]) -> str:
+    if not lines:
+        return ""
+    if "reward" not in lines[-1]:
+        rows = [[str(line["step"]), f"{line['loss']:.4f}", f"{line['seconds']:.2f}"] for line in lines]
+        return table(["step", "loss", "s"], rows, left=0)
+    ks = list(lines[-1]["pass_at_k"])
+    rows = [
+        [
+            *(str(line["step"]), str(line["k"]), f"{line['reward']:.4f}"),
+            *(f"{line['pass_at_k'][k]:.4f}" for k in ks),
+            f"{line['seconds']:.2f}",
+        ]
+        for line in lines
+    ]
+    return table(["step", "k", "reward", *(f"pass@{k}" for k in ks), "s"], rows, left=0)
+
+
+def _tail(log: Path) -> str:
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 2**16))
+        return "\n".join(file.read().decode(errors="replace").splitlines()[-LOG_LINES:])
+
+
+def unwrapped(markdown: str) -> str:
+    """Each paragraph on one line: the UI shows a line's end as the end of a paragraph."""
+    lines, fence = [""], ""
+    for line in markdown.splitlines():
+        opens = re.match(r"`{3,}", line)
+        goes_on = not fence and _PROSE.match(line) and _PROSE.match(lines[-1])
+        if goes_on:
+            lines[-1] += f" {line}"
+        else:
+            lines.append(line)
+        if opens and not fence:
+            fence = opens[0]
+        elif fence and line.rstrip() == fence:
+            fence = ""
+    return "\n".join(lines[1:]) + "\n"
+
+
+def _with_figures(report: Path) -> str:
+    text = unwrapped(report.read_text())
+    figures = {name: (report.parent / name).read_bytes() for _, name in _FIGURE.findall(text)}
+    if sum(map(len, figures.values())) > LARGEST_FIGURES:
+        return text
+
+    def embedded(found: re.Match[str]) -> str:
+        return f"{found[1]}(data:image/png;base64,{base64.b64encode(figures[found[2]]).decode()})"
+
+    return _FIGURE.sub(embedded, text)

@@ -1,0 +1,98 @@
+"""Who may train now: so many stages of a run side by side, so many of all runs under one Prefect server.
+
+The first number is the experiment's `compute.side_by_side`: a run's Ray cluster holds that many stages. The
+second is Prefect's global concurrency limit `passk-cpu` or `passk-gpu`, where the server has one (`make serve`
+creates them): it says how many stages fit on the machines of that profile.
+"""
+
+import ctypes
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+from prefect.client.orchestration import get_client
+from prefect.concurrency.sync import concurrency
+from prefect.exceptions import ObjectNotFound
+
+from passk.config import Compute
+
+POLL_SECONDS = 2.0
+SLOT_SECONDS = 5.0  # a wait for the server's slot is broken off after these, so that a stop is heard
+LEASE_SECONDS = 60.0  # for so long the slot of a flow that was killed stays taken; Prefect allows no less
+END_SECONDS = 20.0
+
+
+def limit_name(profile: str) -> str:
+    """The global concurrency limit that a stage of this profile takes one slot of."""
+    return f"passk-{profile}"
+
+
+class Places:
+    """The places of one run, and the threads that hold them."""
+
+    def __init__(self, compute: Compute) -> None:
+        self._limit = limit_name(compute.profile)
+        self._free = threading.BoundedSemaphore(compute.side_by_side)
+        self._threads: set[int] = set()
+        self._stopped = False
+
+    @contextmanager
+    def one(self, say: Callable[[str], None]) -> Iterator[None]:
+        """Wait for a place, and keep it for what is done inside. A wait is said."""
+        thread = threading.get_ident()
+        self._threads.add(thread)
+        try:
+            with ExitStack() as held:
+                if not self._free.acquire(blocking=False):
+                    say("waits: the run trains as many stages at once as compute.side_by_side allows")
+                    while not self._free.acquire(timeout=POLL_SECONDS):
+                        pass
+                held.callback(self._free.release)
+                self._take_slot(held, say)
+                if self._stopped:
+                    raise KeyboardInterrupt
+                yield
+        finally:
+            self._threads.discard(thread)
+
+    def _take_slot(self, held: ExitStack, say: Callable[[str], None]) -> None:
+        said = False
+        with get_client(sync_client=True) as client:
+            while True:
+                try:
+                    limit = client.read_global_concurrency_limit_by_name(self._limit)
+                except ObjectNotFound:
+                    return
+                # Looked at first: each wait that Prefect breaks off is an error in its log.
+                if limit.active_slots < limit.limit and self._took_slot(held):
+                    return
+                if not said:
+                    say(f"waits: all {limit.limit} places of the server's limit {self._limit} are taken")
+                    said = True
+                time.sleep(POLL_SECONDS)
+
+    def _took_slot(self, held: ExitStack) -> bool:
+        slot = concurrency(self._limit, timeout_seconds=SLOT_SECONDS, lease_duration=LEASE_SECONDS)
+        try:
+            held.enter_context(slot)
+        except TimeoutError:
+            return False
+        return True
+
+    @contextmanager
+    def given_up_with_the_flow(self) -> Iterator[None]:
+        """Whatever ends what is done inside, Ctrl-C or a cancel, ends the threads that train as Ctrl-C would.
+
+        A signal reaches the main thread alone; the others would train on, and the process wait for them.
+        """
+        try:
+            yield
+        except BaseException:
+            self._stopped = True
+            for thread in tuple(self._threads):
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt))
+            deadline = time.monotonic() + END_SECONDS
+            while self._threads and time.monotonic() < deadline:
+                time.sleep(0.1)
+            raise

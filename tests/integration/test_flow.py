@@ -1,0 +1,76 @@
+"""What the flow makes of stages that fail, under a real Prefect server. The steps themselves stand still here."""
+
+import json
+import os
+
+import pytest
+
+from passk.errors import PasskError, SomeFailed
+
+STAGES = """
+name: arms
+question: Do the others go on?
+seed: 3
+model: {tiny: {}}
+problems:
+  train: {source: maze, split: train, count: 64}
+  test: {source: maze, split: test, count: 8}
+stages:
+  warm: {kind: sft, problems: train, steps: 2, lr: 1.0e-3}
+  bad: &rl {kind: rl, from: warm, problems: train, rule: grpo, steps: 1, prompts: 4, rollouts: 16,
+            lr: 1.0e-4, max_prompt: 31, max_response: 8}
+  flaky: {<<: *rl, lr: 2.0e-4}
+  child: {<<: *rl, from: bad}
+benchmarks:
+  test: {problems: test, samples: 8, max_response: 8}
+compute: {profile: gpu, side_by_side: 2}
+"""
+
+
+class Lost(PasskError):
+    retry = True
+
+
+def test_a_failed_arm_stops_no_other_and_what_was_lost_is_tried_again(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")  # no cluster is started
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "arms.yaml").write_text(STAGES)
+    from flows.experiment import experiment
+    from flows.server import prefect_server
+    from tasks import experiment as tasks
+
+    calls, asked = [], []
+
+    def train(plan, planned, cluster, say):
+        name = planned.record.name
+        calls.append(name)
+        if name == "bad":
+            raise PasskError("out of memory; see log.txt")
+        if name == "flaky" and calls.count("flaky") < 3:
+            raise Lost("a worker died; see log.txt")
+        say(f"{name}: trains")
+
+    monkeypatch.setattr(tasks.steps, "prepare", lambda plan, say: asked.append("prepare"))
+    monkeypatch.setattr(tasks.steps, "train", train)
+    monkeypatch.setattr(tasks.steps, "sample", lambda plan, say: asked.append("sample"))
+    monkeypatch.setattr(tasks.steps, "file", lambda plan: asked.append("file"))
+    monkeypatch.setattr(tasks.reports, "write_report", lambda store, directory: directory / "experiment.json")
+    monkeypatch.setattr(tasks.reports, "results_rows", lambda store, name: [])
+    monkeypatch.setattr(tasks.train, "retry_delay_seconds", [0.1, 0.1, 0.1])
+    with prefect_server(tmp_path / "prefect.log"), pytest.raises(SomeFailed) as failed:
+        experiment("arms.yaml", "runs")
+    assert "PREFECT_API_URL" not in os.environ
+
+    assert sorted(calls) == ["bad", "flaky", "flaky", "flaky", "warm"]
+    assert calls[0] == "warm"
+    assert asked[0] == "prepare"
+    assert asked[-2:] == ["sample", "file"]
+    record = json.loads((tmp_path / "runs" / "arms" / "experiment.json").read_text())
+    assert record["failures"] == {
+        "bad": "out of memory; see log.txt",
+        "child": "not trained: the stage it starts from failed",
+    }
+    assert "bad failed: out of memory; see log.txt" in str(failed.value)
+    assert set(record["sessions"][-1]["phases"]) == {"prepare", "train warm", "train bad", "train flaky", "sample"}

@@ -1,0 +1,86 @@
+"""What goes into the UI is markdown that shows there, and whatever a log holds stays text."""
+
+import base64
+import json
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from passk.config import parse
+from passk.plan import plan
+from tasks import artifacts
+
+
+@pytest.mark.parametrize(("words", "key"), [(("maze-cpu", "Pass_4.b"), "maze-cpu-pass-4-b"), (("..a..",), "a")])
+def test_a_key_is_one_that_prefect_takes(words, key):
+    assert artifacts.key(*words) == key
+
+
+@pytest.fixture
+def stage(tmp_path):
+    experiment = parse(
+        {
+            "name": "view", "question": "?", "seed": 1, "model": {"tiny": {}},
+            "problems": {name: {"source": "maze", "split": name, "count": 64} for name in ("train", "test")},
+            "stages": {"warm": {"kind": "sft", "problems": "train", "steps": 4, "lr": 1e-3}},
+            "benchmarks": {"test": {"problems": "test", "samples": 8, "max_response": 8}},
+            "compute": {"profile": "cpu"},
+        }
+    )  # fmt: skip
+    planned = plan(experiment, tmp_path).stages[0]
+    planned.directory.mkdir(parents=True)
+    return planned
+
+
+def test_a_stages_page_has_its_latest_steps_and_the_paths_of_its_files(stage):
+    lines = [{"step": step, "loss": 1 / step, "seconds": 0.5} for step in range(1, 40)]
+    (stage.directory / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    page = artifacts.stage_page(stage, "warm  step 39/40")
+    assert "`warm step 39/40`" in page
+    assert re.search(r"\| +39 +\|", page)
+    assert not re.search(r"\| +20 +\|", page)
+    assert str(stage.directory / "log.txt") in page
+
+
+def test_an_rl_steps_rows_have_reward_and_every_k(stage):
+    line = {"step": 1, "k": 4, "reward": 0.25, "pass_at_k": {"1": 0.25, "4": 0.5}, "seconds": 1.0, "loss": None}
+    (stage.directory / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+    page = artifacts.stage_page(stage)
+    assert "pass@4" in page and "0.5000" in page and "0.2500" in page
+
+
+def test_a_reports_figures_are_within_it_unless_they_are_too_large(tmp_path, monkeypatch):
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "a.png").write_bytes(b"picture")
+    (tmp_path / "report.md").write_text("# r\n\n![what it shows](figures/a.png)\n")
+    inside = f"![what it shows](data:image/png;base64,{base64.b64encode(b'picture').decode()})"
+    assert inside in artifacts._with_figures(tmp_path / "report.md")
+    monkeypatch.setattr(artifacts, "LARGEST_FIGURES", 3)
+    assert "](figures/a.png)" in artifacts._with_figures(tmp_path / "report.md")
+
+
+def test_paragraphs_come_to_be_one_line_and_all_else_stays_as_it_is():
+    fenced = "````text\na\n```\nb\n````"
+    written = f"# head\n\none\ntwo\nthree\n\n| a |\n|---|\n\n- x\n- y\n\n{fenced}\nafter\nit\n"
+    assert artifacts.unwrapped(written) == written.replace("one\ntwo\nthree", "one two three").replace(
+        "after\nit", "after it"
+    )
+
+
+def test_only_the_end_of_a_log_is_shown(tmp_path):
+    log = tmp_path / "log.txt"
+    assert artifacts._tail(log) == ""
+    log.write_text("".join(f"line {i}\n" for i in range(100_000)))
+    assert artifacts._tail(log).splitlines()[-1] == "line 99999"
+    assert len(artifacts._tail(log).splitlines()) == artifacts.LOG_LINES
+
+
+def test_the_server_being_away_is_a_warning_and_not_the_end(monkeypatch):
+    import httpx
+
+    said = []
+    monkeypatch.setattr(artifacts, "get_run_logger", lambda: SimpleNamespace(warning=lambda *words: said.append(words)))
+    with artifacts._optional():
+        raise httpx.ConnectError("refused")
+    assert len(said) == 1

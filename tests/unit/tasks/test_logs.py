@@ -1,0 +1,25 @@
+"""Our failures are one line in Prefect's log; a bug keeps its traceback."""
+
+import logging
+import sys
+
+from passk.errors import PasskError
+from tasks.logs import one_line_errors
+
+
+def record_of(error):
+    try:
+        raise error
+    except Exception:
+        return logging.LogRecord("prefect.task_runs", logging.ERROR, "", 0, "failed", (), sys.exc_info())
+
+
+def test_a_failure_of_ours_is_logged_without_a_traceback_and_a_bug_with_it():
+    one_line_errors()
+    one_line_errors()
+    logger = logging.getLogger("prefect.task_runs")
+    assert len([f for f in logger.filters if type(f).__name__ == "OneLine"]) == 1
+    ours, bug = record_of(PasskError("out of memory")), record_of(KeyError("x"))
+    assert logger.filter(ours) and logger.filter(bug)
+    assert ours.exc_info is None
+    assert bug.exc_info is not None

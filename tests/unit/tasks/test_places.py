@@ -1,0 +1,58 @@
+"""How many stages train at once, and that none trains on when its flow is stopped."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from passk.config import Compute
+from tasks.places import Places
+
+
+@pytest.fixture(autouse=True)
+def no_server(monkeypatch):
+    """The server's own limit is tests/integration's matter."""
+    monkeypatch.setattr(Places, "_take_slot", lambda self, held, say: None)
+
+
+@pytest.mark.parametrize("side_by_side", [1, 2, 3])
+def test_so_many_train_at_once_and_no_more(side_by_side):
+    places, inside, most = Places(Compute(profile="cpu", side_by_side=side_by_side)), [], []
+    said = []
+
+    def train(name):
+        with places.one(said.append):
+            inside.append(name)
+            most.append(len(inside))
+            time.sleep(0.2)
+            inside.remove(name)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(train, range(6)))
+    assert max(most) == side_by_side
+    assert len(said) == 6 - side_by_side
+
+
+def test_a_stop_reaches_the_stage_that_trains_and_the_one_that_waits():
+    places, begun, ended = Places(Compute(profile="cpu")), threading.Event(), {}
+    said = []
+
+    def train(name):
+        try:
+            with places.one(said.append):
+                begun.set()
+                while True:
+                    time.sleep(0.05)
+        except KeyboardInterrupt:
+            ended[name] = "stopped"
+
+    threads = [threading.Thread(target=train, args=(name,), daemon=True) for name in ("trains", "waits")]
+    for thread in threads:
+        thread.start()
+    assert begun.wait(10)
+    with pytest.raises(ZeroDivisionError), places.given_up_with_the_flow():
+        raise ZeroDivisionError
+    for thread in threads:
+        thread.join(10)
+    assert ended == {"trains": "stopped", "waits": "stopped"}

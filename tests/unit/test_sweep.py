@@ -1,0 +1,104 @@
+"""A sweep's experiments are whole experiments; nonsense is refused in one line."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from passk import config, sweep
+from passk.errors import ConfigError
+from passk.plan import plan
+
+ROOT = Path(__file__).parents[2]
+MAZE = str(ROOT / "experiments" / "maze-cpu.yaml")
+
+
+@pytest.fixture
+def maze():
+    return config.load(MAZE)
+
+
+def test_a_sweep_makes_an_experiment_for_each_combination(maze):
+    made = sweep.sweep(maze, "pass4", rules=["passk_analytical", "pkpo_sloo"], k=[2, 4], seeds=[1, 2])
+    assert len({experiment.name for experiment in made}) == 8
+    assert {(e.stages["pass4"].rule, e.stages["pass4"].k.written, e.seed) for e in made} == {
+        (rule, k, seed) for rule in ("passk_analytical", "pkpo_sloo") for k in (2, 4) for seed in (1, 2)
+    }
+    assert made[0].name == "maze-cpu-passk_analytical-k2-s1"
+    assert all(experiment.stages["pass1"] == maze.stages["pass1"] for experiment in made)
+
+
+def test_stages_that_do_not_vary_keep_their_keys_and_are_trained_once(maze, tmp_path):
+    def keys(experiment):
+        return {planned.record.name: planned.record.key for planned in plan(experiment, tmp_path).stages}
+
+    one, other = (keys(experiment) for experiment in sweep.sweep(maze, "pass4", k=[2, 8]))
+    assert {name for name in one if one[name] == other[name]} == {"warm", "pass1"}
+
+
+def test_options_of_the_rule_that_was_there_do_not_go_to_another(maze):
+    raw = yaml.safe_load(Path(MAZE).read_text())
+    raw["stages"]["pass4"]["options"] = {"sigma": False}
+    kept, dropped = sweep.sweep(config.parse(raw), "pass4", rules=["passk_analytical", "grpo"])
+    assert kept.stages["pass4"].options == {"sigma": False}
+    assert dropped.stages["pass4"].options == {}
+
+
+def test_what_is_written_reads_as_the_same_experiment(maze, tmp_path):
+    for experiment in (maze, *sweep.sweep(maze, seeds=[7]), evaluation(maze, tmp_path)):
+        assert config.load(sweep.write(experiment, tmp_path)) == experiment
+
+
+def evaluation(maze, tmp_path, **more):
+    return sweep.evaluation(maze, str(tmp_path), **more)
+
+
+def test_an_evaluation_samples_the_checkpoint_and_trains_nothing(maze, tmp_path):
+    made = evaluation(maze, tmp_path, benchmarks=["hard"], samples=6)
+    laid_out = plan(made, tmp_path)
+    assert laid_out.stages == ()
+    assert [(s.record.checkpoint, s.record.benchmark, s.model) for s in laid_out.samplings] == [
+        ("base", "hard", str(tmp_path.resolve()))
+    ]
+    assert made.benchmarks["hard"].samples == 6
+    assert made.benchmarks["hard"].k == (1, 4)
+    assert set(made.problems) == {"hard"}
+
+
+def test_evaluations_of_two_checkpoints_do_not_share_a_directory(maze, tmp_path):
+    (tmp_path / "a" / "model").mkdir(parents=True)
+    (tmp_path / "b" / "model").mkdir(parents=True)
+    names = {sweep.evaluation(maze, str(tmp_path / name / "model")).name for name in "ab"}
+    assert len(names) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({}, "files: nothing to study"),
+        ({"files": [MAZE], "seeds": [1]}, "seeds: belongs to a sweep"),
+        ({"files": [MAZE, MAZE]}, "name: maze-cpu is there more than once"),
+        ({"files": ["nowhere.yaml"]}, "nowhere.yaml: no such file"),
+        ({"of": MAZE}, "rules: nothing varies"),
+        ({"of": MAZE, "seeds": [1, 1]}, "seeds: 1 is there more than once"),
+        ({"of": MAZE, "k": [2]}, "stage: maze-cpu has 3 rl stages; name the one that varies"),
+        ({"of": MAZE, "k": [2], "stage": "warm"}, "stage: maze-cpu has no rl stage 'warm'"),
+        ({"of": MAZE, "k": [2], "stage": "pass5"}, "did you mean pass4?"),
+        ({"of": MAZE, "seeds": [2], "stage": "pass4"}, "stage: has no effect"),
+        ({"of": MAZE, "rules": ["grop"], "stage": "pass4"}, "did you mean grpo?"),
+        ({"of": MAZE, "k": [99], "stage": "pass4"}, "stages.pass4."),
+        ({"of": MAZE, "seeds": [-1]}, "seed:"),
+    ],
+)
+def test_nonsense_is_refused_in_one_line(asked, said):
+    with pytest.raises(ConfigError) as refused:
+        sweep.study(**{"files": (), **asked})
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_evaluation_of_what_is_not_there_is_refused(maze, tmp_path):
+    with pytest.raises(ConfigError, match="did you mean hard?"):
+        evaluation(maze, tmp_path, benchmarks=["hrad"])
+    with pytest.raises(ConfigError, match=r"benchmarks.easy.samples"):
+        evaluation(maze, tmp_path, samples=0)
