@@ -40,7 +40,7 @@ def ran(tmp_path_factory):
         for who, command in commands.items()
     }
     try:
-        said = {who: process.communicate(timeout=600)[0] for who, process in running.items()}
+        said = {who: process.communicate(timeout=1200)[0] for who, process in running.items()}
     finally:
         for process in running.values():
             process.kill()
