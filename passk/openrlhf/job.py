@@ -20,7 +20,7 @@ from passk import guard
 from passk.errors import PasskError
 from passk.openrlhf import failures
 from passk.openrlhf.failures import StageFailed
-from passk.openrlhf.leash import BEAT_SECONDS
+from passk.openrlhf.leash import BEAT_SECONDS, MARK
 from passk.openrlhf.record import read_metrics
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ SUBMIT_SECONDS = 60
 UNREACHABLE_SECONDS = 20
 """without an answer from the job server: the cluster's head is lost"""
 STOP_SECONDS = 20
-"""Ray's supervisor asks for 3 s, the leash for guard.GRACE_SECONDS; then they insist"""
+# Ray's supervisor waits so long for a job that it asked to end: the leash needs guard.GRACE_SECONDS, and sweeps.
+_PATIENCE = {"RAY_JOB_STOP_WAIT_TIME_S": "15"}
 
 
 def run(command: Sequence[str], *, environment: Mapping[str, str], directory: Path) -> None:
@@ -85,7 +86,7 @@ class Job:
                     # Paths of the experiment may be relative to where its command was typed.
                     entrypoint=f"cd {shlex.quote(str(Path.cwd()))} 2>/dev/null; exec {shlex.join(leash)}",
                     submission_id=self.name,
-                    runtime_env={"env_vars": dict(environment)},
+                    runtime_env={"env_vars": {**environment, MARK: self.name, **_PATIENCE}},
                     metadata={"passk": about},
                     entrypoint_num_gpus=gpus or None,
                 )

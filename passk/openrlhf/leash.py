@@ -8,10 +8,13 @@ Ray ends the actors of a driver that is gone. ALIVE is removed last: no process 
 It lies in the stage directory, which is on storage that every node sees.
 """
 
+import contextlib
 import os
 import sys
 import time
 from pathlib import Path
+
+import psutil
 
 from passk import guard
 
@@ -19,6 +22,9 @@ BEAT_SECONDS = 2.0
 SILENCE_SECONDS = 15.0
 """longest time without a beat; with guard.GRACE_SECONDS on top it stays below 30 s"""
 LOOK_SECONDS = 1.0
+SWEEP_SECONDS = 3.0
+MARK = "PASSK_JOB"
+"""variable with the job's name, in the environment of all its processes"""
 
 
 class Follower:
@@ -42,6 +48,29 @@ class Follower:
         if beat and beat != self._last:
             self._last, self._changed = beat, now
         return now - self._changed > SILENCE_SECONDS
+
+
+def sweep(name: str) -> None:
+    """End what bears the job's mark on this node and is left when Ray has had time to end it.
+
+    A process that an actor started stays behind where the actor is killed outright.
+    """
+    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    deadline = time.monotonic() + SWEEP_SECONDS
+    while left := [process for process in psutil.process_iter() if process.pid not in spared and _bears(process, name)]:
+        if time.monotonic() > deadline:
+            for process in left:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            return
+        time.sleep(0.2)
+
+
+def _bears(process: psutil.Process, name: str) -> bool:
+    try:
+        return process.environ().get(MARK) == name and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, OSError):
+        return False
 
 
 def oom_kills() -> int:
@@ -69,6 +98,8 @@ def main(alive: Path, log: Path, command: list[str]) -> int:
     status = guard.keep(command, follower.is_gone)
     if status and oom_kills() > killed_before:
         print("passk: memory: Linux killed a process for want of memory", flush=True)
+    if status and MARK in os.environ:
+        sweep(os.environ[MARK])
     alive.unlink(missing_ok=True)
     return status
 

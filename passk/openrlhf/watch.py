@@ -56,4 +56,5 @@ def _watch() -> None:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())[:300] or "no reason given"
+    # Ray goes on with a list of all that it might have been.
+    return " ".join(text.partition("Some common causes")[0].split())[:300] or "no reason given"

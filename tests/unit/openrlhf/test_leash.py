@@ -41,7 +41,7 @@ def test_a_command_that_ends_gives_its_status_and_its_output(tmp_path):
 def test_the_end_comes_within_half_a_minute():
     from passk import guard
 
-    assert leash.SILENCE_SECONDS + leash.LOOK_SECONDS + guard.GRACE_SECONDS < 30
+    assert leash.SILENCE_SECONDS + leash.LOOK_SECONDS + guard.GRACE_SECONDS + leash.SWEEP_SECONDS < 30
     assert leash.BEAT_SECONDS * 3 < leash.SILENCE_SECONDS
 
 
@@ -56,3 +56,18 @@ def test_the_command_dies_with_a_leash_that_is_killed_outright(tmp_path):
     process.wait()
     _, left = psutil.wait_procs(family, timeout=10)
     assert not left
+
+
+def test_what_is_left_of_a_failed_job_is_swept_up_and_nothing_else_is(tmp_path, monkeypatch):
+    monkeypatch.setenv(leash.MARK, "another")
+    bystander = subprocess.Popen(["sleep", "300"])
+    monkeypatch.setenv(leash.MARK, "mine")
+    orphan = subprocess.Popen(["sleep", "300"])
+    (tmp_path / "alive").write_text("1")
+    try:
+        assert held(tmp_path, "raise SystemExit(1)").wait(timeout=30) == 1
+        assert orphan.wait(timeout=5) == -9
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        orphan.kill()
