@@ -225,6 +225,26 @@ def test_the_samples_generator_deals_prompts_to_idle_engines_in_turn(actor_class
     assert generator.dispatched == list(zip("abcdefgh", "ABCDEFGH", strict=True))
 
 
+def test_a_batch_stands_in_the_order_of_its_prompts_however_the_answers_came(actor_classes, monkeypatch):
+    import torch
+    from openrlhf.trainer.ppo_utils.experience import Experience
+
+    from passk.openrlhf import samples
+
+    def group(prompt, *tokens):
+        return [Experience(prompts=[prompt], labels=["x"], sequences=torch.tensor([[token]])) for token in tokens]
+
+    arrived = [*group("b", 5, 6), *group("a", 3, 4), *group("c", 7, 8), *group("a", 1, 2)]
+    monkeypatch.setattr(samples.SamplesGenerator, "_generate_vllm", lambda *_, **__: (arrived, 4, False))
+    generator = object.__new__(samples.PasskSamplesGenerator)
+    generator.vllm_engines, generator.args, generator.step = [], config_of_openrlhf(), 1
+    monkeypatch.setattr(samples.ray, "get", lambda references: setattr(generator, "dispatched", dealt))
+    dealt = [("a", "x"), ("b", "x"), ("a", "x"), ("c", "x")]
+    ordered, consumed, exhausted = generator._generate_vllm(n_samples_per_prompt=2)
+    assert [int(experience.sequences) for experience in ordered] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert (consumed, exhausted) == (4, False)
+
+
 def config_of_openrlhf():
     """As much of OpenRLHF's arguments as its samples generator reads."""
     return SimpleNamespace(
