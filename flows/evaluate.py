@@ -3,13 +3,19 @@
 from pathlib import Path
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from flows.experiment import experiment
 from passk import config, sweep
 from tasks.logs import one_line_errors
 
 
-@flow(name="evaluate", flow_run_name="evaluate {model}")
+def evaluation_name() -> str:
+    """The flow run's name: the checkpoint's."""
+    return f"evaluate {sweep.checkpoint_name(flow_run.parameters['model'])}"
+
+
+@flow(name="evaluate", flow_run_name=evaluation_name)
 def evaluate(
     model: str,
     file: str = "experiments/maze-cpu.yaml",

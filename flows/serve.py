@@ -1,6 +1,6 @@
 """`make serve`: Prefect's server, work pools, concurrency limits, deployments and workers of this machine.
 
-    python -m flows.serve [--port 4200] [--pool cpu] [--pool a100] [--cpu-stages 1] [--gpu-stages 1]
+    python -m flows.serve [--port 4200] [--pool cpu] [--pool a100] [--cpu-stages N] [--gpu-stages N]
 
 With PREFECT_API_URL set that server is used, and none is started. Ctrl-C ends all that was started here.
 """
@@ -33,8 +33,11 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 START_SECONDS = 120
 
 
-def prepare(cpu_stages: int, gpu_stages: int) -> None:
-    """Create the pools and limits where the server has none, and deploy prefect.yaml. A changed limit is changed."""
+def prepare(cpu_stages: int | None, gpu_stages: int | None) -> None:
+    """Create the pools and limits where the server has none, and deploy prefect.yaml.
+
+    A limit that is there is left as it is, unless a number was asked for: a second machine must not reset it.
+    """
     with get_client(sync_client=True) as client:
         template = ProcessWorker.get_default_base_job_template()
         known = {pool.name for pool in client.read_work_pools()}
@@ -47,9 +50,10 @@ def prepare(cpu_stages: int, gpu_stages: int) -> None:
             name = limit_name(profile)
             try:
                 client.read_global_concurrency_limit_by_name(name)
-                client.update_global_concurrency_limit(name, GlobalConcurrencyLimitUpdate(limit=stages))
+                if stages is not None:
+                    client.update_global_concurrency_limit(name, GlobalConcurrencyLimitUpdate(limit=stages))
             except ObjectNotFound:
-                client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=stages))
+                client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=stages or 1))
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -70,7 +74,7 @@ def start_worker(pool: str, logs: Path) -> guard.Guarded:
     return worker
 
 
-def serve(port: int, pools: list[str], cpu_stages: int, gpu_stages: int, logs: Path) -> None:
+def serve(port: int, pools: list[str], cpu_stages: int | None, gpu_stages: int | None, logs: Path) -> None:
     """Start all, say where to look, and come back when a worker or the server's caller ends it."""
     if not PREFECT_API_URL.value():
         _refuse_taken(port)
@@ -97,6 +101,12 @@ def _refuse_taken(port: int) -> None:
             raise ConfigError(f"port: {port} is taken on 127.0.0.1; give another with --port") from None
 
 
+def _count(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, not {number}")
+    return number
+
+
 def _stop(*_: object) -> None:
     raise KeyboardInterrupt
 
@@ -105,8 +115,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make serve", description="Prefect's server, pools, deployments, workers.")
     parser.add_argument("--port", type=int, default=4200)
     parser.add_argument("--pool", action="append", choices=POOLS, help="workers to start here; by what this machine is")
-    parser.add_argument("--cpu-stages", type=int, default=1, help="stages of all runs that train at once on CPUs")
-    parser.add_argument("--gpu-stages", type=int, default=1, help="the same on GPUs")
+    parser.add_argument("--cpu-stages", type=_count, help="stages of all runs that train at once on CPUs; at first 1")
+    parser.add_argument("--gpu-stages", type=_count, help="the same on GPUs")
     parser.add_argument("--logs", type=Path, default=CHECKOUT / "runs" / "serve")
     asked = parser.parse_args()
     pools = asked.pool or (["cpu", "a100"] if shutil.which("nvidia-smi") else ["cpu"])

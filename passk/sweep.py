@@ -100,7 +100,7 @@ def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), sampl
     path = str(directory.resolve()) if directory.is_dir() else model
     mark = hashlib.sha256(f"{path} {samples} {sorted(chosen)}".encode()).hexdigest()[:8]
     raw |= {
-        "name": f"evaluate-{_slug(Path(path))}-{mark}",
+        "name": f"evaluate-{checkpoint_name(path)}-{mark}",
         "question": f"How many of the benchmarks' problems does {model} solve?",
         "model": {"path": path},
         "problems": {name: spec for name, spec in raw["problems"].items() if name in needed},
@@ -137,7 +137,7 @@ def _refuse_twice(field: str, values: Sequence[Any]) -> None:
             raise ConfigError(f"{field}: {value} is there more than once; name it once")
 
 
-def _slug(path: Path) -> str:
-    """Two last names of a path, as far as an experiment's name may hold them; `model` says nothing."""
-    words = [part for part in path.parts if part != "model"][-1:]
-    return re.sub(r"[^a-z0-9._-]+", "-", "-".join(words).lower()).strip("-._")[:40] or "model"
+def checkpoint_name(model: str) -> str:
+    """What to call a checkpoint, in the letters of an experiment's name: a finished stage's directory by its key."""
+    words = [part for part in Path(model).parts if part != "model"][-1:]
+    return re.sub(r"[^a-z0-9._-]+", "-", "".join(words).lower()).strip("-._")[:40] or "model"

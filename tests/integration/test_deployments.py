@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,9 +34,17 @@ class Served:
         request = urllib.request.Request(f"{self.api}{path}", headers={"Content-Type": "application/json"})
         if body is not None:
             request.data, request.method = json.dumps(body).encode(), "POST"
-        with urllib.request.urlopen(request, timeout=30) as response:
-            content = response.read()
-        return json.loads(content) if content else None
+        for _ in range(20):
+            try:
+                with urllib.request.urlopen(request, timeout=30) as response:
+                    content = response.read()
+                return json.loads(content) if content else None
+            except urllib.error.HTTPError as error:
+                # SQLite is locked for a moment; Prefect's own clients ask again too.
+                if error.code != 503:
+                    raise
+                time.sleep(1)
+        raise AssertionError(f"{path}: the server is busy for good")
 
     def start(self, deployment: str, **parameters: Any) -> str:
         """The id of a new flow run."""
