@@ -58,13 +58,16 @@ def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Sa
     job.StageFailed with the reason first and the log's path last; its `retry` tells whether to try again.
     """
     name, experiment = planned.record.name, plan.experiment.name
-    with lock.alone(plan.locks / planned.record.key, what=name, experiment=experiment, does="trains it", say=say):
+
+    def alone(file: Path, does: str) -> AbstractContextManager[None]:
+        return lock.alone(file, what=name, experiment=experiment, does=does, say=say, going=lambda: is_open(cluster))
+
+    with alone(plan.locks / planned.record.key, "trains it"):
         if planned.finished:
             say(f"{name}: finished meanwhile, in {job.shown(planned.directory)}")
             return
         # That lock is free as soon as its holder died; what the holder had started may need some seconds to end.
-        writer = planned.directory / WRITER
-        with lock.alone(writer, what=name, experiment=experiment, does="still writes there", say=say):
+        with alone(planned.directory / WRITER, "still writes there"):
             pass
         _train(plan, planned, cluster, say)
 
