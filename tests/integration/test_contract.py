@@ -291,6 +291,17 @@ def test_the_sft_trainer_has_the_methods_that_we_override(actor_classes):
     assert 'logs_dict["loss_mean"]' in source_of("openrlhf.trainer.sft_trainer")
 
 
+def test_deepspeeds_adam_on_a_cpu_counts_its_steps_as_our_stand_in_expects():
+    root = Path(importlib.util.find_spec("deepspeed").origin).parent
+    kernel = (root / "ops" / "csrc" / "includes" / "cpu_adam.h").read_text()
+    assert "_betta1_t *= _betta1;" in kernel
+    assert "// support step increase not equal to 1" in kernel
+    adam = source_of("deepspeed.ops.adam.fused_adam")
+    call = r"self\.multi_tensor_adam, self\._dummy_overflow_buf, \[g_32, p_32, m_32, v_32\],\s*"
+    given = r"group\['lr'\], beta1, beta2, group\['eps'\], state\['step'\], self\.adam_w_mode,\s*"
+    assert re.search(call + given + r"bias_correction, group\['weight_decay'\]", adam)
+
+
 def test_what_the_cpu_stand_ins_replace_is_still_there():
     assert 'torch.device(f"cuda:{torch.cuda.current_device()}")' in source_of(
         "openrlhf.trainer.ppo_utils.replay_buffer"

@@ -8,7 +8,7 @@ tests/integration/test_contract.py holds every place of OpenRLHF 0.11.2 and vLLM
 
 import os
 
-from passk.openrlhf.cpu import device, flash_attn, weights
+from passk.openrlhf.cpu import device, flash_attn, optimizer, weights
 from passk.openrlhf.cpu.on_import import on_import
 
 ENVIRONMENT_SWITCH = "PASSK_CPU"
@@ -29,5 +29,6 @@ def install_if_asked() -> None:
     on_import("torch", device.torch_cuda)
     on_import("openrlhf.trainer.ppo_utils.replay_buffer", device.replay_buffer)
     on_import("openrlhf.utils.deepspeed.deepspeed", device.device_mesh)
+    on_import("deepspeed.ops.adam.fused_adam", optimizer.fused_adam)
     on_import("openrlhf.utils.distributed_util", weights.process_group)
     on_import("openrlhf.trainer.ray.vllm_worker_wrap", weights.worker)
