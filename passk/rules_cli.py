@@ -48,8 +48,9 @@ def show_rule(
     if k is None and rule.k != "1":
         raise ConfigError(f"k: {name} pays by k, and there is no usual one; add it, as in --k 4")
     k = 1 if k is None else k
-    given = _options(options)
-    kinds, totals = eta.kinds(name, n, k, given), eta.curve(name, n, k, given)
+    given = advantage.read_options(options, field="options")
+    kinds = eta.kinds(name, n, k, given)
+    totals = eta.totals(kinds)
     complete = [f"{option} = {_json(value)}" for option, value in advantage.check(name, k, n, given).items()]
     title = ", ".join([name, f"N = {n}", f"k = {k}", *complete])
     if png is not None:
@@ -121,16 +122,6 @@ def _wrapped(text: str, width: int | None, indent: str = "") -> list[str]:
 def _terminal_width() -> int | None:
     """Columns; None where the output goes to a file or another program, which gets each line whole."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-
-
-def _options(text: str) -> dict[str, Any]:
-    try:
-        options = json.loads(text)
-    except ValueError as error:
-        raise ConfigError(f'options: is not JSON: {error}; write it as in {{"sigma": false}}') from None
-    if not isinstance(options, dict):
-        raise ConfigError(f'options: is an object as in {{"sigma": false}}, not {text}')
-    return options
 
 
 def _json(value: Any) -> str:

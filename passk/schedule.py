@@ -13,7 +13,9 @@ Steps count from 1 within the stage, so that a stage that is resumed goes on at 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,16 @@ class Schedule:
 
     def at(self, step: int) -> int:
         """k of a step, from 1."""
-        return self.changes[bisect_right(self.changes, step, key=lambda change: change[0]) - 1][1]
+        return held(self.changes, step)
 
     def within(self, steps: int) -> tuple[tuple[int, int], ...]:
         """The changes that a stage of so many steps comes to."""
         return tuple(change for change in self.changes if change[0] <= steps)
+
+
+def held(changes: Sequence[tuple[int, T]], step: int) -> T:
+    """What holds at a step, from 1. changes: (step, what holds from it on), ascending, the first at step 1."""
+    return changes[bisect_right(changes, step, key=lambda change: change[0]) - 1][1]
 
 
 def _ramp(written: Mapping[str, Any]) -> list[tuple[int, int]]:

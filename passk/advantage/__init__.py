@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from passk.advantage.registry import get, names
-from passk.advantage.rule import Rule, count_rule, rule
+from passk.advantage.rule import Rule, count_rule, read_options, rule
 from passk.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Rule", "check", "compute", "count_rule", "get", "names", "rule"]
+__all__ = ["Rule", "check", "compute", "count_rule", "get", "names", "read_options", "rule"]
 
 
 def check(name: str | Rule, k: int, n: int, options: Mapping[str, Any] | None = None) -> dict[str, Any]:

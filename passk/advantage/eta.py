@@ -5,7 +5,7 @@ the N rollouts of a prompt. GRPO's peak is N, at half right; Pass@k rules have a
 learning rate, N / max eta times GRPO's (32 / max eta at the paper's N = 32).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from passk import advantage
@@ -23,14 +23,19 @@ def kinds(name: str, n: int, k: int, options: Mapping[str, Any] | None = None) -
     rule, complete = advantage.get(name), advantage.check(name, k, n, options)
     if rule.needs:
         raise ConfigError(f"rule: {name} looks at {rule.needs[0]}, not at how many answers are right alone")
-    counted = rule.counts
-    pairs = rule.pairs(n, k, complete) if counted else [_averaged(rule, n, c, k, complete) for c in range(n + 1)]
+    pairs = rule.pairs(n, k, complete) if rule.counts else [_averaged(rule, n, c, k, complete) for c in range(n + 1)]
     return [(wrong if c < n else 0.0, right if c else 0.0) for c, (wrong, right) in enumerate(pairs)]
 
 
 def curve(name: str, n: int, k: int, options: Mapping[str, Any] | None = None) -> list[float]:
     """eta for c = 0 .. N. Raises as `kinds`."""
-    return [(n - c) * abs(w) + c * abs(r) for c, (w, r) in enumerate(kinds(name, n, k, options))]
+    return totals(kinds(name, n, k, options))
+
+
+def totals(kinds: Sequence[tuple[float, float]]) -> list[float]:
+    """eta for c = 0 .. N of what `kinds` gave."""
+    n = len(kinds) - 1
+    return [(n - c) * abs(wrong) + c * abs(right) for c, (wrong, right) in enumerate(kinds)]
 
 
 def lr_scale(name: str, n: int, k: int, options: Mapping[str, Any] | None = None) -> float | None:

@@ -18,6 +18,7 @@ against their annotations, which a person sets in `options:` of a stage or by `-
 """
 
 import inspect
+import json
 import math
 import typing
 from collections.abc import Callable, Mapping
@@ -187,3 +188,14 @@ def shown(value: Any) -> str:
     """A value of a person's in a message of one line."""
     text = ascii(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def read_options(text: str, *, field: str) -> dict[str, Any]:
+    """A rule's options from a command line: a JSON object. Raises ConfigError, `field` first."""
+    try:
+        options = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f'{field}: is not JSON: {error}; write it as in {{"sigma": false}}') from None
+    if not isinstance(options, dict):
+        raise ConfigError(f'{field}: is an object as in {{"sigma": false}}, not {text}')
+    return options

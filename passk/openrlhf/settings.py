@@ -1,8 +1,6 @@
 """The plugin's own flags, beside OpenRLHF's."""
 
 import argparse
-import json
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Any
 
 from passk import advantage
 from passk.errors import ConfigError
-from passk.schedule import Schedule
+from passk.schedule import Schedule, held
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class PluginSettings:
             advantage.check(self.rule, k, rollouts, self.options)
 
     def lr_factor(self, step: int) -> float:
-        return self.lr_scale[bisect_right(self.lr_scale, step, key=lambda change: change[0]) - 1][1]
+        return held(self.lr_scale, step)
 
 
 def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]]:
@@ -84,7 +82,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
     settings = PluginSettings(
         rule=own.rule,
         k=_schedule(own.k),
-        options=_options(own.options),
+        options=advantage.read_options(own.options, field="--passk.options"),
         record=own.record.resolve(),
         keep_order=own.keep_order,
         flip_wrong=own.flip_wrong,
@@ -98,16 +96,6 @@ def _schedule(text: str) -> Schedule:
         return Schedule.parse(text)
     except ValueError as error:
         raise ConfigError(f"--passk.k: {error}") from None
-
-
-def _options(text: str) -> dict[str, Any]:
-    try:
-        options = json.loads(text)
-    except ValueError as error:
-        raise ConfigError(f"--passk.options: is not JSON: {error}") from None
-    if not isinstance(options, dict):
-        raise ConfigError(f'--passk.options: is an object as in {{"sigma": false}}, not {text}')
-    return options
 
 
 def _lr_scale(text: str) -> tuple[tuple[int, float], ...]:

@@ -9,6 +9,7 @@ max@k; over the floor(N / k) groups of a prompt it is their sum. Rollouts that f
 import torch
 
 from passk.advantage import rule
+from passk.advantage.disjoint import disjoint, rejoined
 
 
 @rule(
@@ -19,8 +20,6 @@ from passk.advantage import rule
     scale="sum",
 )
 def loo_max(rewards: torch.Tensor, k: int) -> torch.Tensor:
-    prompts, n = rewards.shape
-    used = n // k * k
-    groups = rewards[:, :used].reshape(prompts, n // k, k)
+    groups = disjoint(rewards, k)
     second = groups.topk(2, dim=2).values[..., 1:]
-    return torch.nn.functional.pad((groups - second).clamp(min=0).reshape(prompts, used), (0, n - used))
+    return rejoined((groups - second).clamp(min=0), rewards.shape[1])

@@ -10,6 +10,7 @@ Rollouts that fill no group get 0.
 import torch
 
 from passk.advantage import rule
+from passk.advantage.disjoint import disjoint, rejoined
 
 
 @rule(
@@ -20,15 +21,13 @@ from passk.advantage import rule
     scale="sum",
 )
 def majority(rewards: torch.Tensor, k: int, *, answers: torch.Tensor) -> torch.Tensor:
-    prompts, n = rewards.shape
-    used = n // k * k
-    groups, votes = (x[:, :used].reshape(-1, k) for x in (rewards, answers))  # [G, k]
-    same = (votes.unsqueeze(2) == votes.unsqueeze(1)) & (votes >= 0).unsqueeze(1)  # [G, k, k]
-    count = same.sum(dim=2)  # [G, k], 0 for who does not vote
+    groups, votes = disjoint(rewards, k), disjoint(answers, k)  # [P, G, k]
+    same = (votes.unsqueeze(3) == votes.unsqueeze(2)) & (votes >= 0).unsqueeze(2)  # [P, G, k, k]
+    count = same.sum(dim=3)  # [P, G, k], 0 for who does not vote
     itself = torch.eye(k, dtype=torch.bool, device=votes.device)
-    without_i = (count.unsqueeze(1) - same.long()).masked_fill(itself, 0)  # [G, i left out, k]
-    change = _elected(count, groups).unsqueeze(1) - _elected(without_i, groups.unsqueeze(1))
-    return torch.nn.functional.pad(change.reshape(prompts, used), (0, n - used))
+    without_i = (count.unsqueeze(2) - same.long()).masked_fill(itself, 0)  # [P, G, i left out, k]
+    change = _elected(count, groups).unsqueeze(2) - _elected(without_i, groups.unsqueeze(2))
+    return rejoined(change, rewards.shape[1])
 
 
 def _elected(count: torch.Tensor, rewards: torch.Tensor) -> torch.Tensor:

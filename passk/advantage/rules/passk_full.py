@@ -8,6 +8,7 @@ One group would always get 0: k <= N / 2. k = 1 is `grpo`.
 import torch
 
 from passk.advantage import rule
+from passk.advantage.disjoint import disjoint, rejoined
 from passk.advantage.standardize import standardize
 
 
@@ -18,8 +19,5 @@ from passk.advantage.standardize import standardize
     estimates="as passk_analytical, with more variance",
 )
 def passk_full(rewards: torch.Tensor, k: int) -> torch.Tensor:
-    prompts, n = rewards.shape
-    used = n // k * k
-    best = rewards[:, :used].reshape(prompts, n // k, k).amax(dim=2)  # [P, N // k]
-    members = standardize(best).repeat_interleave(k, dim=1)
-    return torch.nn.functional.pad(members, (0, n - used))
+    best = disjoint(rewards, k).amax(dim=2)  # [P, N // k]
+    return rejoined(standardize(best).unsqueeze(2).expand(-1, -1, k), rewards.shape[1])
