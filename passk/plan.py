@@ -18,8 +18,9 @@ from passk.errors import ConfigError, nearest
 from passk.layout import SamplingRecord, StageRecord, is_finished
 
 ENGINE_PACKAGES = ("openrlhf", "deepspeed", "ray", "torch", "transformers", "vllm")
-# Raised whenever a change to passk, its defaults too, alters what the same configuration trains or samples.
-RESULTS_VERSION = 1
+# Raised whenever a change to passk, its defaults too, alters what the same configuration trains; and what it samples.
+TRAINING_VERSION = 2
+SAMPLING_VERSION = 1
 BASE = "base"
 """the checkpoint name of a model that needed no warm start"""
 _WITHOUT_EFFECT = {"evaluate", "save_every", "keep"}
@@ -112,7 +113,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
                 "parent": parent.record.key if parent else base,
                 "problems": fingerprints[stage.problems],
                 "versions": versions | _rule_version(stage),
-                "results": RESULTS_VERSION,
+                "results": TRAINING_VERSION,
                 "seed": experiment.seed,
             }
             # The one thing of `compute` that decides which answers are drawn.
@@ -221,7 +222,7 @@ def _sampling(
         "config": config.model_dump(mode="json", exclude={"k"}, exclude_defaults=True),
         "problems": fingerprints[config.problems],
         "versions": versions,
-        "results": RESULTS_VERSION,
+        "results": SAMPLING_VERSION,
         "seed": experiment.seed,
     }
     key = _hash(decides)
