@@ -71,7 +71,7 @@ _SIGNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
             r"(?:Actor(?:Died|Unavailable)|RayActor|NodeDied|LocalRayletDied|OwnerDied|ObjectLost|WorkerCrashed"
             r"|EngineDead)Error|The actor (?:died unexpectedly|is dead)|The worker died unexpectedly"
             r"|A worker died or was killed while executing a task by an unexpected system error"
-            r"|due to preemption|node .*preempted"
+            r"|due to preemption|node .*preempted|[Aa]ddress already in use|EADDRINUSE"
             r"|Engine core proc \S+ died unexpectedly|Connection closed by peer|Connection reset by peer"
             r"|remote process exited or there was a network error|Failed to connect to GCS|GCS .*(?:is|went) down"
             r"|Timed out while waiting for GCS|The node with node id: .* has been marked dead"

@@ -55,6 +55,11 @@ TORCH_RANK = """
 [rank0]:     os.remove(self.lock_file_path)
 [rank0]: FileNotFoundError: [Errno 2] No such file or directory: '/v/torch_extensions/fused_adam/lock'
 """
+PORT_TAKEN = """
+(PolicyModelActor pid=4) torch.distributed.DistNetworkError: The server socket has failed to listen on any local \
+network address. port: 29500, useIpv6: false, code: -98, name: EADDRINUSE, message: address already in use
+ray.exceptions.RayTaskError(DistNetworkError): ray::PolicyModelActor.init_model_from_pretrained() (pid=4, ip=10.0.0.2)
+"""
 OUR_ARGUMENT = "passk: --passk.k: not a whole number from 1, 'four'\n"
 UPSTREAM_ARGUMENT = """
 usage: openrlhf.cli.train_ppo_ray [-h] [--actor.num_nodes ACTOR.NUM_NODES]
@@ -94,6 +99,7 @@ ValueError: Tokenizer class Q does not exist or is not currently imported.
         (MEMORY_MONITOR, "memory", "OutOfMemoryError: Task was killed due to the node running low on memory."),
         (LINUX_KILLED, "memory", "Linux killed a process for want of memory"),
         (FULL_DISK, "disk", "OSError: [Errno 28] No space left on device"),
+        (PORT_TAKEN, "lost", "DistNetworkError: The server socket has failed to listen"),
         (OUR_ARGUMENT, "configuration", "--passk.k: not a whole number from 1"),
         (UPSTREAM_ARGUMENT, "configuration", "unrecognized arguments: --actor.colour red"),
         (UPSTREAM_ASSERT, "configuration", "AssertionError: rollout_batch_size * n_samples_per_prompt"),

@@ -1,0 +1,254 @@
+"""Kill any process of a run, at random moments, until it is done all the same; then compare it with one left in peace.
+
+    python -m bench.chaos [--kills 30] [--seed 0] [--directory DIR]
+
+A small real experiment runs by `passk run`. What is killed, always with SIGKILL: the flow, the flow while it files in
+DuckDB, Prefect's server, Ray's head, its raylet, the trainer's driver and its leash, the trainer actor, the vLLM
+actor, the process that samples, and a `passk ingest --rebuild` beside it all. The same command is given again
+where the flow ended, and nothing else is done. Where the experiment is done before the kills are, one of another seed
+follows. It prints a row a kill as markdown, and at last how the stores differ.
+"""
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bench.chaos_store import differences
+
+EXPERIMENT = """
+name: chaos
+question: Does a run that is killed again and again end as one that is not?
+seed: {seed}
+model: {{tiny: {{}}}}
+problems:
+  train: {{source: maze, split: train, count: 512, easy: 1.0, wander: 0.2, shortest: [2, 3]}}
+  test: {{source: maze, split: test, count: 20, easy: 1.0, shortest: [2, 3]}}
+stages:
+  warm: {{kind: sft, problems: train, steps: 30, batch_size: 64, lr: 3.0e-3, save_every: 5}}
+  pass4: {{kind: rl, from: warm, problems: train, rule: passk_analytical, k: [[1, 4], [20, 2]], steps: {steps},
+          prompts: 8, rollouts: 8, lr: 1.0e-4, max_prompt: 31, max_response: 8, save_every: {save_every}}}
+  pass1: {{kind: rl, from: pass4, problems: train, rule: grpo, steps: {steps},
+          prompts: 8, rollouts: 8, lr: 1.0e-4, max_prompt: 31, max_response: 8, save_every: {save_every}}}
+benchmarks:
+  test: {{problems: test, samples: 64, k: [1, 8], max_response: 8}}
+compute: {{profile: cpu, micro_batch: 64, threads: 1, deterministic: true}}
+"""
+STEPS, SAVE_EVERY = 60, 5
+MARK = "PASSK_CHAOS"
+# What tells a process: a word of its command line. An actor's is its class.
+WORDS = {
+    "Prefect server": "prefect.server",
+    "Ray head": "gcs_server",
+    "raylet": "raylet/raylet",
+    "driver": "-m passk.openrlhf --",
+    "sft trainer": "passk.openrlhf.sft",
+    "leash": "passk.openrlhf.leash",
+    "trainer actor": "ray::PasskPolicy",
+    "vLLM actor": "ray::PasskEngine",
+    "sampling": "passk.evaluate.sample",
+}
+FILING = "flow while it files"
+KINDS = ("flow", FILING, "ingest --rebuild", *WORDS)
+PATIENCE_SECONDS = 400
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a run is: what is finished, the steps of the stage that trains, the last of its checkpoints."""
+
+    finished: int
+    stage: str
+    steps: int
+    checkpoint: int
+
+    def beyond(self, other: "Standing") -> bool:
+        """Further than `other`, which was killed: at least a step that was not there."""
+        same = (self.finished, self.stage) == (other.finished, other.stage)
+        return self.steps > other.steps if same else self.finished > other.finished
+
+
+class Run:
+    """One experiment in a directory of its own, begun again as often as it takes."""
+
+    def __init__(self, directory: Path, seed: int) -> None:
+        self.directory, self.ended = directory, False
+        directory.mkdir(parents=True, exist_ok=True)
+        text = EXPERIMENT.format(seed=seed, steps=STEPS, save_every=SAVE_EVERY)
+        (directory / "chaos.yaml").write_text(text)
+        kept = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "PREFECT_API_URL")}
+        self._environment = {**kept, MARK: str(directory), "PREFECT_HOME": str(directory / "prefect")}
+        self._log = (directory / "output.txt").open("a")
+        self.flow: subprocess.Popen[bytes] | None = None
+
+    def command(self, *words: str) -> subprocess.Popen[bytes]:
+        passk = [sys.executable, "-c", "from passk.cli import main; main()", *words]
+        return subprocess.Popen(
+            passk, cwd=self.directory, env=self._environment, stdout=self._log, stderr=subprocess.STDOUT
+        )
+
+    def keep_going(self) -> None:
+        """Give the command again where it ended without being done."""
+        if self.flow is not None and self.flow.poll() == 0:
+            self.ended = True
+        elif self.flow is None or self.flow.poll() is not None:
+            self.flow = self.command("run", "chaos.yaml")
+
+    def standing(self) -> Standing:
+        runs = self.directory / "runs" / "chaos"
+        finished = len(list(runs.glob("stages/*/manifest.json"))) + len(list(runs.glob("samples/*/manifest.json")))
+        finished += (runs / "report.md").exists()
+        for metrics in runs.glob("stages/*/metrics.jsonl"):
+            if not (metrics.parent / "manifest.json").exists():
+                saved = [int(seal.parent.name.removeprefix("global_step")) for seal in _seals(metrics.parent)]
+                return Standing(finished, metrics.parent.name, metrics.read_bytes().count(b"\n"), max(saved, default=0))
+        return Standing(finished, "", 0, 0)
+
+    def is_filing(self) -> bool:
+        """DuckDB's log of what is not in the file yet stands beside it."""
+        return (self.directory / "runs" / "passk.duckdb.wal").exists()
+
+    def processes(self, kind: str) -> list[psutil.Process]:
+        """Those of a kind that live."""
+        assert self.flow is not None
+        if kind in ("flow", FILING):
+            return [psutil.Process(self.flow.pid)] if kind == "flow" or self.is_filing() else []
+        return [process for process, line in self._living() if WORDS[kind] in line and "passk.guard" not in line]
+
+    def _living(self) -> Iterator[tuple[psutil.Process, str]]:
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                line = " ".join(process.cmdline())
+                if process.environ().get(MARK) == str(self.directory) and process.status() != psutil.STATUS_ZOMBIE:
+                    yield process, line
+
+    def left(self) -> int:
+        return sum(1 for _ in self._living())
+
+
+def _seals(stage: Path) -> list[Path]:
+    return [seal for seal in stage.glob("checkpoints/**/seal.json") if seal.parent.name.startswith("global_step")]
+
+
+@dataclass(frozen=True)
+class Kill:
+    kind: str
+    at: Standing
+    lost: int
+    """steps that were done and had to be done again"""
+    seconds: float
+    """until the run was further than when it was killed"""
+    flow_ended: bool
+
+
+def kill_one(run: Run, kind: str, rng: random.Random) -> Kill | None:
+    """Kill one process of a kind, and wait until the run has got over it. None where none lives."""
+    if kind == "ingest --rebuild":
+        return _kill_ingest(run, rng)
+    alive = run.processes(kind)
+    if not alive:
+        return None
+    at, flow = run.standing(), run.flow
+    rng.choice(alive).kill()
+    killed, lowest = time.monotonic(), at.steps
+    while True:
+        time.sleep(0.1)
+        run.keep_going()
+        now = run.standing()
+        if now.stage == at.stage and now.finished == at.finished:
+            lowest = min(lowest, now.steps)
+        if now.beyond(at) or run.ended:
+            return Kill(kind, at, at.steps - lowest, time.monotonic() - killed, run.flow is not flow)
+        if time.monotonic() - killed > PATIENCE_SECONDS:
+            raise SystemExit(f"no recovery from killing the {kind} at {at}: see {run.directory / 'output.txt'}")
+
+
+def _kill_ingest(run: Run, rng: random.Random) -> Kill | None:
+    at = run.standing()
+    if not (run.directory / "runs" / "passk.duckdb").exists():
+        return None
+    ingest = run.command("ingest", "--rebuild")
+    time.sleep(rng.uniform(0.5, 2.5))
+    ingest.kill()
+    killed = time.monotonic()
+    ingest.wait()
+    if run.command("ingest", "--rebuild").wait() != 0:
+        raise SystemExit(f"the store was not made again: see {run.directory / 'output.txt'}")
+    return Kill("ingest --rebuild", at, 0, time.monotonic() - killed, False)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=0, help="of the moments and of what is killed")
+    parser.add_argument("--directory", type=Path, help="kept afterwards; default: a temporary one")
+    given = parser.parse_args()
+    rng = random.Random(given.seed)
+    with tempfile.TemporaryDirectory() as scratch:
+        directory, kills, rounds = given.directory or Path(scratch), 0, 0
+        print("| # | killed | while | steps then | last checkpoint | steps lost | recovered after, s | flow ended |")
+        print("|---:|---|---|---:|---:|---:|---:|---|", flush=True)
+        while kills < given.kills:
+            rounds += 1
+            run = Run(directory / f"chaos-{rounds}", rounds)
+            kills = _chaos(run, kills, given.kills, rng)
+            calm = Run(directory / f"calm-{rounds}", rounds)
+            while not calm.ended:
+                calm.keep_going()
+                time.sleep(0.5)
+            found = differences(run.directory / "runs/passk.duckdb", calm.directory / "runs/passk.duckdb")
+            print(f"\nexperiment {rounds}: processes left behind: {run.left()}; against an undisturbed run:")
+            print("\n".join(found), flush=True)
+
+
+def _chaos(run: Run, kills: int, enough: int, rng: random.Random) -> int:
+    """Kill until the experiment is done: of what lives, what was killed least so far."""
+    hits = Counter[str]()
+    run.keep_going()
+    while not run.ended:
+        chosen = _moment(run, rng, hits)
+        if kills >= enough or chosen is None:
+            continue
+        ranked = sorted(KINDS, key=lambda kind: (kind != chosen, hits[kind], rng.random()))
+        kill = next(filter(None, (kill_one(run, kind, rng) for kind in ranked)))
+        hits[kill.kind] += 1
+        kills += 1
+        print(_row(kills, kill), flush=True)
+        if kill.lost > SAVE_EVERY:
+            raise SystemExit(f"{kill.lost} steps lost, more than the {SAVE_EVERY} since the last checkpoint")
+    return kills
+
+
+def _moment(run: Run, rng: random.Random, hits: Counter[str]) -> str | None:
+    """Wait for a moment to kill in, and say what, "" for anything; None where the run ended meanwhile."""
+    until = time.monotonic() + rng.uniform(0, 8)
+    while time.monotonic() < until:
+        time.sleep(0.01)
+        run.keep_going()
+        if run.ended:
+            return None
+        # So short that a random moment would hardly ever fall into it.
+        if hits[FILING] < 3 and run.is_filing():
+            return FILING
+    return ""
+
+
+def _row(number: int, kill: Kill) -> str:
+    where = f"stage {kill.at.stage[:4]}" if kill.at.stage else "between stages, sampling or filing"
+    ended = "yes" if kill.flow_ended else "no, it tried again"
+    cells = (number, kill.kind, where, kill.at.steps, kill.at.checkpoint, kill.lost, f"{kill.seconds:.1f}", ended)
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+if __name__ == "__main__":
+    main()

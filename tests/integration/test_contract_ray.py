@@ -1,0 +1,42 @@
+"""Every place where passk reaches into Ray's private parts, against the version that is installed."""
+
+import inspect
+
+from passk.openrlhf import head, watch
+
+
+def test_the_dashboard_is_started_by_the_function_that_the_head_replaces_and_takes_the_modules_it_adds():
+    import ray._private.ray_constants as constants
+    import ray._private.services as services
+    import ray.dashboard.dashboard as dashboard
+
+    assert list(inspect.signature(services.start_ray_process).parameters)[:2] == ["command", "process_type"]
+    starter = inspect.getsource(services.start_api_server)
+    assert "start_ray_process(" in starter and "PROCESS_TYPE_DASHBOARD" in starter
+    assert constants.PROCESS_TYPE_DASHBOARD
+    assert '"--modules-to-load"' in inspect.getsource(dashboard)
+
+
+def test_the_dashboard_has_the_modules_that_the_job_server_needs():
+    from ray.dashboard.modules.job.job_head import JobHead
+    from ray.dashboard.modules.node.node_head import NodeHead
+
+    assert {JobHead.__name__, NodeHead.__name__} == set(head.MODULES)
+
+
+def test_an_actor_of_the_state_api_has_the_fields_that_the_watch_reads():
+    import ray._private.state as state
+    from ray.core.generated.common_pb2 import ActorDiedErrorContext
+    from ray.core.generated.gcs_pb2 import ActorTableData
+
+    assert {"job_id", "actor_state_name"} <= set(inspect.signature(state.actors).parameters)
+    generated = inspect.getsource(state.GlobalState._gen_actor_info)
+    for field in ("State", "DeathCause", "ActorClassName", "Pid", "Address"):
+        assert f'"{field}"' in generated
+    cause = ActorTableData().death_cause
+    cause.actor_died_error_context.reason = ActorDiedErrorContext.Reason.Value("WORKER_DIED")
+    cause.actor_died_error_context.error_message = "killed"
+    told = {"State": "DEAD", "DeathCause": cause, "ActorClassName": "A", "Pid": 1, "Address": {"IPAddress": "x"}}
+    assert watch.lost({"one": told}) == "lost: actor A (pid 1 on x): killed"
+    cause.actor_died_error_context.reason = ActorDiedErrorContext.Reason.Value("RAY_KILL")
+    assert watch.lost({"one": told}) is None
