@@ -73,9 +73,8 @@ class Standing:
     checkpoint: int
 
     def beyond(self, other: "Standing") -> bool:
-        """Further than `other`, which was killed: at least a step that was not there."""
-        same = (self.finished, self.stage) == (other.finished, other.stage)
-        return self.steps > other.steps if same else self.finished > other.finished
+        """Further than `other`, which was killed: at least a step that was not there. One stage trains at a time."""
+        return (self.finished, self.steps) > (other.finished, other.steps)
 
 
 class Run:
