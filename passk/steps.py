@@ -15,11 +15,12 @@ from typing import Any
 from passk import lock, problems
 from passk.config import Compute, RlStage
 from passk.errors import PasskError
-from passk.evaluate.sample import Request, to_json
+from passk.evaluate import progress
+from passk.evaluate.request import Request, Work
 from passk.layout import is_finished, write_json
 from passk.model import has_chat_template, make_tiny
 from passk.openrlhf import checkpoints, data, flags, job
-from passk.openrlhf.cluster import is_open, rejoined
+from passk.openrlhf.cluster import is_open, ray_cluster, rejoined
 from passk.openrlhf.cpu import operators
 from passk.openrlhf.environment import environment, passed_on, single_process
 from passk.openrlhf.progress import Progress
@@ -156,22 +157,39 @@ def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> N
 
 
 def sample(plan: Plan, say: Say) -> None:
-    """Sample every finished checkpoint on every benchmark that has not been, in one process."""
+    """Sample every finished checkpoint on every benchmark, as far as it has not been, on all GPUs."""
     left = [planned for planned in plan.samplings if not planned.finished and _has_model(planned)]
     if not left:
         return
-    file = plan.directory / "samples" / "request.json"
-    write_json(file, to_json([_request(plan, planned) for planned in left]))
-    directory = file.parent
-    say(f"sampling {len(left)} times: {len({p.record.checkpoint for p in left})} checkpoints")
-    job.run(
-        [sys.executable, "-m", "passk.evaluate.sample", str(file)],
-        environment=environment(plan.experiment.compute),
-        directory=directory,
-    )
+    compute, directory = plan.experiment.compute, plan.directory / "samples"
+    engines = compute.nodes * compute.gpus_per_node // compute.tensor_parallel or 1
+    file = directory / "request.json"
+    Work([_request(plan, planned) for planned in left], engines, compute.tensor_parallel).write(file)
+    command = [sys.executable, "-m", "passk.evaluate.sample", str(file)]
+    on = f" on {engines} engines" if engines > 1 else ""
+    say(f"sampling {len(left)} times{on}: {len({p.record.checkpoint for p in left})} checkpoints")
+    with progress.followed(directory / progress.FILE, say):
+        if engines == 1:
+            job.run(command, environment=environment(compute), directory=directory)
+        else:
+            _sample_on_ray(plan, command, directory)
     missing = sorted({planned.record.checkpoint for planned in left if not planned.finished})
     if missing:
         raise PasskError(f"sampling of {', '.join(missing)} is not complete; see {job.shown(directory / 'log.txt')}")
+
+
+def _sample_on_ray(plan: Plan, command: list[str], directory: Path) -> None:
+    compute = plan.experiment.compute
+    with ray_cluster(compute, directory / "ray.log") as cluster:
+        job.train(
+            command,
+            cluster=cluster,
+            environment=passed_on(environment(compute)),
+            directory=directory,
+            about=f"{plan.experiment.name}: sampling",
+            hung_after=compute.hung_after,
+            on_step=lambda line: None,
+        )
 
 
 def _has_model(planned: PlannedSampling) -> bool:
@@ -192,6 +210,9 @@ def _request(plan: Plan, planned: PlannedSampling) -> Request:
         engine["enforce_eager"] = True
         # Where a prompt is read in pieces, vLLM winds a seeded request's generator back, which a CPU's cannot.
         engine["enable_chunked_prefill"] = False
+    if compute.tensor_parallel > 1:
+        # an engine's GPUs stand in one node; asked for as a Ray actor's, they are not asked for again
+        engine["distributed_executor_backend"] = "mp"
     if tiny:
         engine["max_model_len"] = tiny.max_length
     return Request(
@@ -201,6 +222,7 @@ def _request(plan: Plan, planned: PlannedSampling) -> Request:
         directory=str(planned.directory),
         engine=engine,
         chat=has_chat_template(plan.model),
+        deterministic=compute.deterministic,
     )
 
 
