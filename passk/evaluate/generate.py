@@ -15,7 +15,7 @@ from passk.errors import PasskError
 from passk.evaluate.judge import Judge
 from passk.evaluate.request import Request, problem_seed
 from passk.layout import SAMPLE_COLUMNS
-from passk.verifiers import Verdict
+from passk.verifiers import AnswerError, Verdict
 
 if TYPE_CHECKING:
     from vllm import LLM, RequestOutput, SamplingParams
@@ -56,11 +56,12 @@ def parts(engine: "LLM", request: Request, rows: Sequence[Mapping[str, Any]], ju
     """Sample and judge `rows` (id, prompt, answer, verifier), in their order as near as lengths allow.
 
     A part comes every PART_SECONDS, empty where no problem was finished, or as soon as it is full; with
-    `request.deterministic`, after each batch. Raises PasskError for a problem that the engine refuses.
+    `request.deterministic`, after each batch. Raises PasskError for a problem whose prompt the
+    engine, or whose answer the verifier, refuses.
     """
     core = engine.llm_engine
     places = QUEUED * core.vllm_config.scheduler_config.max_num_seqs
-    left, answered = deque(rows), deque[_Answered]()
+    left, answered = deque(rows), list[_Answered]()
     asked: dict[str, tuple[Mapping[str, Any], int]] = {}
     part, since = Part(), time.perf_counter()
     while left or asked or answered:
@@ -76,8 +77,8 @@ def parts(engine: "LLM", request: Request, rows: Sequence[Mapping[str, Any]], ju
                     answered.append(_judged(output, *asked.pop(output.request_id), judge))
         else:
             judge.wait(answered[0].verdicts)
-        while answered and all(verdict.done() for verdict in answered[0].verdicts):
-            _add(part, answered.popleft())
+        # one that takes its whole deadline keeps none behind it
+        answered = [each for each in answered if not _add(part, each)]
         if _is_whole(part, time.perf_counter() - since, request, idle=not asked and not answered, last=not left):
             part.seconds, part.judging = time.perf_counter() - since, judge.seconds
             since, judge.seconds = time.perf_counter(), 0.0
@@ -139,9 +140,15 @@ def _judged(output: "RequestOutput", row: Mapping[str, Any], seed: int, judge: J
     return _Answered(row, seed, output.outputs, verdicts)
 
 
-def _add(part: Part, answered: _Answered) -> None:
+def _add(part: Part, answered: _Answered) -> bool:
+    """Add a problem to the part, if all its verdicts are there."""
+    if not all(verdict.done() for verdict in answered.verdicts):
+        return False
     for answer, judged in zip(answered.answers, answered.verdicts, strict=True):
-        verdict = judged.result()
+        try:
+            verdict = judged.result()
+        except AnswerError as error:
+            raise PasskError(f"{answered.row['id']}: {error}") from None
         tokens = len(answer.token_ids)
         values = (
             answered.row["id"],
@@ -158,3 +165,4 @@ def _add(part: Part, answered: _Answered) -> None:
         )
         for name, value in zip(SAMPLE_COLUMNS, values, strict=True):
             part.columns[name].append(value)
+    return True

@@ -7,6 +7,7 @@ process writes (passk/evaluate/sample.py holds the lock).
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,34 +35,37 @@ class Parts:
 
     def __init__(self, directory: Path, problems: list[str], say: Callable[[str], None] = print) -> None:
         """problems: ids in the order of their file. What a crash left half written is removed, and said."""
-        self._directory, self._parts = directory, directory / "parts"
+        self._sampling, self.directory = directory, directory / "parts"
         self._place = {problem: place for place, problem in enumerate(problems)}
         self._number = 0
         self.problems: set[str] = set()
         """that are in the parts, each with all its samples"""
+        self.reasons: Counter[str] = Counter()
+        """samples by their verdict's reason"""
         self.tokens = 0
         self.seconds = self.judging = 0.0
         """wall time of the sessions that wrote them, and of it what engines were held up by verifiers"""
-        self._parts.mkdir(parents=True, exist_ok=True)
-        for half in self._parts.glob(".*"):
+        self.directory.mkdir(parents=True, exist_ok=True)
+        for half in self.directory.glob(".*"):
             half.unlink()
         for file in self._files():
             self._number = int(file.stem)
             try:
-                problems_held, tokens, own = _read(file)
+                held, own = _read(file)
             except (OSError, ValueError, KeyError) as error:
                 reason = " ".join(str(error).split())[:200]
                 say(f"parts/{file.name} is not used, its problems are sampled again: {reason}")
                 file.unlink()
                 continue
-            self._count(problems_held, tokens, own)
+            self._count(held, own)
 
     def _files(self) -> list[Path]:
-        return sorted(self._parts.glob("*.parquet"))
+        return sorted(self.directory.glob("*.parquet"))
 
-    def _count(self, problems: Iterable[str], tokens: Iterable[int], own: dict[str, float]) -> None:
-        self.problems |= set(problems)
-        self.tokens += sum(tokens)
+    def _count(self, columns: dict[str, list[Any]], own: dict[str, float]) -> None:
+        self.problems.update(columns["problem"])
+        self.reasons.update(columns["reason"])
+        self.tokens += sum(columns["tokens"])
         self.seconds += own["seconds"]
         self.judging += own["judging"]
 
@@ -77,8 +81,12 @@ class Parts:
             {_OWN: json.dumps(own)}
         )
         self._number += 1
-        _write(self._parts / f"{self._number:06d}.parquet", table.schema, [table])
-        self._count(part.columns["problem"], part.columns["tokens"], own)
+        _write(self.directory / f"{self._number:06d}.parquet", table.schema, [table])
+        self._count(part.columns, own)
+
+    def shares(self) -> dict[str, float]:
+        """reason -> share of the samples, the largest first"""
+        return {reason: count / self.reasons.total() for reason, count in self.reasons.most_common()}
 
     def seal(self, record: SamplingRecord) -> None:
         """Make samples.parquet of the parts, in the order of the problems, and the manifest last.
@@ -87,21 +95,22 @@ class Parts:
         """
         schema = _schema()
         _write(
-            self._directory / "samples.parquet",
+            self._sampling / "samples.parquet",
             schema.remove(schema.get_field_index(_PLACE)),
             self._in_order(record.config["samples"]),
         )
         write_json(
-            self._directory / "manifest.json",
+            self._sampling / "manifest.json",
             {
                 "key": record.key,
                 "samples": len(self._place) * record.config["samples"],
                 "tokens": self.tokens,
+                "reasons": self.shares(),
                 "seconds": self.seconds,
                 "judging_seconds": self.judging,
             },
         )
-        shutil.rmtree(self._parts, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def _in_order(self, samples: int) -> "Iterator[pyarrow.Table]":
         import pyarrow.dataset
@@ -119,7 +128,7 @@ class Parts:
                 and np.array_equal(numbers, np.tile(np.arange(samples), last - first))
             ):
                 raise PasskError(
-                    f"{self._parts}: {len(rows)} samples of problems {first + 1} to {last}, which must be "
+                    f"{self.directory}: {len(rows)} samples of problems {first + 1} to {last}, which must be "
                     f"{(last - first) * samples} different ones; remove the directory to sample again"
                 )
             yield rows.drop_columns([_PLACE])
@@ -147,12 +156,11 @@ def _schema() -> "pyarrow.Schema":
     )
 
 
-def _read(file: Path) -> tuple[list[str], list[int], dict[str, Any]]:
+def _read(file: Path) -> tuple[dict[str, list[Any]], dict[str, float]]:
     import pyarrow.parquet
 
-    table = pyarrow.parquet.read_table(file, columns=["problem", "tokens"])
-    own = json.loads(table.schema.metadata[_OWN])
-    return table["problem"].unique().to_pylist(), table["tokens"].to_pylist(), own
+    table = pyarrow.parquet.read_table(file, columns=["problem", "tokens", "reason"])
+    return table.to_pydict(), json.loads(table.schema.metadata[_OWN])
 
 
 def _write(file: Path, schema: "pyarrow.Schema", tables: "Iterable[pyarrow.Table]") -> None:

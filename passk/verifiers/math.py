@@ -21,7 +21,7 @@ the pool's children, with math-verify's own timeouts, which work by SIGALRM in a
 import logging
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from passk.verifiers import LONGEST, AnswerError, Verdict
 from passk.verifiers.reading import final

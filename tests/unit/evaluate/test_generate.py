@@ -11,7 +11,7 @@ from passk.evaluate import generate
 from passk.evaluate.engines import shares
 from passk.evaluate.request import Request, problem_seed
 from passk.layout import SAMPLE_COLUMNS, SamplingRecord
-from passk.verifiers import Verdict
+from passk.verifiers import AnswerError, Verdict
 
 from .engine import SIZE, Engine
 
@@ -110,19 +110,39 @@ def test_more_samples_a_problem_than_the_engine_runs_at_once_are_one_request_all
     assert len(made["problem"]) == 500
 
 
-def test_slow_verdicts_hold_up_no_generation_and_few_of_them_are_open(request_, monkeypatch):
+def test_few_verdicts_are_open_however_slow_they_are(request_, monkeypatch):
     monkeypatch.setattr(generate, "UNJUDGED", 60)
-    engine, judge = Engine(), Judge(late=10**6)
-    made = columns(generate.parts(engine, request_, rows(500), judge))
+    judge = Judge(late=10**6)
+    made = columns(generate.parts(Engine(), request_, rows(500), judge))
     assert len(made["problem"]) == 500 * N
     assert judge.most <= 60 + (generate.QUEUED * SIZE + N) * N
-    quick = Engine()
+
+
+def test_slow_verdicts_hold_up_no_generation(request_):
+    quick, slow, judge = Engine(), Engine(), Judge(late=30)
     list(generate.parts(quick, request_, rows(500), Judge()))
-    judge = Judge(late=30)
-    alongside = Engine()
-    list(generate.parts(alongside, request_, rows(500), judge))
-    assert alongside.steps == quick.steps
-    assert judge.waited <= 30
+    list(generate.parts(slow, request_, rows(500), judge))
+    assert slow.steps == quick.steps
+    assert judge.waited <= 30  # when nothing was left to generate
+
+
+def test_a_verdict_that_takes_its_whole_deadline_keeps_none_behind_it(request_, monkeypatch):
+    monkeypatch.setattr(generate, "PART_SAMPLES", 30)
+    judge = Judge(late=2)  # the first two come last
+    parts = list(generate.parts(Engine(), request_, rows(200), judge))
+    assert {problem for part in parts[-1:] for problem in part.columns["problem"]} & {"p0", "p1", "p2", "p3"}
+    assert len(parts) > 5
+
+
+def test_an_answer_of_ours_that_cannot_be_read_is_one_line_that_names_the_problem(request_):
+    class Refuses(Judge):
+        def submit(self, *words):
+            verdict = Future()
+            verdict.set_exception(AnswerError("answer: not a number"))
+            return verdict
+
+    with pytest.raises(PasskError, match=r"^p\d+: answer: not a number$"):
+        list(generate.parts(Engine(), request_, rows(3), Refuses()))
 
 
 def test_a_deterministic_sampling_has_the_same_batches_whatever_was_done_before(request_, monkeypatch):

@@ -37,7 +37,7 @@ def test_parts_in_any_order_become_one_file_in_the_order_of_the_problems(tmp_pat
     assert list(frame["sample"]) == list(range(N)) * 10
     assert set(frame.response) == {"LRÜ\n"}
     assert json.loads((tmp_path / "manifest.json").read_text()) == {
-        "key": "key", "samples": 20, "tokens": 60, "seconds": 4.5, "judging_seconds": 0.75,
+        "key": "key", "samples": 20, "tokens": 60, "reasons": {"correct": 1.0}, "seconds": 4.5, "judging_seconds": 0.75,
     }  # fmt: skip
     assert sorted(path.name for path in tmp_path.iterdir()) == ["manifest.json", "samples.parquet"]
 
