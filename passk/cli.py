@@ -67,6 +67,24 @@ def run(file: File, runs: Runs = Path("runs")) -> None:
         raise failed
 
 
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Option(help="a directory in HF's format, or a HF model's name")],
+    benchmark: Annotated[str, typer.Option(help="names, with commas between")] = "",
+    samples: Annotated[int | None, typer.Option(help="a problem; 32 where the file says nothing else")] = None,
+    file: Annotated[Path | None, typer.Option(help="experiment whose benchmarks and compute are taken")] = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Sample a checkpoint on benchmarks, judge its answers, report. The same command goes on where one was stopped."""
+    from passk import sweep
+    from passk.evaluate import benchmarks
+
+    names = [name.strip() for name in benchmark.split(",") if name.strip()]
+    made = benchmarks.experiment(model, names, samples, file)
+    check_machine(made)  # before anything is written
+    run(sweep.write(made, runs), runs)
+
+
 @app.command("plan")
 def show_plan(file: File, runs: Runs = Path("runs")) -> None:
     """Print the stages in order, what is done, and the exact command of each."""
