@@ -1,4 +1,4 @@
-"""Benchmarks by name become an experiment without stages; nonsense is refused in one line before anything is written."""
+"""Benchmarks by name become an experiment without stages; nonsense is refused in one line, nothing written."""
 
 from pathlib import Path
 
