@@ -35,6 +35,15 @@ def verify(name: str, response: str, answer: str) -> Verdict:
     return _load(name)(response, answer)
 
 
+def check_answer(name: str, answer: str) -> str | None:
+    """Why a gold answer cannot be judged by, in one line, or None. Raises ConfigError for an unknown verifier."""
+    try:
+        verify(name, "", answer)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 @cache
 def _load(name: str) -> Callable[[str, str], Verdict]:
     if name not in _VERIFIERS:
