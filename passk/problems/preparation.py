@@ -4,6 +4,7 @@ Looked at is whether the verifiers can read every gold answer, whether they give
 whether a test problem is in a training set. Nothing is saved before that, so that what is there was looked at.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +34,7 @@ def prepare(specs: Mapping[str, Spec], files: Mapping[str, Path], seed: int, say
             continue
         with _under(f"problems.{name}"):
             made[name] = readable(problems.generate(spec, seed), spec, say)
-            _audit(made[name], say)
+            _audit(made[name])
     if not made:
         return
     found = separate(specs, {name: made.get(name) or _loaded(files[name]) for name in specs}, say)
@@ -44,7 +45,10 @@ def prepare(specs: Mapping[str, Spec], files: Mapping[str, Path], seed: int, say
 
 
 def readable(rows: list[Problem], spec: Spec, say: Say) -> list[Problem]:
-    """The problems whose gold answer their verifier can read. Raises ConfigError where others are not to be left out."""
+    """The problems whose gold answer their verifier can read.
+
+    The others are listed, and refused: ConfigError, or left out where `spec` says so.
+    """
     why = {}
     for row in rows:
         reason = verifiers.check_answer(row.verifier, row.answer)
@@ -66,7 +70,10 @@ def readable(rows: list[Problem], spec: Spec, say: Say) -> list[Problem]:
 
 
 def separate(specs: Mapping[str, Spec], rows: Mapping[str, list[Problem]], say: Say) -> dict[str, Any]:
-    """Say of each test set what of it is in each training set, and what is in it twice; give it as SEPARATION has it."""
+    """Say of each test set what of it is in each training set, and what is in it twice.
+
+    What is given is what SEPARATION holds.
+    """
     texts = {name: [bare(specs[name], row.prompt) for row in own] for name, own in rows.items()}
     found: dict[str, Any] = {}
     for test in (name for name in rows if specs[name].split == "test"):
@@ -94,10 +101,11 @@ def require_demonstrations(named: str, file: Path) -> None:
         )
 
 
-def _audit(rows: list[Problem], say: Say) -> None:
-    # CALL SITE of the determinism audit: passk.verifiers.audit.audit, the same verdicts twice, in fresh
-    # processes, with another hash seed. It raises PasskError for a verifier that is not deterministic on `rows`.
-    pass
+def _audit(rows: list[Problem]) -> None:
+    """The same verdicts twice, in fresh processes, with another hash seed. Raises PasskError for a noisy verifier."""
+    # CALL SITE of the determinism audit (passk/verifiers/audit.py), to be connected when it is there:
+    #     demonstrations = [row.demonstration for row in rows]
+    #     audit.check(rows[0].verifier, [row.answer for row in rows], demonstrations)
 
 
 def _said(exact: list[list[str]], near: list[list[Any]], count: int, train: str) -> str:
@@ -127,7 +135,7 @@ def _origin(rows: list[Problem]) -> str:
 
 
 def _loaded(file: Path) -> list[Problem]:
-    return [Problem(**row) for row in problems.load(file).to_list()]
+    return [Problem(**row | {"metadata": json.loads(row["metadata"])}) for row in problems.load(file).to_list()]
 
 
 @contextmanager

@@ -3,8 +3,9 @@
 Compared is the problem without its template, in lower case, as words: runs of letters or of digits, runs of
 signs (a row of a maze is about one), and single letters of scripts without spaces. *Exact*: the same words.
 *Near*: of the phrases of three words that either has, both have 7 in 10 or more (Jaccard); that is a few words
-or numbers changed in a problem of some lines. A phrase of more than 20 problems and more than one in twenty is
-how such problems are put, and does not count: what is generated from one sentence would else be all one.
+or numbers changed in a problem of some lines. It must hold twice: among all phrases, and without those that
+more than 20 problems and more than one in twenty have. These are how such problems are put: of what is
+generated from one sentence, all would else be near all.
 
 The search finds every such pair. Two sets that share 7 in 10 share one of the first, rarest, 3 in 10 phrases of
 each, if phrases are put in one order (prefix filtering; Bayardo, Ma and Srikant, WWW 2007), so that only these
@@ -13,7 +14,7 @@ are looked up.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import NamedTuple
 
 import numpy as np
@@ -47,26 +48,36 @@ def overlap(train: Sequence[str], test: Sequence[str]) -> list[Match]:
     for place, text in enumerate(map(" ".join, words[len(train) :])):
         if text in whole:
             found[place] = Match(place, whole[text], 1.0, True)
-    phrases = _phrases(words)
+    rare, every = _phrases(words)
+    sets = list(map(frozenset, rare))
     rows: dict[int, list[int]] = {}  # a phrase of a training problem's prefix -> the problems
-    for row, own in enumerate(phrases[: len(train)]):
+    for row, own in enumerate(rare[: len(train)]):
         for phrase in own[: _prefix(len(own))]:
             rows.setdefault(phrase, []).append(row)
-    sets = list(map(frozenset, phrases))
-    for place in range(len(test)):
-        own = phrases[len(train) + place]
-        if place in found or not own:
+    for place, own in enumerate(rare[len(train) :]):
+        if place in found:
             continue
         candidates = {row for phrase in own[: _prefix(len(own))] for row in rows.get(phrase, ())}
-        best: tuple[float, int] | None = None
-        for row in candidates:
-            shared = len(sets[len(train) + place] & sets[row])
-            either = len(own) + len(phrases[row]) - shared
-            if shared * SHARE[1] >= either * SHARE[0]:
-                best = max(best or (0.0, 0), (shared / either, -row))
-        if best:
-            found[place] = Match(place, -best[1], best[0], False)
+        at = len(train) + place
+        shares = [
+            (share, -row)
+            for row in candidates
+            if (share := _share(sets[at], sets[row])) and _share(every[at], every[row])
+        ]
+        if shares:
+            share, row = max(shares)
+            found[place] = Match(place, -row, share, False)
     return [found[place] for place in sorted(found)]
+
+
+def _share(a: Set[int], b: Set[int]) -> float:
+    """Jaccard's index; 0 where it is less than SHARE."""
+    fewer, more = sorted((len(a), len(b)))
+    if fewer * SHARE[1] < more * SHARE[0]:
+        return 0.0  # at once, as for most candidates
+    shared = len(a & b)
+    either = len(a) + len(b) - shared
+    return shared / either if shared * SHARE[1] >= either * SHARE[0] else 0.0
 
 
 def repeated(texts: Sequence[str]) -> list[tuple[int, int]]:
@@ -84,22 +95,23 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(_UNSPACED.sub(r" \1 ", plain))
 
 
-def _phrases(texts: list[list[str]]) -> list[list[int]]:
-    """The phrases of each problem as numbers, the rarest first, without the common ones."""
+def _phrases(texts: list[list[str]]) -> tuple[list[list[int]], list[frozenset[int]]]:
+    """The phrases of each problem as numbers: without the common ones, the rarest first; and all of them."""
     numbers: dict[str, int] = {}
     hashed = [_hashes([numbers.setdefault(word, len(numbers)) for word in words]) for words in texts]
     if not hashed:
-        return []
-    every, place, problems = np.unique(np.concatenate(hashed), return_inverse=True, return_counts=True)
-    rank = np.empty(len(every), dtype=np.int64)
-    rank[np.argsort(problems, kind="stable")] = np.arange(len(every))
+        return [], []
+    different, place, problems = np.unique(np.concatenate(hashed), return_inverse=True, return_counts=True)
+    rank = np.empty(len(different), dtype=np.int64)
+    rank[np.argsort(problems, kind="stable")] = np.arange(len(different))
     kept = problems <= max(COMMON, len(texts) // 20)
-    found, start = [], 0
+    rare, every, start = [], [], 0
     for own in hashed:
         places = place[start : start + len(own)]
-        found.append(np.sort(rank[places[kept[places]]]).tolist())
+        rare.append(np.sort(rank[places[kept[places]]]).tolist())
+        every.append(frozenset(rank[places].tolist()))
         start += len(own)
-    return found
+    return rare, every
 
 
 def _hashes(words: list[int]) -> NDArray[np.uint64]:
