@@ -12,8 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from passk import lock, problems
-from passk.config import Compute, RlStage
+from passk import lock
+from passk.config import Compute, RlStage, SftStage
 from passk.errors import PasskError
 from passk.evaluate import progress
 from passk.evaluate.request import Request, Work
@@ -26,6 +26,7 @@ from passk.openrlhf.environment import environment, passed_on, single_process
 from passk.openrlhf.progress import Progress
 from passk.openrlhf.record import WRITER, read_metrics
 from passk.plan import Plan, PlannedSampling, PlannedStage
+from passk.problems import preparation
 from passk.store import ingest
 
 Say = Callable[[str], None]
@@ -33,11 +34,12 @@ Say = Callable[[str], None]
 
 def prepare(plan: Plan, say: Say) -> None:
     """Make the problems and, where it is made from scratch, the model."""
-    for name, file in plan.problems.items():
-        if not file.exists():
-            spec = plan.experiment.problems[name]
-            problems.save(problems.generate(spec, plan.experiment.seed), file)
-            say(f"problems {name}: {spec.count} of the {spec.split} split")
+    preparation.prepare(plan.experiment.problems, plan.problems, plan.experiment.seed, say)
+    for name, stage in plan.experiment.stages.items():
+        if isinstance(stage, SftStage):
+            preparation.require_demonstrations(
+                f"stages.{name}.problems: {stage.problems}", plan.problems[stage.problems]
+            )
     if plan.experiment.model.tiny and isinstance(plan.model, Path) and not (plan.model / "config.json").exists():
         temporary = plan.model.with_name(".model")
         shutil.rmtree(temporary, ignore_errors=True)

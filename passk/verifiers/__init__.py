@@ -88,6 +88,15 @@ def failed(shares: dict[str, float]) -> float:
     return sum(shares.get(reason, 0.0) for reason in FAILURES)
 
 
+def check_answer(name: str, answer: str) -> str | None:
+    """Why a gold answer cannot be judged by, in one line, or None. Raises ConfigError for an unknown verifier."""
+    try:
+        verify(name, "", answer)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 @cache
 def load(name: str) -> ModuleType:
     """A verifier's module. Raises ConfigError for an unknown one, PasskError for one that cannot be imported."""
