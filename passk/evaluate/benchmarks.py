@@ -37,7 +37,25 @@ PRESETS = {
     "maze-7": Preset(_maze(count=75, size=7, border=True, shortest=(2, 40), template="instruct"), 4096),
     "maze-9": Preset(_maze(count=100, size=9, border=True, shortest=(2, 40), template="instruct"), 4096),
     "maze-11": Preset(_maze(count=100, size=11, border=True, shortest=(2, 40), template="instruct"), 4096),
+    "gsm8k": Preset({"source": "gsm8k", "split": "test"}, 2048),
+    "math500": Preset({"source": "math500"}, 8192),
+    "aime24": Preset({"source": "aime24"}, 16384),
+    "aime25": Preset({"source": "aime25"}, 16384),
+    "olymmath-easy": Preset({"source": "olymmath", "grade": "easy"}, 16384),
+    "olymmath-hard": Preset({"source": "olymmath", "grade": "hard"}, 16384),
 }
+REASONING_GYM = "reasoning_gym."
+"""before the name of any of its tasks, which is a benchmark too"""
+
+
+def preset(name: str) -> Preset:
+    """Raises ConfigError for a name that is none."""
+    task = name.removeprefix(REASONING_GYM)
+    if task != name:
+        return Preset({"source": "reasoning_gym", "task": task, "split": "test", "count": 100}, 4096)
+    if name not in PRESETS:
+        raise ConfigError(f"benchmark: there is none named {name!r}{nearest(name, PRESETS)}")
+    return PRESETS[name]
 
 
 def experiment(
@@ -49,22 +67,20 @@ def experiment(
     names, all of its own.
     """
     raw = config.load(file).model_dump(mode="json", by_alias=True, exclude_defaults=True) if file else _here(model)
-    known = {**PRESETS, **raw["benchmarks"]}
     if not (names or file):
-        raise ConfigError(f"benchmark: name one or several, with commas between; there is {', '.join(known)}")
+        known = f"{', '.join(PRESETS)}, and {REASONING_GYM}TASK"
+        raise ConfigError(f"benchmark: name one or several, with commas between; there is {known}")
     for name in names:
-        if name not in known:
-            raise ConfigError(f"benchmark: there is none named {name!r}{nearest(name, known)}")
         if name not in raw["benchmarks"]:
-            preset = PRESETS[name]
+            taken = preset(name)
             asked = samples or Benchmark.model_fields["samples"].default
             problems = f"of-{name}"  # the file may have others of the benchmark's name
-            raw["problems"][problems] = preset.problems
+            raw["problems"][problems] = taken.problems
             raw["benchmarks"][name] = {
                 "problems": problems,
                 "samples": asked,
                 "k": [k for k in K if k <= asked],
-                "max_response": preset.max_response,
+                "max_response": taken.max_response,
             }
     return sweep.evaluation(config.parse(raw), model, names, samples)
 
