@@ -200,21 +200,7 @@ def _has_model(planned: PlannedSampling) -> bool:
 
 def _request(plan: Plan, planned: PlannedSampling) -> Request:
     compute, tiny = plan.experiment.compute, plan.experiment.model.tiny
-    engine: dict[str, Any] = {
-        "seed": planned.record.seed,
-        "dtype": "bfloat16",
-        "enable_prefix_caching": True,
-        "tensor_parallel_size": compute.tensor_parallel,
-        "gpu_memory_utilization": compute.memory_utilization,
-        "disable_log_stats": True,
-    }
-    if compute.profile == "cpu":
-        engine["enforce_eager"] = True
-        # Where a prompt is read in pieces, vLLM winds a seeded request's generator back, which a CPU's cannot.
-        engine["enable_chunked_prefill"] = False
-    if compute.tensor_parallel > 1:
-        # an engine's GPUs stand in one node; asked for as a Ray actor's, they are not asked for again
-        engine["distributed_executor_backend"] = "mp"
+    engine = engine_settings(compute, seed=planned.record.seed)
     if tiny:
         engine["max_model_len"] = tiny.max_length
     return Request(
@@ -226,6 +212,26 @@ def _request(plan: Plan, planned: PlannedSampling) -> Request:
         chat=has_chat_template(plan.model),
         deterministic=compute.deterministic,
     )
+
+
+def engine_settings(compute: Compute, *, seed: int) -> dict[str, Any]:
+    """Keyword arguments of vllm.LLM."""
+    engine: dict[str, Any] = {
+        "seed": seed,
+        "dtype": "bfloat16",
+        "enable_prefix_caching": True,
+        "tensor_parallel_size": compute.tensor_parallel,
+        "gpu_memory_utilization": compute.memory_utilization,
+        "disable_log_stats": True,
+    }
+    if compute.profile == "cpu":
+        engine["enforce_eager"] = True
+        # Where a prompt is read in pieces, vLLM winds a seeded request's generator back, which a CPU's cannot.
+        engine["enable_chunked_prefill"] = False
+    if compute.tensor_parallel > 1:
+        # An engine's GPUs stand in one node; asked for as a Ray actor's, they are not asked for again.
+        engine["distributed_executor_backend"] = "mp"
+    return engine
 
 
 def file(plan: Plan) -> None:

@@ -31,24 +31,25 @@ class Engine:
 
     def __init__(self) -> None:
         cpu.install_if_asked()
-        self._llm: LLM | None = None
+        self.llm: LLM | None = None
+        """with the model that was loaded last"""
         self._shape = self._loaded = ""
         self._judge = Judge()
 
     def load(self, request: Request) -> None:
         from vllm import LLM
 
-        if self._llm is None or request.shape != self._shape:
-            self._llm = None  # before the next one asks for its memory
-            self._llm, self._shape = LLM(model=request.model, **request.engine), request.shape
+        if self.llm is None or request.shape != self._shape:
+            self.llm = None  # before the next one asks for its memory
+            self.llm, self._shape = LLM(model=request.model, **request.engine), request.shape
         elif self._loaded != request.model:
-            self._llm.collective_rpc("reload_weights", kwargs={"weights_path": request.model})
-            self._llm.reset_prefix_cache()
+            self.llm.collective_rpc("reload_weights", kwargs={"weights_path": request.model})
+            self.llm.reset_prefix_cache()
         self._loaded = request.model
 
     def sample(self, request: Request, rows: Rows) -> Iterator[Part]:
-        assert self._llm is not None
-        yield from parts(self._llm, request, rows, self._judge)
+        assert self.llm is not None
+        yield from parts(self.llm, request, rows, self._judge)
 
     def close(self) -> None:
         self._judge.close()

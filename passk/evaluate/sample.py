@@ -38,7 +38,7 @@ def sample(started: engines.Engines, request: Request, said: Path) -> None:
     said: file of the lines that tell how far it is.
     """
     record, directory = request.sampling, Path(request.directory)
-    rows = _rows(Path(request.problems))
+    rows = asked(Path(request.problems))
     write_json(directory / "sampling.json", record)
     parts = Parts(directory, [row["id"] for row in rows])
     left = [row for row in rows if row["id"] not in parts.problems]
@@ -65,7 +65,7 @@ def _stop_where_verifiers_fail(parts: Parts, record: SamplingRecord) -> None:
         )
 
 
-def _rows(file: Path) -> list[dict[str, Any]]:
+def asked(file: Path) -> list[dict[str, Any]]:
     """What sampling needs of the problems: id, prompt, answer, verifier."""
     table = problems.load(file).select_columns(["id", "prompt", "answer", "verifier"])
     return table.to_list()
