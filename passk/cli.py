@@ -78,12 +78,13 @@ def evaluate(
 ) -> None:
     """Sample a checkpoint on benchmarks, judge its answers, report. The same command goes on where one was stopped."""
     from passk import sweep
-    from passk.evaluate import benchmarks
+    from passk.evaluate import benchmarks, table
 
     names = [name.strip() for name in benchmark.split(",") if name.strip()]
     made = benchmarks.experiment(model, names, samples, file)
     check_machine(made)  # before anything is written
     run(sweep.write(made, runs), runs)
+    typer.echo(f"\nmeans over problems with their 95 % intervals:\n{table.table(plan(made, runs).samplings)}")
 
 
 @app.command("plan")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from passk.errors import PasskError
 from passk.evaluate.generate import Part, parts
 from passk.evaluate.judge import Judge
 from passk.evaluate.request import Request
@@ -84,6 +85,9 @@ class _OnRay:
                 yield ray.get(next(stream))
             except StopIteration:
                 streams.remove(stream)
+            except ray.exceptions.RayTaskError as error:
+                # what an actor tells a person is told as it was said
+                raise error.cause if isinstance(error.cause, PasskError) else error from None
 
 
 @contextmanager
