@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from passk.evaluate.estimators import Floats
-from passk.evaluate.intervals import Estimate, acceleration, bayesian, scores
+from passk.evaluate.intervals import Estimate, acceleration, all_equal, bayesian, scores
 
+UNSEEN = 0.5
+"""problems added at either end of the differences"""
 _ENUMERATED = 14  # differences other than 0 whose signs are all tried out: 16,384 ways
 _CHUNK = 1_000_000
 _NEAR = 1e-9  # sums of the same numbers in another order are equal
@@ -25,12 +27,15 @@ def paired_difference(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed: int
     hard a problem is, so the interval is narrower than the two means suggest.
     Bayesian bootstrap (Rubin 1981) with half a problem more at the largest difference seen, to either side:
     differences are mostly small and now and then large, where BCa is too narrow (bench/coverage.py). Where all
-    are equal the half problems are at -1 and 1. Raises ValueError for lengths that differ and scores outside [0, 1].
+    are equal it is as in `mean_intervals`, on the scale from -1 to 1. Raises ValueError for lengths that differ
+    and scores outside [0, 1].
     """
     differences = _paired(a, b)
-    far = 1.0 if acceleration(differences) is None else float(np.abs(differences).max())
     mean = float(differences.mean())
-    low, high = bayesian(differences, (-far, far), draws, seed)
+    if acceleration(differences) is None:
+        return all_equal(mean, len(differences), -1.0, 1.0)
+    far = float(np.abs(differences).max())
+    low, high = bayesian(differences, (-far, far), UNSEEN, draws, seed)
     return Estimate(mean, min(low, mean), max(high, mean))
 
 

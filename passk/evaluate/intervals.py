@@ -16,8 +16,9 @@ from passk.evaluate.estimators import Floats
 LEVEL = 0.95
 SKEWED = 0.05
 """the acceleration from where BCa no longer holds its level (bench/coverage.py)"""
-UNSEEN = 0.5
-"""problems added at each end of the scale where values are skewed: with values of 0 and 1 it is Jeffreys' prior"""
+UNSEEN = 1 / 3
+"""problems added at each end of the scale where values are skewed: Kerman's (2011) neutral prior, from which the truth
+is as often above as below; more of them shift the interval, fewer let it miss what is rare"""
 _NORMAL = NormalDist()
 _TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 _CHUNK = 1_000_000  # drawn numbers at a time: some 12 MB
@@ -41,9 +42,13 @@ def mean_intervals(values: ArrayLike, draws: int = 10_000, seed: int = 0) -> lis
     """Means over problems with their 95 % intervals, of S figures with values in [0, 1]: [P, S] -> S of them.
 
     BCa bootstrap (Efron 1987); all figures share the draws. Where a figure's values are skewed (an acceleration
-    beyond SKEWED, such as a few problems solved of many), and where all are equal, it is the Bayesian bootstrap
-    (Rubin 1981) with half a problem more at 0 and at 1, for those that the sample happens to lack: on values of
-    0 and 1 that is Jeffreys' interval. It never leaves the mean outside.
+    beyond SKEWED, such as a few problems solved of many) it is the Bayesian bootstrap (Rubin 1981) with a third of
+    a problem more at 0 and at 1, for those that the sample happens to lack. It never leaves the mean outside.
+
+    Where all values are equal nothing can be resampled. Then the interval is what problems unlike those seen
+    could do: their share is at most u = z^2 / (problems + z^2), Wilson's bound for none seen, and each would
+    score 0 or 1. For all 0 that is Wilson's [0, u], for all 1 his [1 - u, 1].
+
     The same values give the same interval, in whatever order they stand. Raises ValueError for no values or
     one outside [0, 1].
     """
@@ -61,9 +66,19 @@ def mean_intervals(values: ArrayLike, draws: int = 10_000, seed: int = 0) -> lis
     found = []
     for i, column in enumerate(given.T):
         mean = float(counts @ rows[:, i] / len(column))
-        low, high = edges[i] if i in edges else bayesian(column, (0.0, 1.0), draws, seed)
+        if pulls[i] is None:
+            found.append(all_equal(mean, len(column), 0.0, 1.0))
+            continue
+        low, high = edges[i] if i in edges else bayesian(column, (0.0, 1.0), UNSEEN, draws, seed)
         found.append(Estimate(mean, min(low, mean), max(high, mean)))
     return found
+
+
+def all_equal(value: float, problems: int, lowest: float, highest: float) -> Estimate:
+    """Of `problems` values that are all the same, on a scale from lowest to highest: as `mean_intervals` says."""
+    z = _NORMAL.inv_cdf(_TAILS[1])
+    unseen = z**2 / (problems + z**2)
+    return Estimate(value, value - unseen * (value - lowest), value + unseen * (highest - value))
 
 
 def acceleration(values: Floats) -> float | None:
@@ -113,14 +128,14 @@ def bootstrap_means(rows: Floats, counts: NDArray, draws: int, rng: np.random.Ge
     return np.concatenate(chunks) / total
 
 
-def bayesian(values: Floats, unseen: tuple[float, float], draws: int, seed: int) -> tuple[float, float]:
-    """The 95 % quantiles of the mean by the Bayesian bootstrap of values [P] and UNSEEN more at each of `unseen`.
+def bayesian(values: Floats, ends: tuple[float, float], more: float, draws: int, seed: int) -> tuple[float, float]:
+    """The 95 % quantiles of the mean by the Bayesian bootstrap of values [P] and `more` at each of the ends.
 
     A problem's weight is exponential, that of equal ones together gamma, so one number is drawn a distinct value.
     """
     rng = np.random.default_rng(seed)
     points, counts = np.unique(values, return_counts=True)
-    points, shapes = np.append(points, unseen), np.append(counts, (UNSEEN, UNSEEN))
+    points, shapes = np.append(points, ends), np.append(counts, (more, more))
     size = max(1, _CHUNK // len(points))
     chunks = []
     for done in range(0, draws, size):

@@ -44,7 +44,8 @@ def difference_over_seeds(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed:
     """Mean of a - b with 95 % interval and p-value, two ways of training with seeds of their own: [S, P], [T, P].
 
     The same problems in the same order; the seeds are not paired. As `mean_over_seeds`, with the seeds of both;
-    the p-value is that of the t-test, or of `sign_flip_p` on the problems' means where that is larger. Raises ValueError as there, and for problems that differ in number.
+    the p-value is that of the t-test, or of `sign_flip_p` on the problems' means where that is larger. Raises
+    ValueError as there, and for problems that differ in number.
     """
     first, second = _table("a", a), _table("b", b)
     if first.shape[1] != second.shape[1]:
