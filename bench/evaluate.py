@@ -103,9 +103,10 @@ def compare(asked: Request, directory: Path, rounds: int) -> None:
         for name, way in ways.items():
             engine.llm.reset_prefix_cache()
             started = time.perf_counter()
-            tokens = way()
-            if number:  # the first warms up
-                rates[name].append(tokens / (time.perf_counter() - started))
+            rate = way() / (time.perf_counter() - started)
+            print(f"round {number or 'warm-up'}: {name}: {rate:.0f} tokens/s", flush=True)
+            if number:
+                rates[name].append(rate)
     print(f"\n{len(rows)} problems x {asked.samples} samples, {rounds} rounds in turn, verifier {rows[0]['verifier']}")
     for name, found in rates.items():
         ratio = statistics.median(own / other for own, other in zip(rates["passk evaluate"], found, strict=True))
