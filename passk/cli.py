@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from passk import config, rules_cli
+from passk import config, rules_cli, verify_cli
 from passk.check import check, check_machine
 from passk.config import RlStage
 from passk.disk import FULL
@@ -22,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(rules_cli.app, name="rules")
+app.command()(verify_cli.verify)
 File = Annotated[Path, typer.Argument(help="the experiment's YAML file")]
 Runs = Annotated[Path, typer.Option(help="directory of all runs")]
 
