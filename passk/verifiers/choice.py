@@ -32,7 +32,7 @@ def verify(response: str, answer: str) -> Verdict:
     given = final(response, joined=True)
     if given is None:
         given = text if len(text) <= 12 else ""
-    given = _WRAPPED.sub(r"\1", given[:_LONGEST]).strip(" \n*`$_")
+    given = _WRAPPED.sub(r"\1", given[:_LONGEST]).strip().rstrip(".").strip(" *`$_")
     if alone := _ALONE.fullmatch(given):
         return _verdict(alone[1].upper(), answer)
     if not (first := _FIRST.match(given)):

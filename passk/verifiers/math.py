@@ -45,13 +45,18 @@ _WORD = re.compile(r"[A-Za-z]{2,}(?:[ -][A-Za-z]+)*")
 
 def verify(response: str, answer: str) -> Verdict:
     """`extracted`: the value as sympy prints it, evaluated. Raises AnswerError for an unreadable answer."""
-    gold = _gold(answer)
-    given = final(response, joined=True)
+    _gold(answer)
+    given = _bare(final(response, joined=True) or "")
     if not given:
         return Verdict(0.0, False, "", "no answer")
     if len(given) > LONGEST:
         return Verdict(0.0, False, given[:LONGEST], "unreadable")
-    word, wanted = _word(given), _word(answer)
+    return _verdict(given, answer)
+
+
+@lru_cache(maxsize=16_384)  # rollouts of one problem give the same few answers again and again
+def _verdict(given: str, answer: str) -> Verdict:
+    gold, word, wanted = _gold(answer), _word(given), _word(answer)
     if wanted and word:
         right = word == wanted
         return Verdict(float(right), right, word, "correct" if right else "wrong")
@@ -83,12 +88,17 @@ def _gold(answer: str) -> "Basic":
     return value
 
 
+def _bare(text: str) -> str:
+    """Without the signs of math mode, and the full stop of its sentence."""
+    return _DELIMITERS.sub(" ", text).strip().rstrip(".").strip()
+
+
 def _parsed(text: str) -> "Basic | None":
     """The expression that a short text is, or None where it is none."""
     import math_verify
 
     logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that its timeouts are off
-    text = _DELIMITERS.sub(" ", text).strip().rstrip(".").strip()
+    text = _bare(text)
     if not text or "\\boxed" in text:
         return None
     config = [math_verify.LatexExtractionConfig(boxed_match_priority=0)]

@@ -66,10 +66,10 @@ def read(text: str) -> Fraction | None:
     if len(text) > _LONGEST:
         return None
     text = _TEXT.sub(r"\1", text).replace("{,}", ",").replace("\\$", "$").replace("\\%", "%").replace("−", "-")
-    text = _BLANKS.sub("", _FRACTION.sub(r"\1/\2", text)).strip().strip("*").strip()
+    text = _BLANKS.sub("", _FRACTION.sub(r"\1/\2", text)).rstrip(". \n").strip("* \n")
     if text.count("$") > 1:  # math mode
-        text = text.strip("$ .")
-    match = _WHOLE.fullmatch(text.rstrip(" ."))
+        text = text.strip("$ ").rstrip(". ")
+    match = _WHOLE.fullmatch(text)
     if not match:
         return None
     unit = (match["unit"] or "").strip(" $.")
