@@ -17,6 +17,7 @@ rather than being scored as wrong.
 """
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
@@ -83,9 +84,15 @@ def reasons(name: str) -> tuple[str, ...]:
     return (*load(name).REASONS, *FAILURES)
 
 
-def failed(shares: dict[str, float]) -> float:
-    """The share of responses without a verdict of their own. shares: reason -> share."""
-    return sum(shares.get(reason, 0.0) for reason in FAILURES)
+def stop_above(most: float, shares: Mapping[str, float], where: str) -> None:
+    """Raise PasskError where timeouts and crashes are more than `most` of the responses. shares: reason -> share."""
+    failures = {reason: shares[reason] for reason in FAILURES if shares.get(reason)}
+    if (total := sum(failures.values())) > most:
+        each = ", ".join(f"{reason} {share:.1%}" for reason, share in failures.items())
+        raise PasskError(
+            f"max_failed: {where}: the verifier came to no verdict on {total:.1%} of the responses ({each}), "
+            f"and {most:.1%} are allowed; see the responses, then mend the verifier or raise max_failed"
+        )
 
 
 def check_answer(name: str, answer: str) -> str | None:

@@ -86,6 +86,8 @@ def _load(name: str) -> dict[str, Any]:
     """Import all that the verifier uses, by judging its example: no response pays for that with its deadline."""
     try:
         verdict = verifiers.verify(name, *verifiers.load(name).EXAMPLE)
+    except MemoryError:
+        raise
     except Exception as error:
         return {"failed": " ".join(f"{type(error).__name__}: {error}".split())[:300]}
     return {} if verdict.correct else {"failed": f"its example is not right: {verdict.reason}"}

@@ -1,6 +1,6 @@
 r"""One letter of several options.
 
-Read is the last <answer>...</answer>; in it, or without one, the last \boxed{ }; without either what follows
+Read is the last <answer>...</answer>; in it, or without one, the last \boxed{ } (all of several side by side); without either what follows
 the last "answer is" or "answer:" on its line; without that the whole response, where it is just the letter.
 
 What is read must name one option: B, (B), b, \text{B}, "B) the blue one", "B because ...", "option B". A
@@ -17,8 +17,8 @@ EXAMPLE = ("The answer is (B).", "B")
 NEEDS_DEADLINE = False
 
 _LONGEST = 1000
-_MARKUP = re.compile(r"\\(?:text|mathrm|textbf|mathbf)\b|[{}$*`_]")
-_ALONE = re.compile(r"(?:option|choice)?\s*[(\[]?\s*([A-Za-z])\s*[)\]]?[.:!]?", re.IGNORECASE)
+_WRAPPED = re.compile(r"\\(?:text|mathrm|textbf|mathbf)\s*\{([^{}]*)\}")
+_ALONE = re.compile(r"(?:option|choice)?\s*[(\[]?\s*([A-Za-z])\s*[)\]]?[.:]?", re.IGNORECASE)
 # a letter, then what tells that it was an option's: a bracket, a colon, a reason; "A good one" is no letter
 _FIRST = re.compile(
     r"(?:[Oo]ption |[Cc]hoice )?(?:[(\[]([A-Z])[)\]]|([A-Z])(?:[).:,]|(?= +(?:because|since|as)\b)))(.*)", re.S
@@ -31,10 +31,10 @@ def verify(response: str, answer: str) -> Verdict:
     if problem := check_answer(answer):
         raise AnswerError(problem)
     text = after_thinking(response).strip()
-    given = final(response)
+    given = final(response, joined=True)
     if given is None:
         given = text if len(text) <= 12 else ""
-    given = _MARKUP.sub("", given[:_LONGEST]).strip()
+    given = _WRAPPED.sub(r"\1", given[:_LONGEST]).strip().rstrip(".").strip(" *`$_")
     if alone := _ALONE.fullmatch(given):
         return _verdict(alone[1].upper(), answer)
     if not (first := _FIRST.match(given)):

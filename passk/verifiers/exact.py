@@ -1,13 +1,13 @@
 r"""The answer word for word: Unicode's NFC, runs of white space are one space, nothing else is forgiven.
 
-Read is the last <answer>...</answer>; in it, or without one, the last \boxed{ }; without either the whole
+Read is the last <answer>...</answer>; in it, or without one, the last \boxed{ } (of several side by side all); without either the whole
 response. Case counts, and so does every sign. Linear in the response.
 """
 
 import unicodedata
 
 from passk.verifiers import LONGEST, AnswerError, Verdict
-from passk.verifiers.reading import after_thinking, last_answer, last_box
+from passk.verifiers.reading import after_thinking, last_answer, last_boxes
 
 REASONS = ("correct", "no answer", "wrong")
 EXAMPLE = ("<answer>Old  Oak</answer>", "Old Oak")
@@ -33,7 +33,7 @@ def _read(response: str) -> str:
     text = after_thinking(response)
     tagged = last_answer(text)
     within = text if tagged is None else tagged
-    boxed = last_box(within)
+    boxed = last_boxes(within)
     return within if boxed is None else boxed
 
 

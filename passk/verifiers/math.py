@@ -23,7 +23,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from passk.verifiers import LONGEST, AnswerError, Verdict
+from passk.verifiers import AnswerError, Verdict
 from passk.verifiers.reading import final
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ REASONS = ("correct", "no answer", "unreadable", "restated", "wrong")
 EXAMPLE = (r"So the answer is $\boxed{\frac{1}{2}}$.", "0.5")
 NEEDS_DEADLINE = True
 ROUNDING = 1e-5
+LONGEST = 400
+"""characters of an answer that are read: those of the benchmarks have up to some 200, and parsing is not linear"""
+DIGITS = 10_000
+"""of the largest number that is worked out: 9^{9^{9^9}} is no answer, and takes the deadline to find that out"""
 
 _DELIMITERS = re.compile(r"(?<!\\)\$|\\[()\[\]](?![a-z])")
 _WRAPPED = re.compile(r"\\(?:text|mathrm|textbf|mathbf|mbox)\s*\{([^{}]*)\}")
@@ -41,13 +45,18 @@ _WORD = re.compile(r"[A-Za-z]{2,}(?:[ -][A-Za-z]+)*")
 
 def verify(response: str, answer: str) -> Verdict:
     """`extracted`: the value as sympy prints it, evaluated. Raises AnswerError for an unreadable answer."""
-    gold = _gold(answer)
-    given = final(response, joined=True)
+    _gold(answer)
+    given = _bare(final(response, joined=True) or "")
     if not given:
         return Verdict(0.0, False, "", "no answer")
     if len(given) > LONGEST:
         return Verdict(0.0, False, given[:LONGEST], "unreadable")
-    word, wanted = _word(given), _word(answer)
+    return _verdict(given, answer)
+
+
+@lru_cache(maxsize=16_384)  # rollouts of one problem give the same few answers again and again
+def _verdict(given: str, answer: str) -> Verdict:
+    gold, word, wanted = _gold(answer), _word(given), _word(answer)
     if wanted and word:
         right = word == wanted
         return Verdict(float(right), right, word, "correct" if right else "wrong")
@@ -79,19 +88,47 @@ def _gold(answer: str) -> "Basic":
     return value
 
 
+def _bare(text: str) -> str:
+    """Without the signs of math mode, and the full stop of its sentence."""
+    return _DELIMITERS.sub(" ", text).strip().rstrip(".").strip()
+
+
 def _parsed(text: str) -> "Basic | None":
     """The expression that a short text is, or None where it is none."""
     import math_verify
 
     logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that its timeouts are off
-    text = _DELIMITERS.sub(" ", text).strip().rstrip(".").strip()
+    text = _bare(text)
     if not text or "\\boxed" in text:
         return None
     config = [math_verify.LatexExtractionConfig(boxed_match_priority=0)]
     found = math_verify.parse(
         f"\\boxed{{{text}}}", config, "no_fallback", extraction_mode="first_match", parsing_timeout=None
     )
-    return found[0] if found and not isinstance(found[0], str) else None
+    if not found or isinstance(found[0], str) or _size(found[0]) > DIGITS:
+        return None
+    return found[0]
+
+
+def _size(value: Any) -> float:
+    """An upper bound on the decimal digits of every number that evaluating the expression comes by."""
+    from sympy import Float, Integer, Mul, Pow, Rational, binomial, factorial, gamma
+
+    parts = [_size(part) for part in getattr(value, "args", ())]
+    match value:
+        case Integer() | Rational():
+            return max(abs(value.p), value.q).bit_length() * 0.30103
+        case Float():
+            return max(0.0, float(value._mpf_[2] + value._mpf_[3]) * 0.30103)
+        case Pow():
+            return max(parts[0], 0 if value.base.free_symbols else 0.3) * 10 ** min(parts[1], 9.0)
+        case factorial() | gamma():
+            return max(parts[0], 1.0) * 10 ** min(parts[0], 9.0)
+        case binomial():
+            return max(parts[0], 1.0) * 10 ** min(min(parts), 9.0)
+        case Mul():
+            return sum(parts)
+    return max(parts, default=0.0)
 
 
 def _equal(gold: "Basic", value: "Basic") -> bool:

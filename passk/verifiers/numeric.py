@@ -1,6 +1,7 @@
 r"""One number, compared exactly.
 
-Read is the last <answer>...</answer>; in it, or without one, the last \boxed{ }; without either what follows
+Read is the last <answer>...</answer>; in it, or without one, the last \boxed{ } (of several side
+by side all, which are then no one number); without either what follows
 the last "answer is", "answer:" or "####" on its line. A number elsewhere is no answer: the last one in a
 response is a guess of ours, not the model's.
 
@@ -28,7 +29,7 @@ _DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+"
 _NUMBER = rf"(?:{_DIGITS})(?:[eE][+-]?[0-9]{{1,3}})?"
 _WHOLE = re.compile(
     rf"(?:[A-Za-z]\s*=\s*)?(?P<sign>[+-]?)\s*[$€£¥]?\s*(?P<number>{_NUMBER})(?:\s*/\s*(?P<divisor>{_NUMBER}))?"
-    r"\s*(?P<unit>[^\s0-9]+(?:[ ][^\s0-9]+){0,2})?\s*[.!]*"
+    r"\s*(?P<unit>[^\s0-9]+(?:[ ][^\s0-9]+){0,2})?\s*\.*"
 )
 _FRACTION = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")
 _TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf)\{([^{}]*)\}")
@@ -46,7 +47,7 @@ def verify(response: str, answer: str) -> Verdict:
     gold = read(answer)
     if gold is None:
         raise AnswerError(f"answer: not a number: {answer[:80]!r}")
-    given = final(response)
+    given = final(response, joined=True)
     if not given:
         return Verdict(0.0, False, "", "no answer")
     number = read(given)
@@ -65,13 +66,13 @@ def read(text: str) -> Fraction | None:
     if len(text) > _LONGEST:
         return None
     text = _TEXT.sub(r"\1", text).replace("{,}", ",").replace("\\$", "$").replace("\\%", "%").replace("−", "-")
-    text = _BLANKS.sub("", _FRACTION.sub(r"\1/\2", text)).strip().strip("*").strip()
+    text = _BLANKS.sub("", _FRACTION.sub(r"\1/\2", text)).rstrip(". \n").strip("* \n")
     if text.count("$") > 1:  # math mode
-        text = text.strip("$ .")
-    match = _WHOLE.fullmatch(text.rstrip(" .!"))
+        text = text.strip("$ ").rstrip(". ")
+    match = _WHOLE.fullmatch(text)
     if not match:
         return None
-    unit = (match["unit"] or "").strip(" $.!")
+    unit = (match["unit"] or "").strip(" $.")
     if unit and (not _UNIT.fullmatch(unit) or _NO_UNIT.search(unit)):
         return None
     number = Fraction(match["number"].replace(",", ""))

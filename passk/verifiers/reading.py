@@ -45,10 +45,10 @@ def last_boxes(response: str) -> str | None:
     parts = [found[-1]]
     for start, end in reversed(found[:-1]):
         # the closing brace of this one, then what joins, then the "\boxed{" of the next
-        if end >= parts[0][0] or not _JOINT.fullmatch(response, end + 1, parts[0][0] - len("\\boxed{")):
+        if end >= parts[-1][0] or not _JOINT.fullmatch(response, end + 1, parts[-1][0] - len("\\boxed{")):
             break
-        parts.insert(0, (start, end))
-    return ", ".join(response[start:end] for start, end in parts)
+        parts.append((start, end))
+    return ", ".join(response[start:end] for start, end in reversed(parts))
 
 
 def boxes(response: str) -> list[tuple[int, int]]:
