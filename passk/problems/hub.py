@@ -62,9 +62,7 @@ def rows(spec: HubSpec, columns: Sequence[str]) -> tuple[list[tables.Row], dict[
 
 def matching(directory: Path, patterns: Sequence[str]) -> list[Path]:
     """The files of a pattern in the order of their names, pattern after pattern; [] unless each has one."""
-    found = [
-        sorted(file for file in directory.glob(pattern) if file.suffix in tables.SUFFIXES) for pattern in patterns
-    ]
+    found = [sorted(file for file in directory.glob(pattern) if file.suffix in tables.SUFFIXES) for pattern in patterns]
     return [file for files in found for file in files] if all(found) else []
 
 
