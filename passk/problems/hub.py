@@ -15,14 +15,16 @@ from passk.errors import ConfigError, PasskError
 from passk.problems import tables
 from passk.problems.worded import Worded
 
+DATASET = "its name on the hub, or the directory of a copy"
+REVISION = "the commit that is taken; of no effect on a copy"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class HubSpec(Worded):
     """Of a source on the hub."""
 
-    dataset: str = Field(description="its name on the hub, or the directory of a copy")
-    revision: str = Field(description="the commit that is taken; of no effect on a copy")
+    dataset: str = Field(description=DATASET)
+    revision: str = Field(description=REVISION)
 
     def patterns(self) -> Sequence[str]:
         """Which files of the data set hold the split."""
@@ -60,7 +62,7 @@ def rows(spec: HubSpec, columns: Sequence[str]) -> tuple[list[tables.Row], dict[
 
 def matching(directory: Path, patterns: Sequence[str]) -> list[Path]:
     """The files of a pattern in the order of their names, pattern after pattern; [] unless each has one."""
-    found = [sorted(directory.glob(pattern)) for pattern in patterns]
+    found = [sorted(file for file in directory.glob(pattern) if file.suffix in tables.SUFFIXES) for pattern in patterns]
     return [file for files in found for file in files] if all(found) else []
 
 
@@ -71,10 +73,13 @@ def fetch(dataset: str, revision: str, patterns: Sequence[str]) -> Path:
     from huggingface_hub.errors import RevisionNotFoundError as NoSuchRevision
     from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
+    # In the hub's patterns "*" stands for directories too, and "**/" for one at least.
+    wanted = [*patterns, *(pattern.removeprefix("**/") for pattern in patterns)]
+
     def snapshot(*, cached: bool) -> Path:
         return Path(
             huggingface_hub.snapshot_download(
-                dataset, repo_type="dataset", revision=revision, allow_patterns=list(patterns), local_files_only=cached
+                dataset, repo_type="dataset", revision=revision, allow_patterns=wanted, local_files_only=cached
             )
         )
 

@@ -20,8 +20,8 @@ class Math500Problems(hub.HubSpec):
 
     source: Literal["math500"]
     split: Literal["test"] = "test"
-    dataset: str = "HuggingFaceH4/MATH-500"
-    revision: str = Field("6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be", description="the commit that is taken")
+    dataset: str = Field("HuggingFaceH4/MATH-500", description=hub.DATASET)
+    revision: str = Field("6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be", description=hub.REVISION)
 
     def patterns(self) -> Sequence[str]:
         return ("test.jsonl",)

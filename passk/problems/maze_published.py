@@ -28,7 +28,7 @@ class PublishedMazeProblems(hub.HubSpec):
     source: Literal["maze_published"]
     template: str = Field("published", description="published: the data set's own words; or as elsewhere")
     verifier: Literal["maze", "maze_strict"] = Field("maze", description="maze_strict wants the answer's tags")
-    dataset: str = "RUC-AIBOX/Passk_Training_Maze"
+    dataset: str = Field("RUC-AIBOX/Passk_Training_Maze", description=hub.DATASET)
     revision: str = Field("main", description="a commit; none is known to us, so name the one that is reported")
 
     def patterns(self) -> Sequence[str]:

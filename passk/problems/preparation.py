@@ -38,10 +38,11 @@ def prepare(specs: Mapping[str, Spec], files: Mapping[str, Path], seed: int, say
     if not made:
         return
     found = separate(specs, {name: made.get(name) or _loaded(files[name]) for name in specs}, say)
+    # first, so that whoever is stopped in between looks again
+    write_json(files[next(iter(made))].parent / SEPARATION, found)
     for name, rows in made.items():
         problems.save(rows, files[name])
         say(f"problems {name}: {len(rows)} of the {specs[name].split} split, content {set_hash(rows)}{_origin(rows)}")
-    write_json(files[next(iter(made))].parent / SEPARATION, found)
 
 
 def readable(rows: list[Problem], spec: Spec, say: Say) -> list[Problem]:
@@ -81,13 +82,19 @@ def separate(specs: Mapping[str, Spec], rows: Mapping[str, list[Problem]], say: 
         if twice := separation.repeated(texts[test]):
             pairs = [f"{ids[place]} = {ids[first]}" for place, first in twice]
             say(f"problems {test}: {_count(len(pairs))} twice in it, {_examples(pairs)}")
+        clean = []
         for train in (name for name in rows if specs[name].split == "train"):
             matches = separation.overlap(texts[train], texts[test])
             named = [(ids[match.test], rows[train][match.train].id, match) for match in matches]
             exact = [[a, b] for a, b, match in named if match.exact]
             near = [[a, b, round(match.share, 3)] for a, b, match in named if not match.exact]
             found.setdefault(test, {})[train] = {"exact": exact, "near": near}
-            say(f"problems {test}: {_said(exact, near, len(ids), train)}")
+            if matches:
+                say(f"problems {test}: NOT SEPARATE, of its {len(ids)} {_said(exact, near, train)}")
+            else:
+                clean.append(train)
+        if clean:
+            say(f"problems {test}: none of its {len(ids)} is in {', '.join(clean)}, exactly or nearly")
     return found
 
 
@@ -108,16 +115,14 @@ def _audit(rows: list[Problem]) -> None:
     #     audit.check(rows[0].verifier, [row.answer for row in rows], demonstrations)
 
 
-def _said(exact: list[list[str]], near: list[list[Any]], count: int, train: str) -> str:
-    if not exact and not near:
-        return f"none of its {count} is in {train}, exactly or nearly"
+def _said(exact: list[list[str]], near: list[list[Any]], train: str) -> str:
     parts = []
     if exact:
         parts.append(f"{_count(len(exact))} in {train} word for word, {_examples(f'{a} = {b}' for a, b in exact)}")
     if near:
         pairs = (f"{a} ~ {b} ({share:.0%})" for a, b, share in near)
         parts.append(f"{_count(len(near))} nearly in {train}, {_examples(pairs)}")
-    return f"NOT SEPARATE, of its {count} " + "; ".join(parts)
+    return "; ".join(parts)
 
 
 def _count(number: int) -> str:

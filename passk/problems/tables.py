@@ -8,7 +8,7 @@ from typing import Any
 from passk.errors import PasskError, nearest
 
 Row = dict[str, Any]
-SUFFIXES = (".parquet", ".jsonl", ".json")
+SUFFIXES = (".parquet", ".jsonl")
 
 
 def read(file: Path) -> list[Row]:
