@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from passk import config, problems, verifiers
 from passk.config import Compute
@@ -52,6 +53,26 @@ def request(wanted: argparse.Namespace, directory: Path) -> Request:
     return Request(asdict(record), str(wanted.model), str(file), str(directory), engine, chat=False)
 
 
+class Steps:
+    """What the engine itself does, counted: on a busy machine it tells more than the clock."""
+
+    def __init__(self, core: Any) -> None:
+        self._step, core.step = core.step, self._counted
+
+    def begin(self) -> None:
+        self._count, self._inside, self._started = 0, 0.0, time.process_time()
+
+    def _counted(self) -> Any:
+        started = time.process_time()
+        outputs = self._step()
+        self._count, self._inside = self._count + 1, self._inside + time.process_time() - started
+        return outputs
+
+    def told(self) -> str:
+        whole = time.process_time() - self._started
+        return f"{self._count} engine steps, {1 - self._inside / whole:.1%} of {whole:.2f} s of CPU outside of them"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
@@ -82,6 +103,7 @@ def compare(asked: Request, directory: Path, rounds: int) -> None:
         for each in seeded
     ]
     judging: list[float] = []
+    steps = Steps(engine.llm.llm_engine)
 
     def bare(settings: list[SamplingParams]) -> int:
         outputs = engine.llm.generate(prompts, settings, use_tqdm=False)
@@ -102,9 +124,10 @@ def compare(asked: Request, directory: Path, rounds: int) -> None:
     for number in range(rounds + 1):
         for name, way in ways.items():
             engine.llm.reset_prefix_cache()
+            steps.begin()
             started = time.perf_counter()
             rate = way() / (time.perf_counter() - started)
-            print(f"round {number or 'warm-up'}: {name}: {rate:.0f} tokens/s", flush=True)
+            print(f"round {number or 'warm-up'}: {name}: {rate:.0f} tokens/s, {steps.told()}", flush=True)
             if number:
                 rates[name].append(rate)
     print(f"\n{len(rows)} problems x {asked.samples} samples, {rounds} rounds in turn, verifier {rows[0]['verifier']}")
