@@ -20,7 +20,9 @@ _LONGEST = 1000
 _WRAPPED = re.compile(r"\\(?:text|mathrm|textbf|mathbf)\s*\{([^{}]*)\}")
 _ALONE = re.compile(r"(?:option|choice)?\s*[(\[]?\s*([A-Za-z])\s*[)\]]?[.:]?", re.IGNORECASE)
 # a letter, then what tells that it was an option's: a bracket, a colon, a reason; "A good one" is no letter
-_FIRST = re.compile(r"(?:[Oo]ption |[Cc]hoice )?(?:[(\[]([A-Z])[)\]]|([A-Z])(?:[).:,]|(?= +(?:because|since|as)\b)))(.*)", re.S)
+_FIRST = re.compile(
+    r"(?:[Oo]ption |[Cc]hoice )?(?:[(\[]([A-Z])[)\]]|([A-Z])(?:[).:,]|(?= +(?:because|since|as)\b)))(.*)", re.S
+)
 _OTHER = re.compile(r"(?<![A-Za-z0-9'])([B-HJ-Z])(?![A-Za-z0-9'])|[(\[]([A-Z])[)\]]|\bA(?=[).:,]|$| (?:or|and)\b)")
 
 

@@ -38,7 +38,12 @@ NEEDS_DEADLINE = True
 LONGEST = 20_000
 """characters of an answer; the longest of reasoning_gym's own have some thousand"""
 
-_EVALUATED = ("algorithmic.string_insertion", "algorithmic.spiral_matrix", "algorithmic.binary_matrix", "games.n_queens")
+_EVALUATED = (
+    "algorithmic.string_insertion",
+    "algorithmic.spiral_matrix",
+    "algorithmic.binary_matrix",
+    "games.n_queens",
+)
 _ARITHMETIC = re.compile(r"[0-9+*/()\s.-]{1,400}")
 # Names are functions of sympy, or one letter; a dot stands between digits alone, so that nothing has attributes.
 _FUNCTION = r"(?:a?(?:sin|cos|tan)h?|exp|log|ln|sqrt|pi)"
