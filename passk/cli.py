@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from passk import config, problems_cli, rules_cli
+from passk import config, problems_cli, rules_cli, verify_cli
 from passk.check import check, check_machine
 from passk.config import RlStage
 from passk.disk import FULL
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.add_typer(rules_cli.app, name="rules")
 app.add_typer(problems_cli.app, name="problems")
+app.command()(verify_cli.verify)
 File = Annotated[Path, typer.Argument(help="the experiment's YAML file")]
 Runs = Annotated[Path, typer.Option(help="directory of all runs")]
 

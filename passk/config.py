@@ -106,6 +106,9 @@ class RlStage(Stage):
     clip: tuple[float, float] = (0.2, 0.28)
     max_prompt: int = Field(1024, ge=1, description="tokens")
     max_response: int = Field(ge=1, description="tokens")
+    max_failed: float = Field(
+        0.05, ge=0, le=1, description="share of timeouts and crashes of the verifier, at the most"
+    )
 
 
 AnyStage = Annotated[Annotated[SftStage, Tag("sft")] | Annotated[RlStage, Tag("rl")], Discriminator("kind")]
@@ -120,6 +123,9 @@ class Benchmark(Strict):
     temperature: float = Field(1.0, ge=0)
     top_p: float = Field(0.95, gt=0, le=1)
     max_response: int = Field(ge=1, description="tokens")
+    max_failed: float = Field(
+        0.05, ge=0, le=1, description="share of timeouts and crashes of the verifier, at the most"
+    )
 
 
 class Compute(Strict):

@@ -16,6 +16,7 @@ from passk.layout import write_json
 from passk.problems import separation
 from passk.problems.record import Problem, Spec, bare, set_hash
 from passk.problems.worded import Worded
+from passk.verifiers import audit
 
 Say = Callable[[str], None]
 SEPARATION = "separation.json"
@@ -110,9 +111,8 @@ def require_demonstrations(named: str, file: Path) -> None:
 
 def _audit(rows: list[Problem]) -> None:
     """The same verdicts twice, in fresh processes, with another hash seed. Raises PasskError for a noisy verifier."""
-    # CALL SITE of the determinism audit (passk/verifiers/audit.py), to be connected when it is there:
-    #     demonstrations = [row.demonstration for row in rows]
-    #     audit.check(rows[0].verifier, [row.answer for row in rows], demonstrations)
+    answers, demonstrations = [row.answer for row in rows], [row.demonstration for row in rows]
+    audit.check(rows[0].verifier, answers, demonstrations)
 
 
 def _said(exact: list[list[str]], near: list[list[Any]], train: str) -> str:
