@@ -91,7 +91,7 @@ def separate(specs: Mapping[str, Spec], rows: Mapping[str, list[Problem]], say: 
             near = [[a, b, round(match.share, 3)] for a, b, match in named if not match.exact]
             found.setdefault(test, {})[train] = {"exact": exact, "near": near}
             if matches:
-                say(f"problems {test}: NOT SEPARATE, of its {len(ids)} {_said(exact, near, train)}")
+                say(f"problems {test}: NOT SEPARATE, of its {len(ids)} problems {_said(exact, near, train)}")
             else:
                 clean.append(train)
         if clean:

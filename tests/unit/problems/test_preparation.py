@@ -73,7 +73,8 @@ def test_test_problems_that_are_in_the_training_set_are_said_and_filed(jsonl, pr
     files, said = prepare(train=jsonl("train", train, "train"), test=jsonl("test", test, "test", template="plain"))
     (line,) = [line for line in said if "NOT SEPARATE" in line]
     assert (
-        "of its 3 1 is in train word for word, same = row 0" in line and "1 is nearly in train, row 6 ~ row 6" in line
+        "of its 3 problems 1 is in train word for word, same = row 0" in line
+        and "1 is nearly in train, row 6 ~ row 6" in line
     )
     filed = json.loads((files["test"].parent / "separation.json").read_text())
     assert filed["test"]["train"]["exact"] == [["same", "row 0"]]
