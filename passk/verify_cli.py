@@ -54,9 +54,7 @@ def _rows(file: Path) -> Iterator[tuple[int, str, str]]:
         except (ValueError, TypeError, KeyError):
             response = answer = None
         if not (isinstance(response, str) and isinstance(answer, str)):
-            raise ConfigError(
-                f'file: {file}: line {number} is not {{"response": text, "answer": text}}; mend the line'
-            )
+            raise ConfigError(f'file: {file}: line {number} is not {{"response": text, "answer": text}}; mend the line')
         yield number, response, answer
     if not any(line.strip() for line in lines):
         raise ConfigError(f"file: {file} holds no responses")

@@ -16,6 +16,7 @@ from passk.layout import write_json
 from passk.problems import separation
 from passk.problems.record import Problem, Spec, bare, set_hash
 from passk.problems.worded import Worded
+from passk.verifiers import audit
 
 Say = Callable[[str], None]
 SEPARATION = "separation.json"
@@ -90,7 +91,7 @@ def separate(specs: Mapping[str, Spec], rows: Mapping[str, list[Problem]], say: 
             near = [[a, b, round(match.share, 3)] for a, b, match in named if not match.exact]
             found.setdefault(test, {})[train] = {"exact": exact, "near": near}
             if matches:
-                say(f"problems {test}: NOT SEPARATE, of its {len(ids)} {_said(exact, near, train)}")
+                say(f"problems {test}: NOT SEPARATE, of its {len(ids)} problems {_said(exact, near, train)}")
             else:
                 clean.append(train)
         if clean:
@@ -110,9 +111,8 @@ def require_demonstrations(named: str, file: Path) -> None:
 
 def _audit(rows: list[Problem]) -> None:
     """The same verdicts twice, in fresh processes, with another hash seed. Raises PasskError for a noisy verifier."""
-    # CALL SITE of the determinism audit (passk/verifiers/audit.py), to be connected when it is there:
-    #     demonstrations = [row.demonstration for row in rows]
-    #     audit.check(rows[0].verifier, [row.answer for row in rows], demonstrations)
+    answers, demonstrations = [row.answer for row in rows], [row.demonstration for row in rows]
+    audit.check(rows[0].verifier, answers, demonstrations)
 
 
 def _said(exact: list[list[str]], near: list[list[Any]], train: str) -> str:

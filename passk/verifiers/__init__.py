@@ -95,15 +95,6 @@ def stop_above(most: float, shares: Mapping[str, float], where: str) -> None:
         )
 
 
-def check_answer(name: str, answer: str) -> str | None:
-    """Why a gold answer cannot be judged by, in one line, or None. Raises ConfigError for an unknown verifier."""
-    try:
-        verify(name, "", answer)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
 @cache
 def load(name: str) -> ModuleType:
     """A verifier's module. Raises ConfigError for an unknown one, PasskError for one that cannot be imported."""

@@ -67,4 +67,3 @@ def probes(answer: str, other: str, demonstration: str) -> Iterator[str]:
     yield from filter(None, (demonstration,))
     for given in (answer, other, f"{answer}, {other}"):
         yield from (f"\\boxed{{{given}}}", f"<answer>{given}</answer>", f"The answer is {given}.", given)
-

@@ -73,7 +73,8 @@ def test_test_problems_that_are_in_the_training_set_are_said_and_filed(jsonl, pr
     files, said = prepare(train=jsonl("train", train, "train"), test=jsonl("test", test, "test", template="plain"))
     (line,) = [line for line in said if "NOT SEPARATE" in line]
     assert (
-        "of its 3 1 is in train word for word, same = row 0" in line and "1 is nearly in train, row 6 ~ row 6" in line
+        "of its 3 problems 1 is in train word for word, same = row 0" in line
+        and "1 is nearly in train, row 6 ~ row 6" in line
     )
     filed = json.loads((files["test"].parent / "separation.json").read_text())
     assert filed["test"]["train"]["exact"] == [["same", "row 0"]]
@@ -131,3 +132,16 @@ def test_an_sft_stage_refuses_problems_without_demonstrations_before_anything_is
     experiment = parse(changed("problems.train", spec.model_dump(mode="json", exclude_defaults=True)))
     with pytest.raises(ConfigError, match=r"^stages\.warm\.problems: train has 2 problems without a demonstration"):
         steps.prepare(plan(experiment, tmp_path / "runs"), lambda _: None)
+
+
+def test_a_verifier_that_is_noisy_on_a_set_stops_it_before_it_is_saved(jsonl, prepare, tmp_path, monkeypatch):
+    looked_at = []
+
+    def noisy(name, answers, demonstrations):
+        looked_at.append((name, list(answers), list(demonstrations)))
+        raise PasskError("verifier: maze is noisy")
+
+    monkeypatch.setattr("passk.verifiers.audit.check", noisy)
+    with pytest.raises(PasskError, match=r"^problems\.train\.verifier: maze is noisy$"):
+        prepare(train=jsonl("train", [row(0), row(1, "ES", "L")], "train", solution="way"))
+    assert looked_at == [("maze", ["SE", "ES"], ["R", "L"])] and not (tmp_path / "problems").exists()

@@ -22,6 +22,14 @@ def test_a_noisy_verifier_is_refused_in_one_line(bad):
 @pytest.mark.parametrize("name", verifiers.names())
 def test_our_verifiers_give_the_same_verdicts_with_another_hash_seed_and_in_another_order(name):
     response, answer = verifiers.load(name).EXAMPLE
-    given = ["\\{3, 1, 2\\}", "x+y+z", "y=2x, x=3", "\\begin{pmatrix}1&2\\end{pmatrix}", "x^2+y^2<1", "(a+b)(c+d)", "A or B"]
+    given = [
+        "\\{3, 1, 2\\}",
+        "x+y+z",
+        "y=2x, x=3",
+        "\\begin{pmatrix}1&2\\end{pmatrix}",
+        "x^2+y^2<1",
+        "(a+b)(c+d)",
+        "A or B",
+    ]
     rows = [(name, text, answer) for text in (response, *(p for g in given for p in probes(g, answer, "")))]
     assert audit(rows, processes=1) == []

@@ -31,9 +31,9 @@ def test_every_verifier_is_put_to_the_corpus():
 def test_no_hostile_response_hangs_raises_or_is_right(name):
     gold, wrong, answer = PROBLEMS[name]
     responses = hostile.responses(gold, wrong)
-    with Pool(2, seconds=1) as judges:
+    with Pool(2, seconds=0.5) as judges:
         futures = [judges.submit(name, response, answer) for response in responses]
-        verdicts = [future.result(120) for future in futures]
+        verdicts = [future.result(300) for future in futures]
         # the corpus would be worth nothing for a verifier that calls everything wrong
         assert judges.submit(name, f"<answer>{gold}</answer>", answer).result(60).correct
     counts = Counter(verdict.reason for verdict in verdicts)
@@ -46,4 +46,4 @@ def test_no_hostile_response_hangs_raises_or_is_right(name):
         assert right == []
     assert counts["crash"] == 0
     # bombs that go off cost their deadline; where their number grows, a guard of ours is gone
-    assert counts["timeout"] <= 30
+    assert counts["timeout"] <= 40

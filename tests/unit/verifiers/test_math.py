@@ -32,7 +32,7 @@ def test_what_is_equal_is_right(given, answer):
 @pytest.mark.parametrize(
     ("given", "answer", "reason"),
     [
-        # math-verify alone calls each of these right
+        # math-verify alone calls all but the equation right
         ("3=5", "5", "restated"),
         ("1 = 2 = 5", "5", "restated"),
         ("\\int_0^5 1 dx", "5", "restated"),
@@ -69,8 +69,10 @@ def test_what_is_not_the_answer_is_not_right(given, answer, reason):
 def test_what_was_mended_is_still_to_be_mended():
     import math_verify
 
-    for gold, given in (("5", "3=5"), ("5", "\\sum_{i=1}^{5} 1"), ("x=5", "2x+3=13"), ("0.00000001", "0.00000002")):
-        assert math_verify.verify(_parsed(gold), _parsed(given), timeout_seconds=None), "a guard that is not needed any more"
+    for gold, given in (("5", "3=5"), ("5", "\\sum_{i=1}^{5} 1"), ("no", "on"), ("0.00000001", "0.00000002")):
+        assert math_verify.verify(_parsed(gold), _parsed(given), timeout_seconds=None), (
+            "a guard that is not needed any more"
+        )
 
 
 def test_the_gold_answer_goes_first():
@@ -93,7 +95,7 @@ def test_the_gold_answer_goes_first():
         ("\\boxed{5", "no answer"),
         ("<think>\\boxed{5}</think>", "no answer"),
         ("\\boxed{5} and then \\boxed{??}", "unreadable"),  # math-verify goes back to the 5
-        ("\\boxed{\\text{final answer is $5$. I hope}}", "unreadable"),
+        ("\\boxed{\\text{final answer is $5$. I hope}}", "wrong"),
     ],
 )
 def test_the_last_answer_is_read_and_no_other(response, reason):

@@ -44,7 +44,12 @@ def lost(reason: str) -> Verdict:
 def test_a_bad_response_costs_itself_its_score_and_the_next_one_nothing(bad, response, reason):
     with Pool(1, seconds=0.5, memory=300 * MIB) as judges:
         futures = [judges.submit(bad, text, "yes") for text in ("yes", response, "yes", "no")]
-        assert [future.result(60) for future in futures] == [RIGHT, lost(reason), RIGHT, Verdict(0.0, False, "no", "wrong")]
+        assert [future.result(60) for future in futures] == [
+            RIGHT,
+            lost(reason),
+            RIGHT,
+            Verdict(0.0, False, "no", "wrong"),
+        ]
 
 
 def test_what_sleeps_is_ended_by_the_clock_and_what_waits_for_a_core_is_not_hurried(bad, monkeypatch):

@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
-
 import reasoning_gym
+
 from passk import verifiers
 from passk.verifiers import verify
 from passk.verifiers.reasoning_gym import _EVALUATED, _FORMS

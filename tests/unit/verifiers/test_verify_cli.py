@@ -8,7 +8,12 @@ from tests.unit.test_cli import passk
 
 
 def test_verdicts_are_printed_in_the_order_of_the_file(tmp_path):
-    rows = [("\\boxed{5}", "5"), ("", "5"), ("<answer>\\frac{10}{2}</answer>", "5"), ("\\boxed{\\gcd(10^{10^6}, 6^{10^6})}", "5")]
+    rows = [
+        ("\\boxed{5}", "5"),
+        ("", "5"),
+        ("<answer>\\frac{10}{2}</answer>", "5"),
+        ("\\boxed{\\gcd(10^{10^6}, 6^{10^6})}", "5"),
+    ]
     lines = [json.dumps({"response": response, "answer": answer}) for response, answer in rows]
     (tmp_path / "rows.jsonl").write_text("\n".join(lines) + "\n\n")
     done = passk(tmp_path, "verify", "--verifier", "math", "--file", "rows.jsonl", "--seconds", "0.5")
@@ -37,4 +42,6 @@ def test_what_cannot_be_judged_is_one_line_and_status_2(tmp_path, content, verif
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path):
     done = passk(tmp_path, "verify", "--verifier", "math", "--file", "none.jsonl")
-    assert (done.returncode, done.stdout) == (2, "") and done.stderr.startswith("passk: file: none.jsonl is not readable")
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr.startswith(
+        "passk: file: none.jsonl is not readable"
+    )
