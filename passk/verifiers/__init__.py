@@ -76,9 +76,6 @@ def needs_deadline(name: str) -> bool:
     return load(name).NEEDS_DEADLINE
 
 
-NEEDS_DEADLINE = needs_deadline
-
-
 def reasons(name: str) -> tuple[str, ...]:
     """All reasons that a verdict can have, those of the pool last."""
     return (*load(name).REASONS, *FAILURES)

@@ -1,7 +1,8 @@
 r"""One letter of several options.
 
-Read is the last <answer>...</answer>; in it, or without one, the last \boxed{ } (all of several side by side); without either what follows
-the last "answer is" or "answer:" on its line; without that the whole response, where it is just the letter.
+Read is the last <answer>...</answer>; in it, or without one, the last \boxed{ } (all of several side by
+side); without either what follows the last "answer is", "answer:" or "####" on its line; without that the
+whole response, where it is short.
 
 What is read must name one option: B, (B), b, \text{B}, "B) the blue one", "B because ...", "option B". A
 second letter that could be an option ("A or B", "B, not C") makes it no answer. Linear in the response.

@@ -1,7 +1,7 @@
 r"""The answer word for word: Unicode's NFC, runs of white space are one space, nothing else is forgiven.
 
-Read is the last <answer>...</answer>; in it, or without one, the last \boxed{ } (of several side by side all); without either the whole
-response. Case counts, and so does every sign. Linear in the response.
+Read is the last <answer>...</answer>; in it, or without one, the last \boxed{ } (of several side by side
+all); without either the whole response. Case counts, and so does every sign. Linear in the response.
 """
 
 import unicodedata

@@ -1,9 +1,9 @@
 """Mazes, judged by the answer tag alone: what the official meaning (maze.py) lets pass is no answer here.
 
-Read is the last <answer>...</answer> after the thinking (</think>), and nothing where there is none. In it stand the moves L R U D, in
-either case, with nothing between them but spaces, commas, semicolons, hyphens and arrows; a word or any
-other sign makes it no path at all. The walk is then judged as in maze.py. The last tag decides, whatever
-the ones before it hold. Linear in the response.
+Read is the last <answer>...</answer> after the thinking (</think>), and nothing where there is none. In it
+stand the moves L R U D, in either case, with nothing between them but spaces, commas, semicolons, hyphens
+and arrows; a word or any other sign makes it no path at all. The walk is then judged as in maze.py. The
+last tag decides, whatever the ones before it hold. Linear in the response.
 """
 
 import re

@@ -69,9 +69,7 @@ def boxes(response: str) -> list[tuple[int, int]]:
 
 def stated(response: str) -> str | None:
     """What follows the last "answer is", "answer:" or "####" on its line, or on the next where that is blank."""
-    last = None
-    for last in _STATED.finditer(response):
-        pass
+    last = max(_STATED.finditer(response), key=re.Match.start, default=None)
     if last is None:
         return None
     line = _NEXT_LINE.match(response, last.end())

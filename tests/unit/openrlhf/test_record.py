@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from passk.openrlhf.labels import REASON, Label, problem_of
+from passk.openrlhf.labels import NO_VERDICT, REASON, Label, problem_of, reason_of
 from passk.openrlhf.progress import Progress
 from passk.openrlhf.record import MetricsLog, Rollouts, StepRecorder, gathered, read_metrics
 from passk.openrlhf.settings import PluginSettings
@@ -133,6 +133,22 @@ def test_the_reward_never_raises_and_is_the_verifiers_score():
         Label("maze-1", "maze", "no maze").dump(),
     ):
         assert reward_func([">RR$"], [">"], [broken])["rewards"] == 0.0
+        assert reward_func([">RR$"], [">"], [broken])["extra_logs"] == {REASON: NO_VERDICT}
+
+
+def test_the_reward_hands_the_number_of_the_reason_on_and_judges_in_the_pool_what_needs_a_deadline():
+    from passk.openrlhf.reward import response_of, reward_func
+
+    for verifier, answer, response, reason in (
+        ("maze", "S.E", "L", "off the grid"),
+        ("math", "5", "\\boxed{5}<|im_end|>", "correct"),
+        ("exact", "5", "5<|im_end|>\n<|endoftext|>", "correct"),
+        ("math", "5", "\\boxed{6}", "wrong"),
+    ):
+        label = Label("problem-1", verifier, answer).dump()
+        info = reward_func(["<prompt>" + response], ["<prompt>"], [label])["extra_logs"]
+        assert reason_of(label, int(info[REASON])) == reason
+    assert response_of("<s>2 x 3?6</s>", "2 x 3?") == "6"  # the tokenizer put its first token before the prompt
 
 
 def test_progress_says_stage_step_reward_speed_and_time_left():

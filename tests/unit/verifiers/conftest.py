@@ -1,4 +1,4 @@
-"""A verifier of somebody else's that does whatever its response says: installed as a package is, for the children too."""
+"""A verifier of somebody else's that does whatever its response says, installed as a package is."""
 
 import os
 import sys

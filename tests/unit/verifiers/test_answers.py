@@ -72,7 +72,8 @@ def test_exact_takes_a_letter_and_its_accent_for_the_letter_with_it():
     ("given", "answer"),
     [
         ("1250", "1250"), ("1,250", "1250"), ("1{,}250", "1250"), ("1250.00", "1,250"), ("$1250", "1250"),
-        ("\\$1,250.00", "1250"), ("1250 dollars", "1250"), ("1250 \\text{ miles per hour}", "1250"), ("x = 1250", "1250"),
+        ("\\$1,250.00", "1250"), ("1250 dollars", "1250"), ("1250 \\text{ miles per hour}", "1250"),
+        ("x = 1250", "1250"),
         ("+1250", "1250"), ("1.25e3", "1250"), ("\\frac{2500}{2}", "1250"), ("2500/2", "1250"), ("**1250**", "1250"),
         ("-3/4", "-0.75"), ("\u22120.75", "-3/4"), (".5", "1/2"), ("50%", "50"), ("0.333333333", "1/3"), ("$7$", "7"),
         ("$\\frac{1}{2}$", "0.5"),
@@ -87,7 +88,8 @@ def test_a_number_is_right_however_it_is_written(given, answer):
     "given",
     [
         "1251", "1250.5", "125", "12,50", "1250 or 1251", "1249, 1250", "not 1250", "1250 is wrong", "1250 and more",
-        "1250 hundred", "one 1250", "1250 1", "1250!", "1250^2", "1250/0", "1e99999", "1250 x 2", "\u0661\u0662\u0665\u0660",
+        "1250 hundred", "one 1250", "1250 1", "1250!", "1250^2", "1250/0", "1e99999", "1250 x 2",
+        "\u0661\u0662\u0665\u0660",
         "about 1250", "1250?", "1250 cm^2", "--1250", "1250 = 1250", "5 = 1250", "12 50",
     ],
 )  # fmt: skip
@@ -107,9 +109,11 @@ def test_an_integer_is_compared_exactly_and_a_rounded_fraction_is_a_fraction():
 @pytest.mark.parametrize(
     "response",
     [
-        "B", "(B)", "b", "B.", "\\boxed{B}", "\\boxed{\\text{B}}", "\\boxed{(B)}", "<answer>B</answer>", "The answer is B.",
+        "B", "(B)", "b", "B.", "\\boxed{B}", "\\boxed{\\text{B}}", "\\boxed{(B)}", "<answer>B</answer>",
+        "The answer is B.",
         "The answer is (B) because A is too small.", "Answer: B) the blue one", "answer is **B**", "Answer: option B",
-        "A? No. The answer is B", "<answer>B: blue</answer>", "The correct answer is $B$.", "Answer: B because it is blue",
+        "A? No. The answer is B", "<answer>B: blue</answer>", "The correct answer is $B$.",
+        "Answer: B because it is blue",
     ],
 )  # fmt: skip
 def test_a_choice_is_its_letter_however_it_is_given(response):
@@ -122,7 +126,8 @@ def test_a_choice_is_its_letter_however_it_is_given(response):
     [
         "A or B", "<answer>B or C</answer>", "\\boxed{A, B}", "\\boxed{B}, \\boxed{C}", "The answer is A", "Be careful",
         "The answer is B, not C", "The answer is a B-tree", "A good question. B", "The answer is Blue", "B C", "not B",
-        "The answer is (B) or (C)", "The answer is: B. or C.", "\\boxed{AB}", "none of them", "", "The answer is B and D",
+        "The answer is (B) or (C)", "The answer is: B. or C.", "\\boxed{AB}", "none of them", "",
+        "The answer is B and D",
     ],
 )  # fmt: skip
 def test_what_names_another_letter_too_or_none_is_no_choice(response):

@@ -12,10 +12,14 @@ from passk.verifiers import verify
 from passk.verifiers.reasoning_gym import _EVALUATED, _FORMS
 
 TASKS = (
-    "chain_sum", "countdown", "puzzle24", "game_of_life_halting", "gsm_symbolic", "knights_knaves", "kakurasu", "survo", "sokoban",
-    "quantum_lock", "polynomial_equations", "polynomial_multiplication", "simple_integration", "intermediate_integration",
-    "advanced_geometry", "string_insertion", "spiral_matrix", "binary_matrix", "n_queens", "word_sorting", "shortest_path", "jugs",
-    "prime_factorization", "number_sorting", "base_conversion", "word_ladder", "syllogism", "leg_counting", "caesar_cipher",
+    "chain_sum", "countdown", "puzzle24", "game_of_life_halting", "gsm_symbolic", "knights_knaves", "kakurasu", "survo",
+    "sokoban",
+    "quantum_lock", "polynomial_equations", "polynomial_multiplication", "simple_integration",
+    "intermediate_integration",
+    "advanced_geometry", "string_insertion", "spiral_matrix", "binary_matrix", "n_queens", "word_sorting",
+    "shortest_path", "jugs",
+    "prime_factorization", "number_sorting", "base_conversion", "word_ladder", "syllogism", "leg_counting",
+    "caesar_cipher",
 )  # fmt: skip
 
 
@@ -32,7 +36,8 @@ def test_its_own_answer_is_right_and_what_holds_it_is_not(task):
     assert verify("reasoning_gym", f"I think so. <answer>\n{own}\n</answer>", answer).correct
     assert verify("reasoning_gym", own, answer).correct
     for given in (
-        f"The answer is {own}", f"{own} or so", f"not {own}", f"x {own} y", f"{own}\n{other}" if other != own else "", "",
+        f"The answer is {own}", f"{own} or so", f"not {own}", f"x {own} y", f"{own}\n{other}" if other != own else "",
+        "",
         f"{own} or {other}" if other != own else "", "anything", "0", "[]", "{}", "correct",
     ):  # fmt: skip
         verdict = verify("reasoning_gym", f"<answer>{given}</answer>", answer)
