@@ -7,7 +7,9 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from passk.evaluate.estimators import Estimate, mean_interval, paired_difference, pass_at_k
+from passk.evaluate.compare import paired_difference
+from passk.evaluate.estimators import pass_at_k
+from passk.evaluate.intervals import Estimate, mean_interval
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 16, 32, 100, 256])
