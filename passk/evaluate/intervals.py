@@ -22,7 +22,7 @@ UNSEEN = 1 / 3
 is as often above as below; more of them shift the interval, fewer let it miss what is rare"""
 _NORMAL = NormalDist()
 _TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
-_CHUNK = 1_000_000  # drawn numbers at a time: some 12 MB
+_CHUNK = 50_000  # drawn numbers at a time: what stays in a processor's cache is twice as fast
 _BINS = 20  # up to a distinct row in so many problems a multinomial is the cheaper way
 _SHARED = 100  # a figure of fewer problems has draws of its own, so that none is without any of them
 _SAME = 1e-12  # differences such as (0.3 - 0.1) - (0.2 - 0.0) are not a spread
@@ -92,7 +92,7 @@ def all_equal(value: float, problems: int, lowest: float, highest: float) -> Est
 
 
 def acceleration(values: Floats) -> float | None:
-    """BCa's, for a mean: by the jackknife a sixth of the skewness over the root of the count. None: all are equal, or there are none."""
+    """BCa's, for a mean: by the jackknife the skewness over 6 roots of the count. None: all are equal, or none."""
     if not len(values) or np.ptp(values) < _SAME:
         return None
     deviations = values - values.mean()

@@ -21,7 +21,7 @@ the pool's children, with math-verify's own timeouts, which work by SIGALRM in a
 import logging
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from passk.verifiers import AnswerError, Verdict
 from passk.verifiers.reading import final
