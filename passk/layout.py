@@ -56,6 +56,7 @@ METRICS = {
     "seconds_training": "float",
     "seconds_sync": "float, weights to vLLM",
     "seconds_advantage": "float, the rule itself",
+    "reasons": "object, reason of the verifier's verdicts -> share of the rollouts; null: not our reward function",
 }
 ROLLOUT_COLUMNS = ("step", "problem", "sample", "response", "reward", "advantage", "k", "tokens", "truncated")
 SAMPLE_COLUMNS = (

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from passk import lock, problems
+from passk import lock, problems, store
 from passk.config import Compute, RlStage
 from passk.errors import PasskError
 from passk.evaluate.sample import Request, to_json
@@ -25,7 +25,6 @@ from passk.openrlhf.environment import environment, passed_on, single_process
 from passk.openrlhf.progress import Progress
 from passk.openrlhf.record import WRITER, read_metrics
 from passk.plan import Plan, PlannedSampling, PlannedStage
-from passk.store import ingest
 
 Say = Callable[[str], None]
 
@@ -205,15 +204,13 @@ def _request(plan: Plan, planned: PlannedSampling) -> Request:
 
 
 def file(plan: Plan) -> None:
-    """File all that is finished in DuckDB. Filing twice is filing once."""
-    ingest.ingest_experiment_record(plan.store, plan.directory)
-    ingest.ingest_problems(plan.store, plan.directory)
-    for planned in plan.stages:
-        if planned.finished:
-            ingest.ingest_stage(plan.store, planned.directory)
-    for sampling in plan.samplings:
-        if sampling.finished:
-            ingest.ingest_sampling(plan.store, sampling.directory)
+    """File all that is finished and not in DuckDB yet. Raises PasskError naming what is damaged; the rest is filed."""
+    wanted: list[store.Piece] = [(store.ingest_experiment_record, plan.directory)]
+    wanted += [(store.ingest_problem_set, path) for path in plan.problems.values() if path.exists()]
+    wanted += [(store.ingest_stage, planned.directory) for planned in plan.stages if planned.finished]
+    wanted += [(store.ingest_sampling, planned.directory) for planned in plan.samplings if planned.finished]
+    if skipped := store.fill(plan.store, wanted).skipped:
+        raise PasskError("; ".join(skipped))
 
 
 def all_finished(plan: Plan) -> bool:
