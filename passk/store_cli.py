@@ -78,9 +78,7 @@ def sql(
         typer.echo(as_table(answer.columns, answer.rows()))
 
 
-def export(
-    directory: Annotated[Path, typer.Argument(help="a new or empty one")], runs: Runs = Path("runs")
-) -> None:
+def export(directory: Annotated[Path, typer.Argument(help="a new or empty one")], runs: Runs = Path("runs")) -> None:
     """Write every table and view of the store as Parquet."""
     from passk import store
 

@@ -143,3 +143,29 @@ WITH each_session AS (
     FROM each_session
 )
 SELECT name, 'session', coalesce(started, ''), entry.key, entry.value, NULL FROM each_phase ORDER BY ALL;
+
+-- The index of this primary key took more room than the problems. What is unique is now looked after at filing.
+CREATE TABLE problems_without_index (
+    fingerprint VARCHAR NOT NULL,
+    id VARCHAR NOT NULL,
+    prompt VARCHAR NOT NULL,
+    answer VARCHAR NOT NULL,
+    verifier VARCHAR NOT NULL,
+    split VARCHAR,
+    difficulty VARCHAR,
+    demonstration VARCHAR,
+    metadata JSON
+);
+INSERT INTO problems_without_index SELECT * FROM problems ORDER BY fingerprint, rowid;
+DROP TABLE problems;
+ALTER TABLE problems_without_index RENAME TO problems;
+COMMENT ON TABLE problems IS 'A problem of a prepared set. Key: fingerprint, id (not indexed)';
+COMMENT ON COLUMN problems.fingerprint IS 'content hash of the set, the name of its Parquet file';
+COMMENT ON COLUMN problems.id IS 'the problem''s id, unique in its set';
+COMMENT ON COLUMN problems.prompt IS 'what the model is given';
+COMMENT ON COLUMN problems.answer IS 'what the verifier needs, not necessarily an answer of the model''s kind';
+COMMENT ON COLUMN problems.verifier IS 'name of the verifier';
+COMMENT ON COLUMN problems.split IS 'train or test';
+COMMENT ON COLUMN problems.difficulty IS 'difficulty, as its source grades it';
+COMMENT ON COLUMN problems.demonstration IS 'a right response';
+COMMENT ON COLUMN problems.metadata IS 'all else that its source says of it';

@@ -55,6 +55,6 @@ def ask(store: Path, sql: str, wait: float = WAIT) -> Answer:
             statements = connection.extract_statements(sql)
             if len(statements) != 1 or statements[0].type not in _READS:
                 raise ConfigError("sql: takes one SELECT; the store is read-only here")
-            return Answer(connection.execute(statements[0]).to_arrow_table())
+            return Answer(connection.sql(sql).to_arrow_table())
         except (duckdb.Error, ValueError) as error:  # ValueError: a kind of statement that Python's side cannot name
             raise ConfigError(f"sql: {one_line(error)}") from None

@@ -1,6 +1,6 @@
 """What the store says of itself: docs/store.md's part on tables, views and macros is made from their comments.
 
-    python -m passk.store.describe docs/store.md
+python -m passk.store.describe docs/store.md
 """
 
 import re

@@ -27,7 +27,7 @@ from passk.store import derived
 from passk.store.connection import WAIT, one_line, writing
 
 PROBLEM_COLUMNS = ("id", "prompt", "answer", "verifier", "split", "difficulty", "demonstration", "metadata")
-_METRIC_TYPES = {
+METRIC_TYPES = {
     "step": "INTEGER", "rule": "VARCHAR", "k": "INTEGER", "tokens": "BIGINT",
     "pass_at_k": "MAP(INTEGER, DOUBLE)", "correct_counts": "INTEGER[]", "reasons": "MAP(VARCHAR, DOUBLE)",
 }  # fmt: skip
@@ -73,6 +73,11 @@ def ingest_problem_set(store: Path, path: Path, wait: float = WAIT) -> None:
             f"INSERT INTO problems BY NAME SELECT ? AS fingerprint, {', '.join(PROBLEM_COLUMNS)} FROM read_parquet(?)",
             [path.stem, str(path)],
         )
+        rows, distinct = connection.execute(
+            "SELECT count(*), count(DISTINCT id) FROM problems WHERE fingerprint = ?", [path.stem]
+        ).fetchone() or (0, 0)
+        if rows != distinct:
+            raise Damaged(f"{path}: {rows - distinct} problems have the id of another one")
 
 
 def ingest_stage(store: Path, directory: Path, wait: float = WAIT) -> None:
@@ -94,7 +99,7 @@ def ingest_stage(store: Path, directory: Path, wait: float = WAIT) -> None:
             connection.execute(f"DELETE FROM {table} WHERE {column} = ?", [record.key])
         sealed = {name: manifest.get(name) for name in ("seconds", "startup_seconds")}
         _insert(connection, "stages", asdict(record) | sealed)
-        types = ", ".join(f"'{name}': '{_METRIC_TYPES.get(name, 'DOUBLE')}'" for name in METRICS)
+        types = ", ".join(f"'{name}': '{METRIC_TYPES.get(name, 'DOUBLE')}'" for name in METRICS)
         # Should a step be there twice, done again after a stop, the later line is the one that counts.
         connection.execute(
             "INSERT INTO steps BY NAME SELECT ? AS stage, * FROM "
