@@ -11,7 +11,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -64,9 +64,9 @@ def make(runs: Path, words: int) -> None:
         write_json(directory / "samples" / name / "sampling.json", record)
         rows, right = 200 * SAMPLES, rng.random(200 * SAMPLES) < 0.3
         columns = (
-            np.repeat(problems["id"][:200], SAMPLES), np.tile(np.arange(SAMPLES), 200), respond(rows), right.astype(float),
-            right, respond(rows), np.where(right, "right", "wrong"), rng.integers(1, 16, rows), ["stop"] * rows,
-            np.zeros(rows, int), -rng.random(rows),
+            np.repeat(problems["id"][:200], SAMPLES), np.tile(np.arange(SAMPLES), 200), respond(rows),
+            right.astype(float), right, respond(rows), np.where(right, "right", "wrong"), rng.integers(1, 16, rows),
+            ["stop"] * rows, np.zeros(rows, int), -rng.random(rows),
         )  # fmt: skip
         _write(directory / "samples" / name / "samples.parquet", dict(zip(SAMPLE_COLUMNS, columns, strict=True)))
         write_json(directory / "samples" / name / "manifest.json", {"key": name, "samples": rows, "seconds": 1.0})
@@ -149,7 +149,7 @@ def ask(path: Path) -> None:
 
 
 @contextmanager
-def timed(seconds: list[float]):
+def timed(seconds: list[float]) -> Iterator[None]:
     started = time.perf_counter()
     yield
     seconds.append(time.perf_counter() - started)
@@ -180,17 +180,14 @@ def main() -> None:
                 table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
                 for table in ("rollouts", "steps", "groups", "samples")
             }
-        parquet = sum(file.stat().st_size for file in runs.rglob("*.parquet"))
-        print(f"rows: {', '.join(f'{count:,} {table}' for table, count in rows.items())}")
-        print(
-            f"bare insert: {_each(alone)}; passk: {_each(filed)}; speed, passk / bare: {median(alone) / median(filed):.2f}"
-        )
-        print(
-            f"Parquet {parquet / 2**20:.1f} MiB, bare {plain.stat().st_size / 2**20:.1f}, store {path.stat().st_size / 2**20:.1f} MiB: {path.stat().st_size / parquet:.2f} x the Parquet"
-        )
-        print(
-            f"all queries of a report and all views: {asked[0]:.2f} s; the report with its figures: {written[0]:.2f} s"
-        )
+        sizes = {"Parquet": sum(file.stat().st_size for file in runs.rglob("*.parquet"))}
+        sizes |= {"bare": plain.stat().st_size, "store": path.stat().st_size}
+    print(f"rows: {', '.join(f'{count:,} {table}' for table, count in rows.items())}")
+    print(f"bare insert: {_each(alone)}; passk ingest: {_each(filed)}")
+    print(f"speed, passk / bare: {median(alone) / median(filed):.2f}")
+    print(f"MiB: {', '.join(f'{name} {size / 2**20:.1f}' for name, size in sizes.items())}")
+    print(f"size, store / Parquet: {sizes['store'] / sizes['Parquet']:.2f}")
+    print(f"all queries of a report and all views: {asked[0]:.2f} s; the report, figures too: {written[0]:.2f} s")
 
 
 def _each(seconds: list[float]) -> str:

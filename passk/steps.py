@@ -25,6 +25,7 @@ from passk.openrlhf.environment import environment, passed_on, single_process
 from passk.openrlhf.progress import Progress
 from passk.openrlhf.record import WRITER, read_metrics
 from passk.plan import Plan, PlannedSampling, PlannedStage
+from passk.store import ingest
 
 Say = Callable[[str], None]
 
@@ -205,10 +206,10 @@ def _request(plan: Plan, planned: PlannedSampling) -> Request:
 
 def file(plan: Plan) -> None:
     """File all that is finished and not in DuckDB yet. Raises PasskError naming what is damaged; the rest is filed."""
-    wanted: list[store.Piece] = [(store.ingest_experiment_record, plan.directory)]
-    wanted += [(store.ingest_problem_set, path) for path in plan.problems.values() if path.exists()]
-    wanted += [(store.ingest_stage, planned.directory) for planned in plan.stages if planned.finished]
-    wanted += [(store.ingest_sampling, planned.directory) for planned in plan.samplings if planned.finished]
+    wanted: list[ingest.Piece] = [(ingest.experiment_record, plan.directory)]
+    wanted += [(ingest.problem_set, path) for path in plan.problems.values() if path.exists()]
+    wanted += [(ingest.stage, planned.directory) for planned in plan.stages if planned.finished]
+    wanted += [(ingest.sampling, planned.directory) for planned in plan.samplings if planned.finished]
     if skipped := store.fill(plan.store, wanted).skipped:
         raise PasskError("; ".join(skipped))
 

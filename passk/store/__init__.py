@@ -11,10 +11,9 @@ Every call opens the store, does one thing in one transaction and closes it agai
 from passk.store.asking import Answer, ask
 from passk.store.connection import reading
 from passk.store.export import export
-from passk.store.filing import STORE, Piece, fill, pieces, rebuild
+from passk.store.filing import STORE, fill, pieces, rebuild
 from passk.store.ingest import (
     ingest_experiment_record,
-    ingest_problem_set,
     ingest_problems,
     ingest_sampling,
     ingest_stage,
@@ -23,12 +22,10 @@ from passk.store.ingest import (
 __all__ = [
     "STORE",
     "Answer",
-    "Piece",
     "ask",
     "export",
     "fill",
     "ingest_experiment_record",
-    "ingest_problem_set",
     "ingest_problems",
     "ingest_sampling",
     "ingest_stage",

@@ -77,7 +77,7 @@ SELECT name, 'session', coalesce(started, ''), entry.key, entry.value, NULL FROM
 
 
 def of_stage(connection: duckdb.DuckDBPyConnection, stage: str) -> None:
-    """The groups, the checkpoint and the costs of a stage whose rows are in; those it has are not there yet, but costs."""
+    """The groups, the checkpoint and the costs of a stage whose rows are in. Of these it may have costs already."""
     connection.execute("DELETE FROM costs WHERE kind = 'stage' AND item = ?", [stage])
     for statement in (_GROUPS, _CHECKPOINT, _STAGE_COSTS):
         connection.execute(statement, {"stage": stage})

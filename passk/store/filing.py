@@ -1,33 +1,28 @@
 """What the files have and the store has not; and the store once more, from the files alone."""
 
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import duckdb
+
 from passk.errors import PasskError
 from passk.layout import ExperimentRecord, SamplingRecord, StageRecord
-from passk.store import queries
-from passk.store.connection import WAIT, held, reading, writing
-from passk.store.ingest import (
-    Damaged,
-    ingest_experiment_record,
-    ingest_problem_set,
-    ingest_sampling,
-    ingest_stage,
-    record_of,
-)
+from passk.store import ingest, queries
+from passk.store.connection import POLL, WAIT, held, reading, turn
+from passk.store.ingest import Damaged, Piece
 
 STORE = "passk.duckdb"
-Ingest = Callable[[Path, Path, float], None]
-Piece = tuple[Ingest, Path]
-"""what goes in by one transaction: an ingest function, and the file or directory that it takes"""
-KINDS: dict[Ingest, str] = {
-    ingest_experiment_record: "experiments",
-    ingest_problem_set: "problem sets",
-    ingest_stage: "stages",
-    ingest_sampling: "samplings",
+TURN = 2.0
+"""seconds of filing after which others who wait for the store get their turn"""
+KINDS = {
+    ingest.experiment_record: "experiments",
+    ingest.problem_set: "problem sets",
+    ingest.stage: "stages",
+    ingest.sampling: "samplings",
 }
 
 
@@ -42,13 +37,13 @@ class Filled:
 def pieces(runs: Path) -> Iterator[Piece]:
     """All there is under a directory of runs, in an order that only the names decide."""
     for experiment in _directories(runs):
-        yield ingest_experiment_record, experiment
+        yield ingest.experiment_record, experiment
         for problems in sorted((experiment / "problems").glob("*.parquet")):
-            yield ingest_problem_set, problems
+            yield ingest.problem_set, problems
         for stage in _directories(experiment / "stages"):
-            yield ingest_stage, stage
+            yield ingest.stage, stage
         for sampling in _directories(experiment / "samples"):
-            yield ingest_sampling, sampling
+            yield ingest.sampling, sampling
 
 
 def fill(store: Path, wanted: Iterable[Piece], wait: float = WAIT) -> Filled:
@@ -57,12 +52,18 @@ def fill(store: Path, wanted: Iterable[Piece], wait: float = WAIT) -> Filled:
     What has a manifest never changes, so what is in is not read again. Raises PasskError when another process holds
     the store for longer than `wait` seconds.
     """
-    with writing(store, wait):
+    with turn(store, wait):
         pass  # a store without a row is a store
-    there, filled = _There.of(store, wait), Filled()
-    for ingest, path in wanted:
-        if not there.has(ingest, path):
-            _attempt(store, ingest, path, wait, filled)
+    with reading(store, wait) as connection:
+        there = _There.of(connection)
+    left, filled = [piece for piece in wanted if not there.has(*piece)][::-1], Filled()
+    while left:
+        with turn(store, wait) as connection:
+            over = time.monotonic() + TURN
+            while left and time.monotonic() < over:
+                _attempt(connection, left.pop(), filled)
+        if left:
+            time.sleep(2 * POLL)
     return filled
 
 
@@ -77,10 +78,9 @@ def rebuild(runs: Path, wait: float = WAIT) -> list[str]:
     fresh = runs / f".{STORE}.{os.getpid()}"
     filled = Filled()
     try:
-        with writing(fresh):
-            pass
-        for ingest, path in pieces(runs):
-            _attempt(fresh, ingest, path, wait, filled)
+        with turn(fresh) as connection:
+            for piece in pieces(runs):
+                _attempt(connection, piece, filled)
         with held(store, wait):
             store.with_name(f"{STORE}.wal").unlink(missing_ok=True)
             fresh.replace(store)
@@ -90,13 +90,13 @@ def rebuild(runs: Path, wait: float = WAIT) -> list[str]:
     return filled.skipped
 
 
-def _attempt(store: Path, ingest: Ingest, path: Path, wait: float, filled: Filled) -> None:
+def _attempt(connection: duckdb.DuckDBPyConnection, piece: Piece, filled: Filled) -> None:
     try:
-        ingest(store, path, wait)
+        ingest.ingest(connection, piece)
     except Damaged as error:
         filled.skipped.append(str(error))
     else:
-        filled.new[KINDS[ingest]] += 1
+        filled.new[KINDS[piece[0]]] += 1
 
 
 @dataclass(frozen=True)
@@ -110,31 +110,29 @@ class _There:
     samplings: set[tuple[str, str]]
 
     @classmethod
-    def of(cls, store: Path, wait: float) -> "_There":
-        with reading(store, wait) as connection:
+    def of(cls, connection: duckdb.DuckDBPyConnection) -> "_There":
+        def rows(sql: str) -> list[tuple[str, ...]]:
+            return connection.execute(sql).fetchall()
 
-            def rows(sql: str) -> list[tuple[str, ...]]:
-                return connection.execute(sql).fetchall()
+        return cls(
+            {name: queries.experiment(connection, name) for (name,) in rows("SELECT name FROM experiments")},
+            {fingerprint for (fingerprint,) in rows("SELECT DISTINCT fingerprint FROM problems")},
+            {key: experiment for key, experiment in rows("SELECT key, experiment FROM stages")},
+            {(experiment, key) for experiment, key in rows("SELECT experiment, key FROM samplings")},
+        )
 
-            return cls(
-                {name: queries.experiment(connection, name) for (name,) in rows("SELECT name FROM experiments")},
-                {fingerprint for (fingerprint,) in rows("SELECT DISTINCT fingerprint FROM problems")},
-                {key: experiment for key, experiment in rows("SELECT key, experiment FROM stages")},
-                {(experiment, key) for experiment, key in rows("SELECT experiment, key FROM samplings")},
-            )
-
-    def has(self, ingest: Ingest, path: Path) -> bool:
-        if ingest is ingest_problem_set:
+    def has(self, take: Callable[[duckdb.DuckDBPyConnection, Path], None], path: Path) -> bool:
+        if take is ingest.problem_set:
             return path.stem in self.problems
         try:
-            if ingest is ingest_experiment_record:
-                record = record_of(path / "experiment.json", ExperimentRecord)
+            if take is ingest.experiment_record:
+                record = ingest.record_of(path / "experiment.json", ExperimentRecord)
                 return self.experiments.get(record.name) == record
-            if ingest is ingest_stage:
-                record = record_of(path / "stage.json", StageRecord)
+            if take is ingest.stage:
+                record = ingest.record_of(path / "stage.json", StageRecord)
                 # of a stage that two experiments trained, the first by name is filed
                 return record.key in self.stages and self.stages[record.key] <= record.experiment
-            record = record_of(path / "sampling.json", SamplingRecord)
+            record = ingest.record_of(path / "sampling.json", SamplingRecord)
             return (record.experiment, record.key) in self.samplings
         except PasskError:
             return False  # ingest says what is wrong with it
