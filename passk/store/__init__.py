@@ -10,7 +10,7 @@ Every call opens the store, does one thing in one transaction and closes it agai
 
 from passk.store.asking import Answer, ask
 from passk.store.connection import reading
-from passk.store.export import export
+from passk.store.exporting import export
 from passk.store.filing import STORE, fill, pieces, rebuild
 from passk.store.ingest import (
     ingest_experiment_record,

@@ -59,9 +59,11 @@ def fill(store: Path, wanted: Iterable[Piece], wait: float = WAIT) -> Filled:
     left, filled = [piece for piece in wanted if not there.has(*piece)][::-1], Filled()
     while left:
         with turn(store, wait) as connection:
-            over = time.monotonic() + TURN
-            while left and time.monotonic() < over:
+            started = time.monotonic()
+            while left:
                 _attempt(connection, left.pop(), filled)
+                if time.monotonic() - started > TURN:
+                    break
         if left:
             time.sleep(2 * POLL)
     return filled
