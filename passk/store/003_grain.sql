@@ -112,7 +112,9 @@ INSERT INTO costs
 WITH sums AS (
     SELECT stage, sum(seconds ORDER BY step) AS seconds, sum(tokens)::BIGINT AS tokens,
            sum(seconds_generation ORDER BY step) AS generation, sum(seconds_experience ORDER BY step) AS experience,
-           sum(seconds_training ORDER BY step) AS training, sum(seconds_sync ORDER BY step) AS sync
+           sum(seconds_training ORDER BY step) AS training, sum(seconds_sync ORDER BY step) AS sync,
+           sum(seconds - seconds_generation - seconds_experience - seconds_training - seconds_sync ORDER BY step)
+               AS other
     FROM steps GROUP BY stage
 ), phases AS (
     SELECT stages.experiment, stages.key, unnest([
@@ -121,7 +123,7 @@ WITH sums AS (
         {phase: 'experience', seconds: experience, tokens: NULL},
         {phase: 'training', seconds: CASE kind WHEN 'sft' THEN sums.seconds ELSE training END, tokens: NULL},
         {phase: 'sync', seconds: sync, tokens: NULL},
-        {phase: 'other', seconds: greatest(sums.seconds - generation - experience - training - sync, 0), tokens: NULL}
+        {phase: 'other', seconds: CASE WHEN other < 0 THEN 0 ELSE other END, tokens: NULL}
     ], recursive := true)
     FROM stages LEFT JOIN sums ON sums.stage = stages.key
 )

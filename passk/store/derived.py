@@ -32,7 +32,9 @@ INSERT INTO costs
 WITH sums AS (
     SELECT sum(seconds ORDER BY step) AS seconds, sum(tokens)::BIGINT AS tokens,
            sum(seconds_generation ORDER BY step) AS generation, sum(seconds_experience ORDER BY step) AS experience,
-           sum(seconds_training ORDER BY step) AS training, sum(seconds_sync ORDER BY step) AS sync
+           sum(seconds_training ORDER BY step) AS training, sum(seconds_sync ORDER BY step) AS sync,
+           sum(seconds - seconds_generation - seconds_experience - seconds_training - seconds_sync ORDER BY step)
+               AS other
     FROM steps WHERE stage = $stage
 ), phases AS (
     SELECT stages.experiment, stages.key, unnest([
@@ -41,7 +43,7 @@ WITH sums AS (
         {phase: 'experience', seconds: experience, tokens: NULL},
         {phase: 'training', seconds: CASE kind WHEN 'sft' THEN sums.seconds ELSE training END, tokens: NULL},
         {phase: 'sync', seconds: sync, tokens: NULL},
-        {phase: 'other', seconds: greatest(sums.seconds - generation - experience - training - sync, 0), tokens: NULL}
+        {phase: 'other', seconds: CASE WHEN other < 0 THEN 0 ELSE other END, tokens: NULL}
     ], recursive := true)
     FROM stages, sums WHERE stages.key = $stage
 )

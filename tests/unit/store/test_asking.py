@@ -141,7 +141,10 @@ def passk_sql(filed_once, *words):
     return CliRunner().invoke(app, ["sql", *words, "--runs", str(filed_once.runs)])
 
 
-QUERY = "SELECT stage, k, pass_at_k, 'nan'::DOUBLE AS x, NULL AS y, DATE '2026-11-21' AS d FROM learning_curves ORDER BY ALL"
+QUERY = (
+    "SELECT stage, k, pass_at_k, 'nan'::DOUBLE AS x, NULL AS y, DATE '2026-11-21' AS d "
+    "FROM learning_curves ORDER BY ALL"
+)
 
 
 def test_a_program_gets_json_that_it_can_read(filed_once):
