@@ -184,7 +184,8 @@ def main() -> None:
         sizes |= {"bare": plain.stat().st_size, "store": path.stat().st_size}
     print(f"rows: {', '.join(f'{count:,} {table}' for table, count in rows.items())}")
     print(f"bare insert: {_each(alone)}; passk ingest: {_each(filed)}")
-    print(f"speed, passk / bare: {median(alone) / median(filed):.2f}")
+    pairs = [one / other for one, other in zip(alone, filed, strict=True)]
+    print(f"speed, passk / bare: {median(pairs):.2f} ({', '.join(f'{pair:.2f}' for pair in pairs)})")
     print(f"MiB: {', '.join(f'{name} {size / 2**20:.1f}' for name, size in sizes.items())}")
     print(f"size, store / Parquet: {sizes['store'] / sizes['Parquet']:.2f}")
     print(f"all queries of a report and all views: {asked[0]:.2f} s; the report, figures too: {written[0]:.2f} s")

@@ -1,8 +1,9 @@
 """Rows that follow from other rows: groups, evaluations, checkpoints, costs.
 
 Written with what they follow from, in its transaction. The migration that made these tables derives the same rows
-for stores of before; a test holds the two together. Sums of seconds have an order, so that they come out the same
-to the last digit however many threads add them.
+for stores of before; a test holds the two together. Distinct responses are told apart by their 64-bit hash, which is
+much faster: two of a group of 1,024 share one with a chance of 3e-14. Sums of seconds have an order, so that they
+come out the same to the last digit however many threads add them.
 """
 
 import duckdb
@@ -11,7 +12,7 @@ _GROUPS = """
 INSERT INTO groups
 SELECT rollouts.stage, rollouts.step, rollouts.problem, rollouts.occurrence, any_value(steps.rule), max(rollouts.k),
        count(*), count(*) FILTER (rollouts.reward = 1), bool_and(rollouts.advantage = 0),
-       count(DISTINCT rollouts.response), count(*) FILTER (rollouts.truncated), sum(rollouts.tokens)
+       count(DISTINCT hash(rollouts.response)), count(*) FILTER (rollouts.truncated), sum(rollouts.tokens)
 FROM rollouts
 LEFT JOIN steps ON steps.stage = rollouts.stage AND steps.step = rollouts.step
 WHERE rollouts.stage = $stage

@@ -140,13 +140,12 @@ def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     )
     _require_all_steps(connection, directory / "metrics.jsonl", record.key, manifest.get("steps"))
     if rollouts := [str(path) for path in sorted((directory / "rollouts").glob("step-*.parquet"))]:
-        # A file holds a step's groups one after another, so a group is known by where it starts in it.
+        columns = ", ".join(ROLLOUT_COLUMNS)
         connection.execute(
-            f"INSERT INTO rollouts BY NAME SELECT ? AS stage, {', '.join(ROLLOUT_COLUMNS)}, "
-            "dense_rank() OVER (PARTITION BY step, problem ORDER BY file_row_number - sample) AS occurrence "
-            "FROM read_parquet(?, file_row_number = true) ORDER BY step, problem, occurrence, sample",
+            f"INSERT INTO rollouts BY NAME SELECT ? AS stage, {columns}, 1 AS occurrence FROM read_parquet(?)",
             [record.key, rollouts],
         )
+        _tell_groups_apart(connection, record.key, rollouts)
     derived.of_stage(connection, record.key)
 
 
@@ -175,6 +174,27 @@ def sampling(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     if rows != (expected := manifest.get("samples", rows)):
         raise Damaged(f"{file}: {rows} samples of {expected}")
     derived.of_sampling(connection, record.experiment, record.key)
+
+
+def _tell_groups_apart(connection: duckdb.DuckDBPyConnection, key: str, rollouts: list[str]) -> None:
+    """Number the groups of a problem that a step has more than once: rare, and sorting all rollouts takes long."""
+    steps = [
+        step
+        for (step,) in connection.execute(
+            "SELECT DISTINCT step FROM (SELECT step FROM rollouts WHERE stage = ? "
+            "GROUP BY step, problem HAVING count(*) > count(DISTINCT sample))",
+            [key],
+        ).fetchall()
+    ]
+    if steps:
+        connection.execute("DELETE FROM rollouts WHERE stage = ? AND list_contains(?, step)", [key, steps])
+        # A file holds a step's groups one after another, so a group is known by where it starts in it.
+        connection.execute(
+            f"INSERT INTO rollouts BY NAME SELECT ? AS stage, {', '.join(ROLLOUT_COLUMNS)}, "
+            "dense_rank() OVER (PARTITION BY step, problem ORDER BY file_row_number - sample) AS occurrence "
+            "FROM read_parquet(?, file_row_number = true) WHERE list_contains(?, step)",
+            [key, rollouts, steps],
+        )
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, table: str, row: dict[str, Any]) -> None:
