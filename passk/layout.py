@@ -5,6 +5,7 @@
     runs/<experiment>/report.md                 what came out, figures/*.png beside it
     runs/<experiment>/problems/<fingerprint>.parquet
                                                 Problem records (passk/problems)
+    runs/<experiment>/problems/separation.json  what train and test have in common (passk/problems/separation.py)
     runs/<experiment>/stages/<key>/
         stage.json                              StageRecord
         metrics.jsonl                           a line a step (METRICS)
@@ -13,8 +14,10 @@
         model/                                  the trained weights, HF format
         log.txt                                 everything the trainer printed
         manifest.json                           last of all: the stage is finished
+    runs/<experiment>/samples/metrics.jsonl     how far the sampling is: lines for people, with their time
     runs/<experiment>/samples/<key>/
         sampling.json                           SamplingRecord
+        parts/000001.parquet                    whole problems, while it samples (passk/evaluate/parts.py)
         samples.parquet                         a row a response (SAMPLE_COLUMNS)
         manifest.json                           last of all: the sampling is finished
 

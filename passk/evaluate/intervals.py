@@ -1,0 +1,200 @@
+"""Intervals of means over problems, by bootstrap. A problem is one draw from the problems of its kind.
+
+What varies from problem to problem is the error that an interval here shows: it says how far the mean over
+other problems of the same kind may lie, with the samples that they would get. It says nothing of another
+training run: passk/evaluate/seeds.py does, where there are several.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from passk.evaluate.estimators import Floats
+
+LEVEL = 0.95
+SKEWED = 0.05
+"""the acceleration from where BCa no longer holds its level (bench/coverage.py)"""
+UNSEEN = 1 / 3
+"""problems added at each end of the scale where values are skewed: Kerman's (2011) neutral prior, from which the truth
+is as often above as below; more of them shift the interval, fewer let it miss what is rare"""
+_NORMAL = NormalDist()
+_TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+_CHUNK = 50_000  # drawn numbers at a time: what stays in a processor's cache is twice as fast
+_BINS = 20  # up to a distinct row in so many problems a multinomial is the cheaper way
+_SHARED = 100  # a figure of fewer problems has draws of its own, so that none is without any of them
+_SAME = 1e-12  # differences such as (0.3 - 0.1) - (0.2 - 0.0) are not a spread
+
+
+@dataclass(frozen=True)
+class Estimate:
+    value: float
+    low: float
+    high: float
+
+
+def mean_interval(values: ArrayLike, draws: int = 10_000, seed: int = 0) -> Estimate:
+    """Mean over problems with its 95 % interval: `mean_intervals` of one figure, values [P]."""
+    return mean_intervals(scores("values", values)[:, None], draws, seed)[0]
+
+
+def mean_intervals(values: ArrayLike, draws: int = 10_000, seed: int = 0) -> list[Estimate]:
+    """Means over problems with their 95 % intervals, of S figures with values in [0, 1]: [P, S] -> S of them.
+
+    BCa bootstrap (Efron 1987); all figures share the draws. Where a figure's values are skewed (an acceleration
+    beyond SKEWED, such as a few problems solved of many) it is the Bayesian bootstrap (Rubin 1981) with a third of
+    a problem more at 0 and at 1, for those that the sample happens to lack. It never leaves the mean outside.
+
+    Where all values are equal nothing can be resampled. Then the interval is what problems unlike those seen
+    could do: their share is at most u = z^2 / (problems + z^2), Wilson's bound for none seen, and each would
+    score 0 or 1. For all 0 that is Wilson's [0, u], for all 1 his [1 - u, 1].
+
+    The same values give the same interval, in whatever order they stand. Raises ValueError for no values or
+    one outside [0, 1].
+    """
+    given = np.asarray(values, dtype=np.float64)
+    if given.ndim != 2:
+        raise ValueError(f"values: must be of shape [problems, figures], not {given.shape}")
+    given = np.column_stack([scores("values", column) for column in given.T])
+    return intervals(given, [(0.0, 1.0)] * given.shape[1], draws, seed)
+
+
+def intervals(values: Floats, ends: list[tuple[float, float] | None], draws: int, seed: int) -> list[Estimate]:
+    """`mean_intervals` of figures on scales of their own, [P, S], unchecked; S ends of the scales.
+
+    None: a scale without ends, such as a length. Of that always BCa, and nothing but the mean where all are equal.
+    A problem with NaN has no say in that figure; a figure without any other is NaN.
+    """
+    own = [column[~np.isnan(column)] for column in values.T]
+    pulls = [acceleration(column) for column in own]
+    plain = [i for i, pull in enumerate(pulls) if pull is not None and (ends[i] is None or abs(pull) <= SKEWED)]
+    means = bootstrap_means(values[:, plain], draws, seed) if plain else np.empty((draws, 0))
+    edges = {i: bca(drawn, own[i]) for i, drawn in zip(plain, means.T, strict=True)}
+    found = []
+    for i, (column, scale) in enumerate(zip(own, ends, strict=True)):
+        mean = float(np.sort(column).mean()) if len(column) else np.nan
+        if pulls[i] is None:
+            known = scale is None or not len(column)
+            found.append(Estimate(mean, mean, mean) if known else all_equal(mean, len(column), *scale))
+            continue
+        low, high = edges[i] if scale is None or i in edges else bayesian(column, scale, UNSEEN, draws, seed)
+        found.append(Estimate(mean, min(low, mean), max(high, mean)))
+    return found
+
+
+def all_equal(value: float, problems: int, lowest: float, highest: float) -> Estimate:
+    """Of `problems` values that are all the same, on a scale from lowest to highest: as `mean_intervals` says."""
+    z = _NORMAL.inv_cdf(_TAILS[1])
+    unseen = z**2 / (problems + z**2)
+    return Estimate(value, value - unseen * (value - lowest), value + unseen * (highest - value))
+
+
+def acceleration(values: Floats) -> float | None:
+    """BCa's, for a mean: by the jackknife the skewness over 6 roots of the count. None: all are equal, or none."""
+    if not len(values) or np.ptp(values) < _SAME:
+        return None
+    deviations = values - values.mean()
+    return float((deviations**3).sum() / (6 * (deviations**2).sum() ** 1.5))
+
+
+def bca(means: Floats, values: Floats) -> tuple[float, float]:
+    """The 95 % bias-corrected and accelerated quantiles of bootstrap means [draws] of values [P]."""
+    mean, draws = values.mean(), len(means)
+    ties = np.abs(means - mean) < _SAME
+    below = (np.count_nonzero((means < mean) & ~ties) + np.count_nonzero(ties) / 2) / draws
+    bias = _NORMAL.inv_cdf(min(max(below, 1 / draws), 1 - 1 / draws))
+    pull = acceleration(values)
+    edges = []
+    for tail in _TAILS:
+        shifted = bias + _NORMAL.inv_cdf(tail)
+        edges.append(_NORMAL.cdf(bias + shifted / (1 - (pull or 0.0) * shifted)))
+    low, high = np.quantile(means, edges)
+    return float(low), float(high)
+
+
+def bootstrap_means(values: Floats, draws: int, seed: int) -> Floats:
+    """Means of `draws` resamples of P problems with all their S figures: [P, S] -> [draws, S].
+
+    How often each row is drawn is multinomial over the distinct rows: pass@k of n samples has at most n + 1 values
+    at whatever k, so those figures take n + 1 numbers a draw, and not P. Figures that nearly all differ are got by
+    drawing problems and counting them. A problem with NaN is left out of that figure's means.
+    """
+    problems = len(values)
+    few, many = np.zeros(problems, dtype=np.int64), np.zeros(problems, dtype=np.int64)
+    columns: dict[bool, list[int]] = {True: [], False: []}
+    means = np.empty((draws, values.shape[1]))
+    for i, column in enumerate(values.T):
+        seen = ~np.isnan(column)
+        if seen.sum() < min(_SHARED, problems):
+            means[:, i] = bootstrap_means(column[seen, None], draws, seed)[:, 0]
+            continue
+        points, code = np.unique(column, return_inverse=True)
+        both = np.unique(few * len(points) + code, return_inverse=True)
+        small = len(both[0]) * _BINS <= problems
+        columns[small].append(i)
+        if small:
+            few = both[1]
+        else:
+            many = np.unique(many * len(points) + code, return_inverse=True)[1]
+    for small, code in ((True, few), (False, many)):
+        if columns[small]:
+            _, first, counts = np.unique(code, return_index=True, return_counts=True)
+            rows = values[np.ix_(first, columns[small])]
+            weights = _multinomial if small else _counted
+            means[:, columns[small]] = _drawn(weights, rows, counts, draws, np.random.default_rng(seed))
+    return means
+
+
+def _drawn(weights: Callable, rows: Floats, counts: NDArray, draws: int, rng: np.random.Generator) -> Floats:
+    size = max(1, _CHUNK // (len(rows) if weights is _multinomial else int(counts.sum())))
+    seen = ~np.isnan(rows)
+    rows = np.where(seen, rows, 0.0)
+    chunks = []
+    for done in range(0, draws, size):
+        times = weights(counts, min(size, draws - done), rng).astype(np.float64)
+        chunks.append((times @ rows) / (counts.sum() if seen.all() else times @ seen))
+    return np.concatenate(chunks)
+
+
+def _multinomial(counts: NDArray, draws: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    total = counts.sum()
+    return rng.multinomial(total, counts / total, size=draws)
+
+
+def _counted(counts: NDArray, draws: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    total, rows = int(counts.sum()), len(counts)
+    drawn = rng.integers(0, total, (draws, total), dtype=np.int64)
+    if rows < total:
+        drawn = np.repeat(np.arange(rows), counts)[drawn]
+    drawn += np.arange(draws)[:, None] * rows
+    return np.bincount(drawn.ravel(), minlength=draws * rows).reshape(draws, rows)
+
+
+def bayesian(values: Floats, ends: tuple[float, float], more: float, draws: int, seed: int) -> tuple[float, float]:
+    """The 95 % quantiles of the mean by the Bayesian bootstrap of values [P] and `more` at each of the ends.
+
+    A problem's weight is exponential, that of equal ones together gamma, so one number is drawn a distinct value.
+    """
+    rng = np.random.default_rng(seed)
+    points, counts = np.unique(values, return_counts=True)
+    points, shapes = np.append(points, ends), np.append(counts, (more, more))
+    size = max(1, _CHUNK // len(points))
+    chunks = []
+    for done in range(0, draws, size):
+        weights = rng.standard_gamma(shapes, size=(min(size, draws - done), len(points)))
+        chunks.append(weights @ points / weights.sum(axis=1))
+    low, high = np.quantile(np.concatenate(chunks), _TAILS)
+    return float(low), float(high)
+
+
+def scores(name: str, values: ArrayLike) -> Floats:
+    """[P] scores in [0, 1], or a ValueError that names them."""
+    given = np.asarray(values, dtype=np.float64)
+    if given.ndim != 1 or len(given) == 0:
+        raise ValueError(f"{name}: must be a row of scores, one a problem, not of shape {given.shape}")
+    outside = given[~((given >= 0) & (given <= 1))]
+    if len(outside):
+        raise ValueError(f"{name}: scores are from 0 to 1, not {outside[0]:g}")
+    return given
