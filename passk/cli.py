@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from passk import config, problems_cli, rules_cli, verify_cli
+from passk import config, problems_cli, rules_cli, store_cli, verify_cli
 from passk.check import check, check_machine
 from passk.config import RlStage
 from passk.disk import FULL
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.add_typer(rules_cli.app, name="rules")
 app.add_typer(problems_cli.app, name="problems")
 app.command()(verify_cli.verify)
+store_cli.add_to(app)
 File = Annotated[Path, typer.Argument(help="the experiment's YAML file")]
 Runs = Annotated[Path, typer.Option(help="directory of all runs")]
 
@@ -116,21 +117,6 @@ def report(experiment: Annotated[str, typer.Argument(help="its name")], runs: Ru
     from passk.store import STORE
 
     typer.echo(f"report: {os.path.relpath(reports.write_report(runs / STORE, runs / experiment))}")
-
-
-@app.command()
-def ingest(
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="make the whole store again from the files")] = False,
-    runs: Runs = Path("runs"),
-) -> None:
-    """Make the DuckDB store again from the files of all runs; what is damaged is named and skipped."""
-    from passk import store
-
-    if not rebuild:
-        raise ConfigError("ingest: runs file themselves as they go; to make the store again, add --rebuild")
-    for line in store.rebuild(runs):
-        typer.echo(line)
-    typer.echo(f"store: {os.path.relpath(runs / store.STORE)}")
 
 
 def _learning_rate(stage: RlStage) -> str:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from passk import lock
+from passk import lock, store
 from passk.config import Compute, RlStage, SftStage
 from passk.errors import PasskError
 from passk.evaluate import progress
@@ -236,15 +236,13 @@ def engine_settings(compute: Compute, *, seed: int) -> dict[str, Any]:
 
 
 def file(plan: Plan) -> None:
-    """File all that is finished in DuckDB. Filing twice is filing once."""
-    ingest.ingest_experiment_record(plan.store, plan.directory)
-    ingest.ingest_problems(plan.store, plan.directory)
-    for planned in plan.stages:
-        if planned.finished:
-            ingest.ingest_stage(plan.store, planned.directory)
-    for sampling in plan.samplings:
-        if sampling.finished:
-            ingest.ingest_sampling(plan.store, sampling.directory)
+    """File all that is finished and not in DuckDB yet. Raises PasskError naming what is damaged; the rest is filed."""
+    wanted: list[ingest.Piece] = [(ingest.experiment_record, plan.directory)]
+    wanted += [(ingest.problem_set, path) for path in plan.problems.values() if path.exists()]
+    wanted += [(ingest.stage, planned.directory) for planned in plan.stages if planned.finished]
+    wanted += [(ingest.sampling, planned.directory) for planned in plan.samplings if planned.finished]
+    if skipped := store.fill(plan.store, wanted).skipped:
+        raise PasskError("; ".join(skipped))
 
 
 def all_finished(plan: Plan) -> bool:

@@ -1,23 +1,35 @@
-"""DuckDB, the index over the files: migrations, ingest, rebuild, queries. No other room opens the database.
+"""DuckDB, the index over the files: migrations, ingest, queries. No other room opens the database.
 
-    from passk.store import ingest_experiment_record, ingest_problems, ingest_stage, ingest_sampling, rebuild
-    from passk.store import queries, reading
+    from passk.store import fill, pieces, queries, reading, rebuild
+    fill(store, pieces(runs))
     with reading(store) as connection:
         frame = queries.steps(connection, experiment)
 
 Every call opens the store, does one thing in one transaction and closes it again.
 """
 
+from passk.store.asking import Answer, ask
 from passk.store.connection import reading
-from passk.store.ingest import ingest_experiment_record, ingest_problems, ingest_sampling, ingest_stage
-from passk.store.rebuild import STORE, rebuild
+from passk.store.exporting import export
+from passk.store.filing import STORE, fill, pieces, rebuild
+from passk.store.ingest import (
+    ingest_experiment_record,
+    ingest_problems,
+    ingest_sampling,
+    ingest_stage,
+)
 
 __all__ = [
     "STORE",
+    "Answer",
+    "ask",
+    "export",
+    "fill",
     "ingest_experiment_record",
     "ingest_problems",
     "ingest_sampling",
     "ingest_stage",
+    "pieces",
     "reading",
     "rebuild",
 ]

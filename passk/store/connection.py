@@ -1,7 +1,7 @@
 """Opening the store: short-lived connections, and a bounded wait for whoever holds the file.
 
 DuckDB locks the file for a whole process: while one process writes, no other can even read, and within a
-process a reader and a writer may not be open at once. So every use opens, does its one transaction and
+process a reader and a writer may not be open at once. So every use opens, does its one thing and
 closes, one after another within this process.
 """
 
@@ -28,34 +28,41 @@ WAIT = 600.0
 """seconds to wait for another holder of the file: filing a large experiment takes minutes"""
 _QUIET = 2.0
 """seconds of waiting that nobody need be told of"""
-_POLL = 0.1
+POLL = 0.1
+"""seconds between two looks at a store that is held"""
 _in_this_process = threading.Lock()
 
 
 @contextmanager
-def writing(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnection]:
-    """One transaction on the store, which is made and brought to the newest version where need be.
+def turn(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The store, made and brought to the newest version where need be, for transactions one after another.
 
-    Commits when the block ends, rolls back when it raises. Raises PasskError when another process still holds
-    the file after `wait` seconds, when a newer passk made it, or when it is no DuckDB file.
+    Others wait meanwhile. Raises PasskError when another process still holds the file after `wait` seconds, when a
+    newer passk made it, or when it is no DuckDB file.
     """
     with _alone(store, wait):
         if not store.exists():
             _make(store)
         with _opened(store, wait, read_only=False) as connection:
             _named(store, migrations.apply, connection)
-            connection.execute("BEGIN")
-            try:
-                yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
+            yield connection
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Commits when the block ends, rolls back when it raises."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
 
 
 @contextmanager
 def reading(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The store, read-only. Raises PasskError as `writing` does, and where there is no store."""
+    """The store, read-only. Raises PasskError as `turn` does, and where there is no store."""
     if not store.is_file():
         raise PasskError(f"{store}: there is no store yet; run an experiment, or make it again from the files")
     with _alone(store, wait):
@@ -141,7 +148,7 @@ def _connect(store: Path, wait: float, read_only: bool) -> duckdb.DuckDBPyConnec
         if waited >= min(_QUIET, wait / 2) and not told:
             log.warning("%s: waits up to %.0f s for %s, which holds it", store, wait, holder)
             told = True
-        time.sleep(_POLL)
+        time.sleep(POLL)
 
 
 def holder_in(message: str) -> str | None:

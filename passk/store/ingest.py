@@ -1,15 +1,15 @@
-"""Files -> store, one transaction a stage or sampling under its natural key.
+"""Files -> store, one transaction a piece: an experiment's record, a set of problems, a stage, a sampling.
 
-Twice is once, and readers see all or nothing. Only finished directories go in (manifest.json is there).
-DuckDB reads Parquet and JSON lines itself; no row passes through Python.
+Each goes in under its natural key: twice is once, and readers see all or nothing. Only finished directories go in
+(manifest.json is there), and of those only whole ones. DuckDB reads Parquet and JSON lines itself; no row passes
+through Python.
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import duckdb
 
@@ -23,103 +23,178 @@ from passk.layout import (
     StageRecord,
     is_finished,
 )
-from passk.store.connection import WAIT, one_line, writing
+from passk.store import derived
+from passk.store.connection import WAIT, one_line, transaction, turn
 
 PROBLEM_COLUMNS = ("id", "prompt", "answer", "verifier", "split", "difficulty", "demonstration", "metadata")
-_METRIC_TYPES = {
+METRIC_TYPES = {
     "step": "INTEGER", "rule": "VARCHAR", "k": "INTEGER", "tokens": "BIGINT",
     "pass_at_k": "MAP(INTEGER, DOUBLE)", "correct_counts": "INTEGER[]", "reasons": "MAP(VARCHAR, DOUBLE)",
 }  # fmt: skip
 
 
+class Damaged(PasskError):
+    """A file or directory that cannot be filed: unfinished, cut off, or not what it should be."""
+
+
+STAGE_TABLES = {
+    "stages": "key", "steps": "stage", "rollouts": "stage", "groups": "stage", "checkpoints": "stage"
+}  # fmt: skip
+"""table -> its column with the stage's key; `costs`, which others share, are derived's"""
+SAMPLING_TABLES = {"samplings": "key", "samples": "sampling", "evaluations": "sampling"}
+
+
+Piece = tuple[Callable[[duckdb.DuckDBPyConnection, Path], None], Path]
+"""one of `experiment_record`, `problem_set`, `stage` and `sampling`, and the file or directory that it files"""
+
+
+def ingest(connection: duckdb.DuckDBPyConnection, piece: Piece) -> None:
+    """File one piece by one transaction. Raises Damaged, naming the file; nothing is changed then."""
+    take, path = piece
+    try:
+        with transaction(connection):
+            take(connection, path)
+    except duckdb.FatalException as error:  # of the store, and not of the file
+        raise PasskError(one_line(error)) from None
+    except duckdb.Error as error:
+        raise Damaged(f"{path}: {one_line(error)}") from None
+
+
 def ingest_experiment_record(store: Path, directory: Path, wait: float = WAIT) -> None:
-    """File experiment.json of an experiment's directory. Raises PasskError naming a file it cannot read."""
-    record = _record(directory / "experiment.json", ExperimentRecord)
-    with _naming(directory / "experiment.json"), writing(store, wait) as connection:
-        connection.execute("DELETE FROM experiments WHERE name = ?", [record.name])
-        connection.execute("DELETE FROM experiment_stages WHERE experiment = ?", [record.name])
-        row = asdict(record)
-        stages = row.pop("stages")
-        _insert(connection, "experiments", row)
-        for position, (name, key) in enumerate(stages.items()):
-            named = {"experiment": record.name, "name": name, "position": position, "stage": key}
-            _insert(connection, "experiment_stages", named)
+    """File experiment.json of an experiment's directory. Raises Damaged naming a file it cannot read."""
+    with turn(store, wait) as connection:
+        ingest(connection, (experiment_record, directory))
 
 
 def ingest_problems(store: Path, directory: Path, wait: float = WAIT) -> None:
-    """File every problem set of an experiment's directory, each in a transaction of its own."""
-    for path in sorted((directory / "problems").glob("*.parquet")):
-        ingest_problem_set(store, path, wait)
-
-
-def ingest_problem_set(store: Path, path: Path, wait: float = WAIT) -> None:
-    """File problems/<fingerprint>.parquet. Raises PasskError naming a file that is damaged."""
-    with _naming(path), writing(store, wait) as connection:
-        connection.execute("DELETE FROM problems WHERE fingerprint = ?", [path.stem])
-        connection.execute(
-            f"INSERT INTO problems BY NAME SELECT ? AS fingerprint, {', '.join(PROBLEM_COLUMNS)} FROM read_parquet(?)",
-            [path.stem, str(path)],
-        )
+    """File every problem set of an experiment's directory. Raises Damaged naming a file that is damaged."""
+    with turn(store, wait) as connection:
+        for path in sorted((directory / "problems").glob("*.parquet")):
+            ingest(connection, (problem_set, path))
 
 
 def ingest_stage(store: Path, directory: Path, wait: float = WAIT) -> None:
-    """File a finished stage: its record, its steps, its rollouts.
+    """File a finished stage: its record, its steps, its rollouts, and what follows from them.
 
-    Raises PasskError naming the directory where it is not finished or a file in it is damaged; nothing of the
+    Raises Damaged naming the directory where it is not finished or a file in it is damaged; nothing of the
     stage is changed then.
     """
-    _require_finished(directory, "stage")
-    record = _record(directory / "stage.json", StageRecord)
-    manifest = _manifest(directory)
-    rollouts = [str(path) for path in sorted((directory / "rollouts").glob("step-*.parquet"))]
-    with _naming(directory), writing(store, wait) as connection:
-        held = connection.execute("SELECT experiment FROM stages WHERE key = ?", [record.key]).fetchone()
-        if held and held[0] < record.experiment:
-            # Trained by two experiments at once: the first by name is filed, whichever came in first.
-            return
-        for table, column in (("stages", "key"), ("steps", "stage"), ("rollouts", "stage")):
-            connection.execute(f"DELETE FROM {table} WHERE {column} = ?", [record.key])
-        sealed = {name: manifest.get(name) for name in ("seconds", "startup_seconds")}
-        _insert(connection, "stages", asdict(record) | sealed)
-        types = ", ".join(f"'{name}': '{_METRIC_TYPES.get(name, 'DOUBLE')}'" for name in METRICS)
-        # Should a step be there twice, done again after a stop, the later line is the one that counts.
-        connection.execute(
-            "INSERT INTO steps BY NAME SELECT ? AS stage, * FROM "
-            f"read_json(?, format = 'newline_delimited', columns = {{{types}}}) "
-            "QUALIFY row_number() OVER (PARTITION BY step ORDER BY time DESC) = 1 ORDER BY step",
-            [record.key, str(directory / "metrics.jsonl")],
-        )
-        if rollouts:
-            connection.execute(
-                f"INSERT INTO rollouts BY NAME SELECT ? AS stage, {', '.join(ROLLOUT_COLUMNS)} "
-                "FROM read_parquet(?) ORDER BY step, problem, sample",
-                [record.key, rollouts],
-            )
+    with turn(store, wait) as connection:
+        ingest(connection, (stage, directory))
 
 
 def ingest_sampling(store: Path, directory: Path, wait: float = WAIT) -> None:
-    """File a finished sampling: its record and its samples. Raises PasskError as `ingest_stage` does."""
-    _require_finished(directory, "sampling")
-    record = _record(directory / "sampling.json", SamplingRecord)
-    manifest = _manifest(directory)
-    key = [record.experiment, record.key]
-    with _naming(directory), writing(store, wait) as connection:
-        connection.execute("DELETE FROM samplings WHERE experiment = ? AND key = ?", key)
-        connection.execute("DELETE FROM samples WHERE experiment = ? AND sampling = ?", key)
-        _insert(connection, "samplings", asdict(record) | {"seconds": manifest.get("seconds")})
+    """File a finished sampling: its record and its samples. Raises Damaged as `ingest_stage` does."""
+    with turn(store, wait) as connection:
+        ingest(connection, (sampling, directory))
+
+
+def experiment_record(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
+    """experiment.json; its failures and sessions change from run to run."""
+    record = record_of(directory / "experiment.json", ExperimentRecord)
+    connection.execute("DELETE FROM experiments WHERE name = ?", [record.name])
+    connection.execute("DELETE FROM experiment_stages WHERE experiment = ?", [record.name])
+    row = asdict(record)
+    stages = row.pop("stages")
+    _insert(connection, "experiments", row)
+    for position, (name, key) in enumerate(stages.items()):
+        named = {"experiment": record.name, "name": name, "position": position, "stage": key}
+        _insert(connection, "experiment_stages", named)
+    derived.of_experiment(connection, record.name)
+
+
+def problem_set(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """problems/<fingerprint>.parquet."""
+    connection.execute("DELETE FROM problems WHERE fingerprint = ?", [path.stem])
+    connection.execute(
+        f"INSERT INTO problems BY NAME SELECT ? AS fingerprint, {', '.join(PROBLEM_COLUMNS)} FROM read_parquet(?)",
+        [path.stem, str(path)],
+    )
+    rows, distinct = connection.execute(
+        "SELECT count(*), count(DISTINCT id) FROM problems WHERE fingerprint = ?", [path.stem]
+    ).fetchone() or (0, 0)
+    if rows != distinct:
+        raise Damaged(f"{path}: {rows - distinct} problems have the id of another one")
+
+
+def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
+    """A finished stage's directory."""
+    _require_finished(directory, "stage")
+    record = record_of(directory / "stage.json", StageRecord)
+    manifest = _manifest(directory, record.key)
+    held = connection.execute("SELECT experiment FROM stages WHERE key = ?", [record.key]).fetchone()
+    if held and held[0] < record.experiment:
+        # Trained by two experiments at once: the first by name is filed, whichever came in first.
+        return
+    for table, column in STAGE_TABLES.items() if held else ():
+        connection.execute(f"DELETE FROM {table} WHERE {column} = ?", [record.key])
+    sealed = {name: manifest.get(name) for name in ("seconds", "startup_seconds")}
+    _insert(connection, "stages", asdict(record) | sealed)
+    types = ", ".join(f"'{name}': '{METRIC_TYPES.get(name, 'DOUBLE')}'" for name in METRICS)
+    # Should a step be there twice, done again after a stop, the later line is the one that counts.
+    connection.execute(
+        "INSERT INTO steps BY NAME SELECT ? AS stage, * FROM "
+        f"read_json(?, format = 'newline_delimited', columns = {{{types}}}) "
+        "QUALIFY row_number() OVER (PARTITION BY step ORDER BY time DESC) = 1 ORDER BY step",
+        [record.key, str(directory / "metrics.jsonl")],
+    )
+    _require_all_steps(connection, directory / "metrics.jsonl", record.key, manifest.get("steps"))
+    if rollouts := [str(path) for path in sorted((directory / "rollouts").glob("step-*.parquet"))]:
+        columns = ", ".join(ROLLOUT_COLUMNS)
         connection.execute(
-            f"INSERT INTO samples BY NAME SELECT ? AS experiment, ? AS sampling, {', '.join(SAMPLE_COLUMNS)} "
-            "FROM read_parquet(?) ORDER BY problem, sample",
-            [*key, str(directory / "samples.parquet")],
+            f"INSERT INTO rollouts BY NAME SELECT ? AS stage, {columns}, 1 AS occurrence FROM read_parquet(?)",
+            [record.key, rollouts],
         )
-        rows, distinct = connection.execute(
-            "SELECT count(*), count(DISTINCT (problem, sample)) FROM samples WHERE experiment = ? AND sampling = ?",
-            key,
-        ).fetchone() or (0, 0)
-        if not rows:
-            raise PasskError(f"{directory}: a finished sampling without a sample")
-        if rows != distinct:
-            raise PasskError(f"{directory}: {rows - distinct} samples have the problem and index of another one")
+        _tell_groups_apart(connection, record.key, rollouts)
+    derived.of_stage(connection, record.key)
+
+
+def sampling(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
+    """A finished sampling's directory."""
+    _require_finished(directory, "sampling")
+    record = record_of(directory / "sampling.json", SamplingRecord)
+    manifest = _manifest(directory, record.key)
+    file, key = directory / "samples.parquet", [record.experiment, record.key]
+    for table, column in SAMPLING_TABLES.items():
+        connection.execute(f"DELETE FROM {table} WHERE experiment = ? AND {column} = ?", key)
+    _insert(connection, "samplings", asdict(record) | {"seconds": manifest.get("seconds")})
+    connection.execute(
+        f"INSERT INTO samples BY NAME SELECT ? AS experiment, ? AS sampling, {', '.join(SAMPLE_COLUMNS)} "
+        "FROM read_parquet(?) ORDER BY problem, sample",
+        [*key, str(file)],
+    )
+    rows, distinct = connection.execute(
+        "SELECT count(*), count(DISTINCT (problem, sample)) FROM samples WHERE experiment = ? AND sampling = ?",
+        key,
+    ).fetchone() or (0, 0)
+    if not rows:
+        raise Damaged(f"{directory}: a finished sampling without a sample")
+    if rows != distinct:
+        raise Damaged(f"{directory}: {rows - distinct} samples have the problem and index of another one")
+    if rows != (expected := manifest.get("samples", rows)):
+        raise Damaged(f"{file}: {rows} samples of {expected}")
+    derived.of_sampling(connection, record.experiment, record.key)
+
+
+def _tell_groups_apart(connection: duckdb.DuckDBPyConnection, key: str, rollouts: list[str]) -> None:
+    """Number the groups of a problem that a step has more than once: rare, and sorting all rollouts takes long."""
+    steps = [
+        step
+        for (step,) in connection.execute(
+            "SELECT DISTINCT step FROM (SELECT step FROM rollouts WHERE stage = ? "
+            "GROUP BY step, problem HAVING count(*) > count(DISTINCT sample))",
+            [key],
+        ).fetchall()
+    ]
+    if steps:
+        connection.execute("DELETE FROM rollouts WHERE stage = ? AND list_contains(?, step)", [key, steps])
+        # A file holds a step's groups one after another, so a group is known by where it starts in it.
+        connection.execute(
+            f"INSERT INTO rollouts BY NAME SELECT ? AS stage, {', '.join(ROLLOUT_COLUMNS)}, "
+            "dense_rank() OVER (PARTITION BY step, problem ORDER BY file_row_number - sample) AS occurrence "
+            "FROM read_parquet(?, file_row_number = true) WHERE list_contains(?, step)",
+            [key, rollouts, steps],
+        )
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, table: str, row: dict[str, Any]) -> None:
@@ -134,26 +209,39 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, row: dict[str, An
 
 def _require_finished(directory: Path, what: str) -> None:
     if not is_finished(directory):
-        raise PasskError(f"{directory}: the {what} is not finished (no manifest.json); run the experiment again")
+        raise Damaged(f"{directory}: the {what} is not finished (no manifest.json); run the experiment again")
 
 
-def _record(path: Path, kind: type[Any]) -> Any:
+def _require_all_steps(connection: duckdb.DuckDBPyConnection, path: Path, key: str, expected: int | None) -> None:
+    """A metrics.jsonl that was cut off between two lines is whole in every line."""
+    found, first, last = connection.execute(
+        "SELECT count(*), min(step), max(step) FROM steps WHERE stage = ?", [key]
+    ).fetchone() or (0, None, None)
+    if expected is not None and (found, first, last) != (expected, 1, expected):
+        raise Damaged(f"{path}: {found} steps of {expected}, from {first} to {last}")
+
+
+def record_of(path: Path, kind: type[Any]) -> Any:
+    """A record of passk/layout.py. Raises Damaged naming a file that is missing, cut off or none of its kind."""
     try:
-        return kind(**json.loads(path.read_text()))
+        found = kind(**json.loads(path.read_text()))
     except FileNotFoundError:
-        raise PasskError(f"{path}: no such file") from None
+        raise Damaged(f"{path}: no such file") from None
     except (OSError, ValueError, TypeError) as error:
-        raise PasskError(f"{path}: not a {kind.__name__}: {' '.join(str(error).split())}") from None
+        raise Damaged(f"{path}: not a {kind.__name__}: {' '.join(str(error).split())}") from None
+    for field in fields(found):
+        expected = get_origin(field.type) or field.type
+        if expected in (str, dict, list) and not isinstance(getattr(found, field.name), expected):
+            raise Damaged(f"{path}: not a {kind.__name__}: {field.name} is no {expected.__name__}")
+    return found
 
 
-def _manifest(directory: Path) -> dict[str, Any]:
-    return _record(directory / "manifest.json", dict)
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """What DuckDB says of a damaged file, as one line that names what was being read."""
+def _manifest(directory: Path, key: str) -> dict[str, Any]:
+    path = directory / "manifest.json"
     try:
-        yield
-    except duckdb.Error as error:
-        raise PasskError(f"{path}: {one_line(error)}") from None
+        manifest = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise Damaged(f"{path}: not a manifest: {' '.join(str(error).split())}") from None
+    if not isinstance(manifest, dict) or manifest.get("key") != key:
+        raise Damaged(f"{path}: not the manifest of {key}")
+    return manifest

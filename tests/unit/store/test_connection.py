@@ -7,7 +7,7 @@ import pytest
 
 from passk.errors import PasskError
 from passk.store import migrations, reading, rebuild
-from passk.store.connection import holder_in, writing
+from passk.store.connection import holder_in, turn
 
 HOLD = """
 import duckdb, sys
@@ -21,7 +21,7 @@ sys.stdin.readline()
 def holder(tmp_path):
     """Another process that holds the store until its standard input is closed."""
     store = tmp_path / "passk.duckdb"
-    with writing(store):
+    with turn(store):
         pass
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(store)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -36,7 +36,7 @@ def test_a_store_that_stays_held_is_given_up_with_a_line_that_names_the_holder(h
     with (
         caplog.at_level(logging.INFO, "passk.store"),
         pytest.raises(PasskError, match=rf"still held by .*PID {process.pid}"),
-        writing(store, wait=0.3),
+        turn(store, wait=0.3),
     ):
         pass
     assert [str(process.pid) in line for line in caplog.messages] == [True], "one line, that says for whom"
@@ -46,7 +46,7 @@ def test_a_store_that_is_let_go_is_written(holder, monkeypatch):
     store, process = holder
     # the first look finds it held, and only then is it let go
     monkeypatch.setattr("passk.store.connection.time.sleep", lambda _: process.communicate())
-    with writing(store, wait=30) as connection:
+    with turn(store, wait=30) as connection:
         connection.execute("INSERT INTO experiment_stages VALUES ('e', 'n', 0, 's')")
     with reading(store) as connection:
         assert connection.execute("SELECT count(*) FROM experiment_stages").fetchone() == (1,)
@@ -70,9 +70,9 @@ def test_rebuilding_replaces_a_store_that_nobody_can_open(run):
 
 def test_a_store_of_a_newer_passk_is_refused_with_the_reason(tmp_path):
     store = tmp_path / "passk.duckdb"
-    with writing(store) as connection:
+    with turn(store) as connection:
         connection.execute("INSERT INTO _migrations (version, name) VALUES (99, 'tomorrow')")
-    for use in (reading, writing):
+    for use in (reading, turn):
         with (
             pytest.raises(PasskError, match=r"passk\.duckdb: the store has version 99, made by a newer passk"),
             use(store),
@@ -107,7 +107,7 @@ def test_a_gap_in_the_numbers_of_the_migrations_is_refused(tmp_path):
 
 def test_every_table_view_and_column_says_what_it_is(tmp_path):
     store = tmp_path / "passk.duckdb"
-    with writing(store) as connection:
+    with turn(store) as connection:
         silent = connection.execute(
             "SELECT table_name FROM duckdb_tables() WHERE comment IS NULL AND table_name <> '_migrations' "
             "UNION ALL SELECT view_name FROM duckdb_views() WHERE comment IS NULL AND NOT internal "

@@ -12,7 +12,7 @@ from passk.store import (
     reading,
     rebuild,
 )
-from passk.store.connection import writing
+from passk.store.connection import transaction, turn
 
 
 def grow(run):
@@ -157,7 +157,7 @@ def test_stages_filed_from_two_threads_at_once_all_arrive(run):
 
 
 def test_a_write_that_fails_half_way_leaves_no_row(run):
-    with pytest.raises(RuntimeError), writing(run.store) as connection:
+    with pytest.raises(RuntimeError), turn(run.store) as connection, transaction(connection):
         connection.execute("INSERT INTO experiment_stages VALUES ('e', 'n', 0, 's')")
         raise RuntimeError("stopped")
     assert contents(run.store)["experiment_stages"] == []

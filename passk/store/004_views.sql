@@ -1,0 +1,206 @@
+-- Figures of merit in SQL. The names inside of lambdas begin with an underscore and say whose they are: a macro is put
+-- into the query as text, and a column of such a name would be taken for the lambda's.
+
+CREATE MACRO pass_at_k(n, c, k) AS
+    CASE WHEN c < 0 OR c > n OR k < 1 OR k > n
+         THEN error(concat('pass_at_k(n, c, k): 0 <= c <= n and 1 <= k <= n, not n = ', n, ', c = ', c, ', k = ', k))
+         WHEN n IS NULL OR c IS NULL OR k IS NULL THEN NULL
+         WHEN c + k > n THEN 1.0::DOUBLE
+         ELSE list_reduce(
+             list_transform(range(least(c, k)::BIGINT), lambda _passk_i: greatest(c, k) / (n - _passk_i)),
+             lambda _passk_sum, _passk_term: _passk_sum + _passk_term * (1 - _passk_sum),
+             0.0::DOUBLE)
+    END;
+COMMENT ON MACRO pass_at_k IS 'The chance that k of n samples, c of them right, have a right one: 1 - C(n-c, k) / C(n, k) (Chen et al. 2021), unbiased. An error for k > n';
+
+CREATE MACRO pass_hat_k(n, c, k) AS
+    CASE WHEN c < 0 OR c > n OR k < 1 OR k > n
+         THEN error(concat('pass_hat_k(n, c, k): 0 <= c <= n and 1 <= k <= n, not n = ', n, ', c = ', c, ', k = ', k))
+         WHEN n IS NULL OR c IS NULL OR k IS NULL THEN NULL
+         WHEN k > c THEN 0.0::DOUBLE
+         ELSE list_reduce(
+             list_transform(range(least(n - c, k)::BIGINT), lambda _passk_i: (least(c, n - k) - _passk_i) / (n - _passk_i)),
+             lambda _passk_product, _passk_term: _passk_product * _passk_term,
+             1.0::DOUBLE)
+    END;
+COMMENT ON MACRO pass_hat_k IS 'The chance that k of n samples, c of them right, are all right: C(c, k) / C(n, k). An error for k > n';
+
+CREATE MACRO few_wrong(n, c, k) AS n - c < k;
+COMMENT ON MACRO few_wrong IS 'Whether a group of n rollouts with c right ones has fewer wrong ones than k: every set of k has a right one, and the Pass@k advantage is 0';
+
+CREATE VIEW lineage AS
+WITH RECURSIVE lines(stage, ancestor, distance) AS (
+    SELECT key, key, 0 FROM stages
+    UNION ALL
+    SELECT lines.stage, stages.parent, lines.distance + 1
+    FROM lines JOIN stages ON stages.key = lines.ancestor
+    WHERE stages.parent IS NOT NULL
+)
+SELECT stage, ancestor, distance FROM lines;
+COMMENT ON VIEW lineage IS 'What a stage''s model went through: itself and every stage before it';
+COMMENT ON COLUMN lineage.stage IS 'stages.key';
+COMMENT ON COLUMN lineage.ancestor IS 'stages.key of the stage itself or of one before it';
+COMMENT ON COLUMN lineage.distance IS '0: itself, 1: the stage it starts from, ...';
+
+-- As in version 1, now from the counts.
+CREATE OR REPLACE VIEW problem_counts AS
+SELECT samplings.experiment, evaluations.sampling, samplings.checkpoint, samplings.benchmark, evaluations.problem,
+       problems.difficulty, evaluations.n, evaluations.c
+FROM evaluations
+JOIN samplings ON samplings.experiment = evaluations.experiment AND samplings.key = evaluations.sampling
+LEFT JOIN problems ON problems.fingerprint = samplings.problems AND problems.id = evaluations.problem;
+COMMENT ON VIEW problem_counts IS 'What pass@k is made from: samples and right samples of a problem in a sampling, earlier configurations'' too';
+COMMENT ON COLUMN problem_counts.experiment IS 'experiments.name';
+COMMENT ON COLUMN problem_counts.sampling IS 'samplings.key';
+COMMENT ON COLUMN problem_counts.checkpoint IS 'name of the stage whose model was sampled; base: the experiment''s own model';
+COMMENT ON COLUMN problem_counts.benchmark IS 'the benchmark''s name in the experiment file';
+COMMENT ON COLUMN problem_counts.problem IS 'problems.id';
+COMMENT ON COLUMN problem_counts.difficulty IS 'difficulty, as its source grades it';
+COMMENT ON COLUMN problem_counts.n IS 'samples of the problem';
+COMMENT ON COLUMN problem_counts.c IS 'right samples of the problem';
+
+-- k: powers of two, and those that the experiment file asks for; as far as every problem has as many samples.
+CREATE VIEW pass_at_k AS
+WITH counts AS (
+    SELECT own.experiment, own.benchmark, own.checkpoint, own.config, evaluations.problem, evaluations.n, evaluations.c,
+           min(evaluations.n) OVER (PARTITION BY own.experiment, own.key) AS samples
+    FROM current_samplings AS own
+    JOIN evaluations ON evaluations.experiment = own.experiment AND evaluations.sampling = own.key
+), each_k AS (
+    SELECT * EXCLUDE (config), unnest(list_distinct(list_filter(
+        list_concat(
+            list_transform(range(15), lambda _passk_i: (2 ** _passk_i)::INTEGER),
+            from_json(json_extract(config, '$.k'), '["INTEGER"]')),
+        lambda _passk_k: _passk_k <= samples))) AS k
+    FROM counts
+)
+SELECT experiment, benchmark, checkpoint, k, avg(pass_at_k(n, c, k) ORDER BY problem) AS pass_at_k,
+       avg(pass_hat_k(n, c, k) ORDER BY problem) AS pass_hat_k, count(*) AS problems, any_value(samples) AS samples
+FROM each_k
+GROUP BY experiment, benchmark, checkpoint, k;
+COMMENT ON VIEW pass_at_k IS 'pass@k of every checkpoint of the present configuration, mean over problems. Intervals are the report''s and passk.evaluate''s';
+COMMENT ON COLUMN pass_at_k.experiment IS 'experiments.name';
+COMMENT ON COLUMN pass_at_k.benchmark IS 'the benchmark''s name in the experiment file';
+COMMENT ON COLUMN pass_at_k.checkpoint IS 'present name of the stage whose model was sampled; base: the experiment''s own model';
+COMMENT ON COLUMN pass_at_k.k IS 'powers of two and the benchmark''s own k, up to samples';
+COMMENT ON COLUMN pass_at_k.pass_at_k IS 'unbiased chance that k samples have a right one, mean over problems';
+COMMENT ON COLUMN pass_at_k.pass_hat_k IS 'unbiased chance that k samples are all right, mean over problems';
+COMMENT ON COLUMN pass_at_k.problems IS 'problems';
+COMMENT ON COLUMN pass_at_k.samples IS 'samples of the problem that has the fewest';
+
+CREATE VIEW leaderboard AS
+WITH spent AS (
+    SELECT lineage.stage, sum(costs.seconds ORDER BY lineage.distance, costs.phase) AS seconds,
+           sum(costs.tokens)::BIGINT AS tokens,
+           sum(CASE json_extract_string(experiments.config, '$.compute.profile') WHEN 'gpu' THEN
+                   costs.seconds * json_extract(experiments.config, '$.compute.nodes')::INTEGER
+                   * json_extract(experiments.config, '$.compute.gpus_per_node')::INTEGER
+               END ORDER BY lineage.distance, costs.phase) AS gpu_seconds
+    FROM lineage
+    JOIN costs ON costs.kind = 'stage' AND costs.item = lineage.ancestor
+    LEFT JOIN experiments ON experiments.name = costs.experiment
+    GROUP BY lineage.stage
+), totals AS (
+    SELECT own.experiment, own.benchmark, own.checkpoint, own.stage,
+           count(*) FILTER (evaluations.c > 0) / count(*) AS solved,
+           sum(evaluations.truncated) / sum(evaluations.n) AS truncated,
+           sum(evaluations.tokens) / sum(evaluations.n) AS "length",
+           avg(evaluations."distinct" / evaluations.n ORDER BY evaluations.problem) AS "distinct"
+    FROM current_samplings AS own
+    JOIN evaluations ON evaluations.experiment = own.experiment AND evaluations.sampling = own.key
+    GROUP BY own.experiment, own.benchmark, own.checkpoint, own.stage
+), curves AS (
+    SELECT experiment, benchmark, checkpoint, any_value(problems) AS problems, any_value(samples) AS samples,
+           arg_min(pass_at_k, k) AS pass_at_1, max(k) AS k, arg_max(pass_at_k, k) AS pass_at_k
+    FROM pass_at_k GROUP BY experiment, benchmark, checkpoint
+)
+SELECT totals.experiment, totals.benchmark,
+       rank() OVER (PARTITION BY totals.experiment, totals.benchmark ORDER BY curves.pass_at_1 DESC) AS rank,
+       totals.checkpoint, curves.pass_at_1, curves.k, curves.pass_at_k, totals.solved, curves.problems, curves.samples,
+       totals.truncated, totals.length, totals."distinct", checkpoints.total_step,
+       spent.tokens AS train_tokens, spent.seconds AS train_seconds, spent.gpu_seconds AS train_gpu_seconds
+FROM totals
+JOIN curves ON curves.experiment = totals.experiment AND curves.benchmark = totals.benchmark
+           AND curves.checkpoint = totals.checkpoint
+LEFT JOIN checkpoints ON checkpoints.stage = totals.stage
+LEFT JOIN spent ON spent.stage = totals.stage
+ORDER BY totals.experiment, totals.benchmark, rank, totals.checkpoint;
+COMMENT ON VIEW leaderboard IS 'Checkpoints of the present configuration on each benchmark, the highest pass@1 first. A lead may be chance: the report has the intervals';
+COMMENT ON COLUMN leaderboard.experiment IS 'experiments.name';
+COMMENT ON COLUMN leaderboard.benchmark IS 'the benchmark''s name in the experiment file';
+COMMENT ON COLUMN leaderboard.rank IS 'by pass@1, in the experiment and benchmark';
+COMMENT ON COLUMN leaderboard.checkpoint IS 'present name of the stage whose model was sampled; base: the experiment''s own model';
+COMMENT ON COLUMN leaderboard.pass_at_1 IS 'share of right samples, mean over problems';
+COMMENT ON COLUMN leaderboard.k IS 'largest k of the view pass_at_k';
+COMMENT ON COLUMN leaderboard.pass_at_k IS 'unbiased pass@k at that k, mean over problems';
+COMMENT ON COLUMN leaderboard.solved IS 'share of problems with a right sample';
+COMMENT ON COLUMN leaderboard.problems IS 'problems';
+COMMENT ON COLUMN leaderboard.samples IS 'samples of the problem that has the fewest';
+COMMENT ON COLUMN leaderboard.truncated IS 'share of samples cut at max_response';
+COMMENT ON COLUMN leaderboard.length IS 'mean response tokens';
+COMMENT ON COLUMN leaderboard."distinct" IS 'distinct responses of a problem / its samples, mean over problems';
+COMMENT ON COLUMN leaderboard.total_step IS 'rl steps behind it, those of its ancestors included';
+COMMENT ON COLUMN leaderboard.train_tokens IS 'response tokens generated to train it, its ancestors included';
+COMMENT ON COLUMN leaderboard.train_seconds IS 'wall time of training it, its ancestors included';
+COMMENT ON COLUMN leaderboard.train_gpu_seconds IS 'the same times the GPUs that its experiment takes; NULL on a CPU';
+
+CREATE VIEW learning_curves AS
+SELECT named.experiment, named.name AS stage, stages.kind, steps.step, stages.first_step + steps.step AS total_step,
+       steps.rule, steps.k, steps.reward, steps.pass_at_k, steps.entropy, steps."distinct", steps.all_wrong,
+       steps.all_right, steps.few_wrong, steps.length, steps.truncated, steps.loss, steps.lr, steps.grad_norm,
+       steps.clip_ratio, steps.seconds,
+       sum(steps.tokens) OVER (PARTITION BY named.experiment, named.name ORDER BY steps.step)::BIGINT AS tokens
+FROM experiment_stages AS named
+JOIN stages ON stages.key = named.stage
+JOIN steps ON steps.stage = stages.key;
+COMMENT ON VIEW learning_curves IS 'Every step of the finished stages of the present configuration, under their present names';
+COMMENT ON COLUMN learning_curves.experiment IS 'experiments.name';
+COMMENT ON COLUMN learning_curves.stage IS 'the stage''s name in the experiment file';
+COMMENT ON COLUMN learning_curves.kind IS 'sft or rl';
+COMMENT ON COLUMN learning_curves.step IS 'step of the stage, from 1';
+COMMENT ON COLUMN learning_curves.total_step IS 'step, counted on from the rl steps of its ancestors';
+COMMENT ON COLUMN learning_curves.rule IS 'advantage rule';
+COMMENT ON COLUMN learning_curves.k IS 'k of the rule in this step';
+COMMENT ON COLUMN learning_curves.reward IS 'mean reward of the step''s rollouts';
+COMMENT ON COLUMN learning_curves.pass_at_k IS 'k -> unbiased pass@k of the step''s own groups, as in pass_at_k[8]';
+COMMENT ON COLUMN learning_curves.entropy IS 'policy entropy, nats a token';
+COMMENT ON COLUMN learning_curves."distinct" IS 'distinct responses of a group / N, mean over groups';
+COMMENT ON COLUMN learning_curves.all_wrong IS 'share of groups without a right answer';
+COMMENT ON COLUMN learning_curves.all_right IS 'share of groups without a wrong answer';
+COMMENT ON COLUMN learning_curves.few_wrong IS 'share of groups with fewer wrong answers than k: the Pass@k advantage is 0 there';
+COMMENT ON COLUMN learning_curves.length IS 'mean response tokens';
+COMMENT ON COLUMN learning_curves.truncated IS 'share of responses cut at max_response';
+COMMENT ON COLUMN learning_curves.loss IS 'sft only: mean negative log-likelihood of a response token, in nats';
+COMMENT ON COLUMN learning_curves.lr IS 'learning rate';
+COMMENT ON COLUMN learning_curves.grad_norm IS 'norm of the gradient before clipping';
+COMMENT ON COLUMN learning_curves.clip_ratio IS 'share of tokens whose PPO ratio was clipped';
+COMMENT ON COLUMN learning_curves.seconds IS 'wall time of the step';
+COMMENT ON COLUMN learning_curves.tokens IS 'response tokens of the stage up to and with this step';
+
+CREATE VIEW group_diagnostics AS
+SELECT named.experiment, named.name AS stage, groups.step, stages.first_step + groups.step AS total_step,
+       problems.difficulty, any_value(groups.rule) AS rule, max(groups.k) AS k, count(*) AS groups,
+       count(*) FILTER (groups.dead) AS dead, count(*) FILTER (groups.c = 0) AS all_wrong,
+       count(*) FILTER (groups.c = groups.n) AS all_right,
+       count(*) FILTER (few_wrong(groups.n, groups.c, groups.k)) AS few_wrong,
+       sum(groups.c) / sum(groups.n) AS right_share, sum(groups."distinct") / sum(groups.n) AS distinct_share
+FROM experiment_stages AS named
+JOIN stages ON stages.key = named.stage
+JOIN groups ON groups.stage = stages.key
+LEFT JOIN problems ON problems.fingerprint = stages.problems AND problems.id = groups.problem
+GROUP BY named.experiment, named.name, groups.step, stages.first_step, problems.difficulty;
+COMMENT ON VIEW group_diagnostics IS 'The groups of every training step by difficulty, counted: counts add up over difficulties and steps';
+COMMENT ON COLUMN group_diagnostics.experiment IS 'experiments.name';
+COMMENT ON COLUMN group_diagnostics.stage IS 'the stage''s name in the experiment file';
+COMMENT ON COLUMN group_diagnostics.step IS 'step of the stage, from 1';
+COMMENT ON COLUMN group_diagnostics.total_step IS 'step, counted on from the rl steps of its ancestors';
+COMMENT ON COLUMN group_diagnostics.difficulty IS 'difficulty of the problems, as their source grades it';
+COMMENT ON COLUMN group_diagnostics.rule IS 'advantage rule';
+COMMENT ON COLUMN group_diagnostics.k IS 'k of the rule in this step';
+COMMENT ON COLUMN group_diagnostics.groups IS 'groups';
+COMMENT ON COLUMN group_diagnostics.dead IS 'groups in which every advantage is 0';
+COMMENT ON COLUMN group_diagnostics.all_wrong IS 'groups without a right answer';
+COMMENT ON COLUMN group_diagnostics.all_right IS 'groups without a wrong answer';
+COMMENT ON COLUMN group_diagnostics.few_wrong IS 'groups with fewer wrong answers than k: the Pass@k advantage is 0 there';
+COMMENT ON COLUMN group_diagnostics.right_share IS 'right rollouts / rollouts';
+COMMENT ON COLUMN group_diagnostics.distinct_share IS 'distinct responses of the groups / rollouts';

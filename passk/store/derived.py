@@ -1,0 +1,102 @@
+"""Rows that follow from other rows: groups, evaluations, checkpoints, costs.
+
+Written with what they follow from, in its transaction. The migration that made these tables derives the same rows
+for stores of before; a test holds the two together. Distinct responses are told apart by their 64-bit hash, which is
+much faster: two of a group of 1,024 share one with a chance of 3e-14. Sums of seconds have an order, so that they
+come out the same to the last digit however many threads add them.
+"""
+
+import duckdb
+
+_GROUPS = """
+INSERT INTO groups
+SELECT rollouts.stage, rollouts.step, rollouts.problem, rollouts.occurrence, any_value(steps.rule), max(rollouts.k),
+       count(*), count(*) FILTER (rollouts.reward = 1), bool_and(rollouts.advantage = 0),
+       count(DISTINCT hash(rollouts.response)), count(*) FILTER (rollouts.truncated), sum(rollouts.tokens)
+FROM rollouts
+LEFT JOIN steps ON steps.stage = rollouts.stage AND steps.step = rollouts.step
+WHERE rollouts.stage = $stage
+GROUP BY rollouts.stage, rollouts.step, rollouts.problem, rollouts.occurrence
+ORDER BY rollouts.step, rollouts.problem, rollouts.occurrence
+"""
+
+_CHECKPOINT = """
+INSERT INTO checkpoints
+SELECT key, experiment, json_extract_string(config, '$.steps')::INTEGER,
+       first_step + CASE kind WHEN 'rl' THEN json_extract_string(config, '$.steps')::INTEGER ELSE 0 END,
+       experiment || '/stages/' || key || '/model'
+FROM stages WHERE key = $stage
+"""
+
+_STAGE_COSTS = """
+INSERT INTO costs
+WITH sums AS (
+    SELECT sum(seconds ORDER BY step) AS seconds, sum(tokens)::BIGINT AS tokens,
+           sum(seconds_generation ORDER BY step) AS generation, sum(seconds_experience ORDER BY step) AS experience,
+           sum(seconds_training ORDER BY step) AS training, sum(seconds_sync ORDER BY step) AS sync,
+           sum(seconds - seconds_generation - seconds_experience - seconds_training - seconds_sync ORDER BY step)
+               AS other
+    FROM steps WHERE stage = $stage
+), phases AS (
+    SELECT stages.experiment, stages.key, unnest([
+        {phase: 'startup', seconds: startup_seconds, tokens: NULL},
+        {phase: 'generation', seconds: generation, tokens: sums.tokens},
+        {phase: 'experience', seconds: experience, tokens: NULL},
+        {phase: 'training', seconds: CASE kind WHEN 'sft' THEN sums.seconds ELSE training END, tokens: NULL},
+        {phase: 'sync', seconds: sync, tokens: NULL},
+        {phase: 'other', seconds: CASE WHEN other < 0 THEN 0 ELSE other END, tokens: NULL}
+    ], recursive := true)
+    FROM stages, sums WHERE stages.key = $stage
+)
+SELECT experiment, 'stage', key, phase, seconds, tokens FROM phases WHERE seconds IS NOT NULL ORDER BY ALL
+"""
+
+_EVALUATIONS = """
+INSERT INTO evaluations
+SELECT experiment, sampling, problem, count(*), count(*) FILTER (correct), count(DISTINCT response),
+       count(DISTINCT extracted), count(*) FILTER (finish_reason = 'length'), sum(tokens)
+FROM samples WHERE experiment = $experiment AND sampling = $sampling
+GROUP BY experiment, sampling, problem ORDER BY problem
+"""
+
+_SAMPLING_COSTS = """
+INSERT INTO costs
+SELECT experiment, 'sampling', key, 'sampling', seconds,
+       (SELECT sum(tokens) FROM evaluations WHERE experiment = $experiment AND sampling = $sampling)
+FROM samplings WHERE experiment = $experiment AND key = $sampling
+"""
+
+_SESSION_COSTS = """
+INSERT INTO costs
+WITH each_session AS (
+    SELECT name, unnest(from_json(sessions, '["JSON"]')) AS session FROM experiments WHERE name = $experiment
+), each_phase AS (
+    SELECT name, json_extract_string(session, '$.started') AS started,
+           unnest(map_entries(json_extract(session, '$.phases')::MAP(VARCHAR, DOUBLE))) AS entry
+    FROM each_session
+)
+SELECT name, 'session', coalesce(started, ''), entry.key, entry.value, NULL FROM each_phase ORDER BY ALL
+"""
+
+
+def of_stage(connection: duckdb.DuckDBPyConnection, stage: str) -> None:
+    """The groups, the checkpoint and the costs of a stage whose rows are in. Of these it may have costs already."""
+    connection.execute("DELETE FROM costs WHERE kind = 'stage' AND item = ?", [stage])
+    for statement in (_GROUPS, _CHECKPOINT, _STAGE_COSTS):
+        connection.execute(statement, {"stage": stage})
+
+
+def of_sampling(connection: duckdb.DuckDBPyConnection, experiment: str, sampling: str) -> None:
+    """The evaluations and the cost of a sampling whose rows are in."""
+    key = {"experiment": experiment, "sampling": sampling}
+    connection.execute(
+        "DELETE FROM costs WHERE kind = 'sampling' AND experiment = $experiment AND item = $sampling", key
+    )
+    for statement in (_EVALUATIONS, _SAMPLING_COSTS):
+        connection.execute(statement, key)
+
+
+def of_experiment(connection: duckdb.DuckDBPyConnection, experiment: str) -> None:
+    """The costs of an experiment's sessions."""
+    connection.execute("DELETE FROM costs WHERE kind = 'session' AND experiment = ?", [experiment])
+    connection.execute(_SESSION_COSTS, {"experiment": experiment})

@@ -1,0 +1,42 @@
+"""The store as Parquet, for those with another version of DuckDB, or with none."""
+
+import os
+import shutil
+from pathlib import Path
+
+import duckdb
+
+from passk.errors import ConfigError, PasskError
+from passk.store.connection import WAIT, one_line, reading
+
+
+def export(store: Path, directory: Path, wait: float = WAIT) -> list[str]:
+    """Write every table and view to `directory`/<name>.parquet, all or nothing; returns the names.
+
+    Raises ConfigError where the directory has something in it, PasskError where it cannot be written.
+    """
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise ConfigError(f"directory: {directory} is there and not empty; name a new one")
+    temporary = directory.with_name(f".{directory.name}.{os.getpid()}")
+    with reading(store, wait) as connection:
+        names = [name for name, _ in relations(connection)]
+        try:
+            temporary.mkdir(parents=True)
+            for name in names:
+                path = str(temporary / f"{name}.parquet").replace("'", "''")
+                connection.execute(f"COPY (FROM {name}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
+            temporary.replace(directory)
+        except (OSError, duckdb.Error) as error:
+            raise PasskError(f"{directory}: {one_line(error)}") from None
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return names
+
+
+def relations(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """(name, comment) of every table, then of every view."""
+    return connection.execute(
+        "SELECT table_name, comment FROM (SELECT table_name, comment, 1 AS place FROM duckdb_tables() "
+        "WHERE NOT internal AND table_name <> '_migrations' "
+        "UNION ALL SELECT view_name, comment, 2 FROM duckdb_views() WHERE NOT internal) ORDER BY place, table_name"
+    ).fetchall()

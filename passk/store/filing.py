@@ -1,0 +1,144 @@
+"""What the files have and the store has not; and the store once more, from the files alone."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from passk.errors import PasskError
+from passk.layout import ExperimentRecord, SamplingRecord, StageRecord
+from passk.store import ingest, queries
+from passk.store.connection import POLL, WAIT, held, reading, turn
+from passk.store.ingest import Damaged, Piece
+
+STORE = "passk.duckdb"
+TURN = 2.0
+"""seconds of filing after which others who wait for the store get their turn"""
+KINDS = {
+    ingest.experiment_record: "experiments",
+    ingest.problem_set: "problem sets",
+    ingest.stage: "stages",
+    ingest.sampling: "samplings",
+}
+
+
+@dataclass
+class Filled:
+    new: Counter[str] = field(default_factory=Counter)
+    """how many of each of KINDS went in"""
+    skipped: list[str] = field(default_factory=list)
+    """a line for each piece that is unfinished, cut off or damaged"""
+
+
+def pieces(runs: Path) -> Iterator[Piece]:
+    """All there is under a directory of runs, in an order that only the names decide."""
+    for experiment in _directories(runs):
+        yield ingest.experiment_record, experiment
+        for problems in sorted((experiment / "problems").glob("*.parquet")):
+            yield ingest.problem_set, problems
+        for stage in _directories(experiment / "stages"):
+            yield ingest.stage, stage
+        for sampling in _directories(experiment / "samples"):
+            yield ingest.sampling, sampling
+
+
+def fill(store: Path, wanted: Iterable[Piece], wait: float = WAIT) -> Filled:
+    """File what of `wanted` is not in the store yet; what cannot be read is named and skipped, the rest goes in.
+
+    What has a manifest never changes, so what is in is not read again. Raises PasskError when another process holds
+    the store for longer than `wait` seconds.
+    """
+    with turn(store, wait):
+        pass  # a store without a row is a store
+    with reading(store, wait) as connection:
+        there = _There.of(connection)
+    left, filled = [piece for piece in wanted if not there.has(*piece)][::-1], Filled()
+    while left:
+        with turn(store, wait) as connection:
+            started = time.monotonic()
+            while left:
+                _attempt(connection, left.pop(), filled)
+                if time.monotonic() - started > TURN:
+                    break
+        if left:
+            time.sleep(2 * POLL)
+    return filled
+
+
+def rebuild(runs: Path, wait: float = WAIT) -> list[str]:
+    """Make runs/passk.duckdb again from the files under `runs`; returns a line for each thing left out.
+
+    The new store is made beside the old one and takes its place in one rename: a failure leaves the old one.
+    Unfinished, half-written and damaged stages and samplings are named and skipped, the rest goes in.
+    Raises PasskError when another process holds the old store for longer than `wait` seconds.
+    """
+    store = runs / STORE
+    fresh = runs / f".{STORE}.{os.getpid()}"
+    filled = Filled()
+    try:
+        with turn(fresh) as connection:
+            for piece in pieces(runs):
+                _attempt(connection, piece, filled)
+        with held(store, wait):
+            store.with_name(f"{STORE}.wal").unlink(missing_ok=True)
+            fresh.replace(store)
+    finally:
+        fresh.unlink(missing_ok=True)
+        fresh.with_name(f"{fresh.name}.wal").unlink(missing_ok=True)
+    return filled.skipped
+
+
+def _attempt(connection: duckdb.DuckDBPyConnection, piece: Piece, filled: Filled) -> None:
+    try:
+        ingest.ingest(connection, piece)
+    except Damaged as error:
+        filled.skipped.append(str(error))
+    else:
+        filled.new[KINDS[piece[0]]] += 1
+
+
+@dataclass(frozen=True)
+class _There:
+    """What is in the store, as far as `fill` needs it."""
+
+    experiments: dict[str, ExperimentRecord]
+    problems: set[str]
+    stages: dict[str, str]
+    """key -> the experiment that trained it"""
+    samplings: set[tuple[str, str]]
+
+    @classmethod
+    def of(cls, connection: duckdb.DuckDBPyConnection) -> "_There":
+        def rows(sql: str) -> list[tuple[str, ...]]:
+            return connection.execute(sql).fetchall()
+
+        return cls(
+            {name: queries.experiment(connection, name) for (name,) in rows("SELECT name FROM experiments")},
+            {fingerprint for (fingerprint,) in rows("SELECT DISTINCT fingerprint FROM problems")},
+            {key: experiment for key, experiment in rows("SELECT key, experiment FROM stages")},
+            {(experiment, key) for experiment, key in rows("SELECT experiment, key FROM samplings")},
+        )
+
+    def has(self, take: Callable[[duckdb.DuckDBPyConnection, Path], None], path: Path) -> bool:
+        if take is ingest.problem_set:
+            return path.stem in self.problems
+        try:
+            if take is ingest.experiment_record:
+                record = ingest.record_of(path / "experiment.json", ExperimentRecord)
+                return self.experiments.get(record.name) == record
+            if take is ingest.stage:
+                record = ingest.record_of(path / "stage.json", StageRecord)
+                # of a stage that two experiments trained, the first by name is filed
+                return record.key in self.stages and self.stages[record.key] <= record.experiment
+            record = ingest.record_of(path / "sampling.json", SamplingRecord)
+            return (record.experiment, record.key) in self.samplings
+        except PasskError:
+            return False  # ingest says what is wrong with it
+
+
+def _directories(parent: Path) -> list[Path]:
+    return sorted(path for path in parent.glob("*") if path.is_dir() and not path.name.startswith("."))

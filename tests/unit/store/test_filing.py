@@ -1,0 +1,184 @@
+"""`fill`: what the files have and the store has not; grown in whatever order, it is the store made again."""
+
+import json
+import random
+import shutil
+
+import pytest
+
+from passk.layout import write_json
+from passk.store import fill, ingest, pieces, reading, rebuild
+from passk.store.connection import turn
+from tests.unit.conftest import write_parquet
+from tests.unit.store.test_ingest import contents
+
+
+def made_again(runs, tmp_path):
+    """The contents of a store made from the files alone, elsewhere."""
+    copy = tmp_path / "again"
+    shutil.copytree(runs, copy, ignore=shutil.ignore_patterns("*.duckdb"))
+    assert rebuild(copy) == []
+    return contents(copy / "passk.duckdb")
+
+
+def test_everything_goes_in_once_and_then_there_is_nothing_new(run):
+    filled = fill(run.store, pieces(run.runs))
+    assert filled.new == {"experiments": 1, "problem sets": 3, "stages": 4, "samplings": 8}
+    assert filled.skipped == []
+    before = contents(run.store)
+    assert fill(run.store, pieces(run.runs)).new == {}
+    assert contents(run.store) == before
+
+
+def test_what_is_in_the_store_is_not_read_again(run, monkeypatch):
+    fill(run.store, pieces(run.runs))
+    monkeypatch.setattr(ingest, "ingest", lambda *_: pytest.fail("read again"))
+    assert fill(run.store, pieces(run.runs)).new == {}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_store_grown_in_any_order_over_two_experiments_equals_the_rebuilt_one(run_factory, tmp_path, seed):
+    runs = tmp_path / "runs"
+    for name in ("a", "b"):
+        run_factory(runs, name=name)
+    drawn, rng = list(pieces(runs)), random.Random(seed)
+    rng.shuffle(drawn)
+    cut = rng.randint(1, len(drawn))
+    store = runs / "passk.duckdb"
+    for some in (drawn[:cut], drawn[cut:]):
+        assert fill(store, some).skipped == []
+    grown = contents(store)
+    assert all(grown.values()), "a table without a row compares nothing"
+    assert grown == made_again(runs, tmp_path)
+
+
+def test_a_run_that_goes_on_grows_the_store_to_the_rebuilt_one(run, tmp_path):
+    stage, sampling, record = run.stages()[2], run.samplings()[0], run.directory / "experiment.json"
+    ends = {path: path.read_text() for path in (stage / "manifest.json", sampling / "manifest.json")}
+    for path in ends:
+        path.unlink()
+    finished = json.loads(record.read_text())
+    write_json(record, {**finished, "sessions": []})
+    assert len(fill(run.store, pieces(run.runs)).skipped) == 2
+
+    for path, text in ends.items():
+        path.write_text(text)
+    write_json(record, finished)
+    assert fill(run.store, pieces(run.runs)).new == {"experiments": 1, "stages": 1, "samplings": 1}
+    assert contents(run.store) == made_again(run.runs, tmp_path)
+
+
+def cut_last_line(path):
+    path.write_text(path.read_text()[:-30])
+
+
+def cut_between_lines(path):
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+
+
+def cut_half(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def not_json(path):
+    path.write_text("[1, 2")
+
+
+def no_object(path):
+    path.write_text("[1, 2]")
+
+
+@pytest.mark.parametrize(
+    ("file", "harm"),
+    [
+        ("experiment.json", cut_half),
+        ("experiment.json", no_object),
+        ("problems/hard.parquet", cut_half),
+        ("problems/hard.parquet", empty),
+        ("stages/key-pass4/stage.json", not_json),
+        ("stages/key-pass4/manifest.json", empty),
+        ("stages/key-pass4/manifest.json", no_object),
+        ("stages/key-pass4/metrics.jsonl", cut_last_line),
+        ("stages/key-pass4/metrics.jsonl", cut_between_lines),
+        ("stages/key-pass4/metrics.jsonl", empty),
+        ("stages/key-pass4/rollouts/step-000002.parquet", cut_half),
+        ("stages/key-pass4/rollouts/step-000002.parquet", empty),
+        ("samples/key-warm-easy/sampling.json", no_object),
+        ("samples/key-warm-easy/samples.parquet", cut_half),
+    ],
+)
+def test_a_file_that_is_cut_off_or_damaged_is_named_and_skipped_and_the_rest_goes_in(run, tmp_path, file, harm):
+    # the manifests of the fixture do not say how many steps there are, those of a training do
+    manifest = run.directory / "stages" / "key-pass4" / "manifest.json"
+    write_json(manifest, {**json.loads(manifest.read_text()), "steps": 12})
+    path = run.directory / file
+    whole = path.read_bytes()
+    harm(path)
+
+    filled = fill(run.store, pieces(run.runs))
+
+    assert len(filled.skipped) == 1
+    assert path.name in filled.skipped[0]
+    assert "\n" not in filled.skipped[0]
+    assert filled.new.total() == 16 - 1
+    path.write_bytes(whole)
+    assert fill(run.store, pieces(run.runs)).new.total() == 1, "mended, it goes in"
+    assert contents(run.store) == made_again(run.runs, tmp_path)
+
+
+def test_records_whose_values_are_of_another_kind_are_named(run):
+    for file, field, value in [
+        ("experiment.json", "stages", ["warm"]),
+        ("stages/key-pass4/stage.json", "config", "rl"),
+        ("stages/key-pass1/stage.json", "key", None),
+        ("samples/key-warm-easy/sampling.json", "seed", "seventeen"),
+    ]:
+        path = run.directory / file
+        write_json(path, {**json.loads(path.read_text()), field: value})
+    skipped = fill(run.store, pieces(run.runs)).skipped
+    for line, name in zip(skipped, ("experiment.json", "key-pass1", "key-pass4", "key-warm-easy"), strict=True):
+        assert name in line
+
+
+def test_a_manifest_of_another_stage_is_none(run):
+    write_json(run.directory / "stages" / "key-pass4" / "manifest.json", {"key": "key-pass1"})
+    (line,) = fill(run.store, pieces(run.runs)).skipped
+    assert line.endswith("not the manifest of key-pass4")
+
+
+def test_samples_that_are_fewer_than_their_manifest_says_are_named(run):
+    directory = run.directory / "samples" / "key-warm-easy"
+    manifest = json.loads((directory / "manifest.json").read_text())
+    write_json(directory / "manifest.json", {**manifest, "samples": 300})
+    (line,) = fill(run.store, pieces(run.runs)).skipped
+    assert line.endswith("samples.parquet: 256 samples of 300")
+
+
+def test_others_get_their_turn_while_much_is_filed(run, monkeypatch):
+    turns = []
+
+    def counted(*words):
+        turns.append(words)
+        return turn(*words)
+
+    monkeypatch.setattr("passk.store.filing.turn", counted)
+    monkeypatch.setattr("passk.store.filing.TURN", 0.0)
+    monkeypatch.setattr("passk.store.filing.POLL", 0.0)
+    filled = fill(run.store, pieces(run.runs)).new
+    assert len(turns) == 1 + filled.total(), "one to look, and one each"
+
+
+def test_a_step_with_a_problem_twice_has_two_groups(run, parquet):
+    file = run.directory / "stages" / "key-pass4" / "rollouts" / "step-000001.parquet"
+    columns = parquet.columns(file)
+    columns["problem"] = ["train-000"] * 8
+    columns["reward"] = [1.0] * 4 + [0.0] * 4
+    write_parquet(file, columns)
+    fill(run.store, pieces(run.runs))
+    query = "SELECT problem, occurrence, n, c FROM groups WHERE stage = 'key-pass4' AND step = 1 ORDER BY 2"
+    with reading(run.store) as connection:
+        assert connection.execute(query).fetchall() == [("train-000", 1, 4, 4), ("train-000", 2, 4, 0)]
