@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from passk.evaluate.estimators import Estimate
+from passk.evaluate.intervals import Estimate
 from reports.arms import Arm
 from reports.results import Difference, Results
 from reports.text import listed

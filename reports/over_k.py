@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from passk.evaluate.estimators import Estimate, mean_interval
+from passk.evaluate.intervals import Estimate, mean_interval
 from reports import style
 from reports.results import SEED, Results
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from passk.evaluate.estimators import Estimate, mean_interval, paired_difference, pass_at_k
+from passk.evaluate.compare import paired_difference
+from passk.evaluate.estimators import pass_at_k
+from passk.evaluate.intervals import Estimate, mean_interval
 from passk.layout import ExperimentRecord
 from passk.store import queries, reading
 from reports.arms import BASE, Arm, Node, arms, matchups, nodes

@@ -1,33 +1,104 @@
-"""Figures of merit: arrays in, arrays out, numpy alone.
+"""Figures of merit of each problem: arrays in, arrays out, numpy alone.
 
-What varies from problem to problem is the error that an interval here shows: it says how far the mean over
-other problems of the same kind may lie. It says nothing of another training run: that takes more seeds.
+P problems with n samples each. All figures are of one problem, [P], so that the interval of their mean can be
+had from passk/evaluate/intervals.py; maj@k is in passk/evaluate/majority.py.
 """
-
-from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-LEVEL = 0.95
-_NORMAL = NormalDist()
-_CHUNK = 1_000_000  # drawn indices at a time: some 12 MB
+Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Estimate:
-    value: float
-    low: float
-    high: float
-
-
-def pass_at_k(n: ArrayLike, c: ArrayLike, k: ArrayLike) -> NDArray[np.float64]:
+def pass_at_k(n: ArrayLike, c: ArrayLike, k: ArrayLike) -> Floats:
     """The unbiased pass@k of Chen et al. 2021 (arXiv 2107.03374): 1 - C(n-c, k) / C(n, k).
 
-    n samples of a problem, c of them right, k drawn without replacement; the three are broadcast against each
-    other. Exact to 1e-12. Raises ValueError for k > n, k < 1, c outside 0..n, and numbers that are not whole.
+    n samples of a problem, c of them right, k drawn without replacement: the chance of one right or more. The
+    three are broadcast against each other. Within 1e-12 for n up to 10,000. Raises ValueError for k > n, k < 1,
+    c outside 0..n, and numbers that are not whole.
     """
+    n, c, k = _counts(n, c, k)
+    return 1.0 - _all_from(n, n - c, k)
+
+
+def pass_hat_k(n: ArrayLike, c: ArrayLike, k: ArrayLike) -> Floats:
+    """The unbiased pass^k of Yao et al. 2024 (arXiv 2406.12045): C(c, k) / C(n, k).
+
+    The chance that k samples drawn without replacement are all right; else as `pass_at_k`.
+    """
+    n, c, k = _counts(n, c, k)
+    return _all_from(n, c, k)
+
+
+def avg_at_n(scores: ArrayLike) -> Floats:
+    """avg@n: the mean score of each problem's samples, [P, n] -> [P]; on 0/1 scores pass@1."""
+    return _samples("scores", scores).mean(axis=1)
+
+
+def cumulative_solve_rate(correct: ArrayLike) -> Floats:
+    """Share of problems solved at least once by then, in the order of the tries: [P, T] -> [T].
+
+    T may be the samples of an evaluation or the steps of a training (Walder & Karkhanis 2025, arXiv 2505.15201);
+    a try that was not made is False. It never falls, and its last value is pass@T of the same samples.
+    """
+    return np.logical_or.accumulate(_booleans("correct", correct), axis=1).mean(axis=0)
+
+
+def distinct_wrong(answers: ArrayLike, correct: ArrayLike) -> Floats:
+    """Distinct answers among a problem's wrong samples, over those samples: [P, n] codes, [P, n] -> [P].
+
+    answers: a whole number for each answer, the same for the same one, and -1 where none was found. A sample
+    without an answer is not counted, above or below. NaN where no wrong sample has an answer. The share falls as
+    the wrong samples grow in number, whatever the model: compare it where the numbers are alike.
+    """
+    codes, right = _codes(answers, correct)
+    codes = np.sort(np.where(right, -1, codes), axis=1)
+    wrong = codes >= 0
+    first = wrong.copy()
+    first[:, 1:] &= codes[:, 1:] != codes[:, :-1]
+    return _over(first.sum(axis=1), wrong.sum(axis=1))
+
+
+def token_mean(means: ArrayLike, tokens: ArrayLike) -> Floats:
+    """Mean over all tokens of a problem's samples, from the mean of each sample: [P, n], [P, n] -> [P].
+
+    Of log-probabilities, nats, or of entropies. A sample of no tokens counts nothing, whatever stands there; a
+    problem without a token has NaN. Less the log-probability is an unbiased estimate of the policy's entropy
+    where the tokens were drawn at temperature 1 and top-p 1, and elsewhere not an entropy.
+    """
+    values, counts = _samples("means", means), _samples("tokens", tokens)
+    if values.shape != counts.shape or (counts < 0).any():
+        raise ValueError(f"tokens: must be {values.shape} counts, one a sample")
+    return _over(np.where(counts > 0, values, 0.0) * counts, counts)
+
+
+def share(marked: ArrayLike) -> Floats:
+    """Share of a problem's samples that are marked, such as the truncated ones: [P, n] of bool -> [P]."""
+    return _booleans("marked", marked).mean(axis=1)
+
+
+def _all_from(n: NDArray, c: NDArray, k: NDArray) -> Floats:
+    """C(c, k) / C(n, k): the chance that k of n are all from among c of them.
+
+    With w = n - c it is the product over i < w of (n - k - i) / (n - i). One table a pair of n and k holds it for all
+    w; its error is below w (1 - k/n)^w 2^-52, which is below n 2^-54: 5.6e-13 for n = 10,000.
+    """
+    result = np.empty(n.shape)
+    if not result.size:
+        return result
+    n, k, w, flat = n.ravel(), k.ravel(), (n - c).ravel(), result.reshape(-1)
+    order = np.lexsort((k, n))
+    changes = np.flatnonzero((np.diff(n[order]) != 0) | (np.diff(k[order]) != 0)) + 1
+    for rows in np.split(order, changes):
+        samples, drawn = int(n[rows[0]]), int(k[rows[0]])
+        factors = np.ones(int(w[rows].max()) + 1)
+        i = np.arange(len(factors) - 1)
+        factors[1:] = np.maximum(samples - drawn - i, 0) / (samples - i)
+        flat[rows] = np.cumprod(factors)[w[rows]]
+    return result
+
+
+def _counts(n: ArrayLike, c: ArrayLike, k: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
     n, c, k = np.broadcast_arrays(_whole("n", n), _whole("c", c), _whole("k", k))
     if (k < 1).any():
         raise ValueError(f"k: must be 1 or more, not {k[k < 1].flat[0]}")
@@ -37,72 +108,7 @@ def pass_at_k(n: ArrayLike, c: ArrayLike, k: ArrayLike) -> NDArray[np.float64]:
     if ((c < 0) | (c > n)).any():
         first = np.argmax((c < 0) | (c > n))
         raise ValueError(f"c: must be from 0 to n = {n.flat[first]}, not {c.flat[first]}")
-    without = np.ones(n.shape)
-    for drawn in range(int(k.max(initial=0))):
-        # the chance that one more draw is wrong too; 0 from where no wrong one is left
-        wrong = np.maximum(n - c - drawn, 0) / np.maximum(n - drawn, 1)
-        without = without * np.where(drawn < k, wrong, 1.0)
-    return 1.0 - without
-
-
-def mean_interval(values: ArrayLike, draws: int = 10_000, seed: int = 0) -> Estimate:
-    """Mean over problems with its 95 % interval: BCa bootstrap (Efron 1987) over problems.
-
-    values: [problems], a score in [0, 1] each, such as a problem's pass@k. The same values give the same
-    interval, in whatever order they stand. Raises ValueError for no values or one outside [0, 1].
-
-    Where all values are equal nothing can be resampled. Then the interval is what problems unlike those
-    seen could do: their share is at most u = z^2 / (problems + z^2), Wilson's bound for none seen, and each
-    would score 0 or 1. For all 0 that is Wilson's [0, u], for all 1 his [1 - u, 1].
-    """
-    return _interval(_scores("values", values), draws, seed, lowest=0.0, highest=1.0)
-
-
-def paired_difference(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed: int = 0) -> Estimate:
-    """Mean of a - b over problems with its 95 % interval, as `mean_interval`; pairs are resampled.
-
-    a, b: [problems], scores in [0, 1] of two checkpoints on the same problems in the same order. Pairing
-    takes out how hard a problem is, so the interval is narrower than the two means suggest. Raises
-    ValueError for lengths that differ and as `mean_interval` does.
-    """
-    a, b = _scores("a", a), _scores("b", b)
-    if len(a) != len(b):
-        raise ValueError(f"b: must have the {len(a)} problems of a, not {len(b)}")
-    return _interval(a - b, draws, seed, lowest=-1.0, highest=1.0)
-
-
-def _interval(values: NDArray[np.float64], draws: int, seed: int, *, lowest: float, highest: float) -> Estimate:
-    values = np.sort(values)
-    mean, count = float(values.mean()), len(values)
-    # differences such as (0.3 - 0.1) - (0.2 - 0.0) are not a spread
-    if values[-1] - values[0] < 1e-12:
-        z = _NORMAL.inv_cdf((1 + LEVEL) / 2)
-        unseen = z**2 / (count + z**2)
-        return Estimate(mean, mean - unseen * (mean - lowest), mean + unseen * (highest - mean))
-
-    means = _bootstrap_means(values, draws, seed)
-    ties = np.abs(means - mean) < 1e-12
-    below = (np.count_nonzero((means < mean) & ~ties) + np.count_nonzero(ties) / 2) / draws
-    bias = _NORMAL.inv_cdf(min(max(below, 1 / draws), 1 - 1 / draws))
-    deviations = values - mean
-    # the jackknife's acceleration, which for a mean is a sixth of the skewness over the root of the count
-    acceleration = float((deviations**3).sum() / (6 * (deviations**2).sum() ** 1.5))
-    edges = []
-    for tail in ((1 - LEVEL) / 2, (1 + LEVEL) / 2):
-        shifted = bias + _NORMAL.inv_cdf(tail)
-        edges.append(_NORMAL.cdf(bias + shifted / (1 - acceleration * shifted)))
-    low, high = np.quantile(means, edges)
-    return Estimate(mean, float(low), float(high))
-
-
-def _bootstrap_means(values: NDArray[np.float64], draws: int, seed: int) -> NDArray[np.float64]:
-    rng = np.random.default_rng(seed)
-    rows = max(1, _CHUNK // len(values))
-    chunks = []
-    for done in range(0, draws, rows):
-        size = (min(rows, draws - done), len(values))
-        chunks.append(values[rng.integers(0, len(values), size, dtype=np.int32)].mean(axis=1))
-    return np.concatenate(chunks)
+    return n, c, k
 
 
 def _whole(name: str, numbers: ArrayLike) -> NDArray[np.int64]:
@@ -113,11 +119,28 @@ def _whole(name: str, numbers: ArrayLike) -> NDArray[np.int64]:
     return given.astype(np.int64)
 
 
-def _scores(name: str, values: ArrayLike) -> NDArray[np.float64]:
-    scores = np.asarray(values, dtype=np.float64)
-    if scores.ndim != 1 or len(scores) == 0:
-        raise ValueError(f"{name}: must be a row of scores, one a problem, not of shape {scores.shape}")
-    outside = scores[~((scores >= 0) & (scores <= 1))]
-    if len(outside):
-        raise ValueError(f"{name}: scores are from 0 to 1, not {outside[0]:g}")
-    return scores
+def _samples(name: str, values: ArrayLike) -> Floats:
+    given = np.asarray(values, dtype=np.float64)
+    if given.ndim != 2 or given.shape[1] == 0:
+        raise ValueError(f"{name}: must be of shape [problems, samples], not {given.shape}")
+    return given
+
+
+def _booleans(name: str, values: ArrayLike) -> NDArray[np.bool_]:
+    given = np.asarray(values)
+    if given.ndim != 2 or given.shape[1] == 0 or given.dtype != np.bool_:
+        raise ValueError(f"{name}: must be booleans of shape [problems, samples], not {given.dtype} of {given.shape}")
+    return given
+
+
+def _codes(answers: ArrayLike, correct: ArrayLike) -> tuple[NDArray, NDArray[np.bool_]]:
+    codes, right = np.asarray(answers), _booleans("correct", correct)
+    if codes.shape != right.shape or codes.dtype.kind not in "iu":
+        raise ValueError(f"answers: must be {right.shape} whole numbers, -1 where there is none")
+    return codes, right
+
+
+def _over(above: NDArray, below: NDArray) -> Floats:
+    if above.ndim == 2:
+        above, below = above.sum(axis=1), below.sum(axis=1)
+    return np.divide(above, below, out=np.full(len(below), np.nan), where=below > 0)

@@ -1,0 +1,97 @@
+"""Two checkpoints on the same problems: the difference, its interval, its p-value; and many such comparisons."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from passk.evaluate.estimators import Floats
+from passk.evaluate.intervals import Estimate, acceleration, all_equal, bayesian, scores
+
+UNSEEN = 0.5
+"""problems added at either end of the differences"""
+_ENUMERATED = 14  # differences other than 0 whose signs are all tried out: 16,384 ways
+_CHUNK = 1_000_000
+_NEAR = 1e-9  # sums of the same numbers in another order are equal
+
+
+@dataclass(frozen=True)
+class Comparison(Estimate):
+    p: float
+
+
+def paired_difference(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed: int = 0) -> Estimate:
+    """Mean of a - b over problems with its 95 % interval; problems are resampled with both their scores.
+
+    a, b: [P], scores in [0, 1] of two checkpoints on the same problems in the same order. Pairing takes out how
+    hard a problem is, so the interval is narrower than the two means suggest.
+    Bayesian bootstrap (Rubin 1981) with half a problem more at the largest difference seen, to either side:
+    differences are mostly small and now and then large, where BCa is too narrow (bench/coverage.py). Where all
+    are equal it is as in `mean_intervals`, on the scale from -1 to 1. Raises ValueError for lengths that differ
+    and scores outside [0, 1].
+    """
+    differences = _paired(a, b)
+    mean = float(differences.mean())
+    if acceleration(differences) is None:
+        return all_equal(mean, len(differences), -1.0, 1.0)
+    far = float(np.abs(differences).max())
+    low, high = bayesian(differences, (-far, far), UNSEEN, draws, seed)
+    return Estimate(mean, min(low, mean), max(high, mean))
+
+
+def sign_flip_p(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed: int = 0) -> float:
+    """Two-sided p-value of a paired permutation test that a and b are alike: [P], [P].
+
+    If the two are alike on each problem, a difference is as likely as its negative (Fisher 1935). The p-value is
+    the share of all choices of signs whose mean is as far from 0 as the one seen: exact up to 14 differences other
+    than 0; beyond that of `draws` drawn ones and the one seen, so never below 1 / (draws + 1). 1 where all
+    differences are 0. Raises as `paired_difference`.
+    """
+    differences = _paired(a, b)
+    sizes, counts = np.unique(np.abs(differences[differences != 0]).round(15), return_counts=True)
+    total = int(counts.sum())
+    if not total:
+        return 1.0
+    seen = abs(float(differences.sum())) - _NEAR
+    if total <= _ENUMERATED:
+        signs = np.arange(2**total)[:, None] >> np.arange(total) & 1
+        sums = (2 * signs - 1) @ np.repeat(sizes, counts)
+        return float(np.mean(np.abs(sums) >= seen))
+    rng = np.random.default_rng(seed)
+    chunk = max(1, _CHUNK // len(sizes))
+    beyond = 0
+    for done in range(0, draws, chunk):
+        # how many of the equally large ones are positive
+        positive = rng.binomial(counts, 0.5, size=(min(chunk, draws - done), len(sizes)))
+        beyond += np.count_nonzero(np.abs((2 * positive - counts) @ sizes) >= seen)
+    return (beyond + 1) / (draws + 1)
+
+
+def compare(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed: int = 0) -> Comparison:
+    """`paired_difference` with `sign_flip_p`."""
+    estimate = paired_difference(a, b, draws, seed)
+    return Comparison(estimate.value, estimate.low, estimate.high, sign_flip_p(a, b, draws, seed))
+
+
+def holm(p: ArrayLike) -> Floats:
+    """p-values corrected for their number, [M] -> [M] (Holm 1979).
+
+    Below 0.05 are then those differences of which, 95 times in 100, none is false, however they hang together.
+    Raises ValueError for what is not from 0 to 1.
+    """
+    given = np.asarray(p, dtype=np.float64)
+    if given.ndim != 1 or not ((given >= 0) & (given <= 1)).all():
+        raise ValueError("p: must be a row of numbers from 0 to 1")
+    order = np.argsort(given, kind="stable")
+    stepped = np.maximum.accumulate(given[order] * np.arange(len(given), 0, -1))
+    corrected = np.empty(len(given))
+    corrected[order] = np.minimum(stepped, 1.0)
+    return corrected
+
+
+def _paired(a: ArrayLike, b: ArrayLike) -> Floats:
+    a, b = scores("a", a), scores("b", b)
+    if len(a) != len(b):
+        raise ValueError(f"b: must have the {len(a)} problems of a, not {len(b)}")
+    differences = a - b
+    return np.where(np.abs(differences) < 1e-12, 0.0, differences)
