@@ -98,6 +98,22 @@ def report(experiment: Annotated[str, typer.Argument(help="its name")], runs: Ru
 
 
 @app.command()
+def compare(
+    experiments: Annotated[list[str], typer.Argument(help="two names or more, seeds of one design among them")],
+    to: Annotated[
+        Path | None, typer.Option(help="directory of the report; else comparisons/A+B beside the directory of runs")
+    ] = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Compare experiments: arms by their names, over all seeds, in a report like that of one."""
+    import reports
+    from passk.store import STORE
+
+    written = reports.compare(runs / STORE, experiments, to)
+    typer.echo(f"{reports.comparison_table(runs / STORE, experiments)}\n\nreport: {os.path.relpath(written)}")
+
+
+@app.command()
 def ingest(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="make the whole store again from the files")] = False,
     runs: Runs = Path("runs"),

@@ -47,9 +47,11 @@ def inline(text: str) -> str:
     return _LEADING.sub(lambda found: f"{found[1]}{found[2][:-1]}\\{found[2][-1]}", line)
 
 
-def code(text: str) -> str:
+def code(text: str, characters: int = 1200) -> str:
     """A code span on one line, also inside a table, whatever backticks and bars the text has."""
     line = visible(" ".join(str(text).split())).replace("|", "¦")
+    if len(line) > characters:
+        line = f"{line[:characters]} [... {len(line) - characters:,} more characters]"
     if not line:
         return "–"
     longest = max((len(run) for run in re.findall(r"`+", line)), default=0)

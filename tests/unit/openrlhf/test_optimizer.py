@@ -8,6 +8,7 @@ PROGRAM = """
 import os
 from passk.openrlhf.cpu import ENVIRONMENT_SWITCH, install_if_asked, operators
 os.environ |= {ENVIRONMENT_SWITCH: "1", "DS_ACCELERATOR": "cpu", "TORCH_EXTENSIONS_DIR": str(operators.DIRECTORY)}
+os.environ["PATH"] = operators.path(os.environ)
 install_if_asked()
 import torch
 from deepspeed.ops.adam import FusedAdam
