@@ -5,10 +5,11 @@ design: a stage of theirs is one entry with a run a seed. Stages of different de
 """
 
 import json
-import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 
 import numpy as np
 import pandas as pd
@@ -295,10 +296,16 @@ def _key(run: Results, stage: str) -> str:
 
 def _design_label(designs: list[tuple[Results, ...]], wanted: int) -> str:
     """The experiment's name, or what the names of the seeds have in common, where that tells designs apart."""
-    shared = {id(design): os.path.commonprefix([run.name for run in design]).rstrip("-._") for design in designs}
+    shared = {id(design): _common([run.name for run in design]) for design in designs}
     if len(set(shared.values())) < len(designs) or not all(shared.values()):
         shared = {id(design): design[0].name for design in designs}
     return shared[wanted]
+
+
+def _common(names: list[str]) -> str:
+    """maze of maze-s1 and maze-s2."""
+    letters = list(takewhile(lambda column: len(set(column)) == 1, zip(*names, strict=False)))
+    return names[0] if len(names) == 1 else re.sub(r"[-._]+s?(eed)?$", "", "".join(column[0] for column in letters))
 
 
 def _same_problems(rows: list[pd.Series]) -> bool:

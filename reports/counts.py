@@ -13,7 +13,7 @@ from reports.curves import steps_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLUMNS = 48
+COLUMNS = 30
 """of steps, in a panel"""
 PANELS = 8
 
@@ -81,6 +81,7 @@ def _draw_panel(axes: "Axes", made: Histogram, norm: object) -> object:
     )  # fmt: skip
     axes.set_ylabel(f"right answers of {size - 1}")
     axes.grid(visible=False)
+    axes.yaxis.get_major_locator().set_params(integer=True)
     for boundary in made.switches:
         axes.axvline(boundary, color="white", linewidth=1.2, linestyle=(0, (3, 3)))
     return image

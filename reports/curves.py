@@ -1,7 +1,7 @@
 """Figure: how training went, every rl stage over the rl steps behind it, with the k of its rule beneath."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -37,18 +37,20 @@ def draw(comparison: Comparison, stem: Path) -> bool:
             axes.set_title(title.format(k=largest))
         for axes in grid[3]:
             draw_k(axes, tracks, looks)
+        wide = window(max(int(frame["total_step"].max()) for frames in tracks.values() for frame in frames))
         top = style.key_line(figure, [(entry.label, looks[entry].colour) for entry in tracks], _HEIGHT)
         room = style.margin([entry.label for entry in tracks if entry in leaves])
-        figure.tight_layout(rect=(0, 0, 1 - room / style.WIDTH, top), h_pad=0.9, w_pad=1.0 + 6 * room)
+        figure.tight_layout(rect=(0, 0, 1 - room / style.WIDTH, top), h_pad=0.9, w_pad=1.0 + 8 * room)
         for axes, metric in zip(grid.flat, PANELS, strict=False):
             ends = []
             for entry, frames in tracks.items():
-                end = _draw_track(axes, [series(own, metric, largest) for own in frames], looks[entry])
+                end = _draw_track(axes, [series(own, metric, largest) for own in frames], wide, looks[entry])
                 if end and entry in leaves:
                     ends.append((*end, entry.label, looks[entry].colour))
             axes.margins(x=0.02)
-            if axes.get_ylim()[0] < 0:
-                axes.set_ylim(bottom=0)
+            axes.set_ylim(
+                bottom=max(axes.get_ylim()[0], 0), top=min(axes.get_ylim()[1], 1.02) if metric != "entropy" else None
+            )
             style.label_ends(axes, ends)
         for axes in grid.flat:
             for boundary in switches(tracks):
@@ -56,33 +58,34 @@ def draw(comparison: Comparison, stem: Path) -> bool:
     return True
 
 
-def _draw_track(axes: "Axes", runs: list[pd.Series], look: style.Look) -> tuple[float, float] | None:
+def _draw_track(axes: "Axes", runs: list[pd.Series], wide: int, look: style.Look) -> tuple[float, float] | None:
     """One stage of all its seeds; gives where the line ends. The band is what `band` says."""
     runs = [values for values in runs if values.notna().any()]
     if not runs:
         return None
     if len(runs) == 1:
         axes.plot(runs[0].index, runs[0], color=look.colour, linewidth=0.5, alpha=0.3)
-    middle, low, high = band(runs)
+    middle, low, high = band(runs, wide)
     axes.fill_between(middle.index, low, high, color=look.colour, alpha=0.18, linewidth=0)
     axes.plot(middle.index, middle, **look.line)
     last = middle.dropna().index[-1]
     return float(last), float(middle[last])
 
 
-def band(runs: list[pd.Series]) -> tuple[pd.Series, pd.Series, pd.Series]:
-    """Centred moving mean by step, and the band around it: lowest, highest.
+def band(runs: list[pd.Series], wide: int) -> tuple[pd.Series, pd.Series, pd.Series]:
+    """Centred moving mean over `wide` steps, and the band around it: lowest, highest.
 
     Of one run: the 95 % interval of the mean of so many steps, as they scatter. Of several seeds: the mean of their
     moving means, and the lowest and the highest of them.
     """
     if len(runs) > 1:
-        together = pd.concat([smooth(values) for values in runs], axis=1)
+        together = pd.concat([_rolling(values, wide).mean() for values in runs], axis=1)
         return together.mean(axis=1), together.min(axis=1), together.max(axis=1)
-    rolling = runs[0].rolling(window(len(runs[0])), center=True, min_periods=1)
+    rolling = _rolling(runs[0], wide)
     middle = rolling.mean()
     half = 1.96 * rolling.std().fillna(0.0) / np.sqrt(rolling.count().clip(lower=1))
-    return middle, middle - half, middle + half
+    # all metrics but the entropy are shares
+    return middle, (middle - half).clip(lower=0), (middle + half).clip(upper=max(1.0, runs[0].max()))
 
 
 def draw_k(axes: "Axes", tracks: dict[Entry, list[pd.DataFrame]], looks: dict[Entry, style.Look]) -> None:
@@ -128,10 +131,10 @@ def series(own: pd.DataFrame, metric: str, k: int) -> pd.Series:
     return pd.Series(values.astype(float).to_numpy(), own["total_step"].to_numpy())
 
 
-def smooth(values: pd.Series) -> pd.Series:
-    return values.rolling(window(len(values)), center=True, min_periods=1).mean()
+def _rolling(values: pd.Series, wide: int) -> Any:
+    return values.rolling(wide, center=True, min_periods=1)
 
 
 def window(steps: int) -> int:
-    """A twelfth of the stage, at most 25 steps."""
-    return int(np.clip(steps // 12, 1, 25))
+    """An odd number of steps, a twelfth of all, at most 25: the same for every line of the figure."""
+    return int(np.clip(steps // 12, 1, 25)) // 2 * 2 + 1

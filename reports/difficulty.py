@@ -49,7 +49,7 @@ Bins = dict[str, set[tuple[str, str]]]
 
 
 def gradings(comparison: Comparison) -> list[tuple[str, Bins]]:
-    """(name of the axis, bins) of each grading that tells problems apart; the source's own grade where no number does."""
+    """(name of the axis, bins) of each grading that tells problems apart; the source's own where no number does."""
     frames = [run.traits for run in comparison.results if not run.traits.empty]
     if not frames:
         return []

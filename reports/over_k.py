@@ -1,10 +1,11 @@
-"""Figure: pass@k over k, every checkpoint, a panel a benchmark."""
+"""Figure: pass@k over k, every checkpoint, a panel a benchmark, and one for all together."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reports import style
 from reports.comparison import Comparison, Entry
+from reports.results import ALL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -12,34 +13,34 @@ if TYPE_CHECKING:
 
 def draw(comparison: Comparison, stem: Path) -> bool:
     """Write the figure; False where nothing was sampled."""
-    benchmarks = comparison.benchmarks
-    if not benchmarks:
+    groups = comparison.groups
+    if not groups:
         return False
-    columns = min(2, len(benchmarks))
-    rows = -(-len(benchmarks) // columns)
+    columns = min(2, len(groups))
+    rows = -(-len(groups) // columns)
     everyone = style.looks(comparison.entries)
     looks = {entry: everyone[entry] for entry in comparison.sampled}
     room = style.margin([entry.label for entry in looks])
     with style.figure(stem, rows, columns, max(2.9, 0.2 * len(looks) + 0.9) * rows) as (figure, grid):
-        for axes, benchmark in zip(grid.flat, benchmarks, strict=False):
-            ticks = comparison.powers(benchmark)
-            axes.set_title(f"{style.shortened(benchmark, 24)}: pass@k")
+        for axes, group in zip(grid.flat, groups, strict=False):
+            ticks = comparison.powers(group)
+            axes.set_title(f"{'all together' if group == ALL else style.shortened(group, 24)}: pass@k")
             axes.set_xscale("log", base=2)
             axes.set_xticks(ticks, [str(k) for k in ticks])
             axes.minorticks_off()
             axes.set_xlabel("k, samples a problem")
-        for axes in grid.flat[len(benchmarks) :]:
+        for axes in grid.flat[len(groups) :]:
             axes.remove()
         figure.tight_layout(w_pad=1.0 + 7 * room, h_pad=2.0, rect=(0, 0, 1 - room / style.WIDTH, 1))
-        for axes, benchmark in zip(grid.flat, benchmarks, strict=False):
-            _draw_panel(comparison, axes, benchmark, looks)
+        for axes, group in zip(grid.flat, groups, strict=False):
+            _draw_panel(comparison, axes, group, looks)
     return True
 
 
-def _draw_panel(comparison: Comparison, axes: "Axes", benchmark: str, looks: dict[Entry, style.Look]) -> None:
-    ends, at = [], comparison.powers(benchmark)
+def _draw_panel(comparison: Comparison, axes: "Axes", group: str, looks: dict[Entry, style.Look]) -> None:
+    ends, at = [], comparison.powers(group)
     for entry, look in looks.items():
-        points = [point for k in at if (point := comparison.estimate(entry, benchmark, k))]
+        points = [point for k in at if (point := comparison.estimate(entry, group, k))]
         if not points:
             continue
         axes.fill_between(at, [p.low for p in points], [p.high for p in points], color=look.colour, alpha=0.14, lw=0)

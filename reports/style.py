@@ -134,4 +134,4 @@ def key_line(figure: "Figure", entries: list[tuple[str, str]], height: float) ->
             x, y = 0.08, y - 0.2 / height
             text.set_position((x, y))
         x += width + 0.03
-    return y - 0.16 / height
+    return y - 0.1 / height

@@ -44,8 +44,9 @@ def pauses(connection: duckdb.DuckDBPyConnection, name: str, least: float = 15.0
     return connection.execute(
         """
         WITH gaps AS (
-            SELECT named.name, steps.step, steps.seconds AS own,
-                   steps.time - steps.seconds - lag(steps.time) OVER (PARTITION BY stages.key ORDER BY steps.step) AS gap,
+            SELECT named.name, steps.step,
+                   steps.time - steps.seconds
+                   - lag(steps.time) OVER (PARTITION BY stages.key ORDER BY steps.step) AS gap,
                    median(steps.seconds) OVER (PARTITION BY stages.key) AS usual
             FROM experiment_stages AS named
             JOIN stages ON stages.key = named.stage
