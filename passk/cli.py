@@ -109,8 +109,8 @@ def compare(
     import reports
     from passk.store import STORE
 
-    written = reports.compare(runs / STORE, experiments, to)
-    typer.echo(f"{reports.comparison_table(runs / STORE, experiments)}\n\nreport: {os.path.relpath(written)}")
+    written, table = reports.compare(runs / STORE, experiments, to)
+    typer.echo(f"{table}\n\nreport: {os.path.relpath(written)}")
 
 
 @app.command()

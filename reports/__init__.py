@@ -5,6 +5,6 @@ write_report(Path("runs/passk.duckdb"), Path("runs/maze-cpu"))     # -> runs/maz
 compare(Path("runs/passk.duckdb"), ["maze-s1", "maze-s2"])         # -> comparisons/maze-s1+maze-s2/report.md, ...
 """
 
-from reports.report import compare, comparison_table, results_rows, results_table, write_report
+from reports.report import compare, results_rows, results_table, write_report
 
-__all__ = ["compare", "comparison_table", "results_rows", "results_table", "write_report"]
+__all__ = ["compare", "results_rows", "results_table", "write_report"]

@@ -85,8 +85,13 @@ class Comparison:
     def __init__(self, results: Sequence[Results]) -> None:
         self.results = tuple(results)
         self.designs = _designs(results)
-        self._named = _named(self.designs)
+        self._labels = _labels(self.designs)
+        self._named = _named(self.designs, self._labels)
         self._found: dict[tuple, Estimate | Difference | None] = {}
+
+    def label(self, design: tuple[Results, ...]) -> str:
+        """The experiment's name, or what the names of the seeds have in common, where that tells designs apart."""
+        return self._labels[self.designs.index(design)]
 
     @cached_property
     def entries(self) -> list[Entry]:
@@ -261,7 +266,7 @@ def _without_none(content: object) -> object:
     return content
 
 
-def _named(designs: list[tuple[Results, ...]]) -> dict[tuple[int, str], Entry]:
+def _named(designs: list[tuple[Results, ...]], names_of: list[str]) -> dict[tuple[int, str], Entry]:
     """(id of a design, name of a stage) -> its entry; stages that two designs share are one entry."""
     drafts: dict[tuple, tuple[int, str]] = {}
     same: dict[tuple[int, str], tuple] = {}
@@ -276,8 +281,9 @@ def _named(designs: list[tuple[Results, ...]]) -> dict[tuple[int, str], Entry]:
             drafts.setdefault(identity, (id(design), stage))
             runs.setdefault(identity, tuple(run for run in design if run in own.values()))
     names = [stage for _, stage in drafts.values()]
+    label_of = {id(design): label for design, label in zip(designs, names_of, strict=True)}
     labels = {
-        identity: stage if names.count(stage) == 1 else f"{_design_label(designs, design)}/{stage}"
+        identity: stage if names.count(stage) == 1 else f"{label_of[design]}/{stage}"
         for identity, (design, stage) in drafts.items()
     }
     entries = {}
@@ -294,18 +300,17 @@ def _key(run: Results, stage: str) -> str:
     return json.dumps([run.record.config.get("model"), run.seed], sort_keys=True)
 
 
-def _design_label(designs: list[tuple[Results, ...]], wanted: int) -> str:
-    """The experiment's name, or what the names of the seeds have in common, where that tells designs apart."""
-    shared = {id(design): _common([run.name for run in design]) for design in designs}
-    if len(set(shared.values())) < len(designs) or not all(shared.values()):
-        shared = {id(design): design[0].name for design in designs}
-    return shared[wanted]
+def _labels(designs: list[tuple[Results, ...]]) -> list[str]:
+    shared = [_common([run.name for run in design]) for design in designs]
+    if len(set(shared)) < len(designs) or not all(shared):
+        return [design[0].name for design in designs]
+    return shared
 
 
 def _common(names: list[str]) -> str:
-    """maze of maze-s1 and maze-s2."""
+    """maze of maze-s11 and maze-s12."""
     letters = list(takewhile(lambda column: len(set(column)) == 1, zip(*names, strict=False)))
-    return names[0] if len(names) == 1 else re.sub(r"[-._]+s?(eed)?$", "", "".join(column[0] for column in letters))
+    return names[0] if len(names) == 1 else re.sub(r"[-._]+(s|seed)?\d*$", "", "".join(column[0] for column in letters))
 
 
 def _same_problems(rows: list[pd.Series]) -> bool:

@@ -81,7 +81,7 @@ def _draw_panel(axes: "Axes", made: Histogram, norm: object) -> object:
     )  # fmt: skip
     axes.set_ylabel(f"right answers of {size - 1}")
     axes.grid(visible=False)
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.set_yticks(sorted({(size - 1) * quarter // 4 for quarter in range(5)}))
     for boundary in made.switches:
         axes.axvline(boundary, color="white", linewidth=1.2, linestyle=(0, (3, 3)))
     return image

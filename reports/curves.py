@@ -21,6 +21,8 @@ PANELS = {
     "few_wrong": "saturated: fewer wrong than k, share",
 }
 _HEIGHT = 8.6
+_POINTS = 800
+"""of a line: as many as there are dots in a panel"""
 
 
 def draw(comparison: Comparison, stem: Path) -> bool:
@@ -63,9 +65,10 @@ def _draw_track(axes: "Axes", runs: list[pd.Series], wide: int, look: style.Look
     runs = [values for values in runs if values.notna().any()]
     if not runs:
         return None
-    if len(runs) == 1:
+    if len(runs) == 1 and len(runs[0]) <= _POINTS:
         axes.plot(runs[0].index, runs[0], color=look.colour, linewidth=0.5, alpha=0.3)
-    middle, low, high = band(runs, wide)
+    every = -(-max(map(len, runs)) // _POINTS)
+    middle, low, high = (values.iloc[::every] for values in band(runs, wide))
     axes.fill_between(middle.index, low, high, color=look.colour, alpha=0.18, linewidth=0)
     axes.plot(middle.index, middle, **look.line)
     last = middle.dropna().index[-1]

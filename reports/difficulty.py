@@ -81,7 +81,8 @@ def _binned(values: pd.Series, places: list[tuple[str, str]]) -> Bins:
             bins.append([])
         bins[-1].append(value)
     if len(bins) > 1 and counts.loc[bins[-1]].sum() < least:
-        bins[-2] += bins.pop()
+        last = bins.pop()
+        bins[-1] += last
     return {
         f"{own[0]:g}" if len(own) == 1 else f"{own[0]:g}–{own[-1]:g}": {
             place for place, value in zip(places, values, strict=True) if value in own

@@ -37,8 +37,8 @@ def write_report(store: Path, experiment_directory: Path) -> Path:
     return _write(store, Comparison([load(store, name)]), experiment_directory, name)
 
 
-def compare(store: Path, experiments: Sequence[str], directory: Path | None = None) -> Path:
-    """Compare experiments, or seeds of one, in a report like theirs; returns the path of its report.md.
+def compare(store: Path, experiments: Sequence[str], directory: Path | None = None) -> tuple[Path, str]:
+    """Compare experiments, or seeds of one, in a report like theirs: the path of its report.md, a terminal's table.
 
     directory: where it goes; None: comparisons/<their names>/ beside the store's directory. Raises PasskError for
     fewer than two experiments, one named twice, and one that the store does not have.
@@ -46,9 +46,19 @@ def compare(store: Path, experiments: Sequence[str], directory: Path | None = No
     names = list(experiments)
     if len(set(names)) < len(names) or len(names) < 2:
         raise PasskError("experiments: name two different ones or more; `passk report NAME` is for one")
-    loaded = [load(store, name) for name in names]
+    comparison = Comparison([load(store, name) for name in names])
     into = directory or store.resolve().parent.parent / "comparisons" / joined(names)
-    return _write(store, Comparison(loaded), into, listed(names))
+    path = _write(store, comparison, into, _title(comparison))
+    return path, _plain(comparison)
+
+
+def _title(comparison: Comparison) -> str:
+    """maze-k4 (3 seeds) against maze-k8 (3 seeds)."""
+    labels = [
+        f"{comparison.label(design)}{f' ({len(design)} seeds)' if len(design) > 1 else ''}"
+        for design in comparison.designs
+    ]
+    return " against ".join([labels[0], listed(labels[1:])] if len(labels) > 1 else labels)
 
 
 def joined(names: Sequence[str]) -> str:
@@ -62,11 +72,6 @@ def joined(names: Sequence[str]) -> str:
 def results_table(store: Path, experiment: str) -> str:
     """The main table and the answer, for a terminal."""
     return _plain(Comparison([load(store, experiment)]))
-
-
-def comparison_table(store: Path, experiments: Sequence[str]) -> str:
-    """The same for several experiments."""
-    return _plain(Comparison([load(store, name) for name in experiments]))
 
 
 def _plain(comparison: Comparison) -> str:
@@ -141,11 +146,11 @@ def _experiments(comparison: Comparison) -> str:
     if len(comparison.results) == 1:
         return ""
     rows = [
-        [code(run.name), str(i), str(run.seed if run.seed is not None else "–"), inline(run.record.question)]
-        for i, design in enumerate(comparison.designs, start=1)
+        [code(run.name), code(comparison.label(design)), str(run.seed if run.seed is not None else "–")]
+        for design in comparison.designs
         for run in design
     ]
-    return table(["experiment", "design", "seed", "question"], rows, left=4)
+    return table(["experiment", "design", "seed"], rows, left=2)
 
 
 def _transcripts(store: Path, comparison: Comparison) -> tuple[str, list[dict[str, Any]]]:

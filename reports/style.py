@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports.comparison import Entry
+from reports.text import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,7 +84,8 @@ def looks(entries: Sequence[Entry]) -> dict[Entry, Look]:
 
 
 def shortened(name: str, characters: int = 18) -> str:
-    """A name that fits beside a line."""
+    """A name that fits beside a line, nothing invisible in it."""
+    name = visible(name)
     return name if len(name) <= characters else f"{name[: characters - 1]}…"
 
 
@@ -110,7 +112,7 @@ def label_ends(axes: "Axes", ends: list[tuple[float, float, str, str]]) -> None:
     low, high = axes.get_ylim()
     height = axes.get_window_extent().height / axes.figure.dpi * 72
     gap = 11.5 * (high - low) / height
-    places = spread([y for _, y, _, _ in ends], gap, low + gap / 2, high + gap / 2)
+    places = spread([y for _, y, _, _ in ends], gap, low + gap / 2, high - gap / 3)
     for (x, y, name, colour), place in zip(ends, places, strict=True):
         axes.annotate(
             shortened(name), (x, y), xytext=(1.05, place), textcoords=axes.get_yaxis_transform(),

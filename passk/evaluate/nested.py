@@ -4,24 +4,27 @@ passk/evaluate/seeds.py has those whose problems are the same for all seeds and 
 seed decides the problems too, other seeds bring other problems, and the two are nested instead of crossed.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from passk.evaluate import student
 from passk.evaluate.compare import paired_difference
 from passk.evaluate.estimators import Floats
-from passk.evaluate.intervals import Estimate, all_equal, mean_interval, scores
-from passk.evaluate.seeds import _Spread, _student, mean_over_seeds
+from passk.evaluate.intervals import LEVEL, Estimate, all_equal, mean_interval, scores
+from passk.evaluate.seeds import mean_over_seeds
 
 
 def mean_nested(values: Sequence[ArrayLike], draws: int = 10_000, seed: int = 0) -> Estimate:
     """Mean over seeds with its 95 % interval for other seeds with other problems: S rows of scores in [0, 1].
 
-    Row s: the scores of seed s on its own problems, of any number; S >= 2. Each seed counts the same. Variance of the
-    mean = that of the problems within seeds + what the seeds' means vary beyond it, by analysis of variance, with
-    Satterthwaite's degrees of freedom; never narrower than the bootstrap over all problems together. Raises ValueError
-    for fewer than 2 seeds and scores outside [0, 1].
+    Row s: the scores of seed s on its own problems, of any number; S >= 2. Each seed counts the same. The means of the
+    seeds are S independent draws, whose scatter has both the seeds and the problems in it: Student's t with S - 1
+    degrees of freedom, and never narrower than the bootstrap over all problems together. (To estimate the two parts
+    of the variance apart gives narrower intervals, which hold in 81 to 91 of 100 cases where seeds differ much.)
+    Raises ValueError for fewer than 2 seeds and scores outside [0, 1].
     """
     rows = [scores("values", row) for row in values]
     return _nested(rows, mean_interval(np.concatenate(rows), draws, seed), 0.0)
@@ -55,12 +58,10 @@ def _nested(rows: list[Floats], alone: Estimate, lowest: float) -> Estimate:
     if seeds < 2:
         raise ValueError("values: must be of 2 seeds or more")
     means = np.array([row.mean() for row in rows])
-    mean = float(means.mean())
-    within = sum(float(row.var(ddof=1)) / len(row) for row in rows if len(row) > 1) / seeds**2
-    between = max(float(means.var(ddof=1)) / seeds - within, 0.0)
-    half, _ = _student(mean, [_Spread(within, max(sum(len(row) - 1 for row in rows), 1)), _Spread(between, seeds - 1)])
-    if half == 0.0:
-        return all_equal(mean, sum(map(len, rows)), lowest, 1.0)
+    mean, problems = float(means.mean()), np.concatenate(rows)
+    if np.ptp(problems) < 1e-12:
+        return all_equal(mean, len(problems), lowest, 1.0)
+    half = student.quantile(LEVEL, seeds - 1) * float(means.std(ddof=1)) / math.sqrt(seeds)
     moved = mean - alone.value  # seeds with fewer problems weigh the same as the others
     low, high = min(mean - half, alone.low + moved), max(mean + half, alone.high + moved)
     return Estimate(mean, max(low, lowest), min(high, 1.0))

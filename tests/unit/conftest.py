@@ -234,6 +234,12 @@ def run_factory():
     return write_run
 
 
+@pytest.fixture(scope="session")
+def write_run_of():
+    """`write_run` for fixtures that live as long as the session."""
+    return write_run
+
+
 class Parquet:
     """Looks into a Parquet file, or spoils it."""
 
