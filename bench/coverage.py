@@ -65,10 +65,9 @@ def tables(n: int) -> Floats:
     return pass_at_k(n, np.arange(n + 1)[:, None], np.array(KS))
 
 
-def plain_bca(values: Floats, rng: np.random.Generator) -> list[Edges]:
+def plain_bca(values: Floats, seed: int) -> list[Edges]:
     """[P, S] -> of each figure."""
-    rows, counts = np.unique(values, axis=0, return_counts=True)
-    drawn = bootstrap_means(rows, counts, DRAWS, rng)
+    drawn = bootstrap_means(values, DRAWS, seed)
     return [
         (float(own[0]), float(own[0])) if acceleration(own) is None else bca(column, own)
         for column, own in zip(drawn.T, values.T, strict=True)
@@ -104,7 +103,7 @@ def means(trials: int) -> Iterator[str]:
             cells = [[Tally() for _ in range(3)] for _ in KS]
             for trial in range(trials):
                 values = tables(n)[rng.binomial(n, rng.beta(*shape, size=problems))]
-                plain = plain_bca(values, rng)
+                plain = plain_bca(values, trial)
                 for i, ours in enumerate(mean_intervals(values, DRAWS, trial)):
                     found = ((ours.low, ours.high), plain[i], t_interval(values[:, i]))
                     for cell, edges in zip(cells[i], found, strict=True):
@@ -129,7 +128,7 @@ def pairs(trials: int) -> Iterator[str]:
             cells = [[Tally() for _ in range(3)] for _ in KS]
             for trial in range(trials):
                 a, b = (tables(n)[rng.binomial(n, rate)] for rate in two(name, problems))
-                plain = plain_bca(a - b, rng)
+                plain = plain_bca(a - b, trial)
                 for i in range(len(KS)):
                     ours = paired_difference(a[:, i], b[:, i], DRAWS, trial)
                     found = ((ours.low, ours.high), plain[i], t_interval(a[:, i] - b[:, i]))

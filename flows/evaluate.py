@@ -6,7 +6,8 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.experiment import experiment
-from passk import config, sweep
+from passk import sweep
+from passk.evaluate import benchmarks as named
 from tasks.logs import one_line_errors
 
 
@@ -28,10 +29,10 @@ def evaluate(
     Args:
         model: The checkpoint: a directory in HF's format, such as a finished stage's model, or a HF model's name.
         file: The experiment whose benchmarks, seed and compute are taken.
-        benchmarks: Names of its benchmarks. Empty: all of them.
+        benchmarks: Names of its benchmarks, or of those that passk knows by name. Empty: all of its own.
         samples: Sampled answers a problem; pass@k is told for the benchmark's k up to it. Empty: as the file says.
         runs: Directory of all runs.
     """
     one_line_errors()
-    made = sweep.evaluation(config.load(file), model, benchmarks, samples)
+    made = named.experiment(model, benchmarks, samples, Path(file))
     experiment(str(sweep.write(made, Path(runs))), runs)

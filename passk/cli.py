@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from passk import config, rules_cli
+from passk import config, problems_cli, rules_cli, verify_cli
 from passk.check import check, check_machine
 from passk.config import RlStage
 from passk.disk import FULL
@@ -22,6 +22,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(rules_cli.app, name="rules")
+app.add_typer(problems_cli.app, name="problems")
+app.command()(verify_cli.verify)
 File = Annotated[Path, typer.Argument(help="the experiment's YAML file")]
 Runs = Annotated[Path, typer.Option(help="directory of all runs")]
 
@@ -65,6 +67,25 @@ def run(file: File, runs: Runs = Path("runs")) -> None:
     typer.echo(f"\nreport: {os.path.relpath(report)}")
     if failed:
         raise failed
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Option(help="a directory in HF's format, or a HF model's name")],
+    benchmark: Annotated[str, typer.Option(help="names, with commas between")] = "",
+    samples: Annotated[int | None, typer.Option(help="a problem; 32 where the file says nothing else")] = None,
+    file: Annotated[Path | None, typer.Option(help="experiment whose benchmarks and compute are taken")] = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Sample a checkpoint on benchmarks, judge its answers, report. The same command goes on where one was stopped."""
+    from passk import sweep
+    from passk.evaluate import benchmarks, table
+
+    names = [name.strip() for name in benchmark.split(",") if name.strip()]
+    made = benchmarks.experiment(model, names, samples, file)
+    check_machine(made)  # before anything is written
+    run(sweep.write(made, runs), runs)
+    typer.echo(f"\nmeans over problems with their 95 % intervals:\n{table.table(plan(made, runs).samplings)}")
 
 
 @app.command("plan")

@@ -21,6 +21,8 @@ from pydantic import (
 )
 
 from passk.errors import ConfigError, nearest
+from passk.problems.maze import MazeProblems as MazeProblems
+from passk.problems.sources import SPECS, Problems
 from passk.schedule import Schedule
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
@@ -60,24 +62,6 @@ class Model(Strict):
         if (self.tiny is None) == (self.path is None):
             raise ValueError("give either tiny: (from scratch) or path: (a HF model), and not both")
         return self
-
-
-class MazeProblems(Strict):
-    """Generated mazes (passk/problems/maze.py). The split is decided by a hash of the maze itself."""
-
-    source: Literal["maze"]
-    split: Literal["train", "test"]
-    count: int = Field(ge=1)
-    size: int = Field(5, ge=2, le=64)
-    walls: float = Field(0.3, ge=0, lt=1)
-    easy: float = Field(0.5, ge=0, le=1, description="share of mazes whose shortest path needs no detour")
-    shortest: tuple[int, int] = Field((2, 14), description="shortest path, from and to, in moves")
-    border: bool = Field(False, description="a wall around the grid, as in the published mazes")
-    template: Literal["compact", "instruct"] = Field("compact", description="how the prompt is worded")
-    wander: float = Field(0.0, ge=0, lt=1, description="share of random legal moves in the demonstrations")
-
-
-Problems = MazeProblems
 
 
 class Stage(Strict):
@@ -122,6 +106,9 @@ class RlStage(Stage):
     clip: tuple[float, float] = (0.2, 0.28)
     max_prompt: int = Field(1024, ge=1, description="tokens")
     max_response: int = Field(ge=1, description="tokens")
+    max_failed: float = Field(
+        0.05, ge=0, le=1, description="share of timeouts and crashes of the verifier, at the most"
+    )
 
 
 AnyStage = Annotated[Annotated[SftStage, Tag("sft")] | Annotated[RlStage, Tag("rl")], Discriminator("kind")]
@@ -136,6 +123,9 @@ class Benchmark(Strict):
     temperature: float = Field(1.0, ge=0)
     top_p: float = Field(0.95, gt=0, le=1)
     max_response: int = Field(ge=1, description="tokens")
+    max_failed: float = Field(
+        0.05, ge=0, le=1, description="share of timeouts and crashes of the verifier, at the most"
+    )
 
 
 class Compute(Strict):
@@ -212,12 +202,17 @@ def parse(raw: dict[str, Any]) -> Experiment:
 
 def _one_line(error: ValidationError) -> str:
     first = error.errors()[0]
-    # pydantic puts the tag of a union ("rl") between the stage's name and its field: not in the file, so not said
-    where = ".".join(str(part) for part in first["loc"] if part not in ("sft", "rl"))
+    # pydantic puts the tag of a union ("rl") between the name and its field: not in the file, so not said
+    tagged = first["loc"][:1] in (("stages",), ("problems",))
+    where = ".".join(str(part) for place, part in enumerate(first["loc"]) if not (tagged and place == 2))
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         known = _keys_beside(first["loc"])
         return f"{where}: unknown key{nearest(str(first['loc'][-1]), known)}{more}"
+    if first["type"] == "union_tag_invalid" and where.startswith("problems."):
+        return f"{where}.source: there is no source {first['ctx']['tag']!r}{nearest(first['ctx']['tag'], SPECS)}{more}"
+    if first["type"] == "union_tag_not_found" and where.startswith("problems."):
+        return f"{where}.source: is missing; there is {', '.join(SPECS)}{more}"
     message = first["msg"].removeprefix("Value error, ")
     given = f", not {first['input']!r}" if isinstance(first.get("input"), str | int | float | bool) else ""
     return f"{where or 'experiment'}: {message[0].lower()}{message[1:]}{given}{more}"
@@ -225,7 +220,7 @@ def _one_line(error: ValidationError) -> str:
 
 def _keys_beside(loc: tuple[int | str, ...]) -> list[str]:
     model: Any = Experiment
-    fixed = {"stages": {"sft": SftStage, "rl": RlStage}, "problems": MazeProblems, "benchmarks": Benchmark}
+    fixed = {"stages": {"sft": SftStage, "rl": RlStage}, "problems": SPECS, "benchmarks": Benchmark}
     if len(loc) > 1:
         entry = fixed.get(str(loc[0]))
         if isinstance(entry, dict):

@@ -13,8 +13,10 @@
         model/                                  the trained weights, HF format
         log.txt                                 everything the trainer printed
         manifest.json                           last of all: the stage is finished
+    runs/<experiment>/samples/metrics.jsonl     how far the sampling is: lines for people, with their time
     runs/<experiment>/samples/<key>/
         sampling.json                           SamplingRecord
+        parts/000001.parquet                    whole problems, while it samples (passk/evaluate/parts.py)
         samples.parquet                         a row a response (SAMPLE_COLUMNS)
         manifest.json                           last of all: the sampling is finished
 
@@ -56,6 +58,7 @@ METRICS = {
     "seconds_training": "float",
     "seconds_sync": "float, weights to vLLM",
     "seconds_advantage": "float, the rule itself",
+    "reasons": "object, reason of the verifier's verdicts -> share of the rollouts; null: not our reward function",
 }
 ROLLOUT_COLUMNS = ("step", "problem", "sample", "response", "reward", "advantage", "k", "tokens", "truncated")
 SAMPLE_COLUMNS = (

@@ -23,7 +23,7 @@ TRAINING_VERSION = 2
 SAMPLING_VERSION = 1
 BASE = "base"
 """the checkpoint name of a model that needed no warm start"""
-_WITHOUT_EFFECT = {"evaluate", "save_every", "keep"}
+_WITHOUT_EFFECT = {"evaluate", "save_every", "keep", "max_failed"}
 
 
 @dataclass(frozen=True)
@@ -218,8 +218,8 @@ def _sampling(
     decides: dict[str, Any] = {
         "benchmark": benchmark,
         "checkpoint": stage.record.key if stage else base,
-        # which k are reported is no matter of sampling
-        "config": config.model_dump(mode="json", exclude={"k"}, exclude_defaults=True),
+        # which k are reported is no matter of sampling, nor is what stops it
+        "config": config.model_dump(mode="json", exclude={"k", "max_failed"}, exclude_defaults=True),
         "problems": fingerprints[config.problems],
         "versions": versions,
         "results": SAMPLING_VERSION,

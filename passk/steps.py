@@ -12,19 +12,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from passk import lock, problems
-from passk.config import Compute, RlStage
+from passk import lock
+from passk.config import Compute, RlStage, SftStage
 from passk.errors import PasskError
-from passk.evaluate.sample import Request, to_json
+from passk.evaluate import progress
+from passk.evaluate.request import Request, Work
 from passk.layout import is_finished, write_json
 from passk.model import has_chat_template, make_tiny
 from passk.openrlhf import checkpoints, data, flags, job
-from passk.openrlhf.cluster import is_open, rejoined
+from passk.openrlhf.cluster import is_open, ray_cluster, rejoined
 from passk.openrlhf.cpu import operators
 from passk.openrlhf.environment import environment, passed_on, single_process
 from passk.openrlhf.progress import Progress
 from passk.openrlhf.record import WRITER, read_metrics
 from passk.plan import Plan, PlannedSampling, PlannedStage
+from passk.problems import preparation
 from passk.store import ingest
 
 Say = Callable[[str], None]
@@ -32,11 +34,12 @@ Say = Callable[[str], None]
 
 def prepare(plan: Plan, say: Say) -> None:
     """Make the problems and, where it is made from scratch, the model."""
-    for name, file in plan.problems.items():
-        if not file.exists():
-            spec = plan.experiment.problems[name]
-            problems.save(problems.generate(spec, plan.experiment.seed), file)
-            say(f"problems {name}: {spec.count} of the {spec.split} split")
+    preparation.prepare(plan.experiment.problems, plan.problems, plan.experiment.seed, say)
+    for name, stage in plan.experiment.stages.items():
+        if isinstance(stage, SftStage):
+            preparation.require_demonstrations(
+                f"stages.{name}.problems: {stage.problems}", plan.problems[stage.problems]
+            )
     if plan.experiment.model.tiny and isinstance(plan.model, Path) and not (plan.model / "config.json").exists():
         temporary = plan.model.with_name(".model")
         shutil.rmtree(temporary, ignore_errors=True)
@@ -156,22 +159,39 @@ def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> N
 
 
 def sample(plan: Plan, say: Say) -> None:
-    """Sample every finished checkpoint on every benchmark that has not been, in one process."""
+    """Sample every finished checkpoint on every benchmark, as far as it has not been, on all GPUs."""
     left = [planned for planned in plan.samplings if not planned.finished and _has_model(planned)]
     if not left:
         return
-    file = plan.directory / "samples" / "request.json"
-    write_json(file, to_json([_request(plan, planned) for planned in left]))
-    directory = file.parent
-    say(f"sampling {len(left)} times: {len({p.record.checkpoint for p in left})} checkpoints")
-    job.run(
-        [sys.executable, "-m", "passk.evaluate.sample", str(file)],
-        environment=environment(plan.experiment.compute),
-        directory=directory,
-    )
+    compute, directory = plan.experiment.compute, plan.directory / "samples"
+    engines = compute.nodes * compute.gpus_per_node // compute.tensor_parallel or 1
+    file = directory / "request.json"
+    Work([_request(plan, planned) for planned in left], engines, compute.tensor_parallel).write(file)
+    command = [sys.executable, "-m", "passk.evaluate.sample", str(file)]
+    on = f" on {engines} engines" if engines > 1 else ""
+    say(f"sampling {len(left)} times{on}: {len({p.record.checkpoint for p in left})} checkpoints")
+    with progress.followed(directory / progress.FILE, say):
+        if engines == 1:
+            job.run(command, environment=environment(compute), directory=directory)
+        else:
+            _sample_on_ray(plan, command, directory)
     missing = sorted({planned.record.checkpoint for planned in left if not planned.finished})
     if missing:
         raise PasskError(f"sampling of {', '.join(missing)} is not complete; see {job.shown(directory / 'log.txt')}")
+
+
+def _sample_on_ray(plan: Plan, command: list[str], directory: Path) -> None:
+    compute = plan.experiment.compute
+    with ray_cluster(compute, directory / "ray.log") as cluster:
+        job.train(
+            command,
+            cluster=cluster,
+            environment=passed_on(environment(compute)),
+            directory=directory,
+            about=f"{plan.experiment.name}: sampling",
+            hung_after=compute.hung_after,
+            on_step=lambda line: None,
+        )
 
 
 def _has_model(planned: PlannedSampling) -> bool:
@@ -180,8 +200,24 @@ def _has_model(planned: PlannedSampling) -> bool:
 
 def _request(plan: Plan, planned: PlannedSampling) -> Request:
     compute, tiny = plan.experiment.compute, plan.experiment.model.tiny
+    engine = engine_settings(compute, seed=planned.record.seed)
+    if tiny:
+        engine["max_model_len"] = tiny.max_length
+    return Request(
+        record=asdict(planned.record),
+        model=str(planned.model),
+        problems=str(plan.problems[planned.benchmark.problems]),
+        directory=str(planned.directory),
+        engine=engine,
+        chat=has_chat_template(plan.model),
+        deterministic=compute.deterministic,
+    )
+
+
+def engine_settings(compute: Compute, *, seed: int) -> dict[str, Any]:
+    """Keyword arguments of vllm.LLM."""
     engine: dict[str, Any] = {
-        "seed": planned.record.seed,
+        "seed": seed,
         "dtype": "bfloat16",
         "enable_prefix_caching": True,
         "tensor_parallel_size": compute.tensor_parallel,
@@ -192,16 +228,10 @@ def _request(plan: Plan, planned: PlannedSampling) -> Request:
         engine["enforce_eager"] = True
         # Where a prompt is read in pieces, vLLM winds a seeded request's generator back, which a CPU's cannot.
         engine["enable_chunked_prefill"] = False
-    if tiny:
-        engine["max_model_len"] = tiny.max_length
-    return Request(
-        record=asdict(planned.record),
-        model=str(planned.model),
-        problems=str(plan.problems[planned.benchmark.problems]),
-        directory=str(planned.directory),
-        engine=engine,
-        chat=has_chat_template(plan.model),
-    )
+    if compute.tensor_parallel > 1:
+        # An engine's GPUs stand in one node; asked for as a Ray actor's, they are not asked for again.
+        engine["distributed_executor_backend"] = "mp"
+    return engine
 
 
 def file(plan: Plan) -> None:

@@ -11,7 +11,7 @@ from passk.evaluate.intervals import Estimate, acceleration, all_equal, bayesian
 UNSEEN = 0.5
 """problems added at either end of the differences"""
 _ENUMERATED = 14  # differences other than 0 whose signs are all tried out: 16,384 ways
-_CHUNK = 1_000_000
+_CHUNK = 50_000
 _NEAR = 1e-9  # sums of the same numbers in another order are equal
 
 

@@ -2,164 +2,67 @@
 
     python -m passk.evaluate.sample REQUEST.json
 
-One process, one engine a shape of model: the weights of the next checkpoint are loaded into the engine that
-is there. REQUEST.json is a list of requests as `Request` spells them; passk/steps.py writes it.
+One engine a GPU, and one a shape of model: the weights of the next checkpoint are loaded into the engines that
+are there. REQUEST.json is a `Work`; passk/steps.py writes it. What an earlier process left
+of a sampling is gone on with.
 """
 
-import hashlib
-import json
-import os
 import sys
-import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from passk import problems, verifiers
-from passk.disk import telling_when_full
-from passk.layout import SAMPLE_COLUMNS, SamplingRecord, write_json
-from passk.openrlhf import cpu
+from passk import lock, problems, verifiers
+from passk.errors import PasskError
+from passk.evaluate import engines, progress
+from passk.evaluate.parts import Parts
+from passk.evaluate.request import Request, Work
+from passk.layout import write_json
+from passk.openrlhf.record import WRITER
 
-if TYPE_CHECKING:
-    from vllm import LLM, RequestOutput, SamplingParams
-
-
-@dataclass(frozen=True)
-class Request:
-    """One checkpoint on one benchmark."""
-
-    record: dict[str, Any]
-    """SamplingRecord"""
-    model: str
-    problems: str
-    directory: str
-    engine: dict[str, Any]
-    """keyword arguments of vllm.LLM"""
-    chat: bool
-    """word the prompt by the model's chat template"""
+JUDGED_AT_LEAST = 200
+"""samples, before a share of failures says anything"""
 
 
 def main(file: Path) -> None:
-    cpu.install_if_asked()
-    from vllm import LLM
-
-    requests = [Request(**entry) for entry in json.loads(file.read_text())]
-    engine: LLM | None = None
-    shape, loaded = None, None
-    for number, request in enumerate(requests, 1):
-        wanted = _shape(request)
-        if engine is None or wanted != shape:
-            engine, shape = LLM(model=request.model, **request.engine), wanted
-        elif loaded != request.model:
-            engine.collective_rpc("reload_weights", kwargs={"weights_path": request.model})
-            engine.reset_prefix_cache()
-        loaded = request.model
-        seconds = sample(engine, request)
-        record = request.record
-        print(
-            f"[{number}/{len(requests)}] {record['checkpoint']} on {record['benchmark']}: "
-            f"{record['config']['samples']} samples a problem in {seconds:.1f} s",
-            flush=True,
-        )
+    work = Work.read(file)
+    # A process that was killed may need some seconds to end, and what it writes until then must be seen here.
+    lock.keep(file.with_name(WRITER))
+    with engines.started(work.engines, work.gpus) as started:
+        for request in work.requests:
+            sample(started, request, file.with_name(progress.FILE))
 
 
-def _shape(request: Request) -> str:
-    """What two models must share to be served by one engine, weights apart."""
-    config = (
-        json.loads((Path(request.model) / "config.json").read_text()) if Path(request.model).is_dir() else request.model
-    )
-    return json.dumps([config, request.engine], sort_keys=True)
+def sample(started: engines.Engines, request: Request, said: Path) -> None:
+    """Sample one checkpoint on one benchmark, as far as it has not been, and seal its directory.
 
-
-def sample(engine: "LLM", request: Request) -> float:
-    """Sample and judge one checkpoint on one benchmark, write its directory, give the seconds it took."""
-    from vllm import SamplingParams
-
-    started = time.perf_counter()
-    record = SamplingRecord(**request.record)
-    rows = problems.load(Path(request.problems))
-    settings = record.config
-    parameters = [
-        SamplingParams(
-            n=settings["samples"],
-            temperature=settings["temperature"],
-            top_p=settings["top_p"],
-            max_tokens=settings["max_response"],
-            seed=problem_seed(problem, record.seed),
-            logprobs=0,
-            skip_special_tokens=True,
-        )
-        for problem in rows["id"]
-    ]
-    outputs = _generate(engine, list(rows["prompt"]), parameters, chat=request.chat)
-    columns: dict[str, list] = {name: [] for name in SAMPLE_COLUMNS}
-    for row, parameter, output in zip(rows, parameters, outputs, strict=True):
-        for answer in output.outputs:
-            verdict = verifiers.verify(row["verifier"], answer.text, row["answer"])
-            values = (
-                row["id"],
-                answer.index,
-                answer.text,
-                verdict.score,
-                verdict.correct,
-                verdict.extracted,
-                verdict.reason,
-                len(answer.token_ids),
-                answer.finish_reason,
-                parameter.seed + answer.index,
-                answer.cumulative_logprob / max(len(answer.token_ids), 1),
-            )
-            for name, value in zip(SAMPLE_COLUMNS, values, strict=True):
-                columns[name].append(value)
-    seconds = time.perf_counter() - started
-    _write(Path(request.directory), record, columns, seconds)
-    return seconds
-
-
-def problem_seed(problem: str, seed: int) -> int:
-    """The seed of a problem's request; its samples take it and the numbers after it.
-
-    From the problem itself, so that the answers do not depend on which problems are sampled beside it.
+    said: file of the lines that tell how far it is.
     """
-    return int.from_bytes(hashlib.sha256(f"{seed}/{problem}".encode()).digest()[:4]) >> 1
-
-
-def _generate(
-    engine: "LLM", prompts: list[str], parameters: "list[SamplingParams]", *, chat: bool
-) -> "list[RequestOutput]":
-    if chat:
-        messages = [[{"role": "user", "content": prompt}] for prompt in prompts]
-        return engine.chat(messages, parameters, use_tqdm=False)
-    return engine.generate(prompts, parameters, use_tqdm=False)
-
-
-def _write(directory: Path, record: SamplingRecord, columns: dict[str, list], seconds: float) -> None:
-    import pyarrow
-    import pyarrow.parquet
-
-    directory.mkdir(parents=True, exist_ok=True)
+    record, directory = request.sampling, Path(request.directory)
+    rows = asked(Path(request.problems))
     write_json(directory / "sampling.json", record)
-    temporary = directory / f".samples.parquet.{os.getpid()}"  # whom it follows may not have ended yet
-    try:
-        with telling_when_full(directory / "samples.parquet"), temporary.open("wb") as file:
-            pyarrow.parquet.write_table(pyarrow.table(columns), file, compression="zstd")
-        temporary.replace(directory / "samples.parquet")
-    finally:
-        temporary.unlink(missing_ok=True)
-    write_json(
-        directory / "manifest.json",
-        {
-            "key": record.key,
-            "samples": len(columns["problem"]),
-            "tokens": sum(columns["tokens"]),
-            "seconds": seconds,
-        },
-    )
+    parts = Parts(directory, [row["id"] for row in rows])
+    left = [row for row in rows if row["id"] not in parts.problems]
+    done, total = (len(rows) - len(left)) * request.samples, len(rows) * request.samples
+    if left:
+        started.load(request)
+        tell = progress.Progress(said, f"{record.checkpoint} on {record.benchmark}", total, done)
+        for part in started.sample(request, left):
+            parts.add(part)
+            tell(len(part), sum(part.columns["tokens"]))
+            if parts.reasons.total() >= JUDGED_AT_LEAST:
+                where = f"{record.checkpoint} on {record.benchmark}"
+                verifiers.stop_above(record.config["max_failed"], parts.shares(), where=where)
+    parts.seal(record)
 
 
-def to_json(requests: list[Request]) -> list[dict[str, Any]]:
-    return [asdict(request) for request in requests]
+def asked(file: Path) -> list[dict[str, Any]]:
+    """What sampling needs of the problems: id, prompt, answer, verifier."""
+    table = problems.load(file).select_columns(["id", "prompt", "answer", "verifier"])
+    return table.to_list()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    try:
+        main(Path(sys.argv[1]))
+    except PasskError as error:
+        sys.exit(f"passk: {error}")

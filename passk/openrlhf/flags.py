@@ -119,6 +119,7 @@ def _own(stage: RlStage, paths: Paths) -> Flags:
         "--passk.k": stage.k.spelled,
         "--passk.options": json.dumps(stage.options) if stage.options else None,
         "--passk.flip_wrong": stage.flip_wrong or None,
+        "--passk.max_failed": stage.max_failed,
         "--passk.record": str(paths.output),
         "--passk.keep_order": True,
     }

@@ -4,6 +4,13 @@ import hashlib
 import json
 from typing import NamedTuple
 
+from passk import verifiers
+
+REASON = "passk_reason"
+"""under which the reward function hands the number of a verdict's reason on, through OpenRLHF's `info`"""
+NO_VERDICT = -1
+"""that number where there is none: the answer could not be verified"""
+
 
 class Label(NamedTuple):
     problem: str
@@ -28,3 +35,8 @@ def problem_of(prompt: str, label: str) -> str:
         return Label.load(label).problem
     except ValueError:
         return f"prompt-{hashlib.sha256(prompt.encode(errors='replace')).hexdigest()[:12]}"
+
+
+def reason_of(label: str, number: int) -> str:
+    """The reason of that number, of the label's verifier; "crash" for NO_VERDICT."""
+    return verifiers.CRASH if number == NO_VERDICT else verifiers.reasons(Label.load(label).verifier)[number]

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -13,7 +14,7 @@ from passk import lock
 from passk.disk import telling_when_full
 from passk.evaluate.estimators import pass_at_k
 from passk.layout import METRICS, ROLLOUT_COLUMNS
-from passk.openrlhf.labels import problem_of
+from passk.openrlhf.labels import REASON, problem_of, reason_of
 from passk.openrlhf.settings import PluginSettings
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Answer(NamedTuple):
     truncated: bool
     surprise: float
     """mean -log p of its tokens as they were sampled, nats: an unbiased estimate of the policy's mean entropy"""
+    reason: str | None = None
+    """of the verdict; None where the reward function is not ours"""
 
 
 def gathered(experiences: "list[Experience]", order: "torch.Tensor") -> list[Answer]:
@@ -46,11 +49,13 @@ def gathered(experiences: "list[Experience]", order: "torch.Tensor") -> list[Ans
     rows: list[Answer] = []
     for e in experiences:
         sequences, kept, cut = e.sequences.numpy(), e.action_mask.numpy().astype(bool), e.truncated.tolist()
+        reasons = e.info.get(REASON)
         log_probs = None if e.action_log_probs is None else e.action_log_probs.float().numpy()
         for row in range(len(e.index)):
             response = sequences[row, 1:][kept[row]].tolist()
             surprise = 0.0 if log_probs is None or not response else -float(log_probs[row][kept[row]].mean())
-            rows.append(Answer(e.prompts[row], e.labels[row], response, bool(cut[row]), surprise))
+            reason = None if reasons is None else reason_of(e.labels[row], int(reasons[row]))
+            rows.append(Answer(e.prompts[row], e.labels[row], response, bool(cut[row]), surprise, reason))
     by_place = dict(zip(order.tolist(), rows, strict=True))
     return [by_place[place] for place in range(len(rows))]
 
@@ -71,6 +76,8 @@ class Rollouts:
     """[P, N]"""
     k: int
     seconds_advantage: float
+    reasons: dict[str, float] | None = None
+    """share of the answers with each reason of their verdicts; None where the reward function is not ours"""
 
     @classmethod
     def of(
@@ -90,6 +97,7 @@ class Rollouts:
             advantages=advantages.cpu().numpy(),
             k=k,
             seconds_advantage=seconds_advantage,
+            reasons=_shares([answer.reason for answer in answers]),
         )
 
     def metrics(self) -> dict[str, Any]:
@@ -113,6 +121,7 @@ class Rollouts:
             "tokens": int(sum(lengths)),
             "truncated": float(self.truncated.mean()),
             "seconds_advantage": self.seconds_advantage,
+            "reasons": self.reasons,
         }
 
     def table(self, step: int, tokenizer: "PreTrainedTokenizerBase") -> dict[str, list]:
@@ -130,6 +139,12 @@ class Rollouts:
             self.truncated.tolist(),
         )
         return dict(zip(ROLLOUT_COLUMNS, columns, strict=True))
+
+
+def _shares(reasons: list[str | None]) -> dict[str, float] | None:
+    if None in reasons:
+        return None
+    return {str(reason): count / len(reasons) for reason, count in sorted(Counter(reasons).items())}
 
 
 class StepRecorder:

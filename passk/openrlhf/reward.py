@@ -1,25 +1,47 @@
 """OpenRLHF's `--reward.remote_url`: the verifier that a prompt's label names, applied to one answer.
 
 OpenRLHF calls this in a thread, with one sample at a time, and swallows what it raises, which would later
-read as a missing reward model: so it never raises.
+read as a missing reward model: so it never raises. What needs a deadline runs in the pool of this process
+(passk/verifiers/pool.py), which the threads share.
 """
 
 import logging
+import re
 from typing import Any
 
 from passk import verifiers
-from passk.openrlhf.labels import Label
+from passk.model import END
+from passk.openrlhf.labels import NO_VERDICT, REASON, Label
+from passk.verifiers import pool
 
 logger = logging.getLogger("openrlhf.passk.reward")
 
+# OpenRLHF decodes special tokens too, and what ends an answer is no part of it. Those of the usual models, and ours.
+_ENDS = re.compile(
+    rf"(?:<\|[A-Za-z_ .-]{{1,40}}\|>|</s>|<eos>|<end_of_turn>|<pad>|<｜end▁of▁sentence｜>|{re.escape(END)}|\s)+\Z"
+)
+_LONGEST_END = 1000
+"""characters at the end that are looked at: padding is short, and the look linear"""
+
 
 def reward_func(queries: list[str], prompts: list[str], labels: list[str], **_: Any) -> dict[str, Any]:
-    """One query (prompt and answer as text) -> {"rewards", "scores": a float in [0, 1], "extra_logs": {}}."""
-    query, prompt, label = queries[0], prompts[0], labels[0]
+    """One query (prompt and answer as text) -> {"rewards", "scores": a float in [0, 1], "extra_logs"}.
+
+    extra_logs: the verdict's reason, as its number among verifiers.reasons, for the share of each.
+    """
+    score, number = 0.0, NO_VERDICT
     try:
-        problem = Label.load(label)
-        score = verifiers.verify(problem.verifier, query[len(prompt) :], problem.answer).score
+        problem = Label.load(labels[0])
+        response = response_of(queries[0], prompts[0])
+        verdict = pool.shared().submit(problem.verifier, response, problem.answer).result()
+        score, number = verdict.score, verifiers.reasons(problem.verifier).index(verdict.reason)
     except Exception:
         logger.exception("reward: 0 for an answer that could not be verified")
-        score = 0.0
-    return {"rewards": score, "scores": score, "extra_logs": {}}
+    return {"rewards": score, "scores": score, "extra_logs": {REASON: float(number)}}
+
+
+def response_of(query: str, prompt: str) -> str:
+    """What was answered, without the special tokens at its end."""
+    response = query[len(prompt) :] if query.startswith(prompt) else query.partition(prompt)[2] or query[len(prompt) :]
+    kept = max(0, len(response) - _LONGEST_END)
+    return response[:kept] + _ENDS.sub("", response[kept:])

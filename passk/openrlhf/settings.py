@@ -27,6 +27,8 @@ class PluginSettings:
     """share of the wrong answers that are paid as right ones"""
     lr_scale: tuple[tuple[int, float], ...] = ()
     """(step, factor) of the actor's learning rate, each from its step on; empty: OpenRLHF's alone"""
+    max_failed: float = 0.05
+    """share of a step's responses without a verdict (timeout, crash) above which training stops"""
 
     def check(self, rollouts: int) -> None:
         """Raise ConfigError unless the rule is defined for every k of the schedule."""
@@ -76,9 +78,18 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         default="",
         help="factors of the actor's learning rate by step, as in 1:1,1500:0.16",
     )
+    parser.add_argument(
+        "--passk.max_failed",
+        dest="max_failed",
+        type=float,
+        default=0.05,
+        help="stop where the verifier came to no verdict on more than this share of a step's answers",
+    )
     own, rest = parser.parse_known_args(arguments)
     if not 0 <= own.flip_wrong <= 1:
         raise ConfigError(f"--passk.flip_wrong: is a share from 0 to 1, not {own.flip_wrong:g}")
+    if not 0 <= own.max_failed <= 1:
+        raise ConfigError(f"--passk.max_failed: is a share from 0 to 1, not {own.max_failed:g}")
     settings = PluginSettings(
         rule=own.rule,
         k=_schedule(own.k),
@@ -87,6 +98,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         keep_order=own.keep_order,
         flip_wrong=own.flip_wrong,
         lr_scale=_lr_scale(own.lr_scale),
+        max_failed=own.max_failed,
     )
     return settings, rest
 

@@ -18,9 +18,10 @@ from openrlhf.trainer.ppo_utils.experience_maker import RemoteExperienceMaker
 from openrlhf.trainer.ppo_utils.length_penalty import apply_length_penalties
 from transformers import set_seed
 
-from passk import advantage
+from passk import advantage, verifiers
 from passk.openrlhf import checkpoints
 from passk.openrlhf.inputs import flip_wrong, inputs
+from passk.openrlhf.labels import REASON
 from passk.openrlhf.randomness import seed_of
 from passk.openrlhf.record import Rollouts, StepRecorder, gathered
 from passk.openrlhf.samples import PasskSamplesGenerator
@@ -52,6 +53,8 @@ class PasskExperienceMaker(RemoteExperienceMaker):
         rewards[order] = dealt
         rewards = rewards.view(-1, self.args.rollout.n_samples_per_prompt)  # [P, N]
         answers = gathered(experiences, order)
+        for experience in experiences:
+            experience.info.pop(REASON, None)  # a number without a mean; OpenRLHF would log one
 
         rule, k = advantage.get(self.settings.rule), self.settings.k.at(self.step)
         # Drawn anew for each step, so that a run which is resumed draws what it would have drawn.
@@ -120,7 +123,9 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self, global_step: int, logs_dict: dict | None = None, client_states: dict | None = None
     ) -> None:
         # First the record, then the checkpoint: no checkpoint is ever ahead of the record.
-        self.recorder.write(global_step, self.experience_maker.rollouts, logs_dict or {}, self.tokenizer)
+        rollouts = self.experience_maker.rollouts
+        self.recorder.write(global_step, rollouts, logs_dict or {}, self.tokenizer)
+        verifiers.stop_above(self.settings.max_failed, rollouts.reasons or {}, where=f"step {global_step}")
         with checkpoints.saving(Path(self.args.ckpt.path) / "_actor" / f"global_step{global_step}"):
             super().save_logs_and_checkpoints(global_step, logs_dict, client_states)
 

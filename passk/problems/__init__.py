@@ -1,72 +1,62 @@
 """Problems: what is asked, and what an answer is judged by. One file a source, each yields Problem records.
 
-A source is a module with `VERSION` (raised whenever it would make other problems of the same spec),
-`check(spec)` and `generate(spec, rng)`.
+A source is a module with its specification (a `Spec`, strict, light to import), `VERSION` (raised whenever
+it would make other problems of the same specification) and `generate(spec, rng)`; passk/problems/sources.py
+lists them. docs/problems.md tells how to add one.
 """
 
 import hashlib
-import importlib
 import json
 import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from passk.config import Problems
-from passk.errors import PasskError
+from passk.errors import ConfigError, PasskError
+from passk.problems import sources
+from passk.problems.record import Problem, Spec, content_hash
 
 if TYPE_CHECKING:
     import datasets
 
-_SOURCES = {"maze": "passk.problems.maze"}
+__all__ = ["Problem", "check", "fingerprint", "generate", "load", "save"]
+check = sources.check
 
 
-@dataclass(frozen=True)
-class Problem:
-    """A row of a problems file. `answer` is what the verifier needs, not necessarily a model answer."""
+def fingerprint(spec: Spec, seed: int) -> str:
+    """16 hex characters that name the problems `generate(spec, seed)` makes, without making them.
 
-    id: str
-    prompt: str
-    answer: str
-    verifier: str
-    """a name of passk.verifiers"""
-    split: str
-    """train or test, decided by the problem itself"""
-    difficulty: str
-    demonstration: str
-    """a right response, for supervised fine-tuning"""
-    metadata: dict[str, Any]
-
-
-def check(spec: Problems) -> None:
-    """Raise ConfigError (field first) for a spec that contradicts itself; generates nothing."""
-    _source(spec).check(spec)
-
-
-def fingerprint(spec: Problems, seed: int) -> str:
-    """16 hex characters that name the problems `generate(spec, seed)` makes, without making them."""
+    Files of the user's own enter by their bytes. Raises ConfigError where one is not there.
+    """
     # without the defaults: a field that is new to passk leaves the problems of before as they were
     chosen = spec.model_dump(mode="json", exclude_defaults=True)
-    content = {"spec": chosen, "seed": seed, "version": _source(spec).VERSION}
+    content = {"spec": chosen, "seed": seed, "version": sources.module(spec).VERSION}
+    if given := spec.files():
+        try:
+            content["files"] = [hashlib.sha256(file.read_bytes()).hexdigest() for file in given]
+        except OSError as error:
+            raise ConfigError(f"file: {error.filename} cannot be read: {error.strerror}; mend it") from None
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def generate(spec: Problems, seed: int) -> list[Problem]:
-    """The problems of a spec: `spec.count` different ones, the same in the same order for the same seed.
+def generate(spec: Spec, seed: int) -> list[Problem]:
+    """The problems of a specification, the same in the same order for the same seed.
 
     The random stream starts from the fingerprint, not from the bare seed: two sets of one split whose specs
     differ in anything are independent draws and share a problem only by chance (likely where there are few
-    different ones, as with small mazes). Train and test never do: the problem itself decides its split.
+    different ones, as with small mazes). Train and test of a generated source never do: the problem itself
+    decides its split. For the others `passk.problems.separation` looks.
 
-    Raises ConfigError, field first and mend last, where the spec cannot be met.
+    Raises ConfigError, field first and mend last, where the specification cannot be met, and PasskError where
+    what it names is out of reach.
     """
     check(spec)
-    return _source(spec).generate(spec, random.Random(fingerprint(spec, seed)))
+    found = sources.module(spec).generate(spec, random.Random(fingerprint(spec, seed)))
+    return [replace(problem, content=content_hash(problem)) for problem in found]
 
 
 def save(problems: list[Problem], path: str | Path) -> None:
@@ -105,15 +95,11 @@ def load(path: str | Path) -> "datasets.Dataset":
         table = pyarrow.parquet.read_table(path)
     except (OSError, pyarrow.ArrowException) as error:
         raise PasskError(f"{path}: not readable as Parquet: {' '.join(str(error).split())}") from None
-    missing = [field.name for field in fields(Problem) if field.name not in table.column_names]
+    needed = [field.name for field in fields(Problem) if field.default is MISSING]  # the others came later
+    missing = [name for name in needed if name not in table.column_names]
     if missing:
         raise PasskError(f"{path}: not a file of problems, the column {missing[0]} is missing")
     return datasets.Dataset(table)
-
-
-def _source(spec: Problems) -> ModuleType:
-    # imported when asked for: a source may need packages that the others do without
-    return importlib.import_module(_SOURCES[spec.source])
 
 
 @contextmanager

@@ -13,11 +13,12 @@ sideways never wraps.
 
 import hashlib
 import random
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
-from passk.config import MazeProblems
+from pydantic import Field
+
 from passk.errors import ConfigError
-from passk.problems import Problem
+from passk.problems.record import Problem, Spec
 
 VERSION = 1
 # All that a compact prompt and its response consist of: the tiny model's tokenizer is made from it.
@@ -44,6 +45,30 @@ You may think first. Then write the moves of your path, in order and with nothin
 Give your path from `S` to `E` inside <answer></answer>.""",
 }
 DEMONSTRATIONS = {"compact": "{path}", "instruct": "<answer>{path}</answer>"}
+
+
+class MazeProblems(Spec):
+    """Generated mazes. The split is decided by a hash of the maze itself."""
+
+    templates: ClassVar = TEMPLATES
+    slot: ClassVar = "{maze}"
+    judged_by: ClassVar = "maze or maze_strict"
+    about: ClassVar = "generated mazes of any size"
+
+    source: Literal["maze"]
+    count: int = Field(ge=1)
+    size: int = Field(5, ge=2, le=64)
+    walls: float = Field(0.3, ge=0, lt=1, description="chance of a cell to be a wall")
+    easy: float = Field(0.5, ge=0, le=1, description="share of mazes whose shortest path needs no detour")
+    shortest: tuple[int, int] = Field((2, 14), description="shortest path, from and to, in moves")
+    border: bool = Field(False, description="a wall around the grid, as in the published mazes")
+    template: Literal["compact", "instruct"] = Field("compact", description="how the prompt is worded")
+    wander: float = Field(0.0, ge=0, lt=1, description="share of random legal moves in the demonstrations")
+    verifier: Literal["maze", "maze_strict"] = Field("maze", description="maze_strict wants the answer's tags")
+
+    def wording(self) -> str:
+        return TEMPLATES[self.template]
+
 
 # Of 256 values of the first byte of a maze's hash, these many mean test: a tenth.
 _TEST_BYTES = 26
@@ -90,6 +115,8 @@ class Maze(NamedTuple):
 def check(spec: MazeProblems) -> None:
     """Raise ConfigError where no maze at all can be meant."""
     low, high = spec.shortest
+    if spec.verifier == "maze_strict" and spec.template == "compact":
+        raise ConfigError("verifier: maze_strict wants tags that the compact template does not ask for; use maze")
     inner = spec.size - 2 * spec.border
     if inner < 2:
         raise ConfigError(f"size: {spec.size} leaves no maze inside the border, which counts; make it 4 or more")
@@ -150,7 +177,7 @@ def generate(spec: MazeProblems, rng: random.Random) -> list[Problem]:
                 id=identity,
                 prompt=TEMPLATES[spec.template].replace("{maze}", text),
                 answer=text,
-                verifier="maze",
+                verifier=spec.verifier,
                 split=spec.split,
                 difficulty=difficulty,
                 demonstration=DEMONSTRATIONS[spec.template].replace("{path}", path),

@@ -28,7 +28,7 @@ from passk.store.connection import WAIT, one_line, writing
 PROBLEM_COLUMNS = ("id", "prompt", "answer", "verifier", "split", "difficulty", "demonstration", "metadata")
 _METRIC_TYPES = {
     "step": "INTEGER", "rule": "VARCHAR", "k": "INTEGER", "tokens": "BIGINT",
-    "pass_at_k": "MAP(INTEGER, DOUBLE)", "correct_counts": "INTEGER[]",
+    "pass_at_k": "MAP(INTEGER, DOUBLE)", "correct_counts": "INTEGER[]", "reasons": "MAP(VARCHAR, DOUBLE)",
 }  # fmt: skip
 
 

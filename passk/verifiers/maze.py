@@ -14,22 +14,37 @@ Linear in the response, whatever it holds: no pattern backtracks, nothing recurs
 
 import re
 
-from passk.verifiers import Verdict
+from passk.verifiers import AnswerError, Verdict
+from passk.verifiers.reading import last_answer, last_box
 
 REASONS = ("correct", "empty", "off the grid", "into a wall", "not at the end")
+EXAMPLE = ("I go right. <answer>RR</answer>", "S.E\n.*.\n...")
+NEEDS_DEADLINE = False
 
 _MOVES = {"L": (0, -1), "R": (0, 1), "U": (-1, 0), "D": (1, 0)}
 _NOT_A_MOVE = re.compile("[^LRUDlrud]+")
-_BRACE = re.compile(r"\\boxed\{|[{}]")
 
 
 def verify(response: str, answer: str) -> Verdict:
     """`answer` is the grid, its rows on lines of their own; `extracted` the walk, as it was read.
 
-    Raises ValueError where the answer has not exactly one S and one E; never for a response.
+    Raises AnswerError where the answer has not exactly one S and one E; never for a response.
     """
+    return walked(_NOT_A_MOVE.sub("", _read(response)).upper(), answer)
+
+
+def check_answer(answer: str) -> str | None:
+    """A maze has one S and one E; that there is a way between them is not asked for."""
+    try:
+        _grid(answer)
+    except AnswerError as error:
+        return str(error)
+    return None
+
+
+def walked(moves: str, answer: str) -> Verdict:
+    """The verdict on a walk of the letters L R U D through the maze `answer`."""
     rows, (row, column) = _grid(answer)
-    moves = _NOT_A_MOVE.sub("", _read(response)).upper()
     if not moves:
         return Verdict(0.0, False, "", "empty")
     for move in moves:
@@ -45,41 +60,14 @@ def verify(response: str, answer: str) -> Verdict:
 
 def _grid(answer: str) -> tuple[list[str], tuple[int, int]]:
     if answer.count("S") != 1 or answer.count("E") != 1:
-        raise ValueError("answer: not a maze, it has not exactly one S and one E")
+        raise AnswerError("answer: not a maze, it has not exactly one S and one E")
     rows = answer.strip("\n").split("\n")
     row = next(index for index, cells in enumerate(rows) if "S" in cells)
     return rows, (row, rows[row].index("S"))
 
 
 def _read(response: str) -> str:
-    answer = _last_answer(response)
+    answer = last_answer(response)
     if answer is None:
-        answer = _last_box(response)
+        answer = last_box(response)
     return response if answer is None else answer
-
-
-def _last_answer(response: str) -> str | None:
-    """What stands in the last pair of tags; of tags opened inside each other, the innermost."""
-    found, position = None, 0
-    while (start := response.find("<answer>", position)) >= 0:
-        end = response.find("</answer>", start)
-        if end < 0:
-            break
-        found, position = response[start:end].rpartition("<answer>")[2], end
-    return found
-
-
-def _last_box(response: str) -> str | None:
-    r"""What stands in the \boxed{ } that opens last among those that are closed."""
-    if "\\boxed{" not in response:
-        return None
-    last: tuple[int, int] | None = None
-    opened: list[tuple[int, bool]] = []  # where the content of each open brace begins; whether it is a box
-    for brace in _BRACE.finditer(response):
-        if brace[0] != "}":
-            opened.append((brace.end(), brace[0] != "{"))
-        elif opened:
-            start, is_box = opened.pop()
-            if is_box and (last is None or start > last[0]):
-                last = (start, brace.start())
-    return None if last is None else response[last[0] : last[1]]

@@ -11,7 +11,8 @@ import pytest
 
 from passk import disk
 from passk.errors import PasskError
-from passk.evaluate.sample import _write
+from passk.evaluate.generate import Part
+from passk.evaluate.parts import Parts
 from passk.layout import SAMPLE_COLUMNS, SamplingRecord, write_json
 from passk.openrlhf import checkpoints
 from passk.openrlhf.record import MetricsLog, StepRecorder, read_metrics
@@ -138,14 +139,27 @@ def test_an_error_that_is_not_the_disks_stays_what_it_is(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_samples_that_do_not_fit_leave_the_sampling_unfinished(small):
-    record = SamplingRecord("key", "small", "warm", "stage", "test", "problems", {}, 1, {})
-    columns = {name: [str(i) for i in range(2000)] for name in SAMPLE_COLUMNS} | {"tokens": [1] * 2000}
+def test_samples_that_do_not_fit_leave_the_parts_before_them_and_the_sampling_unfinished(small):
+    record = SamplingRecord("key", "small", "warm", "stage", "test", "problems", {"samples": 1000}, 1, {})
+    parts = Parts(small.directory / "key", ["first", "second"])
+    parts.add(samples("first"))
     with small.refuses():
-        _write(small.directory / "key", record, columns, 1.0)
-    assert not (small.directory / "key" / "manifest.json").exists()
-    _write(small.directory / "key", record, columns, 1.0)
-    assert names(small.directory / "key") == ["manifest.json", "samples.parquet", "sampling.json"]
+        parts.add(samples("second"))
+    parts = Parts(small.directory / "key", ["first", "second"])
+    assert parts.problems == {"first"}
+    parts.add(samples("second"))
+    with small.refuses():
+        parts.seal(record)
+    assert names(small.directory / "key") == ["parts"]
+    parts.seal(record)
+    assert names(small.directory / "key") == ["manifest.json", "samples.parquet"]
+
+
+def samples(problem: str) -> Part:
+    row = {"problem": problem, "response": "x", "correct": False, "extracted": "", "reason": "", "finish_reason": ""}
+    numbers = {"score": 0.0, "tokens": 1, "seed": 1, "logprob": 0.0}
+    same = {name: [value] * 1000 for name, value in (row | numbers).items()} | {"sample": list(range(1000))}
+    return Part(columns={name: same[name] for name in SAMPLE_COLUMNS})
 
 
 def test_the_store_keeps_what_was_filed_and_takes_the_rest_when_there_is_room(small, run):

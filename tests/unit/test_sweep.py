@@ -72,6 +72,13 @@ def test_evaluations_of_two_checkpoints_do_not_share_a_directory(maze, tmp_path)
     assert len(names) == 2
 
 
+def test_a_checkpoint_that_was_written_over_is_evaluated_anew(maze, tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"one")
+    before, again = evaluation(maze, tmp_path), evaluation(maze, tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"other")
+    assert before.name == again.name != evaluation(maze, tmp_path).name
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [

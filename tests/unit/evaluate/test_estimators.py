@@ -1,13 +1,18 @@
-import itertools
 import math
-import time
 from fractions import Fraction
-from statistics import NormalDist
 
 import numpy as np
 import pytest
 
-from passk.evaluate.estimators import Estimate, mean_interval, paired_difference, pass_at_k
+from passk.evaluate.estimators import (
+    avg_at_n,
+    cumulative_solve_rate,
+    distinct_wrong,
+    pass_at_k,
+    pass_hat_k,
+    share,
+    token_mean,
+)
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 16, 32, 100, 256])
@@ -51,115 +56,88 @@ def test_pass_at_k_refuses_what_it_is_not_defined_for(n, c, k, message):
     assert str(raised.value) == message
 
 
-def test_a_large_symmetric_sample_gets_the_normal_interval():
-    values = np.random.default_rng(1).random(600)
-    half = 1.959964 * values.std() / 600**0.5
-    estimate = mean_interval(values)
-    assert estimate.value == pytest.approx(values.mean())
-    assert (estimate.low, estimate.high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.001)
+@pytest.mark.parametrize("n", [1, 7, 32, 256])
+def test_all_of_k_right_is_exact_too_and_of_one_it_is_pass_1(n):
+    for k in {1, 2, 3, n // 2, n - 1, n} & set(range(1, n + 1)):
+        for c in {0, 1, k - 1, k, n - 1, n}:
+            exact = Fraction(math.comb(c, k), math.comb(n, k))
+            assert abs(Fraction(float(pass_hat_k(n, c, k))) - exact) < Fraction(1, 10**12)
+    assert pass_hat_k(n, np.arange(n + 1), 1) == pytest.approx(pass_at_k(n, np.arange(n + 1), 1), abs=1e-12)
 
 
-def test_the_interval_is_bca_by_enumeration_of_all_resamples():
-    values = np.array([0.01, 0.02, 0.05, 0.1, 0.3, 0.95])
-    means = np.array([sum(draw) for draw in itertools.product(values, repeat=6)]) / 6
-    normal = NormalDist()
-    bias = normal.inv_cdf(np.mean(means < values.mean()))
-    left_out = np.array([np.delete(values, i).mean() for i in range(6)])  # the jackknife itself
-    pulls = left_out.mean() - left_out
-    acceleration = (pulls**3).sum() / (6 * (pulls**2).sum() ** 1.5)
-    edges = [normal.cdf(bias + (bias + z) / (1 - acceleration * (bias + z))) for z in (-1.959964, 1.959964)]
-    low, high = np.quantile(means, edges)
-    estimate = mean_interval(values, draws=200_000)
-    assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=0.004)
+@pytest.mark.parametrize("n", [1000, 10_000])
+def test_both_are_exact_to_1e_12_for_ten_thousand_samples(n):
+    spread = [1, 2, 10, n // 100, n // 4, n // 2, n - 2, n]
+    for k in spread:
+        sets = math.comb(n, k)
+        for c in spread:
+            wrong, right = Fraction(math.comb(n - c, k), sets), Fraction(math.comb(c, k), sets)
+            assert abs(Fraction(float(pass_at_k(n, c, k))) - (1 - wrong)) < Fraction(1, 10**12)
+            assert abs(Fraction(float(pass_hat_k(n, c, k))) - right) < Fraction(1, 10**12)
 
 
-def test_a_skewed_sample_gets_a_skewed_interval_within_the_scores():
-    values = np.zeros(200)
-    values[:4] = 1
-    estimate = mean_interval(values)
-    assert estimate.value == pytest.approx(0.02)
-    assert 0 < estimate.low < estimate.value < estimate.high < 1
-    assert estimate.high - estimate.value > 1.3 * (estimate.value - estimate.low)
-    mirrored = mean_interval(1 - values)
-    assert (1 - mirrored.high, 1 - mirrored.low) == pytest.approx((estimate.low, estimate.high), abs=0.006)
+def test_it_has_the_values_of_humanevals_published_estimator():
+    def published(n, c, k):  # Chen et al. 2021, Fig. 3
+        if n - c < k:
+            return 1.0
+        return 1.0 - np.prod(1.0 - k / np.arange(n - c + 1, n + 1))
+
+    for n in (5, 100, 200):
+        for k in (1, 5, 10, 100):
+            if k <= n:
+                ours = pass_at_k(n, np.arange(n + 1), k)
+                assert ours == pytest.approx([published(n, c, k) for c in range(n + 1)], abs=1e-12)
 
 
-@pytest.mark.parametrize("count", [1, 20, 200])
-def test_all_wrong_and_all_right_get_wilsons_interval(count):
-    bound = 1.959964**2 / (count + 1.959964**2)
-    for value, low, high in ((0.0, 0.0, bound), (1.0, 1 - bound, 1.0)):
-        estimate = mean_interval(np.full(count, value))
-        assert (estimate.value, estimate.low, estimate.high) == pytest.approx((value, low, high), abs=1e-7)
+def test_problems_may_differ_in_their_number_of_samples():
+    n, c = np.array([4, 8, 4, 16]), np.array([1, 1, 0, 16])
+    assert pass_at_k(n, c, 2).tolist() == pytest.approx([1 / 2, 1 / 4, 0, 1])
 
 
-def test_equal_scores_between_0_and_1_and_equal_checkpoints_are_not_certain_either():
-    bound = 1.959964**2 / (100 + 1.959964**2)
-    same = mean_interval(np.full(100, 0.25))
-    assert (same.low, same.high) == pytest.approx((0.25 - bound * 0.25, 0.25 + bound * 0.75))
-    none = paired_difference(np.full(100, 0.1) + 0.2, np.full(100, 0.3))  # not equal in binary
-    assert (none.low, none.high) == pytest.approx((-bound, bound)) and abs(none.value) < 1e-15
+def test_a_mean_score_is_of_the_problems_own_samples():
+    assert avg_at_n([[0, 1, 0.5, 0.5], [1, 1, 1, 0]]).tolist() == [0.5, 0.75]
 
 
-def test_the_same_scores_give_the_same_interval_in_any_order_and_another_seed_another():
-    values = np.random.default_rng(0).random(50)
-    assert mean_interval(values) == mean_interval(values) == mean_interval(values[::-1])
-    assert mean_interval(values, seed=1) != mean_interval(values)
+def test_what_was_solved_once_stays_solved():
+    correct = np.array([[0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1], [1, 1, 1, 1]], dtype=bool)
+    rate = cumulative_solve_rate(correct)
+    assert rate.tolist() == [0.25, 0.5, 0.5, 0.75]
+    assert rate[-1] == pass_at_k(4, correct.sum(axis=1), 4).mean()
 
 
-def test_pairing_takes_out_how_hard_a_problem_is():
+def test_distinct_answers_are_counted_among_the_wrong_ones_that_have_one():
+    answers = np.array([[1, 1, 2, 7], [1, 2, 3, 7], [7, 7, 7, 7], [-1, -1, 5, 7], [-1, -1, -1, 7]])
+    assert distinct_wrong(answers, answers == 7) == pytest.approx([2 / 3, 1, np.nan, 1, np.nan], nan_ok=True)
+
+
+def test_a_token_weighs_the_same_in_a_long_response_as_in_a_short_one():
+    means, tokens = [[-1.0, -3.0], [-2.0, np.nan], [np.nan, np.nan]], [[30, 10], [5, 0], [0, 0]]
+    assert token_mean(means, tokens) == pytest.approx([-1.5, -2, np.nan], nan_ok=True)
+
+
+def test_less_the_log_probability_of_what_was_sampled_is_the_entropy():
     rng = np.random.default_rng(0)
-    hardness = rng.random(200)
-    a = np.clip(hardness + 0.05 + rng.normal(0, 0.02, 200), 0, 1)
-    paired, alone = paired_difference(a, hardness), mean_interval(a)
-    assert paired.low > 0 and paired.high - paired.low < (alone.high - alone.low) / 5
-    back = paired_difference(hardness, a)
-    assert (back.value, back.low, back.high) == pytest.approx((-paired.value, -paired.high, -paired.low), abs=1e-3)
-    assert paired.value == pytest.approx(np.mean(a - hardness))
+    p = np.array([0.5, 0.25, 0.2, 0.05])
+    drawn = np.log(p)[rng.choice(4, size=(1, 400, 100), p=p)]
+    entropy = -float((p * np.log(p)).sum())
+    assert -token_mean(drawn.mean(axis=2), np.full((1, 400), 100))[0] == pytest.approx(entropy, abs=0.01)
 
 
-def test_a_difference_is_of_the_problems_of_both_in_their_order():
-    with pytest.raises(ValueError, match="b: must have the 3 problems of a, not 2"):
-        paired_difference([0, 0, 1], [0, 1])
+def test_the_share_is_of_a_problems_samples():
+    assert share(np.array([[True, False], [True, True]])).tolist() == [0.5, 1.0]
 
 
-@pytest.mark.parametrize("values", [[], [[0.5]], [1.5], [-0.1, 0.5], [math.nan, 0.5], [math.inf]])
-def test_what_is_not_a_row_of_scores_is_refused(values):
-    with pytest.raises(ValueError, match=r"^values: "):
-        mean_interval(values)
-    with pytest.raises(ValueError, match=r"^b: "):
-        paired_difference([0.5] * max(1, len(values)), values)
-
-
-def test_two_problems_are_enough_to_be_asked_and_not_enough_to_know():
-    assert mean_interval([0.0, 1.0]) == Estimate(0.5, 0.0, 1.0)
-
-
-@pytest.mark.parametrize(("problems", "samples", "ability"), [(60, 32, (1.0, 1.0)), (200, 16, (0.3, 2.0))])
-def test_intervals_hold_the_truth_about_95_times_in_100(problems, samples, ability):
-    rng = np.random.default_rng(7)
-    solve_rate = rng.beta(*ability, size=200_000)
-    truth = float((1 - (1 - solve_rate) ** 4).mean())
-    held = 0
-    for trial in range(500):
-        right = rng.binomial(samples, rng.beta(*ability, size=problems))
-        estimate = mean_interval(pass_at_k(samples, right, 4), draws=1000, seed=trial)
-        held += estimate.low <= truth <= estimate.high
-    assert 0.92 <= held / 500 <= 0.98
-
-
-def test_ten_thousand_draws_over_600_problems_take_well_under_a_second():
-    values = np.random.default_rng(0).random(600)
-    start = time.process_time()
-    mean_interval(values)
-    assert time.process_time() - start < 1
-
-
-def test_memory_does_not_grow_with_problems_times_draws():
-    import tracemalloc
-
-    values = np.random.default_rng(0).random(20_000)
-    tracemalloc.start()
-    mean_interval(values, draws=2000)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 64 * 2**20  # all at once would be 480 MiB
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: avg_at_n([1, 0]), "scores: must be of shape [problems, samples], not (2,)"),
+        (lambda: share([[0.5]]), "marked: must be booleans of shape [problems, samples], not float64 of (1, 1)"),
+        (lambda: cumulative_solve_rate(np.zeros((2, 0), bool)), "correct: must be booleans of shape"),
+        (lambda: distinct_wrong([["a"]], [[True]]), "answers: must be (1, 1) whole numbers, -1 where there is none"),
+        (lambda: token_mean([[1.0]], [[-1]]), "tokens: must be (1, 1) counts, one a sample"),
+    ],
+)
+def test_what_has_another_shape_is_refused_by_name(call, message):
+    with pytest.raises(ValueError) as raised:
+        call()
+    assert str(raised.value).startswith(message)

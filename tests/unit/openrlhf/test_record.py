@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from passk.openrlhf.labels import Label, problem_of
+from passk.openrlhf.labels import NO_VERDICT, REASON, Label, problem_of, reason_of
 from passk.openrlhf.progress import Progress
 from passk.openrlhf.record import MetricsLog, Rollouts, StepRecorder, gathered, read_metrics
 from passk.openrlhf.settings import PluginSettings
@@ -66,6 +66,7 @@ def test_rollouts_are_gathered_in_the_order_of_generation_however_openrlhf_dealt
             self.prompts = [f"prompt {i // 2}" for i in index]
             self.labels = [Label(f"maze-{i // 2}", "maze", "S.E").dump() for i in index]
             self.truncated = torch.tensor([i == 3 for i in index])
+            self.info = {REASON: torch.tensor([-1.0 if i == 3 else float(i) for i in index])}
             self.action_log_probs = -1.0 * torch.tensor(index)[:, None] - 50.0 * (1 - self.action_mask)
 
     dealt = [Dealt([3, 0], [[3, 3, 3], [0]]), Dealt([2, 1], [[2, 2], [1]])]
@@ -77,6 +78,9 @@ def test_rollouts_are_gathered_in_the_order_of_generation_however_openrlhf_dealt
     assert whole.problems == ["maze-0", "maze-1"]
     assert whole.tokens == [[0], [1], [2, 2], [3, 3, 3]]
     assert whole.truncated.tolist() == [False, False, False, True]
+    # the numbers 0, 1, 2 among the maze's reasons, and an answer that could not be verified
+    assert [answer.reason for answer in answers] == ["correct", "empty", "off the grid", "crash"]
+    assert whole.metrics()["reasons"] == {"correct": 0.25, "crash": 0.25, "empty": 0.25, "off the grid": 0.25}
 
 
 def test_a_resume_forgets_the_steps_after_the_checkpoint_and_a_line_that_was_cut_off(tmp_path):
@@ -129,6 +133,22 @@ def test_the_reward_never_raises_and_is_the_verifiers_score():
         Label("maze-1", "maze", "no maze").dump(),
     ):
         assert reward_func([">RR$"], [">"], [broken])["rewards"] == 0.0
+        assert reward_func([">RR$"], [">"], [broken])["extra_logs"] == {REASON: NO_VERDICT}
+
+
+def test_the_reward_hands_the_number_of_the_reason_on_and_judges_in_the_pool_what_needs_a_deadline():
+    from passk.openrlhf.reward import response_of, reward_func
+
+    for verifier, answer, response, reason in (
+        ("maze", "S.E", "L", "off the grid"),
+        ("math", "5", "\\boxed{5}<|im_end|>", "correct"),
+        ("exact", "5", "5<|im_end|>\n<|endoftext|>", "correct"),
+        ("math", "5", "\\boxed{6}", "wrong"),
+    ):
+        label = Label("problem-1", verifier, answer).dump()
+        info = reward_func(["<prompt>" + response], ["<prompt>"], [label])["extra_logs"]
+        assert reason_of(label, int(info[REASON])) == reason
+    assert response_of("<s>2 x 3?6</s>", "2 x 3?") == "6"  # the tokenizer put its first token before the prompt
 
 
 def test_progress_says_stage_step_reward_speed_and_time_left():

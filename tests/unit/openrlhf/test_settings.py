@@ -25,6 +25,7 @@ def test_our_flags_are_taken_out_and_the_rest_is_left_as_it_is():
         ("--passk.options", "{", "--passk.options: is not JSON"),
         ("--passk.options", "[1]", "--passk.options: is an object"),
         ("--passk.flip_wrong", "1.5", "--passk.flip_wrong: is a share from 0 to 1, not 1.5"),
+        ("--passk.max_failed", "5", "--passk.max_failed: is a share from 0 to 1, not 5"),
         ("--passk.lr_scale", "1", "--passk.lr_scale: is step:factor"),
         ("--passk.lr_scale", "5:1", "--passk.lr_scale: begins at step 1"),
         ("--passk.lr_scale", "1:1,5:0", "--passk.lr_scale: begins at step 1"),

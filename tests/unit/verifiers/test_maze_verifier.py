@@ -85,7 +85,7 @@ def test_an_answer_that_is_no_maze_is_an_error_not_a_wrong_response(answer):
 
 
 def test_an_unknown_verifier_is_refused_with_the_nearest_name():
-    assert verifiers.names() == ["maze"]
+    assert "maze" in verifiers.names()
     with pytest.raises(ConfigError, match=r"^verifier: 'mazes' does not exist; did you mean maze\?"):
         verify("mazes", "", GRID)
 

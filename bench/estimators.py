@@ -1,0 +1,117 @@
+"""What the figures of merit and their intervals take, and how exact pass@k is.
+
+    python -m bench.estimators [--problems 10000] [--samples 256] [--draws 10000]
+
+CPU time of one core (the process's own, all threads counted). Beside the bootstrap stands the plain one, which
+draws problems one by one, for one figure; pass@k stands beside the loop over problems that is usually written.
+"""
+
+import argparse
+import math
+import time
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+
+from passk.evaluate.compare import compare
+from passk.evaluate.estimators import pass_at_k
+from passk.evaluate.figures import Samples, by_problem, summary
+from passk.evaluate.intervals import mean_interval
+from passk.evaluate.majority import maj_at_k
+
+SEED = 0
+TURNS = 3
+KS = (1, 2, 4, 8, 16, 32, 64, 128)
+VOTES = (8,)
+SLOW_VOTES = (1, 4, 8, 16, 32, 64)
+
+
+def made(problems: int, samples: int) -> Samples:
+    """Solve rates Beta(0.5, 1), wrong answers geometric with a rate of each problem's own, one in ten without any."""
+    rng = np.random.default_rng(SEED)
+    shape = (problems, samples)
+    answer = rng.geometric(rng.beta(1, 3, problems)[:, None], shape)
+    answer[rng.random(shape) < 0.1] = -1
+    correct = rng.random(shape) < rng.beta(0.5, 1, problems)[:, None]
+    tokens = rng.integers(1, 2048, shape)
+    return Samples(correct.astype(float), correct, answer, tokens, tokens > 2000, -rng.random(shape), True)
+
+
+def seconds(call: Callable[[], object], turns: int = TURNS) -> float:
+    """CPU seconds, the least of a few turns."""
+    times = []
+    for _ in range(turns):
+        start = time.process_time()
+        call()
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def one_by_one(values: np.ndarray, draws: int) -> np.ndarray:
+    """The bootstrap as it is usually written: problems drawn with replacement, and their mean."""
+    rng = np.random.default_rng(SEED)
+    rows = max(1, 1_000_000 // len(values))
+    return np.concatenate(
+        [values[rng.integers(0, len(values), (rows, len(values)))].mean(axis=1) for _ in range(-(-draws // rows))]
+    )[:draws]
+
+
+def looped(n: int, c: np.ndarray, k: int) -> list[float]:
+    """HumanEval's product, a problem at a time (Chen et al. 2021, Fig. 3)."""
+    return [1.0 if n - i < k else float(1.0 - np.prod(1.0 - k / np.arange(n - i + 1, n + 1))) for i in c.tolist()]
+
+
+def worst(n: int) -> float:
+    """The largest error of pass@k at n samples, against exact fractions, over c and k spread from 1 to n."""
+    spread = sorted({1, 2, 3, n // 100 or 1, n // 10 or 1, n // 4 or 1, n // 2, 3 * n // 4, n - 1, n} - {0})
+    error = Fraction(0)
+    for k in spread:
+        total = math.comb(n, k)
+        for c in spread:
+            exact = 1 - Fraction(math.comb(n - c, k), total)
+            error = max(error, abs(Fraction(float(pass_at_k(n, c, k))) - exact))
+    return float(error)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in (("problems", 10_000), ("samples", 256), ("draws", 10_000)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    options = parser.parse_args()
+    n, draws = options.samples, options.draws
+    samples = made(options.problems, n)
+    c = samples.correct.sum(axis=1)
+    ks = [k for k in KS if k <= n]
+    figures = by_problem(samples, ks, VOTES)
+    counts = pass_at_k(n, c[:, None], np.array(ks))
+    one = counts[:, -3]
+    spread = figures["length"] / 2048
+    both = 1 - spread
+
+    timed = {
+        f"all {len(figures)} figures of each problem": seconds(lambda: by_problem(samples, ks, VOTES)),
+        "their means and intervals, one set of draws": seconds(lambda: summary(figures, draws)),
+        f"pass@k at {len(ks)} k": seconds(lambda: pass_at_k(n, c[:, None], np.array(ks))),
+        "pass@8, a problem at a time": seconds(lambda: looped(n, c, 8), 1),
+        "interval of one pass@k": seconds(lambda: mean_interval(one, draws)),
+        "interval of one figure with a value of its own a problem": seconds(lambda: mean_interval(spread, draws)),
+        "draws of one figure, a problem at a time": seconds(lambda: one_by_one(one, draws), 1),
+        "two checkpoints, paired: interval and p, pass@k": seconds(lambda: compare(one, one[::-1], draws)),
+        "the same, a value of its own a problem": seconds(lambda: compare(spread, both[::-1], draws), 1),
+    }
+    print(f"{options.problems} problems x {n} samples, {draws} draws\n\n| what | CPU seconds |\n|---|---|")
+    for what, taken in timed.items():
+        print(f"| {what} | {taken:.2f} |")
+    first, second = list(timed.values())[:2]
+    print(f"| **all figures with their intervals** | **{first + second:.2f}** |")
+    print("\n| maj@k, exact | CPU seconds |\n|---|---|")
+    for k in (k for k in SLOW_VOTES if k <= n):
+        print(f"| {k} | {seconds(lambda k=k: maj_at_k(samples.answer, samples.correct, k), 1):.2f} |")
+    print("\n| n | largest error of pass@k |\n|---|---|")
+    for size in (10, 256, 1024, 10_000):
+        print(f"| {size} | {worst(size):.1e} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

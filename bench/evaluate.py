@@ -1,0 +1,142 @@
+"""What `passk evaluate` costs over a bare vllm.LLM.generate on the same prompts, and what its verifiers cost.
+
+    python -m bench.evaluate MODEL [--problems 200] [--samples 16] [--tokens 16] [--verifier maze] [--rounds 3]
+
+One process, one engine, the three take turns: what passk does (requests fed as others end, verdicts, parts written,
+samples.parquet), LLM.generate with the same settings, and LLM.generate without seeds and log-probabilities. The
+problems are mazes; another verifier is given the same responses, and an answer that it can read.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from passk import config, problems, verifiers
+from passk.config import Compute
+from passk.evaluate import benchmarks, sample
+from passk.evaluate.engines import Engine
+from passk.evaluate.generate import sampling_parameters
+from passk.evaluate.request import Request, problem_seed
+from passk.layout import SamplingRecord
+from passk.openrlhf.environment import environment
+from passk.steps import engine_settings
+
+INSIDE = "PASSK_BENCH_INSIDE"
+
+
+def request(wanted: argparse.Namespace, directory: Path) -> Request:
+    spec = {"source": "maze", "split": "test", "count": wanted.problems, "easy": 1.0}
+    raw = {
+        "name": "bench", "question": "?", "seed": 0, "model": {"path": str(wanted.model)}, "problems": {"test": spec},
+        "stages": {}, "compute": benchmarks.compute(),
+        "benchmarks": {"test": {"problems": "test", "samples": wanted.samples, "max_response": wanted.tokens}},
+    }  # fmt: skip
+    experiment = config.parse(raw)
+    file = directory / "problems.parquet"
+    made = problems.generate(experiment.problems["test"], 0)
+    if wanted.verifier != "maze":
+        answer = verifiers.load(wanted.verifier).EXAMPLE[1]
+        made = [type(each)(**{**vars(each), "verifier": wanted.verifier, "answer": answer}) for each in made]
+    problems.save(made, file)
+    settings = experiment.benchmarks["test"].model_dump(mode="json")
+    record = SamplingRecord("key", "bench", "base", None, "test", "", settings, 0, {})
+    engine = engine_settings(experiment.compute, seed=0)
+    return Request(asdict(record), str(wanted.model), str(file), str(directory), engine, chat=False)
+
+
+class Steps:
+    """What the engine itself does, counted: on a busy machine it tells more than the clock."""
+
+    def __init__(self, core: Any) -> None:
+        self._step, core.step = core.step, self._counted
+
+    def begin(self) -> None:
+        self._count, self._inside, self._started = 0, 0.0, time.process_time()
+
+    def _counted(self) -> Any:
+        started = time.process_time()
+        outputs = self._step()
+        self._count, self._inside = self._count + 1, self._inside + time.process_time() - started
+        return outputs
+
+    def told(self) -> str:
+        whole = time.process_time() - self._started
+        return f"{self._count} engine steps, {1 - self._inside / whole:.1%} of {whole:.2f} s of CPU outside of them"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--problems", type=int, default=200)
+    parser.add_argument("--samples", type=int, default=16)
+    parser.add_argument("--tokens", type=int, default=16)
+    parser.add_argument("--verifier", default="maze")
+    parser.add_argument("--rounds", type=int, default=3)
+    wanted = parser.parse_args()
+    if INSIDE not in os.environ:
+        # vLLM and the stand-ins for CUDA read their variables when they are imported
+        variables = environment(Compute.model_validate(benchmarks.compute())) | {INSIDE: "1"}
+        sys.exit(subprocess.run([sys.executable, "-m", "bench.evaluate", *sys.argv[1:]], env=variables).returncode)
+    with tempfile.TemporaryDirectory() as directory:
+        compare(request(wanted, Path(directory)), Path(directory), wanted.rounds)
+
+
+def compare(asked: Request, directory: Path, rounds: int) -> None:
+    from vllm import SamplingParams
+
+    engine = Engine()
+    engine.load(asked)
+    rows = sample.asked(Path(asked.problems))
+    prompts = [row["prompt"] for row in rows]
+    seeded = [sampling_parameters(asked, problem_seed(row["id"], 0)) for row in rows]
+    plain = [
+        SamplingParams(n=each.n, temperature=each.temperature, top_p=each.top_p, max_tokens=each.max_tokens)
+        for each in seeded
+    ]
+    judging: list[float] = []
+    steps = Steps(engine.llm.llm_engine)
+
+    def bare(settings: list[SamplingParams]) -> int:
+        outputs = engine.llm.generate(prompts, settings, use_tqdm=False)
+        return sum(len(answer.token_ids) for output in outputs for answer in output.outputs)
+
+    def ours() -> int:
+        sample.sample(engine, asked, directory / "said.jsonl")
+        manifest = json.loads((directory / "manifest.json").read_text())
+        judging.append(manifest["judging_seconds"] / manifest["seconds"])
+        return manifest["tokens"]
+
+    ways: dict[str, Callable[[], int]] = {
+        "passk evaluate": ours,
+        "LLM.generate, the same settings": lambda: bare(seeded),
+        "LLM.generate, no seeds, no logprobs": lambda: bare(plain),
+    }
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(rounds + 1):
+        for name, way in ways.items():
+            engine.llm.reset_prefix_cache()
+            steps.begin()
+            started = time.perf_counter()
+            rate = way() / (time.perf_counter() - started)
+            print(f"round {number or 'warm-up'}: {name}: {rate:.0f} tokens/s, {steps.told()}", flush=True)
+            if number:
+                rates[name].append(rate)
+    print(f"\n{len(rows)} problems x {asked.samples} samples, {rounds} rounds in turn, verifier {rows[0]['verifier']}")
+    for name, found in rates.items():
+        ratio = statistics.median(own / other for own, other in zip(rates["passk evaluate"], found, strict=True))
+        print(f"{name:<38} {statistics.median(found):>9.0f} tokens/s   passk / this: {ratio:.3f}")
+    print(f"share of the time in which verifiers held the engine up: {statistics.median(judging[1:]):.2%}")
+    engine.close()
+
+
+if __name__ == "__main__":
+    main()

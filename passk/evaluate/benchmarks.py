@@ -1,0 +1,114 @@
+"""Benchmarks by name: `passk evaluate --benchmark gsm8k,aime24`. Temperature 1.0, top-p 0.95 and 32 samples a problem,
+as in the Pass@k Training paper (arXiv 2508.10751), are the defaults of `config.Benchmark`.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from passk import config, sweep
+from passk.config import Benchmark, Experiment
+from passk.errors import ConfigError, nearest
+
+K = (1, 4, 8, 16, 32, 64, 128, 256)
+"""of which those up to the number of samples are told"""
+
+
+class Preset(NamedTuple):
+    problems: dict[str, Any]
+    """as in an experiment file"""
+    max_response: int
+    """tokens"""
+
+
+def _maze(**spec: Any) -> dict[str, Any]:
+    return {"source": "maze", "split": "test", **spec}
+
+
+PRESETS = {
+    # for the tiny model, which knows no words
+    "maze-easy": Preset(_maze(count=200, easy=1.0), 16),
+    "maze-hard": Preset(_maze(count=200, easy=0.0), 16),
+    "maze-far": Preset(_maze(count=200, easy=1.0, shortest=(5, 8)), 16),
+    # the sizes of the paper's tests
+    "maze-7": Preset(_maze(count=75, size=7, border=True, shortest=(2, 40), template="instruct"), 4096),
+    "maze-9": Preset(_maze(count=100, size=9, border=True, shortest=(2, 40), template="instruct"), 4096),
+    "maze-11": Preset(_maze(count=100, size=11, border=True, shortest=(2, 40), template="instruct"), 4096),
+    "gsm8k": Preset({"source": "gsm8k", "split": "test"}, 2048),
+    "math500": Preset({"source": "math500"}, 8192),
+    "aime24": Preset({"source": "aime24"}, 16384),
+    "aime25": Preset({"source": "aime25"}, 16384),
+    "olymmath-easy": Preset({"source": "olymmath", "grade": "easy"}, 16384),
+    "olymmath-hard": Preset({"source": "olymmath", "grade": "hard"}, 16384),
+}
+REASONING_GYM = "reasoning_gym."
+"""before the name of any of its tasks, which is a benchmark too"""
+
+
+def preset(name: str) -> Preset:
+    """Raises ConfigError for a name that is none."""
+    task = name.removeprefix(REASONING_GYM)
+    if task != name:
+        return Preset({"source": "reasoning_gym", "task": task, "split": "test", "count": 100}, 4096)
+    if name not in PRESETS:
+        raise ConfigError(f"benchmark: there is none named {name!r}{nearest(name, PRESETS)}")
+    return PRESETS[name]
+
+
+def experiment(
+    model: str, names: Sequence[str] = (), samples: int | None = None, file: Path | None = None
+) -> Experiment:
+    """An experiment without stages that samples `model` on the benchmarks of these names. Raises ConfigError.
+
+    file: an experiment, whose compute and seed are taken, and whose benchmarks go before those here; without
+    names, all of its own.
+    """
+    raw = config.load(file).model_dump(mode="json", by_alias=True, exclude_defaults=True) if file else _here(model)
+    if not (names or file):
+        known = f"{', '.join(PRESETS)}, and {REASONING_GYM}TASK"
+        raise ConfigError(f"benchmark: name one or several, with commas between; there is {known}")
+    for name in names:
+        if name not in raw["benchmarks"]:
+            taken = preset(name)
+            asked = samples or Benchmark.model_fields["samples"].default
+            problems = f"of-{name}"  # the file may have others of the benchmark's name
+            raw["problems"][problems] = taken.problems
+            raw["benchmarks"][name] = {
+                "problems": problems,
+                "samples": asked,
+                "k": [k for k in K if k <= asked],
+                "max_response": taken.max_response,
+            }
+    return sweep.evaluation(config.parse(raw), model, names, samples)
+
+
+def _here(model: str) -> dict[str, Any]:
+    return {
+        "name": "benchmarks",
+        "question": "How many problems does it solve?",
+        "seed": 0,
+        "model": {"path": model},
+        "problems": {},
+        "stages": {},
+        "benchmarks": {},
+        "compute": compute(),
+    }
+
+
+def compute() -> dict[str, Any]:
+    """What this machine has, as an experiment's `compute`: all its GPUs, or its CPU."""
+    if gpus := _gpus():
+        return {"profile": "gpu", "gpus_per_node": gpus, "memory_utilization": 0.9}
+    return {"profile": "cpu", "threads": len(os.sched_getaffinity(0))}
+
+
+def _gpus() -> int:
+    if shutil.which("nvidia-smi") is None:
+        return 0
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        return len([gpu for gpu in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if gpu.strip() not in ("", "-1")])
+    listing = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=False)
+    return len(listing.stdout.splitlines()) if listing.returncode == 0 else 0

@@ -1,0 +1,113 @@
+"""vLLM engines that sample: one in this process, or one a GPU as Ray actors, each on its share of the problems."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from passk.errors import PasskError
+from passk.evaluate.generate import Part, parts
+from passk.evaluate.judge import Judge
+from passk.evaluate.request import Request
+from passk.openrlhf import cpu
+
+if TYPE_CHECKING:
+    from vllm import LLM
+
+Rows = Sequence[Mapping[str, Any]]
+AHEAD = 4
+"""parts that an actor makes before the first of them is fetched"""
+
+
+class Engines(Protocol):
+    def load(self, request: Request) -> None:
+        """Have the request's model in every engine."""
+
+    def sample(self, request: Request, rows: Rows) -> Iterator[Part]:
+        """Judged samples of all rows, in parts, in whatever order they are done."""
+
+
+class Engine:
+    """One vLLM engine. The weights of another checkpoint of the same shape are loaded into the one that is there."""
+
+    def __init__(self) -> None:
+        cpu.install_if_asked()
+        self.llm: LLM | None = None
+        """with the model that was loaded last"""
+        self._shape = self._loaded = ""
+        self._judge = Judge()
+
+    def load(self, request: Request) -> None:
+        from vllm import LLM
+
+        if self.llm is None or request.shape != self._shape:
+            self.llm = None  # before the next one asks for its memory
+            self.llm, self._shape = LLM(model=request.model, **request.engine), request.shape
+        elif self._loaded != request.model:
+            self.llm.collective_rpc("reload_weights", kwargs={"weights_path": request.model})
+            self.llm.reset_prefix_cache()
+        self._loaded = request.model
+
+    def sample(self, request: Request, rows: Rows) -> Iterator[Part]:
+        assert self.llm is not None
+        yield from parts(self.llm, request, rows, self._judge)
+
+    def close(self) -> None:
+        self._judge.close()
+
+
+class _OnRay:
+    """An Engine in each of several actors."""
+
+    def __init__(self, engines: int, gpus: int) -> None:
+        """gpus: of each engine"""
+        import ray
+
+        actor = ray.remote(num_gpus=gpus, num_cpus=1)(Engine)
+        self._actors = [actor.remote() for _ in range(engines)]
+
+    def load(self, request: Request) -> None:
+        import ray
+
+        ray.get([actor.load.remote(request) for actor in self._actors])
+
+    def sample(self, request: Request, rows: Rows) -> Iterator[Part]:
+        import ray
+
+        options = {"num_returns": "streaming", "_generator_backpressure_num_objects": AHEAD}
+        streams = [
+            actor.sample.options(**options).remote(request, share)
+            for actor, share in zip(self._actors, shares(rows, len(self._actors), request.piece), strict=True)
+        ]
+        while streams:
+            [stream], _ = ray.wait(streams, num_returns=1)
+            try:
+                yield ray.get(next(stream))
+            except StopIteration:
+                streams.remove(stream)
+            except ray.exceptions.RayTaskError as error:
+                # what an actor tells a person is told as it was said
+                raise error.cause if isinstance(error.cause, PasskError) else error from None
+
+
+@contextmanager
+def started(engines: int, gpus: int) -> Iterator[Engines]:
+    """engines: how many; more than one are actors on the Ray cluster that the environment joins, of `gpus` each."""
+    with ExitStack() as held:
+        if engines == 1:
+            yield held.enter_context(contextlib.closing(Engine()))
+        else:
+            import ray
+
+            ray.init(log_to_driver=True)
+            held.callback(ray.shutdown)
+            yield _OnRay(engines, gpus)
+
+
+def shares(rows: Rows, engines: int, piece: int | None) -> list[list[Mapping[str, Any]]]:
+    """What each engine samples: the problems dealt out in turn, `piece` at a time where batches stay together."""
+    size = piece or 1
+    dealt: list[list[Mapping[str, Any]]] = [[] for _ in range(engines)]
+    for number, first in enumerate(range(0, len(rows), size)):
+        dealt[number % engines] += rows[first : first + size]
+    return dealt

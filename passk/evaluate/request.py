@@ -1,0 +1,76 @@
+"""What one sampling is asked for: written by passk/steps.py, read by the process that samples."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from passk.layout import SamplingRecord, write_json
+
+PIECE_SAMPLES = 256
+"""that a deterministic sampling makes as one batch"""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One checkpoint on one benchmark."""
+
+    record: dict[str, Any]
+    """SamplingRecord"""
+    model: str
+    problems: str
+    directory: str
+    engine: dict[str, Any]
+    """keyword arguments of vllm.LLM"""
+    chat: bool
+    """word the prompt by the model's chat template"""
+    deterministic: bool = False
+    """in batches that are the same whatever was stopped before, not as one stream"""
+
+    @property
+    def sampling(self) -> SamplingRecord:
+        return SamplingRecord(**self.record)
+
+    @property
+    def samples(self) -> int:
+        """a problem"""
+        return self.record["config"]["samples"]
+
+    @property
+    def piece(self) -> int | None:
+        """Problems of a batch, where it is deterministic."""
+        return max(1, PIECE_SAMPLES // self.samples) if self.deterministic else None
+
+    @property
+    def shape(self) -> str:
+        """What two models must share to be served by one engine, weights apart."""
+        directory = Path(self.model)
+        config = json.loads((directory / "config.json").read_text()) if directory.is_dir() else self.model
+        return json.dumps([config, self.engine], sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Work:
+    """All that one process samples."""
+
+    requests: list[Request]
+    engines: int
+    gpus: int
+    """of each engine"""
+
+    def write(self, file: Path) -> None:
+        write_json(file, self)
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        content = json.loads(file.read_text())
+        return cls(**{**content, "requests": [Request(**entry) for entry in content["requests"]]})
+
+
+def problem_seed(problem: str, seed: int) -> int:
+    """The seed of a problem's request; its samples take it and the numbers after it.
+
+    From the problem itself, so that the answers do not depend on which problems are sampled beside it.
+    """
+    return int.from_bytes(hashlib.sha256(f"{seed}/{problem}".encode()).digest()[:4]) >> 1

@@ -1,0 +1,64 @@
+"""All figures of merit of an evaluation with their intervals, as a table for a terminal."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from passk.evaluate.figures import Samples, by_problem, summary
+from passk.evaluate.intervals import Estimate
+from passk.plan import PlannedSampling
+
+_COLUMNS = ("score", "correct", "extracted", "tokens", "finish_reason", "logprob")
+
+
+def table(samplings: Sequence[PlannedSampling]) -> str:
+    """A row a figure, a column a benchmark; only what is finished."""
+    found = {each.record.benchmark: _figures(each) for each in samplings if each.finished}
+    names = dict.fromkeys(name for figures in found.values() for name in figures)
+    rows = [["", *found]]
+    rows += [[name, *(_shown(figures.get(name)) for figures in found.values())] for name in names]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
+        for row in rows
+    )
+
+
+def _figures(sampling: PlannedSampling) -> dict[str, Estimate]:
+    config = sampling.benchmark
+    on_policy = config.temperature == 1 and config.top_p == 1
+    samples = read(sampling.directory / "samples.parquet", config.samples, on_policy=on_policy)
+    votes = [k for k in config.k if k > 1]
+    return summary(by_problem(samples, sorted(set(config.k)), votes))
+
+
+def read(file: Path, samples: int, *, on_policy: bool) -> Samples:
+    """A samples.parquet, which has the samples of a problem one after the other, as arrays of [P, samples]."""
+    import pandas as pd
+    import pyarrow.parquet
+
+    columns = pyarrow.parquet.read_table(file, columns=list(_COLUMNS)).to_pandas()
+    codes, _ = pd.factorize(columns["extracted"])
+    answer = np.where(columns["extracted"] == "", -1, codes)
+
+    def problems(values: np.ndarray) -> np.ndarray:
+        return np.asarray(values).reshape(-1, samples)
+
+    return Samples(
+        score=problems(columns["score"]),
+        correct=problems(columns["correct"]),
+        answer=problems(answer),
+        tokens=problems(columns["tokens"]),
+        truncated=problems(columns["finish_reason"] == "length"),
+        logprob=problems(columns["logprob"]),
+        on_policy=on_policy,
+    )
+
+
+def _shown(figure: Estimate | None) -> str:
+    if figure is None or math.isnan(figure.value):
+        return "-"
+    digits = 1 if abs(figure.high) >= 10 else 3
+    return f"{figure.value:.{digits}f} [{figure.low:.{digits}f}, {figure.high:.{digits}f}]"

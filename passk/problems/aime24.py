@@ -1,0 +1,48 @@
+"""AIME 2024, I and II: 30 problems, each with a whole number from 0 to 999 for an answer."""
+
+import random
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from passk.problems import hub, tables
+from passk.problems.record import Problem
+from passk.problems.worded import Item, problems
+
+VERSION = 1
+VERIFIER = "math"
+
+
+class Aime24Problems(hub.HubSpec):
+    judged_by: ClassVar = VERIFIER
+    about: ClassVar = "the 30 problems of AIME 2024"
+
+    source: Literal["aime24"]
+    split: Literal["test"] = "test"
+    dataset: str = Field("HuggingFaceH4/aime_2024", description=hub.DATASET)
+    revision: str = Field("2fe88a2f1091d5048c0f36abc874fb997b3dd99a", description=hub.REVISION)
+
+    def patterns(self) -> Sequence[str]:
+        return ("data/train-*.parquet",)  # the hub calls its one split train
+
+
+def generate(spec: Aime24Problems, rng: random.Random) -> list[Problem]:
+    """All 30. Raises PasskError where they cannot be had."""
+    rows, origin = hub.rows(spec, ("id", "problem", "solution", "answer"))
+    items = [
+        Item(
+            f"aime24-{row['id']}",
+            row["problem"],
+            whole(tables.text(row["answer"])),
+            demonstration=tables.text(row["solution"]),
+            metadata=origin,
+        )
+        for row in rows
+    ]
+    return problems(spec, items, rng, verifier=VERIFIER)
+
+
+def whole(answer: str) -> str:
+    """AIME writes 73 as 073."""
+    return answer.strip().lstrip("0") or "0" if answer.strip().isdecimal() else answer

@@ -1,0 +1,100 @@
+"""Problems of a person's own, in a file of JSON lines or Parquet whose columns are named here."""
+
+import random
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from passk import verifiers
+from passk.errors import ConfigError, PasskError, nearest
+from passk.problems import tables, worded
+from passk.problems.record import Problem
+from passk.problems.worded import Item, Worded
+
+VERSION = 1
+
+
+class FileSpec(Worded):
+    judged_by: ClassVar = "any"
+
+    file: str = Field(description="where it lies, from the directory that passk is started in")
+    verifier: str = Field(description="what judges the answers: `passk verify --help` lists them")
+    problem: str = Field("problem", description="the column that holds what is asked")
+    answer: str = Field("answer", description="the column that holds what the verifier judges by")
+    id: str | None = Field(None, description="the column that names a problem; else its row does")
+    solution: str | None = Field(None, description="the column with right responses, to learn from by sft")
+    difficulty: str | None = Field(None, description="a column by which the report tells the problems apart")
+
+    def files(self) -> list[Path]:
+        file = Path(self.file).expanduser()
+        if not file.is_file():
+            raise ConfigError(f"file: there is no {self.file}; paths begin where passk is started")
+        return [file]
+
+
+class JsonlProblems(FileSpec):
+    about: ClassVar = "a file of your own, a JSON object a line"
+
+    source: Literal["jsonl"]
+
+
+class ParquetProblems(FileSpec):
+    about: ClassVar = "a Parquet file of your own"
+
+    source: Literal["parquet"]
+
+
+def check(spec: FileSpec) -> None:
+    """Raise ConfigError where there is no such file or verifier, or the file's name ends otherwise."""
+    worded.check(spec)
+    (file,) = spec.files()
+    if (file.suffix == ".parquet") != (spec.source == "parquet"):
+        raise ConfigError(f"source: {spec.file} is not read as {spec.source}; its name says otherwise, mend either")
+    if spec.verifier not in verifiers.names():
+        raise ConfigError(f"verifier: {spec.verifier!r} does not exist{nearest(spec.verifier, verifiers.names())}")
+
+
+def generate(spec: FileSpec, rng: random.Random) -> list[Problem]:
+    """A problem a row. Raises ConfigError, the field first, for a column that is missing or an id that comes twice."""
+    (file,) = spec.files()
+    try:
+        rows = tables.read(file)
+    except PasskError as error:
+        raise ConfigError(f"file: {error}") from None
+    named = {name: column for name, column in _columns(spec).items() if column is not None}
+    for field, column in named.items():
+        try:
+            tables.require(rows, [column], spec.file)
+        except PasskError as error:
+            raise ConfigError(f"{field}: {error}") from None
+    items, seen = [], set()
+    for number, row in enumerate(rows):
+        cells = {field: tables.text(row[column]) for field, column in named.items()}
+        name = cells.get("id") or f"{file.stem}-{number}"
+        if name in seen:
+            raise ConfigError(f"id: {name!r} names two problems of {spec.file}; give a column that names each once")
+        if not cells["problem"].strip():
+            raise ConfigError(f"problem: row {number + 1} of {spec.file} asks nothing; mend or remove it")
+        seen.add(name)
+        items.append(
+            Item(
+                name,
+                cells["problem"],
+                cells["answer"],
+                difficulty=cells.get("difficulty") or "unrated",
+                demonstration=cells.get("solution", ""),
+                metadata={"file": file.name},
+            )
+        )
+    return worded.problems(spec, items, rng, verifier=spec.verifier)
+
+
+def _columns(spec: FileSpec) -> dict[str, str | None]:
+    return {
+        "problem": spec.problem,
+        "answer": spec.answer,
+        "id": spec.id,
+        "solution": spec.solution,
+        "difficulty": spec.difficulty,
+    }

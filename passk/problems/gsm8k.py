@@ -1,0 +1,45 @@
+"""GSM8K: grade school word problems, each with a whole number for an answer (Cobbe et al., arXiv 2110.14168).
+
+7473 to train, 1319 to test. A solution ends in `#### 72`, and marks its sums as <<48/2=24>>; both are taken out.
+"""
+
+import random
+import re
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from passk.problems import hub
+from passk.problems.record import Problem
+from passk.problems.worded import Item, problems
+
+VERSION = 1
+VERIFIER = "numeric"
+_SUM = re.compile(r"<<[^<>]*>>")
+
+
+class Gsm8kProblems(hub.HubSpec):
+    judged_by: ClassVar = VERIFIER
+    about: ClassVar = "grade school word problems, 7473 to train and 1319 to test"
+
+    source: Literal["gsm8k"]
+    dataset: str = Field("openai/gsm8k", description=hub.DATASET)
+    revision: str = Field("740312add88f781978c0658806c59bc2815b9866", description=hub.REVISION)
+
+    def patterns(self) -> Sequence[str]:
+        return (f"main/{self.split}-*.parquet",)
+
+
+def generate(spec: Gsm8kProblems, rng: random.Random) -> list[Problem]:
+    """The split's problems. Raises PasskError where they cannot be had."""
+    rows, origin = hub.rows(spec, ("question", "answer"))
+    items = []
+    for number, row in enumerate(rows):
+        solution, _, answer = row["answer"].rpartition("####")
+        answer = answer.strip().replace(",", "")
+        demonstration = f"{_SUM.sub('', solution).strip()}\n\nThe answer is \\boxed{{{answer}}}."
+        items.append(
+            Item(f"gsm8k-{spec.split}-{number}", row["question"], answer, demonstration=demonstration, metadata=origin)
+        )
+    return problems(spec, items, rng, verifier=VERIFIER)

@@ -1,0 +1,56 @@
+"""MATH: competition problems in seven subjects and five levels (Hendrycks et al., arXiv 2103.03874).
+
+7500 to train, and 5000 to test, of which 500 are the source `math500`. The answer is what the solution has in
+its last box.
+"""
+
+import random
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from passk.problems import hub
+from passk.problems.record import Problem
+from passk.problems.worded import Item, last_boxed, problems
+
+VERSION = 1
+VERIFIER = "math"
+SUBJECTS = (
+    "algebra",
+    "counting_and_probability",
+    "geometry",
+    "intermediate_algebra",
+    "number_theory",
+    "prealgebra",
+    "precalculus",
+)
+
+
+class MathProblems(hub.HubSpec):
+    judged_by: ClassVar = VERIFIER
+    about: ClassVar = "competition mathematics, 7500 to train (and 5000 to test; see math500)"
+
+    source: Literal["math"]
+    dataset: str = Field("EleutherAI/hendrycks_math", description=hub.DATASET)
+    revision: str = Field("21a5633873b6a120296cce3e2df9d5550074f4a3", description=hub.REVISION)
+
+    def patterns(self) -> Sequence[str]:
+        return tuple(f"{subject}/{self.split}-*.parquet" for subject in SUBJECTS)
+
+
+def generate(spec: MathProblems, rng: random.Random) -> list[Problem]:
+    """The split's problems, subject after subject. Raises PasskError where they cannot be had."""
+    rows, origin = hub.rows(spec, ("problem", "level", "type", "solution"))
+    items = [
+        Item(
+            f"math-{spec.split}-{number}",
+            row["problem"],
+            last_boxed(row["solution"]),
+            difficulty=row["level"].lower(),
+            demonstration=row["solution"],
+            metadata=origin | {"subject": row["type"]},
+        )
+        for number, row in enumerate(rows)
+    ]
+    return problems(spec, items, rng, verifier=VERIFIER)

@@ -1,0 +1,84 @@
+r"""One number, compared exactly.
+
+Read is the last <answer>...</answer>; in it, or without one, the last \boxed{ } (of several side
+by side all, which are then no one number); without either what follows
+the last "answer is", "answer:" or "####" on its line. A number elsewhere is no answer: the last one in a
+response is a guess of ours, not the model's.
+
+What is read must be one number: 42, -1,234.5, 3/4, \frac{3}{4}, 1.5e3, before it a currency sign or "x =",
+after it a unit of up to three words. Units and per cent signs are passed over: 42 km is right where 42 m is
+the answer. "4 or 5" is no number, nor is "not 5" or "5 is wrong". Numbers are compared as fractions; where
+the answer is no integer a relative difference up to 1e-6 is a matter of rounding.
+
+Linear in the response, and small: numbers have up to 100 characters and exponents up to 300.
+"""
+
+import re
+from fractions import Fraction
+
+from passk.verifiers import AnswerError, Verdict
+from passk.verifiers.reading import final
+
+REASONS = ("correct", "no answer", "not a number", "wrong")
+EXAMPLE = (r"So it is \boxed{1,250 \text{ apples}}.", "1250")
+NEEDS_DEADLINE = False
+ROUNDING = Fraction(1, 10**6)
+_LONGEST = 200
+
+_DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+"
+_NUMBER = rf"(?:{_DIGITS})(?:[eE][+-]?[0-9]{{1,3}})?"
+_WHOLE = re.compile(
+    rf"(?:[A-Za-z]\s*=\s*)?(?P<sign>[+-]?)\s*[$€£¥]?\s*(?P<number>{_NUMBER})(?:\s*/\s*(?P<divisor>{_NUMBER}))?"
+    r"\s*(?P<unit>[^\s0-9]+(?:[ ][^\s0-9]+){0,2})?\s*\.*"
+)
+_FRACTION = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")
+_TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf)\{([^{}]*)\}")
+_BLANKS = re.compile(r"\\[!,;: ]|\\[()\[\]]|\\(?:left|right)|~")
+_UNIT = re.compile(r"[A-Za-z%°€£¥²³µΩ/^.*·-]+(?: [A-Za-z%°²³µΩ/^.·-]+){0,2}")
+_NO_UNIT = re.compile(
+    r"\b(?:and|or|not|no|isn't|is|was|wrong|incorrect|false|maybe|perhaps|to|but|plus|minus|times|over|x|e"
+    r"|hundred|thousand|million|billion|trillion|dozen|half|squared|cubed)\b|[*^]",
+    re.IGNORECASE,
+)
+
+
+def verify(response: str, answer: str) -> Verdict:
+    """`extracted`: the number as a fraction in lowest terms. Raises AnswerError where the answer is no number."""
+    gold = read(answer)
+    if gold is None:
+        raise AnswerError(f"answer: not a number: {answer[:80]!r}")
+    given = final(response, joined=True)
+    if not given:
+        return Verdict(0.0, False, "", "no answer")
+    number = read(given)
+    if number is None:
+        return Verdict(0.0, False, "", "not a number")
+    right = number == gold or (gold.denominator > 1 and abs(number - gold) <= ROUNDING * abs(gold))
+    return Verdict(float(right), right, str(number), "correct" if right else "wrong")
+
+
+def check_answer(answer: str) -> str | None:
+    return None if read(answer) is not None else f"answer: not a number: {answer[:80]!r}; mend it"
+
+
+def read(text: str) -> Fraction | None:
+    """The one number that a short text is, or None."""
+    if len(text) > _LONGEST:
+        return None
+    text = _TEXT.sub(r"\1", text).replace("{,}", ",").replace("\\$", "$").replace("\\%", "%").replace("−", "-")
+    text = _BLANKS.sub("", _FRACTION.sub(r"\1/\2", text)).rstrip(". \n").strip("* \n")
+    if text.count("$") > 1:  # math mode
+        text = text.strip("$ ").rstrip(". ")
+    match = _WHOLE.fullmatch(text)
+    if not match:
+        return None
+    unit = (match["unit"] or "").strip(" $.")
+    if unit and (not _UNIT.fullmatch(unit) or _NO_UNIT.search(unit)):
+        return None
+    number = Fraction(match["number"].replace(",", ""))
+    if match["divisor"]:
+        divisor = Fraction(match["divisor"].replace(",", ""))
+        if not divisor:
+            return None
+        number /= divisor
+    return -number if match["sign"] == "-" else number

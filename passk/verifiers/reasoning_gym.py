@@ -1,0 +1,173 @@
+r"""Tasks of the package reasoning_gym, each judged by its own scorer, with what those let pass mended.
+
+Read is the last <answer>...</answer>, without one the whole response, white space around it removed. The
+answer is a JSON object {"task": a name of reasoning_gym, "entry": what the data set gave: question, answer
+and metadata, "config": what the data set was made with, where that is not the default}.
+
+Scorers give parts of a point for parts of an answer, and 0.01 for trying. Pass@k knows right and wrong, and
+a reward for an answer that repeats everything would be learned: full marks are 1, all else is 0.
+
+Model output is untrusted, and several scorers evaluate it as Python:
+
+- `string_insertion`, `spiral_matrix`, `binary_matrix`, `n_queens` call eval() for a part of a point, which we
+  do not pay: their eval is replaced by a refusal.
+- `countdown`, `puzzle24`, `polynomial_multiplication`, `simple_integration`, `intermediate_integration` call
+  sympy's parse_expr, which is eval(): the answer must be of their form (_FORMS), which holds nothing that
+  Python could call but sympy's own functions.
+
+Other scorers look for the answer within the text, or look at less than they should: for them too the answer
+must be of their form, and where that is not enough be looked at again (_AGAIN).
+"""
+
+import importlib
+import json
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from passk.verifiers import AnswerError, Verdict
+from passk.verifiers.reading import after_thinking, last_answer
+
+REASONS = ("correct", "no answer", "not of the form", "partly right", "wrong")
+EXAMPLE = (
+    "<answer>42</answer>",
+    '{"task": "chain_sum", "entry": {"question": "State the result: 40 + 2", "answer": "42", "metadata": {}}}',
+)
+NEEDS_DEADLINE = True
+LONGEST = 20_000
+"""characters of an answer; the longest of reasoning_gym's own have some thousand"""
+
+_EVALUATED = (
+    "algorithmic.string_insertion",
+    "algorithmic.spiral_matrix",
+    "algorithmic.binary_matrix",
+    "games.n_queens",
+)
+_ARITHMETIC = re.compile(r"[0-9+*/()\s.-]{1,400}")
+# Names are functions of sympy, or one letter; a dot stands between digits alone, so that nothing has attributes.
+_FUNCTION = r"(?:a?(?:sin|cos|tan)h?|exp|log|ln|sqrt|pi)"
+_ALGEBRA = re.compile(
+    rf"(?:(?<![A-Za-z]){_FUNCTION}(?![A-Za-z])|(?<![A-Za-z])[A-Za-z](?![A-Za-z(])|[0-9]+(?:\.[0-9]+)?|[+*/()\s^-])*"
+)
+_NUMBERS = re.compile(r"[0-9,.\s+-]*")
+_FORMS = {
+    "advanced_geometry": re.compile(r"[0-9.,()/\s°-]*"),
+    "countdown": _ARITHMETIC,
+    "gsm_symbolic": re.compile(r"-?[0-9]+(?:\.[0-9]+)?"),
+    "intermediate_integration": _ALGEBRA,
+    "kakurasu": re.compile(r"[01\s]*"),
+    "knights_knaves": re.compile(r"[A-Za-z]+ is an? [a-z]+(?:(?:,| and|, and) [A-Za-z]+ is an? [a-z]+)*\.?"),
+    "polynomial_equations": _NUMBERS,
+    "polynomial_multiplication": _ALGEBRA,
+    "puzzle24": _ARITHMETIC,
+    "quantum_lock": re.compile(r"[A-Ca-c](?:[\s,→>-]+[A-Ca-c])*"),
+    "simple_integration": _ALGEBRA,
+    "sokoban": re.compile(r"[LRUD]*"),
+    "survo": re.compile(r"[0-9\s-]*"),
+}
+
+
+def verify(response: str, answer: str) -> Verdict:
+    """`extracted`: the answer, runs of white space as one space. Raises AnswerError where `answer` is no such JSON."""
+    task, dataset, entry = _prepared(answer)
+    given = _read(response)
+    shown = " ".join(given[:LONGEST].split())[:1000]
+    if not given:
+        return Verdict(0.0, False, "", "no answer")
+    if len(given) > LONGEST or (task in _FORMS and not _FORMS[task].fullmatch(given)):
+        return Verdict(0.0, False, shown, "not of the form")
+    try:
+        score = float(dataset.score_answer(given, entry))
+    except MemoryError:
+        raise
+    except Exception:  # a scorer that stumbles over what a model wrote
+        return Verdict(0.0, False, shown, "not of the form")
+    if score >= 1 - 1e-9 and (task not in _AGAIN or _AGAIN[task](given, entry)):
+        return Verdict(1.0, True, shown, "correct")
+    return Verdict(0.0, False, shown, "partly right" if 0.05 < score < 1 else "wrong")
+
+
+def check_answer(answer: str) -> str | None:
+    """The task exists, and its scorer gives the entry's own answer, where it has one, full marks."""
+    try:
+        task, _, entry = _prepared(answer)
+    except AnswerError as error:
+        return str(error)
+    if entry["answer"] is None:
+        return None
+    verdict = verify(f"<answer>{entry['answer']}</answer>", answer)
+    return None if verdict.correct else f"answer: {task} does not take its own answer: {verdict.reason}"
+
+
+def _read(response: str) -> str:
+    text = after_thinking(response)
+    tagged = last_answer(text)
+    return (text if tagged is None else tagged).strip()
+
+
+@lru_cache(maxsize=1024)
+def _prepared(answer: str) -> tuple[str, Any, dict[str, Any]]:
+    """(task, its data set, the entry). JSON has no tuples: where a scorer wants them, lists become tuples."""
+    try:
+        fields = json.loads(answer)
+        task, entry, config = fields["task"], fields["entry"], fields.get("config") or {}
+        good = isinstance(task, str) and isinstance(entry, dict) and {"answer", "metadata"} <= entry.keys()
+    except (ValueError, TypeError, KeyError, AttributeError):
+        good = False
+    if not good:
+        raise AnswerError('answer: not a JSON object {"task": ..., "entry": {"answer": ..., "metadata": ...}}')
+    dataset = _dataset(task, json.dumps(config, sort_keys=True))
+    if entry["answer"] is not None and not _takes(dataset, entry):
+        with_tuples = entry | {"metadata": _tuples(entry["metadata"])}
+        entry = with_tuples if _takes(dataset, with_tuples) else entry
+    return task, dataset, entry
+
+
+@lru_cache(maxsize=64)
+def _dataset(task: str, config: str) -> Any:
+    factory = importlib.import_module("reasoning_gym.factory")
+    importlib.import_module("reasoning_gym")
+    for name in _EVALUATED:
+        importlib.import_module(f"reasoning_gym.{name}").eval = _refuse  # what a module calls eval is its own first
+    if task not in factory.DATASETS:
+        raise AnswerError(f"answer: reasoning_gym has no task {task!r}")
+    try:
+        return factory.create_dataset(task, **({"seed": 0, "size": 1} | json.loads(config)))
+    except Exception as error:
+        raise AnswerError(f"answer: {task} is not to be made: {' '.join(str(error).split())[:200]}") from None
+
+
+def _takes(dataset: Any, entry: dict[str, Any]) -> bool:
+    try:
+        return dataset.score_answer(entry["answer"], entry) >= 1 - 1e-9
+    except Exception:
+        return False
+
+
+def _tuples(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_tuples(item) for item in value)
+    return {name: _tuples(item) for name, item in value.items()} if isinstance(value, dict) else value
+
+
+def _refuse(*_: Any) -> Any:
+    raise ValueError("a response is not evaluated")
+
+
+def _integers(text: str) -> list[int]:
+    return sorted(int(number) for number in re.findall(r"[0-9]+", text))
+
+
+def _is_24(given: str, entry: dict[str, Any]) -> bool:
+    """The scorer asks for any four numbers, and takes 24.9 for 24."""
+    from sympy.parsing.sympy_parser import parse_expr
+
+    return _integers(given) == sorted(entry["metadata"]["numbers"]) and parse_expr(given) == 24
+
+
+_AGAIN: dict[str, Callable[[str, dict[str, Any]], bool]] = {
+    # The scorer asks whether the text is empty.
+    "game_of_life_halting": lambda given, entry: given.casefold() == str(entry["answer"]).casefold(),
+    "puzzle24": _is_24,
+}

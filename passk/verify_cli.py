@@ -1,0 +1,60 @@
+"""`passk verify`: judge the responses of a file."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from passk import verifiers
+from passk.errors import ConfigError
+from passk.verifiers import AnswerError
+from passk.verifiers.pool import MEMORY, SECONDS, Pool
+
+
+def verify(
+    verifier: Annotated[str, typer.Option(help="its name")],
+    file: Annotated[Path, typer.Option(help="JSON lines with the columns response and answer")],
+    seconds: Annotated[float, typer.Option(min=0.1, help="CPU seconds a response may take")] = SECONDS,
+    memory: Annotated[int, typer.Option(min=1, help="MiB of memory a response may take")] = MEMORY // 2**20,
+) -> None:
+    """Print the verdict on each response of a file, a JSON line each; the shares of their reasons on standard error."""
+    verifiers.load(verifier)
+    rows = list(_rows(file))
+    counts: Counter[str] = Counter()
+    with Pool(None, seconds, memory * 2**20) as pool:
+        futures = [(number, pool.submit(verifier, response, answer)) for number, response, answer in rows]
+        for number, future in futures:
+            try:
+                verdict = future.result()
+            except AnswerError as error:
+                raise ConfigError(f"{file}: line {number}: {error}") from None
+            counts[verdict.reason] += 1
+            typer.echo(json.dumps(asdict(verdict)))
+    shares = ", ".join(f"{reason} {count / len(rows):.1%}" for reason, count in counts.most_common())
+    print(f"{len(rows)} responses: {shares}", file=sys.stderr)
+
+
+def _rows(file: Path) -> Iterator[tuple[int, str, str]]:
+    """(line, response, answer). Raises ConfigError: a line that names the file, its line and the mend."""
+    try:
+        lines = file.read_text().split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"file: {file} is not readable: {' '.join(str(error).split())}") from None
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            response, answer = row["response"], row["answer"]
+        except (ValueError, TypeError, KeyError):
+            response = answer = None
+        if not (isinstance(response, str) and isinstance(answer, str)):
+            raise ConfigError(f'file: {file}: line {number} is not {{"response": text, "answer": text}}; mend the line')
+        yield number, response, answer
+    if not any(line.strip() for line in lines):
+        raise ConfigError(f"file: {file} holds no responses")

@@ -1,0 +1,184 @@
+"""Problems -> parts, with an engine that is none: nothing lost or doubled, memory bounded, verdicts overlapped."""
+
+from concurrent.futures import Future
+from dataclasses import asdict, replace
+from types import SimpleNamespace
+
+import pytest
+
+from passk.errors import PasskError
+from passk.evaluate import generate
+from passk.evaluate.engines import shares
+from passk.evaluate.request import Request, problem_seed
+from passk.layout import SAMPLE_COLUMNS, SamplingRecord
+from passk.verifiers import AnswerError, Verdict
+
+from .engine import SIZE, Engine
+
+N = 3
+
+
+@pytest.fixture(autouse=True)
+def without_vllm(monkeypatch):
+    monkeypatch.setattr(
+        generate, "sampling_parameters", lambda request, seed: SimpleNamespace(n=request.samples, seed=seed)
+    )
+
+
+@pytest.fixture
+def request_():
+    config = {"samples": N, "temperature": 1.0, "top_p": 0.95, "max_response": 8}
+    record = SamplingRecord("key", "e", "warm", None, "test", "print", config, 5, {})
+    return Request(asdict(record), "model", "problems", "directory", {}, chat=False)
+
+
+def rows(count: int) -> list[dict]:
+    return [{"id": f"p{i}", "prompt": f"ask {i}", "answer": "", "verifier": "fake"} for i in range(count)]
+
+
+class Judge:
+    """Right away, or so many waits late: as a pool of processes would be."""
+
+    seconds = 0.0
+
+    def __init__(self, late: int = 0) -> None:
+        self.late, self.open, self.waited, self.most = late, [], 0, 0
+
+    def submit(self, verifier, response, answer):
+        verdict = Future()
+        self.open.append(verdict)
+        self.most = max(self.most, len(self.open))
+        while len(self.open) > self.late:
+            self._end()
+        return verdict
+
+    def _end(self):
+        # the newest first: they come in another order than they were asked in
+        self.open.pop().set_result(Verdict(1.0, True, "", "correct"))
+
+    def wait(self, verdicts):
+        self.waited += 1
+        while not all(verdict.done() for verdict in verdicts):
+            self._end()
+
+
+def columns(parts) -> dict[str, list]:
+    parts = list(parts)
+    return {name: [value for part in parts for value in part.columns[name]] for name in SAMPLE_COLUMNS}
+
+
+@pytest.mark.parametrize("late", [0, 1, 40, 10**6])
+def test_every_problem_comes_once_with_all_its_samples_however_late_the_verdicts(request_, late):
+    made = columns(generate.parts(Engine(), request_, rows(200), Judge(late)))
+    assert sorted(zip(made["problem"], made["sample"], strict=True)) == sorted(
+        (f"p{i}", sample) for i in range(200) for sample in range(N)
+    )
+    for problem, sample, text, seed, tokens, logprob in zip(
+        *(made[name] for name in ("problem", "sample", "response", "seed", "tokens", "logprob")), strict=True
+    ):
+        assert seed == problem_seed(problem, 5) + sample
+        assert text == f"ask {problem[1:]}/{seed}"
+        assert (tokens, logprob) == (sample + 1, -0.5)
+
+
+def test_a_part_holds_whole_problems_and_is_not_larger_than_said(request_, monkeypatch):
+    monkeypatch.setattr(generate, "PART_SAMPLES", 30)
+    parts = list(generate.parts(Engine(), request_, rows(200), Judge()))
+    assert len(parts) > 5
+    for part in parts:
+        assert {part.columns["problem"].count(problem) for problem in part.columns["problem"]} == {N}
+    most = max(len(part) for part in parts)
+    assert most <= 30 + generate.QUEUED * SIZE + N
+
+
+def test_parts_come_in_time_though_nothing_is_finished(request_, monkeypatch):
+    monkeypatch.setattr(generate, "PART_SECONDS", 0.0)
+    parts = list(generate.parts(Engine(), request_, rows(50), Judge(late=10**6)))
+    assert any(not len(part) for part in parts)
+
+
+@pytest.mark.parametrize("count", [100, 1000])
+def test_the_engine_holds_no_more_than_twice_what_it_runs_however_many_problems_there_are(request_, count):
+    engine = Engine()
+    list(generate.parts(engine, request_, rows(count), Judge()))
+    assert generate.QUEUED * SIZE <= engine.most < generate.QUEUED * SIZE + N
+
+
+def test_more_samples_a_problem_than_the_engine_runs_at_once_are_one_request_all_the_same(request_):
+    many = replace(request_, record={**request_.record, "config": {**request_.record["config"], "samples": 100}})
+    made = columns(generate.parts(Engine(), many, rows(5), Judge()))
+    assert len(made["problem"]) == 500
+
+
+def test_few_verdicts_are_open_however_slow_they_are(request_, monkeypatch):
+    monkeypatch.setattr(generate, "UNJUDGED", 60)
+    judge = Judge(late=10**6)
+    made = columns(generate.parts(Engine(), request_, rows(500), judge))
+    assert len(made["problem"]) == 500 * N
+    assert judge.most <= 60 + (generate.QUEUED * SIZE + N) * N
+
+
+def test_slow_verdicts_hold_up_no_generation(request_):
+    quick, slow, judge = Engine(), Engine(), Judge(late=30)
+    list(generate.parts(quick, request_, rows(500), Judge()))
+    list(generate.parts(slow, request_, rows(500), judge))
+    assert slow.steps == quick.steps
+    assert judge.waited <= 30  # when nothing was left to generate
+
+
+def test_a_verdict_that_takes_its_whole_deadline_keeps_none_behind_it(request_, monkeypatch):
+    monkeypatch.setattr(generate, "PART_SAMPLES", 30)
+    judge = Judge(late=2)  # the first two come last
+    parts = list(generate.parts(Engine(), request_, rows(200), judge))
+    assert {problem for part in parts[-1:] for problem in part.columns["problem"]} & {"p0", "p1", "p2", "p3"}
+    assert len(parts) > 5
+
+
+def test_an_answer_of_ours_that_cannot_be_read_is_one_line_that_names_the_problem(request_):
+    class Refuses(Judge):
+        def submit(self, *words):
+            verdict = Future()
+            verdict.set_exception(AnswerError("answer: not a number"))
+            return verdict
+
+    with pytest.raises(PasskError, match=r"^p\d+: answer: not a number$"):
+        list(generate.parts(Engine(), request_, rows(3), Refuses()))
+
+
+def test_a_deterministic_sampling_has_the_same_batches_whatever_was_done_before(request_, monkeypatch):
+    monkeypatch.setattr("passk.evaluate.request.PIECE_SAMPLES", 7 * N)
+    fixed = replace(request_, deterministic=True)
+    whole = Engine()
+    parts = list(generate.parts(whole, fixed, rows(40), Judge(late=5)))
+    assert [len(part) for part in parts] == [7 * N] * 5 + [5 * N]
+    resumed = Engine(seed=1)
+    list(generate.parts(resumed, fixed, rows(40)[14:], Judge()))
+
+    def begun(engine):
+        """the prompts of each batch as it began"""
+        found = []
+        for batch in engine.batches:
+            if not found or not batch <= found[-1]:
+                found.append(batch)
+        return found
+
+    assert begun(whole)[2:] == begun(resumed)
+
+
+@pytest.mark.parametrize("engines", [1, 2, 3, 8])
+@pytest.mark.parametrize("piece", [None, 7])
+def test_the_engines_share_the_problems_and_pieces_stay_together(engines, piece):
+    dealt = shares(rows(40), engines, piece)
+    assert sorted(row["id"] for share in dealt for row in share) == sorted(row["id"] for row in rows(40))
+    sizes = [len(share) for share in dealt]
+    assert max(sizes) - min(sizes) <= (piece or 1)
+    for share in dealt:
+        for start in range(0, len(share), piece or 1):
+            together = [int(row["id"][1:]) for row in share[start : start + (piece or 1)]]
+            assert together == list(range(together[0], together[0] + len(together)))
+
+
+def test_a_prompt_that_the_engine_refuses_is_one_line_that_names_the_problem(request_):
+    bad = [*rows(3), {"id": "long-one", "prompt": "too long", "answer": "", "verifier": "fake"}]
+    with pytest.raises(PasskError, match=r"^long-one: vLLM refuses .*maximum model length$"):
+        list(generate.parts(Engine(), request_, bad, Judge()))

@@ -1,0 +1,92 @@
+"""Parts of a sampling: each whole or not there, put together in the problems' order, doubles and gaps refused."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from passk.errors import PasskError
+from passk.evaluate.generate import Part
+from passk.evaluate.parts import Parts
+from passk.layout import SAMPLE_COLUMNS, SamplingRecord, is_finished
+
+N = 2
+PROBLEMS = [f"p{i}" for i in range(10)]
+RECORD = SamplingRecord("key", "e", "warm", None, "test", "print", {"samples": N}, 5, {})
+
+
+def part(*problems: str) -> Part:
+    made = Part(seconds=1.5, judging=0.25)
+    for problem in problems:
+        for sample in reversed(range(N)):
+            values = (problem, sample, "LRÜ\n", 1.0, True, "LR", "correct", 3, "stop", 7 + sample, -0.5)
+            for name, value in zip(SAMPLE_COLUMNS, values, strict=True):
+                made.columns[name].append(value)
+    return made
+
+
+def test_parts_in_any_order_become_one_file_in_the_order_of_the_problems(tmp_path, monkeypatch):
+    monkeypatch.setattr("passk.evaluate.parts.MERGED_SAMPLES", 3 * N)
+    parts = Parts(tmp_path, PROBLEMS)
+    for problems in (["p7", "p0", "p3"], [], ["p9", "p1", "p2", "p8"], ["p6", "p5", "p4"]):
+        parts.add(part(*problems))
+    parts.seal(RECORD)
+    frame = pd.read_parquet(tmp_path / "samples.parquet")
+    assert tuple(frame.columns) == SAMPLE_COLUMNS
+    assert list(frame.problem) == [problem for problem in PROBLEMS for _ in range(N)]
+    assert list(frame["sample"]) == list(range(N)) * 10
+    assert set(frame.response) == {"LRÜ\n"}
+    assert json.loads((tmp_path / "manifest.json").read_text()) == {
+        "key": "key", "samples": 20, "tokens": 60, "reasons": {"correct": 1.0}, "seconds": 4.5, "judging_seconds": 0.75,
+    }  # fmt: skip
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["manifest.json", "samples.parquet"]
+
+
+def test_who_comes_after_a_kill_finds_what_was_written_and_nothing_half(tmp_path):
+    said = []
+    first = Parts(tmp_path, PROBLEMS)
+    first.add(part("p0", "p1"))
+    first.add(part("p2"))
+    (tmp_path / "parts" / ".000003.parquet.99").write_bytes(b"PAR1 half of it")
+    again = Parts(tmp_path, PROBLEMS, said.append)
+    assert again.problems == {"p0", "p1", "p2"}
+    assert (again.tokens, again.seconds) == (18, 3.0)
+    again.add(part(*PROBLEMS[3:]))
+    again.seal(RECORD)
+    assert len(pd.read_parquet(tmp_path / "samples.parquet")) == 20
+    assert said == []
+
+
+def test_a_part_that_is_damaged_is_told_and_its_problems_are_sampled_again(tmp_path):
+    said = []
+    parts = Parts(tmp_path, PROBLEMS)
+    parts.add(part("p0"))
+    parts.add(part("p1"))
+    (tmp_path / "parts" / "000001.parquet").write_bytes((tmp_path / "parts" / "000002.parquet").read_bytes()[:-20])
+    again = Parts(tmp_path, PROBLEMS, said.append)
+    assert again.problems == {"p1"}
+    assert len(said) == 1
+    assert said[0].startswith("parts/000001.parquet is not used, its problems are sampled again: ")
+    again.add(part("p0"))
+    assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == ["000002.parquet", "000003.parquet"]
+
+
+@pytest.mark.parametrize("problems", [PROBLEMS[:-1], [*PROBLEMS, "p4"]])
+def test_a_sample_that_is_missing_or_there_twice_is_no_finished_sampling(tmp_path, problems):
+    parts = Parts(tmp_path, PROBLEMS)
+    parts.add(part(*problems[:5]))
+    parts.add(part(*problems[5:]))
+    with pytest.raises(PasskError, match="samples of problems 1 to 10"):
+        parts.seal(RECORD)
+    assert not is_finished(tmp_path)
+    assert not (tmp_path / "samples.parquet").exists()
+
+
+def test_killed_between_the_file_and_its_manifest_it_is_put_together_again(tmp_path):
+    parts = Parts(tmp_path, PROBLEMS)
+    parts.add(part(*PROBLEMS))
+    (tmp_path / "samples.parquet").write_bytes(b"of the one before")
+    again = Parts(tmp_path, PROBLEMS)
+    assert again.problems == set(PROBLEMS)
+    again.seal(RECORD)
+    assert len(pd.read_parquet(tmp_path / "samples.parquet")) == 20

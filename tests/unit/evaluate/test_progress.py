@@ -1,0 +1,27 @@
+"""What is said while checkpoints are sampled."""
+
+from passk.evaluate import progress
+
+
+def test_lines_tell_done_of_total_pace_and_time_left_and_reach_whoever_follows(tmp_path, monkeypatch, capsys):
+    clock, said = [100.0], []
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: clock[0])
+    file = tmp_path / progress.FILE
+    file.write_text('{"time": 1, "line": "of the run before"}\n')
+    with progress.followed(file, said.append):
+        tell = progress.Progress(file, "warm on easy", total=1000, done=200)
+        clock[0] += 1
+        tell(0, 0)
+        clock[0] += 9
+        tell(100, 1000)
+        clock[0] += 2
+        tell(100, 1000)
+        clock[0] += 8
+        tell(600, 6000)
+    assert said == [
+        "warm on easy: goes on, 200 of 1000 samples were done",
+        "warm on easy: 200/1000 samples, 0 samples/s, 0 tokens/s, no sample yet",
+        "warm on easy: 400/1000 samples, 16.7 samples/s, 167 tokens/s, 0:36 left",
+        "warm on easy: 1000/1000 samples, 40 samples/s, 400 tokens/s, took 0:20",
+    ]
+    assert capsys.readouterr().out.splitlines() == said

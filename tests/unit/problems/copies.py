@@ -1,0 +1,101 @@
+"""Small copies of the hub's data sets, with the columns and the places of files that theirs have."""
+
+import json
+
+import pyarrow
+import pyarrow.parquet
+
+GRID = "*****\n*S.E*\n*.*.*\n*...*\n*****"
+MESSAGE = f"Solve it.\n## Maze\n{GRID}\nGive your path inside the tags."
+
+GSM8K = [
+    {
+        "question": f"Ann has {n} pens and buys {n} more. How many has she?",
+        "answer": f"Ann has {n}+{n}=<<{n}+{n}={2 * n}>>{2 * n} pens.\n#### {2 * n:,}",
+    }
+    for n in (3, 700)
+]
+MATH = [
+    {
+        "problem": f"What is $\\frac{{1}}{{{n}}}$ squared?",
+        "level": "Level 2",
+        "type": "Algebra",
+        "solution": f"It is \\boxed{{1}} over; so $\\boxed{{\\frac{{1}}{{{n * n}}}}}$.",
+    }
+    for n in (2, 3)
+]
+MATH500 = [
+    {
+        "problem": "What is $1+1$?",
+        "solution": "It is $\\boxed{2}$.",
+        "answer": "2",
+        "subject": "Prealgebra",
+        "level": 1,
+        "unique_id": "test/prealgebra/7.json",
+    }
+]
+AIME24 = [
+    {"id": 60, "problem": "Find it.", "solution": "So \\boxed{073}.", "answer": "073", "url": "u", "year": "2024"},
+    {"id": 61, "problem": "Find that.", "solution": "So 0.", "answer": "000", "url": "u", "year": "2024"},
+]
+AIME25 = [{"problem": "Find it.", "answer": 70, "id": "0"}]
+OLYMMATH = {
+    f"{language}-{grade}": [
+        {
+            "problem": f"{language} {grade}?",
+            "answer": "\\sqrt{2}",
+            "subject": "Algebra",
+            "unique_id": f"OlymMATH-{grade}-0-{language}",
+        }
+    ]
+    for language in ("EN", "ZH")
+    for grade in ("EASY", "HARD")
+}
+MAZES = [
+    {
+        "data_source": "maze",
+        "prompt": [{"role": "user", "content": MESSAGE}],
+        "ability": "maze",
+        "reward_model": {"ground_truth": GRID + "\n", "style": "rule"},
+        "extra_info": {"index": 0},
+    }
+]
+SUBJECTS = (
+    "algebra",
+    "counting_and_probability",
+    "geometry",
+    "intermediate_algebra",
+    "number_theory",
+    "prealgebra",
+    "precalculus",
+)
+FILES = {
+    "gsm8k": {f"main/{split}-00000-of-00001.parquet": GSM8K for split in ("train", "test")},
+    "math": {f"{subject}/train-00000-of-00001.parquet": MATH for subject in SUBJECTS},
+    "math500": {"test.jsonl": MATH500},
+    "aime24": {"data/train-00000-of-00001.parquet": AIME24},
+    "aime25": {"test.jsonl": AIME25},
+    "olymmath": {f"data/OlymMATH-{kind}.jsonl": rows for kind, rows in OLYMMATH.items()},
+    "maze_published": {f"data/{split}-00000-of-00001.parquet": MAZES for split in ("train", "test")},
+}
+
+
+def write(rows, file):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.suffix == ".parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), file)
+    else:
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return file
+
+
+def copy(source, directory):
+    """A copy of a source's data set in `directory`."""
+    for name, rows in FILES[source].items():
+        write(rows, directory / name)
+    return directory
+
+
+def cached(source, home, dataset, revision):
+    """The same in the hub's cache under `home`, as huggingface_hub lays it out."""
+    return copy(source, home / "hub" / f"datasets--{dataset.replace('/', '--')}" / "snapshots" / revision)

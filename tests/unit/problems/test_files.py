@@ -1,0 +1,98 @@
+"""Problems in a file of a person's own."""
+
+import json
+
+import pytest
+
+from passk import problems
+from passk.errors import ConfigError
+from passk.problems.files import JsonlProblems, ParquetProblems
+from tests.unit.problems import copies
+
+ROWS = [
+    {"asked": "Go right.", "grid": "SE", "name": "one", "way": "R", "level": 1, "number": 3},
+    {"asked": "Go left.", "grid": "ES", "name": "two", "way": "L", "level": 2, "number": 4},
+]
+COLUMNS = {"problem": "asked", "answer": "grid", "id": "name", "solution": "way", "difficulty": "level"}
+
+
+def jsonl(path, **fields):
+    given = {"source": "jsonl", "split": "test", "file": str(path), "verifier": "maze", "template": "plain"}
+    return JsonlProblems(**given | COLUMNS | fields)
+
+
+@pytest.fixture
+def file(tmp_path):
+    return copies.write(ROWS, tmp_path / "mine.jsonl")
+
+
+def test_named_columns_become_problems_alike_from_json_lines_and_parquet(file, tmp_path):
+    found = problems.generate(jsonl(file), 1)
+    assert [(p.id, p.prompt, p.answer, p.demonstration, p.difficulty) for p in found] == [
+        ("one", "Go right.", "SE", "R", "1"),
+        ("two", "Go left.", "ES", "L", "2"),
+    ]
+    parquet = copies.write(ROWS, tmp_path / "mine.parquet")
+    fields = jsonl(file).model_dump() | {"source": "parquet", "file": str(parquet)}
+    same = problems.generate(ParquetProblems(**fields), 1)
+    assert [p.content for p in same] == [p.content for p in found]
+
+
+def test_without_columns_of_their_own_rows_are_named_by_their_place_and_have_no_demonstration(file):
+    found = problems.generate(jsonl(file, id=None, solution=None, difficulty=None, answer="number"), 1)
+    assert [(p.id, p.answer, p.demonstration, p.difficulty) for p in found] == [
+        ("mine-0", "3", "", "unrated"),
+        ("mine-1", "4", "", "unrated"),
+    ]
+
+
+def test_another_content_is_another_fingerprint(file):
+    before = problems.fingerprint(jsonl(file), 1)
+    copies.write([ROWS[0] | {"grid": "S.E"}, ROWS[1]], file)
+    assert problems.fingerprint(jsonl(file), 1) != before
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"problem": "askd"}, "problem: .* has no column 'askd'; did you mean asked?"),
+        ({"answer": "gold"}, "answer: .* has no column 'gold'; did you mean|there is"),
+        ({"solution": "solution"}, "solution: .* has no column 'solution'"),
+        ({"file": "nowhere.jsonl"}, "file: there is no nowhere.jsonl"),
+        ({"verifier": "mase"}, "verifier: 'mase' does not exist; did you mean maze?"),
+        ({"count": 3}, "count: 3 problems asked for, the source has 2"),
+        ({"template": "Solve it."}, "template: 'Solve it.' is no template"),
+    ],
+)
+def test_what_a_file_has_not_is_one_line_that_begins_with_the_field(file, fields, message):
+    with pytest.raises(ConfigError, match=f"^{message}") as raised:
+        problems.generate(jsonl(file, **fields), 1)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"asked": "a"', "file: .* line 1 is no JSON object"),
+        ('\n["a"]', "file: .* line 2 is no JSON object"),
+        ("[" * 100_000, "file: .* line 1 is no JSON object"),
+        ("", "file: .* holds no rows"),
+        (json.dumps(ROWS[0]) + "\n" + json.dumps(ROWS[1] | {"name": "one"}), "id: 'one' names two problems"),
+        (json.dumps(ROWS[0] | {"asked": " \n"}), "problem: row 1 of .* asks nothing"),
+        (json.dumps(ROWS[0] | {"asked": None}), "problem: row 1 of .* asks nothing"),
+    ],
+)
+def test_a_damaged_file_is_one_line_that_names_the_line(file, content, message):
+    file.write_text(content)
+    with pytest.raises(ConfigError, match=f"^{message}") as raised:
+        problems.generate(jsonl(file), 1)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_file_is_read_as_its_name_ends_or_not_at_all(file, tmp_path):
+    other = file.rename(tmp_path / "mine.parquet")
+    with pytest.raises(ConfigError, match="^source: .* is not read as jsonl"):
+        problems.check(jsonl(other))
+    fields = jsonl(other).model_dump() | {"source": "parquet"}
+    with pytest.raises(ConfigError, match="^file: .*not readable as Parquet"):
+        problems.generate(ParquetProblems(**fields), 1)

@@ -1,0 +1,155 @@
+"""The sources of the HF hub, on small copies with the same columns."""
+
+import pytest
+
+from passk import config, problems, verifiers
+from passk.errors import ConfigError, PasskError
+from passk.problems import sources
+from tests.unit.problems import copies
+
+SPLITS = {"gsm8k": "test", "math": "train", "maze_published": "train"}
+
+
+def spec(source, directory, **fields):
+    split = {"split": SPLITS[source]} if source in SPLITS else {}
+    return sources.SPECS[source](**{"source": source, "dataset": str(directory)} | split | fields)
+
+
+@pytest.fixture
+def made(tmp_path):
+    def make(source, **fields):
+        return problems.generate(spec(source, copies.copy(source, tmp_path / source), **fields), 1)
+
+    return make
+
+
+@pytest.mark.parametrize("source", sorted(copies.FILES))
+def test_every_source_gives_whole_problems_with_ids_of_their_own_and_says_where_they_are_from(made, source):
+    found = made(source)
+    assert found and len({problem.id for problem in found}) == len(found)
+    for problem in found:
+        assert problem.prompt and problem.answer and problem.difficulty
+        assert problem.verifier in {"math", "numeric", "maze"}
+        assert problem.split == SPLITS.get(source, "test")
+        assert problem.metadata["revision"] == "copy" and problem.metadata["dataset"].endswith(source)
+        assert len(problem.content) == 16
+
+
+def test_gsm8k_takes_the_number_behind_the_signs_and_the_solution_without_its_marks(made):
+    first, second = made("gsm8k")
+    assert (first.answer, second.answer) == ("6", "1400")
+    assert first.demonstration == "Ann has 3+3=6 pens.\n\nThe answer is \\boxed{6}."
+    assert first.prompt.startswith("Ann has 3 pens") and "\\boxed{}" in first.prompt
+
+
+def test_math_takes_the_last_box_of_the_solution_of_every_subject(made):
+    found = made("math")
+    assert len(found) == 2 * 7
+    assert found[0].answer == "\\frac{1}{4}" and found[0].difficulty == "level 2"
+    assert found[0].demonstration == copies.MATH[0]["solution"]
+
+
+def test_aime_numbers_lose_their_leading_zeros_and_no_more(made):
+    assert [problem.answer for problem in made("aime24")] == ["73", "0"]
+    assert [problem.answer for problem in made("aime25")] == ["70"]
+
+
+def test_olymmath_takes_the_language_and_the_grade_that_are_asked_for(made):
+    assert [problem.difficulty for problem in made("olymmath")] == ["easy", "hard"]
+    (only,) = made("olymmath", language="zh", grade="hard")
+    assert only.id == "OlymMATH-HARD-0-ZH" and only.prompt.startswith("ZH HARD?")
+
+
+def test_a_published_maze_is_judged_on_its_grid_and_asked_in_its_own_words_or_ours(made):
+    (theirs,) = made("maze_published")
+    assert theirs.prompt == copies.MESSAGE and theirs.difficulty == "5x5"
+    assert verifiers.verify("maze", "<answer>RR</answer>", theirs.answer).correct
+    (ours,) = made("maze_published", template="instruct")
+    assert f"## Maze\n{copies.GRID}\n" in ours.prompt and ours.answer == theirs.answer
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": [], "reward_model": {"ground_truth": "S.E"}},
+        {"prompt": [{"role": "user", "content": "a"}] * 2, "reward_model": {"ground_truth": "S.E"}},
+        {"prompt": [{"role": "user", "content": "a"}], "reward_model": {"ground_truth": ["S.E"]}},
+        {"prompt": [{"role": "user", "content": "a"}], "reward_model": {"answer": "S.E"}},
+    ],
+)
+def test_a_published_maze_of_another_form_is_one_line(tmp_path, row):
+    copies.write([row], tmp_path / "test.jsonl")
+    with pytest.raises(PasskError, match=r"^dataset: .* in row 0; give a revision that has$"):
+        problems.generate(spec("maze_published", tmp_path, split="test"), 1)
+
+
+def test_a_missing_column_is_named_with_those_that_are_there(tmp_path):
+    copies.write([{"problem": "a", "answer": "1", "ID": 1}], tmp_path / "test.jsonl")
+    with pytest.raises(PasskError, match="has no column 'id'; did you mean|there is"):
+        problems.generate(spec("aime25", tmp_path), 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dataset": "no such directory"}, "dataset: no such directory is no directory, and no owner/name"),
+        ({"template": "boxd"}, "template: 'boxd' is no template, nor a text that holds {problem} once; did you mean"),
+        ({"template": "{problem} {problem}"}, "template: "),
+        ({"count": 3}, "count: 3 problems asked for, the source has 2; lower count"),
+    ],
+)
+def test_what_cannot_be_met_is_refused_by_field(tmp_path, changes, message):
+    asked = spec("gsm8k", copies.copy("gsm8k", tmp_path / "copy"), **changes)
+    with pytest.raises(ConfigError) as raised:
+        problems.generate(asked, 1)
+    assert str(raised.value).startswith(message) and "\n" not in str(raised.value)
+
+
+def test_a_copy_without_the_splits_file_is_refused(tmp_path):
+    copies.copy("math", tmp_path)
+    with pytest.raises(ConfigError, match=r"has no file algebra/test-\*\.parquet"):
+        problems.check(spec("math", tmp_path, split="test"))
+
+
+def test_a_template_of_ones_own_words_the_prompt_and_a_count_draws_by_the_seed(made):
+    (drawn,) = made("gsm8k", template="Q: {problem}\nA:", count=1)
+    assert drawn.prompt.startswith("Q: Ann has") and drawn.prompt.endswith("?\nA:")
+
+
+def test_the_fingerprint_of_a_copy_is_that_of_its_bytes_and_of_a_revision_its_name(tmp_path):
+    directory = copies.copy("gsm8k", tmp_path / "copy")
+    before = problems.fingerprint(spec("gsm8k", directory), 1)
+    assert before == problems.fingerprint(spec("gsm8k", directory), 1)
+    copies.write(copies.GSM8K[:1], directory / "main" / "test-00000-of-00001.parquet")
+    assert problems.fingerprint(spec("gsm8k", directory), 1) != before
+    hub = [spec("gsm8k", "openai/gsm8k", revision=revision) for revision in ("a" * 40, "b" * 40)]
+    assert len({problems.fingerprint(one, 1) for one in hub}) == 2
+
+
+@pytest.mark.parametrize("source", sorted(sources.SPECS))
+def test_every_source_can_be_written_in_an_experiment_file_and_refuses_what_it_does_not_know(source):
+    required = {
+        "split": "test", "count": 1, "task": "chain_sum", "file": "a.jsonl", "verifier": "maze"
+    }  # fmt: skip
+    fields = {name: value for name, value in required.items() if name in sources.SPECS[source].model_fields}
+    if source not in ("maze", "maze_published", "jsonl", "parquet"):
+        fields.pop("verifier", None)
+    raw = {
+        "name": "a", "question": "?", "seed": 1, "model": {"path": "a/b"}, "stages": {}, "compute": {"profile": "cpu"},
+        "benchmarks": {"b": {"problems": "p", "max_response": 9}},
+    }  # fmt: skip
+    parsed = config.parse(raw | {"problems": {"p": {"source": source} | fields}})
+    assert type(parsed.problems["p"]) is sources.SPECS[source]
+    with pytest.raises(ConfigError, match=r"^problems\.p\.splitt: unknown key; did you mean split\?"):
+        config.parse(raw | {"problems": {"p": {"source": source, "splitt": "test"} | fields}})
+
+
+def test_an_unknown_or_missing_source_is_named():
+    raw = {
+        "name": "a", "question": "?", "seed": 1, "model": {"path": "a/b"}, "stages": {}, "compute": {"profile": "cpu"},
+        "benchmarks": {"b": {"problems": "p", "max_response": 9}},
+    }  # fmt: skip
+    with pytest.raises(ConfigError, match=r"^problems\.p\.source: there is no source 'gsm8'; did you mean gsm8k\?$"):
+        config.parse(raw | {"problems": {"p": {"source": "gsm8", "split": "test"}}})
+    with pytest.raises(ConfigError, match=r"^problems\.p\.source: is missing; there is maze, "):
+        config.parse(raw | {"problems": {"p": {"split": "test"}}})

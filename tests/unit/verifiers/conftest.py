@@ -1,0 +1,90 @@
+"""A verifier of somebody else's that does whatever its response says, installed as a package is."""
+
+import os
+import sys
+from textwrap import dedent
+
+import pytest
+
+from passk import verifiers
+
+BAD = """
+    import ctypes, os, random, signal, sys, time
+    from passk.verifiers import AnswerError, Verdict
+
+    REASONS = ("correct", "wrong")
+    EXAMPLE = ("yes", "yes")
+    NEEDS_DEADLINE = True
+
+    def check_answer(answer):
+        return None
+
+    def verify(response, answer):
+        word, _, rest = response.partition(" ")
+        if word == "hang":
+            while True: pass
+        if word == "hang-in-c":
+            9 ** 10 ** 10
+        if word == "sleep":
+            time.sleep(float(rest or 1e6))
+        if word == "exit":
+            os._exit(int(rest))
+        if word == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if word == "segfault":
+            ctypes.string_at(0)
+        if word == "swell":
+            kept = [bytearray(2**24) for _ in range(10**6)]
+        if word == "swell-slowly":
+            kept = []
+            while True: kept.append("x" * 10**6 + str(len(kept)))
+        if word == "raise":
+            raise KeyError(rest)
+        if word == "system-exit":
+            sys.exit(0)
+        if word == "recurse":
+            return verify(response, answer)
+        if word == "unreadable":
+            raise AnswerError("answer: not good")
+        if word == "print":
+            print('{"verdict": [1.0, true, "", "correct"]}', flush=True)
+            os.write(1, b'{"verdict": [1.0, true, "", "correct"]}\\n')
+        if word == "score":
+            return Verdict(float(rest), False, "", "wrong")
+        if word == "environment":
+            return Verdict(0.0, False, " ".join(sorted(os.environ)), "wrong")
+        if word == "pid":
+            return Verdict(0.0, False, str(os.getpid()), "wrong")
+        if word == "noise":
+            return Verdict(0.0, False, str(random.random()), "wrong")
+        if word == "order":
+            return Verdict(0.0, False, "".join({"a", "b", "c", "d", "e", "f"}), "wrong")
+        if word == "modules":
+            heavy = {"torch", "ray", "vllm", "transformers", "numpy", "sympy", "prefect", "duckdb"}
+            return Verdict(0.0, False, " ".join(sorted(heavy & set(sys.modules))), "wrong")
+        right = response == answer
+        return Verdict(float(right), right, response, "correct" if right else "wrong")
+"""
+
+
+@pytest.fixture(autouse=True)
+def _fresh_registry():
+    yield
+    verifiers._found.cache_clear()
+    verifiers.load.cache_clear()
+
+
+@pytest.fixture
+def bad(tmp_path, monkeypatch):
+    """The name of a verifier that hangs, dies, swells ... when told to."""
+    (tmp_path / "bad_verifier.py").write_text(dedent(BAD))
+    info = tmp_path / "bad_verifier-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bad-verifier\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[passk.verifiers]\nbad = bad_verifier\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = os.environ.get("PYTHONPATH")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(tmp_path), before])))
+    verifiers._found.cache_clear()
+    yield "bad"
+    sys.modules.pop("bad_verifier", None)

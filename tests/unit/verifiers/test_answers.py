@@ -1,0 +1,155 @@
+"""What each verifier takes for an answer, and what it does not."""
+
+import pytest
+
+from passk import verifiers
+from passk.errors import ConfigError, PasskError
+from passk.verifiers import AnswerError, verify
+
+OTHERS = ["choice", "exact", "maze_strict", "numeric"]
+
+
+@pytest.mark.parametrize("name", verifiers.names())
+def test_every_verifier_has_what_it_needs_and_its_example_is_right(name):
+    module = verifiers.load(name)
+    response, answer = module.EXAMPLE
+    verdict = verify(name, response, answer)
+    assert verdict.correct and verdict.reason == verifiers.reasons(name)[0] == "correct"
+    assert verifiers.check_answer(name, answer) is None
+    assert verifiers.reasons(name)[-2:] == ("timeout", "crash")
+    assert module.__doc__
+    unreadable = verifiers.check_answer(name, "")
+    assert unreadable.startswith("answer: ") and "\n" not in unreadable
+    with pytest.raises(AnswerError):
+        verify(name, response, "")
+
+
+@pytest.mark.parametrize(
+    ("response", "reason"),
+    [
+        ("<answer>DRRRU</answer>", "correct"),
+        ("<answer> d, r -> R; r\nU </answer>", "correct"),
+        ("<answer>L</answer> or <answer>DRRRU</answer>", "correct"),
+        ("<answer>DRRRU</answer> or <answer>L</answer>", "off the grid"),
+        ("DRRRU", "no answer tag"),
+        ("\\boxed{DRRRU}", "no answer tag"),
+        ("<answer>DRRRU", "no answer tag"),
+        ("<think><answer>DRRRU</answer></think>", "no answer tag"),
+        ("<answer>go DRRRU</answer>", "not a path"),  # the official meaning passes over every other letter
+        ("<answer>DRRRU.</answer>", "not a path"),
+        ("<answer>D\u0280RRRU</answer>", "not a path"),
+        ("<answer></answer>", "empty"),
+    ],
+)
+def test_maze_strict_wants_the_tag_and_a_path_alone(response, reason):
+    assert verify("maze_strict", response, "....\nS*.E\n....\n*...").reason == reason
+
+
+@pytest.mark.parametrize(
+    ("response", "reason"),
+    [
+        ("Old Oak", "correct"),
+        ("<answer> Old\n Oak </answer>", "correct"),
+        ("So: \\boxed{Old Oak}.", "correct"),
+        ("<answer>so \\boxed{Old Oak}</answer>", "correct"),
+        ("<think>hm</think>\nOld Oak", "correct"),
+        ("old oak", "wrong"),
+        ("Old Oak.", "wrong"),
+        ("It is Old Oak", "wrong"),
+        ("\\boxed{Elm}, \\boxed{Old Oak}", "wrong"),
+        ("<answer></answer> Old Oak", "no answer"),
+    ],
+)
+def test_exact_forgives_white_space_alone(response, reason):
+    assert verify("exact", response, "Old Oak").reason == reason
+
+
+def test_exact_takes_a_letter_and_its_accent_for_the_letter_with_it():
+    assert verify("exact", "Ame\u0301lie", "Am\u00e9lie").correct
+
+
+@pytest.mark.parametrize(
+    ("given", "answer"),
+    [
+        ("1250", "1250"), ("1,250", "1250"), ("1{,}250", "1250"), ("1250.00", "1,250"), ("$1250", "1250"),
+        ("\\$1,250.00", "1250"), ("1250 dollars", "1250"), ("1250 \\text{ miles per hour}", "1250"),
+        ("x = 1250", "1250"),
+        ("+1250", "1250"), ("1.25e3", "1250"), ("\\frac{2500}{2}", "1250"), ("2500/2", "1250"), ("**1250**", "1250"),
+        ("-3/4", "-0.75"), ("\u22120.75", "-3/4"), (".5", "1/2"), ("50%", "50"), ("0.333333333", "1/3"), ("$7$", "7"),
+        ("$\\frac{1}{2}$", "0.5"),
+    ],
+)  # fmt: skip
+def test_a_number_is_right_however_it_is_written(given, answer):
+    for place in ("\\boxed{%s}", "<answer>%s</answer>", "The answer is %s.", "Work.\n#### %s", "Answer:\n%s"):
+        assert verify("numeric", place % given, answer).correct, place % given
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "1251", "1250.5", "125", "12,50", "1250 or 1251", "1249, 1250", "not 1250", "1250 is wrong", "1250 and more",
+        "1250 hundred", "one 1250", "1250 1", "1250!", "1250^2", "1250/0", "1e99999", "1250 x 2",
+        "\u0661\u0662\u0665\u0660",
+        "about 1250", "1250?", "1250 cm^2", "--1250", "1250 = 1250", "5 = 1250", "12 50",
+    ],
+)  # fmt: skip
+def test_what_is_not_one_number_or_another_one_is_not_right(given):
+    for place in ("\\boxed{%s}", "<answer>%s</answer>", "The answer is %s", "#### %s"):
+        assert not verify("numeric", place % given, "1250").correct, place % given
+
+
+def test_an_integer_is_compared_exactly_and_a_rounded_fraction_is_a_fraction():
+    assert not verify("numeric", "\\boxed{1000000008}", "1000000007").correct
+    assert not verify("numeric", "\\boxed{1000000007.01}", "1000000007").correct
+    assert verify("numeric", "\\boxed{3.1415927}", "3.14159265").correct
+    assert not verify("numeric", "\\boxed{3.1416}", "3.14159265").correct
+    assert not verify("numeric", "1250", "1250").correct  # nothing says that it is the answer
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "B", "(B)", "b", "B.", "\\boxed{B}", "\\boxed{\\text{B}}", "\\boxed{(B)}", "<answer>B</answer>",
+        "The answer is B.",
+        "The answer is (B) because A is too small.", "Answer: B) the blue one", "answer is **B**", "Answer: option B",
+        "A? No. The answer is B", "<answer>B: blue</answer>", "The correct answer is $B$.",
+        "Answer: B because it is blue",
+    ],
+)  # fmt: skip
+def test_a_choice_is_its_letter_however_it_is_given(response):
+    assert verify("choice", response, "B").reason == "correct"
+    assert verify("choice", response, "C").reason != "correct"
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "A or B", "<answer>B or C</answer>", "\\boxed{A, B}", "\\boxed{B}, \\boxed{C}", "The answer is A", "Be careful",
+        "The answer is B, not C", "The answer is a B-tree", "A good question. B", "The answer is Blue", "B C", "not B",
+        "The answer is (B) or (C)", "The answer is: B. or C.", "\\boxed{AB}", "none of them", "",
+        "The answer is B and D",
+    ],
+)  # fmt: skip
+def test_what_names_another_letter_too_or_none_is_no_choice(response):
+    assert not verify("choice", response, "B").correct
+
+
+def test_a_package_that_takes_a_name_of_ours_or_does_not_import_is_told_in_one_line(bad, tmp_path):
+    assert bad in verifiers.names()
+    entry = tmp_path / "bad_verifier-1.0.dist-info" / "entry_points.txt"
+    (tmp_path / "bad_verifier.py").write_text("1 / 0")
+    with pytest.raises(PasskError, match="^verifier: bad is not to be had from bad_verifier: ZeroDivisionError"):
+        verify(bad, "yes", "yes")
+    entry.write_text("[passk.verifiers]\nmaze = bad_verifier\n")
+    verifiers._found.cache_clear()
+    with pytest.raises(PasskError, match="maze is both passk.verifiers.maze and bad_verifier"):
+        verifiers.names()
+
+
+def test_more_failures_than_are_allowed_are_one_line_that_says_so():
+    verifiers.stop_above(0.05, {"correct": 0.95, "timeout": 0.05}, where="step 3")
+    with pytest.raises(PasskError, match=r"^max_failed: step 3: .* 5\.1% .*\(timeout 5\.0%, crash 0\.1%\)") as error:
+        verifiers.stop_above(0.05, {"correct": 0.949, "timeout": 0.05, "crash": 0.001}, where="step 3")
+    assert "\n" not in str(error.value)
+    with pytest.raises(ConfigError):
+        verify("no such", "", "")

@@ -1,0 +1,49 @@
+"""Nothing may hang, raise or be scored right that is not: every verifier on the corpus of hostile.py."""
+
+from collections import Counter
+
+import pytest
+
+from passk import verifiers
+from passk.verifiers.pool import Pool
+from tests.unit.verifiers import hostile
+
+# verifier: the gold answer as a response gives it, a wrong one, and what the verifier judges by
+PROBLEMS = {
+    "choice": ("Q", "P", "Q"),
+    "exact": ("xyzzy plugh", "plugh xyzzy", "xyzzy plugh"),
+    "math": (r"\frac{7919}{104}", r"\frac{7919}{103}", r"\frac{7919}{104}"),
+    "maze": ("DRRRU", "L", "....\nS*.E\n....\n*..."),
+    "maze_strict": ("DRRRU", "L", "....\nS*.E\n....\n*..."),
+    "numeric": ("1729.25", "1729.75", "1729.25"),
+    "reasoning_gym": (
+        "-90210", "-90211", '{"task": "chain_sum", "entry": {"question": "", "answer": "-90210", "metadata": {}}}'
+    ),
+}  # fmt: skip
+
+
+def test_every_verifier_is_put_to_the_corpus():
+    assert sorted(PROBLEMS) == verifiers.names()
+    assert all(len(hostile.responses(gold, wrong)) >= 2000 for gold, wrong, _ in PROBLEMS.values())
+
+
+@pytest.mark.parametrize("name", sorted(PROBLEMS))
+def test_no_hostile_response_hangs_raises_or_is_right(name):
+    gold, wrong, answer = PROBLEMS[name]
+    responses = hostile.responses(gold, wrong)
+    with Pool(2, seconds=0.5) as judges:
+        futures = [judges.submit(name, response, answer) for response in responses]
+        verdicts = [future.result(300) for future in futures]
+        # the corpus would be worth nothing for a verifier that calls everything wrong
+        assert judges.submit(name, f"<answer>{gold}</answer>", answer).result(60).correct
+    counts = Counter(verdict.reason for verdict in verdicts)
+    assert set(counts) <= set(verifiers.reasons(name))
+    assert all(0 <= verdict.score <= 1 and verdict.correct == (verdict.score == 1) for verdict in verdicts)
+    right = [r for r, v in zip(responses, verdicts, strict=True) if v.correct]
+    if name == "maze":  # the official meaning takes any letters of any prose: what it reads is walked elsewhere
+        assert len(right) < 100
+    else:
+        assert right == []
+    assert counts["crash"] == 0
+    # bombs that go off cost their deadline; where their number grows, a guard of ours is gone
+    assert counts["timeout"] <= 40
