@@ -9,9 +9,8 @@ from reports.results import load
 
 def luminance(colour):
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    return sum(
-        w * (p / 12.92 if p <= 0.04 else ((p + 0.055) / 1.055) ** 2.4) for w, p in zip((0.21, 0.72, 0.07), parts)
-    )
+    linear = [part / 12.92 if part <= 0.04 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.21, 0.72, 0.07), linear, strict=True))
 
 
 @pytest.mark.parametrize(
