@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NUMBERS = {"size": "size of the maze, cells a side", "shortest": "shortest path, moves"}
 """metadata that grades a problem, and its name at the axis"""
-LEAST, MOST = 10, 10
+LEAST, MOST = 10, 8
 """problems of a bin, bins"""
 
 
