@@ -133,6 +133,23 @@ def test_each_of_it_is_text_in_every_place_that_takes_text(text):
     assert not any(name.startswith("on") or name in ("src", "href") for name, _ in page.attributes)
 
 
+@pytest.mark.parametrize("text", PLANTED)
+def test_each_of_it_is_shortened(text):
+    shown = [fenced(text, 600, 24), code(text, 200)]
+    assert max(len(line) for part in shown for line in part.split("\n")) < 1_000
+    assert max(part.count("\n") for part in shown) < 30
+
+
+def test_markup_and_pictures_that_the_markdown_should_ever_hold_are_not_let_into_the_html(tmp_path):
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    markdown = "a <script>alert(1)</script> b\n\n<iframe src=x></iframe>\n\n" + "\n\n".join(
+        f"![a]({where})"
+        for where in ("https://planted.example/a.png", "secret.png", "figures/../secret.png", "/etc/a.png")
+    )
+    page = Page(twin(f"{markdown}\n\n[a](javascript:alert(1)) [b](https://planted.example)", "t", tmp_path))
+    assert set(page.tags) <= ALLOWED - {"img"} and not any(name in ("src", "href") for name, _ in page.attributes)
+
+
 def test_figures_carry_none_of_it_as_markup(planted):
     for figure in (planted.parent / "figures").glob("*.svg"):
         content = figure.read_text()

@@ -185,6 +185,26 @@ def test_gpu_hours_are_counted_where_there_are_gpus(filed):
     assert row.split("|")[-2].strip() == f"{16 * (18 * 2.6 + 21.5) / 3600:.2f}"
 
 
+def test_no_secret_of_a_config_a_command_a_failure_or_a_response_is_in_the_report(filed, monkeypatch):
+    planted = {
+        "environment": "0123456789abcdef0123456789abcdef01234567", "config": "hf_" + "planted1" * 4,
+        "command": "planted-password", "failure": "sk-" + "planted2" * 4,
+    }  # fmt: skip
+    monkeypatch.setenv("WANDB_API_KEY", planted["environment"])
+    record = json.loads((filed.directory / "experiment.json").read_text())
+    amend(
+        filed,
+        config={**record["config"], "model": {"path": f"https://{planted['config']}@example.org/m"}},
+        command=f"WANDB_API_KEY={planted['command']} passk run experiments/maze-cpu.yaml",
+        failures={"pass1": f"login failed: {planted['environment']} and {planted['failure']}"},
+    )
+    path = write_report(filed.store, filed.directory)
+    for file in (path, path.with_suffix(".html"), *(path.parent / "figures").glob("*.svg")):
+        found = [what for what, secret in planted.items() if secret in file.read_text()]
+        assert not found, file.name
+    assert path.read_text().count("[hidden]") >= 4
+
+
 def test_labels_are_moved_apart_and_stay_in_order():
     places = spread([0.5, 0.51, 0.9, 0.505], gap=0.1, low=0.0, high=1.0)
     ordered = [places[i] for i in (0, 3, 1, 2)]
