@@ -23,6 +23,8 @@ PANELS = {
 _HEIGHT = 8.6
 _POINTS = 800
 """of a line: as many as there are dots in a panel"""
+_FEW = 15
+"""steps of the moving mean up to which each step is drawn too; more of them would hide the band"""
 
 
 def draw(comparison: Comparison, stem: Path) -> bool:
@@ -65,7 +67,7 @@ def _draw_track(axes: "Axes", runs: list[pd.Series], wide: int, look: style.Look
     runs = [values for values in runs if values.notna().any()]
     if not runs:
         return None
-    if len(runs) == 1 and len(runs[0]) <= _POINTS:
+    if len(runs) == 1 and wide <= _FEW:
         axes.plot(runs[0].index, runs[0], color=look.colour, linewidth=0.5, alpha=0.3)
     every = -(-max(map(len, runs)) // _POINTS)
     middle, low, high = (values.iloc[::every] for values in band(runs, wide))
