@@ -41,6 +41,7 @@ class TinyModel(Strict):
     heads: int = Field(3, ge=1)
     feed_forward: int = Field(256, ge=32)
     max_length: int = Field(128, ge=32)
+    alphabet: Literal["maze", "bytes"] = Field("maze", description="a token a maze character, or a byte of any text")
 
     @model_validator(mode="after")
     def _head_size_has_a_kernel(self) -> Self:

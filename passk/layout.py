@@ -5,6 +5,7 @@
     runs/<experiment>/report.md                 what came out, figures/*.png beside it
     runs/<experiment>/problems/<fingerprint>.parquet
                                                 Problem records (passk/problems)
+    runs/<experiment>/problems/separation.json  what train and test have in common (passk/problems/separation.py)
     runs/<experiment>/stages/<key>/
         stage.json                              StageRecord
         metrics.jsonl                           a line a step (METRICS)

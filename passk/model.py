@@ -6,7 +6,9 @@ from pathlib import Path
 from passk.config import TinyModel
 from passk.problems.maze import ALPHABET
 
-PAD, END, LINE_END = "<pad>", "$", "Ċ"
+PAD, LINE_END = "<pad>", "Ċ"
+ENDS = {"maze": "$", "bytes": "<|end|>"}
+"""what ends a response, by alphabet"""
 
 
 def has_chat_template(model: Path | str) -> bool:
@@ -26,16 +28,18 @@ def has_chat_template(model: Path | str) -> bool:
 def make_tiny(tiny: TinyModel, directory: Path, *, seed: int) -> None:
     """Write an untrained model and its tokenizer to `directory`: the same for the same seed.
 
-    One token a character of ALPHABET, one for padding and whatever is unknown, and `$` that ends a response.
+    One token a character of the maze's ALPHABET, or a byte, one for padding and whatever is unknown, and one that
+    ends a response.
     """
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 
     # A model of type qwen2 is given Qwen2's own tokenizer by whoever loads it, whatever is saved beside it: one
     # on bytes, in which a line end is spelled as below.
-    symbols = [PAD, END, *(LINE_END if character == "\n" else character for character in ALPHABET)]
+    end = ENDS[tiny.alphabet]
+    symbols = [PAD, end, *(_bytes() if tiny.alphabet == "bytes" else ALPHABET.replace("\n", LINE_END))]
     vocabulary = {symbol: i for i, symbol in enumerate(symbols)}
-    tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=[], pad_token=PAD, eos_token=END, unk_token=PAD)
+    tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=[], pad_token=PAD, eos_token=end, unk_token=PAD)
     config = Qwen2Config(
         vocab_size=len(symbols),
         hidden_size=tiny.hidden_size,
@@ -47,10 +51,17 @@ def make_tiny(tiny: TinyModel, directory: Path, *, seed: int) -> None:
         tie_word_embeddings=False,
         pad_token_id=symbols.index(PAD),
         bos_token_id=None,
-        eos_token_id=symbols.index(END),
+        eos_token_id=symbols.index(end),
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = Qwen2ForCausalLM(config)
     model.to(torch.bfloat16).save_pretrained(directory)
     tokenizer.save_pretrained(directory)
+
+
+def _bytes() -> list[str]:
+    """How Qwen2's tokenizer spells each byte: itself where it is a printable character, else one beyond Latin-1."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return [chr(byte) if byte in printable else chr(256 + others.index(byte)) for byte in range(256)]

@@ -18,7 +18,7 @@ from passk.errors import PasskError
 from passk.evaluate import progress
 from passk.evaluate.request import Request, Work
 from passk.layout import is_finished, write_json
-from passk.model import has_chat_template, make_tiny
+from passk.model import ENDS, has_chat_template, make_tiny
 from passk.openrlhf import checkpoints, data, flags, job
 from passk.openrlhf.cluster import is_open, ray_cluster, rejoined
 from passk.openrlhf.cpu import operators
@@ -77,6 +77,7 @@ def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Sa
 
 def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Say) -> None:
     stage, directory, compute = planned.stage, planned.directory, plan.experiment.compute
+    tiny = plan.experiment.model.tiny
     if directory == planned.own or not (directory / "stage.json").exists():
         write_json(directory / "stage.json", planned.record)
     if not (directory / "data").exists():
@@ -86,7 +87,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             directory / "data",
             seed=planned.record.seed,
             first_prompt=planned.first_prompt,
-            tiny=plan.experiment.model.tiny is not None,
+            end=ENDS[tiny.alphabet] if tiny else "",
         )
     done = len(read_metrics(directory / "metrics.jsonl"))
     mended = checkpoints.mend(directory / "checkpoints", recorded=done)

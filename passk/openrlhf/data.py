@@ -7,19 +7,18 @@ import numpy as np
 
 from passk import problems
 from passk.config import RlStage, SftStage
-from passk.model import END
 from passk.openrlhf.flags import LABEL, PROMPT, RESPONSE
 from passk.openrlhf.labels import Label
 
 
 def write(
-    stage: SftStage | RlStage, source: Path, directory: Path, *, seed: int, first_prompt: int, tiny: bool
+    stage: SftStage | RlStage, source: Path, directory: Path, *, seed: int, first_prompt: int, end: str = ""
 ) -> None:
     """Write what OpenRLHF reads (a `datasets` directory), whole or not at all.
 
     The rows are the problems in an order that the seed alone decides, again in another order once all were
     taken; `first_prompt` says how many of them the stage's ancestors took. Two arms that branch after
-    different numbers of steps so see the same problems at the same step.
+    different numbers of steps so see the same problems at the same step. end: what a demonstration is ended with.
     """
     from datasets import Dataset
 
@@ -34,8 +33,7 @@ def write(
         data = Dataset.from_dict({PROMPT: list(taken["prompt"]), LABEL: labels})
     else:
         # OpenRLHF ends a response by " " and the end token where it does not end so already; a space is no
-        # symbol of the tiny model.
-        end = END if tiny else ""
+        # symbol of a tiny model of mazes.
         responses = [text + end for text in taken["demonstration"]]
         data = Dataset.from_dict({PROMPT: list(taken["prompt"]), RESPONSE: responses})
     temporary = directory.with_name(f".{directory.name}")

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from passk import verifiers
-from passk.model import END
+from passk.model import ENDS
 from passk.openrlhf.labels import NO_VERDICT, REASON, Label
 from passk.verifiers import pool
 
@@ -18,7 +18,8 @@ logger = logging.getLogger("openrlhf.passk.reward")
 
 # OpenRLHF decodes special tokens too, and what ends an answer is no part of it. Those of the usual models, and ours.
 _ENDS = re.compile(
-    rf"(?:<\|[A-Za-z_ .-]{{1,40}}\|>|</s>|<eos>|<end_of_turn>|<pad>|<｜end▁of▁sentence｜>|{re.escape(END)}|\s)+\Z"
+    r"(?:<\|[A-Za-z_ .-]{1,40}\|>|</s>|<eos>|<end_of_turn>|<pad>|<｜end▁of▁sentence｜>|"
+    rf"{re.escape(ENDS['maze'])}|\s)+\Z"
 )
 _LONGEST_END = 1000
 """characters at the end that are looked at: padding is short, and the look linear"""

@@ -29,6 +29,18 @@ def test_the_tokenizer_that_others_load_loses_no_character_of_a_problem(director
     assert len(tokenizer) == 12
 
 
+def test_a_model_of_bytes_reads_and_writes_any_text(tmp_path):
+    from transformers import AutoTokenizer
+
+    make_tiny(TinyModel(alphabet="bytes"), tmp_path, seed=1)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    text = "What is 3 + 4?\n\t“Sieben” — 七 🙂 \x00\x7f\xff"
+    tokens = tokenizer(text + "<|end|>", add_special_tokens=False)["input_ids"]
+    assert len(tokens) == len(text.encode()) + 1 and tokens[-1] == tokenizer.eos_token_id
+    assert tokenizer.decode(tokens, skip_special_tokens=True) == text
+    assert len(tokenizer) == 258
+
+
 def test_the_same_seed_makes_the_same_model_and_another_seed_another(directory, tmp_path):
     def weights(seed: int) -> bytes:
         make_tiny(TinyModel(), tmp_path / str(seed), seed=seed)

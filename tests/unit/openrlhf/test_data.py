@@ -21,7 +21,7 @@ def source(tmp_path_factory):
 
 def taken(source, directory, steps: int, first_prompt: int) -> list[str]:
     experiment = config.parse(changed("stages.arm.steps", steps))
-    data.write(experiment.stages["arm"], source, directory, seed=1, first_prompt=first_prompt, tiny=True)
+    data.write(experiment.stages["arm"], source, directory, seed=1, first_prompt=first_prompt, end="$")
     return [json.loads(label)["problem"] for label in load_from_disk(directory)["label"]]
 
 
@@ -49,7 +49,7 @@ def test_a_row_has_the_prompt_and_all_that_its_verifier_needs(source, tmp_path):
 
 def test_a_demonstration_ends_with_the_end_token_so_that_openrlhf_adds_no_space(source, tmp_path):
     stage = config.parse(changed("stages.warm.batch_size", 8)).stages["warm"]
-    data.write(stage, source, tmp_path / "data", seed=1, first_prompt=0, tiny=True)
+    data.write(stage, source, tmp_path / "data", seed=1, first_prompt=0, end="$")
     rows = load_from_disk(tmp_path / "data")
     assert len(rows) == 2 * 8
     assert all(response.endswith("$") and set(response[:-1]) <= set("LRUD") for response in rows["response"])
