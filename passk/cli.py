@@ -119,6 +119,22 @@ def report(experiment: Annotated[str, typer.Argument(help="its name")], runs: Ru
     typer.echo(f"report: {os.path.relpath(reports.write_report(runs / STORE, runs / experiment))}")
 
 
+@app.command()
+def compare(
+    experiments: Annotated[list[str], typer.Argument(help="two names or more, seeds of one design among them")],
+    to: Annotated[
+        Path | None, typer.Option(help="directory of the report; else comparisons/A+B beside the directory of runs")
+    ] = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Compare experiments: arms by their names, over all seeds, in a report like that of one."""
+    import reports
+    from passk.store import STORE
+
+    written, table = reports.compare(runs / STORE, experiments, to)
+    typer.echo(f"{table}\n\nreport: {os.path.relpath(written)}")
+
+
 def _learning_rate(stage: RlStage) -> str:
     """Beside k, what GRPO's learning rate would be multiplied by for steps as large as its own."""
     from passk import learning_rate

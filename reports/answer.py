@@ -1,10 +1,10 @@
-"""The experiment's answer in sentences, made from the numbers and from nothing else."""
+"""The answer in sentences, made from the numbers and from nothing else."""
 
 from collections.abc import Callable
 
 from passk.evaluate.intervals import Estimate
-from reports.arms import Arm
-from reports.results import Difference, Results
+from reports.comparison import Comparison, Contest, Difference, Entry
+from reports.results import ALL
 from reports.text import listed
 
 NO_DIFFERENCE = "no difference that these data can show"
@@ -16,42 +16,58 @@ def interval(estimate: Estimate, signed: bool = False) -> str:
     return f"{estimate.value:{sign}.3f} [{estimate.low:{sign}.3f}, {estimate.high:{sign}.3f}]"
 
 
-def answer(results: Results, name: Callable[[str], str] = str) -> list[str]:
+def answer(comparison: Comparison, name: Callable[[str], str] = str) -> list[str]:
     """One sentence or a few. `name` dresses the names of stages and benchmarks (in markdown: as code)."""
-    failures = _failed_arms(results, name)
-    sentences = failures or _no_matchup(results)
-    for challenger, baseline in results.matchups:
-        sentences += _between(results, challenger, baseline, name)
-    return sentences + _over_warm_start(results, name)
+    sentences = _failed_arms(comparison, name) + _no_matchup(comparison)
+    for challenger, baseline in comparison.matchups:
+        sentences += _between(comparison, challenger, baseline, name)
+    return sentences + _over_warm_start(comparison, name)
 
 
-def _failed_arms(results: Results, name: Callable[[str], str]) -> list[str]:
-    failed = {arm.name: [n.name for n in arm.chain if n.name in results.record.failures] for arm in results.arms}
-    lines = [f"{name(arm)} failed in stage {name(stages[0])}." for arm, stages in failed.items() if stages]
-    missing = [arm.name for arm in results.arms if not failed[arm.name] and arm.name not in results.checkpoints]
+def _failed_arms(comparison: Comparison, name: Callable[[str], str]) -> list[str]:
+    lines, missing = [], []
+    for contest in comparison.contests:
+        failed = _failed_stages(contest)
+        for stage, runs in failed.items():
+            seeds = f" of {listed([name(run) for run in runs])}" if len(comparison.results) > 1 else ""
+            lines.append(f"{name(contest.entry.label)} failed in stage {name(stage)}{seeds}.")
+        if not failed and contest.entry not in comparison.sampled:
+            missing.append(name(contest.entry.label))
     if missing:
-        lines.append(f"There are no samples of {listed([name(arm) for arm in missing])} yet.")
+        lines.append(f"There are no samples of {listed(missing)} yet.")
     return lines
 
 
-def _no_matchup(results: Results) -> list[str]:
-    if results.matchups:
+def _failed_stages(contest: Contest) -> dict[str, list[str]]:
+    """The first stage of the arm that failed in each run -> names of those runs."""
+    found: dict[str, list[str]] = {}
+    for run in contest.entry.runs:
+        stages = [node.name for node in contest.arm.chain if node.name in run.record.failures]
+        if stages:
+            found.setdefault(stages[0], []).append(run.name)
+    return found
+
+
+def _no_matchup(comparison: Comparison) -> list[str]:
+    if comparison.matchups:
         return []
-    if not results.arms:
+    if not comparison.contests:
         return ["No arm ends in an rl stage, so there is nothing to compare."]
-    which = "Pass@k" if results.arms[0].is_baseline else "Pass@1-only"
+    which = "Pass@k" if comparison.contests[0].arm.is_baseline else "Pass@1-only"
     return [f"There is no {which} arm to compare with."]
 
 
-def _between(results: Results, challenger: Arm, baseline: Arm, name: Callable[[str], str]) -> list[str]:
-    own = [d for d in results.between_arms if (d.of, d.to) == (challenger.name, baseline.name)]
-    if not own:
+def _between(comparison: Comparison, challenger: Entry, baseline: Entry, name: Callable[[str], str]) -> list[str]:
+    own = [d for d in comparison.between_arms if (d.of, d.to) == (challenger.label, baseline.label)]
+    overall = [d for d in own if d.benchmark == comparison.groups[0]]
+    if not overall:
+        if challenger in comparison.sampled and baseline in comparison.sampled:
+            return [f"{name(challenger.label)} and {name(baseline.label)} have no seed and problems in common."]
         return []
-    overall = [d for d in own if d.benchmark == results.groups[0]]
-    where = "Over all benchmarks together" if len(results.benchmarks) > 1 else f"On {name(results.benchmarks[0])}"
-    parts = [_verdict(overall, sign, name(baseline.name)) for sign in (1, -1, 0)]
-    first = f"{where}, {name(challenger.name)} {', but '.join(part for part in parts if part)}."
-    return [first, *_against_the_grain(own, overall, name)]
+    where = "Over all benchmarks together" if overall[0].benchmark == ALL else f"On {name(comparison.benchmarks[0])}"
+    parts = [_verdict(overall, sign, name(baseline.label)) for sign in (1, -1, 0)]
+    first = f"{where}, {name(challenger.label)} {', but '.join(part for part in parts if part)}."
+    return [first, *_by_seed(overall), *_against_the_grain(own, overall, name)]
 
 
 def _verdict(differences: list[Difference], sign: int, baseline: str) -> str:
@@ -69,6 +85,15 @@ def _verdict(differences: list[Difference], sign: int, baseline: str) -> str:
     return f"{words[sign]} {listed(numbers)}"
 
 
+def _by_seed(overall: list[Difference]) -> list[str]:
+    parts = [
+        f"{sum(value > 0 for value in d.by_seed)} of {len(d.by_seed)} seeds at pass@{d.k}"
+        for d in overall
+        if len(d.by_seed) > 1
+    ]
+    return [f"It is ahead in {listed(parts)}."] if parts else []
+
+
 def _against_the_grain(own: list[Difference], overall: list[Difference], name: Callable[[str], str]) -> list[str]:
     """Benchmarks that clearly say other than all together: a mean must not hide them."""
     signs = {d.k: d.sign for d in overall}
@@ -80,8 +105,8 @@ def _against_the_grain(own: list[Difference], overall: list[Difference], name: C
     return [f"Not so on every benchmark: {listed(parts)}."] if parts else []
 
 
-def _over_warm_start(results: Results, name: Callable[[str], str]) -> list[str]:
-    own = [d for d in results.over_warm_start if d.benchmark == results.groups[0] and d.k == 1]
+def _over_warm_start(comparison: Comparison, name: Callable[[str], str]) -> list[str]:
+    own = [d for d in comparison.over_warm_start if d.benchmark == comparison.groups[0] and d.k == 1]
     words = {1: "better than", 0: "not clearly different from", -1: "worse than"}
     parts = []
     for warm_start in dict.fromkeys(d.to for d in own):

@@ -1,13 +1,13 @@
-"""Figure: how training went, every arm over the rl steps behind it."""
+"""Figure: how training went, every rl stage over the rl steps behind it, with the k of its rule beneath."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from reports import style
-from reports.results import Results
+from reports.comparison import Comparison, Entry
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,76 +16,130 @@ PANELS = {
     "reward": "mean reward",
     "pass_at_k": "pass@{k} of the step's own groups",
     "entropy": "entropy, nats a token",
-    "all_wrong": "groups all wrong, share",
-    "all_right": "groups all right, share",
-    "few_wrong": "groups with fewer wrong than k, share",
+    "distinct": "distinct answers of a group, share",
+    "all_wrong": "dead groups: none right, share",
+    "few_wrong": "saturated: fewer wrong than k, share",
 }
+_HEIGHT = 8.6
+_POINTS = 800
+"""of a line: as many as there are dots in a panel"""
+_FEW = 15
+"""steps of the moving mean up to which each step is drawn too; more of them would hide the band"""
 
 
-def draw(results: Results, path: Path) -> bool:
+def draw(comparison: Comparison, stem: Path) -> bool:
     """Write the figure; False where no rl stage has a step yet."""
-    steps = results.steps[results.steps["kind"] == "rl"]
-    if steps.empty:
+    found = {entry: steps_of(entry) for entry in comparison.entries if entry.kind == "rl"}
+    tracks = {entry: frames for entry, frames in found.items() if frames}
+    if not tracks:
         return False
-    names = [node.name for node in results.graph if node.name in set(steps["stage"])]
-    colours = style.colours(results.graph)
-    largest = largest_k(steps)
-    height = 7.6
-    with style.figure(path, 4, 2, height, sharex=True, height_ratios=[3, 3, 3, 1.5]) as (figure, grid):
-        for axes, (metric, title) in zip(grid.flat, PANELS.items(), strict=False):
+    looks = style.looks(comparison.entries)
+    largest = largest_k([frame for frames in tracks.values() for frame in frames])
+    leaves = {contest.entry for contest in comparison.contests}
+    with style.figure(stem, 4, 2, _HEIGHT, sharex=True, height_ratios=[3, 3, 3, 1.6]) as (figure, grid):
+        for axes, title in zip(grid.flat, PANELS.values(), strict=False):
             axes.set_title(title.format(k=largest))
-            for name in names:
-                own = steps[steps["stage"] == name]
-                values = series(own, metric, largest)
-                if values.notna().any():
-                    axes.plot(own["total_step"], values, color=colours[name], linewidth=0.7, alpha=0.35)
-                    axes.plot(own["total_step"], smooth(values), color=colours[name])
-            axes.margins(x=0.02)
         for axes in grid[3]:
-            draw_k(axes, steps, names, colours)
+            draw_k(axes, tracks, looks)
+        wide = window(max(int(frame["total_step"].max()) for frames in tracks.values() for frame in frames))
+        top = style.key_line(figure, [(entry.label, looks[entry].colour) for entry in tracks], _HEIGHT)
+        room = style.margin([entry.label for entry in tracks if entry in leaves])
+        figure.tight_layout(rect=(0, 0, 1 - room / style.WIDTH, top), h_pad=0.9, w_pad=1.0 + 8 * room)
+        for axes, metric in zip(grid.flat, PANELS, strict=False):
+            ends = []
+            for entry, frames in tracks.items():
+                end = _draw_track(axes, [series(own, metric, largest) for own in frames], wide, looks[entry])
+                if end and entry in leaves:
+                    ends.append((*end, entry.label, looks[entry].colour))
+            axes.margins(x=0.02)
+            axes.set_ylim(
+                bottom=max(axes.get_ylim()[0], 0), top=min(axes.get_ylim()[1], 1.02) if metric != "entropy" else None
+            )
+            style.label_ends(axes, ends)
         for axes in grid.flat:
-            for boundary in switches(results, names):
+            for boundary in switches(tracks):
                 axes.axvline(boundary, color=style.GREY, linewidth=0.8, linestyle=(0, (3, 3)))
-        top = style.key_line(figure, [(name, colours[name]) for name in names], height)
-        figure.tight_layout(rect=(0, 0, 1, top), h_pad=0.9, w_pad=1.6)
     return True
 
 
-def draw_k(axes: "Axes", steps: pd.DataFrame, names: list[str], colours: dict[str, str]) -> None:
+def _draw_track(axes: "Axes", runs: list[pd.Series], wide: int, look: style.Look) -> tuple[float, float] | None:
+    """One stage of all its seeds; gives where the line ends. The band is what `band` says."""
+    runs = [values for values in runs if values.notna().any()]
+    if not runs:
+        return None
+    if len(runs) == 1 and wide <= _FEW:
+        axes.plot(runs[0].index, runs[0], color=look.colour, linewidth=0.5, alpha=0.3)
+    every = -(-max(map(len, runs)) // _POINTS)
+    middle, low, high = (values.iloc[::every] for values in band(runs, wide))
+    axes.fill_between(middle.index, low, high, color=look.colour, alpha=0.18, linewidth=0)
+    axes.plot(middle.index, middle, **look.line)
+    last = middle.dropna().index[-1]
+    return float(last), float(middle[last])
+
+
+def band(runs: list[pd.Series], wide: int) -> tuple[pd.Series, pd.Series, pd.Series]:
+    """Centred moving mean over `wide` steps, and the band around it: lowest, highest.
+
+    Of one run: the 95 % interval of the mean of so many steps, as they scatter. Of several seeds: the mean of their
+    moving means, and the lowest and the highest of them.
+    """
+    if len(runs) > 1:
+        together = pd.concat([_rolling(values, wide).mean() for values in runs], axis=1)
+        return together.mean(axis=1), together.min(axis=1), together.max(axis=1)
+    rolling = _rolling(runs[0], wide)
+    middle = rolling.mean()
+    half = 1.96 * rolling.std().fillna(0.0) / np.sqrt(rolling.count().clip(lower=1))
+    # all metrics but the entropy are shares
+    return middle, (middle - half).clip(lower=0), (middle + half).clip(upper=max(1.0, runs[0].max()))
+
+
+def draw_k(axes: "Axes", tracks: dict[Entry, list[pd.DataFrame]], looks: dict[Entry, style.Look]) -> None:
     """The k of each stage's rule; the few lines that lie on each other are moved apart by their width."""
     axes.set_title("k of the rule")
-    ks = sorted({int(k) for k in steps["k"].dropna()} | {1})
-    apart = 0.07 * max(ks)
-    for i, name in enumerate(names):
-        own = steps[steps["stage"] == name]
-        place = own["k"] + apart * (i - (len(names) - 1) / 2)
-        axes.step(own["total_step"], place, color=colours[name], where="mid", linewidth=2)
-    axes.set_yticks(ks)
-    axes.set_ylim(min(ks) - 0.2 * max(ks), max(ks) * 1.2)
-    axes.set_xlabel("rl steps, those of parent stages included")
+    ks = sorted({int(k) for frames in tracks.values() for frame in frames for k in frame["k"].dropna()} | {1})
+    apart = min(0.07, 0.5 / len(tracks)) * max(ks)
+    for i, (entry, frames) in enumerate(tracks.items()):
+        own = frames[0]
+        place = own["k"] + apart * (i - (len(tracks) - 1) / 2)
+        axes.step(own["total_step"], place, where="mid", linewidth=2, **{"color": looks[entry].colour})
+    axes.set_yticks(ks if len(ks) < 5 else [ks[0], ks[-1]])
+    axes.set_ylim(min(ks) - 0.3 * max(ks), max(ks) * 1.3)
+    axes.set_xlabel("rl steps, parent stages' included")
 
 
-def switches(results: Results, names: list[str]) -> list[float]:
+def steps_of(entry: Entry) -> list[pd.DataFrame]:
+    """The stage's steps in each run that has some."""
+    own = [run.steps[(run.steps["stage"] == entry.checkpoint) & (run.steps["kind"] == "rl")] for run in entry.runs]
+    return [frame for frame in own if not frame.empty]
+
+
+def switches(tracks: dict[Entry, list[pd.DataFrame]]) -> list[float]:
     """Where an rl stage goes on from another."""
-    starts = results.stages.set_index("name")["first_step"]
-    return sorted({float(starts[name]) + 0.5 for name in names if starts[name] > 0})
+    starts = {float(frames[0]["total_step"].iloc[0]) for frames in tracks.values()}
+    return sorted(start - 0.5 for start in starts if start > 1)
 
 
-def largest_k(steps: pd.DataFrame) -> int:
+def largest_k(frames: list[pd.DataFrame]) -> int:
     """The largest k below all N that every step has: at k = N pass@k is a coin toss a group."""
-    shared = set.intersection(*(set(curve or {}) for curve in steps["pass_at_k"])) or {1}
-    groups = steps["correct_counts"].iloc[0]
+    curves = [curve for frame in frames for curve in frame["pass_at_k"]]
+    shared = set.intersection(*(set(curve or {}) for curve in curves)) or {1}
+    groups = frames[0]["correct_counts"].iloc[0]
     below = {k for k in shared if groups is None or k < len(groups) - 1}
     return int(max(below or shared))
 
 
 def series(own: pd.DataFrame, metric: str, k: int) -> pd.Series:
+    """A metric by rl step, those of ancestors included."""
+    values = own[metric]
     if metric == "pass_at_k":
-        return own[metric].map(lambda curve: (curve or {}).get(k, np.nan)).astype(float)
-    return own[metric].astype(float)
+        values = values.map(lambda curve: (curve or {}).get(k, np.nan))
+    return pd.Series(values.astype(float).to_numpy(), own["total_step"].to_numpy())
 
 
-def smooth(values: pd.Series) -> pd.Series:
-    """Centred mean over a twelfth of the stage, at most 25 steps."""
-    window = int(np.clip(len(values) // 12, 1, 25))
-    return values.rolling(window, center=True, min_periods=1).mean()
+def _rolling(values: pd.Series, wide: int) -> Any:
+    return values.rolling(wide, center=True, min_periods=1)
+
+
+def window(steps: int) -> int:
+    """An odd number of steps, a twelfth of all, at most 25: the same for every line of the figure."""
+    return int(np.clip(steps // 12, 1, 25)) // 2 * 2 + 1

@@ -1,59 +1,106 @@
-"""Results -> report.md and its figures. The same data give the same bytes: no clock, no unsorted order."""
+"""Results -> report.md, its HTML twin and figures. The same data give the same bytes: no clock, no unsorted order."""
 
-import json
-from collections.abc import Callable
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from reports import curves, over_k
-from reports.answer import answer, interval
-from reports.results import ALL, Difference, Results, load
-from reports.text import code, fenced, inline, plain_table, seconds, table
+from passk.errors import PasskError
+from reports import costs, counts, curves, difficulty, html, over_k, provenance, results, solved
+from reports.answer import answer
+from reports.comparison import Comparison
+from reports.results import load
+from reports.tables import difference_table, main_table, sizes
+from reports.text import code, fenced, inline, listed, plain_table, table
 
 TEMPLATES = Path(__file__).parent / "templates"
-SORTS = {"right": 3, "wrong": 3, "truncated": 1}
-PHASES = ("seconds_generation", "seconds_experience", "seconds_training", "seconds_sync")
+SORTS = {"right": 3, "wrong": 3, "truncated": 2}
+FIGURES = {
+    "curves": curves.draw,
+    "pass_at_k": over_k.draw,
+    "difficulty": difficulty.draw,
+    "counts": counts.draw,
+}
+_LONGEST = 100
+"""letters of a directory's name"""
 
 
-def write_report(store_path: Path, experiment_directory: Path) -> Path:
-    """Write report.md and figures/*.png into the experiment's directory; returns the path of report.md.
+def write_report(store: Path, experiment_directory: Path) -> Path:
+    """Write report.md, report.html and figures/*.{svg,png} into the experiment's directory; returns report.md's path.
 
     Reads the store alone; the experiment goes by its directory's name. Raises PasskError where the store
     does not have it.
     """
-    results = load(store_path, experiment_directory.name)
-    figures = experiment_directory / "figures"
-    drawn = {
-        "curves": curves.draw(results, figures / "curves.png"),
-        "over_k": over_k.draw(results, figures / "pass_at_k.png"),
-    }
-    path = experiment_directory / "report.md"
-    path.write_text(render(results, drawn), encoding="utf-8")
-    return path
+    name = experiment_directory.name
+    return _write(store, Comparison([load(store, name)]), experiment_directory, name)
 
 
-def results_table(store_path: Path, experiment: str) -> str:
+def compare(store: Path, experiments: Sequence[str], directory: Path | None = None) -> tuple[Path, str]:
+    """Compare experiments, or seeds of one, in a report like theirs: the path of its report.md, a terminal's table.
+
+    directory: where it goes; None: comparisons/<their names>/ beside the store's directory. Raises PasskError for
+    fewer than two experiments, one named twice, and one that the store does not have.
+    """
+    names = list(experiments)
+    if len(set(names)) < len(names) or len(names) < 2:
+        raise PasskError("experiments: name two different ones or more; `passk report NAME` is for one")
+    comparison = Comparison([load(store, name) for name in names])
+    into = directory or store.resolve().parent.parent / "comparisons" / joined(names)
+    path = _write(store, comparison, into, _title(comparison))
+    return path, _plain(comparison)
+
+
+def _title(comparison: Comparison) -> str:
+    """maze-k4 (3 seeds) against maze-k8 (3 seeds)."""
+    labels = [
+        f"{comparison.label(design)}{f' ({len(design)} seeds)' if len(design) > 1 else ''}"
+        for design in comparison.designs
+    ]
+    return " against ".join([labels[0], listed(labels[1:])] if len(labels) > 1 else labels)
+
+
+def joined(names: Sequence[str]) -> str:
+    """A directory's name for a comparison: a+b, and a hash instead of what makes it too long."""
+    whole = "+".join(names)
+    if len(whole) <= _LONGEST:
+        return whole
+    return f"{whole[: _LONGEST - 9].rstrip('+')}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+
+
+def results_table(store: Path, experiment: str) -> str:
     """The main table and the answer, for a terminal."""
-    results = load(store_path, experiment)
-    parts = (
-        [plain_table(*_main_table(results, mark=lambda text: f"*{text}", dress=str), left=2)] if results.groups else []
-    )
-    parts += [*answer(results)]
-    return "\n\n".join(["\n".join(parts[:1]), "\n".join(parts[1:])]) if results.groups else "\n".join(parts)
+    return _plain(Comparison([load(store, experiment)]))
 
 
-def results_rows(store_path: Path, experiment: str) -> list[dict[str, str]]:
+def _plain(comparison: Comparison) -> str:
+    lines = "\n".join(answer(comparison))
+    if not comparison.groups:
+        return lines
+    return f"{plain_table(*main_table(comparison, mark=lambda text: f'*{text}', dress=str), left=2)}\n\n{lines}"
+
+
+def results_rows(store: Path, experiment: str) -> list[dict[str, str]]:
     """The main table, a dictionary a row; empty where nothing has been sampled."""
-    results = load(store_path, experiment)
-    if not results.groups:
+    comparison = Comparison([load(store, experiment)])
+    if not comparison.groups:
         return []
-    header, rows = _main_table(results, mark=lambda text: f"*{text}*", dress=str)
+    header, rows = main_table(comparison, mark=lambda text: f"*{text}*", dress=str)
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 
-def render(results: Results, drawn: dict[str, bool]) -> str:
+def _write(store: Path, comparison: Comparison, directory: Path, title: str) -> Path:
+    drawn = {name: draw(comparison, directory / "figures" / name) for name, draw in FIGURES.items()}
+    text = render(store, comparison, title, drawn)
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / "report.md"
+    path.write_text(text, encoding="utf-8")
+    (directory / "report.html").write_text(html.twin(text, title, directory), encoding="utf-8")
+    return path
+
+
+def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, bool]) -> str:
     """The text of report.md."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -62,177 +109,60 @@ def render(results: Results, drawn: dict[str, bool]) -> str:
         keep_trailing_newline=True, autoescape=False,
     )  # fmt: skip
     environment.filters |= {"inline": inline, "code": code, "fenced": fenced}
-    record = results.record
+    found = solved.solved(comparison)
+    shown = _transcripts(store, comparison)
     return environment.get_template("report.md.j2").render(
-        record=record,
-        answer=answer(results, code),
+        title=title,
+        questions=list(dict.fromkeys(run.record.question for run in comparison.results)),
+        answer=answer(comparison, code),
         drawn=drawn,
-        main=table(*_main_table(results, mark=lambda text: f"**{text}**", dress=code), left=2)
-        if results.groups
+        main=table(*main_table(comparison, mark=lambda text: f"**{text}**", dress=code), left=2)
+        if comparison.groups
         else "",
-        sizes=_sizes(results),
-        arms=[(arm.name, arm.recipe, arm.warm_start) for arm in results.arms],
-        differences=_difference_table([*results.between_arms, *results.over_warm_start]),
-        transcripts_of=results.transcripts_of,
-        transcripts=_transcripts(results.transcripts),
-        stage_costs=_stage_costs(results),
-        sampling_costs=_sampling_costs(results),
-        sessions=_sessions(record.sessions),
-        failures=table(["where", "what"], [[code(k), code(v)] for k, v in sorted(record.failures.items())], left=2),
-        hashes=_hashes(results),
-        versions=", ".join(f"{name} {version}" for name, version in sorted(record.versions.items())),
-        hardware=", ".join(f"{name}: {_plain(value)}" for name, value in sorted(record.hardware.items())),
-        revision=_revision(record.code),
-        seeds=", ".join(str(seed) for seed in sorted(set(results.stages["seed"]) | set(results.samplings["seed"]))),
+        sizes=sizes(comparison),
+        seeds=max((len(entry.runs) for entry in comparison.entries), default=1),
+        experiments=_experiments(comparison),
+        arms=[(c.entry.label, c.arm.recipe, c.arm.warm_start) for c in comparison.contests],
+        differences=difference_table([*comparison.between_arms, *comparison.over_warm_start]),
+        solved=solved.counts_table(found) if found else "",
+        solved_problems=solved.problems_table(found),
+        transcripts_of=shown[0],
+        transcripts=shown[1],
+        stage_costs=costs.stages(comparison),
+        sampling_costs=costs.samplings(comparison),
+        wall_clock=costs.wall_clock(comparison),
+        sessions=costs.sessions(comparison),
+        failures=costs.failures(comparison),
+        retries=costs.retries(comparison),
+        facts=provenance.facts(comparison),
+        hashes=provenance.hashes(comparison),
+        configurations=provenance.configurations(comparison),
+        commands=provenance.commands(comparison),
     )
 
 
-def _main_table(
-    results: Results, mark: Callable[[str], str], dress: Callable[[str], str]
-) -> tuple[list[str], list[list[str]]]:
-    ks = sorted({k for group in results.groups for k in results.ks(group)})
-    rows = []
-    for group in results.groups:
-        for checkpoint in results.checkpoints:
-            cells = [results.cells.get((group, checkpoint, k)) for k in ks]
-            texts = [interval(cell.estimate) if cell else "–" for cell in cells]
-            marked = [mark(text) if cell and cell.best else text for cell, text in zip(cells, texts, strict=True)]
-            if any(cells):
-                rows.append([_group(group, dress), dress(checkpoint), *marked])
-    return ["benchmark", "checkpoint", *(f"pass@{k}" for k in ks)], rows
-
-
-def _group(group: str, dress: Callable[[str], str] = code) -> str:
-    return "all together" if group == ALL else dress(group)
-
-
-def _sizes(results: Results) -> list[str]:
-    lines = []
-    for benchmark in results.benchmarks:
-        own = results.counts[results.counts["benchmark"] == benchmark]
-        n = sorted({int(value) for value in own["n"]})
-        samples = str(n[0]) if len(n) == 1 else f"{n[0]} to {n[-1]}"
-        lines.append(f"{code(benchmark)}: {own['problem'].nunique()} problems, {samples} samples each")
-    return lines
-
-
-def _difference_table(differences: list[Difference]) -> str:
-    """A row a pair and benchmark, a column a k; bold where the interval is clear of zero."""
-    ks = sorted({d.k for d in differences})
-    found = {(d.of, d.to, d.benchmark, d.k): d for d in differences}
-    rows = []
-    for of, to, group in dict.fromkeys((d.of, d.to, d.benchmark) for d in differences):
-        cells = [_signed(found.get((of, to, group, k))) for k in ks]
-        rows.append([f"{code(of)} − {code(to)}", _group(group), *cells])
-    return table(["difference", "benchmark", *(f"pass@{k}" for k in ks)], rows, left=2) if rows else ""
-
-
-def _signed(difference: Difference | None) -> str:
-    if difference is None:
-        return "–"
-    text = interval(difference.estimate, signed=True)
-    return f"**{text}**" if difference.sign else text
-
-
-def _transcripts(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    parts = [frame[frame["sort"] == sort].head(limit) for sort, limit in SORTS.items()]
-    return pd.concat(parts).astype(object).where(lambda part: part.notna(), None).to_dict("records")
-
-
-def _stage_costs(results: Results) -> str:
-    header = [
-        "stage",
-        "steps",
-        "tokens",
-        "wall s",
-        "generation",
-        "experience",
-        "training",
-        "sync",
-        "other",
-        "start-up",
-    ]
-    by_name = results.stages.set_index("name")
-    order = [node.name for node in results.graph if node.name in by_name.index]
-    rows, totals = [], [0.0] * 8
-    for name in order:
-        row = by_name.loc[name]
-        phases = [float(row[phase]) for phase in PHASES]
-        other = float(row["seconds"]) - sum(phase for phase in phases if phase == phase)
-        # sft has no phases: all of its time is training
-        if all(phase != phase for phase in phases):
-            phases[2], other = other, 0.0
-        tokens = 0.0 if pd.isna(row["tokens"]) else float(row["tokens"])
-        numbers = [tokens, float(row["seconds"]), *phases, other, float(row["startup_seconds"])]
-        totals = [total + (number if number == number else 0) for total, number in zip(totals, numbers, strict=True)]
-        rows.append([code(name), f"{row['steps']:,}", f"{tokens:,.0f}" if tokens else "–", *map(seconds, numbers[1:])])
-    if not rows:
+def _experiments(comparison: Comparison) -> str:
+    """Which experiments are compared; empty for one."""
+    if len(comparison.results) == 1:
         return ""
-    steps = int(by_name.loc[order, "steps"].sum())
-    rows.append(["together", f"{steps:,}", f"{totals[0]:,.0f}", *map(seconds, totals[1:])])
-    return table(header, rows)
-
-
-def _sampling_costs(results: Results) -> str:
-    place = {name: i for i, name in enumerate(results.checkpoints)}
-    frame = results.samplings.sort_values(["checkpoint", "benchmark"], key=lambda c: c.map(lambda v: place.get(v, v)))
     rows = [
-        [
-            code(row.checkpoint), code(row.benchmark), f"{row.problem_count:,}", f"{row.sample_count:,}",
-            f"{row.tokens:,}", f"{row.truncated:.1%}", seconds(row.seconds),
-        ]
-        for row in frame.itertuples()
-    ]  # fmt: skip
-    return (
-        table(["checkpoint", "benchmark", "problems", "samples", "tokens", "cut off", "wall s"], rows, left=2)
-        if rows
-        else ""
-    )
-
-
-def _sessions(sessions: list[dict[str, Any]]) -> str:
-    rows = []
-    for i, session in enumerate(sessions, start=1):
-        phases = ", ".join(f"{name} {seconds(value)} s" for name, value in session.get("phases", {}).items())
-        rows.append(
-            [
-                str(i),
-                code(str(session.get("started", "–"))),
-                seconds(session.get("seconds")),
-                inline(phases) or "–",
-            ]
-        )
-    return table(["run", "started", "wall s", "of which"], rows, left=4) if rows else ""
-
-
-def _hashes(results: Results) -> str:
-    keys = results.record.stages
-    rows = [["stage", code(node.name), code(keys[node.name])] for node in results.graph if node.name in keys]
-    for fingerprint, own in results.stages.groupby("problems", sort=True):
-        rows.append(
-            [
-                "training problems",
-                ", ".join(code(name) for name in sorted(own["name"])),
-                code(str(fingerprint)),
-            ]
-        )
-    tests = results.samplings[["benchmark", "problems"]].drop_duplicates().sort_values("benchmark")
-    rows += [["benchmark problems", code(row.benchmark), code(row.problems)] for row in tests.itertuples(index=False)]
-    own = results.samplings.sort_values(["checkpoint", "benchmark"])
-    rows += [
-        ["samples", f"{code(r.checkpoint)} on {code(r.benchmark)}", code(r.key)] for r in own.itertuples(index=False)
+        [code(run.name), code(comparison.label(design)), str(run.seed if run.seed is not None else "–")]
+        for design in comparison.designs
+        for run in design
     ]
-    return table(["what", "of", "hash"], rows, left=3)
+    return table(["experiment", "design", "seed"], rows, left=2)
 
 
-def _revision(made_by: dict[str, Any]) -> str:
-    commit = made_by.get("commit")
-    if not commit:
-        return "not known: the code was not in a git checkout"
-    return f"{code(str(commit))}, {'with uncommitted changes' if made_by.get('dirty') else 'clean'}"
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(_plain, value)) or "none"
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+def _transcripts(store: Path, comparison: Comparison) -> tuple[str, list[dict[str, Any]]]:
+    """Whose samples are shown, the challenger's if there is one, and some of each sort."""
+    arms = [of for of, _ in comparison.matchups] + [contest.entry for contest in comparison.contests]
+    sampled = [entry for entry in (*arms, *comparison.sampled) if entry in comparison.sampled]
+    if not sampled:
+        return "", []
+    entry = sampled[0]
+    run = next(run for run in entry.runs if entry.checkpoint in run.checkpoints)
+    frame = results.transcripts(store, run.name, entry.checkpoint)
+    parts = [frame[frame["sort"] == sort].head(limit) for sort, limit in SORTS.items()]
+    shown = pd.concat(parts).astype(object).where(lambda part: part.notna(), None).to_dict("records")
+    whose = code(entry.label) + (f" of {code(run.name)}" if len(comparison.results) > 1 else "")
+    return whose, shown

@@ -1,11 +1,14 @@
 """How every figure looks: colour-blind safe (Okabe and Ito), no frame, labels at the lines, README size."""
 
-from collections.abc import Iterator
+import io
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.arms import BASE, Node
+from reports.comparison import Entry
+from reports.text import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -13,51 +16,82 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+DASHES: tuple[Any, ...] = ("solid", (0, (4, 1.5)), (0, (1.2, 1.2)))
+"""of the first, second, third six lines"""
 GREY = "#666666"
-WIDTH, DPI = 7.0, 120
-"""inches and dots an inch: 840 pixels"""
+WIDTH, DPI = 7.0, 150
+"""inches and dots an inch: 1050 pixels"""
+TALL = 2.2
+"""a panel, in inches"""
 _LEADER = {"arrowstyle": "-", "linewidth": 0.6, "shrinkA": 1, "shrinkB": 2, "relpos": (0, 0.5)}
 _RC: dict[str, Any] = {
     "font.size": 9, "axes.titlesize": 9.5, "axes.titlelocation": "left", "axes.labelsize": 9,
     "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": GREY, "axes.linewidth": 0.8,
     "xtick.color": GREY, "ytick.color": GREY, "xtick.labelcolor": "black", "ytick.labelcolor": "black",
     "axes.grid": True, "grid.color": "#E6E6E6", "grid.linewidth": 0.6, "axes.axisbelow": True,
-    "lines.linewidth": 1.6, "figure.facecolor": "white",
+    "lines.linewidth": 1.6, "figure.facecolor": "white", "svg.hashsalt": "passk",
+    # a stage may be called what it likes: no name is read as a formula
+    "text.parse_math": False,
 }  # fmt: skip
 
 
-@contextmanager
-def figure(path: Path, rows: int, columns: int, height: float, **options: Any) -> "Iterator[tuple[Figure, Any]]":
-    """A figure of README width with a grid of axes; written to `path` as PNG where the block ends.
+@dataclass(frozen=True)
+class Look:
+    colour: str
+    dash: Any = "solid"
 
-    No display is needed, and the file says neither date nor version: equal figures are equal bytes.
+    @property
+    def line(self) -> dict[str, Any]:
+        return {"color": self.colour, "linestyle": self.dash}
+
+
+@contextmanager
+def figure(stem: Path, rows: int, columns: int, height: float, **options: Any) -> "Iterator[tuple[Figure, Any]]":
+    """A figure of README width with a grid of axes; written as stem.svg and stem.png where the block ends.
+
+    No display is needed, and the files say neither date nor version: equal figures are equal bytes. The PNG has a
+    palette of 256 colours, a third of the bytes.
     """
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from PIL import Image
 
     with matplotlib.rc_context(_RC):
         made, grid = pyplot.subplots(rows, columns, figsize=(WIDTH, height), squeeze=False, **options)
         try:
             yield made, grid
-            path.parent.mkdir(parents=True, exist_ok=True)
-            made.savefig(path, dpi=DPI, metadata={"Software": None})
+            stem.parent.mkdir(parents=True, exist_ok=True)
+            made.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
+            drawn = io.BytesIO()
+            made.savefig(drawn, format="png", dpi=DPI, metadata={"Software": None})
         finally:
             pyplot.close(made)
+    few = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    few.save(stem.with_suffix(".png"), optimize=True)
 
 
-def colours(graph: list[Node]) -> dict[str, str]:
-    """A colour a checkpoint, the same in every figure: warm starts in grey and black, rl stages in colour."""
-    plain = [BASE, *(node.name for node in graph if node.kind != "rl")]
-    trained = [node.name for node in graph if node.kind == "rl"]
-    chosen = {name: ("#999999", "#000000")[i % 2] for i, name in enumerate(plain)}
-    return chosen | {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(trained)}
+def looks(entries: Sequence[Entry]) -> dict[Entry, Look]:
+    """A look an entry, the same in every figure: warm starts in grey and black, rl stages in colour."""
+    plain = [entry for entry in entries if entry.kind != "rl"]
+    trained = [entry for entry in entries if entry.kind == "rl"]
+    found = {entry: Look(("#999999", "#000000")[i % 2]) for i, entry in enumerate(plain)}
+    return found | {
+        entry: Look(COLOURS[i % len(COLOURS)], DASHES[i // len(COLOURS) % len(DASHES)])
+        for i, entry in enumerate(trained)
+    }
 
 
 def shortened(name: str, characters: int = 18) -> str:
-    """A name that fits beside a line."""
+    """A name that fits beside a line, nothing invisible in it."""
+    name = visible(name)
     return name if len(name) <= characters else f"{name[: characters - 1]}…"
+
+
+def margin(labels: Sequence[str]) -> float:
+    """Inches right of a panel that its labels take: a letter of 9 points is about 0.075 wide."""
+    return 0.2 + 0.075 * max((len(shortened(label)) for label in labels), default=0)
 
 
 def spread(wanted: list[float], gap: float, low: float, high: float) -> list[float]:
@@ -73,13 +107,13 @@ def spread(wanted: list[float], gap: float, low: float, high: float) -> list[flo
     return placed
 
 
-def label_ends(axes: "Axes", ends: list[tuple[float, str, str]], x: float) -> None:
-    """Write each line's name (y, name, colour) right of x, moved apart where lines end close together."""
+def label_ends(axes: "Axes", ends: list[tuple[float, float, str, str]]) -> None:
+    """Write each line's name (x, y, name, colour) right of the panel, moved apart where lines end close together."""
     low, high = axes.get_ylim()
     height = axes.get_window_extent().height / axes.figure.dpi * 72
     gap = 11.5 * (high - low) / height
-    places = spread([y for y, _, _ in ends], gap, low + gap / 2, high + gap / 2)
-    for (y, name, colour), place in zip(ends, places, strict=True):
+    places = spread([y for _, y, _, _ in ends], gap, low + gap / 2, high - gap / 3)
+    for (x, y, name, colour), place in zip(ends, places, strict=True):
         axes.annotate(
             shortened(name), (x, y), xytext=(1.05, place), textcoords=axes.get_yaxis_transform(),
             color=colour, va="center", fontsize=9, annotation_clip=False,
@@ -102,4 +136,4 @@ def key_line(figure: "Figure", entries: list[tuple[str, str]], height: float) ->
             x, y = 0.08, y - 0.2 / height
             text.set_position((x, y))
         x += width + 0.03
-    return y - 0.16 / height
+    return y - 0.1 / height

@@ -4,13 +4,18 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from passk.secrets import hidden
+
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~&])")
 _LEADING = re.compile(r"^(\s*)([#+=:-]|\d+[.)])")
 
 
 def visible(text: str) -> str:
-    """Control, format and separator characters (but newlines) made visible: ESC as ␛, others as ⟨U+202E⟩."""
-    return "".join(_visible(character) for character in text)
+    """Control, format and separator characters (but newlines) made visible: ESC as ␛, others as ⟨U+202E⟩.
+
+    Every text of a report comes through here, so keys and passwords are left out here too.
+    """
+    return "".join(_visible(character) for character in hidden(text))
 
 
 def _visible(character: str) -> str:
@@ -35,7 +40,8 @@ def shorten(text: str, characters: int, lines: int) -> str:
 
 def fenced(text: str, characters: int = 1200, lines: int = 30) -> str:
     """A fenced code block; its fence is longer than any run of backticks inside, which so cannot end it."""
-    content = visible(shorten(text, characters, lines))
+    # before it is cut: the first half of a key has no longer its form
+    content = visible(shorten(hidden(text), characters, lines))
     longest = max((len(run) for run in re.findall(r"`+", content)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{content}\n{fence}"
@@ -47,9 +53,11 @@ def inline(text: str) -> str:
     return _LEADING.sub(lambda found: f"{found[1]}{found[2][:-1]}\\{found[2][-1]}", line)
 
 
-def code(text: str) -> str:
+def code(text: str, characters: int = 1200) -> str:
     """A code span on one line, also inside a table, whatever backticks and bars the text has."""
     line = visible(" ".join(str(text).split())).replace("|", "¦")
+    if len(line) > characters:
+        line = f"{line[:characters]} [... {len(line) - characters:,} more characters]"
     if not line:
         return "–"
     longest = max((len(run) for run in re.findall(r"`+", line)), default=0)

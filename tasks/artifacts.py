@@ -33,7 +33,8 @@ LARGEST_FIGURES = 2 * 2**20
 FILES = ("stage.json", "metrics.jsonl", "rollouts", "model", "log.txt")
 # A line of a paragraph: no heading, table, list, fence, figure or indented code.
 _PROSE = re.compile(r"(?![#|>!\s]|- |\d+\. |`{3}).")
-_FIGURE = re.compile(r"(!\[[^]]*\])\(([^):]+\.png)\)")
+# With the link to the same as SVG around it, which leads nowhere in the UI.
+_FIGURE = re.compile(r"\[?(!\[[^]]*\])\(([^):]+\.png)\)(?:\]\([^):]+\.svg\))?")
 
 
 def key(*words: str) -> str:

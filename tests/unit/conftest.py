@@ -63,10 +63,10 @@ def _rl(parent: str, rule: str, k: int, steps: int) -> dict:
 
 
 def write_run(
-    runs: Path, name: str = "maze-cpu", problems: int = 16, samples: int = 16, steps: int = 6
+    runs: Path, name: str = "maze-cpu", problems: int = 16, samples: int = 16, steps: int = 6, seed: int = 17
 ) -> SyntheticRun:
     """warm -> {pass1 ; pass4 -> pass4-pass1} on easy and hard; an arm takes 3 x `steps` rl steps."""
-    run, rng = SyntheticRun(runs, name), np.random.default_rng(7)
+    run, rng = SyntheticRun(runs, name), np.random.default_rng(seed - 10)
     graph = {
         "warm": {"kind": "sft", "from": None, "steps": steps, "problems": "train", "lr": 1e-3},
         "pass1": _rl("warm", "grpo", 1, 3 * steps),
@@ -75,21 +75,24 @@ def write_run(
     }
     benchmark = {"samples": samples, "k": [1, 4, 8], "temperature": 1.0, "top_p": 0.95, "max_response": 16}
     config = {
+        "seed": seed,
         "stages": graph,
         "benchmarks": {name: {"problems": name, **benchmark} for name in ("easy", "hard")},
     }
-    keys = {stage: f"key-{stage}" for stage in graph}
+    keys = {stage: f"key-{stage}" if seed == 17 else f"key{seed}-{stage}" for stage in graph}
     samplings = [f"{keys[checkpoint]}-{benchmark}" for checkpoint in graph for benchmark in ("easy", "hard")]
     for difficulty in ("easy", "hard", "train"):
         _write_problems(run, difficulty, problems)
     for stage, settings in graph.items():
-        _write_stage(run, stage, settings, keys, first_step=2 * steps if stage == "pass4-pass1" else 0, rng=rng)
+        _write_stage(
+            run, stage, settings, keys, first_step=2 * steps if stage == "pass4-pass1" else 0, rng=rng, seed=seed
+        )
     shift = {bench: rng.normal(0, 1.2, problems) for bench in ("easy", "hard")}
     for checkpoint in graph:
         for bench in ("easy", "hard"):
             record = SamplingRecord(
                 f"{keys[checkpoint]}-{bench}", name, checkpoint, keys[checkpoint], bench, bench,
-                config["benchmarks"][bench], 17, VERSIONS,
+                config["benchmarks"][bench], seed, VERSIONS,
             )  # fmt: skip
             _write_sampling(run, record, ABILITY[checkpoint][bench] + shift[bench], samples, rng)
     record = ExperimentRecord(
@@ -122,11 +125,11 @@ def _write_problems(run: SyntheticRun, difficulty: str, count: int) -> None:
     write_parquet(run.directory / "problems" / f"{difficulty}.parquet", columns)
 
 
-def _write_stage(run: SyntheticRun, name: str, settings: dict, keys: dict, first_step: int, rng) -> None:
+def _write_stage(run: SyntheticRun, name: str, settings: dict, keys: dict, first_step: int, rng, seed: int) -> None:
     directory = run.directory / "stages" / keys[name]
     parent = keys[settings["from"]] if settings["from"] else None
     record = StageRecord(
-        keys[name], name, settings["kind"], run.name, parent, settings, 17, "train", first_step, VERSIONS
+        keys[name], name, settings["kind"], run.name, parent, settings, seed, "train", first_step, VERSIONS
     )
     write_json(directory / "stage.json", record)
     make = _sft_line if settings["kind"] == "sft" else _rl_line
@@ -228,6 +231,12 @@ def run(filed: SyntheticRun) -> SyntheticRun:
 @pytest.fixture
 def run_factory():
     """`write_run`: a run of another name or size."""
+    return write_run
+
+
+@pytest.fixture(scope="session")
+def write_run_of():
+    """`write_run` for fixtures that live as long as the session."""
     return write_run
 
 

@@ -60,6 +60,14 @@ def test_a_reports_figures_are_within_it_unless_they_are_too_large(tmp_path, mon
     assert "](figures/a.png)" in artifacts._with_figures(tmp_path / "report.md")
 
 
+def test_a_link_to_the_figures_other_form_is_left_out_with_its_brackets(tmp_path):
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "a.png").write_bytes(b"picture")
+    (tmp_path / "report.md").write_text("# r\n\n[![what it shows](figures/a.png)](figures/a.svg)\n")
+    shown = artifacts._with_figures(tmp_path / "report.md")
+    assert shown.splitlines()[-1] == f"![what it shows](data:image/png;base64,{base64.b64encode(b'picture').decode()})"
+
+
 def test_paragraphs_come_to_be_one_line_and_all_else_stays_as_it_is():
     fenced = "````text\na\n```\nb\n````"
     written = f"# head\n\none\ntwo\nthree\n\n| a |\n|---|\n\n- x\n- y\n\n{fenced}\nafter\nit\n"

@@ -1,0 +1,33 @@
+"""What must not be shown: keys and passwords in a text, whoever wrote it."""
+
+import os
+import re
+
+HIDDEN = "[hidden]"
+_SHORTEST = 8
+"""letters: a shorter value is in too many words"""
+_NAMES = re.compile(r"(API|ACCESS|SECRET|PRIVATE)_?KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
+_NAMED = re.compile(
+    r"((?:(?:api|access|secret|private)[_-]?key|token|secret|password|passwd)[\"']?\s*[=:]\s*[\"']?)([^\s\"',;&{}]{8,})",
+    re.IGNORECASE,
+)
+# Hugging Face, OpenAI and alike, GitHub, GitLab, AWS, Slack, Google; a token of three parts; a password in an address.
+_FORMS = re.compile(
+    r"\bhf_[A-Za-z0-9]{16,}|\bsk-[A-Za-z0-9_-]{16,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}"
+    r"|\bAKIA[A-Z0-9]{12,}|\bxox[abprs]-[\w-]{10,}|\bAIza[\w-]{30,}|\beyJ[\w-]{6,}\.[\w-]{6,}\.[\w-]{6,}"
+    r"|(?<=://)[^\s/:@]+:[^\s/@]+(?=@)"
+)
+
+
+def hidden(text: str) -> str:
+    """The text without what looks like a key or a password, and without those of this process's environment."""
+    for value in _environment():
+        text = text.replace(value, HIDDEN)
+    text = _FORMS.sub(HIDDEN, text)
+    return _NAMED.sub(lambda found: f"{found[1]}{HIDDEN}", text)
+
+
+def _environment() -> list[str]:
+    found = {value for name, value in os.environ.items() if _NAMES.search(name) and len(value) >= _SHORTEST}
+    # that of which another is a part comes first; a path names a file with a secret and is none
+    return sorted((value for value in found if not value.startswith("/")), key=lambda value: (-len(value), value))

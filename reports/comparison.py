@@ -1,0 +1,235 @@
+"""What is compared: the checkpoints of one experiment, or of several; their figures and differences with intervals.
+
+A single experiment is a comparison of one. Several whose configurations differ in name and seed alone are seeds of one
+design: a stage of theirs is one entry with a run a seed. Stages of different designs are matched by their names.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from passk.evaluate.compare import paired_difference
+from passk.evaluate.intervals import Estimate, mean_intervals
+from passk.evaluate.nested import difference_crossed, difference_nested, mean_nested
+from passk.evaluate.seeds import mean_over_seeds
+from reports.arms import Arm, matchups
+from reports.designs import Entry, designs, labels, named
+from reports.results import ALL, Results
+
+DRAWS = 10_000
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Entry `of` minus entry `to`, paired by seed and by problem."""
+
+    benchmark: str
+    of: str
+    to: str
+    k: int
+    value_of: float
+    value_to: float
+    estimate: Estimate
+    by_seed: tuple[float, ...]
+    """the difference of each seed"""
+
+    @property
+    def sign(self) -> int:
+        """+1 or -1 where the 95 % interval is clear of zero, 0 where these data show no difference."""
+        return int(self.estimate.low > 0) - int(self.estimate.high < 0)
+
+
+@dataclass(frozen=True)
+class Cell:
+    estimate: Estimate
+    best: bool
+    """better than every other by a paired difference that is clear of zero"""
+
+
+@dataclass(frozen=True, eq=False)
+class Contest:
+    """An arm with the entries of its rl stages and its warm start."""
+
+    arm: Arm
+    entry: Entry
+    rl: tuple[Entry, ...]
+    warm_start: Entry | None
+
+
+class Comparison:
+    """results: in the order in which they were named."""
+
+    def __init__(self, results: Sequence[Results]) -> None:
+        self.results = tuple(results)
+        self.designs = designs(results)
+        self._labels = labels(self.designs)
+        self._named = named(self.designs, self._labels)
+        self._found: dict[tuple, Estimate | Difference | None] = {}
+
+    def label(self, design: tuple[Results, ...]) -> str:
+        """The experiment's name, or what the names of the seeds have in common, where that tells designs apart."""
+        return self._labels[self.designs.index(design)]
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """Every stage, and the base model where it was sampled; each once, warm starts before what comes of them."""
+        return list(dict.fromkeys(self._named.values()))
+
+    @cached_property
+    def sampled(self) -> list[Entry]:
+        return [entry for entry in self.entries if any(entry.sampled(name) for name in self.benchmarks)]
+
+    @cached_property
+    def contests(self) -> list[Contest]:
+        """The arms of all designs; one that two designs share is there once."""
+        found: dict[Entry, Contest] = {}
+        for design in self.designs:
+            for arm in design[0].arms:
+                own = [self._entry(design, node.name) for node in arm.chain]
+                rl = tuple(entry for entry in own if entry.kind == "rl")
+                contest = Contest(arm, own[-1], rl, self._named.get((id(design), arm.warm_start)))
+                found.setdefault(own[-1], contest)
+        return list(found.values())
+
+    def _entry(self, design: "tuple[Results, ...]", stage: str) -> Entry:
+        return self._named[id(design), stage]
+
+    @cached_property
+    def matchups(self) -> list[tuple[Entry, Entry]]:
+        """(challenger, baseline): within each design as it says; between designs, arms of the same name.
+
+        Where no two arms have the same name either, every Pass@k arm against the first of Pass@1 alone, wherever it is.
+        """
+        pairs = []
+        for design in self.designs:
+            own = matchups(design[0].arms)
+            pairs += [(self._entry(design, a.name), self._entry(design, b.name)) for a, b in own]
+        first, *others = self.designs
+        for other in others:
+            names = [arm.name for arm in first[0].arms]
+            shared = [arm.name for arm in other[0].arms if arm.name in names]
+            pairs += [(self._entry(other, name), self._entry(first, name)) for name in shared]
+        if not pairs:
+            all_arms = {contest.arm: contest.entry for contest in self.contests}
+            pairs = [(all_arms[a], all_arms[b]) for a, b in matchups(list(all_arms))]
+        return [(a, b) for a, b in dict.fromkeys(pairs) if a is not b]
+
+    @cached_property
+    def benchmarks(self) -> list[str]:
+        return sorted({name for results in self.results for name in results.benchmarks})
+
+    @cached_property
+    def groups(self) -> list[str]:
+        """All benchmarks together (where there are several), then each."""
+        return [ALL, *self.benchmarks] if len(self.benchmarks) > 1 else self.benchmarks
+
+    def ks(self, group: str) -> list[int]:
+        """The k that all experiments ask for."""
+        own = [set(results.ks(group)) for results in self.results if group in results.groups]
+        return sorted(set.intersection(*own)) if own else []
+
+    def ends(self, group: str) -> list[int]:
+        """1 and the largest k of a group."""
+        ks = self.ks(group)
+        return sorted({ks[0], ks[-1]}) if ks else []
+
+    def powers(self, group: str) -> list[int]:
+        """Powers of two up to the samples that every problem has, and the k that the experiments ask for."""
+        samples = min(results.samples(group) for results in self.results if group in results.groups)
+        return sorted({2**i for i in range(samples.bit_length())} | set(self.ks(group)))
+
+    def estimate(self, entry: Entry, group: str, k: int) -> Estimate | None:
+        """Mean pass@k with its interval: over problems, and over seeds where there are several."""
+        if (entry, group, k) not in self._found:
+            self._estimate(entry, group)
+        found = self._found.get((entry, group, k))
+        return found if isinstance(found, Estimate) else None
+
+    def _estimate(self, entry: Entry, group: str) -> None:
+        runs, ks = entry.sampled(group), self.powers(group)
+        values = {k: [run.values(entry.checkpoint, group, k) for run in runs] for k in ks}
+        if not runs:
+            return
+        if len(runs) == 1:
+            own = mean_intervals(np.column_stack([values[k][0] for k in ks]), DRAWS, SEED)
+        elif _same_problems(values[ks[0]]):
+            own = [mean_over_seeds(np.stack(values[k]), DRAWS, SEED) for k in ks]
+        else:
+            own = [mean_nested(values[k], DRAWS, SEED) for k in ks]
+        self._found |= {(entry, group, k): one for k, one in zip(ks, own, strict=True)}
+
+    def difference(self, of: Entry, to: Entry, group: str, k: int) -> Difference | None:
+        """None where no seed of the two was sampled on the same problems."""
+        if (of, to, group, k) not in self._found:
+            self._found[of, to, group, k] = self._difference(of, to, group, k)
+        found = self._found[of, to, group, k]
+        return found if isinstance(found, Difference) else None
+
+    def _difference(self, of: Entry, to: Entry, group: str, k: int) -> Difference | None:
+        mine, theirs = [], []
+        for a, b in self.pairs(of, to, group):
+            first, second = a.values(of.checkpoint, group, k), b.values(to.checkpoint, group, k)
+            both = first.index.intersection(second.index, sort=True)
+            # a few problems that two draws happen to share are not a benchmark
+            if 2 * len(both) >= max(len(first), len(second)):
+                mine.append(first.loc[both])
+                theirs.append(second.loc[both])
+        if not mine:
+            return None
+        if len(mine) == 1:
+            estimate = paired_difference(mine[0].to_numpy(), theirs[0].to_numpy(), DRAWS, SEED)
+        elif _same_problems(mine):
+            estimate = difference_crossed(np.stack(mine), np.stack(theirs), DRAWS, SEED)
+        else:
+            estimate = difference_nested(mine, theirs, DRAWS, SEED)
+        values = [np.mean([row.mean() for row in rows]) for rows in (mine, theirs)]
+        by_seed = tuple(float(a.mean() - b.mean()) for a, b in zip(mine, theirs, strict=True))
+        return Difference(group, of.label, to.label, k, float(values[0]), float(values[1]), estimate, by_seed)
+
+    def pairs(self, of: Entry, to: Entry, group: str) -> list[tuple[Results, Results]]:
+        """The runs of two entries that belong together: of the same experiment, else of the same seed."""
+        ours, theirs = of.sampled(group), to.sampled(group)
+        seeds = {run.seed: run for run in reversed(theirs) if run.seed is not None}
+        found = [(run, run if run in theirs else seeds.get(run.seed)) for run in ours]
+        return [(a, b) for a, b in found if b is not None]
+
+    @cached_property
+    def cells(self) -> dict[tuple[str, str, int], Cell]:
+        """(group, label, k) -> the main table's cell."""
+        return {
+            (group, label, k): cell
+            for group in self.groups
+            for k in self.ks(group)
+            for label, cell in self._column(group, k)
+        }
+
+    def _column(self, group: str, k: int) -> Iterator[tuple[str, Cell]]:
+        found = {entry: self.estimate(entry, group, k) for entry in self.sampled}
+        estimates = {entry: estimate for entry, estimate in found.items() if estimate}
+        ranked = sorted(estimates, key=lambda entry: -estimates[entry].value)
+        leads = (self.difference(ranked[0], other, group, k) for other in ranked[1:])
+        holds = len(ranked) > 1 and all(lead is not None and lead.sign > 0 for lead in leads)
+        for entry, estimate in estimates.items():
+            yield entry.label, Cell(estimate, holds and entry is ranked[0])
+
+    @cached_property
+    def between_arms(self) -> list[Difference]:
+        """Challenger minus baseline, at pass@1 and at the largest k."""
+        return self._differences(self.matchups)
+
+    @cached_property
+    def over_warm_start(self) -> list[Difference]:
+        """Arm minus its warm start, at pass@1 and at the largest k."""
+        return self._differences([(c.entry, c.warm_start) for c in self.contests if c.warm_start])
+
+    def _differences(self, pairs: list[tuple[Entry, Entry]]) -> list[Difference]:
+        found = [self.difference(*pair, group, k) for pair in pairs for group in self.groups for k in self.ends(group)]
+        return [difference for difference in found if difference is not None]
+
+
+def _same_problems(rows: list[pd.Series]) -> bool:
+    return all(row.index.equals(rows[0].index) for row in rows)

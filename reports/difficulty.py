@@ -1,0 +1,139 @@
+"""Figure: accuracy by how hard a problem is, as its source grades it: a maze's size and shortest path, else a grade."""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from passk.evaluate.intervals import Estimate, mean_interval
+from passk.evaluate.nested import mean_nested
+from reports import style
+from reports.comparison import DRAWS, SEED, Comparison, Entry
+from reports.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+NUMBERS = {"size": "size of the maze, cells a side", "shortest": "shortest path, moves"}
+"""metadata that grades a problem, and its name at the axis"""
+LEAST, MOST = 10, 8
+"""problems of a bin, bins"""
+
+
+def draw(comparison: Comparison, stem: Path) -> bool:
+    """Write the figure, a row a grading; False where nothing was sampled or all problems are graded alike."""
+    graded = [(title, found) for title, found in gradings(comparison) if found]
+    if not graded:
+        return False
+    looks = style.looks(comparison.entries)
+    entries = comparison.sampled
+    ks = sorted(set.intersection(*(set(comparison.ks(name)) for name in comparison.benchmarks)))
+    shown = sorted({ks[0], ks[-1]})
+    height = 0.5 + 2.7 * len(graded)
+    with style.figure(stem, len(graded), len(shown), height) as (figure, grid):
+        top = style.key_line(figure, [(entry.label, looks[entry].colour) for entry in entries], height)
+        for row, (title, bins) in zip(grid, graded, strict=True):
+            for axes, k in zip(row, shown, strict=True):
+                axes.set_title(f"pass@{k}, all benchmarks together")
+                axes.set_xlabel(title)
+                _draw_panel(comparison, axes, bins, entries, k, looks)
+        figure.tight_layout(rect=(0, 0, 1, top), h_pad=1.4, w_pad=1.6)
+    return True
+
+
+Bins = dict[str, set[tuple[str, str]]]
+"""label of a bin -> its problems, by experiment's benchmark and problem"""
+
+
+def gradings(comparison: Comparison) -> list[tuple[str, Bins]]:
+    """(name of the axis, bins) of each grading that tells problems apart; the source's own where no number does."""
+    frames = [run.traits for run in comparison.results if not run.traits.empty]
+    if not frames:
+        return []
+    problems = pd.concat(frames).drop_duplicates(["benchmark", "problem"]).sort_values(["benchmark", "problem"])
+    known = [json.loads(text) if isinstance(text, str) else {} for text in problems["metadata"]]
+    places = list(zip(problems["benchmark"], problems["problem"], strict=True))
+    found = []
+    for key, title in NUMBERS.items():
+        values = pd.Series([_number(about.get(key)) for about in known])
+        if values.nunique() > 1:
+            found.append((title, _binned(values, places)))
+    grades = problems["difficulty"].fillna("").to_numpy()
+    if not found and len(set(grades)) > 1:
+        names = sorted(set(grades), key=_natural)
+        found.append(("difficulty", {
+            style.shortened(name or "none", 10): {p for p, g in zip(places, grades, strict=True) if g == name}
+            for name in names[:MOST]
+        }))  # fmt: skip
+    return [(title, bins) for title, bins in found if len(bins) > 1]
+
+
+def _binned(values: pd.Series, places: list[tuple[str, str]]) -> Bins:
+    """A bin a value; neighbours are put together until each has LEAST problems, and there are MOST of them at most."""
+    counts = values.dropna().value_counts().sort_index()
+    least = max(LEAST, -(-int(counts.sum()) // MOST) // 2)
+    bins: list[list[float]] = [[]]
+    for value in counts.index:
+        if bins[-1] and counts.loc[bins[-1]].sum() >= least:
+            bins.append([])
+        bins[-1].append(value)
+    if len(bins) > 1 and counts.loc[bins[-1]].sum() < least:
+        last = bins.pop()
+        bins[-1] += last
+    return {
+        f"{own[0]:g}" if len(own) == 1 else f"{own[0]:g}–{own[-1]:g}": {
+            place for place, value in zip(places, values, strict=True) if value in own
+        }
+        for own in bins
+    }
+
+
+def _draw_panel(
+    comparison: Comparison, axes: "Axes", bins: Bins, entries: list[Entry], k: int, looks: dict[Entry, style.Look]
+) -> None:
+    width = 0.5 / max(len(entries), 1)
+    for i, entry in enumerate(entries):
+        points = [(x, estimate(entry, places, k)) for x, places in enumerate(bins.values())]
+        own = [(x + width * (i - (len(entries) - 1) / 2), point) for x, point in points if point]
+        if not own:
+            continue
+        at, means = [x for x, _ in own], [point.value for _, point in own]
+        reach = [[p.value - p.low for _, p in own], [p.high - p.value for _, p in own]]
+        look = looks[entry]
+        axes.errorbar(at, means, yerr=reach, fmt="none", ecolor=look.colour, elinewidth=1.1, alpha=0.7)
+        axes.plot(at, means, marker="o", markersize=3.5, linewidth=0.9, **look.line)
+    axes.set_xticks(range(len(bins)), [f"{label}\n{len(places)}" for label, places in bins.items()])
+    axes.set_xlabel(f"{axes.get_xlabel()} (problems beneath)")
+    axes.grid(axis="x", visible=False)
+    axes.set_ylim(0, max(axes.get_ylim()[1], 0.1))
+    axes.locator_params(axis="y", nbins=5)
+
+
+def estimate(entry: Entry, places: set[tuple[str, str]], k: int) -> Estimate | None:
+    """Mean pass@k of those problems; over seeds too, where there are several with five problems or more each."""
+    rows = [row for run in entry.runs if len(row := _values(run, entry.checkpoint, places, k)) >= 5]
+    if not rows:
+        return None
+    if len(rows) == 1:
+        return mean_interval(rows[0], DRAWS // 5, SEED)
+    return mean_nested(rows, DRAWS // 5, SEED)
+
+
+def _values(run: Results, checkpoint: str, places: set[tuple[str, str]], k: int) -> np.ndarray:
+    own = [run.values(checkpoint, name, k) for name in run.benchmarks if run.problems(checkpoint, name) is not None]
+    if not own:
+        return np.empty(0)
+    values = pd.concat(own)
+    return values[[place in places for place in values.index]].to_numpy()
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else float("nan")
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    """Level 2 before Level 10."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", text)]

@@ -1,0 +1,103 @@
+"""How to do it again: command, configuration, versions, hardware, seeds, hashes of data and code. Markdown."""
+
+import json
+from typing import Any
+
+import yaml
+
+from reports.comparison import Comparison
+from reports.text import code, inline, table
+
+
+def facts(comparison: Comparison) -> list[str]:
+    """A line a fact; experiments that agree in it share the line."""
+    runs = comparison.results
+    shown = {
+        "Code": [_revision(run.record.code) for run in runs],
+        "Versions": [inline(", ".join(f"{k} {v}" for k, v in sorted(run.record.versions.items()))) for run in runs],
+        "Hardware": [
+            inline(", ".join(f"{k}: {_plain(v)}" for k, v in sorted(run.record.hardware.items()))) for run in runs
+        ],
+        "Seeds": [_seeds(run.stages["seed"], run.samplings["seed"]) for run in runs],
+    }
+    lines = []
+    for what, each in shown.items():
+        agree: dict[str, list[str]] = {}
+        for run, value in zip(runs, each, strict=True):
+            agree.setdefault(value, []).append(code(run.name))
+        for value, names in agree.items():
+            whose = f" of {', '.join(names)}" if len(agree) > 1 else ""
+            lines.append(f"{what}{whose}: {value}")
+    return lines
+
+
+def _seeds(*columns: Any) -> str:
+    return ", ".join(str(seed) for seed in sorted({int(seed) for column in columns for seed in column})) or "–"
+
+
+def _revision(made_by: dict[str, Any]) -> str:
+    commit = made_by.get("commit")
+    if not commit:
+        return "not known: the code was not in a git checkout"
+    return f"{code(str(commit))}, {'with uncommitted changes' if made_by.get('dirty') else 'clean'}"
+
+
+def hashes(comparison: Comparison) -> str:
+    rows: list[list[str]] = []
+    for run in comparison.results:
+        own = _hashes(run)
+        rows += [[code(run.name), *row] for row in own] if len(comparison.results) > 1 else own
+    header = [*(["experiment"] if len(comparison.results) > 1 else []), "what", "of", "hash"]
+    return table(header, rows, left=len(header)) if rows else ""
+
+
+def _hashes(run: Any) -> list[list[str]]:
+    keys = run.record.stages
+    rows = [["stage", code(node.name), code(keys[node.name])] for node in run.graph if node.name in keys]
+    for fingerprint, own in run.stages.groupby("problems", sort=True):
+        names = ", ".join(code(name) for name in sorted(own["name"]))
+        rows.append(["training problems", names, code(str(fingerprint))])
+    tests = run.samplings[["benchmark", "problems"]].drop_duplicates().sort_values("benchmark")
+    rows += [["benchmark problems", code(row.benchmark), code(row.problems)] for row in tests.itertuples(index=False)]
+    own = run.samplings.sort_values(["checkpoint", "benchmark"])
+    return rows + [
+        ["samples", f"{code(row.checkpoint)} on {code(row.benchmark)}", code(row.key)]
+        for row in own.itertuples(index=False)
+    ]
+
+
+def commands(comparison: Comparison) -> str:
+    return "\n".join(dict.fromkeys(run.record.command for run in comparison.results))
+
+
+def configurations(comparison: Comparison) -> list[tuple[str, str]]:
+    """(names of the experiments, their resolved configuration as YAML), one for each design; seeds differ in it."""
+    return [
+        (", ".join(code(run.name) for run in design), spelled(design[0].record.config)) for design in comparison.designs
+    ]
+
+
+def spelled(config: dict[str, Any]) -> str:
+    """YAML in the order of the experiment file, a line a small part."""
+    lines = []
+    order = ("name", "question", "seed", "model", "problems", "stages", "benchmarks", "compute")
+    for key in sorted(config, key=lambda key: (order.index(key) if key in order else len(order), key)):
+        value = config[key]
+        if isinstance(value, dict) and key in ("problems", "stages", "benchmarks"):
+            lines.append(f"{key}:")
+            lines += [f"  {name}: {_flow(value[name])}" for name in sorted(value)]
+        else:
+            lines.append(f"{key}: {_flow(value)}")
+    return "\n".join(lines)
+
+
+def _flow(value: Any) -> str:
+    used = {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+    text = yaml.safe_dump(used, default_flow_style=True, width=10**6, sort_keys=True, allow_unicode=True)
+    return text.removesuffix("...\n").strip()
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value)) or "none"
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)

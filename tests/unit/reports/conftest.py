@@ -1,0 +1,29 @@
+import shutil
+
+import pytest
+
+from passk.store import rebuild
+from reports.comparison import Comparison
+from reports.report import render
+from reports.results import load
+
+
+def text_of(store, *names):
+    """The markdown alone: figures are what takes the time."""
+    comparison = Comparison([load(store, name) for name in names])
+    return render(store, comparison, names[0], dict.fromkeys(("curves", "counts", "pass_at_k", "difficulty"), False))
+
+
+@pytest.fixture(scope="session")
+def seeds_once(tmp_path_factory, write_run_of):
+    """Three seeds of one design, in one store."""
+    runs = tmp_path_factory.mktemp("seeds") / "runs"
+    made = [write_run_of(runs, name=f"maze-s{seed}", seed=seed, problems=40) for seed in (11, 12, 13)]
+    assert rebuild(runs) == []
+    return made
+
+
+@pytest.fixture
+def seeds(seeds_once, tmp_path):
+    shutil.copytree(seeds_once[0].runs, tmp_path / "runs")
+    return [type(run)(tmp_path / "runs", run.name) for run in seeds_once]

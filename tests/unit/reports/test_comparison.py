@@ -1,0 +1,133 @@
+import json
+import re
+
+import pytest
+
+from passk.errors import PasskError
+from passk.layout import write_json
+from passk.store import rebuild
+from reports import compare
+from reports.answer import answer
+from reports.comparison import Comparison
+from reports.report import joined
+from reports.results import ALL, load
+from tests.unit.reports.conftest import text_of
+
+
+def comparison(runs):
+    return Comparison([load(run.store, run.name) for run in runs])
+
+
+def amend(run, change):
+    """Change experiment.json by a function, and file all anew."""
+    record = json.loads((run.directory / "experiment.json").read_text())
+    change(record)
+    write_json(run.directory / "experiment.json", record)
+    assert rebuild(run.runs) == []
+
+
+def rename(stages, old, new):
+    for stage in stages.values():
+        if stage.get("from") == old:
+            stage["from"] = new
+    stages[new] = stages.pop(old)
+
+
+def test_experiments_that_differ_in_name_and_seed_alone_are_seeds_of_one_design(seeds_once):
+    found = comparison(seeds_once)
+    assert len(found.designs) == 1
+    assert [(entry.label, len(entry.runs)) for entry in found.sampled] == [
+        ("warm", 3), ("pass1", 3), ("pass4", 3), ("pass4-pass1", 3),
+    ]  # fmt: skip
+    assert [(a.label, b.label) for a, b in found.matchups] == [("pass4-pass1", "pass1")]
+
+
+def test_a_mean_over_seeds_is_the_mean_of_the_seeds_and_its_interval_holds_them_all_in_account(seeds_once):
+    whole = comparison(seeds_once)
+    single = [comparison([run]) for run in seeds_once]
+    together = whole.estimate(whole.sampled[0], ALL, 1)
+    each = [one.estimate(one.sampled[0], ALL, 1) for one in single]
+    assert together.value == pytest.approx(sum(one.value for one in each) / 3)
+    difference = whole.between_arms[0]
+    assert difference.by_seed == pytest.approx([one.between_arms[0].estimate.value for one in single])
+    assert difference.estimate.value == pytest.approx(sum(difference.by_seed) / 3)
+
+
+def test_the_answer_over_seeds_says_in_how_many_of_them_it_holds(seeds_once):
+    words = " ".join(answer(comparison(seeds_once)))
+    assert re.search(r"pass4-pass1 solves more than pass1 .*It is ahead in 3 of 3 seeds at pass@", words)
+
+
+def test_the_order_in_which_seeds_are_named_changes_no_number(seeds_once):
+    there, back = comparison(seeds_once), comparison(seeds_once[::-1])
+    assert there.cells == back.cells
+    assert there.between_arms == back.between_arms
+
+
+def test_arms_of_another_design_are_matched_by_their_names(seeds):
+    amend(seeds[1], lambda record: record["config"]["stages"]["pass4"].update(k=8))
+    amend(seeds[1], lambda record: record["config"].update(seed=11))
+    found = comparison(seeds[:2])
+    assert [found.label(design) for design in found.designs] == ["maze-s11", "maze-s12"]
+    pairs = [(a.label, b.label) for a, b in found.matchups]
+    assert ("maze-s12/pass4-pass1", "maze-s11/pass4-pass1") in pairs
+    assert ("maze-s12/pass1", "maze-s11/pass1") in pairs
+    assert found.difference(*found.matchups[-1], ALL, 1) is not None
+
+
+def test_designs_without_a_seed_in_common_are_not_paired_and_the_report_says_so(seeds):
+    amend(seeds[1], lambda record: record["config"]["stages"]["pass4"].update(k=8))
+    words = " ".join(answer(comparison(seeds[:2])))
+    assert "maze-s12/pass1 and maze-s11/pass1 have no seed and problems in common" in words
+
+
+def test_a_stage_that_two_experiments_share_is_there_once(seeds):
+    first = json.loads((seeds[0].directory / "experiment.json").read_text())
+
+    def share(record):
+        rename(record["config"]["stages"], "pass4", "explore")
+        rename(record["config"]["stages"], "pass4-pass1", "explore-pass1")
+        record["config"]["seed"] = 11
+        record["stages"] = {
+            "warm": first["stages"]["warm"], "pass1": first["stages"]["pass1"],
+            "explore": record["stages"]["pass4"], "explore-pass1": record["stages"]["pass4-pass1"],
+        }  # fmt: skip
+
+    amend(seeds[1], share)
+    found = comparison(seeds[:2])
+    labels = [entry.label for entry in found.entries]
+    assert labels == ["warm", "pass1", "pass4", "pass4-pass1", "explore", "explore-pass1"]
+    text = text_of(seeds[0].store, seeds[0].name, seeds[1].name)
+    assert len(re.findall(r"^\| `maze-s\d+` +\| `warm` +\| +6 \|", text, re.M)) == 1, "its cost counts once"
+
+
+def test_best_is_marked_only_where_it_is_better_than_every_other(seeds_once):
+    found = comparison(seeds_once)
+    marked = {(group, k): label for (group, label, k), cell in found.cells.items() if cell.best}
+    assert marked, "nothing is marked, and the test shows nothing"
+    by_label = {entry.label: entry for entry in found.sampled}
+    for (group, k), label in marked.items():
+        for other in set(by_label) - {label}:
+            assert found.difference(by_label[label], by_label[other], group, k).sign > 0
+
+
+def test_an_arm_that_failed_in_one_seed_is_called_failed_there(seeds):
+    amend(seeds[2], lambda record: record.update(failures={"pass4": "out of memory"}))
+    text = text_of(seeds[0].store, *(run.name for run in seeds))
+    assert "`pass4-pass1` failed in stage `pass4` of `maze-s13`." in text
+    assert "| `maze-s13` | `pass4` | `out of memory` |" in text
+
+
+def test_fewer_than_two_experiments_and_one_named_twice_are_refused(seeds_once, tmp_path):
+    store = seeds_once[0].store
+    for names in (["maze-s11"], ["maze-s11", "maze-s11"]):
+        with pytest.raises(PasskError, match="two different"):
+            compare(store, names, tmp_path)
+    with pytest.raises(PasskError, match="maze-s9: no such experiment"):
+        compare(store, ["maze-s11", "maze-s9"], tmp_path)
+
+
+def test_a_comparison_has_a_directory_of_its_own_whatever_the_number_of_names():
+    assert joined(["a", "b"]) == "a+b"
+    many = [joined([f"experiment-{i}" for i in range(start, start + 30)]) for start in (0, 1)]
+    assert many[0] != many[1] and all(len(name) <= 100 for name in many)

@@ -1,0 +1,67 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports import counts, curves, difficulty, style
+from reports.comparison import Comparison
+from reports.results import load
+
+
+def luminance(colour):
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.21, 0.72, 0.07), linear, strict=True))
+
+
+@pytest.mark.parametrize(
+    "counted", [{2: 4, 3: 4, 4: 4, 5: 4, 6: 4, 9: 2}, {5: 100, 6: 3}, {2: 1}, dict.fromkeys(range(40), 9)]
+)
+def test_every_problem_is_in_one_bin_and_no_bin_is_too_small(counted):
+    values = pd.Series([float(value) for value, count in counted.items() for _ in range(count)])
+    places = [("easy", str(i)) for i in range(len(values))]
+    bins = difficulty._binned(values, places)
+    assert sorted(place for own in bins.values() for place in own) == sorted(places)
+    assert len(bins) <= 2 * difficulty.MOST
+    assert len(bins) == 1 or min(map(len, bins.values())) >= difficulty.LEAST
+
+
+def test_grades_without_a_number_stand_in_their_natural_order():
+    assert sorted(["level 10", "level 2", "easy"], key=difficulty._natural) == ["easy", "level 2", "level 10"]
+
+
+def test_a_histogram_holds_the_groups_of_all_seeds_and_each_column_is_a_whole(seeds_once):
+    found = Comparison([load(run.store, run.name) for run in seeds_once])
+    contest = next(contest for contest in found.contests if len(contest.rl) == 2)
+    made = counts.histogram(contest)
+    assert made.shares.shape == (17, 18)
+    assert np.allclose(made.shares.sum(axis=0), 1)
+    assert np.allclose(made.shares[0], 14 / 32)
+    assert made.switches == [12.5]
+
+
+def test_the_band_of_one_run_is_the_interval_of_its_moving_mean_and_of_seeds_their_range():
+    rng = np.random.default_rng(0)
+    runs = [pd.Series(rng.normal(0.5 + shift, 0.05, 200), range(1, 201)) for shift in (0.0, 0.1, -0.1)]
+    middle, low, high = curves.band(runs[:1], 15)
+    inside = (low <= 0.5) & (high >= 0.5)
+    assert inside.mean() > 0.85
+    middle, low, high = curves.band(runs, 15)
+    smooth = [curves._rolling(values, 15).mean() for values in runs]
+    assert np.allclose(low, np.minimum.reduce(smooth)) and np.allclose(high, np.maximum.reduce(smooth))
+    assert ((low <= middle) & (middle <= high)).all()
+
+
+def test_lines_can_be_told_apart_without_seeing_hues(seeds_once):
+    found = Comparison([load(run.store, run.name) for run in seeds_once])
+    looks = style.looks(found.entries)
+    assert len(set(looks.values())) == len(looks)
+    assert all(luminance(look.colour) < 0.6 for look in looks.values()), "a line that fades into the paper"
+    many = {(colour, dash) for dash in map(str, style.DASHES) for colour in style.COLOURS}
+    assert len(many) == 18
+
+
+def test_figures_say_neither_when_nor_by_what_they_were_made(seeds_once, tmp_path):
+    found = Comparison([load(run.store, run.name) for run in seeds_once])
+    assert counts.draw(found, tmp_path / "counts")
+    assert b"dc:date" not in (tmp_path / "counts.svg").read_bytes()
+    assert b"Software" not in (tmp_path / "counts.png").read_bytes()
