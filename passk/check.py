@@ -34,6 +34,11 @@ def check(experiment: Experiment) -> None:
             raise ConfigError(f"stages.{name}.batch_size: {stage.batch_size} does not divide over the GPUs")
     for name, benchmark in experiment.benchmarks.items():
         _known_problems(experiment, f"benchmarks.{name}.problems", benchmark.problems, split="test")
+        if benchmark.temperature == 0 and benchmark.samples > 1:
+            raise ConfigError(
+                f"benchmarks.{name}.samples: at temperature 0 all {benchmark.samples} answers are the same one; "
+                "set samples to 1, or temperature above 0"
+            )
         if max(benchmark.k) > benchmark.samples:
             raise ConfigError(
                 f"benchmarks.{name}.k: pass@{max(benchmark.k)} needs as many samples; "

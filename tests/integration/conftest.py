@@ -48,9 +48,6 @@ def passk(*words: str) -> list[str]:
     return [str(Path(sys.executable).with_name("passk")), *words]
 
 
-# Where the tests run in the background of a shell, SIGINT is ignored, and what is started here would ignore it too.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
 MARK = "PASSK_TEST_RUN"
 """the variable by which every process of a test's run, and of no other, is known: it holds its directory"""
 

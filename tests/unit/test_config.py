@@ -73,6 +73,7 @@ def test_a_good_experiment_is_read_and_passes():
         ("benchmarks.test.problems", "none", "benchmarks.test.problems", "there is test, train"),
         ("benchmarks.test.problems", "train", "benchmarks.test.problems", "set problems.train.split to test"),
         ("benchmarks.test.samples", 4, "benchmarks.test.k", "set samples to 8 or more"),
+        ("benchmarks.test.temperature", 0, "benchmarks.test.samples", "at temperature 0 all"),
         ("benchmarks", {}, "benchmarks", "at least 1"),
         ("problems.test.count", 0, "problems.test.count", "greater than or equal to 1"),
         ("problems.test.shortest", [5, 2], "problems.test.shortest", "from <= to"),

@@ -1,0 +1,102 @@
+"""`passk evaluate` against lm-eval: the same model, prompts, settings and vLLM, each as its own command, by the clock.
+
+    python -m bench.lm_eval MODEL [--problems 200] [--samples 16] [--tokens 16] [--rounds 2]
+
+MODEL is one that writes maze paths (a stage's model/ of the demo). Counted is all that each command does from its start
+to its end: imports, engine, sampling, verdicts, files, and of passk Prefect's server, the store and the report as well.
+lm-eval keeps the answers and judges them by string equality; passk by walking the maze.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+
+from passk import config, problems
+from passk.config import Compute
+from passk.evaluate import benchmarks
+from passk.openrlhf.environment import environment
+
+TASK = {
+    "task": "bench_maze",
+    "dataset_path": "json",
+    "test_split": "test",
+    "output_type": "generate_until",
+    "doc_to_text": "{{prompt}}",
+    "doc_to_target": "{{answer}}",
+    "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}],
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--problems", type=int, default=200)
+    parser.add_argument("--samples", type=int, default=16)
+    parser.add_argument("--tokens", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=2)
+    wanted = parser.parse_args()
+    seconds: dict[str, list[float]] = {"passk evaluate": [], "lm-eval": []}
+    for number in range(wanted.rounds):
+        with tempfile.TemporaryDirectory(prefix="passk-bench-") as scratch:
+            commands = {"passk evaluate": _ours(wanted, Path(scratch)), "lm-eval": _theirs(wanted, Path(scratch))}
+            for name, command in commands.items():
+                variables = {**environment(Compute.model_validate(benchmarks.compute())), "HF_HUB_OFFLINE": "1"}
+                started = time.perf_counter()
+                with (Path(scratch) / f"{name}.txt").open("w+") as log:
+                    done = subprocess.run(command, cwd=scratch, env=variables, stdout=log, stderr=log)
+                    log.seek(0)
+                    if done.returncode:
+                        raise SystemExit(f"bench: {name} failed:\n{log.read()[-3000:]}")
+                seconds[name].append(time.perf_counter() - started)
+                print(f"round {number + 1}: {name} {seconds[name][-1]:.1f} s", flush=True)
+    ours, theirs = (statistics.median(found) for found in seconds.values())
+    print(f"{wanted.problems} problems x {wanted.samples} samples: lm-eval / passk = {theirs / ours:.2f}")
+
+
+def _ours(wanted: argparse.Namespace, scratch: Path) -> list[str]:
+    raw = {
+        "name": "bench",
+        "question": "?",
+        "seed": 0,
+        "model": {"path": str(wanted.model.resolve())},
+        "problems": {"test": {"source": "maze", "split": "test", "count": wanted.problems, "easy": 1.0}},
+        "stages": {},
+        "benchmarks": {
+            "test": {"problems": "test", "samples": wanted.samples, "k": [1], "max_response": wanted.tokens}
+        },
+        "compute": benchmarks.compute(),
+    }
+    (scratch / "bench.yaml").write_text(yaml.safe_dump(raw))
+    return [sys.executable, "-c", "from passk.cli import main; main()", "run", "bench.yaml"]
+
+
+def _theirs(wanted: argparse.Namespace, scratch: Path) -> list[str]:
+    made = problems.generate(config.load(scratch / "bench.yaml").problems["test"], 0)
+    rows = [{"prompt": each.prompt, "answer": each.demonstration} for each in made]
+    (scratch / "problems.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    settings = {"do_sample": True, "temperature": 1.0, "top_p": 0.95, "max_gen_toks": wanted.tokens, "until": []}
+    task = TASK | {
+        "dataset_kwargs": {"data_files": {"test": str(scratch / "problems.jsonl")}},
+        "generation_kwargs": settings,
+        "repeats": wanted.samples,
+    }
+    (scratch / "bench_maze.yaml").write_text(yaml.safe_dump(task))
+    longest = json.loads((wanted.model / "config.json").read_text())["max_position_embeddings"]
+    model = f"pretrained={wanted.model.resolve()},dtype=bfloat16,max_model_len={longest},enforce_eager=True"
+    return [
+        *(sys.executable, "-m", "lm_eval", "run", "--model", "vllm", "--model_args", model, "--batch_size", "auto"),
+        *("--tasks", "bench_maze", "--include_path", str(scratch), "--log_samples", "--output_path", str(scratch)),
+    ]
+
+
+if __name__ == "__main__":
+    os.environ.pop("RAY_ADDRESS", None)
+    main()
