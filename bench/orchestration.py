@@ -23,6 +23,7 @@ import yaml
 
 from passk import config, guard, steps
 from passk import plan as planning
+from passk.config import Compute
 from passk.openrlhf.environment import environment
 
 
@@ -64,7 +65,7 @@ def _round(experiment: Path, count: int, scratch: Path) -> None:
     shutil.copytree(planned.directory / "data", bare / "data")
     command = [word.replace(str(planned.directory), str(bare)) for word in steps.command(laid_out, planned)]
     started = time.perf_counter()
-    job = guard.start(command, log=scratch / "bare.txt", environment=environment(laid_out.experiment.compute))
+    job = guard.start(command, log=scratch / "bare.txt", environment=_alone(laid_out.experiment.compute))
     while (status := job.poll()) is None:
         time.sleep(0.1)
     seconds = time.perf_counter() - started
@@ -77,6 +78,13 @@ def _round(experiment: Path, count: int, scratch: Path) -> None:
         flush=True,
     )
     print(f"  phases of the session: {session}", flush=True)
+
+
+def _alone(compute: Compute) -> dict[str, str]:
+    """What the bare command needs: on a CPU the logical GPUs, which Ray does not find by itself."""
+    gpus = compute.nodes * compute.gpus_per_node + compute.engines * compute.tensor_parallel
+    logical = {"RAY_OVERRIDE_RESOURCES": json.dumps({"GPU": gpus, "CPU": gpus + 4})}
+    return environment(compute) | (logical if compute.profile == "cpu" else {})
 
 
 def _one_stage(described: dict[str, Any], experiment: Path, count: int, scratch: Path) -> tuple[str, Path]:
