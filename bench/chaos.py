@@ -106,7 +106,6 @@ class Run:
     def standing(self) -> Standing:
         runs = self.directory / "runs" / "chaos"
         finished = len(list(runs.glob("stages/*/manifest.json"))) + len(list(runs.glob("samples/*/manifest.json")))
-        finished += (runs / "report.md").exists()
         for metrics in runs.glob("stages/*/metrics.jsonl"):
             if not (metrics.parent / "manifest.json").exists():
                 saved = [int(seal.parent.name.removeprefix("global_step")) for seal in _seals(metrics.parent)]
