@@ -5,8 +5,9 @@
 A small real experiment runs by `passk run`. What is killed, always with SIGKILL: the flow, the flow while it files in
 DuckDB, Prefect's server, Ray's head, its raylet, the trainer's driver and its leash, the trainer actor, the vLLM
 actor, the process that samples, and a `passk ingest --rebuild` beside it all. The same command is given again
-where the flow ended, and nothing else is done. It is killed until the experiment is done; where the kills are fewer than
-asked for by then, one of another seed follows. It prints a row a kill as markdown, and at last how the stores differ.
+where the flow ended, and nothing else is done. It is killed until the experiment is done; where the kills are fewer
+than asked for by then, one of another seed follows. It prints a row a kill as markdown, and at last how the stores
+differ.
 """
 
 import argparse
