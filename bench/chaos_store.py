@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 
 # Of when and how a run went, and not of what came out.
-CLOCKS = ("time", "seconds", "startup_seconds", "sessions", "command", "hardware", "code", "versions")
+CLOCKS = ("time", "seconds", "startup_seconds", "sessions", "command", "hardware", "code", "versions", "applied")
 
 
 def differences(store: Path, other: Path) -> list[str]:

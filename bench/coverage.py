@@ -11,8 +11,8 @@ import argparse
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from scipy.special import stdtrit
 
-from passk.evaluate import student
 from passk.evaluate.compare import paired_difference
 from passk.evaluate.estimators import Floats, pass_at_k
 from passk.evaluate.intervals import acceleration, bca, bootstrap_means, mean_intervals
@@ -75,7 +75,7 @@ def plain_bca(values: Floats, seed: int) -> list[Edges]:
 
 
 def t_interval(values: Floats) -> Edges:
-    half = student.quantile(0.95, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
+    half = stdtrit(len(values) - 1, 0.975) * values.std(ddof=1) / len(values) ** 0.5
     return values.mean() - half, values.mean() + half
 
 

@@ -3,8 +3,9 @@
     python -m bench.orchestration RUNS/EXPERIMENT [--steps 200] [--rounds 1]
 
 RUNS/EXPERIMENT is a finished run whose first rl stage that has a parent gives the settings, the problems and the model
-it starts from. Counted of `passk run` is all its wall time but what it samples: Prefect's server and flow,
-the Ray cluster, the job, following it, filing in DuckDB, the report. The bare command starts Ray itself.
+it starts from. Counted of `passk run` is all its wall time but what prepares the problems, which the bare command finds
+prepared, and what it samples: so Prefect's server and flow, the Ray cluster, the job, following it, filing in DuckDB,
+the report. The bare command starts Ray itself.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import yaml
 
 from passk import config, guard, steps
 from passk import plan as planning
+from passk.config import Compute
 from passk.openrlhf.environment import environment
 
 
@@ -56,24 +58,33 @@ def _round(experiment: Path, count: int, scratch: Path) -> None:
     flow = time.perf_counter() - started
     laid_out = planning.plan(config.load(file), scratch / "runs")
     session = json.loads((laid_out.directory / "experiment.json").read_text())["sessions"][-1]
-    sampling = session["phases"]["sample"]
+    apart = [session["phases"][phase] for phase in ("prepare", "sample")]
 
     planned = next(stage for stage in laid_out.stages if stage.record.name == name)
     bare = scratch / "bare"
     shutil.copytree(planned.directory / "data", bare / "data")
     command = [word.replace(str(planned.directory), str(bare)) for word in steps.command(laid_out, planned)]
     started = time.perf_counter()
-    job = guard.start(command, log=scratch / "bare.txt", environment=environment(laid_out.experiment.compute))
+    job = guard.start(command, log=scratch / "bare.txt", environment=_alone(laid_out.experiment.compute))
     while (status := job.poll()) is None:
         time.sleep(0.1)
     seconds = time.perf_counter() - started
     if status:
         raise SystemExit("bench: the bare command failed:\n" + (scratch / "bare.txt").read_text()[-3000:])
-    ours = flow - sampling
+    ours = flow - sum(apart)
+    left_out = ", ".join(f"{each:.1f}" for each in apart)
     print(
-        f"| {count} | {seconds:.1f} | {ours:.1f} | {sampling:.1f} | {ours / seconds:.3f} | {ours - seconds:.1f} |",
+        f"| {count} | {seconds:.1f} | {ours:.1f} | {left_out} | {ours / seconds:.3f} | {ours - seconds:.1f} |",
         flush=True,
     )
+    print(f"  phases of the session: {session}", flush=True)
+
+
+def _alone(compute: Compute) -> dict[str, str]:
+    """What the bare command needs: on a CPU the logical GPUs, which Ray does not find by itself."""
+    gpus = compute.nodes * compute.gpus_per_node + compute.engines * compute.tensor_parallel
+    logical = {"RAY_OVERRIDE_RESOURCES": json.dumps({"GPU": gpus, "CPU": gpus + 4})}
+    return environment(compute) | (logical if compute.profile == "cpu" else {})
 
 
 def _one_stage(described: dict[str, Any], experiment: Path, count: int, scratch: Path) -> tuple[str, Path]:
@@ -83,8 +94,10 @@ def _one_stage(described: dict[str, Any], experiment: Path, count: int, scratch:
     name = planned.record.name
     stage = {**described["stages"][name], "steps": count, "from": None}
     benchmark = next(iter(described["benchmarks"]))
+    needed = {stage["problems"], described["benchmarks"][benchmark]["problems"]}
     one = {
         **described,
+        "problems": {name: spec for name, spec in described["problems"].items() if name in needed},
         "name": "bench",
         "model": {"path": str(laid_out.parent_model(planned))},
         "stages": {name: {key: value for key, value in stage.items() if value is not None}},

@@ -2,15 +2,13 @@
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
 from passk import advantage, learning_rate, problems
 from passk.config import Experiment, RlStage, TinyModel
-from passk.errors import ConfigError, nearest
+from passk.errors import ConfigError, nearest, under
 from passk.plan import order
 
 GIB = 2**30
@@ -21,7 +19,7 @@ CPU_RUN_GIB = 5.0
 def check(experiment: Experiment) -> None:
     """Raise ConfigError for the first thing in the experiment that cannot work. Looks at no machine."""
     for name, spec in experiment.problems.items():
-        with _under(f"problems.{name}"):
+        with under(f"problems.{name}"):
             problems.check(spec)
     order(experiment)
     for name, stage in experiment.stages.items():
@@ -75,15 +73,6 @@ def check_machine(experiment: Experiment) -> None:
             )
 
 
-@contextmanager
-def _under(section: str) -> Iterator[None]:
-    """Complete the field that a room's own check names."""
-    try:
-        yield
-    except ConfigError as error:
-        raise ConfigError(f"{section}.{error}") from None
-
-
 def _model_is_there(path: str) -> None:
     directory = Path(path).expanduser()
     if directory.is_dir():
@@ -112,7 +101,7 @@ def _known_problems(experiment: Experiment, field: str, name: str, *, split: str
 
 def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
     compute = experiment.compute
-    with _under(f"stages.{name}"):
+    with under(f"stages.{name}"):
         for _, k in stage.k.within(stage.steps):
             advantage.check(stage.rule, k, stage.rollouts, stage.options)
         learning_rate.first_rate(stage)

@@ -1,7 +1,8 @@
 """What passk raises at a person: one line, the field first, the mend last."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class PasskError(Exception):
@@ -14,6 +15,17 @@ class ConfigError(PasskError):
 
 class SomeFailed(PasskError):
     """A run that came to its end, report and all, although a stage or the sampling failed: which, and why."""
+
+
+@contextmanager
+def under(section: str) -> Iterator[None]:
+    """Complete the field that a room's own check names."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{section}.{error}") from None
+    except PasskError as error:
+        raise PasskError(f"{section}.{error}") from None
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

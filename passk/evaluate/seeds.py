@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import stdtr, stdtrit
 
-from passk.evaluate import student
 from passk.evaluate.compare import Comparison, paired_difference, sign_flip_p
 from passk.evaluate.estimators import Floats
 from passk.evaluate.intervals import LEVEL, Estimate, mean_interval, scores
@@ -79,7 +79,7 @@ def _student(mean: float, spreads: list[_Spread]) -> tuple[float, float]:
         return 0.0, float(abs(mean) < 1e-12)
     df = variance**2 / sum(spread.variance**2 / spread.df for spread in spreads)
     error = math.sqrt(variance)
-    return student.quantile(LEVEL, df) * error, student.two_sided(mean / error, df)
+    return float(stdtrit(df, (1 + LEVEL) / 2)) * error, float(2 * stdtr(df, -abs(mean / error)))
 
 
 def _table(name: str, values: ArrayLike) -> Floats:

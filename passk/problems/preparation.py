@@ -5,13 +5,12 @@ whether a test problem is in a training set. Nothing is saved before that, so th
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from passk import problems, verifiers
-from passk.errors import ConfigError, PasskError
+from passk.errors import ConfigError, under
 from passk.layout import write_json
 from passk.problems import separation
 from passk.problems.record import Problem, Spec, bare, set_hash
@@ -33,7 +32,7 @@ def prepare(specs: Mapping[str, Spec], files: Mapping[str, Path], seed: int, say
     for name, spec in specs.items():
         if files[name].exists():
             continue
-        with _under(f"problems.{name}"):
+        with under(f"problems.{name}"):
             made[name] = readable(problems.generate(spec, seed), spec, say)
             _audit(made[name])
     if not made:
@@ -141,14 +140,3 @@ def _origin(rows: list[Problem]) -> str:
 
 def _loaded(file: Path) -> list[Problem]:
     return [Problem(**row | {"metadata": json.loads(row["metadata"])}) for row in problems.load(file).to_list()]
-
-
-@contextmanager
-def _under(section: str) -> Iterator[None]:
-    """Complete the field that a room's own check names."""
-    try:
-        yield
-    except ConfigError as error:
-        raise ConfigError(f"{section}.{error}") from None
-    except PasskError as error:
-        raise PasskError(f"{section}.{error}") from None

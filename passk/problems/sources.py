@@ -1,7 +1,8 @@
 """Every source of problems: its module, and what a person writes to have problems of it."""
 
+import sys
 from types import ModuleType
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import Field
 
@@ -36,29 +37,13 @@ Problems = Annotated[
     Field(discriminator="source"),
 ]
 SPECS: dict[str, type[Spec]] = {
-    "maze": maze.MazeProblems,
-    "maze_published": maze_published.PublishedMazeProblems,
-    "reasoning_gym": reasoning_gym.ReasoningGymProblems,
-    "gsm8k": gsm8k.Gsm8kProblems,
-    "math": math.MathProblems,
-    "math500": math500.Math500Problems,
-    "aime24": aime24.Aime24Problems,
-    "aime25": aime25.Aime25Problems,
-    "olymmath": olymmath.OlymMathProblems,
-    "jsonl": files.JsonlProblems,
-    "parquet": files.ParquetProblems,
-}
-_MODULES = {
-    spec: module
-    for module in (aime24, aime25, files, gsm8k, math, math500, maze, maze_published, olymmath, reasoning_gym)
-    for spec in SPECS.values()
-    if spec.__module__ == module.__name__
+    get_args(spec.model_fields["source"].annotation)[0]: spec for spec in get_args(get_args(Problems)[0])
 }
 
 
 def module(spec: Spec) -> ModuleType:
     """What has `VERSION` and `generate(spec, rng)` for a specification."""
-    return _MODULES[type(spec)]
+    return sys.modules[type(spec).__module__]
 
 
 def check(spec: Spec) -> None:

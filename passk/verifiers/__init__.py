@@ -16,13 +16,12 @@ A response is whatever a model wrote; an answer is ours, and one that is not rea
 rather than being scored as wrong.
 """
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
 from types import ModuleType
 
+from passk import plugins
 from passk.errors import ConfigError, PasskError, nearest
 
 GROUP = "passk.verifiers"
@@ -97,21 +96,10 @@ def load(name: str) -> ModuleType:
     """A verifier's module. Raises ConfigError for an unknown one, PasskError for one that cannot be imported."""
     if name not in _found():
         raise ConfigError(f"verifier: {name!r} does not exist{nearest(name, _found())}")
-    try:
-        return importlib.import_module(_found()[name])
-    except Exception as error:  # whatever another package's module does when it is imported
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise PasskError(f"verifier: {name} is not to be had from {_found()[name]}: {reason}; mend it") from error
+    return plugins.imported(_found()[name], "verifier", name)
 
 
 @cache
 def _found() -> dict[str, str]:
     """name -> module."""
-    found = dict(_VERIFIERS)
-    for entry in entry_points(group=GROUP):
-        if found.get(entry.name, entry.value) != entry.value:
-            raise PasskError(
-                f"verifier: {entry.name} is both {found[entry.name]} and {entry.value}; uninstall or rename one of them"
-            )
-        found[entry.name] = entry.value
-    return found
+    return plugins.found(GROUP, "verifier", _VERIFIERS)
