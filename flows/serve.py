@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -60,14 +59,18 @@ def prepare(cpu_stages: int | None, gpu_stages: int | None) -> None:
         raise PasskError(f"prefect deploy --all: {' '.join((done.stderr or done.stdout).split())[-2000:]}")
 
 
-def start_worker(pool: str, logs: Path) -> guard.Guarded:
+def start_worker(pool: str, logs: Path) -> guard.Kept:
     """A worker of this machine for a pool, ready to take runs. Whatever ends the caller ends it and its runs."""
     log = logs / f"worker-{pool}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")
     name = f"{socket.gethostname()}-{pool}"
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--name", name, "--type", "process"]
-    worker = guard.start(command, log=log, environment=os.environ)
+    worker = guard.Kept(
+        lambda: guard.start(command, log=log, environment=os.environ),
+        name=f"the worker of pool {pool}",
+        say=lambda line: print(line, flush=True),
+    )
     if not worker.wait_until(lambda: b"started!" in log.read_bytes(), START_SECONDS):
         worker.stop()
         raise PasskError(f"the worker of pool {pool} did not start; see {os.path.relpath(log)}")
@@ -75,21 +78,17 @@ def start_worker(pool: str, logs: Path) -> guard.Guarded:
 
 
 def serve(port: int, pools: list[str], cpu_stages: int | None, gpu_stages: int | None, logs: Path) -> None:
-    """Start all, say where to look, and come back when a worker or the server's caller ends it."""
+    """Start all, say where to look, and keep it up until a signal ends it."""
     if not PREFECT_API_URL.value():
         _refuse_taken(port)
     with ExitStack() as running:
         address = running.enter_context(prefect_server(logs / "server.log", port))
         prepare(cpu_stages, gpu_stages)
-        workers = {pool: start_worker(pool, logs) for pool in pools}
-        for worker in workers.values():
-            running.callback(worker.stop)
+        for pool in pools:
+            running.callback(start_worker(pool, logs).stop)
         print(f"watch it at {address.removesuffix('/api')}; workers: {', '.join(pools)}; Ctrl-C ends all", flush=True)
         while True:
-            time.sleep(1)
-            for pool, worker in workers.items():
-                if worker.poll() is not None:
-                    raise PasskError(f"the worker of pool {pool} ended; see {os.path.relpath(logs)}")
+            signal.pause()
 
 
 def _refuse_taken(port: int) -> None:

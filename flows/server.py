@@ -15,6 +15,7 @@ from pathlib import Path
 import prefect
 from prefect.context import refresh_global_settings_context
 from prefect.events.worker import EventsWorker
+from prefect.logging import get_logger
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_API_URL, PREFECT_HOME
 
@@ -25,6 +26,9 @@ from passk.ports import free_port
 START_SECONDS = 120
 FLUSH_SECONDS = 10
 DATABASE = "prefect.db"
+LASTING_LEASES = {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem"}
+"""Who holds a slot of a limit. In memory, as Prefect has it, a slot would by a server's end stay taken for ever. These
+lie in PREFECT_HOME, so only a server whose database is the user's has them: it has the limits that they are of."""
 
 
 @contextmanager
@@ -44,8 +48,14 @@ def prefect_server(log: Path, port: int | None = None) -> Iterator[str]:
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     address = f"http://127.0.0.1:{port}/api"
     # The pages ask the API at port 4200 unless they are told where it is.
-    variables = {**os.environ, "PREFECT_SERVER_UI_API_URL": address, **(_database(scratch) if scratch else {})}
-    server = guard.start(command, log=log, environment=variables, scratch=scratch)
+    own = {"PREFECT_SERVER_UI_API_URL": address, **(_database(scratch) if scratch else {})}
+    variables = {**({} if scratch else LASTING_LEASES), **os.environ, **own}
+    # A killed one comes back at the same port with the same database, before its clients have given up asking.
+    server = guard.Kept(
+        lambda: guard.start(command, log=log, environment=variables, scratch=scratch),
+        name="Prefect's server",
+        say=get_logger("server").warning,
+    )
     try:
         if not server.wait_until(lambda: _answers(address), START_SECONDS):
             raise PasskError(f"Prefect's server did not start on 127.0.0.1:{port}; see {os.path.relpath(log)}")

@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from pathlib import Path
 import psutil
 
 GRACE_SECONDS = 8.0
+WATCH_SECONDS = 0.5
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 60.0
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -27,8 +30,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 class Guarded:
     """A command under guard. `stop()` or garbage collection of the caller's process ends the whole tree."""
 
-    def __init__(self, process: subprocess.Popen) -> None:
-        self._process = process
+    def __init__(self, process: subprocess.Popen, scratch: Path | None) -> None:
+        self._process, self._scratch = process, scratch
 
     @property
     def pid(self) -> int:
@@ -52,7 +55,50 @@ class Guarded:
         assert self._process.stdin
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
-        return self._process.wait()
+        status = self._process.wait()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+        return status
+
+
+class Kept:
+    """A command under guard that is started again whenever it ends, however it ended, until `stop()`.
+
+    Use:
+        kept = Kept(lambda: start(command, log=log), say=print, name="the server")
+    """
+
+    def __init__(self, begin: Callable[[], Guarded], *, name: str, say: Callable[[str], None]) -> None:
+        self._begin, self._name, self._say = begin, name, say
+        self._running, self._stopped = begin(), threading.Event()
+        self._watch = threading.Thread(target=self._keep, name=f"keeps {name}", daemon=True)
+
+    def wait_until(self, ready: Callable[[], bool], seconds: float) -> bool:
+        """As `Guarded.wait_until`. From then on it is kept: one that never was ready is not started again."""
+        if not self._running.wait_until(ready, seconds):
+            return False
+        self._watch.start()
+        return True
+
+    def stop(self) -> None:
+        """End the tree, and wait until it is gone."""
+        self._stopped.set()
+        if self._watch.is_alive():
+            self._watch.join()
+        self._running.stop()
+
+    def _keep(self) -> None:
+        begun, pause = time.monotonic(), FIRST_PAUSE_SECONDS
+        while not self._stopped.wait(WATCH_SECONDS):
+            if self._running.poll() is None:
+                continue
+            # what ends again and again is started more and more slowly
+            lived = time.monotonic() - begun
+            pause = FIRST_PAUSE_SECONDS if lived > LONGEST_PAUSE_SECONDS else min(2 * pause, LONGEST_PAUSE_SECONDS)
+            self._say(f"{self._name} ended; it is started again in {pause:g} s")
+            if self._stopped.wait(pause):
+                return
+            self._running, begun = self._begin(), time.monotonic()
 
 
 def start(
@@ -64,7 +110,8 @@ def start(
 ) -> Guarded:
     """Start `command`, its output appended to `log`. The caller holds the guard's standard input open.
 
-    scratch: a directory that is removed when all processes are gone, whoever ended them.
+    scratch: a directory that is removed when the caller stops the command or goes away, and all processes are gone.
+    It stays where the command ended by itself, until `stop()`.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -76,7 +123,7 @@ def start(
             env=dict(environment) if environment is not None else None,
             start_new_session=True,  # a Ctrl-C in the terminal reaches the caller alone, who then ends us in order
         )
-    return Guarded(process)
+    return Guarded(process, scratch)
 
 
 def _end_descendants(grace: float) -> None:
@@ -133,7 +180,7 @@ def keep(command: Sequence[str], caller_is_gone: Callable[[], bool]) -> int:
 def _main(scratch: str, command: list[str]) -> int:
     os.set_blocking(0, False)
     status = keep(command, _caller_is_gone)
-    if scratch:
+    if scratch and _caller_is_gone():
         shutil.rmtree(scratch, ignore_errors=True)
     return status
 

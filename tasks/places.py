@@ -10,7 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
+import httpx
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectNotFound
@@ -65,19 +67,28 @@ class Places:
                 except ObjectNotFound:
                     return
                 # Looked at first: each wait that Prefect breaks off is an error in its log.
-                if limit.active_slots < limit.limit and self._took_slot(held):
+                if limit.active_slots < limit.limit and self._took_slot(held, say):
                     return
                 if not said:
                     say(f"waits: all {limit.limit} places of the server's limit {self._limit} are taken")
                     said = True
                 time.sleep(POLL_SECONDS)
 
-    def _took_slot(self, held: ExitStack) -> bool:
+    def _took_slot(self, held: ExitStack, say: Callable[[str], None]) -> bool:
         slot = concurrency(self._limit, timeout_seconds=SLOT_SECONDS, lease_duration=LEASE_SECONDS)
         try:
-            held.enter_context(slot)
+            slot.__enter__()
         except TimeoutError:
             return False
+
+        def give_back(*raised: Any) -> bool | None:
+            try:
+                return slot.__exit__(*raised)
+            except httpx.HTTPError as error:  # a server that is just being started again; what was trained stands
+                say(f"the place was not given back ({error}): it is free {LEASE_SECONDS:.0f} s after its last renewal")
+                return False
+
+        held.push(give_back)
         return True
 
     @contextmanager

@@ -1,12 +1,22 @@
 """The Prefect server that a run starts."""
 
+import contextlib
 import json
+import os
+import signal
+import time
+import urllib.error
 import urllib.request
 
+import psutil
 import pytest
+from prefect import flow, task
 from prefect.context import refresh_global_settings_context
 
 from flows.server import prefect_server
+from passk.config import Compute
+from passk.ports import free_port
+from tasks.places import Places
 
 
 @pytest.fixture
@@ -36,3 +46,60 @@ def test_each_server_has_a_database_of_its_own_with_all_that_prefect_needs_in_it
             assert asked(address, "/flows/count", {}) == 1
             assert asked(address, "/block_types/filter", {})
     assert [file.name for file in home.glob("*.db")] == [next(home.glob("passk-empty-*.db")).name]
+
+
+def servers(address: str) -> list[psutil.Process]:
+    """The processes that serve at the address, their guards apart."""
+    port = address.rpartition(":")[2].partition("/")[0]
+    descendants = psutil.Process().children(recursive=True)
+    return [one for one in descendants if port in one.cmdline() and "passk.guard" not in one.cmdline()]
+
+
+def kill(address: str) -> None:
+    (server,) = servers(address)
+    os.kill(server.pid, signal.SIGKILL)
+    server.wait(20)
+
+
+def taken(address: str) -> int:
+    """Slots of the only limit, as soon as the server answers."""
+    for _ in range(120):
+        with contextlib.suppress(urllib.error.URLError):
+            return asked(address, "/v2/concurrency_limits/filter", {})[0]["active_slots"]
+        time.sleep(0.5)
+    raise AssertionError("the server did not come back")
+
+
+def test_a_killed_server_comes_back_with_what_it_knew_and_the_flow_goes_on(home, tmp_path):
+    @flow
+    def killing(address: str) -> None:
+        task(kill)(address)
+        task(lambda: None, name="after")()
+
+    with prefect_server(tmp_path / "prefect.log") as address:
+        asked(address, "/flows/", {"name": "known before"})
+        before = servers(address)
+        killing(address)
+        assert servers(address) and servers(address) != before
+        assert asked(address, "/flows/count", {}) == 2
+        (run,) = asked(address, "/flow_runs/filter", {})
+        assert run["state_type"] == "COMPLETED"
+        tasks = asked(address, "/task_runs/filter", {})
+        assert sorted(one["state_type"] for one in tasks) == ["COMPLETED", "COMPLETED"]
+    assert servers(address) == []
+
+
+def test_a_place_outlives_its_server_and_is_given_back_to_the_next_or_ends_by_itself(home, tmp_path):
+    """With leases in memory, as Prefect has them, the new server would know of nobody who could give it back."""
+    said = []
+    with prefect_server(tmp_path / "prefect.log", free_port()) as address:
+        asked(address, "/v2/concurrency_limits/", {"name": "passk-cpu", "limit": 1})
+        places = Places(Compute(profile="cpu"))
+        with places.one(said.append):
+            assert taken(address) == 1
+            kill(address)
+            assert taken(address) == 1
+        assert taken(address) == 0 and said == []
+        with places.one(said.append):
+            kill(address)
+        assert [line[:30] for line in said] == ["the place was not given back ("]

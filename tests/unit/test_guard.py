@@ -69,5 +69,57 @@ time.sleep(600)
     assert gone(pid)
 
 
+def kept(tmp_path, program: str, said: list[str]) -> guard.Kept:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    command = [sys.executable, "-c", program, str(tmp_path / "pids")]
+    return guard.Kept(
+        lambda: guard.start(command, log=tmp_path / "log", scratch=scratch), name="the sleeper", say=said.append
+    )
+
+
+SLEEPER = """
+import os, sys, time
+with open(sys.argv[1], "a") as pids:
+    pids.write(f"{os.getpid()} {os.getppid()}\\n")
+time.sleep(600)
+"""
+
+
+def started(pids, count: int) -> list[list[int]]:
+    """[process, guard] of each start, as soon as there are so many."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        rows = [[int(pid) for pid in line.split()] for line in pids.read_text().splitlines()] if pids.exists() else []
+        if len(rows) == count:
+            return rows
+        time.sleep(0.05)
+    raise AssertionError(f"not started {count} times")
+
+
+def test_a_kept_command_is_started_again_after_it_or_its_guard_was_killed_and_ends_with_stop(tmp_path):
+    said = []
+    sleeper = kept(tmp_path, SLEEPER, said)
+    assert sleeper.wait_until((tmp_path / "pids").exists, 20)
+    for number, victim in enumerate((0, 1), start=1):
+        process = started(tmp_path / "pids", number)[-1]
+        os.kill(process[victim], signal.SIGKILL)
+        assert gone(process[0])
+        started(tmp_path / "pids", number + 1)
+        assert (tmp_path / "scratch").exists(), "what it works in is there for the next start"
+    sleeper.stop()
+    assert all(gone(pid) for pid, _ in started(tmp_path / "pids", 3))
+    assert not (tmp_path / "scratch").exists()
+    assert len(said) == 2 and all(line.startswith("the sleeper ended; it is started again") for line in said)
+
+
+def test_a_command_that_was_never_ready_is_not_started_again(tmp_path):
+    said = []
+    broken = kept(tmp_path, "raise SystemExit(1)", said)
+    assert not broken.wait_until(lambda: False, 20)
+    broken.stop()
+    assert said == []
+
+
 def test_the_exit_status_is_the_commands_own(tmp_path):
     assert guard.start([sys.executable, "-c", "raise SystemExit(7)"], log=tmp_path / "log")._process.wait() == 7
