@@ -82,7 +82,7 @@ def separate(specs: Mapping[str, Spec], rows: Mapping[str, list[Problem]], say: 
 
     What is given is what SEPARATION holds.
     """
-    texts = {name: [bare(specs[name], row.prompt) for row in own] for name, own in rows.items()}
+    texts = {name: separation.Texts([bare(specs[name], row.prompt) for row in own]) for name, own in rows.items()}
     found: dict[str, Any] = {}
     for test in (name for name in rows if specs[name].split == "test"):
         ids = [row.id for row in rows[test]]
