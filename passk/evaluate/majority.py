@@ -50,41 +50,42 @@ def _chances(n: int, winners: NDArray, wrong: NDArray, k: int) -> Floats:
     won = np.zeros(len(winners))
     for m in range(k // 2 + 1, k + 1):
         won += pmf[winners, m] * pmf[others, k - m]
-    numbers = _how_many(wrong, k // 2)
+    exactly = _how_many(wrong, k // 2)
     rivals, pool = (wrong > 0).sum(axis=1), others - wrong.sum(axis=1)  # who cannot reach m votes, or has no vote
-    number = _points(n, k)
-    turns = np.arange(number // 2 + 1)  # the values at the other points are the conjugates of these
-    circle = np.exp(2j * np.pi * np.arange(number) / number)
+    points = _points(n, k)
+    turns = np.arange(points // 2 + 1)  # the values at the other points are the conjugates of these
+    circle = np.exp(2j * np.pi * np.arange(points) / points)
     pools = np.cumprod(np.vstack([np.ones(len(turns)), np.tile(1 - k / n + k / n * circle[turns], (n, 1))]), axis=0)
     below = np.zeros((int(wrong.max(initial=0)) + 1, len(turns)), dtype=complex)
     for m in range(1, k // 2 + 1):
-        below += pmf[: len(below), m - 1, None] * circle[turns * (m - 1) % number]
+        below += pmf[: len(below), m - 1, None] * circle[turns * (m - 1) % points]
         chance = pmf[winners, m] * pmf[others, k - m]
         rows = np.flatnonzero((chance > _NOTHING * total) & (pool + m * rivals >= k - m))
         rows = rows[np.argsort(-rivals[rows], kind="stable")]
         most = min(int(rivals[rows].max(initial=0)), k // m - 1)
-        equal = pmf[: len(below), m, None] * circle[turns * m % number]
+        ties = np.polynomial.legendre.leggauss(most // 2 + 1)
+        equal = pmf[: len(below), m, None] * circle[turns * m % points]
         # of the coefficient of z^(k - m)
-        parts = np.where(turns > 0, 2, 1) / number * circle[-turns * (k - m) % number]
+        parts = np.where(turns > 0, 2, 1) / points * circle[-turns * (k - m) % points]
         size = max(1, _CHUNK // len(turns))
         for block in (rows[start : start + size] for start in range(0, len(rows), size)):
-            values = pools[pool[block]] * _at_most(below, equal, wrong[block], rivals[block], m, most)
+            values = pools[pool[block]] * _at_most(below, equal, wrong[block], rivals[block], ties)
             won[block] += pmf[winners[block], m] * (values @ parts).real
-        rivals, pool = rivals - numbers[:, m], pool + m * numbers[:, m]
+        rivals, pool = rivals - exactly[:, m], pool + m * exactly[:, m]
     return np.clip(won / total, 0.0, 1.0)
 
 
-def _at_most(below: NDArray, equal: NDArray, wrong: NDArray, rivals: NDArray, m: int, most: int) -> NDArray:
+def _at_most(below: NDArray, equal: NDArray, wrong: NDArray, rivals: NDArray, ties: tuple) -> NDArray:
     """Generating function of the rivals' votes, at most m each, over 1 + t where t of them have m: [P, points].
 
     below, equal: of an answer given c times, less than m votes and m, [C, points]. rivals: how many answers were
-    given m times or more, [P], falling. most: of them that can have m votes at once.
+    given m times or more, [P], falling. ties: Gauss's nodes and weights for as many as can have m votes at once.
     """
     mean = np.zeros((len(wrong), below.shape[1]), dtype=complex)
     product, factor = np.empty_like(mean), np.empty_like(mean)
     answers = np.ascontiguousarray(wrong[:, : rivals[0]].T)
     ends = np.searchsorted(-rivals, -np.arange(rivals[0]))
-    nodes, weights = np.polynomial.legendre.leggauss(most // 2 + 1)
+    nodes, weights = ties
     for y, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
         table = below + y * equal
         product[:] = weight
