@@ -20,6 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bench import mazes
 from passk import config, problems, verifiers
 from passk.config import Compute
 from passk.evaluate import benchmarks, sample
@@ -34,13 +35,7 @@ INSIDE = "PASSK_BENCH_INSIDE"
 
 
 def request(wanted: argparse.Namespace, directory: Path) -> Request:
-    spec = {"source": "maze", "split": "test", "count": wanted.problems, "easy": 1.0}
-    raw = {
-        "name": "bench", "question": "?", "seed": 0, "model": {"path": str(wanted.model)}, "problems": {"test": spec},
-        "stages": {}, "compute": benchmarks.compute(),
-        "benchmarks": {"test": {"problems": "test", "samples": wanted.samples, "max_response": wanted.tokens}},
-    }  # fmt: skip
-    experiment = config.parse(raw)
+    experiment = config.parse(mazes.experiment(wanted))
     file = directory / "problems.parquet"
     made = problems.generate(experiment.problems["test"], 0)
     if wanted.verifier != "maze":
@@ -74,11 +69,7 @@ class Steps:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--problems", type=int, default=200)
-    parser.add_argument("--samples", type=int, default=16)
-    parser.add_argument("--tokens", type=int, default=16)
+    parser = mazes.arguments(__doc__)
     parser.add_argument("--verifier", default="maze")
     parser.add_argument("--rounds", type=int, default=3)
     wanted = parser.parse_args()

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import yaml
 
+from bench import mazes
 from passk import config, problems
 from passk.config import Compute
 from passk.evaluate import benchmarks
@@ -47,11 +48,7 @@ cli_evaluate()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--problems", type=int, default=200)
-    parser.add_argument("--samples", type=int, default=16)
-    parser.add_argument("--tokens", type=int, default=16)
+    parser = mazes.arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=2)
     wanted = parser.parse_args()
     seconds: dict[str, list[float]] = {"passk evaluate": [], "lm-eval": []}
@@ -73,19 +70,7 @@ def main() -> None:
 
 
 def _ours(wanted: argparse.Namespace, scratch: Path) -> list[str]:
-    raw = {
-        "name": "bench",
-        "question": "?",
-        "seed": 0,
-        "model": {"path": str(wanted.model.resolve())},
-        "problems": {"test": {"source": "maze", "split": "test", "count": wanted.problems, "easy": 1.0}},
-        "stages": {},
-        "benchmarks": {
-            "test": {"problems": "test", "samples": wanted.samples, "k": [1], "max_response": wanted.tokens}
-        },
-        "compute": benchmarks.compute(),
-    }
-    (scratch / "bench.yaml").write_text(yaml.safe_dump(raw))
+    (scratch / "bench.yaml").write_text(yaml.safe_dump(mazes.experiment(wanted)))
     return [sys.executable, "-c", "from passk.cli import main; main()", "run", "bench.yaml"]
 
 

@@ -59,16 +59,19 @@ def all_with_all(train: list[str], test: list[str]) -> set[int]:
 def main() -> None:
     train, test = texts(random.Random(0))
     started = time.process_time()
-    found = separation.overlap(train, test)
-    seconds = time.process_time() - started
+    sets = [separation.Texts(own) for own in (train, test)]
+    read = time.process_time()
+    found = separation.overlap(*sets)
+    reading, looking = read - started, time.process_time() - read
     started = time.process_time()
     slow = all_with_all(train, test)
     slow_seconds = (time.process_time() - started) * TEST / TIMED
     assert slow == {match.test for match in found if match.test < TIMED}
     print("| 10,000 x 1,000 problems | CPU seconds | found |\n|---|---|---|")
-    print(f"| passk.problems.separation | {seconds:.1f} | {len(found)} |")
+    print(f"| reading the two sets, once each | {reading:.1f} | |")
+    print(f"| passk.problems.separation, when they are read | {looking:.1f} | {len(found)} |")
     print(f"| all with all, from {TIMED} of them | {slow_seconds:.0f} | the same |")
-    print(f"\nratio {slow_seconds / seconds:.0f}")
+    print(f"\nratio {slow_seconds / (reading + looking):.0f}, with the reading")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from passk.schedule import Schedule
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 K = Annotated[Schedule, BeforeValidator(Schedule.of), PlainSerializer(lambda schedule: schedule.written)]
+MaxFailed = Annotated[float, Field(ge=0, le=1, description="share of the verifier's timeouts and crashes, at the most")]
 
 
 class Strict(BaseModel):
@@ -107,9 +108,7 @@ class RlStage(Stage):
     clip: tuple[float, float] = (0.2, 0.28)
     max_prompt: int = Field(1024, ge=1, description="tokens")
     max_response: int = Field(ge=1, description="tokens")
-    max_failed: float = Field(
-        0.05, ge=0, le=1, description="share of timeouts and crashes of the verifier, at the most"
-    )
+    max_failed: MaxFailed = 0.05
 
 
 AnyStage = Annotated[Annotated[SftStage, Tag("sft")] | Annotated[RlStage, Tag("rl")], Discriminator("kind")]
@@ -124,9 +123,7 @@ class Benchmark(Strict):
     temperature: float = Field(1.0, ge=0)
     top_p: float = Field(0.95, gt=0, le=1)
     max_response: int = Field(ge=1, description="tokens")
-    max_failed: float = Field(
-        0.05, ge=0, le=1, description="share of timeouts and crashes of the verifier, at the most"
-    )
+    max_failed: MaxFailed = 0.05
 
 
 class Compute(Strict):

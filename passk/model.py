@@ -33,11 +33,14 @@ def make_tiny(tiny: TinyModel, directory: Path, *, seed: int) -> None:
     """
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
 
     # A model of type qwen2 is given Qwen2's own tokenizer by whoever loads it, whatever is saved beside it: one
-    # on bytes, in which a line end is spelled as below.
+    # on bytes, in which a line end is spelled LINE_END.
     end = ENDS[tiny.alphabet]
-    symbols = [PAD, end, *(_bytes() if tiny.alphabet == "bytes" else ALPHABET.replace("\n", LINE_END))]
+    spelled = bytes_to_unicode()
+    every_byte = [spelled[byte] for byte in range(256)]
+    symbols = [PAD, end, *(every_byte if tiny.alphabet == "bytes" else ALPHABET.replace("\n", LINE_END))]
     vocabulary = {symbol: i for i, symbol in enumerate(symbols)}
     tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=[], pad_token=PAD, eos_token=end, unk_token=PAD)
     config = Qwen2Config(
@@ -58,10 +61,3 @@ def make_tiny(tiny: TinyModel, directory: Path, *, seed: int) -> None:
         model = Qwen2ForCausalLM(config)
     model.to(torch.bfloat16).save_pretrained(directory)
     tokenizer.save_pretrained(directory)
-
-
-def _bytes() -> list[str]:
-    """How Qwen2's tokenizer spells each byte: itself where it is a printable character, else one beyond Latin-1."""
-    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return [chr(byte) if byte in printable else chr(256 + others.index(byte)) for byte in range(256)]

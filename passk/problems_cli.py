@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from pydantic.fields import FieldInfo
 
+from passk.columns import aligned
 from passk.errors import ConfigError, nearest
 from passk.problems import hub
 from passk.problems.reasoning_gym import tasks
@@ -21,7 +22,7 @@ WIDTH = 110
 def list_sources() -> None:
     """Print every source of problems: its splits, its verifier, what it is."""
     rows = [(name, splits(spec), spec.judged_by, spec.about) for name, spec in SPECS.items()]
-    typer.echo(_aligned([HEAD, *rows]))
+    typer.echo("\n".join(aligned([HEAD, *rows])))
 
 
 @app.command()
@@ -31,7 +32,8 @@ def show(name: Annotated[str, typer.Argument(help="the source's")]) -> None:
         raise ConfigError(f"source: there is none called {name!r}{nearest(name, SPECS)}")
     spec = SPECS[name]
     typer.echo(f"{name}: {spec.about}; judged by {spec.judged_by}\n")
-    typer.echo(_aligned([_described(field, info) for field, info in spec.model_fields.items() if field != "source"]))
+    fields = [_described(field, info) for field, info in spec.model_fields.items() if field != "source"]
+    typer.echo("\n".join(aligned(fields)))
     if issubclass(spec, hub.HubSpec):
         dataset, revision = (spec.model_fields[field].default for field in ("dataset", "revision"))
         typer.echo(f"\nfrom https://huggingface.co/datasets/{dataset}/tree/{revision}")
@@ -50,10 +52,3 @@ def _described(name: str, info: FieldInfo) -> tuple[str, str, str]:
     """Field, its default, what it is."""
     default = "required" if info.is_required() else "" if info.default is None else str(info.default)
     return name, default or "-", info.description or ""
-
-
-def _aligned(rows: list[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(f"{cell:<{wide}}" for cell, wide in zip(row, widths, strict=True)).rstrip() for row in rows
-    )

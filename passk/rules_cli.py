@@ -13,6 +13,7 @@ import typer
 from passk import advantage
 from passk.advantage import eta, show
 from passk.advantage.registry import package
+from passk.columns import aligned
 from passk.errors import ConfigError, PasskError
 
 app = typer.Typer(help="List the advantage rules, or show what one of them pays.")
@@ -83,14 +84,10 @@ def cards() -> list[tuple[str, ...]]:
 
 def listing(rows: list[tuple[str, ...]], width: int | None) -> str:
     """A line a rule where `width` columns (None: no end) hold the longest, else a paragraph a rule."""
-    widths = [max(map(len, column)) for column in zip(HEAD, *rows, strict=True)]
-    lines = [
-        "  ".join(f"{cell or '-':<{wide}}" for cell, wide in zip(row, widths, strict=True)).rstrip()
-        for row in (HEAD, *rows)
-    ]
+    lines = aligned([HEAD, *([cell or "-" for cell in row] for row in rows)])
     if width is None or max(map(len, lines)) <= width:
         return "\n".join(lines)
-    indent = widths[0] + 2
+    indent = max(len(name) for name, *_ in (HEAD, *rows)) + 2
     paragraphs = []
     for name, k, needs, options, formula, source, brought in rows:
         first = [f"k: {k}", needs and f"needs {needs}", options and f"options: {options}"]

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from passk.columns import aligned
 from passk.errors import ConfigError
 
 ROWS, CELL = 100, 60
@@ -91,15 +92,9 @@ def as_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     a model's."""
     cells = [[_cell(value) for value in row] for row in rows[:ROWS]]
     head = [_cell(name) for name in columns]
-    numeric = [all(isinstance(row[i], int | float | None) for row in rows[:ROWS]) for i in range(len(head))]
-    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
-    lines = [
-        "  ".join(
-            f"{cell:>{width}}" if right else f"{cell:<{width}}"
-            for cell, width, right in zip(line, widths, numeric, strict=True)
-        ).rstrip()
-        for line in (head, ["-" * width for width in widths], *cells)
-    ]
+    numeric = {i for i in range(len(head)) if all(isinstance(row[i], int | float | None) for row in rows[:ROWS])}
+    rule = ["-" * max(map(len, column)) for column in zip(head, *cells, strict=True)]
+    lines = aligned([head, rule, *cells], right=numeric)
     count = f"{len(rows):,} row{'' if len(rows) == 1 else 's'}"
     more = f", of which the first {ROWS} are shown: --format csv has them all" if len(rows) > ROWS else ""
     return "\n".join([*lines, f"({count}{more})"])

@@ -51,12 +51,23 @@ def distinct_wrong(answers: ArrayLike, correct: ArrayLike) -> Floats:
     without an answer is not counted, above or below. NaN where no wrong sample has an answer. The share falls as
     the wrong samples grow in number, whatever the model: compare it where the numbers are alike.
     """
-    codes, right = _codes(answers, correct)
+    wrong, first = wrong_answers(answers, correct)
+    return _over(first.sum(axis=1), wrong.sum(axis=1))
+
+
+def wrong_answers(answers: ArrayLike, correct: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Each problem's samples sorted by their answer: whether one is wrong and has one, whether it is the first with it.
+
+    answers, correct: as in `distinct_wrong`; [P, n], [P, n] -> [P, n], [P, n]. The same answers stand side by side.
+    """
+    codes, right = np.asarray(answers), _booleans("correct", correct)
+    if codes.shape != right.shape or codes.dtype.kind not in "iu":
+        raise ValueError(f"answers: must be {right.shape} whole numbers, -1 where there is none")
     codes = np.sort(np.where(right, -1, codes), axis=1)
     wrong = codes >= 0
     first = wrong.copy()
     first[:, 1:] &= codes[:, 1:] != codes[:, :-1]
-    return _over(first.sum(axis=1), wrong.sum(axis=1))
+    return wrong, first
 
 
 def token_mean(means: ArrayLike, tokens: ArrayLike) -> Floats:
@@ -131,13 +142,6 @@ def _booleans(name: str, values: ArrayLike) -> NDArray[np.bool_]:
     if given.ndim != 2 or given.shape[1] == 0 or given.dtype != np.bool_:
         raise ValueError(f"{name}: must be booleans of shape [problems, samples], not {given.dtype} of {given.shape}")
     return given
-
-
-def _codes(answers: ArrayLike, correct: ArrayLike) -> tuple[NDArray, NDArray[np.bool_]]:
-    codes, right = np.asarray(answers), _booleans("correct", correct)
-    if codes.shape != right.shape or codes.dtype.kind not in "iu":
-        raise ValueError(f"answers: must be {right.shape} whole numbers, -1 where there is none")
-    return codes, right
 
 
 def _over(above: NDArray, below: NDArray) -> Floats:

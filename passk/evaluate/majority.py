@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from passk.evaluate.estimators import Floats, _codes
+from passk.evaluate.estimators import Floats, wrong_answers
 
-_CHUNK = 400_000  # floats that one block of problems may take: what stays in a processor's cache is faster
+_CHUNK = 15_000  # complex numbers that a block of problems may take: what stays in a processor's cache is faster
 _NOTHING = 1e-16  # a number of votes that is less likely than this is left out
 
 
@@ -20,74 +20,101 @@ def maj_at_k(answers: ArrayLike, correct: ArrayLike, k: int) -> Floats:
 
     The right answer has m votes, and for every m the sets of the others are counted in which nobody has more:
     with k of n drawn, the votes are binomial given that they sum to k, so their generating function is a product
-    over the answers, and 1 / (1 + ties) is the integral of y^ties over y from 0 to 1, exact by Gauss's rule.
+    over the answers, and its coefficient is had from its values around the unit circle, some ten standard
+    deviations of k many. 1 / (1 + ties) is the integral of y^ties over y from 0 to 1, exact by Gauss's rule.
     Raises ValueError for k outside 1..n.
     """
-    codes, right = _codes(answers, correct)
-    problems, n = right.shape
+    counts = _wrong_counts(answers, correct)
+    winners = np.asarray(correct).sum(axis=1)
+    n = np.shape(correct)[1]
     if not 1 <= k <= n:
         raise ValueError(f"k: maj@{k} needs k from 1 to the {n} samples")
-    winners, wrong = right.sum(axis=1), _wrong_counts(codes, right)
-    result = np.empty(problems)
-    rows = max(1, _CHUNK // (wrong.shape[1] + 4 * (k + 1)))
-    for start in range(0, problems, rows):
-        block = slice(start, start + rows)
-        result[block] = _chances(n, winners[block], wrong[block], k)
-    return result
+    return _chances(n, winners, counts, k)
 
 
-def _wrong_counts(codes: NDArray, right: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _wrong_counts(answers: ArrayLike, correct: ArrayLike) -> NDArray[np.int64]:
     """How often each wrong answer was given, [P, D], the most frequent first, 0 where there are fewer."""
-    problems = len(codes)
-    codes = np.sort(np.where(right, -1, codes), axis=1)
-    voted = codes >= 0
-    starts = voted.copy()
-    starts[:, 1:] &= codes[:, 1:] != codes[:, :-1]
-    number = np.cumsum(starts, axis=1) - 1
-    most = int(starts.sum(axis=1).max(initial=0))
-    place = (np.arange(problems)[:, None] * max(most, 1) + number)[voted]
-    counts = np.bincount(place, minlength=problems * max(most, 1)).reshape(problems, -1)
+    voted, first = wrong_answers(answers, correct)
+    problems, most = len(voted), max(1, int(first.sum(axis=1).max(initial=0)))
+    number = np.cumsum(first, axis=1) - 1
+    place = (np.arange(problems)[:, None] * most + number)[voted]
+    counts = np.bincount(place, minlength=problems * most).reshape(problems, -1)
     return -np.sort(-counts, axis=1)
 
 
 def _chances(n: int, winners: NDArray, wrong: NDArray, k: int) -> Floats:
     pmf = _binomials(n, k / n, k)
-    own = pmf[winners]  # [P, k + 1]
     total = pmf[n, k]
     others = n - winners
     # with more than half of the votes nobody else can have as many
     won = np.zeros(len(winners))
     for m in range(k // 2 + 1, k + 1):
-        won += own[:, m] * pmf[others, k - m]
+        won += pmf[winners, m] * pmf[others, k - m]
+    exactly = _how_many(wrong, k // 2)
+    rivals, pool = (wrong > 0).sum(axis=1), others - wrong.sum(axis=1)  # who cannot reach m votes, or has no vote
+    points = _points(n, k)
+    turns = np.arange(points // 2 + 1)  # the values at the other points are the conjugates of these
+    circle = np.exp(2j * np.pi * np.arange(points) / points)
+    pools = np.cumprod(np.vstack([np.ones(len(turns)), np.tile(1 - k / n + k / n * circle[turns], (n, 1))]), axis=0)
+    below = np.zeros((int(wrong.max(initial=0)) + 1, len(turns)), dtype=complex)
     for m in range(1, k // 2 + 1):
-        rivals = (wrong >= m).sum(axis=1)
-        pool = others - np.where(wrong >= m, wrong, 0).sum(axis=1)  # who cannot reach m votes, or has no vote
-        possible = np.flatnonzero(own[:, m] * pmf[others, k - m] > _NOTHING * total)
-        if not len(possible):
-            continue
-        most = min(int(rivals[possible].max()), k // m - 1)
-        nodes, weights = np.polynomial.legendre.leggauss(most // 2 + 1)
-        for y, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-            sets = _at_most(pmf, pool[possible], wrong[possible], m, k - m, y)
-            won[possible] += weight * own[possible, m] * sets
+        below += pmf[: len(below), m - 1, None] * circle[turns * (m - 1) % points]
+        chance = pmf[winners, m] * pmf[others, k - m]
+        rows = np.flatnonzero((chance > _NOTHING * total) & (pool + m * rivals >= k - m))
+        rows = rows[np.argsort(-rivals[rows], kind="stable")]
+        most = min(int(rivals[rows].max(initial=0)), k // m - 1)
+        ties = np.polynomial.legendre.leggauss(most // 2 + 1)
+        equal = pmf[: len(below), m, None] * circle[turns * m % points]
+        # of the coefficient of z^(k - m)
+        parts = np.where(turns > 0, 2, 1) / points * circle[-turns * (k - m) % points]
+        size = max(1, _CHUNK // len(turns))
+        for block in (rows[start : start + size] for start in range(0, len(rows), size)):
+            values = pools[pool[block]] * _at_most(below, equal, wrong[block], rivals[block], ties)
+            won[block] += pmf[winners[block], m] * (values @ parts).real
+        rivals, pool = rivals - exactly[:, m], pool + m * exactly[:, m]
     return np.clip(won / total, 0.0, 1.0)
 
 
-def _at_most(pmf: NDArray, pool: NDArray, wrong: NDArray, m: int, votes: int, y: float) -> Floats:
-    """Chance that the others have `votes` samples in all, none more than m, each that has m weighed by y: [P]."""
-    ways = pmf[pool, : votes + 1].copy()
-    for rival in range(wrong.shape[1]):
-        rows = np.flatnonzero(wrong[:, rival] >= m)
-        if not len(rows):
-            break
-        chances = pmf[wrong[rows, rival], : m + 1].copy()
-        chances[:, m] *= y
-        old = ways[rows]
-        new = chances[:, :1] * old
-        for i in range(1, min(m, votes) + 1):
-            new[:, i:] += chances[:, i : i + 1] * old[:, : votes + 1 - i]
-        ways[rows] = new
-    return ways[:, votes]
+def _at_most(below: NDArray, equal: NDArray, wrong: NDArray, rivals: NDArray, ties: tuple) -> NDArray:
+    """Generating function of the rivals' votes, at most m each, over 1 + t where t of them have m: [P, points].
+
+    below, equal: of an answer given c times, less than m votes and m, [C, points]. rivals: how many answers were
+    given m times or more, [P], falling. ties: Gauss's nodes and weights for as many as can have m votes at once.
+    """
+    mean = np.zeros((len(wrong), below.shape[1]), dtype=complex)
+    product, factor = np.empty_like(mean), np.empty_like(mean)
+    answers = np.ascontiguousarray(wrong[:, : rivals[0]].T)
+    ends = np.searchsorted(-rivals, -np.arange(rivals[0]))
+    nodes, weights = ties
+    for y, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
+        table = below + y * equal
+        product[:] = weight
+        for given, end in zip(answers, ends, strict=True):
+            np.take(table, given[:end], axis=0, out=factor[:end], mode="clip")  # the other modes make a copy
+            product[:end] *= factor[:end]
+        mean += product
+    return mean
+
+
+def _points(n: int, k: int) -> int:
+    """An odd number of points, enough for a coefficient of z^k.
+
+    What a sum over them takes for it is the coefficients of z^(k + j points) too, for all j. However the votes are
+    bound, those are at most as in Binomial(n, k/n), where they come to nothing against that of z^k.
+    """
+    more, fewer = np.arange(k, n), np.arange(k, 0, -1)
+    beside = np.zeros(max(k, n - k) + 1)  # at a distance of 1, 2, ... from k, over the one at k
+    beside[: n - k] += np.cumprod((n - more) / (more + 1) * (k / max(n - k, 1)))
+    beside[:k] += np.cumprod(fewer / (n - fewer + 1) * ((n - k) / k))
+    farther = np.cumsum(beside[::-1])[::-1]
+    return (int(np.argmax(farther <= _NOTHING)) + 1) | 1
+
+
+def _how_many(counts: NDArray, most: int) -> NDArray[np.int64]:
+    """How many answers were given 0 .. most times, [P, most + 1], the first column empty."""
+    few = (counts > 0) & (counts <= most)
+    place = (np.arange(len(counts))[:, None] * (most + 1) + counts)[few]
+    return np.bincount(place, minlength=len(counts) * (most + 1)).reshape(len(counts), -1)
 
 
 def _binomials(n: int, q: float, k: int) -> Floats:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from passk.columns import aligned
 from passk.evaluate.figures import Samples, by_problem, summary
 from passk.evaluate.intervals import Estimate
 from passk.plan import PlannedSampling
@@ -19,11 +20,7 @@ def table(samplings: Sequence[PlannedSampling]) -> str:
     names = dict.fromkeys(name for figures in found.values() for name in figures)
     rows = [["", *found]]
     rows += [[name, *(_shown(figures.get(name)) for figures in found.values())] for name in names]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
-        for row in rows
-    )
+    return "\n".join(aligned(rows, right=range(1, len(rows[0]))))
 
 
 def _figures(sampling: PlannedSampling) -> dict[str, Estimate]:

@@ -1,6 +1,6 @@
 """OpenRLHF's command line for a stage: the one place that spells its flags.
 
-tests/integration/test_contract.py checks every flag against the installed OpenRLHF.
+tests/integration/test_contract_flags.py checks every flag against the installed OpenRLHF.
 """
 
 import json

@@ -1,7 +1,7 @@
 """passk inside OpenRLHF's trainer: the rule in the experience maker, a record of every step.
 
 `PPOTrainer` is a Ray actor class; the plain class under it is subclassed here, and made an actor class
-again. Whatever is overridden is held by tests/integration/test_contract.py.
+again. Whatever is overridden is held by tests/integration/test_contract_hooks.py.
 """
 
 import itertools

@@ -16,6 +16,7 @@ from passk.problems import separation
 from passk.problems.record import Problem, Spec, bare, set_hash
 from passk.problems.worded import Worded
 from passk.verifiers import audit
+from passk.verifiers.pool import Pool
 
 Say = Callable[[str], None]
 SEPARATION = "separation.json"
@@ -50,11 +51,8 @@ def readable(rows: list[Problem], spec: Spec, say: Say) -> list[Problem]:
 
     The others are listed, and refused: ConfigError, or left out where `spec` says so.
     """
-    why = {}
-    for row in rows:
-        reason = verifiers.check_answer(row.verifier, row.answer)
-        if reason is not None:
-            why[row.id] = " ".join(reason.split())
+    said = _read([(row.verifier, row.answer) for row in rows])
+    why = {row.id: " ".join(reason.split()) for row, reason in zip(rows, said, strict=True) if reason is not None}
     if not why:
         return rows
     for row, reason in list(why.items())[:_LISTED]:
@@ -70,12 +68,21 @@ def readable(rows: list[Problem], spec: Spec, say: Say) -> list[Problem]:
     raise ConfigError(f"unreadable: {summary}; {mend}")
 
 
+def _read(answers: list[tuple[str, str]]) -> list[str | None]:
+    """Why each (verifier, answer) cannot be judged by; one that hangs or crashes its verifier costs a deadline."""
+    if not any(map(verifiers.needs_deadline, {name for name, _ in answers})):
+        return [verifiers.check_answer(*each) for each in answers]  # 192,000 mazes: a future each is five times as much
+    with Pool() as pool:
+        futures = [pool.check_answer(*each) for each in answers]
+        return [future.result() for future in futures]
+
+
 def separate(specs: Mapping[str, Spec], rows: Mapping[str, list[Problem]], say: Say) -> dict[str, Any]:
     """Say of each test set what of it is in each training set, and what is in it twice.
 
     What is given is what SEPARATION holds.
     """
-    texts = {name: [bare(specs[name], row.prompt) for row in own] for name, own in rows.items()}
+    texts = {name: separation.Texts([bare(specs[name], row.prompt) for row in own]) for name, own in rows.items()}
     found: dict[str, Any] = {}
     for test in (name for name in rows if specs[name].split == "test"):
         ids = [row.id for row in rows[test]]

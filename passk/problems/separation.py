@@ -14,7 +14,8 @@ are looked up.
 
 import re
 import unicodedata
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
+from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
@@ -40,30 +41,45 @@ class Match(NamedTuple):
     exact: bool
 
 
-def overlap(train: Sequence[str], test: Sequence[str]) -> list[Match]:
+class Texts:
+    """A set's problems as they are compared: read once, however many sets they are compared with."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        words = [_words(text) for text in texts]
+        self.whole = [" ".join(own) for own in words]
+        # Hashes of all phrases, sorted; those of each problem as places there, problem after problem; where they end.
+        self.different, self.place, self.ends = _phrases(words)
+
+    def __len__(self) -> int:
+        return len(self.whole)
+
+
+def overlap(train: Texts, test: Texts) -> list[Match]:
     """The test problems that are in the training set, exactly or nearly, in their order."""
-    words = [_words(text) for text in (*train, *test)]
-    whole = {text: place for place, text in reversed(list(enumerate(map(" ".join, words[: len(train)]))))}
-    found = {}
-    for place, text in enumerate(map(" ".join, words[len(train) :])):
-        if text in whole:
-            found[place] = Match(place, whole[text], 1.0, True)
-    rare, every = _phrases(words)
-    sets = list(map(frozenset, rare))
-    rows: dict[int, list[int]] = {}  # a phrase of a training problem's prefix -> the problems
-    for row, own in enumerate(rare[: len(train)]):
-        for phrase in own[: _prefix(len(own))]:
-            rows.setdefault(phrase, []).append(row)
-    for place, own in enumerate(rare[len(train) :]):
-        if place in found:
+    first = {text: place for place, text in reversed(list(enumerate(train.whole)))}
+    found = {place: Match(place, first[text], 1.0, True) for place, text in enumerate(test.whole) if text in first}
+    ranks, kept = _ranks(train, test)
+    looked_at = np.zeros(len(kept), dtype=bool)
+    rows, phrases = _prefixes(test, ranks[1], kept)
+    looked_at[phrases] = True
+    wanted: dict[int, list[int]] = {}  # a test problem -> the phrases of its prefix
+    for place, phrase in zip(rows.tolist(), phrases.tolist(), strict=True):
+        wanted.setdefault(place, []).append(phrase)
+    rows, phrases = _prefixes(train, ranks[0], kept)
+    shared = looked_at[phrases]
+    having: dict[int, list[int]] = {}  # a phrase of a training problem's prefix -> the problems
+    for row, phrase in zip(rows[shared].tolist(), phrases[shared].tolist(), strict=True):
+        having.setdefault(phrase, []).append(row)
+    for place, prefix in wanted.items():
+        candidates = {row for phrase in prefix for row in having.get(phrase, ())}
+        if place in found or not candidates:
             continue
-        candidates = {row for phrase in own[: _prefix(len(own))] for row in rows.get(phrase, ())}
-        at = len(train) + place
-        shares = [
-            (share, -row)
-            for row in candidates
-            if (share := _share(sets[at], sets[row])) and _share(every[at], every[row])
-        ]
+        rare, every = _sets(test, ranks[1], kept, place)
+        shares = []
+        for row in candidates:
+            own_rare, own_every = _sets(train, ranks[0], kept, row)
+            if (share := _share(rare, own_rare)) and _share(every, own_every):
+                shares.append((share, -row))
         if shares:
             share, row = max(shares)
             found[place] = Match(place, -row, share, False)
@@ -80,14 +96,10 @@ def _share(a: Set[int], b: Set[int]) -> float:
     return shared / either if shared * SHARE[1] >= either * SHARE[0] else 0.0
 
 
-def repeated(texts: Sequence[str]) -> list[tuple[int, int]]:
+def repeated(texts: Texts) -> list[tuple[int, int]]:
     """The problems of one set that are there already: (place, place of the first)."""
     first: dict[str, int] = {}
-    found = []
-    for place, text in enumerate(map(" ".join, map(_words, texts))):
-        if first.setdefault(text, place) != place:
-            found.append((place, first[text]))
-    return found
+    return [(place, first[text]) for place, text in enumerate(texts.whole) if first.setdefault(text, place) != place]
 
 
 def _words(text: str) -> list[str]:
@@ -95,39 +107,64 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(_UNSPACED.sub(r" \1 ", plain))
 
 
-def _phrases(texts: list[list[str]]) -> tuple[list[list[int]], list[frozenset[int]]]:
-    """The phrases of each problem as numbers: without the common ones, the rarest first; and all of them."""
-    numbers: dict[str, int] = {}
-    hashed = [_hashes([numbers.setdefault(word, len(numbers)) for word in words]) for words in texts]
-    if not hashed:
-        return [], []
-    different, place, problems = np.unique(np.concatenate(hashed), return_inverse=True, return_counts=True)
+def _phrases(texts: list[list[str]]) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]:
+    """Hashes of all different phrases; those of each text as places there; where each text's end."""
+    lengths = np.array([len(words) for words in texts], dtype=np.int64)
+    ends = np.cumsum(lengths)
+    mixed = _hashes(word for words in texts for word in words)
+    # of the phrase that begins at each word; a text shorter than a phrase is one
+    total = np.zeros(len(mixed), dtype=np.uint64)
+    left = np.repeat(ends, lengths) - np.arange(len(mixed))
+    for offset in range(PHRASE):
+        inside = np.flatnonzero(left > offset)
+        total[inside] = total[inside] * np.uint64(0x100000001B3) + mixed[inside + offset]
+        total[inside] ^= total[inside] >> np.uint64(31)
+    begins = left >= np.minimum(PHRASE, np.repeat(lengths, lengths))
+    different, place = np.unique(total[begins], return_inverse=True)
+    # each only once in a text
+    row = np.repeat(np.arange(len(texts)), lengths)[begins]
+    once = np.unique(row * max(1, len(different)) + place)
+    row, place = np.divmod(once, max(1, len(different)))
+    return different, place, np.cumsum(np.bincount(row, minlength=len(texts)))
+
+
+def _hashes(words: Iterable[str]) -> NDArray[np.uint64]:
+    """64 bits of each word, the same in every set."""
+    known: dict[str, int] = {}
+    numbers = []
+    for word in words:
+        if (number := known.get(word)) is None:
+            number = known[word] = int.from_bytes(blake2b(word.encode(errors="surrogatepass"), digest_size=8).digest())
+        numbers.append(number)
+    return np.array(numbers, dtype=np.uint64)
+
+
+def _ranks(*sets: Texts) -> tuple[list[NDArray[np.int64]], NDArray[np.bool_]]:
+    """The phrases of each set's `different` in one order, the rarest first; by that, whether one is not common."""
+    different = np.unique(np.concatenate([own.different for own in sets]))
+    places = [np.searchsorted(different, own.different) for own in sets]
+    problems = np.zeros(len(different), dtype=np.int64)
+    for own, place in zip(sets, places, strict=True):
+        problems[place] += np.bincount(own.place, minlength=len(own.different))
+    order = np.argsort(problems, kind="stable")
     rank = np.empty(len(different), dtype=np.int64)
-    rank[np.argsort(problems, kind="stable")] = np.arange(len(different))
-    kept = problems <= max(COMMON, len(texts) // 20)
-    rare, every, start = [], [], 0
-    for own in hashed:
-        places = place[start : start + len(own)]
-        rare.append(np.sort(rank[places[kept[places]]]).tolist())
-        every.append(frozenset(rank[places].tolist()))
-        start += len(own)
-    return rare, every
+    rank[order] = np.arange(len(different))
+    return [rank[place] for place in places], problems[order] <= max(COMMON, sum(map(len, sets)) // 20)
 
 
-def _hashes(words: list[int]) -> NDArray[np.uint64]:
-    """A 64-bit hash of each different phrase; a text shorter than a phrase is one."""
-    if not words:
-        return np.empty(0, dtype=np.uint64)
-    mixed = (np.array(words, dtype=np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
-    length = min(PHRASE, len(words))
-    total = np.zeros(len(words) - length + 1, dtype=np.uint64)
-    for offset in range(length):
-        total = total * np.uint64(0x100000001B3) + mixed[offset : offset + len(total)]
-        total ^= total >> np.uint64(31)
-    return np.unique(total)
+def _prefixes(texts: Texts, rank: NDArray, kept: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The phrases that must be looked at, problem after problem: (problem, phrase)."""
+    row, phrase = np.repeat(np.arange(len(texts)), np.diff(texts.ends, prepend=0)), rank[texts.place]
+    row, phrase = row[kept[phrase]], phrase[kept[phrase]]
+    row, phrase = np.divmod(np.sort(row * len(kept) + phrase), max(1, len(kept)))
+    sizes = np.bincount(row, minlength=len(texts))
+    number = np.arange(len(row)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    # with so few left over, no 7 in 10 can be shared
+    looked_at = number < sizes[row] - -(-SHARE[0] * sizes[row] // SHARE[1]) + 1
+    return row[looked_at], phrase[looked_at]
 
 
-def _prefix(size: int) -> int:
-    """How many of `size` phrases must be looked at: with so few left over, no 7 in 10 can be shared."""
-    return size - -(-SHARE[0] * size // SHARE[1]) + 1
+def _sets(texts: Texts, rank: NDArray, kept: NDArray[np.bool_], row: int) -> tuple[frozenset[int], frozenset[int]]:
+    """A problem's phrases: without the common ones, and all of them."""
+    every = rank[texts.place[texts.ends[row - 1] if row else 0 : texts.ends[row]]]
+    return frozenset(every[kept[every]].tolist()), frozenset(every.tolist())

@@ -1,5 +1,7 @@
 """The tiny model is what OpenRLHF and vLLM load by its directory: with the tokenizer that they will use."""
 
+import hashlib
+
 import pytest
 
 from passk import config, problems
@@ -39,6 +41,23 @@ def test_a_model_of_bytes_reads_and_writes_any_text(tmp_path):
     assert len(tokens) == len(text.encode()) + 1 and tokens[-1] == tokenizer.eos_token_id
     assert tokenizer.decode(tokens, skip_special_tokens=True) == text
     assert len(tokenizer) == 258
+
+
+def test_the_vocabularies_are_those_of_the_models_that_were_trained_before(directory, tmp_path):
+    from transformers import AutoTokenizer
+
+    def symbols(model):
+        tokenizer = AutoTokenizer.from_pretrained(model)
+        return tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
+
+    make_tiny(TinyModel(alphabet="bytes"), tmp_path, seed=1)
+    assert symbols(directory) == ["<pad>", "$", *"ĊSE.*LRUD>"]
+    pad, end, *of_bytes = symbols(tmp_path)
+    assert (pad, end) == ("<pad>", "<|end|>") and len(of_bytes) == 256
+    # in the order of the bytes, and not of the characters that they are spelled by
+    assert "".join(of_bytes[9:14]) == "ĉĊċČč" and "".join(of_bytes[32:127]) == "Ġ" + "".join(map(chr, range(33, 127)))
+    digest = "3bd96da9fcd14021199c10cd38baa447294f336f25d71c2881b5cfabaf6f7c28"
+    assert hashlib.sha256("".join(of_bytes).encode()).hexdigest() == digest
 
 
 def test_the_same_seed_makes_the_same_model_and_another_seed_another(directory, tmp_path):

