@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from passk.config import Experiment
 from passk.errors import ConfigError
+from passk.openrlhf.failures import StageFailed
 from passk.openrlhf.record import read_metrics
 from passk.plan import Plan, PlannedStage
 from passk.trackers.mlflow_run import MlflowRun, uri_of
@@ -87,8 +88,8 @@ class Following:
         for tracker in self._outside:
             tracker.end(succeeded=kind is None)
         for tracker in self._outside:
-            # Whoever stops a run, or waits for its other stages to stop, is not kept waiting.
-            tracker.join(hurry=kind is not None)
+            # Whoever stops a run is not kept waiting.
+            tracker.join(hurry=kind is not None and not issubclass(kind, StageFailed))
             self._tell(tracker.news())
 
     def _tell(self, lines: Sequence[str]) -> None:

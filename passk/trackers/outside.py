@@ -72,13 +72,14 @@ class Outside:
         while not ended:
             self._wanted.wait()
             self._wanted.clear()
-            ended = self._succeeded is not None
+            succeeded = self._succeeded  # it may be told at any time: all below goes by one answer
+            ended = succeeded is not None
             if not ended and time.monotonic() < self._next_try:
                 continue
             try:
                 self._send()
-                if self._run is not None and self._succeeded is not None:
-                    self._run.end(self._succeeded)
+                if self._run is not None and succeeded is not None:
+                    self._run.end(succeeded)
                 self._failed = ""
             except Exception as error:
                 self._run = None  # what it really has is asked anew

@@ -56,7 +56,11 @@ class TensorBoard:
             self._append(line)
         self._file.flush()
         for file in before:
-            file.unlink()
+            # A TensorBoard that is running may stand in the file, and would wait for one that is gone for ever.
+            if file.stat().st_size:
+                file.write_bytes(b"")
+            else:
+                file.unlink()
 
     def close(self) -> None:
         """End the session. Raises OSError."""

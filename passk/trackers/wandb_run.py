@@ -65,7 +65,8 @@ class WandbRun:
             ),
         )
         self.last = self._run.starting_step - 1
-        self.where = f"written to {self._run.sync_dir}" if self._run.offline else str(self._run.url)
+        self._files = os.path.relpath(self._run.sync_dir)
+        self.where = f"written to {self._files}" if self._run.offline else str(self._run.url)
 
     def send(self, lines: Sequence[dict[str, Any]]) -> None:
         for line in lines:
@@ -76,4 +77,4 @@ class WandbRun:
         try:
             self._run.finish(exit_code=0 if succeeded else 1)
         except TimeoutError:
-            raise PasskError(f"not all was sent in time; wandb sync {os.path.relpath(self._run.sync_dir)}") from None
+            raise PasskError(f"not all was sent in time; wandb sync {self._files}") from None
