@@ -11,7 +11,8 @@ from passk.layout import StageRecord
 from passk.plan import Plan
 from passk.trackers.scalars import parameters, scalars
 
-FINISH_SECONDS = 20.0
+INIT_SECONDS = FINISH_SECONDS = 15.0
+"""without an answer; W&B's client keeps the process from ending for so long"""
 _OFFLINE = ("offline", "dryrun")
 _WITHOUT_SERVER = (*_OFFLINE, "disabled")
 
@@ -60,6 +61,7 @@ class WandbRun:
                 x_disable_meta=True,
                 x_disable_stats=True,
                 x_save_requirements=False,
+                init_timeout=INIT_SECONDS,
                 finish_timeout=FINISH_SECONDS,
                 finish_timeout_raises=True,
             ),

@@ -1,6 +1,5 @@
 """Read back by TensorBoard's own reader."""
 
-import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 
