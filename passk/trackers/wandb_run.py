@@ -68,7 +68,7 @@ class WandbRun:
         )
         self.last = self._run.starting_step - 1
         self._files = os.path.relpath(self._run.sync_dir)
-        self.where = f"written to {self._files}" if self._run.offline else str(self._run.url)
+        self.where = f"written to {self._files}" if self._run.offline else self._run.url or "switched off"
 
     def send(self, lines: Sequence[dict[str, Any]]) -> None:
         for line in lines:

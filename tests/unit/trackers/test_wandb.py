@@ -30,6 +30,7 @@ def offline_records(file):
 
 
 def offline_history(stage):
+    wandb.teardown()  # its process may write a moment longer than a run's end takes
     (file,) = (stage.plan.directory / "wandb").glob("offline-run-*/*.wandb")
     records = list(offline_records(file))
     history = []
