@@ -81,7 +81,7 @@ class Following:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._board is not None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(Exception):
                 self._board.close()
         if kind is None:
             show_finished(self._plan, self._planned, self._say)
