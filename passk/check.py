@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 
-from passk import advantage, learning_rate, problems
+from passk import advantage, learning_rate, problems, trackers
 from passk.config import Experiment, RlStage, TinyModel
 from passk.errors import ConfigError, nearest, under
 from passk.plan import order
@@ -49,6 +49,7 @@ def check(experiment: Experiment) -> None:
 def check_machine(experiment: Experiment) -> None:
     """Raise ConfigError for what the experiment needs and this machine has not."""
     compute = experiment.compute
+    trackers.require(experiment)
     if experiment.model.path:
         _model_is_there(experiment.model.path)
     if compute.nodes > 1 and "RAY_ADDRESS" not in os.environ:

@@ -6,6 +6,7 @@ imports neither torch nor ray nor vllm, so that `passk --help` and `prefect depl
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import (
@@ -159,6 +160,35 @@ class Compute(Strict):
         return self
 
 
+class WandbTracker(Strict):
+    """W&B. The key is in WANDB_API_KEY or in W&B's own login, the server in WANDB_BASE_URL; never here."""
+
+    project: str = Field(pattern=r"^[^/\\#?%:]{1,128}$")
+    entity: str | None = Field(None, min_length=1, description="user or team; None: the login's own")
+
+
+class MlflowTracker(Strict):
+    """MLflow. User and password are in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD; never here."""
+
+    experiment: str = Field(min_length=1)
+    uri: str | None = Field(None, min_length=1, description="of the server or store; None: MLFLOW_TRACKING_URI")
+
+    @model_validator(mode="after")
+    def _no_password(self) -> Self:
+        # "user@" alone is a token where the server is asked by HTTP
+        at = urlsplit(self.uri or "")
+        if at.password is not None or (at.username is not None and at.scheme.startswith("http")):
+            raise ValueError("the uri holds a login; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD instead")
+        return self
+
+
+class Trackers(Strict):
+    """Who gets the step metrics beside TensorBoard (passk/trackers)."""
+
+    wandb: WandbTracker | None = None
+    mlflow: MlflowTracker | None = None
+
+
 class Experiment(Strict):
     name: Name
     question: str = Field(min_length=1)
@@ -168,6 +198,7 @@ class Experiment(Strict):
     stages: dict[Name, AnyStage] = Field(description="none: the model itself is evaluated")
     benchmarks: dict[Name, Benchmark] = Field(min_length=1)
     compute: Compute
+    trackers: Trackers | None = None
 
     @model_validator(mode="after")
     def _something_to_evaluate(self) -> Self:
@@ -216,6 +247,16 @@ def _one_line(error: ValidationError) -> str:
     return f"{where or 'experiment'}: {message[0].lower()}{message[1:]}{given}{more}"
 
 
+_SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
+    ("model",): Model,
+    ("model", "tiny"): TinyModel,
+    ("compute",): Compute,
+    ("trackers",): Trackers,
+    ("trackers", "wandb"): WandbTracker,
+    ("trackers", "mlflow"): MlflowTracker,
+}
+
+
 def _keys_beside(loc: tuple[int | str, ...]) -> list[str]:
     model: Any = Experiment
     fixed = {"stages": {"sft": SftStage, "rl": RlStage}, "problems": SPECS, "benchmarks": Benchmark}
@@ -226,7 +267,5 @@ def _keys_beside(loc: tuple[int | str, ...]) -> list[str]:
         elif entry is not None:
             model = entry
         else:
-            model = {"model": Model, "compute": Compute}.get(str(loc[0]), Experiment)
-        if loc[:2] == ("model", "tiny"):
-            model = TinyModel
+            model = _SECTIONS.get(tuple(map(str, loc[:-1])), Experiment)
     return [field.alias or name for name, field in model.model_fields.items()]

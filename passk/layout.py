@@ -14,6 +14,9 @@
         model/                                  the trained weights, HF format
         log.txt                                 everything the trainer printed
         manifest.json                           last of all: the stage is finished
+    runs/<experiment>/tensorboard/<stage's name>/
+                                                metrics.jsonl again, for TensorBoard (passk/trackers)
+    runs/<experiment>/wandb/                    what W&B's client writes, where W&B is named
     runs/<experiment>/samples/metrics.jsonl     how far the sampling is: lines for people, with their time
     runs/<experiment>/samples/<key>/
         sampling.json                           SamplingRecord

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from passk import lock, store
+from passk import lock, store, trackers
 from passk.config import Compute, RlStage, SftStage
 from passk.errors import PasskError
 from passk.evaluate import progress
@@ -46,6 +46,9 @@ def prepare(plan: Plan, say: Say) -> None:
         make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
         temporary.replace(plan.model)
         say("model: a tiny Qwen2 from scratch")
+    for planned in plan.stages:
+        if planned.finished:
+            trackers.show_finished(plan, planned, say)
 
 
 def alone(plan: Plan, say: Say) -> AbstractContextManager[None]:
@@ -68,6 +71,7 @@ def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Sa
     with alone(plan.locks / planned.record.key, "trains it"):
         if planned.finished:
             say(f"{name}: finished meanwhile, in {job.shown(planned.directory)}")
+            trackers.show_finished(plan, planned, say)
             return
         # That lock is free as soon as its holder died; what the holder had started may need some seconds to end.
         with alone(planned.directory / WRITER, "still writes there"):
@@ -102,18 +106,24 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
     progress = Progress(planned.record.name, stage.steps, say)
     started = time.time()
     alone = {} if isinstance(stage, RlStage) else _alone(compute)
-    job.train(
-        command(plan, planned),
-        cluster=rejoined(cluster),
-        environment={**passed_on(environment(compute)), **alone},
-        directory=directory,
-        about=f"{planned.record.experiment}: {planned.record.name}",
-        hung_after=compute.hung_after,
-        gpus=0 if isinstance(stage, RlStage) else compute.gpus_per_node,
-        is_open=lambda: is_open(cluster),
-        on_step=progress,
-    )
-    finish(planned, seconds=time.time() - started, startup=progress.startup)
+    with trackers.Following(plan, planned, say) as follow:
+
+        def on_step(line: dict[str, Any]) -> None:
+            progress(line)
+            follow(line)
+
+        job.train(
+            command(plan, planned),
+            cluster=rejoined(cluster),
+            environment={**passed_on(environment(compute)), **alone},
+            directory=directory,
+            about=f"{planned.record.experiment}: {planned.record.name}",
+            hung_after=compute.hung_after,
+            gpus=0 if isinstance(stage, RlStage) else compute.gpus_per_node,
+            is_open=lambda: is_open(cluster),
+            on_step=on_step,
+        )
+        finish(planned, seconds=time.time() - started, startup=progress.startup)
 
 
 def command(plan: Plan, planned: PlannedStage) -> list[str]:

@@ -83,6 +83,8 @@ def spelled(config: dict[str, Any]) -> str:
     order = ("name", "question", "seed", "model", "problems", "stages", "benchmarks", "compute")
     for key in sorted(config, key=lambda key: (order.index(key) if key in order else len(order), key)):
         value = config[key]
+        if value is None:
+            continue
         if isinstance(value, dict) and key in ("problems", "stages", "benchmarks"):
             lines.append(f"{key}:")
             lines += [f"  {name}: {_flow(value[name])}" for name in sorted(value)]

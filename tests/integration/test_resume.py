@@ -11,6 +11,7 @@ import pandas as pd
 import psutil
 import pytest
 import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from passk import config, plan, steps
 from passk.layout import METRICS, ROLLOUT_COLUMNS
@@ -126,6 +127,8 @@ def test_half_a_checkpoint_and_a_damaged_one_are_told_and_the_one_before_them_is
 
 def test_steps_and_rollouts_are_there_exactly_once(runs):
     assert [line["step"] for line in lines(runs.resumed)] == [1, 2, 3, 4, 5]
+    tensorboard = EventAccumulator(str(runs.resumed.parents[1] / "tensorboard" / "arm")).Reload()
+    assert [event.step for event in tensorboard.Scalars("train/reward")] == [1, 2, 3, 4, 5]
     frame = rollouts(runs.resumed)
     assert len(frame) == 5 * 8 * 8
     assert not frame.duplicated(["step", "problem", "sample"]).any()

@@ -1,0 +1,74 @@
+"""A stage as a run in MLflow, found again by its tags."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from passk.config import MlflowTracker
+from passk.errors import ConfigError
+from passk.layout import StageRecord
+from passk.trackers.scalars import parameters, scalars, texts
+
+MOST_METRICS = 1000
+"""in one request: MLflow's limit"""
+MOST_PARAMETERS = 100
+
+
+def uri_of(settings: MlflowTracker) -> str:
+    """Where MLflow's server or store is. Raises ConfigError: MLflow itself would make a database where it stands."""
+    uri = settings.uri or os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri:
+        raise ConfigError("trackers.mlflow.uri: is missing; give the server's address, or set MLFLOW_TRACKING_URI")
+    return uri
+
+
+class MlflowRun:
+    """outside.Run. MLflow keeps every value that it is sent, also a second one of the same step."""
+
+    def __init__(self, settings: MlflowTracker, record: StageRecord) -> None:
+        from mlflow.tracking import MlflowClient
+
+        self._client = MlflowClient(uri_of(settings))
+        found = self._client.get_experiment_by_name(settings.experiment)
+        parent = found.experiment_id if found else self._client.create_experiment(settings.experiment)
+        tags = {"passk.stage": record.key, "passk.experiment": record.experiment}
+        wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+        if before := self._client.search_runs([parent], wanted):
+            self._id = before[0].info.run_id
+            self._client.update_run(self._id, status="RUNNING")
+            self.last = self._last_step(list(before[0].data.metrics))
+        else:
+            self._id = self._client.create_run(parent, run_name=record.name, tags=tags).info.run_id
+            self._describe(record)
+            self.last = 0
+        self.where = f"run {self._id} of {settings.experiment}"
+
+    def _describe(self, record: StageRecord) -> None:
+        from mlflow.entities import Param
+
+        params = [Param(name, value) for name, value in texts(parameters(record)).items()]
+        for start in range(0, len(params), MOST_PARAMETERS):
+            self._client.log_batch(self._id, params=params[start : start + MOST_PARAMETERS])
+
+    def _last_step(self, names: list[str]) -> int:
+        # Not every line has every metric.
+        steps = (point.step for name in names for point in self._client.get_metric_history(self._id, name))
+        return max(steps, default=0)
+
+    def send(self, lines: Sequence[dict[str, Any]]) -> None:
+        from mlflow.entities import Metric
+
+        batch: list[Metric] = []
+        for line in lines:
+            at, step = int(line["time"] * 1000), line["step"]
+            points = [Metric(name, value, at, step) for name, value in scalars(line).items()]
+            if len(batch) + len(points) > MOST_METRICS:
+                self._client.log_batch(self._id, metrics=batch)
+                self.last, batch = step - 1, []
+            batch += points
+        if batch:
+            self._client.log_batch(self._id, metrics=batch)
+            self.last = lines[-1]["step"]
+
+    def end(self, succeeded: bool) -> None:
+        self._client.set_terminated(self._id, "FINISHED" if succeeded else "FAILED")

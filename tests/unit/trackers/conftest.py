@@ -1,0 +1,16 @@
+import pytest
+import wandb
+
+
+@pytest.fixture(autouse=True)
+def no_login(monkeypatch, tmp_path):
+    """Nothing of whoever runs the tests; and W&B reads its environment once a process."""
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    yield
+    wandb.teardown()

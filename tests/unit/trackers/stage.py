@@ -1,0 +1,57 @@
+"""A stage that is "trained" by writing its metrics.jsonl."""
+
+import json
+import time
+
+import pytest
+
+from passk import config, trackers
+from passk.layout import write_json
+from passk.openrlhf.record import MetricsLog, read_metrics
+from passk.plan import plan
+from tests.unit.test_config import changed
+
+KEY = "0123456789abcdef0123456789abcdef01234567"
+"""with the form of one of W&B's"""
+
+
+class Stage:
+    """The arm of an experiment that names trackers."""
+
+    def __init__(self, tmp_path, named=None, name="small"):
+        raw = changed("name", name)
+        self.plan = plan(config.parse({**raw, "trackers": named} if named else raw), tmp_path / "runs")
+        self.warm, self.planned = self.plan.stages
+        self.said = []
+
+    @property
+    def metrics(self):
+        return self.planned.own / "metrics.jsonl"
+
+    @property
+    def tensorboard(self):
+        return self.plan.directory / "tensorboard" / "arm"
+
+    def following(self):
+        return trackers.Following(self.plan, self.planned, self.said.append)
+
+    def step(self, follow, step):
+        log = MetricsLog(self.planned.own)
+        log.write(
+            {
+                **{"step": step, "seconds": 2.0, "lr": 1e-4, "grad_norm": None if step % 2 else 0.5, "rule": "grpo"},
+                **{"k": 4, "reward": step / 100 + time.time() % 1e-4, "pass_at_k": {"1": 0.25, "4": 0.5}},
+                **{"correct_counts": [1, 0, 3], "reasons": {"no answer: none (cut)": 0.1}},
+            }
+        )
+        follow(read_metrics(self.metrics)[-1])
+
+    def forget_after(self, step):
+        kept = [line for line in read_metrics(self.metrics) if line["step"] <= step]
+        self.metrics.write_text("".join(json.dumps(line) + "\n" for line in kept))
+
+    def finish(self):
+        write_json(self.planned.own / "manifest.json", {})
+
+    def recorded(self):
+        return [(line["step"], pytest.approx(line["reward"], rel=1e-6)) for line in read_metrics(self.metrics)]

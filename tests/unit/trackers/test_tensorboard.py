@@ -1,0 +1,96 @@
+"""Read back by TensorBoard's own reader."""
+
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+
+from passk import trackers
+from passk.layout import write_json
+from tests.unit.trackers.stage import Stage
+
+
+def kill(stage, steps):
+    """A session that is killed: nothing is closed, and what was last written is cut off."""
+    follow = stage.following()
+    for step in steps:
+        stage.step(follow, step)
+    (events,) = stage.tensorboard.glob("*tfevents*")
+    events.write_bytes(events.read_bytes()[:-7])
+
+
+def drawn(directory, tag="train/reward"):
+    events = EventAccumulator(str(directory), size_guidance={"scalars": 0}).Reload()
+    return [(event.step, event.value) for event in events.Scalars(tag)]
+
+
+def test_tensorboard_reads_every_step_of_the_metrics_once_also_after_a_kill_and_a_resume_that_cut_lines(tmp_path):
+    stage = Stage(tmp_path)
+    kill(stage, range(1, 7))
+    stage.forget_after(4)
+    with stage.following() as follow:
+        for step in range(5, 9):
+            stage.step(follow, step)
+        stage.finish()
+    assert drawn(stage.tensorboard) == stage.recorded()
+    assert [step for step, _ in stage.recorded()] == list(range(1, 9))
+    assert [step for step, _ in drawn(stage.tensorboard, "train/grad_norm")] == [2, 4, 6, 8]
+    assert stage.said == []
+
+
+def test_a_tensorboard_that_runs_through_the_resume_shows_no_step_twice(tmp_path):
+    stage = Stage(tmp_path)
+    follow = stage.following()
+    for step in (1, 2, 3):
+        stage.step(follow, step)
+    looking = EventAccumulator(str(stage.tensorboard)).Reload()
+    assert len(looking.Scalars("train/reward")) == 3
+    stage.forget_after(2)
+    with stage.following() as follow:
+        for step in (3, 4):
+            stage.step(follow, step)
+        looking.Reload()
+    assert [(event.step, event.value) for event in looking.Scalars("train/reward")] == stage.recorded()
+
+
+def test_tensorboard_names_the_runs_by_their_stages_also_one_that_another_experiment_trained(tmp_path):
+    first, second = Stage(tmp_path), Stage(tmp_path, name="other")
+    with first.following() as follow:
+        first.step(follow, 1)
+        first.finish()
+    trackers.show_finished(second.plan, second.planned, second.said.append)
+    shown = EventMultiplexer()
+    shown.AddRunsFromDirectory(str(second.plan.directory))
+    assert set(shown.Reload().Runs()) == {"tensorboard/arm"}
+    assert drawn(second.tensorboard) == first.recorded()
+
+
+def test_events_that_are_whole_are_left_and_those_of_a_stage_that_ended_elsewhere_are_completed(tmp_path):
+    stage = Stage(tmp_path)
+    with stage.following() as follow:
+        stage.step(follow, 1)
+        stage.finish()
+    (whole,) = stage.tensorboard.iterdir()
+    trackers.show_finished(stage.plan, stage.planned, stage.said.append)
+    assert list(stage.tensorboard.iterdir()) == [whole]
+    stage.step(lambda line: None, 2)
+    write_json(stage.planned.own / "manifest.json", {})
+    trackers.show_finished(stage.plan, stage.planned, stage.said.append)
+    assert drawn(stage.tensorboard) == stage.recorded()
+
+
+def test_what_a_session_finds_done_is_shown_without_a_new_step(tmp_path):
+    stage = Stage(tmp_path)
+    kill(stage, (1, 2))
+    with stage.following():
+        stage.finish()
+    assert drawn(stage.tensorboard) == stage.recorded()
+
+
+def test_a_tensorboard_directory_that_cannot_be_written_is_one_line_and_the_training_goes_on(tmp_path):
+    stage = Stage(tmp_path)
+    stage.plan.directory.mkdir(parents=True)
+    (stage.plan.directory / "tensorboard").write_text("in the way")
+    with stage.following() as follow:
+        for step in (1, 2):
+            stage.step(follow, step)
+    assert len(stage.said) == 2
+    assert "the training goes on" in stage.said[0] and stage.said[1].startswith("arm: TensorBoard: ")
