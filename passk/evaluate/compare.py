@@ -25,16 +25,18 @@ def paired_difference(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed: int
 
     a, b: [P], scores in [0, 1] of two checkpoints on the same problems in the same order. Pairing takes out how
     hard a problem is, so the interval is narrower than the two means suggest.
-    Bayesian bootstrap (Rubin 1981) with half a problem more at the largest difference seen, to either side:
-    differences are mostly small and now and then large, where BCa is too narrow (bench/coverage.py). Where all
-    are equal it is as in `mean_intervals`, on the scale from -1 to 1. Raises ValueError for lengths that differ
-    and scores outside [0, 1].
+    Bayesian bootstrap (Rubin 1981) with half a problem more to either side, at the largest difference seen or,
+    where m problems differ at all, 1 / (m + 1) of the way from there to 1: differences are mostly small and now and
+    then large, where BCa is too narrow, and the fewer are seen the less is known of the largest (bench/coverage.py).
+    Where all are equal it is as in `mean_intervals`, on the scale from -1 to 1. Raises ValueError for lengths that
+    differ and scores outside [0, 1].
     """
     differences = _paired(a, b)
     mean = float(differences.mean())
     if acceleration(differences) is None:
         return all_equal(mean, len(differences), -1.0, 1.0)
-    far = float(np.abs(differences).max())
+    largest = float(np.abs(differences).max())
+    far = largest + (1 - largest) / (np.count_nonzero(differences) + 1)
     low, high = bayesian(differences, (-far, far), UNSEEN, draws, seed)
     return Estimate(mean, min(low, mean), max(high, mean))
 
