@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import stdtrit
 
-from passk.evaluate import student
 from passk.evaluate.compare import paired_difference
 from passk.evaluate.estimators import Floats
 from passk.evaluate.intervals import LEVEL, Estimate, all_equal, mean_interval, scores
@@ -61,7 +61,7 @@ def _nested(rows: list[Floats], alone: Estimate, lowest: float) -> Estimate:
     mean, problems = float(means.mean()), np.concatenate(rows)
     if np.ptp(problems) < 1e-12:
         return all_equal(mean, len(problems), lowest, 1.0)
-    half = student.quantile(LEVEL, seeds - 1) * float(means.std(ddof=1)) / math.sqrt(seeds)
+    half = float(stdtrit(seeds - 1, (1 + LEVEL) / 2)) * float(means.std(ddof=1)) / math.sqrt(seeds)
     moved = mean - alone.value  # seeds with fewer problems weigh the same as the others
     low, high = min(mean - half, alone.low + moved), max(mean + half, alone.high + moved)
     return Estimate(mean, max(low, lowest), min(high, 1.0))
