@@ -2,6 +2,7 @@
 
 import os
 import re
+from typing import Any
 
 HIDDEN = "[hidden]"
 _SHORTEST = 8
@@ -11,6 +12,7 @@ _NAMED = re.compile(
     r"((?:(?:api|access|secret|private)[_-]?key|token|secret|password|passwd)[\"']?\s*[=:]\s*[\"']?)([^\s\"',;&{}]{8,})",
     re.IGNORECASE,
 )
+_KEY = re.compile(r"(^|[_-])((api|access|secret|private)[_-]?key|token|secret|password|passwd|credentials?)$", re.I)
 # Hugging Face, OpenAI and alike, GitHub, GitLab, AWS, Slack, Google; a token of three parts; a password in an address.
 _FORMS = re.compile(
     r"\bhf_[A-Za-z0-9]{16,}|\bsk-[A-Za-z0-9_-]{16,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}"
@@ -25,6 +27,23 @@ def hidden(text: str) -> str:
         text = text.replace(value, HIDDEN)
     text = _FORMS.sub(HIDDEN, text)
     return _NAMED.sub(lambda found: f"{found[1]}{HIDDEN}", text)
+
+
+def without_secrets(content: Any) -> Any:
+    """The same content, as JSON has it, with `hidden` texts, and nothing under a key that names a secret."""
+    if isinstance(content, dict):
+        return {
+            key: HIDDEN if isinstance(value, str) and value and _KEY.search(str(key)) else without_secrets(value)
+            for key, value in content.items()
+        }
+    if isinstance(content, list | tuple):
+        return [without_secrets(value) for value in content]
+    return hidden(content) if isinstance(content, str) else content
+
+
+def is_secret(text: str) -> bool:
+    """Whether a key or a password by its form is in the text, or one of this process's environment."""
+    return bool(_FORMS.search(text)) or any(value in text for value in _environment())
 
 
 def _environment() -> list[str]:
