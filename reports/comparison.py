@@ -103,6 +103,7 @@ class Comparison:
         """(challenger, baseline): within each design as it says; between designs, arms of the same name.
 
         Where no two arms have the same name either, every Pass@k arm against the first of Pass@1 alone, wherever it is.
+        Where nothing was trained by rl, checkpoints of the same name.
         """
         pairs = []
         for design in self.designs:
@@ -113,7 +114,11 @@ class Comparison:
             names = [arm.name for arm in first[0].arms]
             shared = [arm.name for arm in other[0].arms if arm.name in names]
             pairs += [(self._entry(other, name), self._entry(first, name)) for name in shared]
-        if not pairs:
+        if not self.contests:  # evaluations: checkpoints of the same name
+            for other in others:
+                shared = [name for name in other[0].checkpoints if name in first[0].checkpoints]
+                pairs += [(self._entry(other, name), self._entry(first, name)) for name in shared]
+        elif not pairs:
             all_arms = {contest.arm: contest.entry for contest in self.contests}
             pairs = [(all_arms[a], all_arms[b]) for a, b in matchups(list(all_arms))]
         return [(a, b) for a, b in dict.fromkeys(pairs) if a is not b]

@@ -15,9 +15,7 @@ def facts(comparison: Comparison) -> list[str]:
     shown = {
         "Code": [_revision(run.record.code) for run in runs],
         "Versions": [inline(", ".join(f"{k} {v}" for k, v in sorted(run.record.versions.items()))) for run in runs],
-        "Hardware": [
-            inline(", ".join(f"{k}: {_plain(v)}" for k, v in sorted(run.record.hardware.items()))) for run in runs
-        ],
+        "Hardware": [inline(_hardware(run.record.hardware)) for run in runs],
         "Seeds": [_seeds(run.stages["seed"], run.samplings["seed"]) for run in runs],
     }
     lines = []
@@ -95,6 +93,18 @@ def _flow(value: Any) -> str:
     used = {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
     text = yaml.safe_dump(used, default_flow_style=True, width=10**6, sort_keys=True, allow_unicode=True)
     return text.removesuffix("...\n").strip()
+
+
+def _hardware(found: dict[str, Any]) -> str:
+    """Intel Xeon, 2 cores, 23.5 GiB of memory, GPUs: none; and whatever else was noted."""
+    left = dict(found)
+    parts = [
+        f"{left.pop(key)}{unit}"
+        for key, unit in (("cpu", ""), ("cores", " cores"), ("memory_gib", " GiB of memory"))
+        if key in left
+    ]
+    gpus = [f"GPUs: {_plain(left.pop('gpus'))}"] if "gpus" in left else []
+    return ", ".join(parts + gpus + [f"{key}: {_plain(value)}" for key, value in sorted(left.items())])
 
 
 def _plain(value: Any) -> str:

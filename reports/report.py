@@ -8,12 +8,13 @@ from typing import Any
 import pandas as pd
 
 from passk.errors import PasskError
-from reports import costs, counts, curves, difficulty, html, over_k, provenance, results, solved
+from reports import costs, counts, curves, difficulty, html, over_k, provenance, results, retries, solved
 from reports.answer import answer
 from reports.comparison import Comparison
 from reports.results import load
 from reports.tables import difference_table, main_table, sizes
 from reports.text import code, fenced, inline, listed, plain_table, table
+from reports.verdicts import verdicts
 
 TEMPLATES = Path(__file__).parent / "templates"
 SORTS = {"right": 3, "wrong": 3, "truncated": 2}
@@ -126,14 +127,16 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         differences=difference_table([*comparison.between_arms, *comparison.over_warm_start]),
         solved=solved.counts_table(found) if found else "",
         solved_problems=solved.problems_table(found),
+        verdicts=verdicts(comparison),
         transcripts_of=shown[0],
         transcripts=shown[1],
         stage_costs=costs.stages(comparison),
         sampling_costs=costs.samplings(comparison),
         wall_clock=costs.wall_clock(comparison),
         sessions=costs.sessions(comparison),
-        failures=costs.failures(comparison),
-        retries=costs.retries(comparison),
+        failures=retries.failures(comparison),
+        attempts=retries.attempts(comparison),
+        interruptions=retries.interruptions(comparison),
         facts=provenance.facts(comparison),
         hashes=provenance.hashes(comparison),
         configurations=provenance.configurations(comparison),
