@@ -93,6 +93,11 @@ class Comparison:
     def _entry(self, design: "tuple[Results, ...]", stage: str) -> Entry:
         return self._named[id(design), stage]
 
+    def sharing(self, entry: Entry) -> list[Results]:
+        """All experiments that have the entry's stage, those of other designs too."""
+        named = [design for design in self.designs if self._named.get((id(design), entry.checkpoint)) is entry]
+        return [run for design in named for run in design]
+
     @cached_property
     def matchups(self) -> list[tuple[Entry, Entry]]:
         """(challenger, baseline): within each design as it says; between designs, arms of the same name.

@@ -12,6 +12,7 @@ PHASES = ("seconds_generation", "seconds_experience", "seconds_training", "secon
 HEADER = [
     "stage", "steps", "tokens", "wall s", "generation", "experience", "training", "sync", "other", "start-up",
 ]  # fmt: skip
+SAMPLING = ["problems", "samples", "tokens", "cut off", "wall s"]
 SESSIONS = 12
 """runs of the command that are listed, of an experiment"""
 
@@ -21,38 +22,43 @@ def several(comparison: Comparison) -> bool:
 
 
 def stages(comparison: Comparison) -> str:
-    """A row a stage of each experiment, their sum beneath; a stage that two experiments share is there once."""
+    """A row a stage, of all runs that trained it, their sum beneath; a stage that two experiments share counts once."""
     rows: list[list[str]] = []
-    totals, steps, gpu = [0.0] * 8, 0, 0.0
-    seen: set[str] = set()
-    with_gpu = any(gpus(run) for run in comparison.results)
-    for run in comparison.results:
-        by_name = run.stages.set_index("name")
-        for name in (node.name for node in run.graph if node.name in by_name.index):
-            row = by_name.loc[name]
-            if row["key"] in seen:
-                continue
-            seen.add(row["key"])
-            numbers = _numbers(row)
-            totals = [a + (b if b == b else 0) for a, b in zip(totals, numbers, strict=True)]
-            steps += int(row["steps"])
-            hours = _gpu_hours(run, numbers[1], numbers[7])
-            gpu += hours
-            tokens = f"{numbers[0]:,.0f}" if numbers[0] else "–"
-            shown = [f"{row['steps']:,}", tokens, *map(seconds, numbers[1:]), *([f"{hours:.2f}"] if with_gpu else [])]
-            rows.append([*([code(run.name)] if several(comparison) else []), code(name), *shown])
+    totals, hours, count, steps, seen = [0.0] * 8, [0.0] * 8, 0, 0, set()
+    for entry in comparison.entries:
+        own, runs, done = [0.0] * 8, 0, 0
+        for run in entry.runs:
+            found = run.stages[run.stages["name"] == entry.checkpoint]
+            for row in (row for _, row in found.iterrows() if row["key"] not in seen):
+                seen.add(row["key"])
+                numbers = _numbers(row)
+                own = [_added(a, b) for a, b in zip(own, numbers, strict=True)] if runs else numbers
+                hours = [a + gpus(run) * _known(b) / 3600 for a, b in zip(hours, numbers, strict=True)]
+                runs, done = runs + 1, done + int(row["steps"])
+        if runs:
+            totals = [a + _known(b) for a, b in zip(totals, own, strict=True)]
+            count, steps = count + runs, steps + done
+            rows.append([code(entry.label), *([str(runs)] if several(comparison) else []), *_row(done, own)])
     if not rows:
         return ""
-    blank = [""] if several(comparison) else []
-    last = [
-        f"{steps:,}",
-        f"{totals[0]:,.0f}" if totals[0] else "–",
-        *map(seconds, totals[1:]),
-        *([f"{gpu:.2f}"] if with_gpu else []),
-    ]
-    rows.append([*blank, "together", *last])
-    header = [*(["experiment"] if several(comparison) else []), *HEADER, *(["GPU h"] if with_gpu else [])]
-    return table(header, rows, left=len(blank) + 1)
+    rows.append(["together", *([str(count)] if several(comparison) else []), *_row(steps, totals)])
+    if any(hours):
+        blank = [""] * (3 if several(comparison) else 2)
+        rows.append(["GPU hours", *blank, *(f"{value:.2f}" for value in hours[1:])])
+    return table([HEADER[0], *(["runs"] if several(comparison) else []), *HEADER[1:]], rows)
+
+
+def _row(steps: int, numbers: list[float]) -> list[str]:
+    return [f"{steps:,}", f"{numbers[0]:,.0f}" if numbers[0] else "–", *map(seconds, numbers[1:])]
+
+
+def _known(value: float) -> float:
+    return value if value == value else 0.0
+
+
+def _added(a: float, b: float) -> float:
+    """Not known where neither is."""
+    return a if b != b else b if a != a else a + b
 
 
 def _numbers(row: pd.Series) -> list[float]:
@@ -72,27 +78,28 @@ def gpus(run: Results) -> int:
     return compute["nodes"] * compute["gpus_per_node"] if compute.get("profile") == "gpu" else 0
 
 
-def _gpu_hours(run: Results, wall: float, startup: float) -> float:
-    return gpus(run) * (wall + (startup if startup == startup else 0.0)) / 3600
-
-
 def samplings(comparison: Comparison) -> str:
-    rows = []
-    for run in comparison.results:
-        place = {name: i for i, name in enumerate(run.checkpoints)}
-        own = run.samplings.assign(place=run.samplings["checkpoint"].map(place)).sort_values(["place", "benchmark"])
-        for row in own.itertuples():
-            shown = [
-                f"{row.problem_count:,}", f"{row.sample_count:,}", f"{row.tokens:,}", f"{row.truncated:.1%}",
-                seconds(row.seconds),
-            ]  # fmt: skip
-            first = [code(run.name)] if several(comparison) else []
-            rows.append([*first, code(row.checkpoint), code(row.benchmark), *shown])
-    header = ["checkpoint", "benchmark", "problems", "samples", "tokens", "cut off", "wall s"]
-    left = 2
-    if several(comparison):
-        header, left = ["experiment", *header], 3
-    return table(header, rows, left=left) if rows else ""
+    """A row a checkpoint and benchmark, of all runs that sampled it."""
+    rows, with_gpus = [], any(gpus(run) for run in comparison.results)
+    for entry in comparison.entries:
+        for benchmark in comparison.benchmarks:
+            parts, hours = [], 0.0
+            for run in comparison.sharing(entry):
+                own = run.samplings
+                own = own[(own["checkpoint"] == entry.checkpoint) & (own["benchmark"] == benchmark)]
+                parts += list(own.itertuples())
+                hours += sum(gpus(run) * float(row.seconds) for row in own.itertuples()) / 3600
+            if parts:
+                samples = sum(row.sample_count for row in parts)
+                truncated = sum(row.truncated * row.sample_count for row in parts) / samples
+                first = [code(entry.label), code(benchmark), *([str(len(parts))] if several(comparison) else [])]
+                rows.append([
+                    *first, f"{sum(row.problem_count for row in parts):,}", f"{samples:,}",
+                    f"{sum(row.tokens for row in parts):,}", f"{truncated:.1%}", seconds(sum(r.seconds for r in parts)),
+                    *([f"{hours:.2f}"] if with_gpus else []),
+                ])  # fmt: skip
+    header = ["checkpoint", "benchmark", *(["runs"] if several(comparison) else []), *SAMPLING]
+    return table([*header, *(["GPU hours"] if with_gpus else [])], rows, left=2) if rows else ""
 
 
 def wall_clock(comparison: Comparison) -> str:

@@ -12,7 +12,7 @@ from reports import costs, counts, curves, difficulty, html, over_k, provenance,
 from reports.answer import answer
 from reports.comparison import Comparison
 from reports.results import load
-from reports.tables import difference_table, main_table, sizes
+from reports.tables import difference_table, main_table, seed_table, sizes
 from reports.text import code, fenced, inline, listed, plain_table, table
 from reports.verdicts import verdicts
 
@@ -125,6 +125,9 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         experiments=_experiments(comparison),
         arms=[(c.entry.label, c.arm.recipe, c.arm.warm_start) for c in comparison.contests],
         differences=difference_table([*comparison.between_arms, *comparison.over_warm_start]),
+        each_seed=seed_table(comparison),
+        ends=listed([f"pass@{k}" for k in comparison.ends(comparison.groups[0])]) if comparison.groups else "",
+        gpus=any(costs.gpus(run) for run in comparison.results),
         solved=solved.counts_table(found) if found else "",
         solved_problems=solved.problems_table(found),
         verdicts=verdicts(comparison),

@@ -260,8 +260,14 @@ def test_gpu_hours_are_counted_where_there_are_gpus(filed):
     record = json.loads((filed.directory / "experiment.json").read_text())
     config = {**record["config"], "compute": {"profile": "gpu", "nodes": 2, "gpus_per_node": 8}}
     amend(filed, config=config)
-    (row,) = re.findall(r"^\| `pass1` +\| +18 \|.*$", text_of(filed.store, filed.name), re.M)
-    assert row.split("|")[-2].strip() == f"{16 * (18 * 2.6 + 21.5) / 3600:.2f}"
+    text = text_of(filed.store, filed.name)
+    wall, generation, *_, startup = re.search(r"^\| GPU hours +\|[ |]+(.*?) +\|$", text, re.M)[1].split("|")
+    steps = 18 + 12 + 6
+    assert float(wall) == pytest.approx(16 * (steps * 2.6 + 6 * 0.2) / 3600, abs=0.005)
+    assert float(generation) == pytest.approx(16 * steps * 1.1 / 3600, abs=0.005)
+    assert float(startup) == pytest.approx(16 * 4 * 21.5 / 3600, abs=0.005)
+    sampled = re.search(r"^\| `warm` +\| `easy` +\| +16 \|.*\| +(\S+) \|$", text[text.index("Sampling:") :], re.M)
+    assert float(sampled[1]) == pytest.approx(16 * 4.25 / 3600, abs=0.005)
 
 
 def test_no_secret_of_a_config_a_command_a_failure_or_a_response_is_in_the_report(filed, monkeypatch):
