@@ -7,17 +7,23 @@ from typing import Any
 HIDDEN = "[hidden]"
 _SHORTEST = 8
 """letters: a shorter value is in too many words"""
-_NAMES = re.compile(r"(API|ACCESS|SECRET|PRIVATE)_?KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
+_NAMES = re.compile(
+    r"(API|ACCESS|SECRET|PRIVATE)_?KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|AUTH_STRING|_(PASS|PWD|AUTH)$",
+    re.IGNORECASE,
+)
 _NAMED = re.compile(
-    r"((?:(?:api|access|secret|private)[_-]?key|token|secret|password|passwd)[\"']?\s*[=:]\s*[\"']?)([^\s\"',;&{}]{8,})",
+    r"((?:(?:api|access|secret|private)[_-]?key|token|secret|password|passwd|passphrase|authorization)[\"']?\s*[=:]\s*[\"']?"
+    r"(?:(?:bearer|basic)\s+)?)([^\s\"',;&{}]{8,})",
     re.IGNORECASE,
 )
 _KEY = re.compile(r"(^|[_-])((api|access|secret|private)[_-]?key|token|secret|password|passwd|credentials?)$", re.I)
-# Hugging Face, OpenAI and alike, GitHub, GitLab, AWS, Slack, Google; a token of three parts; a password in an address.
+# Hugging Face, OpenAI and alike, GitHub, GitLab, AWS, Slack, Google; a token of three parts; a private key; in an address
+# a password, or what is too long for a user's name.
 _FORMS = re.compile(
     r"\bhf_[A-Za-z0-9]{16,}|\bsk-[A-Za-z0-9_-]{16,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}"
     r"|\bAKIA[A-Z0-9]{12,}|\bxox[abprs]-[\w-]{10,}|\bAIza[\w-]{30,}|\beyJ[\w-]{6,}\.[\w-]{6,}\.[\w-]{6,}"
-    r"|(?<=://)[^\s/:@]+:[^\s/@]+(?=@)"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----(?:(?!-----END)[\s\S])*"
+    r"|(?<=://)[^\s/:@]*:[^\s/]+(?=@)|(?<=://)[^\s/:@]{20,}(?=@)"
 )
 
 

@@ -94,7 +94,7 @@ def samplings(comparison: Comparison) -> str:
                 truncated = sum(row.truncated * row.sample_count for row in parts) / samples
                 first = [code(entry.label), code(benchmark), *([str(len(parts))] if several(comparison) else [])]
                 rows.append([
-                    *first, f"{sum(row.problem_count for row in parts):,}", f"{samples:,}",
+                    *first, f"{max(row.problem_count for row in parts):,}", f"{samples:,}",
                     f"{sum(row.tokens for row in parts):,}", f"{truncated:.1%}", seconds(sum(r.seconds for r in parts)),
                     *([f"{hours:.2f}"] if with_gpus else []),
                 ])  # fmt: skip

@@ -127,6 +127,7 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         differences=difference_table([*comparison.between_arms, *comparison.over_warm_start]),
         each_seed=seed_table(comparison),
         ends=listed([f"pass@{k}" for k in comparison.ends(comparison.groups[0])]) if comparison.groups else "",
+        runs=len(comparison.results),
         gpus=any(costs.gpus(run) for run in comparison.results),
         solved=solved.counts_table(found) if found else "",
         solved_problems=solved.problems_table(found),

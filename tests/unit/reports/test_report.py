@@ -266,7 +266,7 @@ def test_gpu_hours_are_counted_where_there_are_gpus(filed):
     assert float(wall) == pytest.approx(16 * (steps * 2.6 + 6 * 0.2) / 3600, abs=0.005)
     assert float(generation) == pytest.approx(16 * steps * 1.1 / 3600, abs=0.005)
     assert float(startup) == pytest.approx(16 * 4 * 21.5 / 3600, abs=0.005)
-    sampled = re.search(r"^\| `warm` +\| `easy` +\| +16 \|.*\| +(\S+) \|$", text[text.index("Sampling:") :], re.M)
+    sampled = re.search(r"^\| `warm` +\| `easy` +\| +16 \|.*\| +(\S+) \|$", text[text.index("\nSampling:") :], re.M)
     assert float(sampled[1]) == pytest.approx(16 * 4.25 / 3600, abs=0.005)
 
 
