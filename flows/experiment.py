@@ -53,6 +53,14 @@ def experiment(file: str, runs: str = "runs", command: str | None = None) -> Non
 def run_through(laid_out: Plan, command: str) -> None:
     """All steps of an experiment, of which only what is not done does anything."""
     run, places = RunRecord(laid_out, command), Places(laid_out.experiment.compute)
+    with run.to_its_end():
+        attempt_all(laid_out, run, places)
+    if failures := run.record.failures:
+        raise SomeFailed("; ".join(f"{name} failed: {reason}" for name, reason in failures.items()))
+
+
+def attempt_all(laid_out: Plan, run: RunRecord, places: Places) -> None:
+    """The steps, whatever becomes of a stage or the sampling: `run` has what failed."""
     with run.phase("prepare"):
         prepared = tasks.prepare(laid_out, return_state=True)
     prepared.result()
@@ -65,8 +73,6 @@ def run_through(laid_out: Plan, command: str) -> None:
     filed = tasks.file(laid_out, wait_for=[allow_failure(sampled)], return_state=True)
     filed.result()
     tasks.report(laid_out, run, wait_for=[filed])
-    if failures := run.record.failures:
-        raise SomeFailed("; ".join(f"{name} failed: {reason}" for name, reason in failures.items()))
 
 
 def train_all(laid_out: Plan, run: RunRecord, places: Places, prepared: State) -> list[PrefectFuture]:

@@ -97,10 +97,20 @@ class RunRecord:
             self.record = replace(self.record, failures={**self.record.failures, name: _one_line(reason)})
             self._save()
 
-    def ended(self) -> None:
-        """Note that all was attempted. A session without this was stopped or killed, or is not there yet."""
+    @contextmanager
+    def to_its_end(self) -> Iterator[None]:
+        """Note an error that ends the run before all was attempted. Stopped or killed, it has no end on record."""
+        try:
+            yield
+        except Exception:
+            if self._ended is None:
+                self.ended(failed=True)
+            raise
+
+    def ended(self, *, failed: bool = False) -> None:
+        """Note that all was attempted."""
         with self._writing:
-            self._ended = "failed" if self.record.failures else "done"
+            self._ended = "failed" if failed or self.record.failures else "done"
             self._save()
 
     def _save(self) -> None:

@@ -17,8 +17,8 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _KEY = re.compile(r"(^|[_-])((api|access|secret|private)[_-]?key|token|secret|password|passwd|credentials?)$", re.I)
-# Hugging Face, OpenAI and alike, GitHub, GitLab, AWS, Slack, Google; a token of three parts; a private key; in an address
-# a password, or what is too long for a user's name.
+# Hugging Face, OpenAI and alike, GitHub, GitLab, AWS, Slack, Google; a token of three parts; a private key; in an
+# address a password, or what is too long for a user's name.
 _FORMS = re.compile(
     r"\bhf_[A-Za-z0-9]{16,}|\bsk-[A-Za-z0-9_-]{16,}|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}"
     r"|\bAKIA[A-Z0-9]{12,}|\bxox[abprs]-[\w-]{10,}|\bAIza[\w-]{30,}|\beyJ[\w-]{6,}\.[\w-]{6,}\.[\w-]{6,}"

@@ -53,6 +53,14 @@ def test_each_attempt_that_fails_is_kept_with_its_step_although_the_last_goes_we
     assert session["ended"] == "done"
 
 
+def test_an_error_before_the_end_is_a_failure_and_a_stop_is_none(laid_out):
+    for error, kind in ((PasskError("no network"), "failed"), (KeyboardInterrupt(), None)):
+        run = RunRecord(laid_out, "passk run maze.yaml")
+        with pytest.raises(type(error)), run.to_its_end(), run.phase("prepare"):
+            raise error
+        assert sessions(laid_out)[-1]["ended"] == kind
+
+
 def test_what_runs_side_by_side_is_busy_once(laid_out):
     run, both = RunRecord(laid_out, "passk run maze.yaml"), threading.Barrier(2)
 
