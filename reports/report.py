@@ -10,6 +10,7 @@ import pandas as pd
 from passk.errors import PasskError
 from reports import costs, counts, curves, difficulty, html, over_k, provenance, results, retries, solved
 from reports.answer import answer
+from reports.arms import BASE
 from reports.comparison import Comparison
 from reports.results import load
 from reports.tables import difference_table, main_table, seed_table, sizes
@@ -125,6 +126,9 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         experiments=_experiments(comparison),
         arms=[(c.entry.label, c.arm.recipe, c.arm.warm_start) for c in comparison.contests],
         differences=difference_table([*comparison.between_arms, *comparison.over_warm_start]),
+        several_checkpoints=len(comparison.sampled) > 1,
+        trained=any(run.graph for run in comparison.results),
+        bases=_bases(comparison),
         each_seed=seed_table(comparison),
         ends=listed([f"pass@{k}" for k in comparison.ends(comparison.groups[0])]) if comparison.groups else "",
         runs=len(comparison.results),
@@ -158,6 +162,13 @@ def _experiments(comparison: Comparison) -> str:
         for run in design
     ]
     return table(["experiment", "design", "seed"], rows, left=2)
+
+
+def _bases(comparison: Comparison) -> list[tuple[str, str]]:
+    """(label, model) of the models that were sampled as they came."""
+    entries = [entry for entry in comparison.sampled if entry.kind == BASE]
+    models = [(entry.runs[0].record.config.get("model") or {}).get("path") for entry in entries]
+    return [(entry.label, model) for entry, model in zip(entries, models, strict=True) if model]
 
 
 def _transcripts(store: Path, comparison: Comparison) -> tuple[str, list[dict[str, Any]]]:

@@ -144,3 +144,23 @@ def test_a_comparison_has_a_directory_of_its_own_whatever_the_number_of_names():
     assert joined(["a", "b"]) == "a+b"
     many = [joined([f"experiment-{i}" for i in range(start, start + 30)]) for start in (0, 1)]
     assert many[0] != many[1] and all(len(name) <= 100 for name in many)
+
+
+def test_two_models_that_were_only_evaluated_are_compared_by_their_problems_and_named(seeds):
+    for run, checkpoint in zip(seeds[:2], ("warm", "pass4-pass1"), strict=True):
+
+        def evaluate(record, checkpoint=checkpoint):
+            own = [key for key in record["samplings"] if key.endswith((f"-{checkpoint}-easy", f"-{checkpoint}-hard"))]
+            config = {**record["config"], "seed": 11, "stages": {}, "model": {"path": f"models/{checkpoint}"}}
+            record.update(stages={}, samplings=own, config=config)
+
+        for sampling in run.samplings():
+            own = json.loads((sampling / "sampling.json").read_text())
+            write_json(sampling / "sampling.json", {**own, "checkpoint": "base", "stage": None})
+        amend(run, evaluate)
+    found = comparison(seeds[:2])
+    assert [(a.label, b.label) for a, b in found.matchups] == [("maze-s12/base", "maze-s11/base")]
+    text = text_of(seeds[0].store, *(run.name for run in seeds[:2]))
+    assert "`maze-s12/base` solves more than `maze-s11/base` at pass@1" in text
+    assert "`maze-s12/base`: `models/pass4-pass1` as it is." in text
+    assert "one training seed" not in text

@@ -252,6 +252,7 @@ def test_an_evaluation_alone_says_what_is_solved_and_nothing_of_arms(filed):
     assert re.fullmatch(f"warm solves {value} at pass@1 and {value} at pass@8 of all problems together.", first)
     assert re.fullmatch(f"At pass@1: easy {value} and hard {value}.", second)
     assert "### Arms" not in text_of(filed.store, filed.name)
+    assert "**Bold**" not in text_of(filed.store, filed.name), "there is nothing to be better than"
     amend(filed, failures={"sample": "the engine died"})
     assert answer(Comparison([load(filed.store, filed.name)]))[0] == "sample failed."
 
