@@ -1,5 +1,6 @@
 """An experiment from its file to its report."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from prefect import allow_failure, flow
@@ -52,6 +53,14 @@ def experiment(file: str, runs: str = "runs", command: str | None = None) -> Non
 def run_through(laid_out: Plan, command: str) -> None:
     """All steps of an experiment, of which only what is not done does anything."""
     run, places = RunRecord(laid_out, command), Places(laid_out.experiment.compute)
+    with run.to_its_end():
+        attempt_all(laid_out, run, places)
+    if failures := run.record.failures:
+        raise SomeFailed("; ".join(f"{name} failed: {reason}" for name, reason in failures.items()))
+
+
+def attempt_all(laid_out: Plan, run: RunRecord, places: Places) -> None:
+    """The steps, whatever becomes of a stage or the sampling: `run` has what failed."""
     with run.phase("prepare"):
         prepared = tasks.prepare(laid_out, return_state=True)
     prepared.result()
@@ -60,11 +69,10 @@ def run_through(laid_out: Plan, command: str) -> None:
     sampled = tasks.sample(laid_out, run, places, wait_for=waited, return_state=True)
     if not sampled.is_completed():
         run.failed("sample", str(sampled.result(raise_on_failure=False)))
+    run.ended()
     filed = tasks.file(laid_out, wait_for=[allow_failure(sampled)], return_state=True)
     filed.result()
-    tasks.report(laid_out, wait_for=[filed])
-    if failures := run.record.failures:
-        raise SomeFailed("; ".join(f"{name} failed: {reason}" for name, reason in failures.items()))
+    tasks.report(laid_out, run, wait_for=[filed])
 
 
 def train_all(laid_out: Plan, run: RunRecord, places: Places, prepared: State) -> list[PrefectFuture]:
@@ -77,10 +85,10 @@ def train_all(laid_out: Plan, run: RunRecord, places: Places, prepared: State) -
         return []
     futures: dict[str, PrefectFuture] = {}
     names: dict[PrefectFuture, str] = {}
-    with (
-        ray_cluster(laid_out.experiment.compute, laid_out.directory / "ray.log") as cluster,
-        places.given_up_with_the_flow(),
-    ):
+    with ExitStack() as held:
+        with run.phase("start Ray"):
+            cluster = held.enter_context(ray_cluster(laid_out.experiment.compute, laid_out.directory / "ray.log"))
+        held.enter_context(places.given_up_with_the_flow())
         for planned in left:
             parent = futures.get(planned.record.parent or "", prepared)
             future = tasks.train.submit(laid_out, planned, cluster, run, places, wait_for=[parent])
@@ -89,7 +97,8 @@ def train_all(laid_out: Plan, run: RunRecord, places: Places, prepared: State) -
             future.wait()  # it has ended, but before this its state is the server's, who is a little behind
             state = future.state
             if state.is_completed():
-                tasks.file(laid_out)
+                with run.phase("file"):
+                    tasks.file(laid_out)
             elif state.is_pending():
                 run.failed(names[future], "not trained: the stage it starts from failed")
             else:

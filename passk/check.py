@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -10,6 +11,7 @@ from passk import advantage, learning_rate, problems, trackers
 from passk.config import Experiment, RlStage, TinyModel
 from passk.errors import ConfigError, nearest, under
 from passk.plan import order
+from passk.secrets import is_secret
 
 GIB = 2**30
 # What the processes of a CPU run take beside the KV cache: measured, see README ("Speed and size").
@@ -17,7 +19,8 @@ CPU_RUN_GIB = 5.0
 
 
 def check(experiment: Experiment) -> None:
-    """Raise ConfigError for the first thing in the experiment that cannot work. Looks at no machine."""
+    """Raise ConfigError for the first thing in the experiment that cannot work, or must not be in it."""
+    _no_secret("", experiment.model_dump(mode="json", by_alias=True))
     for name, spec in experiment.problems.items():
         with under(f"problems.{name}"):
             problems.check(spec)
@@ -44,6 +47,18 @@ def check(experiment: Experiment) -> None:
             )
     if experiment.model.tiny:
         _fits_model(experiment, experiment.model.tiny)
+
+
+def _no_secret(field: str, content: Any) -> None:
+    """An experiment is written down in records, reports, command lines and other people's dashboards."""
+    if isinstance(content, dict):
+        for key, value in content.items():
+            _no_secret(f"{field}.{key}".lstrip("."), value)
+    elif isinstance(content, list):
+        for value in content:
+            _no_secret(field, value)
+    elif isinstance(content, str) and is_secret(content):
+        raise ConfigError(f"{field}: has a key or a password in it, which logs and reports would show; leave it out")
 
 
 def check_machine(experiment: Experiment) -> None:

@@ -14,6 +14,7 @@ from passk.config import RlStage
 from passk.disk import FULL
 from passk.errors import ConfigError, PasskError, SomeFailed
 from passk.plan import Plan, plan
+from passk.secrets import hidden
 
 app = typer.Typer(
     help="Train language models by Pass@k reinforcement learning, and find out whether it helped.",
@@ -55,7 +56,7 @@ def run(file: File, runs: Runs = Path("runs")) -> None:
         from passk.runrecord import spelled_command
 
         with prefect_server(laid_out.directory / "prefect.log") as address:
-            typer.echo(f"watch it at {address.removesuffix('/api')}")
+            typer.echo(hidden(f"watch it at {address.removesuffix('/api')}"))
             try:
                 experiment(str(file), str(runs), spelled_command())
             except SomeFailed as error:

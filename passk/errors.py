@@ -4,9 +4,14 @@ import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from passk.secrets import hidden
+
 
 class PasskError(Exception):
-    """A failure whose message alone tells a person what happened."""
+    """A failure whose message alone tells a person what happened: it goes into logs, records and the UI as it is."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(hidden(message))
 
 
 class ConfigError(PasskError):

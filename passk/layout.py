@@ -127,7 +127,9 @@ class ExperimentRecord:
     failures: dict[str, str] = field(default_factory=dict)
     """stage or sampling name -> one line"""
     sessions: list[dict[str, Any]] = field(default_factory=list)
-    """one a `passk run` that did something: {"started", "seconds", "phases": {step name: seconds}}"""
+    """one a `passk run` that did something (passk/runrecord.py): {"started", "before" (seconds of its process before
+    that), "seconds", "busy" (those in which a phase went on), "phases": {name: seconds}, "failed": [{"what" (phase),
+    "step" (of how many it had done), "reason"}], "ended" ("done", "failed"; null: stopped, killed, not there yet)}"""
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -3,12 +3,13 @@
 import json
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,8 +19,10 @@ from typing import Any
 
 import psutil
 
+from passk.errors import PasskError
 from passk.layout import ExperimentRecord, write_json
 from passk.plan import Plan, engine_versions
+from passk.secrets import hidden, without_secrets
 
 OTHER_PACKAGES = ("passk", "prefect", "duckdb", "datasets", "pandas", "numpy")
 
@@ -31,13 +34,17 @@ class RunRecord:
         self._file = plan.directory / "experiment.json"
         self._started = datetime.now(UTC)
         self._clock = time.perf_counter()
+        self._before = _seconds_before()
         self._phases: dict[str, float] = {}
+        self._failed: list[dict[str, Any]] = []
+        self._ended: str | None = None
+        self._open, self._busy, self._busy_since = 0, 0.0, 0.0
         self._writing = threading.Lock()
         self.record = ExperimentRecord(
             name=plan.experiment.name,
-            question=plan.experiment.question,
-            config=plan.experiment.model_dump(mode="json", by_alias=True),
-            command=command,
+            question=hidden(plan.experiment.question),
+            config=without_secrets(plan.experiment.model_dump(mode="json", by_alias=True)),
+            command=hidden(command),
             versions=_versions(),
             hardware=_hardware(),
             code=_code(Path(__file__).parent),
@@ -45,7 +52,8 @@ class RunRecord:
             samplings=[planned.record.key for planned in plan.samplings],
             sessions=self._earlier_sessions(),
         )
-        write_json(self._file, self.record)
+        # At once: a session that is killed in its first phase was one too.
+        self._save()
 
     def _earlier_sessions(self) -> list[dict[str, Any]]:
         if not self._file.exists():
@@ -53,29 +61,83 @@ class RunRecord:
         return json.loads(self._file.read_text())["sessions"]
 
     @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Count the time of what is done inside to `name`."""
+    def phase(self, name: str, reached: Callable[[], int | None] = lambda: None) -> Iterator[None]:
+        """Count the time of what is done inside to `name`, and note its failure, as `noting` does."""
         started = time.perf_counter()
+        with self._writing:
+            self._busy_since = self._busy_since if self._open else started
+            self._open += 1
         try:
-            yield
+            with self.noting(name, reached):
+                yield
         finally:
+            now = time.perf_counter()
             with self._writing:
-                self._phases[name] = self._phases.get(name, 0.0) + time.perf_counter() - started
+                self._open -= 1
+                self._busy += 0.0 if self._open else now - self._busy_since
+                self._phases[name] = self._phases.get(name, 0.0) + now - started
                 self._save()
 
+    @contextmanager
+    def noting(self, name: str, reached: Callable[[], int | None] = lambda: None) -> Iterator[None]:
+        """Note where what is done inside fails: why, and after which step, as `reached` tells; then raise it on."""
+        try:
+            yield
+        except Exception as error:
+            reason = str(error) if isinstance(error, PasskError) else f"{type(error).__name__}: {error}"
+            attempt = {"what": name, "step": reached(), "reason": _one_line(reason)}
+            with self._writing:
+                self._failed.append(attempt)
+                self._save()
+            raise
+
     def failed(self, name: str, reason: str) -> None:
-        """Note that a stage or the sampling failed, in one line."""
+        """Note that a stage or the sampling failed for good, in one line."""
         with self._writing:
-            self.record = replace(self.record, failures={**self.record.failures, name: " ".join(reason.split())})
+            self.record = replace(self.record, failures={**self.record.failures, name: _one_line(reason)})
+            self._save()
+
+    @contextmanager
+    def to_its_end(self) -> Iterator[None]:
+        """Note an error that ends the run before all was attempted. Stopped or killed, it has no end on record."""
+        try:
+            yield
+        except Exception:
+            if self._ended is None:
+                self.ended(failed=True)
+            raise
+
+    def ended(self, *, failed: bool = False) -> None:
+        """Note that all was attempted."""
+        with self._writing:
+            self._ended = "failed" if failed or self.record.failures else "done"
             self._save()
 
     def _save(self) -> None:
         session = {
             "started": self._started.isoformat(timespec="seconds"),
+            "before": round(self._before, 2),
             "seconds": round(time.perf_counter() - self._clock, 2),
+            "busy": round(self._busy, 2),
             "phases": {name: round(seconds, 2) for name, seconds in self._phases.items()},
+            "failed": self._failed,
+            "ended": self._ended,
         }
         write_json(self._file, replace(self.record, sessions=[*self.record.sessions, session]))
+
+
+_processes_first = True
+
+
+def _seconds_before() -> float:
+    """What went by in this process before its first experiment: imports, and the Prefect server of a `passk run`."""
+    global _processes_first
+    first, _processes_first = _processes_first, False
+    return time.time() - psutil.Process().create_time() if first else 0.0
+
+
+def _one_line(text: str) -> str:
+    return hidden(" ".join(text.split()))
 
 
 def _versions() -> dict[str, str]:
@@ -127,5 +189,5 @@ def _code(directory: Path) -> dict[str, Any]:
 
 
 def spelled_command() -> str:
-    """This process's command line as a person would type it."""
-    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    """This process's command line as a person would type it, without keys and passwords."""
+    return shlex.join(hidden(word) for word in [Path(sys.argv[0]).name, *sys.argv[1:]])

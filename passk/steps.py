@@ -27,6 +27,7 @@ from passk.openrlhf.progress import Progress
 from passk.openrlhf.record import WRITER, read_metrics
 from passk.plan import Plan, PlannedSampling, PlannedStage
 from passk.problems import preparation
+from passk.secrets import without_secrets
 from passk.store import ingest
 
 Say = Callable[[str], None]
@@ -83,7 +84,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
     stage, directory, compute = planned.stage, planned.directory, plan.experiment.compute
     tiny = plan.experiment.model.tiny
     if directory == planned.own or not (directory / "stage.json").exists():
-        write_json(directory / "stage.json", planned.record)
+        write_json(directory / "stage.json", without_secrets(asdict(planned.record)))
     if not (directory / "data").exists():
         data.write(
             stage,

@@ -8,17 +8,20 @@ from reports.results import ALL
 from reports.text import listed
 
 NO_DIFFERENCE = "no difference that these data can show"
+STATED = 4
+"""checkpoints whose numbers are in the answer where no arms compete; the table has all"""
 
 
 def interval(estimate: Estimate, signed: bool = False) -> str:
-    """0.412 [0.380, 0.444]; with a sign in front for a difference."""
+    """0.412 [0.380, 0.444]; with a sign in front for a difference, unless it is none."""
     sign = "+" if signed else ""
-    return f"{estimate.value:{sign}.3f} [{estimate.low:{sign}.3f}, {estimate.high:{sign}.3f}]"
+    value = "0.000" if abs(estimate.value) < 0.0005 else f"{estimate.value:{sign}.3f}"
+    return f"{value} [{estimate.low:{sign}.3f}, {estimate.high:{sign}.3f}]"
 
 
 def answer(comparison: Comparison, name: Callable[[str], str] = str) -> list[str]:
     """One sentence or a few. `name` dresses the names of stages and benchmarks (in markdown: as code)."""
-    sentences = _failed_arms(comparison, name) + _no_matchup(comparison)
+    sentences = _failed_arms(comparison, name) + _no_matchup(comparison, name)
     for challenger, baseline in comparison.matchups:
         sentences += _between(comparison, challenger, baseline, name)
     return sentences + _over_warm_start(comparison, name)
@@ -48,11 +51,33 @@ def _failed_stages(contest: Contest) -> dict[str, list[str]]:
     return found
 
 
-def _no_matchup(comparison: Comparison) -> list[str]:
+def _without_arms(comparison: Comparison, name: Callable[[str], str]) -> list[str]:
+    """Nothing was trained by rl: what each checkpoint solves, and a lone one on each benchmark."""
+    lines = [
+        f"{name(stage)} failed{f' in {name(run.name)}' if len(comparison.results) > 1 else ''}."
+        for run in comparison.results
+        for stage in run.record.failures
+    ]
+    if not comparison.groups:
+        return [*lines, "Nothing has been sampled yet."]
+    overall = comparison.groups[0]
+    for entry in comparison.sampled[:STATED]:
+        found = [(k, comparison.estimate(entry, overall, k)) for k in comparison.ends(overall)]
+        parts = [f"{interval(estimate)} at pass@{k}" for k, estimate in found if estimate]
+        where = "of all problems together" if overall == ALL else f"of {name(overall)}"
+        if parts:
+            lines.append(f"{name(entry.label)} solves {listed(parts)} {where}.")
+    if len(comparison.sampled) == 1 and len(comparison.benchmarks) > 1:
+        found = [(each, comparison.estimate(comparison.sampled[0], each, 1)) for each in comparison.benchmarks]
+        lines.append(f"At pass@1: {listed([f'{name(each)} {interval(one)}' for each, one in found if one])}.")
+    return lines
+
+
+def _no_matchup(comparison: Comparison, name: Callable[[str], str]) -> list[str]:
     if comparison.matchups:
         return []
     if not comparison.contests:
-        return ["No arm ends in an rl stage, so there is nothing to compare."]
+        return _without_arms(comparison, name)
     which = "Pass@k" if comparison.contests[0].arm.is_baseline else "Pass@1-only"
     return [f"There is no {which} arm to compare with."]
 

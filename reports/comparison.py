@@ -9,18 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
-from passk.evaluate.compare import paired_difference
 from passk.evaluate.intervals import Estimate, mean_intervals
-from passk.evaluate.nested import difference_crossed, difference_nested, mean_nested
-from passk.evaluate.seeds import mean_over_seeds
+from reports import over_seeds
 from reports.arms import Arm, matchups
 from reports.designs import Entry, designs, labels, named
+from reports.over_seeds import DRAWS, SEED
 from reports.results import ALL, Results
-
-DRAWS = 10_000
-SEED = 0
 
 
 @dataclass(frozen=True)
@@ -98,11 +93,17 @@ class Comparison:
     def _entry(self, design: "tuple[Results, ...]", stage: str) -> Entry:
         return self._named[id(design), stage]
 
+    def sharing(self, entry: Entry) -> list[Results]:
+        """All experiments that have the entry's stage, those of other designs too."""
+        named = [design for design in self.designs if self._named.get((id(design), entry.checkpoint)) is entry]
+        return [run for design in named for run in design]
+
     @cached_property
     def matchups(self) -> list[tuple[Entry, Entry]]:
         """(challenger, baseline): within each design as it says; between designs, arms of the same name.
 
         Where no two arms have the same name either, every Pass@k arm against the first of Pass@1 alone, wherever it is.
+        Where nothing was trained by rl, checkpoints of the same name.
         """
         pairs = []
         for design in self.designs:
@@ -113,7 +114,11 @@ class Comparison:
             names = [arm.name for arm in first[0].arms]
             shared = [arm.name for arm in other[0].arms if arm.name in names]
             pairs += [(self._entry(other, name), self._entry(first, name)) for name in shared]
-        if not pairs:
+        if not self.contests:  # evaluations: checkpoints of the same name
+            for other in others:
+                shared = [name for name in other[0].checkpoints if name in first[0].checkpoints]
+                pairs += [(self._entry(other, name), self._entry(first, name)) for name in shared]
+        elif not pairs:
             all_arms = {contest.arm: contest.entry for contest in self.contests}
             pairs = [(all_arms[a], all_arms[b]) for a, b in matchups(list(all_arms))]
         return [(a, b) for a, b in dict.fromkeys(pairs) if a is not b]
@@ -156,10 +161,8 @@ class Comparison:
             return
         if len(runs) == 1:
             own = mean_intervals(np.column_stack([values[k][0] for k in ks]), DRAWS, SEED)
-        elif _same_problems(values[ks[0]]):
-            own = [mean_over_seeds(np.stack(values[k]), DRAWS, SEED) for k in ks]
         else:
-            own = [mean_nested(values[k], DRAWS, SEED) for k in ks]
+            own = [over_seeds.mean(values[k]) for k in ks]
         self._found |= {(entry, group, k): one for k, one in zip(ks, own, strict=True)}
 
     def difference(self, of: Entry, to: Entry, group: str, k: int) -> Difference | None:
@@ -180,12 +183,7 @@ class Comparison:
                 theirs.append(second.loc[both])
         if not mine:
             return None
-        if len(mine) == 1:
-            estimate = paired_difference(mine[0].to_numpy(), theirs[0].to_numpy(), DRAWS, SEED)
-        elif _same_problems(mine):
-            estimate = difference_crossed(np.stack(mine), np.stack(theirs), DRAWS, SEED)
-        else:
-            estimate = difference_nested(mine, theirs, DRAWS, SEED)
+        estimate = over_seeds.difference(mine, theirs)
         values = [np.mean([row.mean() for row in rows]) for rows in (mine, theirs)]
         by_seed = tuple(float(a.mean() - b.mean()) for a, b in zip(mine, theirs, strict=True))
         return Difference(group, of.label, to.label, k, float(values[0]), float(values[1]), estimate, by_seed)
@@ -229,7 +227,3 @@ class Comparison:
     def _differences(self, pairs: list[tuple[Entry, Entry]]) -> list[Difference]:
         found = [self.difference(*pair, group, k) for pair in pairs for group in self.groups for k in self.ends(group)]
         return [difference for difference in found if difference is not None]
-
-
-def _same_problems(rows: list[pd.Series]) -> bool:
-    return all(row.index.equals(rows[0].index) for row in rows)

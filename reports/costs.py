@@ -1,4 +1,4 @@
-"""What it took: wall and GPU time by phase, tokens, start-up, orchestration, interruptions. Markdown tables."""
+"""What it took: wall and GPU time by phase, tokens, start-up, orchestration. Markdown tables."""
 
 from typing import Any
 
@@ -12,6 +12,9 @@ PHASES = ("seconds_generation", "seconds_experience", "seconds_training", "secon
 HEADER = [
     "stage", "steps", "tokens", "wall s", "generation", "experience", "training", "sync", "other", "start-up",
 ]  # fmt: skip
+SAMPLING = ["problems", "samples", "tokens", "cut off", "wall s"]
+SESSIONS = 12
+"""runs of the command that are listed, of an experiment"""
 
 
 def several(comparison: Comparison) -> bool:
@@ -19,33 +22,43 @@ def several(comparison: Comparison) -> bool:
 
 
 def stages(comparison: Comparison) -> str:
-    """A row a stage of each experiment, their sum beneath; a stage that two experiments share is there once."""
+    """A row a stage, of all runs that trained it, their sum beneath; a stage that two experiments share counts once."""
     rows: list[list[str]] = []
-    totals, steps, gpu = [0.0] * 8, 0, 0.0
-    seen: set[str] = set()
-    with_gpu = any(gpus(run) for run in comparison.results)
-    for run in comparison.results:
-        by_name = run.stages.set_index("name")
-        for name in (node.name for node in run.graph if node.name in by_name.index):
-            row = by_name.loc[name]
-            if row["key"] in seen:
-                continue
-            seen.add(row["key"])
-            numbers = _numbers(row)
-            totals = [a + (b if b == b else 0) for a, b in zip(totals, numbers, strict=True)]
-            steps += int(row["steps"])
-            hours = _gpu_hours(run, numbers[1], numbers[7])
-            gpu += hours
-            tokens = f"{numbers[0]:,.0f}" if numbers[0] else "–"
-            shown = [f"{row['steps']:,}", tokens, *map(seconds, numbers[1:]), *([f"{hours:.2f}"] if with_gpu else [])]
-            rows.append([*([code(run.name)] if several(comparison) else []), code(name), *shown])
+    totals, hours, count, steps, seen = [0.0] * 8, [0.0] * 8, 0, 0, set()
+    for entry in comparison.entries:
+        own, runs, done = [0.0] * 8, 0, 0
+        for run in entry.runs:
+            found = run.stages[run.stages["name"] == entry.checkpoint]
+            for row in (row for _, row in found.iterrows() if row["key"] not in seen):
+                seen.add(row["key"])
+                numbers = _numbers(row)
+                own = [_added(a, b) for a, b in zip(own, numbers, strict=True)] if runs else numbers
+                hours = [a + gpus(run) * _known(b) / 3600 for a, b in zip(hours, numbers, strict=True)]
+                runs, done = runs + 1, done + int(row["steps"])
+        if runs:
+            totals = [a + _known(b) for a, b in zip(totals, own, strict=True)]
+            count, steps = count + runs, steps + done
+            rows.append([code(entry.label), *([str(runs)] if several(comparison) else []), *_row(done, own)])
     if not rows:
         return ""
-    blank = [""] if several(comparison) else []
-    last = [f"{steps:,}", f"{totals[0]:,.0f}", *map(seconds, totals[1:]), *([f"{gpu:.2f}"] if with_gpu else [])]
-    rows.append([*blank, "together", *last])
-    header = [*(["experiment"] if several(comparison) else []), *HEADER, *(["GPU h"] if with_gpu else [])]
-    return table(header, rows, left=len(blank) + 1)
+    rows.append(["together", *([str(count)] if several(comparison) else []), *_row(steps, totals)])
+    if any(hours):
+        blank = [""] * (3 if several(comparison) else 2)
+        rows.append(["GPU hours", *blank, *(f"{value:.2f}" for value in hours[1:])])
+    return table([HEADER[0], *(["runs"] if several(comparison) else []), *HEADER[1:]], rows)
+
+
+def _row(steps: int, numbers: list[float]) -> list[str]:
+    return [f"{steps:,}", f"{numbers[0]:,.0f}" if numbers[0] else "–", *map(seconds, numbers[1:])]
+
+
+def _known(value: float) -> float:
+    return value if value == value else 0.0
+
+
+def _added(a: float, b: float) -> float:
+    """Not known where neither is."""
+    return a if b != b else b if a != a else a + b
 
 
 def _numbers(row: pd.Series) -> list[float]:
@@ -65,106 +78,106 @@ def gpus(run: Results) -> int:
     return compute["nodes"] * compute["gpus_per_node"] if compute.get("profile") == "gpu" else 0
 
 
-def _gpu_hours(run: Results, wall: float, startup: float) -> float:
-    return gpus(run) * (wall + (startup if startup == startup else 0.0)) / 3600
-
-
 def samplings(comparison: Comparison) -> str:
-    rows = []
-    for run in comparison.results:
-        place = {name: i for i, name in enumerate(run.checkpoints)}
-        own = run.samplings.assign(place=run.samplings["checkpoint"].map(place)).sort_values(["place", "benchmark"])
-        for row in own.itertuples():
-            shown = [
-                f"{row.problem_count:,}", f"{row.sample_count:,}", f"{row.tokens:,}", f"{row.truncated:.1%}",
-                seconds(row.seconds),
-            ]  # fmt: skip
-            first = [code(run.name)] if several(comparison) else []
-            rows.append([*first, code(row.checkpoint), code(row.benchmark), *shown])
-    header = ["checkpoint", "benchmark", "problems", "samples", "tokens", "cut off", "wall s"]
-    left = 2
-    if several(comparison):
-        header, left = ["experiment", *header], 3
-    return table(header, rows, left=left) if rows else ""
+    """A row a checkpoint and benchmark, of all runs that sampled it."""
+    rows, with_gpus = [], any(gpus(run) for run in comparison.results)
+    for entry in comparison.entries:
+        for benchmark in comparison.benchmarks:
+            parts, hours = [], 0.0
+            for run in comparison.sharing(entry):
+                own = run.samplings
+                own = own[(own["checkpoint"] == entry.checkpoint) & (own["benchmark"] == benchmark)]
+                parts += list(own.itertuples())
+                hours += sum(gpus(run) * float(row.seconds) for row in own.itertuples()) / 3600
+            if parts:
+                samples = sum(row.sample_count for row in parts)
+                truncated = sum(row.truncated * row.sample_count for row in parts) / samples
+                first = [code(entry.label), code(benchmark), *([str(len(parts))] if several(comparison) else [])]
+                rows.append([
+                    *first, f"{max(row.problem_count for row in parts):,}", f"{samples:,}",
+                    f"{sum(row.tokens for row in parts):,}", f"{truncated:.1%}", seconds(sum(r.seconds for r in parts)),
+                    *([f"{hours:.2f}"] if with_gpus else []),
+                ])  # fmt: skip
+    header = ["checkpoint", "benchmark", *(["runs"] if several(comparison) else []), *SAMPLING]
+    return table([*header, *(["GPU hours"] if with_gpus else [])], rows, left=2) if rows else ""
 
 
 def wall_clock(comparison: Comparison) -> str:
-    """Where the wall time of all runs of an experiment went, down to what no phase accounts for."""
+    """Where the wall time of all runs of the command went, down to what no phase accounts for."""
     parts = [_wall_clock(run) for run in comparison.results if run.record.sessions]
     if not parts:
         return ""
-    header = list(parts[0])
-    first = [[code(run.name)] if several(comparison) else [] for run in comparison.results if run.record.sessions]
-    rows = [[*name, *part.values()] for name, part in zip(first, parts, strict=True)]
-    return table([*(["experiment"] if several(comparison) else []), *header], rows, left=int(several(comparison)))
-
-
-def _wall_clock(run: Results) -> dict[str, str]:
-    sessions = run.record.sessions
-    wall = sum(float(session.get("seconds") or 0) for session in sessions)
-    phases = [session.get("phases", {}) for session in sessions]
-
-    def phase(start: str) -> float:
-        return sum(value for own in phases for name, value in own.items() if name.startswith(start))
-
-    own = run.launches[run.launches["own"]]
-    training, steps, startup = phase("train"), float(own["step_seconds"].sum()), float(own["startup_seconds"].sum())
-    other = phase("") - training - phase("sample")
-    outside = [
-        float(session.get("seconds") or 0) - sum(own.values()) for session, own in zip(sessions, phases, strict=True)
+    sums = {what: sum(part[what] for part in parts) for what in parts[0]}
+    whole = sum(sums.values())
+    rows = [
+        [what, seconds(value), f"{value / whole:.1%}" if whole else "–"]
+        for what, value in sums.items()
+        if abs(value) >= 0.05 or what == BETWEEN
     ]
-    # stages that train side by side count twice, and no one can tell from the sums what lay between the phases
-    between = seconds(sum(outside)) if all(gap >= 0 for gap in outside) else "–"
+    return table(["what", "wall s", "share"], [*rows, ["together", seconds(whole), "100.0%"]])
+
+
+BETWEEN = "orchestration: between all these"
+"""there also where it is nothing"""
+
+
+def _wall_clock(run: Results) -> dict[str, float]:
+    sessions = run.record.sessions
+    phases: dict[str, float] = {}
+    for session in sessions:
+        for name, value in session.get("phases", {}).items():
+            phases[name] = phases.get(name, 0.0) + float(value)
+    training = {name.removeprefix("train "): value for name, value in phases.items() if name.startswith("train ")}
+    own, done = run.launches[run.launches["own"]], set(run.launches["name"])
+    own = own[own["name"].isin(list(training))]
+    steps, startup = float(own["step_seconds"].sum()), float(own["startup_seconds"].sum())
+    finished = sum(value for name, value in training.items() if name in set(own["name"]))
+    known = [name for name in phases if name in ("prepare", "start Ray", "sample")]
+    other = sum(phases.values()) - sum(training.values()) - sum(phases[name] for name in known)
+    wall = sum(float(session.get("seconds") or 0) for session in sessions)
+    busy = sum(_busy(session) for session in sessions)
     return {
-        "runs": str(len(sessions)),
-        "wall s": seconds(wall),
-        "training": seconds(training),
-        "of that steps": seconds(steps),
-        "start-up": seconds(startup),
-        "launch and end": seconds(max(training - steps - startup, 0.0)) if training else "–",
-        "sampling": seconds(phase("sample")),
-        "prepare, file, report": seconds(max(other, 0.0)),
-        "orchestration": between,
+        "training steps": min(steps, finished),
+        "start-up of the training jobs, before their first step": min(startup, max(finished - steps, 0.0)),
+        "launch and end of the jobs, steps done again": max(finished - steps - startup, 0.0),
+        "stages that another experiment trained: waiting": sum(
+            value for name, value in training.items() if name in done and name not in set(own["name"])
+        ),
+        "stages that are not finished": sum(value for name, value in training.items() if name not in done),
+        "sampling": phases.get("sample", 0.0),
+        "preparation": phases.get("prepare", 0.0),
+        "Ray's start": phases.get("start Ray", 0.0),
+        "filing between stages": other,
+        "side by side, counted twice above": busy - sum(phases.values()),
+        BETWEEN: wall - busy,
+        "orchestration: imports and the server's start": sum(float(s.get("before") or 0) for s in sessions),
     }
 
 
+def _busy(session: dict[str, Any]) -> float:
+    """Seconds in which some phase went on. Earlier records have the phases' sum alone, which side by side is more."""
+    seconds = float(session.get("seconds") or 0)
+    return min(float(session.get("busy") or sum(session.get("phases", {}).values())), seconds)
+
+
 def sessions(comparison: Comparison) -> str:
+    """A row a run of the command, the latest ones where there are many."""
     rows = []
     for run in comparison.results:
-        for i, session in enumerate(run.record.sessions, start=1):
+        for i, session in list(enumerate(run.record.sessions, start=1))[-SESSIONS:]:
             phases = ", ".join(f"{name} {seconds(value)} s" for name, value in session.get("phases", {}).items())
             first = [code(run.name)] if several(comparison) else []
             rows.append([*first, str(i), *_session(session), inline(phases) or "–"])
-    header = [*(["experiment"] if several(comparison) else []), "run", "started", "wall s", "of which"]
+    header = [*(["experiment"] if several(comparison) else []), "run", "started", "wall s", "ended", "of which"]
     return table(header, rows, left=len(header)) if rows else ""
 
 
 def _session(session: dict[str, Any]) -> list[str]:
-    return [code(str(session.get("started", "–"))), seconds(session.get("seconds"))]
+    wall = float(session.get("before") or 0) + float(session.get("seconds") or 0)
+    return [code(str(session.get("started", "–"))), seconds(wall), ended(session)]
 
 
-def failures(comparison: Comparison) -> str:
-    rows = [
-        [*([code(run.name)] if several(comparison) else []), code(where), code(what)]
-        for run in comparison.results
-        for where, what in sorted(run.record.failures.items())
-    ]
-    header = [*(["experiment"] if several(comparison) else []), "where", "what"]
-    return table(header, rows, left=len(header)) if rows else ""
-
-
-def retries(comparison: Comparison) -> list[str]:
-    """What was begun again, in sentences."""
-    lines = []
-    for run in comparison.results:
-        who = f"{code(run.name)}: " if several(comparison) else ""
-        count = len(run.record.sessions)
-        if count > 1:
-            lines.append(
-                f"{who}It took {count} runs of the command, each going on from what the one before had finished."
-            )
-        lines += [
-            f"{who}{code(row.name)} stood still for {seconds(row.seconds)} s before step {row.step}, then went on."
-            for row in run.pauses.itertuples(index=False)
-        ]
-    return lines
+def ended(session: dict[str, Any]) -> str:
+    if "ended" not in session:
+        return "–"  # a record of before it was kept
+    return {"done": "done", "failed": "failed"}.get(str(session["ended"]), "stopped or killed")

@@ -11,7 +11,8 @@ import pandas as pd
 from passk.evaluate.intervals import Estimate, mean_interval
 from passk.evaluate.nested import mean_nested
 from reports import style
-from reports.comparison import DRAWS, SEED, Comparison, Entry
+from reports.comparison import Comparison, Entry
+from reports.over_seeds import DRAWS, SEED
 from reports.results import Results
 
 if TYPE_CHECKING:

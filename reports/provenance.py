@@ -15,11 +15,10 @@ def facts(comparison: Comparison) -> list[str]:
     shown = {
         "Code": [_revision(run.record.code) for run in runs],
         "Versions": [inline(", ".join(f"{k} {v}" for k, v in sorted(run.record.versions.items()))) for run in runs],
-        "Hardware": [
-            inline(", ".join(f"{k}: {_plain(v)}" for k, v in sorted(run.record.hardware.items()))) for run in runs
-        ],
-        "Seeds": [_seeds(run.stages["seed"], run.samplings["seed"]) for run in runs],
+        "Hardware": [inline(_hardware(run.record.hardware)) for run in runs],
     }
+    if len(runs) == 1:  # of several, the table of experiments has them
+        shown["Seeds"] = [_seeds(runs[0].stages["seed"], runs[0].samplings["seed"])]
     lines = []
     for what, each in shown.items():
         agree: dict[str, list[str]] = {}
@@ -43,15 +42,18 @@ def _revision(made_by: dict[str, Any]) -> str:
 
 
 def hashes(comparison: Comparison) -> str:
-    rows: list[list[str]] = []
+    """A row a stage and set of problems; in a comparison the hashes of all experiments, in their order, and without
+    those of the samples: each experiment's own report has them."""
+    found: dict[tuple[str, str], dict[str, None]] = {}
     for run in comparison.results:
-        own = _hashes(run)
-        rows += [[code(run.name), *row] for row in own] if len(comparison.results) > 1 else own
-    header = [*(["experiment"] if len(comparison.results) > 1 else []), "what", "of", "hash"]
-    return table(header, rows, left=len(header)) if rows else ""
+        for what, of, key in _hashes(run, with_samples=len(comparison.results) == 1):
+            found.setdefault((what, of), {})[key] = None
+    return (
+        table(["what", "of", "hash"], [[*of, ", ".join(keys)] for of, keys in found.items()], left=3) if found else ""
+    )
 
 
-def _hashes(run: Any) -> list[list[str]]:
+def _hashes(run: Any, *, with_samples: bool) -> list[list[str]]:
     keys = run.record.stages
     rows = [["stage", code(node.name), code(keys[node.name])] for node in run.graph if node.name in keys]
     for fingerprint, own in run.stages.groupby("problems", sort=True):
@@ -59,6 +61,8 @@ def _hashes(run: Any) -> list[list[str]]:
         rows.append(["training problems", names, code(str(fingerprint))])
     tests = run.samplings[["benchmark", "problems"]].drop_duplicates().sort_values("benchmark")
     rows += [["benchmark problems", code(row.benchmark), code(row.problems)] for row in tests.itertuples(index=False)]
+    if not with_samples:
+        return rows
     own = run.samplings.sort_values(["checkpoint", "benchmark"])
     return rows + [
         ["samples", f"{code(row.checkpoint)} on {code(row.benchmark)}", code(row.key)]
@@ -97,6 +101,18 @@ def _flow(value: Any) -> str:
     used = {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value
     text = yaml.safe_dump(used, default_flow_style=True, width=10**6, sort_keys=True, allow_unicode=True)
     return text.removesuffix("...\n").strip()
+
+
+def _hardware(found: dict[str, Any]) -> str:
+    """Intel Xeon, 2 cores, 23.5 GiB of memory, GPUs: none; and whatever else was noted."""
+    left = dict(found)
+    parts = [
+        f"{left.pop(key)}{unit}"
+        for key, unit in (("cpu", ""), ("cores", " cores"), ("memory_gib", " GiB of memory"))
+        if key in left
+    ]
+    gpus = [f"GPUs: {_plain(left.pop('gpus'))}"] if "gpus" in left else []
+    return ", ".join(parts + gpus + [f"{key}: {_plain(value)}" for key, value in sorted(left.items())])
 
 
 def _plain(value: Any) -> str:

@@ -8,12 +8,14 @@ from typing import Any
 import pandas as pd
 
 from passk.errors import PasskError
-from reports import costs, counts, curves, difficulty, html, over_k, provenance, results, solved
+from reports import costs, counts, curves, difficulty, html, over_k, provenance, results, retries, solved
 from reports.answer import answer
+from reports.arms import BASE
 from reports.comparison import Comparison
 from reports.results import load
-from reports.tables import difference_table, main_table, sizes
+from reports.tables import difference_table, main_table, seed_table, sizes
 from reports.text import code, fenced, inline, listed, plain_table, table
+from reports.verdicts import verdicts
 
 TEMPLATES = Path(__file__).parent / "templates"
 SORTS = {"right": 3, "wrong": 3, "truncated": 2}
@@ -124,16 +126,25 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         experiments=_experiments(comparison),
         arms=[(c.entry.label, c.arm.recipe, c.arm.warm_start) for c in comparison.contests],
         differences=difference_table([*comparison.between_arms, *comparison.over_warm_start]),
+        several_checkpoints=len(comparison.sampled) > 1,
+        trained=any(run.graph for run in comparison.results),
+        bases=_bases(comparison),
+        each_seed=seed_table(comparison),
+        ends=listed([f"pass@{k}" for k in comparison.ends(comparison.groups[0])]) if comparison.groups else "",
+        runs=len(comparison.results),
+        gpus=any(costs.gpus(run) for run in comparison.results),
         solved=solved.counts_table(found) if found else "",
         solved_problems=solved.problems_table(found),
+        verdicts=verdicts(comparison),
         transcripts_of=shown[0],
         transcripts=shown[1],
         stage_costs=costs.stages(comparison),
         sampling_costs=costs.samplings(comparison),
         wall_clock=costs.wall_clock(comparison),
         sessions=costs.sessions(comparison),
-        failures=costs.failures(comparison),
-        retries=costs.retries(comparison),
+        failures=retries.failures(comparison),
+        attempts=retries.attempts(comparison),
+        interruptions=retries.interruptions(comparison),
         facts=provenance.facts(comparison),
         hashes=provenance.hashes(comparison),
         configurations=provenance.configurations(comparison),
@@ -151,6 +162,13 @@ def _experiments(comparison: Comparison) -> str:
         for run in design
     ]
     return table(["experiment", "design", "seed"], rows, left=2)
+
+
+def _bases(comparison: Comparison) -> list[tuple[str, str]]:
+    """(label, model) of the models that were sampled as they came."""
+    entries = [entry for entry in comparison.sampled if entry.kind == BASE]
+    models = [(entry.runs[0].record.config.get("model") or {}).get("path") for entry in entries]
+    return [(entry.label, model) for entry, model in zip(entries, models, strict=True) if model]
 
 
 def _transcripts(store: Path, comparison: Comparison) -> tuple[str, list[dict[str, Any]]]:

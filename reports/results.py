@@ -28,6 +28,7 @@ class Results:
     traits: pd.DataFrame
     launches: pd.DataFrame
     pauses: pd.DataFrame
+    reasons: pd.DataFrame
     graph: list[Node]
     arms: list[Arm]
 
@@ -105,6 +106,7 @@ def load(store: Path, experiment: str) -> Results:
             traits=report_queries.traits(connection, experiment),
             launches=report_queries.launches(connection, experiment),
             pauses=report_queries.pauses(connection, experiment),
+            reasons=report_queries.reasons(connection, experiment),
             graph=graph,
             arms=arms(graph),
         )

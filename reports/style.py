@@ -114,6 +114,7 @@ def label_ends(axes: "Axes", ends: list[tuple[float, float, str, str]]) -> None:
     gap = 11.5 * (high - low) / height
     places = spread([y for _, y, _, _ in ends], gap, low + gap / 2, high - gap / 3)
     for (x, y, name, colour), place in zip(ends, places, strict=True):
+        y = min(max(y, low), high)  # a line that ends outside of the panel is named at its edge
         axes.annotate(
             shortened(name), (x, y), xytext=(1.05, place), textcoords=axes.get_yaxis_transform(),
             color=colour, va="center", fontsize=9, annotation_clip=False,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from reports.answer import interval
 from reports.comparison import Comparison, Difference
-from reports.results import ALL
+from reports.results import ALL, Results
 from reports.text import code, table
 
 
@@ -66,3 +66,24 @@ def _signed(difference: Difference | None) -> str:
         return "–"
     text = interval(difference.estimate, signed=True)
     return f"**{text}**" if difference.sign else text
+
+
+def seed_table(comparison: Comparison) -> str:
+    """Every seed's own numbers: a row a seed and arm, a column a benchmark; empty for one seed."""
+    arms = [contest.entry for contest in comparison.contests]
+    if not any(len(entry.runs) > 1 for entry in arms):
+        return ""
+    rows = []
+    for design in comparison.designs:
+        for run in design:
+            for entry in (entry for entry in arms if run in entry.runs):
+                cells = [_own(comparison, run, entry.checkpoint, group) for group in comparison.groups]
+                if any(cell != "–" for cell in cells):
+                    rows.append([str(run.seed if run.seed is not None else run.name), code(entry.label), *cells])
+    return table(["seed", "arm", *map(_group, comparison.groups)], rows, left=2)
+
+
+def _own(comparison: Comparison, run: Results, checkpoint: str, group: str) -> str:
+    if run.problems(checkpoint, group) is None:
+        return "–"
+    return " / ".join(f"{run.values(checkpoint, group, k).mean():.3f}" for k in comparison.ends(group))

@@ -24,6 +24,7 @@ from prefect.logging import get_run_logger
 
 from passk.openrlhf.record import read_metrics
 from passk.plan import PlannedStage
+from passk.secrets import hidden
 from reports.text import code, fenced, table
 
 ROWS = 12
@@ -58,11 +59,12 @@ class StageView:
 
     def say(self, line: str) -> None:
         """Log a line of progress, and show it."""
+        line = hidden(line)
         self._logger.info(line)
-        done = _metrics(self._planned)
+        done = steps_done(self._planned)
         if self._bar and self._page:
             with _optional():
-                percent = 100 * done[-1]["step"] / self._planned.stage.steps if done else 0.0
+                percent = 100 * done / self._planned.stage.steps
                 update_progress_artifact(self._bar, percent, description=line)
                 _rewrite(self._page, stage_page(self._planned, line))
 
@@ -72,6 +74,11 @@ class StageView:
             with _optional():
                 log = fenced(_tail(self._planned.directory / "log.txt"), 12_000, LOG_LINES)
                 _rewrite(self._page, f"{stage_page(self._planned, f'failed: {reason}')}\n\nThe log ends:\n\n{log}")
+
+
+def steps_done(planned: PlannedStage) -> int:
+    """The last step of a stage that is on record."""
+    return max((line["step"] for line in _metrics(planned)), default=0)
 
 
 def stage_page(planned: PlannedStage, line: str = "") -> str:
@@ -105,7 +112,7 @@ def report(experiment: str, file: Path) -> None:
 def study(name: str, outcomes: Mapping[str, str], runs: Path) -> None:
     """The table of a study: what came of each experiment, and where its report lies."""
     rows = [
-        {"experiment": experiment, "outcome": outcome, "report": str(runs.resolve() / experiment / "report.md")}
+        {"experiment": experiment, "outcome": hidden(outcome), "report": str(runs.resolve() / experiment / "report.md")}
         for experiment, outcome in outcomes.items()
     ]
     with _optional():

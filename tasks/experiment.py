@@ -6,6 +6,7 @@ finished directory is what says that a step is done.
 
 import random
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from prefect import Task, task
@@ -44,7 +45,8 @@ def prepare(plan: Plan) -> None:
     retry_condition_fn=worth_another_try,
 )
 def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], run: RunRecord, places: Places) -> None:
-    with places.one(get_run_logger().info), run.phase(f"train {planned.record.name}"):
+    steps_done = partial(artifacts.steps_done, planned)
+    with places.one(get_run_logger().info), run.phase(f"train {planned.record.name}", steps_done):
         view = artifacts.StageView(planned)
         try:
             steps.train(plan, planned, cluster, view.say)
@@ -65,9 +67,10 @@ def file(plan: Plan) -> None:
 
 
 @task(task_run_name="write the report", cache_policy=NO_CACHE)
-def report(plan: Plan) -> Path:
+def report(plan: Plan, run: RunRecord) -> Path:
     name = plan.experiment.name
-    written = reports.write_report(plan.store, plan.directory)
+    with run.noting("report"):
+        written = reports.write_report(plan.store, plan.directory)
     artifacts.results(name, reports.results_rows(plan.store, name))
     artifacts.report(name, written)
     return written

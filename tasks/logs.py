@@ -1,19 +1,25 @@
-"""Prefect logs a failure with the traceback through its own engine. Ours say all in their one line."""
+"""What of a run gets into Prefect's log: our failures in their one line, and no key or password."""
 
 import logging
 
 from passk.errors import PasskError
+from passk.secrets import hidden
 
 
 class OneLine(logging.Filter):
     """Leaves the traceback of a PasskError out; any other error is a bug of ours, and is shown whole."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = hidden(record.getMessage()), ()
         if record.exc_info and isinstance(record.exc_info[1], PasskError):
             record.exc_info = None
+        elif record.exc_info:
+            # every formatter takes this text where it is there
+            record.exc_text = hidden(_PLAIN.formatException(record.exc_info))
         return True
 
 
+_PLAIN = logging.Formatter()
 _ONE_LINE = OneLine()
 
 

@@ -8,6 +8,7 @@ of a sampling is gone on with.
 """
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from passk.evaluate.parts import Parts
 from passk.evaluate.request import Request, Work
 from passk.layout import write_json
 from passk.openrlhf.record import WRITER
+from passk.secrets import without_secrets
 
 JUDGED_AT_LEAST = 200
 """samples, before a share of failures says anything"""
@@ -39,7 +41,7 @@ def sample(started: engines.Engines, request: Request, said: Path) -> None:
     """
     record, directory = request.sampling, Path(request.directory)
     rows = asked(Path(request.problems))
-    write_json(directory / "sampling.json", record)
+    write_json(directory / "sampling.json", without_secrets(asdict(record)))
     parts = Parts(directory, [row["id"] for row in rows])
     left = [row for row in rows if row["id"] not in parts.problems]
     done, total = (len(rows) - len(left)) * request.samples, len(rows) * request.samples

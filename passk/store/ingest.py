@@ -23,6 +23,7 @@ from passk.layout import (
     StageRecord,
     is_finished,
 )
+from passk.secrets import without_secrets
 from passk.store import derived
 from passk.store.connection import WAIT, one_line, transaction, turn
 
@@ -224,7 +225,8 @@ def _require_all_steps(connection: duckdb.DuckDBPyConnection, path: Path, key: s
 def record_of(path: Path, kind: type[Any]) -> Any:
     """A record of passk/layout.py. Raises Damaged naming a file that is missing, cut off or none of its kind."""
     try:
-        found = kind(**json.loads(path.read_text()))
+        # what an earlier passk wrote may have one still
+        found = kind(**without_secrets(json.loads(path.read_text())))
     except FileNotFoundError:
         raise Damaged(f"{path}: no such file") from None
     except (OSError, ValueError, TypeError) as error:

@@ -18,7 +18,7 @@ def experiment(connection: duckdb.DuckDBPyConnection, name: str) -> ExperimentRe
     columns = "name, question, config, command, versions, hardware, code, samplings, failures, sessions"
     row = connection.execute(f"SELECT {columns} FROM experiments WHERE name = ?", [name]).fetchone()
     if row is None:
-        known = [found for (found,) in connection.execute("SELECT name FROM experiments").fetchall()]
+        known = names(connection)
         raise PasskError(f"{name}: no such experiment in the store{nearest(name, known) if known else ''}")
     values = dict(zip(columns.split(", "), row, strict=True))
     for column in ("config", "versions", "hardware", "code", "failures", "sessions"):
@@ -27,6 +27,11 @@ def experiment(connection: duckdb.DuckDBPyConnection, name: str) -> ExperimentRe
         "SELECT name, stage FROM experiment_stages WHERE experiment = ? ORDER BY position", [name]
     ).fetchall()
     return ExperimentRecord(**values, stages=dict(stages))
+
+
+def names(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Of all experiments."""
+    return [name for (name,) in connection.execute("SELECT name FROM experiments ORDER BY name").fetchall()]
 
 
 def stages(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:

@@ -57,3 +57,35 @@ def pauses(connection: duckdb.DuckDBPyConnection, name: str, least: float = 15.0
         """,
         [name, least],
     ).df()
+
+
+def reasons(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
+    """What the verdicts gave as their reason: checkpoint, benchmark (null: the stage's own training), reason, share of
+    the responses. Right ones have the reason `correct`; a stage whose reward is not passk's has no row of training."""
+    return connection.execute(
+        """
+        WITH entries AS (
+            SELECT named.name AS checkpoint, unnest(map_entries(steps.reasons)) AS entry,
+                   list_sum(steps.correct_counts) AS weight
+            FROM experiment_stages AS named
+            JOIN steps ON steps.stage = named.stage
+            WHERE named.experiment = $name AND steps.reasons IS NOT NULL
+        ), training AS (
+            SELECT checkpoint, NULL AS benchmark, entry.key AS reason, sum(entry.value * weight) AS weight
+            FROM entries GROUP BY checkpoint, entry.key
+        ), evaluation AS (
+            SELECT own.checkpoint, own.benchmark,
+                   CASE WHEN samples.correct THEN 'correct' ELSE coalesce(samples.reason, 'none given') END AS reason,
+                   count(*)::DOUBLE AS weight
+            FROM current_samplings AS own
+            JOIN samples ON samples.experiment = own.experiment AND samples.sampling = own.key
+            WHERE own.experiment = $name
+            GROUP BY ALL
+        )
+        SELECT checkpoint, benchmark, reason,
+               weight / sum(weight) OVER (PARTITION BY checkpoint, benchmark) AS share
+        FROM (FROM training UNION ALL FROM evaluation)
+        ORDER BY checkpoint, benchmark NULLS FIRST, reason
+        """,
+        {"name": name},
+    ).df()

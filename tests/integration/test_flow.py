@@ -73,4 +73,11 @@ def test_a_failed_arm_stops_no_other_and_what_was_lost_is_tried_again(tmp_path, 
         "child": "not trained: the stage it starts from failed",
     }
     assert "bad failed: out of memory; see log.txt" in str(failed.value)
-    assert set(record["sessions"][-1]["phases"]) == {"prepare", "train warm", "train bad", "train flaky", "sample"}
+    session = record["sessions"][-1]
+    trained = {"train warm", "train bad", "train flaky"}
+    assert set(session["phases"]) == {"prepare", "start Ray", *trained, "file", "sample"}
+    assert session["ended"] == "failed"
+    assert sorted((each["what"], each["reason"]) for each in session["failed"]) == [
+        ("train bad", "out of memory; see log.txt"),
+        *[("train flaky", "a worker died; see log.txt")] * 2,
+    ]

@@ -105,7 +105,13 @@ def write_run(
         code={"commit": "0123456789abcdef0123456789abcdef01234567", "dirty": True},
         stages=keys,
         samplings=samplings,
-        sessions=[{"started": "2026-11-21T02:00:00Z", "seconds": 612.5, "phases": {"train": 540.0, "sample": 61.5}}],
+        sessions=[
+            {
+                **{"started": "2026-11-21T02:00:00Z", "before": 6.5, "seconds": 612.5, "busy": 601.5, "ended": "done"},
+                **{"phases": {"train pass1": 540.0, "sample": 61.5}},
+                "failed": [{"what": "train pass1", "step": 3, "reason": "a worker died"}],
+            }
+        ],
     )
     write_json(run.directory / "experiment.json", record)
     return run

@@ -38,7 +38,15 @@ def test_reports_know_the_store_and_pure_rooms_of_passk_alone():
         assert rooms(modules) & OURS <= {"reports", "passk"}, file
         ours = {module for module in modules if module.startswith("passk.")}
         figures = tuple(f"passk.evaluate.{name}" for name in ("estimators", "intervals", "compare", "seeds", "nested"))
-        pure = (*figures, "passk.store", "passk.errors", "passk.layout", "passk.schedule", "passk.secrets")
+        pure = (
+            *figures,
+            "passk.store",
+            "passk.errors",
+            "passk.layout",
+            "passk.schedule",
+            "passk.secrets",
+            "passk.verifiers",
+        )
         assert all(module.startswith(pure) for module in ours), file
 
 

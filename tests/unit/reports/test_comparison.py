@@ -98,7 +98,20 @@ def test_a_stage_that_two_experiments_share_is_there_once(seeds):
     labels = [entry.label for entry in found.entries]
     assert labels == ["warm", "pass1", "pass4", "pass4-pass1", "explore", "explore-pass1"]
     text = text_of(seeds[0].store, seeds[0].name, seeds[1].name)
-    assert len(re.findall(r"^\| `maze-s\d+` +\| `warm` +\| +6 \|", text, re.M)) == 1, "its cost counts once"
+    assert re.search(r"^\| `warm` +\| +1 \| +6 \|", text, re.M), "its cost counts once"
+
+
+def test_the_costs_of_seeds_are_summed_and_their_own_numbers_shown(seeds_once):
+    text = text_of(seeds_once[0].store, *(run.name for run in seeds_once))
+    cells = re.search(r"^\| `pass1` +\| +3 \|(.*)\|$", text, re.M)[1].split("|")
+    assert [cell.strip() for cell in cells][:3] == ["54", f"{3 * 18 * 2355:,}", f"{3 * 18 * 2.6:.0f}"]
+    sampled = re.search(r"^\| `pass1` +\| `easy` +\| +3 \|(.*)\|$", text, re.M)[1].split("|")
+    assert [cell.strip() for cell in sampled][:2] == ["40", f"{3 * 40 * 16:,}"]
+    whole = comparison(seeds_once)
+    for run in whole.results:
+        own = [f"{run.values('pass1', group, k).mean():.3f}" for group in whole.groups for k in (1, 8)]
+        shown = re.search(rf"^\| {run.seed} +\| `pass1` +\|(.*)\|$", text, re.M)[1]
+        assert re.findall(r"\d\.\d+", shown) == own
 
 
 def test_best_is_marked_only_where_it_is_better_than_every_other(seeds_once):
@@ -131,3 +144,23 @@ def test_a_comparison_has_a_directory_of_its_own_whatever_the_number_of_names():
     assert joined(["a", "b"]) == "a+b"
     many = [joined([f"experiment-{i}" for i in range(start, start + 30)]) for start in (0, 1)]
     assert many[0] != many[1] and all(len(name) <= 100 for name in many)
+
+
+def test_two_models_that_were_only_evaluated_are_compared_by_their_problems_and_named(seeds):
+    for run, checkpoint in zip(seeds[:2], ("warm", "pass4-pass1"), strict=True):
+
+        def evaluate(record, checkpoint=checkpoint):
+            own = [key for key in record["samplings"] if key.endswith((f"-{checkpoint}-easy", f"-{checkpoint}-hard"))]
+            config = {**record["config"], "seed": 11, "stages": {}, "model": {"path": f"models/{checkpoint}"}}
+            record.update(stages={}, samplings=own, config=config)
+
+        for sampling in run.samplings():
+            own = json.loads((sampling / "sampling.json").read_text())
+            write_json(sampling / "sampling.json", {**own, "checkpoint": "base", "stage": None})
+        amend(run, evaluate)
+    found = comparison(seeds[:2])
+    assert [(a.label, b.label) for a, b in found.matchups] == [("maze-s12/base", "maze-s11/base")]
+    text = text_of(seeds[0].store, *(run.name for run in seeds[:2]))
+    assert "`maze-s12/base` solves more than `maze-s11/base` at pass@1" in text
+    assert "`maze-s12/base`: `models/pass4-pass1` as it is." in text
+    assert "one training seed" not in text

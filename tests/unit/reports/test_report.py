@@ -6,6 +6,8 @@ import subprocess
 import sys
 from itertools import pairwise
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from passk.errors import PasskError
@@ -32,6 +34,13 @@ def amend(run, **changes):
     record = json.loads((run.directory / "experiment.json").read_text()) | changes
     write_json(run.directory / "experiment.json", record)
     ingest_experiment_record(run.store, run.directory)
+
+
+def wall_clock(run):
+    """What the report says of the wall time: what -> seconds, as they are written."""
+    text = text_of(run.store, run.name)
+    rows = re.findall(r"^\| (\S[^|]*?) +\| +([-\d.,]+) \| +[-\d.]+% \|$", text, re.M)
+    return dict(rows)
 
 
 def test_the_first_screen_has_question_answer_table_and_differences(written):
@@ -150,8 +159,8 @@ def test_each_section_of_a_report_is_there(written):
     _, _, text = written
     titles = re.findall(r"^##? (.*)$", re.sub(r"^(```+)text\n.*?^\1$", "", text, flags=re.M | re.S), re.M)
     assert titles == [
-        "maze-cpu", "Results", "Training", "pass@k over k", "Accuracy by difficulty", "Which problems", "Samples",
-        "Cost", "Failures and retries", "Provenance", "Run it again",
+        "maze-cpu", "Results", "Training", "pass@k over k", "Accuracy by difficulty", "Which problems", "Verdicts",
+        "Samples", "Cost", "Failures and retries", "Provenance", "Run it again",
     ]  # fmt: skip
 
 
@@ -170,19 +179,96 @@ def test_the_problems_that_one_arm_alone_solves_are_counted_and_named(written):
 def test_the_wall_time_is_accounted_for_to_what_no_phase_has(filed):
     phases = {"prepare": 10.0, "train pass1": 60.0, "sample": 20.0}
     amend(filed, sessions=[{"started": "2026-11-21T02:00:00Z", "seconds": 97.5, "phases": phases}] * 2)
+    found = wall_clock(filed)
+    assert found["together"] == "195" and found["orchestration: between all these"] == "15.0"
+    assert found["training steps"] == "46.8" and found["sampling"] == "40.0" and found["preparation"] == "20.0"
+    assert "It took 2 runs of the command, each" in text_of(filed.store, filed.name)
+
+
+def test_what_ran_side_by_side_counts_once_and_the_start_of_the_process_is_orchestration(filed):
+    phases = {"start Ray": 5.0, "train pass1": 60.0, "train pass4": 50.0, "file": 3.0, "sample": 20.0}
+    amend(filed, sessions=[{"before": 8.0, "seconds": 100.0, "busy": 95.0, "phases": phases, "ended": "done"}])
+    found = wall_clock(filed)
+    assert found["together"] == "108" and found["orchestration: between all these"] == "5.0"
+    assert found["orchestration: imports and the server's start"] == "8.0"
+    assert found["side by side, counted twice above"] == "-43.0"
+
+
+def test_the_time_of_a_stage_that_is_not_finished_is_not_called_the_launch_of_others(filed):
+    (filed.directory / "stages" / "key-pass4-pass1" / "manifest.json").unlink()
+    rebuild(filed.runs)
+    amend(filed, sessions=[{"seconds": 300.0, "phases": {"train pass1": 90.0, "train pass4-pass1": 200.0}}])
+    found = wall_clock(filed)
+    assert found["stages that are not finished"] == "200"
+    assert found["launch and end of the jobs, steps done again"] == "21.7"  # 90 less 18 steps of 2.6 and 21.5
+
+
+def test_what_was_tried_again_says_how_often_after_which_step_and_why(filed):
+    lost = {"what": "train pass4", "reason": "the Ray | cluster `died`"}
+    amend(
+        filed,
+        sessions=[
+            {"seconds": 9.0, "phases": {}, "failed": [{**lost, "step": 3}, {**lost, "step": 5}], "ended": None},
+            {"seconds": 9.0, "failed": [{"what": "sample", "step": None, "reason": "x"}], "ended": "failed"},
+            {"seconds": 9.0, "phases": {}, "failed": [], "ended": "done"},
+        ],
+    )  # fmt: skip
     text = text_of(filed.store, filed.name)
-    header, _, row = re.search(r"^(\| runs .*)\n(.*)\n(.*)$", text, re.M).groups()
-    cells = dict(zip(*([cell.strip() for cell in line.split("|")[1:-1]] for line in (header, row)), strict=True))
-    assert (cells["runs"], cells["wall s"], cells["orchestration"], cells["sampling"]) == ("2", "195", "15.0", "40.0")
-    assert "It took 2 runs of the command" in text
+    row = re.search(r"^\| `train pass4` +\| 2 +\| 1 +\| 3, 5 +\| finished +\| (.*?) +\|$", text, re.M)
+    assert row[1] == "`` the Ray ¦ cluster `died` ``"
+    assert re.search(r"^\| `sample` +\| 1 +\| 2 +\| – +\| finished +\| `x` +\|$", text, re.M)
+    assert "It took 3 runs of the command (1 done, 1 failed and 1 stopped or killed)" in text
+
+
+def test_verdicts_that_a_verifier_came_to_none_are_seen_in_training_and_on_benchmarks(filed, parquet):
+    metrics = filed.directory / "stages" / "key-pass1" / "metrics.jsonl"
+    lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+    shares = [{"correct": 0.5, "into a wall": 0.25, "timeout": 0.25}, {"correct": 0.5, "crash": 0.5}]
+    for i, line in enumerate(lines):
+        line["reasons"] = shares[i % 2]
+    metrics.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    samples = filed.directory / "samples" / "key-warm-hard" / "samples.parquet"
+    rows = parquet.columns(samples)
+    wrong = [i for i, right in enumerate(rows["correct"]) if not right]
+    rows["reason"][wrong[0]] = "crash"
+    pq.write_table(pa.table(rows), samples)
+    rebuild(filed.runs)
+    text = text_of(filed.store, filed.name)
+    header = re.search(r"^\| checkpoint .*\| right \|.*$", text, re.M)[0]
+    assert header.split("|")[-3:-1] == [" `timeout` ", " `crash` "]
+    cells = re.search(r"^\| `pass1` +\| its training \|(.*)\|$", text, re.M)[1].split("|")
+    assert [cell.strip() for cell in cells] == ["50.0%", "12.5%", "12.5%", "25.0%"]
+    crashed = re.search(r"^\| `warm` +\| `hard` +\|(.*)\|$", text[text.index("## Verdicts") :], re.M)[1].split("|")
+    assert crashed[-1].strip() == f"{1 / len(rows['correct']):.1%}"
+
+
+def test_an_evaluation_alone_says_what_is_solved_and_nothing_of_arms(filed):
+    record = json.loads((filed.directory / "experiment.json").read_text())
+    warm = {name: [s for s in record["samplings"] if s.startswith(f"key-{name}-")] for name in ("warm", "pass1")}
+    stages = {"warm": record["config"]["stages"]["warm"]}
+    amend(filed, config={**record["config"], "stages": stages}, stages={"warm": "key-warm"}, samplings=warm["warm"])
+    (first, second) = answer(Comparison([load(filed.store, filed.name)]))
+    value = r"0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]"
+    assert re.fullmatch(f"warm solves {value} at pass@1 and {value} at pass@8 of all problems together.", first)
+    assert re.fullmatch(f"At pass@1: easy {value} and hard {value}.", second)
+    assert "### Arms" not in text_of(filed.store, filed.name)
+    assert "**Bold**" not in text_of(filed.store, filed.name), "there is nothing to be better than"
+    amend(filed, failures={"sample": "the engine died"})
+    assert answer(Comparison([load(filed.store, filed.name)]))[0] == "sample failed."
 
 
 def test_gpu_hours_are_counted_where_there_are_gpus(filed):
     record = json.loads((filed.directory / "experiment.json").read_text())
     config = {**record["config"], "compute": {"profile": "gpu", "nodes": 2, "gpus_per_node": 8}}
     amend(filed, config=config)
-    (row,) = re.findall(r"^\| `pass1` +\| +18 \|.*$", text_of(filed.store, filed.name), re.M)
-    assert row.split("|")[-2].strip() == f"{16 * (18 * 2.6 + 21.5) / 3600:.2f}"
+    text = text_of(filed.store, filed.name)
+    wall, generation, *_, startup = re.search(r"^\| GPU hours +\|[ |]+(.*?) +\|$", text, re.M)[1].split("|")
+    steps = 18 + 12 + 6
+    assert float(wall) == pytest.approx(16 * (steps * 2.6 + 6 * 0.2) / 3600, abs=0.005)
+    assert float(generation) == pytest.approx(16 * steps * 1.1 / 3600, abs=0.005)
+    assert float(startup) == pytest.approx(16 * 4 * 21.5 / 3600, abs=0.005)
+    sampled = re.search(r"^\| `warm` +\| `easy` +\| +16 \|.*\| +(\S+) \|$", text[text.index("\nSampling:") :], re.M)
+    assert float(sampled[1]) == pytest.approx(16 * 4.25 / 3600, abs=0.005)
 
 
 def test_no_secret_of_a_config_a_command_a_failure_or_a_response_is_in_the_report(filed, monkeypatch):

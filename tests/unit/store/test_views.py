@@ -114,7 +114,7 @@ def test_costs_have_every_phase_of_a_stage_a_sampling_and_a_session(filed_once):
     sampling = dicts(filed_once.store, "FROM costs WHERE kind = 'sampling' AND item = 'key-warm-easy'")
     assert [row["seconds"] for row in sampling] == [4.25]
     session = dicts(filed_once.store, "FROM costs WHERE kind = 'session' ORDER BY phase")
-    assert [(row["phase"], row["seconds"]) for row in session] == [("sample", 61.5), ("train", 540.0)]
+    assert [(row["phase"], row["seconds"]) for row in session] == [("sample", 61.5), ("train pass1", 540.0)]
 
 
 def test_a_checkpoint_says_where_the_model_lies(filed_once):

@@ -1,0 +1,174 @@
+"""The study's tables, from its two Parquet files: the main one, differences, each seed, and the goals that were set."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from passk.evaluate.intervals import Estimate
+from reports import over_seeds
+from reports.answer import interval
+from reports.study import FINAL, MAIN, WARM, Study
+from reports.text import code, table
+
+KS = (1, 8)
+SPLITS = {"easy": ("easy",), "hard": ("hard",), "easy and hard": ("easy", "hard"), "ood": ("ood",)}
+"""`easy and hard` is what the goals call all mazes together"""
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Arm minus baseline, over the seeds that have both."""
+
+    value: float
+    baseline: float
+    estimate: Estimate
+    by_seed: dict[int, float]
+
+    @property
+    def sign(self) -> int:
+        """+1 or -1 where the interval is clear of zero."""
+        return int(self.estimate.low > 0) - int(self.estimate.high < 0)
+
+
+def splits(study: Study, regime: str) -> list[str]:
+    """Those of SPLITS that the regime was sampled on, and any of its own."""
+    own = set(study.problems.loc[study.problems["regime"] == regime, "split"])
+    return [name for name, parts in SPLITS.items() if set(parts) <= own] + sorted(own - set(SPLITS))
+
+
+def mean(
+    study: Study, regime: str, arm: str, split: str, k: int, checkpoint: str = FINAL
+) -> tuple[Estimate, int] | None:
+    """Mean pass@k with its interval over seeds and problems, and how many seeds; None where there is none."""
+    rows = study.scores(regime, arm, SPLITS.get(split, (split,)), k, checkpoint)
+    return (over_seeds.mean(list(rows.values())), len(rows)) if rows else None
+
+
+def paired(study: Study, regime: str, arm: str, baseline: str, split: str, k: int) -> Paired | None:
+    parts = SPLITS.get(split, (split,))
+    mine, theirs = study.scores(regime, arm, parts, k), study.scores(regime, baseline, parts, k)
+    seeds = [seed for seed in mine if seed in theirs and mine[seed].index.equals(theirs[seed].index)]
+    if not seeds:
+        return None
+    ours, others = [mine[seed] for seed in seeds], [theirs[seed] for seed in seeds]
+    by_seed = {seed: float(a.mean() - b.mean()) for seed, a, b in zip(seeds, ours, others, strict=True)}
+    return Paired(_mean(ours), _mean(others), over_seeds.difference(ours, others), by_seed)
+
+
+def _mean(rows: Sequence[pd.Series]) -> float:
+    return float(sum(row.mean() for row in rows) / len(rows))
+
+
+def markdown(study: Study) -> str:
+    """All tables, a section a regime."""
+    parts = [_goals(study)]
+    for regime in study.regimes:
+        parts += [f"## {regime}", _main(study, regime), _differences(study, regime), _by_seed(study, regime)]
+    note = (
+        "Share of held-out mazes solved (unbiased pass@k), with 95 % intervals over seeds and problems. Differences\n"
+        "are paired by seed and problem; **bold**: the interval is clear of zero. `python -m reports.study remake`\n"
+        "makes this from problems.parquet and steps.parquet alone."
+    )
+    return "\n\n".join(["# The study's numbers", note, *(part for part in parts if part)]) + "\n"
+
+
+def _main(study: Study, regime: str) -> str:
+    """A row a split and checkpoint: the warm start, then the ends of the arms."""
+    baseline = study.arms(regime)[:1]
+    before = [(arm, WARM, "before rl") for arm in baseline]
+    ends = [(arm, FINAL, code(arm)) for arm in study.arms(regime)]
+    rows = []
+    for split in splits(study, regime):
+        for arm, checkpoint, label in (*before, *ends):
+            found = [mean(study, regime, arm, split, k, checkpoint) for k in KS]
+            if all(found):
+                rows.append([split, label, str(found[0][1]), *(interval(one[0]) for one in found if one)])  # type: ignore[index]
+    return table(["mazes", "arm", "seeds", *(f"pass@{k}" for k in KS)], rows, left=2) if rows else ""
+
+
+def _differences(study: Study, regime: str) -> str:
+    rows = []
+    for arm in study.arms(regime):
+        for split in splits(study, regime) if arm != MAIN[0] else []:
+            found = [paired(study, regime, arm, MAIN[0], split, k) for k in KS]
+            if all(found):
+                rows.append([f"{code(arm)} − {code(MAIN[0])}", split, str(len(found[0].by_seed)), *map(_signed, found)])  # type: ignore[union-attr]
+    return table(["difference", "mazes", "seeds", *(f"pass@{k}" for k in KS)], rows, left=2) if rows else ""
+
+
+def _signed(found: Paired | None) -> str:
+    if found is None:
+        return "–"
+    text = interval(found.estimate, signed=True)
+    return f"**{text}**" if found.sign else text
+
+
+def _by_seed(study: Study, regime: str) -> str:
+    """pass@1 / pass@8 of every seed."""
+    shown = splits(study, regime)
+    scores = {
+        (arm, split, k): study.scores(regime, arm, SPLITS.get(split, (split,)), k)
+        for arm in study.arms(regime)
+        for split in shown
+        for k in KS
+    }
+    seeds = sorted({seed for rows in scores.values() for seed in rows})
+    rows = []
+    for seed in seeds:
+        for arm in study.arms(regime):
+            cells = [
+                " / ".join(f"{scores[arm, split, k][seed].mean():.3f}" for k in KS)
+                if all(seed in scores[arm, split, k] for k in KS)
+                else "–"
+                for split in shown
+            ]
+            if any(cell != "–" for cell in cells):
+                rows.append([str(seed), code(arm), *cells])
+    header = ["seed", "arm", *shown]
+    return f"Each seed, pass@{KS[0]} / pass@{KS[1]}:\n\n{table(header, rows, left=2)}" if rows else ""
+
+
+def _goals(study: Study) -> str:
+    """What was said before the study ran (docs/journal.md), and whether it holds."""
+    rows = [
+        [regime, goal, "–" if told is None else told, "–" if holds is None else "yes" if holds else "**no**"]
+        for regime, goal, told, holds in goals(study)
+    ]
+    return "## The goals\n\n" + table(["regime", "goal", "found", "holds"], rows, left=4) if rows else ""
+
+
+def goals(study: Study) -> list[tuple[str, str, str | None, bool | None]]:
+    """(regime, goal, what was found, whether it holds; None: not run)."""
+
+    def between(regime: str, split: str, k: int) -> Paired | None:
+        return paired(study, regime, MAIN[1], MAIN[0], split, k) if regime in study.regimes else None
+
+    found = [
+        ("trap", "hard: at least five times the pass@1 of `pass1`, clear of zero", *_times(between("trap", "hard", 1)))
+    ]
+    for regime, goal, k, reached in _GOALS:
+        one = between(regime, "easy and hard", k)
+        told = None if one is None else f"{interval(one.estimate, signed=True)} over {len(one.by_seed)} seeds"
+        found.append((regime, f"easy and hard: {goal}", told, None if one is None else reached(one)))
+    return found
+
+
+def _times(hard: Paired | None) -> tuple[str | None, bool | None]:
+    if hard is None:
+        return None, None
+    ratio = hard.value / hard.baseline if hard.baseline else float("inf")
+    return f"{hard.value:.3f} against {hard.baseline:.3f}, {ratio:.1f} times", ratio >= 5 and hard.sign > 0
+
+
+_GOALS: tuple[tuple[str, str, int, Callable[[Paired], bool]], ...] = (
+    ("trap", "a higher pass@1, clear of zero", 1, lambda found: found.sign > 0),
+    (
+        "trap", "at least 10 points more pass@8, clear of zero", 8,
+        lambda found: found.sign > 0 and found.estimate.value >= 0.1,
+    ),
+    ("collapse", "pass@8 at least 5 points higher", 8, lambda found: found.estimate.value >= 0.05),
+    ("collapse", "pass@1 not clearly lower", 1, lambda found: found.sign >= 0),
+    ("control", "no clear gain in pass@1", 1, lambda found: found.sign <= 0),
+    ("control", "no clear gain in pass@8", 8, lambda found: found.sign <= 0),
+)  # fmt: skip

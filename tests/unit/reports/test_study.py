@@ -1,0 +1,164 @@
+"""The study's numbers come from the two committed files alone, and are those of the store."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from passk.errors import PasskError
+from passk.layout import write_json
+from passk.store import rebuild
+from reports import study, study_tables
+from reports.comparison import Comparison
+from reports.results import load
+
+NAMES = {"pass4": "passk", "pass4-pass1": "passk_pass1"}
+SEEDS = {"study-trap": (11, 12), "study-trap-more": (12,), "study-control": (11,)}
+
+
+def renamed(run):
+    """With the names that the study's experiments have."""
+    record = json.loads((run.directory / "experiment.json").read_text())
+    stages = record["config"]["stages"]
+    for old, new in NAMES.items():
+        record["stages"][new] = record["stages"].pop(old)
+        stages[new] = stages.pop(old)
+        for stage in stages.values():
+            stage["from"] = new if stage.get("from") == old else stage["from"]
+    write_json(run.directory / "experiment.json", record)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, write_run_of):
+    """Two regimes; a seed of the trap also in the experiment with further arms, there with another end of an arm."""
+    runs = tmp_path_factory.mktemp("study") / "runs"
+    for name, seeds in SEEDS.items():
+        for seed in seeds:
+            run = write_run_of(runs, name=f"{name}-s{seed}", seed=seed, problems=30)
+            renamed(run)
+            if "more" in name:
+                record = json.loads((run.directory / "experiment.json").read_text())
+                for part in (record["stages"], record["config"]["stages"]):
+                    part["passk_all"] = part.pop("passk_pass1")
+                write_json(run.directory / "experiment.json", record)
+    write_run_of(runs, name="maze-cpu", seed=17)
+    assert rebuild(runs) == []
+    return runs
+
+
+@pytest.fixture(scope="module")
+def made(runs, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("docs") / "study"
+    study.export(runs / "passk.duckdb", directory)
+    return directory
+
+
+def test_the_files_have_the_columns_that_were_asked_for_and_each_row_once(made):
+    problems, steps = pd.read_parquet(made / "problems.parquet"), pd.read_parquet(made / "steps.parquet")
+    columns = ["regime", "arm", "seed", "warm_start", "checkpoint", "split", "problem_id", "n", "c"]
+    assert list(problems.columns) == columns
+    assert not problems.duplicated(columns[:7]).any()
+    assert list(steps.columns)[:5] == ["regime", "arm", "seed", "step", "k"]
+    assert {"reward", "pass_at_8", "entropy", "distinct", "all_wrong", "few_wrong"} <= set(steps.columns)
+    assert not steps.duplicated(["regime", "arm", "seed", "step"]).any()
+
+
+def test_regimes_seeds_arms_and_checkpoints_are_named_as_in_the_study(made):
+    read = study.read(made)
+    assert read.regimes == ["trap", "control"]
+    assert read.arms("trap") == ["pass1", "passk_pass1", "passk_all"]
+    trap = read.problems[read.problems["regime"] == "trap"]
+    assert set(trap.loc[trap["arm"] == "passk_pass1", "checkpoint"]) == {"warm", "passk", "final"}
+    assert set(trap.loc[trap["arm"] == "passk_all", "seed"]) == {12}
+    assert set(trap.loc[trap["arm"] == "pass1", "seed"]) == {11, 12}
+    assert set(trap["split"]) == {"easy", "hard"}
+    assert trap.groupby("seed")["warm_start"].nunique().eq(1).all() and trap["warm_start"].nunique() == 2
+
+
+def test_an_arm_has_all_its_steps_one_after_the_other_with_the_k_of_each(made):
+    steps = study.read(made).steps
+    for (_, arm, _), own in steps.groupby(["regime", "arm", "seed"]):
+        assert list(own["step"]) == list(range(1, 19)), arm
+    own = steps[(steps["regime"] == "trap") & (steps["arm"] == "passk_pass1") & (steps["seed"] == 11)]
+    assert list(own["k"]) == [4] * 12 + [1] * 6
+
+
+def test_from_the_files_alone_come_the_numbers_of_passk_compare(made, runs, tmp_path):
+    shutil.copytree(made, tmp_path / "alone")
+    alone = study.read(tmp_path / "alone")
+    names = ["study-trap-s11", "study-trap-s12"]
+    compared = Comparison([load(runs / "passk.duckdb", name) for name in names])
+    by_label = {entry.label: entry for entry in compared.sampled}
+    for arm in ("pass1", "passk_pass1"):
+        for split in ("easy", "hard"):
+            for k in (1, 8):
+                assert study_tables.mean(alone, "trap", arm, split, k)[0] == compared.estimate(by_label[arm], split, k)
+    for split in ("easy", "hard"):
+        theirs = compared.difference(by_label["passk_pass1"], by_label["pass1"], split, 1)
+        mine = study_tables.paired(alone, "trap", "passk_pass1", "pass1", split, 1)
+        assert mine.estimate == theirs.estimate
+        assert tuple(mine.by_seed.values()) == pytest.approx(theirs.by_seed)
+
+
+def test_easy_and_hard_are_one_split_of_all_their_mazes(made):
+    alone = study.read(made)
+    parts = [study_tables.mean(alone, "trap", "pass1", split, 1)[0].value for split in ("easy", "hard")]
+    both, seeds = study_tables.mean(alone, "trap", "pass1", "easy and hard", 1)
+    assert (both.value, seeds) == (pytest.approx(np.mean(parts)), 2)
+    assert "ood" not in study_tables.splits(alone, "trap")
+
+
+def test_tables_and_figures_are_remade_from_the_files_to_the_same_bytes(made, tmp_path):
+    shutil.copytree(made, tmp_path / "alone")
+    text = study.remake(tmp_path / "alone")
+    first = {file: file.read_bytes() for file in (tmp_path / "alone").rglob("*") if file.is_file()}
+    assert study.remake(tmp_path / "alone") == text
+    assert {file: file.read_bytes() for file in (tmp_path / "alone").rglob("*") if file.is_file()} == first
+    assert {file.name for file in first} >= {"tables.md", "results.svg", "results.png", "curves.svg", "curves.png"}
+    for part in ("| trap     | hard: at least five times", "## control", "| `passk_pass1` − `pass1` | hard "):
+        assert part in text
+
+
+def test_a_goal_that_is_not_reached_is_said_to_be_missed_and_one_that_was_not_run_is_left_open(made):
+    alone = study.read(made)
+    same = alone.problems.copy()
+    mine = (same["arm"] == "passk_pass1") & (same["checkpoint"] == "final")
+    theirs = (same["arm"] == "pass1") & (same["checkpoint"] == "final")
+    same.loc[mine, "c"] = same.loc[theirs, "c"].to_numpy()
+    found = {(regime, goal): holds for regime, goal, _, holds in study_tables.goals(study.Study(same, alone.steps))}
+    assert {holds for (regime, _), holds in found.items() if regime == "trap"} == {False}
+    assert {holds for (regime, _), holds in found.items() if regime == "control"} == {True}
+    assert {holds for (regime, _), holds in found.items() if regime == "collapse"} == {None}
+
+
+def test_an_arm_that_is_not_sampled_to_its_end_yet_is_exported_as_far_as_it_is(runs, tmp_path):
+    shutil.copytree(runs, tmp_path / "runs")
+    for directory in (tmp_path / "runs" / "study-control-s11" / "samples").glob("key11-pass4-pass1-*"):
+        shutil.rmtree(directory)
+    rebuild(tmp_path / "runs")
+    found = study.export(tmp_path / "runs" / "passk.duckdb", tmp_path / "out", ["study-control-s11"])
+    own = found.problems[found.problems["arm"] == "passk_pass1"]
+    assert set(own["checkpoint"]) == {"warm", "passk"} and found.arms("control") == ["pass1"]
+    assert "`passk_pass1`" not in study.remake(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("experiment", "regime"),
+    [
+        ("study-trap-s3", "trap"),
+        ("study-trap-more-s12", "trap"),
+        ("study-collapse", "collapse"),
+        ("pilot-7", "pilot-7"),
+    ],
+)
+def test_a_regime_is_read_from_the_name(experiment, regime):
+    assert study.regime_of(experiment) == regime
+
+
+def test_without_an_experiment_of_the_study_one_line_says_so(filed, tmp_path):
+    with pytest.raises(PasskError, match="no experiment is called study-"):
+        study.export(filed.store, tmp_path / "out")
+    with pytest.raises(PasskError, match=r"problems\.parquet: no such file; python -m reports\.study export"):
+        study.read(tmp_path / "out")

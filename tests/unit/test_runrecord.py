@@ -1,0 +1,82 @@
+"""experiment.json while a run goes on: what it took, what failed and was tried again, and nothing lost by a kill."""
+
+import json
+import threading
+import time
+
+import pytest
+
+from passk.config import parse
+from passk.errors import PasskError
+from passk.plan import plan
+from passk.runrecord import RunRecord
+
+
+@pytest.fixture
+def laid_out(tmp_path):
+    experiment = {
+        "name": "maze", "question": "?", "seed": 1, "model": {"tiny": {}},
+        "problems": {name: {"source": "maze", "split": name, "count": 64} for name in ("train", "test")},
+        "stages": {"warm": {"kind": "sft", "problems": "train", "steps": 4, "lr": 1e-3}},
+        "benchmarks": {"test": {"problems": "test", "samples": 8, "max_response": 8}},
+        "compute": {"profile": "cpu"},
+    }  # fmt: skip
+    return plan(parse(experiment), tmp_path)
+
+
+def sessions(laid_out):
+    return json.loads((laid_out.directory / "experiment.json").read_text())["sessions"]
+
+
+def test_a_run_that_is_killed_at_once_is_one_that_did_not_end(laid_out):
+    RunRecord(laid_out, "passk run maze.yaml")
+    RunRecord(laid_out, "passk run maze.yaml").ended()
+    assert [session["ended"] for session in sessions(laid_out)] == [None, "done"]
+
+
+def test_each_attempt_that_fails_is_kept_with_its_step_although_the_last_goes_well(laid_out):
+    run = RunRecord(laid_out, "passk run maze.yaml")
+    for step in (3, 7):
+        with pytest.raises(PasskError), run.phase("train warm", lambda step=step: step):
+            raise PasskError("a worker\ndied")
+    with run.phase("train warm", lambda: 9):
+        pass
+    with pytest.raises(ValueError), run.noting("report"):
+        raise ValueError("half a file")
+    run.ended()
+    (session,) = sessions(laid_out)
+    assert session["failed"] == [
+        {"what": "train warm", "step": 3, "reason": "a worker died"},
+        {"what": "train warm", "step": 7, "reason": "a worker died"},
+        {"what": "report", "step": None, "reason": "ValueError: half a file"},
+    ]
+    assert session["ended"] == "done"
+
+
+def test_an_error_before_the_end_is_a_failure_and_a_stop_is_none(laid_out):
+    for error, kind in ((PasskError("no network"), "failed"), (KeyboardInterrupt(), None)):
+        run = RunRecord(laid_out, "passk run maze.yaml")
+        with pytest.raises(type(error)), run.to_its_end(), run.phase("prepare"):
+            raise error
+        assert sessions(laid_out)[-1]["ended"] == kind
+
+
+def test_what_runs_side_by_side_is_busy_once(laid_out):
+    run, both = RunRecord(laid_out, "passk run maze.yaml"), threading.Barrier(2)
+
+    def train(name):
+        with run.phase(name):
+            both.wait(10)
+            time.sleep(0.2)
+            both.wait(10)
+
+    threads = [threading.Thread(target=train, args=(name,)) for name in ("train a", "train b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    run.ended()
+    (session,) = sessions(laid_out)
+    longest = max(session["phases"].values())
+    assert longest - 0.02 <= session["busy"] < sum(session["phases"].values()) - 0.1
+    assert session["busy"] <= session["seconds"]

@@ -1,0 +1,63 @@
+"""The study's regimes differ in what they say they differ in, and their arms in nothing but the rule and its k."""
+
+from pathlib import Path
+
+import pytest
+
+from passk import config
+from passk.check import check
+from passk.plan import plan
+from reports.arms import arms, nodes
+from reports.study import MAIN, regime_of
+
+FILES = sorted((Path(__file__).parents[2] / "experiments").glob("study-*.yaml"))
+
+
+@pytest.fixture(scope="module")
+def study():
+    return {file.stem: config.load(file) for file in FILES}
+
+
+def keys(experiment, tmp_path):
+    return {planned.record.name: planned.record.key for planned in plan(experiment, tmp_path).stages}
+
+
+def test_there_is_a_file_for_each_regime(study):
+    assert {regime_of(name) for name in study} == {"trap", "collapse", "control"}
+    assert all(experiment.name == name for name, experiment in study.items())
+    for experiment in study.values():
+        check(experiment)
+
+
+def test_all_arms_have_as_many_steps_and_rollouts_on_the_same_problems_from_the_same_warm_start(study):
+    for name, experiment in study.items():
+        stages = {key: stage.model_dump(mode="json", by_alias=True) for key, stage in experiment.stages.items()}
+        found = arms(nodes(stages))
+        assert {arm.name for arm in found} >= set(MAIN), name
+        for arm in found:
+            own = [experiment.stages[node.name] for node in arm.rl]
+            assert (arm.warm_start, sum(stage.steps for stage in own)) == ("warm", 1200), (name, arm.name)
+            assert {(s.problems, s.prompts, s.rollouts, s.lr) for s in own} == {("training", 32, 16, 2e-4)}
+        assert experiment.problems["training"].count == 1200 * 32, "every maze is fresh"
+
+
+def test_every_split_has_200_mazes_and_32_samples_of_each(study):
+    for experiment in study.values():
+        assert set(experiment.benchmarks) == {"easy", "hard", "ood"}
+        for benchmark in experiment.benchmarks.values():
+            assert benchmark.samples == 32 and set(benchmark.k) >= {1, 8}
+            assert experiment.problems[benchmark.problems].count == 200
+
+
+def test_further_arms_and_collapse_train_nothing_again_that_the_trap_has(study, tmp_path):
+    trap, more = keys(study["study-trap"], tmp_path), keys(study["study-trap-more"], tmp_path)
+    assert {name: more[name] for name in trap} == trap and set(more) - set(trap) == {"passk_all", "anneal"}
+    collapse, control = keys(study["study-collapse"], tmp_path), keys(study["study-control"], tmp_path)
+    assert collapse["warm"] == trap["warm"] and collapse["pass1"] != trap["pass1"]
+    assert control["warm"] != trap["warm"]
+
+
+def test_annealing_ends_at_k_1(study):
+    ramp = study["study-trap-more"].stages["anneal"].k
+    assert (ramp.at(1), ramp.at(1200)) == (8, 1)
+    assert len(ramp.within(1200)) == 8
