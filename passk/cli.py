@@ -72,6 +72,35 @@ def run(file: File, runs: Runs = Path("runs")) -> None:
 
 
 @app.command()
+def study(
+    files: Annotated[list[Path], typer.Argument(help="experiments, each of which is run with every seed")],
+    seeds: Annotated[str, typer.Option(help="numbers, with commas between")],
+    runs: Runs = Path("runs"),
+) -> None:
+    """Run experiments over seeds, a seed of each in turn, and compare each over its seeds.
+
+    The same command goes on where one was stopped. What fails does not keep the others from being run.
+    """
+    from passk import sweep
+
+    numbers = _numbers("seeds", seeds)
+    made = {file: sweep.study([], of=str(file), seeds=numbers) for file in files}
+    failed = {}
+    for turn in range(len(numbers)):
+        for experiments in made.values():
+            described = experiments[turn]
+            try:
+                run(sweep.write(described, runs), runs)
+            except SomeFailed as error:
+                failed[described.name] = str(error)
+    if len(numbers) > 1:
+        for experiments in made.values():
+            compare([each.name for each in experiments], None, runs)
+    if failed:
+        raise SomeFailed("; ".join(f"{name}: {reason}" for name, reason in failed.items()))
+
+
+@app.command()
 def evaluate(
     model: Annotated[str, typer.Option(help="a directory in HF's format, or a HF model's name")],
     benchmark: Annotated[str, typer.Option(help="names, with commas between")] = "",
@@ -148,6 +177,13 @@ def _learning_rate(stage: RlStage) -> str:
     more = f", ... {len(shown)} changes" if len(shown) > 4 else ""
     rate = f"{learning_rate.first_rate(stage):.3g}" + (", by lr: auto" if stage.lr == "auto" else "")
     return f"lr {rate}; GRPO-sized steps want ({stage.rollouts} / max eta): {', '.join(shown[:4])}{more}"
+
+
+def _numbers(field: str, text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise ConfigError(f"{field}: must be whole numbers with commas between, as in 1,2,3, not {text!r}") from None
 
 
 def _laid_out(file: Path, runs: Path) -> Plan:

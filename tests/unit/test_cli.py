@@ -45,6 +45,17 @@ def test_a_plan_prints_every_stage_with_a_command_and_writes_nothing(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["good.yaml"]
 
 
+@pytest.mark.parametrize(
+    ("seeds", "said"), [("1,two", "seeds: must be whole numbers"), ("1,1", "seeds: 1 is there more than once")]
+)
+def test_seeds_of_a_study_that_are_none_are_one_line_and_nothing_is_written(tmp_path, seeds, said):
+    (tmp_path / "good.yaml").write_text(GOOD)
+    done = passk(tmp_path, "study", "good.yaml", "--seeds", seeds)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"passk: {said}") and done.stderr.count("\n") == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["good.yaml"]
+
+
 def test_a_command_that_does_not_exist_is_status_2(tmp_path):
     assert passk(tmp_path, "rnu").returncode == 2
 
