@@ -9,7 +9,7 @@ from itertools import takewhile
 from reports.arms import BASE
 from reports.results import Results
 
-_NOT_DESIGN = ("name", "question", "seed", "compute")
+_NOT_DESIGN = ("name", "question", "seed", "compute", "trackers")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Entry:
 
 
 def designs(results: Sequence[Results]) -> list[tuple[Results, ...]]:
-    """Experiments that differ in name, question, seed and machine alone stand together, by seed."""
+    """Experiments that differ in name, question, seed, machine and trackers alone stand together, by seed."""
     found: dict[str, list[Results]] = {}
     for one in results:
         decides = {key: value for key, value in one.record.config.items() if key not in _NOT_DESIGN}
