@@ -42,6 +42,11 @@ def test_experiments_that_differ_in_name_and_seed_alone_are_seeds_of_one_design(
     assert [(a.label, b.label) for a, b in found.matchups] == [("pass4-pass1", "pass1")]
 
 
+def test_a_seed_whose_metrics_went_to_a_tracker_too_is_of_the_same_design(seeds):
+    amend(seeds[0], lambda record: record["config"].update(trackers={"wandb": {"project": "maze"}}))
+    assert len(comparison(seeds).designs) == 1
+
+
 def test_a_mean_over_seeds_is_the_mean_of_the_seeds_and_its_interval_holds_them_all_in_account(seeds_once):
     whole = comparison(seeds_once)
     single = [comparison([run]) for run in seeds_once]
