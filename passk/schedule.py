@@ -12,7 +12,7 @@ Steps count from 1 within the stage, so that a stage that is resumed goes on at 
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
@@ -22,8 +22,8 @@ T = TypeVar("T")
 class Schedule:
     changes: tuple[tuple[int, int], ...]
     """(step, k), the first at step 1, steps ascending: k holds from its step on"""
-    written: Any
-    """as a person wrote it"""
+    written: Any = field(hash=False)
+    """as a person wrote it: a list or a mapping too, which have no hash"""
 
     @classmethod
     def of(cls, written: Any) -> Self:

@@ -1,3 +1,5 @@
+import pytest
+
 from reports.arms import arms, matchups, nodes
 
 
@@ -49,3 +51,11 @@ def test_a_stage_under_its_parsed_name_for_from_is_read_too():
 
 def test_an_sft_leaf_is_no_arm():
     assert arms(nodes({"warm": sft(), "more": sft("warm")})) == []
+
+
+@pytest.mark.parametrize("k", [4, {"from": 8, "to": 1, "every": 2}, [[1, 4], [5, 2]]])
+def test_an_arm_is_found_again_in_a_table_of_arms_however_its_k_is_written(k):
+    """A report of a run with one arm so far has such a table, and failed where k was a list."""
+    graph = {"warm": sft(), "arm": rl("warm", "passk_analytical", k)}
+    (arm,), (same,) = arms(nodes(graph)), arms(nodes(graph))
+    assert {arm: "found"}[same] == "found"
