@@ -1,17 +1,31 @@
 """What passk raises at a person: one line, the field first, the mend last."""
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from passk.columns import printable, shortened
 from passk.secrets import hidden
+
+LONGEST = 2000
+"""characters of a message"""
 
 
 class PasskError(Exception):
-    """A failure whose message alone tells a person what happened: it goes into logs, records and the UI as it is."""
+    """A failure whose message alone tells a person what happened: it goes into logs, records and the UI as it is.
+
+    One line, without keys and passwords. A part of it may be a model's text, or a log's: control characters are
+    spelled out, and what is too long is cut in its middle, since the mend stands last.
+    """
 
     def __init__(self, message: str) -> None:
-        super().__init__(hidden(message))
+        super().__init__(line(message))
+
+
+def line(text: str) -> str:
+    """Any text as a person may be shown it in a message."""
+    return shortened(printable(re.sub(r"\s*\n\s*", " ", hidden(text)).strip()), LONGEST)
 
 
 class ConfigError(PasskError):

@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from passk.errors import PasskError
+from passk.errors import PasskError, line
 from passk.layout import ExperimentRecord, write_json
 from passk.plan import Plan, engine_versions
 from passk.secrets import hidden, without_secrets
@@ -137,7 +137,7 @@ def _seconds_before() -> float:
 
 
 def _one_line(text: str) -> str:
-    return hidden(" ".join(text.split()))
+    return line(" ".join(text.split()))
 
 
 def _versions() -> dict[str, str]:
