@@ -1,7 +1,6 @@
 """What passk raises at a person: one line, the field first, the mend last."""
 
 import difflib
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -25,7 +24,8 @@ class PasskError(Exception):
 
 def line(text: str) -> str:
     """Any text as a person may be shown it in a message."""
-    return shortened(printable(re.sub(r"\s*\n\s*", " ", hidden(text)).strip()), LONGEST)
+    lines = (part.strip() for part in hidden(text).splitlines())
+    return shortened(printable(" ".join(part for part in lines if part)), LONGEST)
 
 
 class ConfigError(PasskError):

@@ -16,9 +16,9 @@ def test_a_models_escapes_are_spelled_out_and_the_message_is_one_line(kind):
 
 
 def test_a_long_text_is_cut_in_its_middle_so_that_the_field_and_the_mend_stay():
-    shown = str(PasskError(f"field: {chr(27) * 10**6}; the mend"))
+    shown = str(PasskError(f"field: {chr(27) * 10**5}; the mend"))
     assert len(shown) == LONGEST
-    assert shown.startswith("field: \\x1b") and shown.endswith("; the mend") and "4,000,0" in shown
+    assert shown.startswith("field: \\x1b") and shown.endswith("; the mend") and "400,0" in shown
 
 
 def test_an_error_that_comes_from_another_process_says_the_same():
@@ -28,7 +28,7 @@ def test_an_error_that_comes_from_another_process_says_the_same():
 
 def test_a_key_is_hidden_before_a_message_is_cut():
     secret = "sk-" + "planted1" * 4
-    assert "planted" not in str(PasskError("x" * (LONGEST - LONGEST // 4 - 60) + secret + "y" * 5000))
+    assert "planted" not in str(PasskError("x" * (LONGEST - LONGEST // 4 - 60) + " " + secret + "y" * 5000))
 
 
 def test_the_reason_of_any_failure_on_record_is_as_harmless_as_that_of_ours():
