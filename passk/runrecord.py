@@ -116,6 +116,7 @@ class RunRecord:
     def _save(self) -> None:
         session = {
             "started": self._started.isoformat(timespec="seconds"),
+            "code": self.record.code,
             "before": round(self._before, 2),
             "seconds": round(time.perf_counter() - self._clock, 2),
             "busy": round(self._busy, 2),
