@@ -195,13 +195,12 @@ def main() -> None:
         sizes |= {"bare": plain.stat().st_size, "store": path.stat().st_size}
     print(f"rows: {', '.join(f'{count:,} {table}' for table, count in rows.items())}")
     for what in Taken._fields:
-        rounds = [[getattr(one, what) for one in found] for found in (unordered, alone, filed)]
-        for name, seconds in zip(("bare, unordered", "bare", "passk"), rounds, strict=True):
-            ratios = [one / other for one, other in zip(seconds, rounds[-1], strict=True)]
-            print(
-                f"{what}, {name}: {', '.join(f'{one:.2f}' for one in seconds)} s; "
-                f"passk's speed / its: {', '.join(f'{one:.2f}' for one in ratios)}, median {median(ratios):.2f}"
-            )
+        own = [getattr(one, what) for one in filed]
+        print(f"{what}: passk {', '.join(f'{one:.2f}' for one in own)} s")
+        for name, others in (("bare", alone), ("bare without order", unordered)):
+            seconds = [getattr(one, what) for one in others]
+            ratio = median(one / other for one, other in zip(seconds, own, strict=True))
+            print(f"{what}: {name} {', '.join(f'{one:.2f}' for one in seconds)} s; speed, passk / this: {ratio:.2f}")
     print(f"MiB: {', '.join(f'{name} {size / 2**20:.1f}' for name, size in sizes.items())}")
     print(f"size, store / Parquet: {sizes['store'] / sizes['Parquet']:.2f}")
     print(f"all queries of a report and all views: {asked[0].wall:.2f} s")
