@@ -22,7 +22,7 @@ def interval(estimate: Estimate, signed: bool = False) -> str:
 
 
 def p_text(p: float) -> str:
-    return "<0.001" if p < 0.0005 else f"{p:.3f}"
+    return "≤0.001" if p < 0.0005 else f"{p:.3f}"
 
 
 def answer(comparison: Comparison, name: Callable[[str], str] = str) -> list[str]:
