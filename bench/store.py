@@ -4,7 +4,8 @@
 
 Makes 20 stages of 500 steps of 100 rollouts (and four sampled checkpoints) in a temporary directory, in the form of
 passk/layout.py: a Parquet file a step, as training writes them. Then, taking turns: a bare insert of the rollouts and
-steps into two plain tables by one statement each, and `passk ingest` of everything.
+steps into two plain tables by one statement each, the same where DuckDB need not keep the order of the rows (passk does
+not), and `passk ingest` of everything.
 """
 
 import argparse
@@ -126,11 +127,13 @@ def _write(path: Path, columns: dict) -> None:
     pq.write_table(pa.table(columns), path, compression="zstd")
 
 
-def bare(runs: Path, file: Path) -> None:
-    """The same rollouts and steps as DuckDB takes them in by itself, each by one statement."""
+def bare(runs: Path, file: Path, ordered: bool = True) -> None:
+    """The same rollouts and steps as DuckDB takes them in by itself, each by one statement; it orders by default."""
     stages = runs / "bench" / "stages"
     types = ", ".join(f"'{name}': '{METRIC_TYPES.get(name, 'DOUBLE')}'" for name in METRICS)
+    file.unlink(missing_ok=True)
     with duckdb.connect(str(file)) as connection:
+        connection.execute(f"SET preserve_insertion_order = {ordered}")
         connection.execute(f"CREATE TABLE rollouts AS FROM read_parquet('{stages}/*/rollouts/*.parquet')")
         connection.execute(
             f"CREATE TABLE steps AS FROM read_json('{stages}/*/metrics.jsonl', "
@@ -169,10 +172,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         runs, plain = Path(temporary) / "runs", Path(temporary) / "plain.duckdb"
         make(runs, words)
-        path, alone, filed, asked, written = runs / store.STORE, [], [], [], []
+        path, unordered, alone, filed, asked, written = runs / store.STORE, [], [], [], [], []
         for _ in range(ROUNDS):
-            plain.unlink(missing_ok=True)
             path.unlink(missing_ok=True)
+            with timed(unordered):
+                bare(runs, plain, ordered=False)
             with timed(alone):
                 bare(runs, plain)
             with timed(filed):
@@ -191,10 +195,12 @@ def main() -> None:
         sizes |= {"bare": plain.stat().st_size, "store": path.stat().st_size}
     print(f"rows: {', '.join(f'{count:,} {table}' for table, count in rows.items())}")
     for what in Taken._fields:
-        pairs = [(getattr(one, what), getattr(other, what)) for one, other in zip(alone, filed, strict=True)]
-        ratio = median(one / other for one, other in pairs)
-        shown = ", ".join(f"{one:.2f} and {other:.2f}" for one, other in pairs)
-        print(f"{what}: bare and passk {shown} s; speed, passk / bare: {ratio:.2f}")
+        own = [getattr(one, what) for one in filed]
+        print(f"{what}: passk {', '.join(f'{one:.2f}' for one in own)} s")
+        for name, others in (("bare", alone), ("bare without order", unordered)):
+            seconds = [getattr(one, what) for one in others]
+            ratio = median(one / other for one, other in zip(seconds, own, strict=True))
+            print(f"{what}: {name} {', '.join(f'{one:.2f}' for one in seconds)} s; speed, passk / this: {ratio:.2f}")
     print(f"MiB: {', '.join(f'{name} {size / 2**20:.1f}' for name, size in sizes.items())}")
     print(f"size, store / Parquet: {sizes['store'] / sizes['Parquet']:.2f}")
     print(f"all queries of a report and all views: {asked[0].wall:.2f} s")

@@ -30,6 +30,9 @@ _QUIET = 2.0
 """seconds of waiting that nobody need be told of"""
 POLL = 0.1
 """seconds between two looks at a store that is held"""
+_FILING = "SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'"
+"""A table has no order, and rows of many small files go in twice as fast where none is kept. DuckDB's log goes into the
+file at the end of a turn, not every 16 MiB: each time before would compress and write the last rows once more."""
 _in_this_process = threading.Lock()
 
 
@@ -45,6 +48,7 @@ def turn(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnection]
             _make(store)
         with _opened(store, wait, read_only=False) as connection:
             _named(store, migrations.apply, connection)
+            connection.execute(_FILING)
             yield connection
 
 

@@ -10,14 +10,18 @@ import duckdb
 
 _GROUPS = """
 INSERT INTO groups
-SELECT rollouts.stage, rollouts.step, rollouts.problem, rollouts.occurrence, any_value(steps.rule), max(rollouts.k),
-       count(*), count(*) FILTER (rollouts.reward = 1), bool_and(rollouts.advantage = 0),
-       count(DISTINCT hash(rollouts.response)), count(*) FILTER (rollouts.truncated), sum(rollouts.tokens)
-FROM rollouts
-LEFT JOIN steps ON steps.stage = rollouts.stage AND steps.step = rollouts.step
-WHERE rollouts.stage = $stage
-GROUP BY rollouts.stage, rollouts.step, rollouts.problem, rollouts.occurrence
-ORDER BY rollouts.step, rollouts.problem, rollouts.occurrence
+WITH counted AS (
+    SELECT step, problem, occurrence, max(k) AS k, count(*) AS n, count(*) FILTER (reward = 1) AS c,
+           bool_and(advantage = 0) AS dead, count(DISTINCT hash(response)) AS "distinct",
+           count(*) FILTER (truncated) AS truncated, sum(tokens) AS tokens
+    FROM rollouts WHERE stage = $stage
+    GROUP BY step, problem, occurrence
+)
+SELECT $stage, counted.step, problem, occurrence, steps.rule, counted.k, n, c, dead, counted."distinct",
+       counted.truncated, counted.tokens
+FROM counted
+LEFT JOIN steps ON steps.stage = $stage AND steps.step = counted.step
+ORDER BY counted.step, problem, occurrence
 """
 
 _CHECKPOINT = """

@@ -16,7 +16,7 @@ from passk.store.connection import POLL, WAIT, held, reading, turn
 from passk.store.ingest import Damaged, Piece
 
 STORE = "passk.duckdb"
-TURN = 2.0
+TURN = 5.0
 """seconds of filing after which others who wait for the store get their turn"""
 KINDS = {
     ingest.experiment_record: "experiments",

@@ -183,7 +183,7 @@ def _tell_groups_apart(connection: duckdb.DuckDBPyConnection, key: str, rollouts
         step
         for (step,) in connection.execute(
             "SELECT DISTINCT step FROM (SELECT step FROM rollouts WHERE stage = ? "
-            "GROUP BY step, problem HAVING count(*) > count(DISTINCT sample))",
+            "GROUP BY step, problem, sample HAVING count(*) > 1)",
             [key],
         ).fetchall()
     ]
