@@ -9,6 +9,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import State
 
+from flows import again
 from passk import config, steps
 from passk.check import check, check_machine
 from passk.errors import ConfigError, SomeFailed
@@ -48,6 +49,7 @@ def experiment(file: str, runs: str = "runs", command: str | None = None) -> Non
     check_machine(described)
     laid_out = plan(described, Path(runs))
     with steps.alone(laid_out, get_run_logger().info):
+        again.mark(laid_out.experiment.name, steps.standing(laid_out))
         run_through(laid_out, command or f"passk run {file}")
 
 

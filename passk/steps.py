@@ -202,6 +202,16 @@ def sampled(plan: Plan) -> tuple[int, int]:
     return sum(finished), sum(1 for planned in left for _ in planned.directory.glob("parts/[0-9]*.parquet"))
 
 
+def standing(plan: Plan) -> str:
+    """How far a run is, in what a crash leaves: it is another text as soon as a run that died would go on further."""
+    saved = [
+        f"{planned.record.name}: {'all' if planned.finished else checkpoints.newest(planned.directory / 'checkpoints')}"
+        for planned in plan.stages
+    ]
+    finished, parts = sampled(plan)
+    return ", ".join([*saved, f"{finished} samplings and {parts} parts"])
+
+
 def _sample_on_ray(plan: Plan, command: list[str], directory: Path) -> None:
     compute = plan.experiment.compute
     with ray_cluster(compute, directory / "ray.log") as cluster:
