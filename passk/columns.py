@@ -1,4 +1,4 @@
-"""Rows of text in columns, for a terminal: those of problems, rules, figures and queries."""
+"""Text for a terminal: rows in columns, and what a model or a log may have written, made harmless."""
 
 from collections.abc import Container, Sequence
 
@@ -16,3 +16,17 @@ def aligned(rows: Sequence[Sequence[str]], right: Container[int] = ()) -> list[s
         ).rstrip()
         for row in rows
     ]
+
+
+def printable(text: str) -> str:
+    """The text with escapes, control characters and the like spelled out, such as \\x1b for ESC."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def shortened(text: str, longest: int) -> str:
+    """At most so many characters: the beginning and the end of a longer one, and how much is left out between."""
+    if len(text) <= longest:
+        return text
+    end = longest // 4
+    left_out = f" [... {len(text):,} characters in all ...] "
+    return f"{text[: longest - end - len(left_out)]}{left_out}{text[-end:]}"

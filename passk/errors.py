@@ -4,14 +4,28 @@ import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from passk.columns import printable, shortened
 from passk.secrets import hidden
+
+LONGEST = 2000
+"""characters of a message"""
 
 
 class PasskError(Exception):
-    """A failure whose message alone tells a person what happened: it goes into logs, records and the UI as it is."""
+    """A failure whose message alone tells a person what happened: it goes into logs, records and the UI as it is.
+
+    One line, without keys and passwords. A part of it may be a model's text, or a log's: control characters are
+    spelled out, and what is too long is cut in its middle, since the mend stands last.
+    """
 
     def __init__(self, message: str) -> None:
-        super().__init__(hidden(message))
+        super().__init__(line(message))
+
+
+def line(text: str) -> str:
+    """Any text as a person may be shown it in a message."""
+    lines = (part.strip() for part in hidden(text).splitlines())
+    return shortened(printable(" ".join(part for part in lines if part)), LONGEST)
 
 
 class ConfigError(PasskError):

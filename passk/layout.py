@@ -119,7 +119,7 @@ class ExperimentRecord:
     versions: dict[str, str]
     hardware: dict[str, Any]
     code: dict[str, Any]
-    """git commit and whether the tree was dirty, where there is a git checkout"""
+    """git commit and whether the tree was dirty, where there is a git checkout; of the latest session"""
     stages: dict[str, str]
     """stage name -> key, in the order of the graph"""
     samplings: list[str] = field(default_factory=list)
@@ -127,9 +127,10 @@ class ExperimentRecord:
     failures: dict[str, str] = field(default_factory=dict)
     """stage or sampling name -> one line"""
     sessions: list[dict[str, Any]] = field(default_factory=list)
-    """one a `passk run` that did something (passk/runrecord.py): {"started", "before" (seconds of its process before
-    that), "seconds", "busy" (those in which a phase went on), "phases": {name: seconds}, "failed": [{"what" (phase),
-    "step" (of how many it had done), "reason"}], "ended" ("done", "failed"; null: stopped, killed, not there yet)}"""
+    """one a `passk run` that did something (passk/runrecord.py): {"started", "code" (as above, of this session),
+    "before" (seconds of its process before that), "seconds", "busy" (those in which a phase went on), "phases": {name:
+    seconds}, "failed": [{"what" (phase), "step" (of how many it had done), "reason"}], "ended" ("done", "failed"; null:
+    stopped, killed, not there yet)}"""
 
 
 def write_json(path: Path, content: Any) -> None:

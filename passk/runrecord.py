@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from passk.errors import PasskError
+from passk.errors import PasskError, line
 from passk.layout import ExperimentRecord, write_json
 from passk.plan import Plan, engine_versions
 from passk.secrets import hidden, without_secrets
@@ -116,6 +116,7 @@ class RunRecord:
     def _save(self) -> None:
         session = {
             "started": self._started.isoformat(timespec="seconds"),
+            "code": self.record.code,
             "before": round(self._before, 2),
             "seconds": round(time.perf_counter() - self._clock, 2),
             "busy": round(self._busy, 2),
@@ -137,7 +138,7 @@ def _seconds_before() -> float:
 
 
 def _one_line(text: str) -> str:
-    return hidden(" ".join(text.split()))
+    return line(" ".join(text.split()))
 
 
 def _versions() -> dict[str, str]:

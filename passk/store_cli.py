@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from passk.columns import aligned
+from passk.columns import aligned, printable
 from passk.errors import ConfigError
 
 ROWS, CELL = 100, 60
@@ -112,12 +112,8 @@ def as_json(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
-    text = "".join(character if character.isprintable() else _escaped(character) for character in _text(value))
+    text = printable(_text(value))
     return text if len(text) <= CELL else f"{text[: CELL - 1]}…"
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode()
 
 
 def _text(value: Any) -> str:

@@ -8,6 +8,8 @@ from reports.results import ALL
 from reports.text import listed
 
 NO_DIFFERENCE = "no difference that these data can show"
+SAMPLING = "sample"
+"""under which an experiment's failures have that of the sampling"""
 STATED = 4
 """checkpoints whose numbers are in the answer where no arms compete; the table has all"""
 
@@ -36,9 +38,22 @@ def _failed_arms(comparison: Comparison, name: Callable[[str], str]) -> list[str
             lines.append(f"{name(contest.entry.label)} failed in stage {name(stage)}{seeds}.")
         if not failed and contest.entry not in comparison.sampled:
             missing.append(name(contest.entry.label))
-    if missing:
+    sampling = _failed_samplings(comparison, name)
+    if missing and sampling:
+        lines.append(f"{sampling}; there are no samples of {listed(missing)}.")
+    elif missing:
         lines.append(f"There are no samples of {listed(missing)} yet.")
+    elif sampling and comparison.contests:
+        lines.append(f"{sampling} before its end: some samples are missing.")
     return lines
+
+
+def _failed_samplings(comparison: Comparison, name: Callable[[str], str]) -> str:
+    """Sampling failed, and of several runs in which."""
+    failed = [run.name for run in comparison.results if SAMPLING in run.record.failures]
+    if not failed:
+        return ""
+    return f"Sampling failed{f' in {listed([name(run) for run in failed])}' if len(comparison.results) > 1 else ''}"
 
 
 def _failed_stages(contest: Contest) -> dict[str, list[str]]:
@@ -53,13 +68,16 @@ def _failed_stages(contest: Contest) -> dict[str, list[str]]:
 
 def _without_arms(comparison: Comparison, name: Callable[[str], str]) -> list[str]:
     """Nothing was trained by rl: what each checkpoint solves, and a lone one on each benchmark."""
+    sampling = _failed_samplings(comparison, name)
     lines = [
         f"{name(stage)} failed{f' in {name(run.name)}' if len(comparison.results) > 1 else ''}."
         for run in comparison.results
         for stage in run.record.failures
+        if stage != SAMPLING
     ]
     if not comparison.groups:
-        return [*lines, "Nothing has been sampled yet."]
+        return [*lines, f"{sampling}; there are no samples." if sampling else "Nothing has been sampled yet."]
+    lines += [f"{sampling}."] if sampling else []
     overall = comparison.groups[0]
     for entry in comparison.sampled[:STATED]:
         found = [(k, comparison.estimate(entry, overall, k)) for k in comparison.ends(overall)]

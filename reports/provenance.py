@@ -5,15 +5,16 @@ from typing import Any
 
 import yaml
 
+from passk.layout import ExperimentRecord
 from reports.comparison import Comparison
-from reports.text import code, inline, table
+from reports.text import code, inline, listed, table
 
 
 def facts(comparison: Comparison) -> list[str]:
     """A line a fact; experiments that agree in it share the line."""
     runs = comparison.results
     shown = {
-        "Code": [_revision(run.record.code) for run in runs],
+        "Code": [_code(run.record) for run in runs],
         "Versions": [inline(", ".join(f"{k} {v}" for k, v in sorted(run.record.versions.items()))) for run in runs],
         "Hardware": [inline(_hardware(run.record.hardware)) for run in runs],
     }
@@ -32,6 +33,31 @@ def facts(comparison: Comparison) -> list[str]:
 
 def _seeds(*columns: Any) -> str:
     return ", ".join(str(seed) for seed in sorted({int(seed) for column in columns for seed in column})) or "–"
+
+
+def _code(record: ExperimentRecord) -> str:
+    """The commits of all runs of the command, with the runs where there are several; that of the latest in records of
+    before each run had its own."""
+    commits: dict[str, list[str]] = {}
+    for number, session in enumerate(record.sessions, start=1):
+        commits.setdefault(_revision(session["code"]) if "code" in session else "", []).append(str(number))
+    known = {revision: numbers for revision, numbers in commits.items() if revision}
+    if not known or len(commits) == 1:
+        return next(iter(known), _revision(record.code))
+    parts = [
+        f"{revision} (run{'s' if len(numbers) > 1 else ''} {listed(numbers)} of the command)"
+        for revision, numbers in known.items()
+    ]
+    return "; ".join(
+        [
+            *parts,
+            *(
+                [f"of run{'s' if len(commits['']) > 1 else ''} {listed(commits[''])} not on record"]
+                if "" in commits
+                else []
+            ),
+        ]
+    )
 
 
 def _revision(made_by: dict[str, Any]) -> str:

@@ -34,8 +34,9 @@ LARGEST_FIGURES = 2 * 2**20
 FILES = ("stage.json", "metrics.jsonl", "rollouts", "model", "log.txt")
 # A line of a paragraph: no heading, table, list, fence, figure or indented code.
 _PROSE = re.compile(r"(?![#|>!\s]|- |\d+\. |`{3}).")
-# With the link to the same as SVG around it, which leads nowhere in the UI.
-_FIGURE = re.compile(r"\[?(!\[[^]]*\])\(([^):]+\.png)\)(?:\]\([^):]+\.svg\))?")
+# A line that is one of the report's own figures: those that reports/html.py lets in too. With the link to the same as
+# SVG around it, which leads nowhere in the UI.
+_FIGURE = re.compile(r"\[?(!\[[^]]*\])\((figures/[a-z_]+\.png)\)(?:\]\(figures/[a-z_]+\.svg\))?")
 
 
 def key(*words: str) -> str:
@@ -123,7 +124,7 @@ def study(name: str, outcomes: Mapping[str, str], runs: Path) -> None:
 def _optional() -> Iterator[None]:
     try:
         yield
-    except (httpx.HTTPError, PrefectException) as error:
+    except (httpx.HTTPError, PrefectException, OSError) as error:
         get_run_logger().warning("an artifact could not be written (%s); the run goes on", type(error).__name__)
 
 
@@ -165,28 +166,38 @@ def _tail(log: Path) -> str:
 
 def unwrapped(markdown: str) -> str:
     """Each paragraph on one line: the UI shows a line's end as the end of a paragraph."""
-    lines, fence = [""], ""
-    for line in markdown.splitlines():
-        opens = re.match(r"`{3,}", line)
-        goes_on = not fence and _PROSE.match(line) and _PROSE.match(lines[-1])
-        if goes_on:
+    lines = [""]
+    for line, inside in _with_fences(markdown):
+        if not inside and _PROSE.match(line) and _PROSE.match(lines[-1]):
             lines[-1] += f" {line}"
         else:
             lines.append(line)
+    return "\n".join(lines[1:]) + "\n"
+
+
+def _with_fences(markdown: str) -> Iterator[tuple[str, bool]]:
+    """Each line, and whether it is of a fenced block, the fences included."""
+    fence = ""
+    for line in markdown.splitlines():
+        opens = re.match(r"`{3,}", line)
+        yield line, bool(fence or opens)
         if opens and not fence:
             fence = opens[0]
         elif fence and line.rstrip() == fence:
             fence = ""
-    return "\n".join(lines[1:]) + "\n"
 
 
 def _with_figures(report: Path) -> str:
-    text = unwrapped(report.read_text())
-    figures = {name: (report.parent / name).read_bytes() for _, name in _FIGURE.findall(text)}
-    if sum(map(len, figures.values())) > LARGEST_FIGURES:
-        return text
+    lines = [
+        (line, None if inside else _FIGURE.fullmatch(line))
+        for line, inside in _with_fences(unwrapped(report.read_text()))
+    ]
+    figures = {found[2]: (report.parent / found[2]).read_bytes() for _, found in lines if found}
+    small = sum(map(len, figures.values())) <= LARGEST_FIGURES
 
-    def embedded(found: re.Match[str]) -> str:
+    def shown(line: str, found: re.Match[str] | None) -> str:
+        if not found or not small:
+            return line
         return f"{found[1]}(data:image/png;base64,{base64.b64encode(figures[found[2]]).decode()})"
 
-    return _FIGURE.sub(embedded, text)
+    return "\n".join(shown(line, found) for line, found in lines) + "\n"

@@ -34,6 +34,13 @@ def test_a_run_that_is_killed_at_once_is_one_that_did_not_end(laid_out):
     assert [session["ended"] for session in sessions(laid_out)] == [None, "done"]
 
 
+def test_each_run_keeps_the_commit_that_it_ran_from(laid_out, monkeypatch):
+    for commit in ("one", "two"):
+        monkeypatch.setattr("passk.runrecord._code", lambda _, commit=commit: {"commit": commit, "dirty": False})
+        RunRecord(laid_out, "passk run maze.yaml").ended()
+    assert [session["code"]["commit"] for session in sessions(laid_out)] == ["one", "two"]
+
+
 def test_each_attempt_that_fails_is_kept_with_its_step_although_the_last_goes_well(laid_out):
     run = RunRecord(laid_out, "passk run maze.yaml")
     for step in (3, 7):

@@ -127,6 +127,35 @@ def test_a_failed_arm_is_called_failed_and_the_rest_is_reported(filed):
     assert "| `easy`       | `pass1`" in text
 
 
+def test_a_sampling_that_failed_is_not_called_one_that_is_to_come(filed):
+    samplings = json.loads((filed.directory / "experiment.json").read_text())["samplings"]
+    without = {arm: [key for key in samplings if not key.startswith(f"key-{arm}-e")] for arm in ("pass1",)}
+    amend(filed, samplings=[key for key in samplings if "pass1" not in key], failures={"sample": "out of memory"})
+    first = answer(Comparison([load(filed.store, filed.name)]))[0]
+    assert first == "Sampling failed; there are no samples of pass1 and pass4-pass1."
+    amend(filed, samplings=without["pass1"])
+    assert answer(Comparison([load(filed.store, filed.name)]))[0].startswith("Sampling failed before its end")
+    amend(filed, samplings=[])
+    assert not [line for line in answer(Comparison([load(filed.store, filed.name)])) if "yet" in line]
+
+
+def test_code_that_changed_between_two_runs_is_said_of_each(filed):
+    """What the first run trained was made by its commit, whatever the second one ran from."""
+
+    def said(*codes):
+        sessions = [{"seconds": 9.0, "phases": {}} | ({"code": code} if code else {}) for code in codes]
+        amend(filed, sessions=sessions, code={"commit": "latest", "dirty": False})
+        return re.search(r"^- Code: (.*)$", text_of(filed.store, filed.name), re.M)[1]
+
+    one, two = {"commit": "one", "dirty": False}, {"commit": "two", "dirty": True}
+    assert said(one, two, one) == (
+        "`one`, clean (runs 1 and 3 of the command); `two`, with uncommitted changes (run 2 of the command)"
+    )
+    assert said(one, one) == "`one`, clean"
+    assert said(None, None) == "`latest`, clean"
+    assert said(None, two) == "`two`, with uncommitted changes (run 2 of the command); of run 1 not on record"
+
+
 def test_a_run_that_did_nothing_yet_has_a_report(filed):
     record = json.loads((filed.directory / "experiment.json").read_text())
     filed.store.unlink()
@@ -254,7 +283,7 @@ def test_an_evaluation_alone_says_what_is_solved_and_nothing_of_arms(filed):
     assert "### Arms" not in text_of(filed.store, filed.name)
     assert "**Bold**" not in text_of(filed.store, filed.name), "there is nothing to be better than"
     amend(filed, failures={"sample": "the engine died"})
-    assert answer(Comparison([load(filed.store, filed.name)]))[0] == "sample failed."
+    assert answer(Comparison([load(filed.store, filed.name)]))[0] == "Sampling failed."
 
 
 def test_gpu_hours_are_counted_where_there_are_gpus(filed):

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from passk import store_cli
 from passk.cli import app
-from passk.errors import ConfigError
+from passk.errors import LONGEST, ConfigError
 from passk.store import ask
 from tests.unit.conftest import HOSTILE
 
@@ -135,6 +135,17 @@ def test_whatever_reads_the_store_is_answered(store, sql):
 def test_wrong_sql_is_one_line_with_the_nearest_name(store):
     with pytest.raises(ConfigError, match=r'^sql: Catalog Error: .*Did you mean "leaderboard"\?$'):
         ask(store, "FROM leaderbord")
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT response::INTEGER FROM samples", "SELECT error(repeat(response, 9999)) FROM samples"]
+)
+def test_an_error_has_no_control_character_of_a_model_and_ends(store, sql):
+    where = " WHERE response LIKE '%script%'"
+    with pytest.raises(ConfigError) as caught:
+        ask(store, sql + where)
+    assert "\\x1b[31mD" in str(caught.value)
+    assert str(caught.value).isprintable() and len(str(caught.value)) <= LONGEST
 
 
 def passk_sql(filed_once, *words):

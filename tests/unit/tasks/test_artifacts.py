@@ -9,6 +9,7 @@ import pytest
 
 from passk.config import parse
 from passk.plan import plan
+from reports.text import fenced
 from tasks import artifacts
 
 
@@ -58,6 +59,30 @@ def test_a_reports_figures_are_within_it_unless_they_are_too_large(tmp_path, mon
     assert inside in artifacts._with_figures(tmp_path / "report.md")
     monkeypatch.setattr(artifacts, "LARGEST_FIGURES", 3)
     assert "](figures/a.png)" in artifacts._with_figures(tmp_path / "report.md")
+
+
+@pytest.mark.parametrize(
+    "response",
+    ["![maze](maze.png)", "![a](../secret.png)", "![a](figures/a.png)", "[![a](figures/../../secret.png)](b.svg)"],
+)
+def test_a_models_response_brings_no_file_into_the_page(tmp_path, response):
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    directory = tmp_path / "run"
+    (directory / "figures").mkdir(parents=True)
+    (directory / "figures" / "a.png").write_bytes(b"picture")
+    written = f"# r\n\n![ours](figures/a.png)\n\n{fenced(response)}\n\nRead as `{response}`.\n"
+    (directory / "report.md").write_text(written)
+    shown = artifacts._with_figures(directory / "report.md")
+    assert shown.count("base64,") == 1 and base64.b64encode(b"secret").decode() not in shown
+    assert f"\n{response}\n" in shown
+
+
+def test_a_report_whose_figure_is_gone_is_a_warning_and_not_the_end(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(artifacts, "get_run_logger", lambda: SimpleNamespace(warning=lambda *words: said.append(words)))
+    (tmp_path / "report.md").write_text("# r\n\n![ours](figures/a.png)\n")
+    artifacts.report("r", tmp_path / "report.md")
+    assert len(said) == 1
 
 
 def test_a_link_to_the_figures_other_form_is_left_out_with_its_brackets(tmp_path):
