@@ -12,8 +12,9 @@ from passk import store as stores
 CLOCKS = ("time", "seconds", "startup_seconds", "sessions", "command", "hardware", "code", "versions", "applied")
 
 
-# Of each run of the command, of which a run that was killed has more.
-_SESSIONS = {"costs": "kind <> 'session'"}
+# Of each run of the command, of which a run that was killed has more; and how long a stage's start took, which is not
+# known where the run that ended it began at its last step.
+_SESSIONS = {"costs": "kind <> 'session' AND phase <> 'startup'"}
 _RESULTS = {"steps": "stage", "rollouts": "stage", "samples": "sampling"}
 """table -> column that says of which finished stage or sampling a row is"""
 
