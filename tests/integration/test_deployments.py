@@ -174,6 +174,15 @@ def the_process(served, words: str, run: str = "") -> psutil.Process:
     return found[0]
 
 
+def killed_with_its_worker(served, run: str, before=lambda: None) -> None:
+    """The worker sleeps, so that it does not see its run die."""
+    worker, engine = the_process(served, "worker start --pool cpu"), the_process(served, "-m prefect.engine", run)
+    worker.suspend()
+    before()
+    engine.kill()
+    worker.kill()
+
+
 def run_again(served, run: str) -> str:
     """The id of the run that follows one that died, once it has a process."""
     deadline, keys = time.monotonic() + 150, {"idempotency_key": {"any_": [f"again-{run}"]}}
@@ -196,11 +205,8 @@ def test_a_run_whose_process_or_worker_is_killed_is_run_again_by_itself(served):
     second = run_again(served, first)
     assert served.ask(f"/flow_runs/{first}")["state"]["type"] == "CRASHED"
 
-    # Both at once, as with the machine: nobody notes it. The worker sleeps, so that it does not see its run die.
-    worker, engine = the_process(served, "worker start --pool cpu"), the_process(served, "-m prefect.engine", second)
-    worker.suspend()
-    engine.kill()
-    worker.kill()
+    # Both at once, as with the machine: nobody notes it.
+    killed_with_its_worker(served, second)
     third = run_again(served, second)
     crashed = served.ask(f"/flow_runs/{second}")["state"]
     assert (crashed["type"], crashed["message"]) == ("CRASHED", "its process is gone, and did not say why")
@@ -208,15 +214,21 @@ def test_a_run_whose_process_or_worker_is_killed_is_run_again_by_itself(served):
     assert ended["state"]["type"] == "COMPLETED", served.log()
     assert ended["parameters"] == served.ask(f"/flow_runs/{first}")["parameters"]
     assert any(name.startswith(f"{again.DONE}killed") for name in ended["labels"])
-    limit = served.ask("/deployments/name/experiment/maze-nightly")["global_concurrency_limit"]
-    assert limit["active_slots"] == 0
 
-    # What fails by itself would fail again.
+    # What a person cancelled is not begun again, nor what fails by itself.
+    file.write_text(file.read_text().replace("name: killed", "name: cancelled"))
+    cancelled = served.start("experiment/maze-nightly", **parameters)
+    served.wait(cancelled, lambda each: each["state"]["type"] == "RUNNING", seconds=180)
+    asked = {"state": {"type": "CANCELLING"}, "force": False}
+    killed_with_its_worker(served, cancelled, lambda: served.ask(f"/flow_runs/{cancelled}/set_state", asked))
+    assert served.wait(cancelled, done, seconds=180)["state"]["type"] == "CANCELLED"
     failing = served.start("experiment/maze-nightly", file=str(served.directory / "none.yaml"))
     assert served.wait(failing, done, seconds=180)["state"]["type"] == "FAILED"
     time.sleep(2 * LOOK_SECONDS)
-    keys = {"idempotency_key": {"any_": [f"again-{failing}", f"again-{third}"]}}
+    keys = {"idempotency_key": {"any_": [f"again-{each}" for each in (third, cancelled, failing)]}}
     assert served.ask("/flow_runs/filter", {"flow_runs": keys}) == []
+    limit = served.ask("/deployments/name/experiment/maze-nightly")["global_concurrency_limit"]
+    assert limit["active_slots"] == 0
 
 
 def test_a_cancelled_run_ends_with_all_its_processes(served):
