@@ -37,7 +37,7 @@ def ingest(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="make the whole store again from the files")] = False,
     runs: Runs = Path("runs"),
 ) -> None:
-    """File what the runs' files have and the store has not; what is damaged is named and skipped."""
+    """File what the runs' files have and the store has not; what is damaged is named and skipped: exit status 1."""
     from passk import store
 
     if not runs.is_dir():
@@ -50,8 +50,10 @@ def ingest(
         skipped = filled.skipped
         done = ", ".join(f"{count} {kind}" for kind, count in filled.new.items()) or "nothing new"
     for line in skipped:
-        typer.echo(f"skipped: {line}")
+        typer.echo(f"skipped: {line}", err=True)
     typer.echo(f"store: {os.path.relpath(path)}: {done}")
+    if skipped:
+        raise typer.Exit(1)
 
 
 def sql(

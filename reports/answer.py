@@ -21,6 +21,10 @@ def interval(estimate: Estimate, signed: bool = False) -> str:
     return f"{value} [{estimate.low:{sign}.3f}, {estimate.high:{sign}.3f}]"
 
 
+def p_text(p: float) -> str:
+    return "<0.001" if p < 0.0005 else f"{p:.3f}"
+
+
 def answer(comparison: Comparison, name: Callable[[str], str] = str) -> list[str]:
     """One sentence or a few. `name` dresses the names of stages and benchmarks (in markdown: as code)."""
     sentences = _failed_arms(comparison, name) + _no_matchup(comparison, name)
@@ -110,7 +114,14 @@ def _between(comparison: Comparison, challenger: Entry, baseline: Entry, name: C
     where = "Over all benchmarks together" if overall[0].benchmark == ALL else f"On {name(comparison.benchmarks[0])}"
     parts = [_verdict(overall, sign, name(baseline.label)) for sign in (1, -1, 0)]
     first = f"{where}, {name(challenger.label)} {', but '.join(part for part in parts if part)}."
-    return [first, *_by_seed(overall), *_against_the_grain(own, overall, name)]
+    return [first, *_corrected(comparison, overall), *_by_seed(overall), *_against_the_grain(own, overall, name)]
+
+
+def _corrected(comparison: Comparison, overall: list[Difference]) -> list[str]:
+    """Where a difference that is called one is not below 0.05 once it is corrected for how many are looked at."""
+    weak = [d for d in overall if d.sign and comparison.p_values[d][1] >= 0.05]
+    numbers = listed([f"at pass@{d.k} (p {p_text(comparison.p_values[d][1])})" for d in weak])
+    return [f"Corrected for all {len(comparison.p_values)} differences, it is not clear {numbers}."] if weak else []
 
 
 def _verdict(differences: list[Difference], sign: int, baseline: str) -> str:
@@ -139,23 +150,37 @@ def _by_seed(overall: list[Difference]) -> list[str]:
 
 def _against_the_grain(own: list[Difference], overall: list[Difference], name: Callable[[str], str]) -> list[str]:
     """Benchmarks that clearly say other than all together: a mean must not hide them."""
-    signs = {d.k: d.sign for d in overall}
-    other = [d for d in own if d.benchmark != overall[0].benchmark and d.sign not in (0, signs.get(d.k, 0))]
     parts = [
         f"{'more' if d.sign > 0 else 'less'} on {name(d.benchmark)} at pass@{d.k} ({interval(d.estimate, signed=True)})"
-        for d in other
+        for d in _others(own, overall)
     ]
     return [f"Not so on every benchmark: {listed(parts)}."] if parts else []
 
 
+def _others(own: list[Difference], overall: list[Difference]) -> list[Difference]:
+    """Those of single benchmarks that are clear of zero and have another sign than the same of all together."""
+    signs = {(d.of, d.to, d.k): d.sign for d in overall}
+    together = {d.benchmark for d in overall}
+    return [d for d in own if d.benchmark not in together and d.sign not in (0, signs.get((d.of, d.to, d.k), 0))]
+
+
 def _over_warm_start(comparison: Comparison, name: Callable[[str], str]) -> list[str]:
-    own = [d for d in comparison.over_warm_start if d.benchmark == comparison.groups[0] and d.k == 1]
+    overall = [d for d in comparison.over_warm_start if d.benchmark == comparison.groups[0]]
     words = {1: "better than", 0: "not clearly different from", -1: "worse than"}
-    parts = []
-    for warm_start in dict.fromkeys(d.to for d in own):
-        for sign, word in words.items():
-            same = [d for d in own if d.to == warm_start and d.sign == sign]
-            if same:
-                arms = listed([f"{name(d.of)} ({interval(d.estimate, signed=True)})" for d in same])
-                parts.append(f"{arms} {'are' if len(same) > 1 else 'is'} {word} {name(warm_start)}")
-    return [f"At pass@1, against the warm start: {'; '.join(parts)}."] if parts else []
+    told = []
+    for k in dict.fromkeys(d.k for d in overall):
+        parts = []
+        for warm_start in dict.fromkeys(d.to for d in overall):
+            for sign, word in words.items():
+                same = [d for d in overall if (d.k, d.to, d.sign) == (k, warm_start, sign)]
+                if same:
+                    arms = listed([f"{name(d.of)} ({interval(d.estimate, signed=True)})" for d in same])
+                    parts.append(f"{arms} {'are' if len(same) > 1 else 'is'} {word} {name(warm_start)}")
+        told.append(f"at pass@{k} {', '.join(parts)}")
+    others = [
+        f"{name(d.of)} is {words[d.sign]} {name(d.to)} on {name(d.benchmark)} at pass@{d.k} "
+        f"({interval(d.estimate, signed=True)})"
+        for d in _others(comparison.over_warm_start, overall)
+    ]
+    lines = [f"Against the warm start: {'; '.join(told)}."] if told else []
+    return [*lines, f"Not so on every benchmark: {listed(others)}."] if others else lines

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
+from passk.evaluate.compare import holm
 from passk.evaluate.intervals import Estimate, mean_intervals
 from reports import over_seeds
 from reports.arms import Arm, matchups
@@ -35,7 +37,7 @@ class Difference:
     @property
     def sign(self) -> int:
         """+1 or -1 where the 95 % interval is clear of zero, 0 where these data show no difference."""
-        return int(self.estimate.low > 0) - int(self.estimate.high < 0)
+        return over_seeds.sign(self.estimate)
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,16 @@ class Comparison:
         return found if isinstance(found, Difference) else None
 
     def _difference(self, of: Entry, to: Entry, group: str, k: int) -> Difference | None:
+        mine, theirs = self._paired(of, to, group, k)
+        if not mine:
+            return None
+        estimate = over_seeds.difference(mine, theirs)
+        values = [np.mean([row.mean() for row in rows]) for rows in (mine, theirs)]
+        by_seed = tuple(float(a.mean() - b.mean()) for a, b in zip(mine, theirs, strict=True))
+        return Difference(group, of.label, to.label, k, float(values[0]), float(values[1]), estimate, by_seed)
+
+    def _paired(self, of: Entry, to: Entry, group: str, k: int) -> tuple[list[pd.Series], list[pd.Series]]:
+        """pass@k of both by problem, a Series a seed; seeds without enough problems in common are left out."""
         mine, theirs = [], []
         for a, b in self.pairs(of, to, group):
             first, second = a.values(of.checkpoint, group, k), b.values(to.checkpoint, group, k)
@@ -181,12 +193,7 @@ class Comparison:
             if 2 * len(both) >= max(len(first), len(second)):
                 mine.append(first.loc[both])
                 theirs.append(second.loc[both])
-        if not mine:
-            return None
-        estimate = over_seeds.difference(mine, theirs)
-        values = [np.mean([row.mean() for row in rows]) for rows in (mine, theirs)]
-        by_seed = tuple(float(a.mean() - b.mean()) for a, b in zip(mine, theirs, strict=True))
-        return Difference(group, of.label, to.label, k, float(values[0]), float(values[1]), estimate, by_seed)
+        return mine, theirs
 
     def pairs(self, of: Entry, to: Entry, group: str) -> list[tuple[Results, Results]]:
         """The runs of two entries that belong together: of the same experiment, else of the same seed."""
@@ -223,6 +230,14 @@ class Comparison:
     def over_warm_start(self) -> list[Difference]:
         """Arm minus its warm start, at pass@1 and at the largest k."""
         return self._differences([(c.entry, c.warm_start) for c in self.contests if c.warm_start])
+
+    @cached_property
+    def p_values(self) -> dict[Difference, tuple[float, float]]:
+        """The p-value of each of those differences, and that corrected for the number of all of them (Holm)."""
+        by_label = {entry.label: entry for entry in self.entries}
+        found = list(dict.fromkeys([*self.between_arms, *self.over_warm_start]))
+        own = [over_seeds.p_value(*self._paired(by_label[d.of], by_label[d.to], d.benchmark, d.k)) for d in found]
+        return {d: (p, float(corrected)) for d, p, corrected in zip(found, own, holm(own), strict=True)}
 
     def _differences(self, pairs: list[tuple[Entry, Entry]]) -> list[Difference]:
         found = [self.difference(*pair, group, k) for pair in pairs for group in self.groups for k in self.ends(group)]

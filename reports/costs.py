@@ -117,6 +117,7 @@ def wall_clock(comparison: Comparison) -> str:
     return table(["what", "wall s", "share"], [*rows, ["together", seconds(whole), "100.0%"]])
 
 
+ENGINE = "start-up of the sampling engine"
 BETWEEN = "orchestration: between all these"
 """there also where it is nothing"""
 
@@ -144,7 +145,7 @@ def _wall_clock(run: Results) -> dict[str, float]:
             value for name, value in training.items() if name in done and name not in set(own["name"])
         ),
         "stages that are not finished": sum(value for name, value in training.items() if name not in done),
-        "sampling": phases.get("sample", 0.0),
+        **_sampling(run, phases.get("sample", 0.0)),
         "preparation": phases.get("prepare", 0.0),
         "Ray's start": phases.get("start Ray", 0.0),
         "filing between stages": other,
@@ -152,6 +153,15 @@ def _wall_clock(run: Results) -> dict[str, float]:
         BETWEEN: wall - busy,
         "orchestration: imports and the server's start": sum(float(s.get("before") or 0) for s in sessions),
     }
+
+
+def _sampling(run: Results, wall: float) -> dict[str, float]:
+    """What the samplings themselves took, and the rest of their phase; undivided where one is not finished."""
+    own = run.samplings
+    if not set(run.record.samplings) <= set(own["key"]):
+        return {"sampling": wall, ENGINE: 0.0}
+    sampled = min(float(own["seconds"].sum()), wall)
+    return {"sampling": sampled, ENGINE: wall - sampled}
 
 
 def _busy(session: dict[str, Any]) -> float:

@@ -46,15 +46,17 @@ def draw(comparison: Comparison, stem: Path) -> bool:
         room = style.margin([entry.label for entry in tracks if entry in leaves])
         figure.tight_layout(rect=(0, 0, 1 - room / style.WIDTH, top), h_pad=0.9, w_pad=1.0 + 8 * room)
         for axes, metric in zip(grid.flat, PANELS, strict=False):
-            ends = []
+            ends, midway = [], []
             for entry, frames in tracks.items():
                 end = _draw_track(axes, [series(own, metric, largest) for own in frames], wide, looks[entry])
-                if end and entry in leaves:
-                    ends.append((*end, entry.label, looks[entry].colour))
+                if end:
+                    (ends if entry in leaves else midway).append((*end, entry.label, looks[entry].colour))
             axes.margins(x=0.02)
             axes.set_ylim(
                 bottom=max(axes.get_ylim()[0], 0), top=min(axes.get_ylim()[1], 1.02) if metric != "entropy" else None
             )
+            for line in midway:
+                style.label_line(axes, *line)
             style.label_ends(axes, ends)
         for axes in grid.flat:
             for boundary in switches(tracks):

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from passk.evaluate.compare import paired_difference
+from passk.evaluate.compare import paired_difference, sign_flip_p
 from passk.evaluate.intervals import Estimate, mean_interval
-from passk.evaluate.nested import difference_crossed, difference_nested, mean_nested
+from passk.evaluate.nested import crossed_p, difference_crossed, difference_nested, mean_nested, nested_p
 from passk.evaluate.seeds import mean_over_seeds
 
 DRAWS = 10_000
 SEED = 0
+LEAST = 0.0005
+"""what is not printed as 0.000"""
 
 
 def mean(rows: Sequence[pd.Series]) -> Estimate:
@@ -33,6 +35,20 @@ def difference(mine: Sequence[pd.Series], theirs: Sequence[pd.Series]) -> Estima
     if same_problems(mine):
         return difference_crossed(np.stack(mine), np.stack(theirs), DRAWS, SEED)
     return difference_nested(mine, theirs, DRAWS, SEED)
+
+
+def p_value(mine: Sequence[pd.Series], theirs: Sequence[pd.Series]) -> float:
+    """Of no difference, as `difference` pairs them."""
+    if len(mine) == 1:
+        return sign_flip_p(mine[0].to_numpy(), theirs[0].to_numpy(), DRAWS, SEED)
+    if same_problems(mine):
+        return crossed_p(np.stack(mine), np.stack(theirs), DRAWS, SEED)
+    return nested_p(mine, theirs, DRAWS, SEED)
+
+
+def sign(estimate: Estimate) -> int:
+    """+1 or -1 where the 95 % interval of a difference is clear of zero at the three digits that are printed; or 0."""
+    return int(estimate.low >= LEAST) - int(estimate.high <= -LEAST)
 
 
 def same_problems(rows: Sequence[pd.Series]) -> bool:

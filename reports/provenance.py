@@ -1,6 +1,8 @@
 """How to do it again: command, configuration, versions, hardware, seeds, hashes of data and code. Markdown."""
 
 import json
+import re
+import shlex
 from typing import Any
 
 import yaml
@@ -97,7 +99,19 @@ def _hashes(run: Any, *, with_samples: bool) -> list[list[str]]:
 
 
 def commands(comparison: Comparison) -> str:
-    return "\n".join(dict.fromkeys(run.record.command for run in comparison.results))
+    """Those of the experiments, and that of the comparison."""
+    own = list(dict.fromkeys(run.record.command for run in comparison.results))
+    if len(comparison.results) > 1:
+        words = ["passk", "compare", *(run.name for run in comparison.results), *_runs_directory(own)]
+        own.append(shlex.join(words))
+    return "\n".join(own)
+
+
+def _runs_directory(commands: list[str]) -> list[str]:
+    """--runs DIR, where all commands have the same: the store is there."""
+    found = {tuple(re.findall(r"(?:^| )--runs[ =](\S+)", command)[-1:]) for command in commands}
+    (first, *others) = found
+    return ["--runs", *shlex.split(first[0])] if first and not others else []
 
 
 def configurations(comparison: Comparison) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from reports.answer import answer
 from reports.arms import BASE
 from reports.comparison import Comparison
 from reports.results import load
-from reports.tables import difference_table, main_table, seed_table, sizes
+from reports.tables import about_p, difference_table, main_table, seed_table, sizes
 from reports.text import code, fenced, inline, listed, plain_table, table
 from reports.verdicts import verdicts
 
@@ -55,12 +55,12 @@ def compare(store: Path, experiments: Sequence[str], directory: Path | None = No
 
 
 def _title(comparison: Comparison) -> str:
-    """maze-k4 (3 seeds) against maze-k8 (3 seeds)."""
+    """maze-k8 (3 seeds) against maze-k4 (3 seeds): the first named is what the others are compared with."""
     labels = [
         f"{comparison.label(design)}{f' ({len(design)} seeds)' if len(design) > 1 else ''}"
         for design in comparison.designs
     ]
-    return " against ".join([labels[0], listed(labels[1:])] if len(labels) > 1 else labels)
+    return " against ".join([listed(labels[1:]), labels[0]] if len(labels) > 1 else labels)
 
 
 def joined(names: Sequence[str]) -> str:
@@ -111,21 +111,24 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         keep_trailing_newline=True, autoescape=False,
     )  # fmt: skip
     environment.filters |= {"inline": inline, "code": code, "fenced": fenced}
-    found = solved.solved(comparison)
+    found, found_p = solved.solved(comparison), comparison.p_values
     shown = _transcripts(store, comparison)
     return environment.get_template("report.md.j2").render(
         title=title,
-        questions=list(dict.fromkeys(run.record.question for run in comparison.results)),
+        questions=_questions(comparison),
         answer=answer(comparison, code),
         drawn=drawn,
-        main=table(*main_table(comparison, mark=lambda text: f"**{text}**", dress=code), left=2)
-        if comparison.groups
-        else "",
+        main=_main(comparison, comparison.groups[:1]),
+        main_by_benchmark=_main(comparison, comparison.groups[1:]),
         sizes=sizes(comparison),
         seeds=max((len(entry.runs) for entry in comparison.entries), default=1),
         experiments=_experiments(comparison),
         arms=[(c.entry.label, c.arm.recipe, c.arm.warm_start) for c in comparison.contests],
-        differences=difference_table([*comparison.between_arms, *comparison.over_warm_start]),
+        differences=difference_table([d for d in found_p if d.benchmark in comparison.groups[:1]], found_p),
+        differences_by_benchmark=difference_table(
+            [d for d in found_p if d.benchmark in comparison.groups[1:]], found_p
+        ),
+        about_p=about_p(found_p),
         several_checkpoints=len(comparison.sampled) > 1,
         trained=any(run.graph for run in comparison.results),
         bases=_bases(comparison),
@@ -138,6 +141,7 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         verdicts=verdicts(comparison),
         transcripts_of=shown[0],
         transcripts=shown[1],
+        truncated=any(sample["sort"] == "truncated" for sample in shown[1]),
         stage_costs=costs.stages(comparison),
         sampling_costs=costs.samplings(comparison),
         wall_clock=costs.wall_clock(comparison),
@@ -150,6 +154,19 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         configurations=provenance.configurations(comparison),
         commands=provenance.commands(comparison),
     )
+
+
+def _questions(comparison: Comparison) -> list[tuple[str, str]]:
+    """(experiments that ask it, question); no names where all ask the same."""
+    asked: dict[str, list[str]] = {}
+    for run in comparison.results:
+        asked.setdefault(run.record.question, []).append(code(run.name))
+    return [(listed(names) if len(asked) > 1 else "", question) for question, names in asked.items()]
+
+
+def _main(comparison: Comparison, groups: Sequence[str]) -> str:
+    """The main table's part on some groups; empty for none."""
+    return table(*main_table(comparison, lambda text: f"**{text}**", code, groups), left=2) if groups else ""
 
 
 def _experiments(comparison: Comparison) -> str:

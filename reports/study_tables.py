@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from passk.evaluate.compare import holm
 from passk.evaluate.intervals import Estimate
 from reports import over_seeds
 from reports.answer import interval
 from reports.study import FINAL, MAIN, WARM, Study
+from reports.tables import difference_columns, signed
 from reports.text import code, table
 
 KS = (1, 8)
@@ -24,11 +26,12 @@ class Paired:
     baseline: float
     estimate: Estimate
     by_seed: dict[int, float]
+    p: float
 
     @property
     def sign(self) -> int:
         """+1 or -1 where the interval is clear of zero."""
-        return int(self.estimate.low > 0) - int(self.estimate.high < 0)
+        return over_seeds.sign(self.estimate)
 
 
 def splits(study: Study, regime: str) -> list[str]:
@@ -53,7 +56,8 @@ def paired(study: Study, regime: str, arm: str, baseline: str, split: str, k: in
         return None
     ours, others = [mine[seed] for seed in seeds], [theirs[seed] for seed in seeds]
     by_seed = {seed: float(a.mean() - b.mean()) for seed, a, b in zip(seeds, ours, others, strict=True)}
-    return Paired(_mean(ours), _mean(others), over_seeds.difference(ours, others), by_seed)
+    estimate, p = over_seeds.difference(ours, others), over_seeds.p_value(ours, others)
+    return Paired(_mean(ours), _mean(others), estimate, by_seed, p)
 
 
 def _mean(rows: Sequence[pd.Series]) -> float:
@@ -67,8 +71,9 @@ def markdown(study: Study) -> str:
         parts += [f"## {regime}", _main(study, regime), _differences(study, regime), _by_seed(study, regime)]
     note = (
         "Share of held-out mazes solved (unbiased pass@k), with 95 % intervals over seeds and problems. Differences\n"
-        "are paired by seed and problem; **bold**: the interval is clear of zero. `python -m reports.study remake`\n"
-        "makes this from problems.parquet and steps.parquet alone."
+        "are paired by seed and problem; **bold**: the interval is clear of zero. p: two-sided. p (Holm): corrected\n"
+        "for all differences of the same table. `python -m reports.study remake` makes this from\n"
+        "problems.parquet and steps.parquet alone."
     )
     return "\n\n".join(["# The study's numbers", note, *(part for part in parts if part)]) + "\n"
 
@@ -88,20 +93,16 @@ def _main(study: Study, regime: str) -> str:
 
 
 def _differences(study: Study, regime: str) -> str:
+    """Holm's correction goes over all p-values of the table."""
+    places = [(arm, split) for arm in study.arms(regime) if arm != MAIN[0] for split in splits(study, regime)]
+    tried = {place: [paired(study, regime, place[0], MAIN[0], place[1], k) for k in KS] for place in places}
+    found = {place: [one for one in own if one] for place, own in tried.items() if all(own)}
+    corrected = iter(holm([one.p for own in found.values() for one in own]))
     rows = []
-    for arm in study.arms(regime):
-        for split in splits(study, regime) if arm != MAIN[0] else []:
-            found = [paired(study, regime, arm, MAIN[0], split, k) for k in KS]
-            if all(found):
-                rows.append([f"{code(arm)} − {code(MAIN[0])}", split, str(len(found[0].by_seed)), *map(_signed, found)])  # type: ignore[union-attr]
-    return table(["difference", "mazes", "seeds", *(f"pass@{k}" for k in KS)], rows, left=2) if rows else ""
-
-
-def _signed(found: Paired | None) -> str:
-    if found is None:
-        return "–"
-    text = interval(found.estimate, signed=True)
-    return f"**{text}**" if found.sign else text
+    for (arm, split), own in found.items():
+        cells = [cell for one in own for cell in signed(one.estimate, one.p, float(next(corrected)))]
+        rows.append([f"{code(arm)} − {code(MAIN[0])}", split, str(len(own[0].by_seed)), *cells])
+    return table(["difference", "mazes", "seeds", *difference_columns(KS)], rows, left=2) if rows else ""
 
 
 def _by_seed(study: Study, regime: str) -> str:

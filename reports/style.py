@@ -122,6 +122,17 @@ def label_ends(axes: "Axes", ends: list[tuple[float, float, str, str]]) -> None:
         )  # fmt: skip
 
 
+def label_line(axes: "Axes", x: float, y: float, name: str, colour: str) -> None:
+    """Write the name of a line that ends in the midst of the panel over its end, or at the panel's top under it."""
+    low, high = axes.get_ylim()
+    beneath = y > low + 0.85 * (high - low)
+    axes.annotate(
+        shortened(name), (x, y), xytext=(0, -5 if beneath else 5), textcoords="offset points", color=colour, ha="right",
+        va="top" if beneath else "bottom", fontsize=8,
+        bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.7},
+    )  # fmt: skip
+
+
 def key_line(figure: "Figure", entries: list[tuple[str, str]], height: float) -> float:
     """The names in their colours at the top, for figures whose lines cross too often to be labelled.
 

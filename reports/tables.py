@@ -1,21 +1,26 @@
 """The tables of the first screen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
-from reports.answer import interval
+from passk.evaluate.intervals import Estimate
+from reports.answer import interval, p_text
 from reports.comparison import Comparison, Difference
+from reports.over_seeds import sign
 from reports.results import ALL, Results
-from reports.text import code, table
+from reports.text import code, listed, table
 
 
 def main_table(
-    comparison: Comparison, mark: Callable[[str], str], dress: Callable[[str], str]
+    comparison: Comparison, mark: Callable[[str], str], dress: Callable[[str], str], groups: Sequence[str] | None = None
 ) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: a row a benchmark and checkpoint, a column a k. `mark` marks the best of a column."""
+    """Header and rows: a row a benchmark and checkpoint, a column a k. `mark` marks the best of a column.
+
+    groups: those of the comparison that are in it; None: all.
+    """
     ks = sorted({k for group in comparison.groups for k in comparison.ks(group)})
     with_seeds = any(len(entry.runs) > 1 for entry in comparison.sampled)
     rows = []
-    for group in comparison.groups:
+    for group in comparison.groups if groups is None else groups:
         for entry in comparison.sampled:
             cells = [comparison.cells.get((group, entry.label, k)) for k in ks]
             texts = [interval(cell.estimate) if cell else "–" for cell in cells]
@@ -47,8 +52,8 @@ def _range(values: list[int]) -> str:
     return str(values[0]) if len(set(values)) == 1 else f"{min(values)} to {max(values)}"
 
 
-def difference_table(differences: list[Difference]) -> str:
-    """A row a pair and benchmark, a column a k; bold where the interval is clear of zero."""
+def difference_table(differences: list[Difference], p_values: Mapping[Difference, tuple[float, float]]) -> str:
+    """A row a pair and benchmark, three columns a k; bold where the interval is clear of zero."""
     ks = sorted({d.k for d in differences})
     found = {(d.of, d.to, d.benchmark, d.k): d for d in differences}
     with_seeds = any(len(d.by_seed) > 1 for d in differences)
@@ -56,16 +61,35 @@ def difference_table(differences: list[Difference]) -> str:
     for of, to, group in dict.fromkeys((d.of, d.to, d.benchmark) for d in differences):
         own = [found.get((of, to, group, k)) for k in ks]
         seeds = [str(max(len(d.by_seed) for d in own if d))] if with_seeds else []
-        rows.append([f"{code(of)} − {code(to)}", _group(group), *seeds, *map(_signed, own)])
-    header = ["difference", "benchmark", *(["seeds"] if with_seeds else []), *(f"pass@{k}" for k in ks)]
+        cells = [cell for d in own for cell in (signed(d.estimate, *p_values[d]) if d else ["–"] * 3)]
+        rows.append([f"{code(of)} − {code(to)}", _group(group), *seeds, *cells])
+    header = ["difference", "benchmark", *(["seeds"] if with_seeds else []), *difference_columns(ks)]
     return table(header, rows, left=2) if rows else ""
 
 
-def _signed(difference: Difference | None) -> str:
-    if difference is None:
-        return "–"
-    text = interval(difference.estimate, signed=True)
-    return f"**{text}**" if difference.sign else text
+def difference_columns(ks: Sequence[int]) -> list[str]:
+    return [name for k in ks for name in (f"pass@{k}", "p", "p (Holm)")]
+
+
+def signed(estimate: Estimate, p: float, corrected: float) -> list[str]:
+    """The three cells of a difference; bold where its interval is clear of zero."""
+    text = interval(estimate, signed=True)
+    return [f"**{text}**" if sign(estimate) else text, p_text(p), p_text(corrected)]
+
+
+def about_p(p_values: Mapping[Difference, tuple[float, float]]) -> list[str]:
+    """Sentences: over how many comparisons Holm's correction goes, and where bold and the p-values do not agree."""
+    count = len(p_values)
+    lines = [f"p: two-sided. p (Holm): corrected for all {count} differences, by benchmark too; intervals are not."]
+    other = [d for d, (p, _) in p_values.items() if bool(d.sign) != (p < 0.05)]
+    if other:
+        where = listed([f"{code(d.of)} − {code(d.to)}, {_group(d.benchmark)}, pass@{d.k}" for d in other])
+        lines.append(f"Interval and p do not agree at 0.05, and bold is by the interval: {where}.")
+    lost = sum(bool(d.sign) and corrected >= 0.05 for d, (_, corrected) in p_values.items())
+    if lost:
+        bold = sum(bool(d.sign) for d in p_values)
+        lines.append(f"Of the {bold} in bold, {lost} {'is' if lost == 1 else 'are'} not below 0.05 once corrected.")
+    return lines
 
 
 def seed_table(comparison: Comparison) -> str:

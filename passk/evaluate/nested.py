@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
+from scipy.special import stdtr, stdtrit
 
-from passk.evaluate.compare import paired_difference
+from passk.evaluate.compare import paired_difference, sign_flip_p
 from passk.evaluate.estimators import Floats
 from passk.evaluate.intervals import LEVEL, Estimate, all_equal, mean_interval, scores
-from passk.evaluate.seeds import mean_over_seeds
+from passk.evaluate.seeds import mean_over_seeds, t_test_p
 
 
 def mean_nested(values: Sequence[ArrayLike], draws: int = 10_000, seed: int = 0) -> Estimate:
@@ -50,6 +50,27 @@ def difference_crossed(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed: in
     whole = mean_over_seeds((first - second + 1) / 2, draws, seed)
     alone = paired_difference(first.mean(axis=0), second.mean(axis=0), draws, seed)
     return Estimate(alone.value, min(2 * whole.low - 1, alone.low), max(2 * whole.high - 1, alone.high))
+
+
+def crossed_p(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed: int = 0) -> float:
+    """Two-sided p-value that a and b are alike, paired as in `difference_crossed`: [S, P] both.
+
+    That of the t-test over seeds and problems, or of `sign_flip_p` on the problems' means where that is larger.
+    """
+    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    return max(t_test_p(first - second), sign_flip_p(first.mean(axis=0), second.mean(axis=0), draws, seed))
+
+
+def nested_p(a: Sequence[ArrayLike], b: Sequence[ArrayLike], draws: int = 10_000, seed: int = 0) -> float:
+    """Two-sided p-value that a and b are alike, paired as in `difference_nested`: S rows each.
+
+    That of the t-test of the S seeds' means, or of `sign_flip_p` on all problems where that is larger.
+    """
+    mine, theirs = [scores("a", row) for row in a], [scores("b", row) for row in b]
+    means = np.array([(ours - others).mean() for ours, others in zip(mine, theirs, strict=True)])
+    alone = sign_flip_p(np.concatenate(mine), np.concatenate(theirs), draws, seed)
+    error = float(means.std(ddof=1)) / math.sqrt(len(means))
+    return alone if error < 1e-12 else max(alone, float(2 * stdtr(len(means) - 1, -abs(means.mean()) / error)))
 
 
 def _nested(rows: list[Floats], alone: Estimate, lowest: float) -> Estimate:

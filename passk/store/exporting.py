@@ -37,6 +37,6 @@ def relations(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
     """(name, comment) of every table, then of every view."""
     return connection.execute(
         "SELECT table_name, comment FROM (SELECT table_name, comment, 1 AS place FROM duckdb_tables() "
-        "WHERE NOT internal AND table_name <> '_migrations' "
+        "WHERE NOT internal "
         "UNION ALL SELECT view_name, comment, 2 FROM duckdb_views() WHERE NOT internal) ORDER BY place, table_name"
     ).fetchall()

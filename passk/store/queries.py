@@ -1,7 +1,8 @@
 """What reports ask of the store: a connection (passk.store.reading), an experiment's name -> pandas frames.
 
 Only what the experiment's present configuration names is returned: stages and samplings of an earlier version
-of the experiment file stay in the store, but belong to no report. All frames are sorted by their key columns.
+of the experiment file stay in the store, but belong to no report. All frames are sorted by their key columns, and sums
+of fractions go by the order of the steps: in another order their last digit is another.
 """
 
 import json
@@ -42,9 +43,11 @@ def stages(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
         """
         SELECT named.name, stages.key, stages.experiment, stages.kind, stages.seed, stages.problems,
                stages.first_step, stages.startup_seconds,
-               count(steps.step) AS steps, sum(steps.tokens)::BIGINT AS tokens, sum(steps.seconds) AS seconds,
-               sum(seconds_generation) AS seconds_generation, sum(seconds_experience) AS seconds_experience,
-               sum(seconds_training) AS seconds_training, sum(seconds_sync) AS seconds_sync
+               count(steps.step) AS steps, sum(steps.tokens)::BIGINT AS tokens,
+               sum(steps.seconds ORDER BY step) AS seconds,
+               sum(seconds_generation ORDER BY step) AS seconds_generation,
+               sum(seconds_experience ORDER BY step) AS seconds_experience,
+               sum(seconds_training ORDER BY step) AS seconds_training, sum(seconds_sync ORDER BY step) AS seconds_sync
         FROM experiment_stages AS named
         JOIN stages ON stages.key = named.stage
         LEFT JOIN steps ON steps.stage = stages.key

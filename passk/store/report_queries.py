@@ -24,7 +24,7 @@ def launches(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
     return connection.execute(
         """
         SELECT named.name, stages.experiment = named.experiment AS own, stages.seconds AS wall_seconds,
-               sum(steps.seconds) AS step_seconds, stages.startup_seconds
+               sum(steps.seconds ORDER BY steps.step) AS step_seconds, stages.startup_seconds
         FROM experiment_stages AS named
         JOIN stages ON stages.key = named.stage
         LEFT JOIN steps ON steps.stage = stages.key
@@ -65,13 +65,13 @@ def reasons(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
     return connection.execute(
         """
         WITH entries AS (
-            SELECT named.name AS checkpoint, unnest(map_entries(steps.reasons)) AS entry,
+            SELECT named.name AS checkpoint, steps.step, unnest(map_entries(steps.reasons)) AS entry,
                    list_sum(steps.correct_counts) AS weight
             FROM experiment_stages AS named
             JOIN steps ON steps.stage = named.stage
             WHERE named.experiment = $name AND steps.reasons IS NOT NULL
         ), training AS (
-            SELECT checkpoint, NULL AS benchmark, entry.key AS reason, sum(entry.value * weight) AS weight
+            SELECT checkpoint, NULL AS benchmark, entry.key AS reason, sum(entry.value * weight ORDER BY step) AS weight
             FROM entries GROUP BY checkpoint, entry.key
         ), evaluation AS (
             SELECT own.checkpoint, own.benchmark,
@@ -83,7 +83,10 @@ def reasons(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
             GROUP BY ALL
         )
         SELECT checkpoint, benchmark, reason,
-               weight / sum(weight) OVER (PARTITION BY checkpoint, benchmark) AS share
+               weight / sum(weight) OVER (
+                   PARTITION BY checkpoint, benchmark ORDER BY reason
+                   ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+               ) AS share
         FROM (FROM training UNION ALL FROM evaluation)
         ORDER BY checkpoint, benchmark NULLS FIRST, reason
         """,

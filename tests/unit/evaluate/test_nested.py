@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from scipy.stats import ttest_rel
 
-from passk.evaluate.compare import paired_difference
+from passk.evaluate.compare import paired_difference, sign_flip_p
 from passk.evaluate.intervals import mean_interval
-from passk.evaluate.nested import difference_crossed, difference_nested, mean_nested
+from passk.evaluate.nested import crossed_p, difference_crossed, difference_nested, mean_nested, nested_p
 
 
 def drawn(rng, seeds, problems, spread, shift=0.0):
@@ -72,3 +73,33 @@ def test_what_cannot_be_a_score_or_a_second_seed_is_refused():
         mean_nested([[0.5], [1.5]])
     with pytest.raises(ValueError, match="shape"):
         difference_crossed(np.zeros((2, 3)), np.zeros((2, 4)))
+
+
+def test_the_p_values_over_seeds_are_those_of_the_t_test_where_it_has_the_larger_one():
+    """Of nested seeds scipy's paired t-test of their means; of crossed ones that do not differ that of problems."""
+    rng = np.random.default_rng(4)
+    a, b = np.stack(drawn(rng, 4, 50, 0.1, 0.05)), np.stack(drawn(rng, 4, 50, 0.1))
+    theirs = ttest_rel(a.mean(axis=1), b.mean(axis=1)).pvalue
+    assert nested_p(a, b) == pytest.approx(max(theirs, sign_flip_p(a.ravel(), b.ravel())))
+    assert theirs > sign_flip_p(a.ravel(), b.ravel()), "the t-test decides nothing, and the test shows nothing"
+    row, other = a[0], b[0]
+    same = crossed_p(np.stack([row] * 3), np.stack([other] * 3))
+    assert same == pytest.approx(max(ttest_rel(row, other).pvalue, sign_flip_p(row, other)), rel=0.05)
+    assert crossed_p(a, b) > same / 1e6 and crossed_p(a, a) == nested_p(a, a) == 1.0
+
+
+@pytest.mark.parametrize(("p_of", "interval_of"), [(crossed_p, difference_crossed), (nested_p, difference_nested)])
+def test_a_p_value_is_below_5_percent_where_the_interval_is_clear_of_zero(p_of, interval_of):
+    rng = np.random.default_rng(11)
+    agree = []
+    for _ in range(200):
+        a, b = drawn(rng, 3, 40, 0.05, 0.04), drawn(rng, 3, 40, 0.05)
+        found = interval_of(a, b, draws=400)
+        agree.append((p_of(a, b, draws=400) < 0.05) == (found.low > 0 or found.high < 0))
+    assert np.mean(agree) > 0.97
+
+
+def test_where_the_two_are_alike_a_p_value_below_5_percent_is_as_rare_as_that():
+    rng = np.random.default_rng(11)
+    found = [nested_p(drawn(rng, 3, 40, 0.05), drawn(rng, 3, 40, 0.05), draws=200) for _ in range(300)]
+    assert np.mean(np.array(found) < 0.05) <= 0.08

@@ -9,8 +9,9 @@ from passk.store import rebuild
 from reports import compare
 from reports.answer import answer
 from reports.comparison import Comparison
-from reports.report import joined
+from reports.report import _title, joined
 from reports.results import ALL, load
+from reports.tables import difference_table
 from tests.unit.reports.conftest import text_of
 
 
@@ -127,6 +128,23 @@ def test_best_is_marked_only_where_it_is_better_than_every_other(seeds_once):
     for (group, k), label in marked.items():
         for other in set(by_label) - {label}:
             assert found.difference(by_label[label], by_label[other], group, k).sign > 0
+
+
+def test_a_comparisons_title_differences_questions_and_command_go_together(seeds):
+    amend(seeds[1], lambda record: record["config"]["stages"]["pass4"].update(k=8))
+    for run, words in zip(seeds[:2], ("Does 4 help?", "Does 8 help?"), strict=True):
+
+        def ask(record, words=words, command=f"passk run {run.name}.yaml --runs /some/where"):
+            record.update(question=words, command=command, config={**record["config"], "seed": 11})
+
+        amend(run, ask)
+    found = comparison(seeds[:2])
+    assert _title(found) == "maze-s12 against maze-s11"
+    assert "`maze-s12/pass1` − `maze-s11/pass1`" in difference_table(found.between_arms, found.p_values)
+    text = text_of(seeds[0].store, "maze-s11", "maze-s12")
+    assert "`maze-s11`: **Does 4 help?**\n\n`maze-s12`: **Does 8 help?**\n" in text
+    again = text[text.index("## Run it again") :]
+    assert "\npassk compare maze-s11 maze-s12 --runs /some/where\n" in again
 
 
 def test_an_arm_that_failed_in_one_seed_is_called_failed_there(seeds):

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 
 import pyarrow as pa
@@ -11,13 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from passk.errors import PasskError
+from passk.evaluate.compare import holm, sign_flip_p
+from passk.evaluate.intervals import Estimate
 from passk.layout import write_json
 from passk.store import ingest_experiment_record, rebuild
-from reports import results_table, write_report
-from reports.answer import NO_DIFFERENCE, answer
-from reports.comparison import Comparison
+from reports import provenance, results_table, write_report
+from reports.answer import NO_DIFFERENCE, answer, interval, p_text
+from reports.comparison import Comparison, Difference
 from reports.report import FIGURES
-from reports.results import load
+from reports.results import ALL, load
+from reports.study_tables import Paired
 from reports.style import spread
 from tests.unit.reports.conftest import text_of
 
@@ -54,6 +58,77 @@ def test_the_first_screen_has_question_answer_table_and_differences(written):
     assert len(rows) == 3 * 4
     assert "`easy`: 16 problems, 16 samples each" in screen
     assert "| `pass4-pass1` − `pass1` | `hard`" in screen
+    top, rest = screen.split("### By benchmark")
+    assert "all together" in top and "| `hard`" not in top
+    assert "| all together" not in rest
+
+
+def test_every_difference_has_its_p_value_and_one_corrected_for_all_of_them(written):
+    run, _, text = written
+    found = Comparison([load(run.store, run.name)])
+    rows = re.findall(r"^\| `[\w-]+` − `[\w-]+` +\| [^|]+\|(.*)\|$", text, re.M)
+    cells = [cell.strip() for row in rows for cell in row.split("|")]
+    given = [p_text(p) for pair in found.p_values.values() for p in pair]
+    assert len(found.p_values) == 18 == len(cells) / 3 and "all 18 differences" in text
+    assert sorted(cells[1::3] + cells[2::3]) == sorted(given)
+    pairs = list(found.p_values.values())
+    assert [corrected for _, corrected in pairs] == pytest.approx(list(holm([p for p, _ in pairs])))
+    one = found.between_arms[0]
+    scores = [found.results[0].values(name, one.benchmark, one.k) for name in (one.of, one.to)]
+    assert found.p_values[one][0] == sign_flip_p(*scores)
+    weak = [d for d, (_, corrected) in found.p_values.items() if d.sign and corrected >= 0.05]
+    assert weak and f"in bold, {len(weak)} is not below 0.05 once corrected" in text
+
+
+def test_a_difference_that_does_not_outlive_the_correction_is_said_in_the_answer(filed_once):
+    found = Comparison([load(filed_once.store, filed_once.name)])
+    first = next(d for d in found.between_arms if d.sign)
+    found.p_values[first] = (0.03, 0.54)
+    said = [line for line in answer(found) if line.startswith("Corrected")]
+    assert said == [f"Corrected for all 18 differences, it is not clear at pass@{first.k} (p 0.540)."]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "sign"), [(0.0004, 0.1, 0), (0.0005, 0.1, 1), (-0.1, -0.0004, 0), (-0.1, -0.0005, -1)]
+)
+def test_what_is_called_clear_is_clear_at_the_digits_that_are_printed(low, high, sign):
+    found = Estimate((low + high) / 2, low, high)
+    assert Difference("all", "a", "b", 1, 0.5, 0.5, found, ()).sign == sign
+    assert Paired(0.5, 0.5, found, {}, 0.01).sign == sign
+    assert bool(re.search(r"0\.000[],]", interval(found, signed=True))) == (sign == 0)
+
+
+def test_the_answer_on_the_warm_start_takes_both_ends_of_k_and_hides_no_benchmark(filed_once):
+    found = Comparison([load(filed_once.store, filed_once.name)])
+    told = next(line for line in answer(found) if line.startswith("Against the warm start"))
+    at_1, at_8 = told.split("; at pass@8 ")
+    assert "at pass@1 " in at_1 and all("pass1 (" in part and "pass4-pass1 (" in part for part in (at_1, at_8))
+    own = next(d for d in found.over_warm_start if d.benchmark == "easy")
+    worse = replace(own, estimate=Estimate(-0.1, -0.2, -0.05))
+    found.over_warm_start[:] = [d for d in found.over_warm_start if d.benchmark == ALL] + [worse]
+    assert answer(found)[-1] == (
+        f"Not so on every benchmark: {own.of} is worse than warm on easy at pass@{own.k} (-0.100 [-0.200, -0.050])."
+    )
+
+
+def test_no_blank_line_is_there_twice(written):
+    _, _, text = written
+    assert "\n\n\n" not in text
+
+
+def test_no_blank_line_is_there_twice_before_the_run_has_an_end(filed):
+    amend(filed, sessions=[])
+    text = text_of(filed.store, filed.name)
+    assert "Where the wall time" not in text and "\n\n\n" not in text
+
+
+def test_where_no_sample_was_cut_off_that_is_said(filed, parquet):
+    assert "None was cut off." not in text_of(filed.store, filed.name)
+    for file in (filed.directory / "samples").glob("key-pass4-pass1-*/samples.parquet"):
+        rows = parquet.columns(file)
+        pq.write_table(pa.table({**rows, "finish_reason": ["stop"] * len(rows["sample"])}), file)
+    rebuild(filed.runs)
+    assert "None was cut off." in text_of(filed.store, filed.name)
 
 
 def test_every_link_is_relative_and_leads_to_a_figure_wherever_the_folder_lies(written, tmp_path):
@@ -124,7 +199,7 @@ def test_a_failed_arm_is_called_failed_and_the_rest_is_reported(filed):
     assert "## Failures" in text and "``the trainer ¦ ended `with` status 1``" in text.replace("`` ", "``").replace(
         " ``", "``"
     )
-    assert "| `easy`       | `pass1`" in text
+    assert "| `easy`    | `pass1`" in text
 
 
 def test_a_sampling_that_failed_is_not_called_one_that_is_to_come(filed):
@@ -145,7 +220,8 @@ def test_code_that_changed_between_two_runs_is_said_of_each(filed):
     def said(*codes):
         sessions = [{"seconds": 9.0, "phases": {}} | ({"code": code} if code else {}) for code in codes]
         amend(filed, sessions=sessions, code={"commit": "latest", "dirty": False})
-        return re.search(r"^- Code: (.*)$", text_of(filed.store, filed.name), re.M)[1]
+        facts = provenance.facts(Comparison([load(filed.store, filed.name)]))
+        return next(fact for fact in facts if fact.startswith("Code: ")).removeprefix("Code: ")
 
     one, two = {"commit": "one", "dirty": False}, {"commit": "two", "dirty": True}
     assert said(one, two, one) == (
@@ -210,7 +286,8 @@ def test_the_wall_time_is_accounted_for_to_what_no_phase_has(filed):
     amend(filed, sessions=[{"started": "2026-11-21T02:00:00Z", "seconds": 97.5, "phases": phases}] * 2)
     found = wall_clock(filed)
     assert found["together"] == "195" and found["orchestration: between all these"] == "15.0"
-    assert found["training steps"] == "46.8" and found["sampling"] == "40.0" and found["preparation"] == "20.0"
+    assert found["training steps"] == "46.8" and found["preparation"] == "20.0"
+    assert found["sampling"] == f"{8 * 4.25:.1f}" and found["start-up of the sampling engine"] == "6.0"
     assert "It took 2 runs of the command, each" in text_of(filed.store, filed.name)
 
 

@@ -1,6 +1,7 @@
 """The study's numbers come from the two committed files alone, and are those of the store."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -117,6 +118,9 @@ def test_tables_and_figures_are_remade_from_the_files_to_the_same_bytes(made, tm
     assert study.remake(tmp_path / "alone") == text
     assert {file: file.read_bytes() for file in (tmp_path / "alone").rglob("*") if file.is_file()} == first
     assert {file.name for file in first} >= {"tables.md", "results.svg", "results.png", "curves.svg", "curves.png"}
+    rows = re.findall(r"^\| `\w+` − `pass1` +\| .*$", text, re.M)
+    assert rows and all(len(re.findall(r"\| +<?[01]\.\d{3} ", row)) == 4 for row in rows), "p and p (Holm) at both k"
+    assert "all differences of the same table" in text
     for part in ("| trap     | hard: at least five times", "## control", "| `passk_pass1` − `pass1` | hard "):
         assert part in text
 

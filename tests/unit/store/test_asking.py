@@ -217,3 +217,15 @@ def test_ingest_of_a_directory_that_is_not_there_makes_none(tmp_path):
     done = CliRunner().invoke(app, ["ingest", "--runs", str(tmp_path / "none")])
     assert str(done.exception).startswith("runs: ")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_ingest_skips_is_said_on_standard_error_and_by_its_status(run):
+    done = CliRunner().invoke(app, ["ingest", "--runs", str(run.runs)])
+    assert (done.exit_code, done.stderr) == (0, "")
+    run.store.unlink()
+    (run.samplings()[0] / "samples.parquet").write_bytes(b"half of it")
+    for again in ([], ["--rebuild"]):
+        done = CliRunner().invoke(app, ["ingest", "--runs", str(run.runs), *again])
+        assert done.exit_code == 1
+        assert done.stderr.startswith("skipped: ") and done.stderr.count("\n") == 1
+        assert done.stdout.startswith("store: ")

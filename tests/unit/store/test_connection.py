@@ -109,10 +109,10 @@ def test_every_table_view_and_column_says_what_it_is(tmp_path):
     store = tmp_path / "passk.duckdb"
     with turn(store) as connection:
         silent = connection.execute(
-            "SELECT table_name FROM duckdb_tables() WHERE comment IS NULL AND table_name <> '_migrations' "
+            "SELECT table_name FROM duckdb_tables() WHERE comment IS NULL "
             "UNION ALL SELECT view_name FROM duckdb_views() WHERE comment IS NULL AND NOT internal "
             "UNION ALL SELECT table_name || '.' || column_name FROM duckdb_columns() "
-            "WHERE comment IS NULL AND NOT internal AND table_name <> '_migrations'"
+            "WHERE comment IS NULL AND NOT internal"
         ).fetchall()
     assert silent == []
 

@@ -1,11 +1,12 @@
 import dataclasses
 import json
 
+import duckdb
 import pytest
 
 from passk.errors import PasskError
 from passk.layout import write_json
-from passk.store import ingest_experiment_record, queries, reading
+from passk.store import ingest_experiment_record, queries, reading, report_queries
 
 
 def test_the_record_comes_back_as_it_was_filed(filed):
@@ -72,3 +73,21 @@ def test_transcripts_are_the_same_every_time_and_of_every_sort(filed):
     assert frames[0].equals(frames[1])
     assert {"right", "wrong", "truncated"} == set(frames[0]["sort"])
     assert frames[0].groupby("sort").size().max() <= 3
+
+
+def test_a_sum_of_fractions_does_not_depend_on_the_order_in_which_its_rows_lie(filed):
+    """Its last digits would be others where the store was filled in another order, and a report other bytes."""
+    shares = "MAP {'correct': 0.1 / step, 'into a wall': 1 - 0.1 / step}"
+    changed = (
+        "0.1 / step AS seconds, 0.1 / step AS seconds_sync, 0.3 / step AS seconds_training, "
+        f"CASE WHEN k > 0 THEN {shares} END AS reasons"
+    )
+    found = []
+    for order in ("ASC", "DESC"):
+        with duckdb.connect(str(filed.store)) as connection:
+            connection.execute(f"CREATE TEMP TABLE kept AS SELECT * REPLACE ({changed}) FROM steps")
+            connection.execute(f"DELETE FROM steps; INSERT INTO steps FROM kept ORDER BY step {order}")
+        with reading(filed.store) as connection:
+            asked = (queries.stages, report_queries.launches, report_queries.reasons)
+            found.append([ask(connection, filed.name).to_csv() for ask in asked])
+    assert found[0] == found[1]
