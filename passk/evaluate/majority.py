@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from passk.evaluate.estimators import Floats, wrong_answers
 
 _CHUNK = 15_000  # complex numbers that a block of problems may take: what stays in a processor's cache is faster
-_NOTHING = 1e-16  # a number of votes that is less likely than this is left out
+_NOTHING = 1e-14  # a number of votes that is less likely than this is left out
 
 
 def maj_at_k(answers: ArrayLike, correct: ArrayLike, k: int) -> Floats:
