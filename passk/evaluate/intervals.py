@@ -22,6 +22,7 @@ is as often above as below; more of them shift the interval, fewer let it miss w
 _NORMAL = NormalDist()
 _TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 _CHUNK = 50_000  # drawn numbers at a time: what stays in a processor's cache is twice as fast
+_COUNTED = 200_000  # the same where problems are counted: a product with few draws reads all figures for little work
 _BINS = 20  # up to a distinct row in so many problems a multinomial is the cheaper way
 _FEW = 7  # so many exponential numbers take as long as one of a gamma distribution
 _SHARED = 100  # a figure of fewer problems has draws of its own, so that none is without any of them
@@ -143,7 +144,7 @@ def bootstrap_means(values: Floats, draws: int, seed: int) -> Floats:
     _, first, counts = np.unique(code, return_index=True, return_counts=True)
     begins = np.flatnonzero(np.diff(few[first], prepend=-1))
     weights = _counted if columns[False] else _multinomial
-    size = max(1, _CHUNK // (problems if columns[False] else len(first)))
+    size = max(1, _COUNTED // problems if columns[False] else _CHUNK // len(first))
     of_few = _Rows(values[np.ix_(first[begins], columns[True])])
     of_many = _Rows(values[np.ix_(first, columns[False])])
     rng = np.random.default_rng(seed)
