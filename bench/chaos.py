@@ -7,7 +7,8 @@ DuckDB, Prefect's server, Ray's head, its raylet, the trainer's driver and its l
 actor, the process that samples, and a `passk ingest --rebuild` beside it all. The same command is given again
 where the flow ended, and nothing else is done. It is killed until the experiment is done; where the kills are fewer
 than asked for by then, one of another seed follows. It prints a row a kill as markdown, and at last how the stores
-differ.
+differ. It fails where more was lost than the work since the last checkpoint, where a finished sample or a row of a
+finished stage is gone, where processes are left behind, and where the stores differ.
 """
 
 import argparse
@@ -24,8 +25,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import pyarrow.parquet
 
-from bench.chaos_store import differences
+from bench.chaos_store import Compared, differences, finished_rows, rows_lost, shown
 
 EXPERIMENT = """
 name: chaos
@@ -68,16 +70,18 @@ PATIENCE_SECONDS = 400
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a run is: what is finished, the steps of the stage that trains, the last of its checkpoints."""
+    """How far a run is: what is finished, the steps of the stage that trains, its last checkpoint, the samples."""
 
     finished: int
     stage: str
     steps: int
     checkpoint: int
+    samples: int
+    """on disk, of whatever sampling"""
 
     def beyond(self, other: "Standing") -> bool:
-        """Further than `other`, which was killed: at least a step that was not there. One stage trains at a time."""
-        return (self.finished, self.steps) > (other.finished, other.steps)
+        """Further than `other`, which was killed: a step or a sample that was not there. One stage trains at a time."""
+        return (self.finished, self.steps, self.samples) > (other.finished, other.steps, other.samples)
 
 
 class Run:
@@ -112,8 +116,9 @@ class Run:
         for metrics in runs.glob("stages/*/metrics.jsonl"):
             if not (metrics.parent / "manifest.json").exists():
                 saved = [int(seal.parent.name.removeprefix("global_step")) for seal in _seals(metrics.parent)]
-                return Standing(finished, metrics.parent.name, metrics.read_bytes().count(b"\n"), max(saved, default=0))
-        return Standing(finished, "", 0, 0)
+                steps = metrics.read_bytes().count(b"\n")
+                return Standing(finished, metrics.parent.name, steps, max(saved, default=0), samples_on_disk(runs))
+        return Standing(finished, "", 0, 0, samples_on_disk(runs))
 
     def is_filing(self) -> bool:
         """DuckDB's log of what is not in the file yet stands beside it."""
@@ -137,6 +142,20 @@ class Run:
         return sum(1 for _ in self._living())
 
 
+def samples_on_disk(run: Path) -> int:
+    """Judged samples in the files of all samplings of a run."""
+    while True:
+        # Parts go when their sampling is sealed: who looked just then looks again.
+        with suppress(FileNotFoundError):
+            return sum(map(_samples_of, run.glob("samples/*/sampling.json")))
+
+
+def _samples_of(sampling: Path) -> int:
+    whole = (sampling.parent / "manifest.json").exists()
+    files = [sampling.parent / "samples.parquet"] if whole else list(sampling.parent.glob("parts/[0-9]*.parquet"))
+    return sum(pyarrow.parquet.read_metadata(file).num_rows for file in files)
+
+
 def _seals(stage: Path) -> list[Path]:
     return [seal for seal in stage.glob("checkpoints/**/seal.json") if seal.parent.name.startswith("global_step")]
 
@@ -146,10 +165,15 @@ class Kill:
     kind: str
     at: Standing
     lost: int
-    """steps that were done and had to be done again"""
+    """steps that were done and had to be done again; finished samples; by `ingest`, rows of what is finished"""
     seconds: float
     """until the run was further than when it was killed"""
     flow_ended: bool
+
+    @property
+    def too_much(self) -> bool:
+        """Samples and rows that are there stay there; of a stage, what its last checkpoint has."""
+        return self.lost > (SAVE_EVERY if self.at.stage and self.kind != "ingest --rebuild" else 0)
 
 
 def kill_one(run: Run, kind: str, rng: random.Random) -> Kill | None:
@@ -161,23 +185,25 @@ def kill_one(run: Run, kind: str, rng: random.Random) -> Kill | None:
         return None
     at, flow = run.standing(), run.flow
     rng.choice(alive).kill()
-    killed, lowest = time.monotonic(), at.steps
+    killed, lowest = time.monotonic(), at
     while True:
         time.sleep(0.1)
         run.keep_going()
         now = run.standing()
         if now.stage == at.stage and now.finished == at.finished:
-            lowest = min(lowest, now.steps)
+            lowest = min(lowest, now, key=lambda each: (each.steps, each.samples))
         if now.beyond(at) or run.ended:
-            return Kill(kind, at, at.steps - lowest, time.monotonic() - killed, run.flow is not flow)
+            lost = at.steps - lowest.steps if at.stage else at.samples - lowest.samples
+            return Kill(kind, at, lost, time.monotonic() - killed, run.flow is not flow)
         if time.monotonic() - killed > PATIENCE_SECONDS:
             raise SystemExit(f"no recovery from killing the {kind} at {at}: see {run.directory / 'output.txt'}")
 
 
 def _kill_ingest(run: Run, rng: random.Random) -> Kill | None:
-    at = run.standing()
-    if not (run.directory / "runs" / "passk.duckdb").exists():
+    at, store = run.standing(), run.directory / "runs" / "passk.duckdb"
+    if not store.exists():
         return None
+    before = finished_rows(store)
     ingest = run.command("ingest", "--rebuild")
     time.sleep(rng.uniform(0.5, 2.5))
     ingest.kill()
@@ -185,7 +211,16 @@ def _kill_ingest(run: Run, rng: random.Random) -> Kill | None:
     ingest.wait()
     if run.command("ingest", "--rebuild").wait() != 0:
         raise SystemExit(f"the store was not made again: see {run.directory / 'output.txt'}")
-    return Kill("ingest --rebuild", at, 0, time.monotonic() - killed, False)
+    seconds = time.monotonic() - killed
+    return Kill("ingest --rebuild", at, rows_lost(before, finished_rows(store)), seconds, False)
+
+
+def judged(left: int, found: list[Compared]) -> None:
+    """Raises SystemExit where processes were left behind or the stores differ."""
+    wrong = [f"{left} processes left behind"] if left else []
+    wrong += [f"{each.table}: {each.apart} rows in one store alone" for each in found if each.apart]
+    if wrong:
+        raise SystemExit("; ".join(wrong))
 
 
 def main() -> None:
@@ -197,8 +232,8 @@ def main() -> None:
     rng = random.Random(given.seed)
     with tempfile.TemporaryDirectory() as scratch:
         directory, kills, rounds = given.directory or Path(scratch), 0, 0
-        print("| # | killed | while | steps then | last checkpoint | steps lost | recovered after, s | flow ended |")
-        print("|---:|---|---|---:|---:|---:|---:|---|", flush=True)
+        print("| # | killed | while | steps | last checkpoint | samples | lost | recovered after, s | flow ended |")
+        print("|---:|---|---|---:|---:|---:|---:|---:|---|", flush=True)
         while kills < given.kills:
             rounds += 1
             run = Run(directory / f"chaos-{rounds}", rounds)
@@ -208,8 +243,10 @@ def main() -> None:
                 calm.keep_going()
                 time.sleep(0.5)
             found = differences(run.directory / "runs/passk.duckdb", calm.directory / "runs/passk.duckdb")
-            print(f"\nexperiment {rounds}: processes left behind: {run.left()}; against an undisturbed run:")
-            print("\n".join(found), flush=True)
+            left = run.left()
+            print(f"\nexperiment {rounds}: processes left behind: {left}; against an undisturbed run:")
+            print(shown(found), flush=True)
+            judged(left, found)
 
 
 def _chaos(run: Run, kills: int, rng: random.Random) -> int:
@@ -227,8 +264,8 @@ def _chaos(run: Run, kills: int, rng: random.Random) -> int:
         hits[kill.kind] += 1
         kills += 1
         print(_row(kills, kill), flush=True)
-        if kill.lost > SAVE_EVERY:
-            raise SystemExit(f"{kill.lost} steps lost, more than the {SAVE_EVERY} since the last checkpoint")
+        if kill.too_much:
+            raise SystemExit(f"{kill.lost} lost by killing the {kill.kind}, which is more than work since a checkpoint")
     return kills
 
 
@@ -249,7 +286,8 @@ def _moment(run: Run, rng: random.Random, hits: Counter[str]) -> str | None:
 def _row(number: int, kill: Kill) -> str:
     where = f"stage {kill.at.stage[:4]}" if kill.at.stage else "between stages, sampling or filing"
     ended = "yes" if kill.flow_ended else "no, it tried again"
-    cells = (number, kill.kind, where, kill.at.steps, kill.at.checkpoint, kill.lost, f"{kill.seconds:.1f}", ended)
+    at = kill.at
+    cells = (number, kill.kind, where, at.steps, at.checkpoint, at.samples, kill.lost, f"{kill.seconds:.1f}", ended)
     return f"| {' | '.join(map(str, cells))} |"
 
 

@@ -2,7 +2,8 @@
 
     python -m bench.estimators [--problems 10000] [--samples 256] [--draws 10000]
 
-CPU time of one core (the process's own, all threads counted). Beside the bootstrap stands the plain one, which
+The figures are those of `passk evaluate` by default: of a benchmark's own k all up to the samples, maj@k at those
+above 1. CPU time of one core (the process's own, all threads counted). Beside the bootstrap stands the plain one, which
 draws problems one by one, for one figure; pass@k stands beside the loop over problems that is usually written.
 """
 
@@ -10,10 +11,12 @@ import argparse
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
+from passk.evaluate.benchmarks import K
 from passk.evaluate.compare import compare
 from passk.evaluate.estimators import pass_at_k
 from passk.evaluate.figures import Samples, by_problem, summary
@@ -22,9 +25,6 @@ from passk.evaluate.majority import maj_at_k
 
 SEED = 0
 TURNS = 3
-KS = (1, 2, 4, 8, 16, 32, 64, 128)
-VOTES = (8,)
-MORE_VOTES = (1, 4, 8, 16, 32, 64)
 
 
 def made(problems: int, samples: int) -> Samples:
@@ -80,24 +80,24 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
     n, draws = options.samples, options.draws
-    samples = made(options.problems, n)
+    samples = replace(made(options.problems, n), on_policy=False)  # top-p is 0.95 unless told
     c = samples.correct.sum(axis=1)
-    ks = [k for k in KS if k <= n]
-    figures = by_problem(samples, ks, VOTES)
-    counts = pass_at_k(n, c[:, None], np.array(ks))
-    one = counts[:, -3]
+    ks = [k for k in K if k <= n]
+    votes = [k for k in ks if k > 1]
+    figures = by_problem(samples, ks, votes)
+    one = pass_at_k(n, c, 8)
     spread = figures["length"] / 2048
     both = 1 - spread
 
     timed = {
-        f"all {len(figures)} figures of each problem": seconds(lambda: by_problem(samples, ks, VOTES)),
+        f"all {len(figures)} figures of each problem": seconds(lambda: by_problem(samples, ks, votes)),
         "their means and intervals, one set of draws": seconds(lambda: summary(figures, draws)),
         f"pass@k at {len(ks)} k": seconds(lambda: pass_at_k(n, c[:, None], np.array(ks))),
         "pass@8, a problem at a time": seconds(lambda: looped(n, c, 8), 1),
-        "interval of one pass@k": seconds(lambda: mean_interval(one, draws)),
+        "interval of pass@8": seconds(lambda: mean_interval(one, draws)),
         "interval of one figure with a value of its own a problem": seconds(lambda: mean_interval(spread, draws)),
         "draws of one figure, a problem at a time": seconds(lambda: one_by_one(one, draws), 1),
-        "two checkpoints, paired: interval and p, pass@k": seconds(lambda: compare(one, one[::-1], draws)),
+        "two checkpoints, paired: interval and p, pass@8": seconds(lambda: compare(one, one[::-1], draws)),
         "the same, a value of its own a problem": seconds(lambda: compare(spread, both[::-1], draws), 1),
     }
     print(f"{options.problems} problems x {n} samples, {draws} draws\n\n| what | CPU seconds |\n|---|---|")
@@ -106,7 +106,7 @@ def main() -> None:
     first, second = list(timed.values())[:2]
     print(f"| **all figures with their intervals** | **{first + second:.2f}** |")
     print("\n| maj@k, exact | CPU seconds |\n|---|---|")
-    for k in (k for k in MORE_VOTES if k <= n):
+    for k in votes:
         print(f"| {k} | {seconds(lambda k=k: maj_at_k(samples.answer, samples.correct, k), 1):.2f} |")
     print("\n| n | largest error of pass@k |\n|---|---|")
     for size in (10, 256, 1024, 10_000):

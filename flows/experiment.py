@@ -9,6 +9,7 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import State
 
+from flows import again
 from passk import config, steps
 from passk.check import check, check_machine
 from passk.errors import ConfigError, SomeFailed
@@ -18,6 +19,7 @@ from passk.runrecord import RunRecord
 from tasks import experiment as tasks
 from tasks.logs import one_line_errors
 from tasks.places import Places
+from tasks.tries import Tries
 
 
 def experiment_name() -> str:
@@ -47,6 +49,7 @@ def experiment(file: str, runs: str = "runs", command: str | None = None) -> Non
     check_machine(described)
     laid_out = plan(described, Path(runs))
     with steps.alone(laid_out, get_run_logger().info):
+        again.mark(laid_out.experiment.name, steps.standing(laid_out))
         run_through(laid_out, command or f"passk run {file}")
 
 
@@ -64,9 +67,10 @@ def attempt_all(laid_out: Plan, run: RunRecord, places: Places) -> None:
     with run.phase("prepare"):
         prepared = tasks.prepare(laid_out, return_state=True)
     prepared.result()
-    trained = train_all(laid_out, run, places, prepared)
+    tries = Tries(places.pause)
+    trained = train_all(laid_out, run, places, tries, prepared)
     waited = [allow_failure(future) for future in trained] or [prepared]
-    sampled = tasks.sample(laid_out, run, places, wait_for=waited, return_state=True)
+    sampled = tasks.sample(laid_out, run, places, tries, wait_for=waited, return_state=True)
     if not sampled.is_completed():
         run.failed("sample", str(sampled.result(raise_on_failure=False)))
     run.ended()
@@ -75,7 +79,7 @@ def attempt_all(laid_out: Plan, run: RunRecord, places: Places) -> None:
     tasks.report(laid_out, run, wait_for=[filed])
 
 
-def train_all(laid_out: Plan, run: RunRecord, places: Places, prepared: State) -> list[PrefectFuture]:
+def train_all(laid_out: Plan, run: RunRecord, places: Places, tries: Tries, prepared: State) -> list[PrefectFuture]:
     """Train what is not finished, each stage as soon as its parent and a place allow it.
 
     One arm that fails does not stop the others; what starts from it is not trained.
@@ -91,7 +95,7 @@ def train_all(laid_out: Plan, run: RunRecord, places: Places, prepared: State) -
         held.enter_context(places.given_up_with_the_flow())
         for planned in left:
             parent = futures.get(planned.record.parent or "", prepared)
-            future = tasks.train.submit(laid_out, planned, cluster, run, places, wait_for=[parent])
+            future = tasks.train.submit(laid_out, planned, cluster, run, places, tries, wait_for=[parent])
             futures[planned.record.key], names[future] = future, planned.record.name
         for future in as_completed(list(names)):
             future.wait()  # it has ended, but before this its state is the server's, who is a little behind

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 from prefect.workers.process import ProcessWorker
 
+from flows import again
 from flows.server import prefect_server
 from passk import guard
 from passk.errors import ConfigError, PasskError
@@ -30,6 +32,8 @@ from tasks.places import limit_name
 POOLS = {"cpu": "experiments of compute.profile cpu", "a100": "experiments of compute.profile gpu"}
 CHECKOUT = Path(__file__).resolve().parents[1]
 START_SECONDS = 120
+LOOK_SECONDS = 30.0
+"""between two looks at what processes that died have left"""
 
 
 def prepare(cpu_stages: int | None, gpu_stages: int | None) -> None:
@@ -59,13 +63,18 @@ def prepare(cpu_stages: int | None, gpu_stages: int | None) -> None:
         raise PasskError(f"prefect deploy --all: {' '.join((done.stderr or done.stdout).split())[-2000:]}")
 
 
+def worker_name(pool: str) -> str:
+    """The same whenever it is started: so what a worker left that died with its machine is known as this machine's."""
+    return f"{socket.gethostname()}-{pool}"
+
+
 def start_worker(pool: str, logs: Path) -> guard.Kept:
     """A worker of this machine for a pool, ready to take runs. Whatever ends the caller ends it and its runs."""
     log = logs / f"worker-{pool}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")
-    name = f"{socket.gethostname()}-{pool}"
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--name", name, "--type", "process"]
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process"]
+    command += ["--name", worker_name(pool)]
     worker = guard.Kept(
         lambda: guard.start(command, log=log, environment=os.environ),
         name=f"the worker of pool {pool}",
@@ -78,7 +87,7 @@ def start_worker(pool: str, logs: Path) -> guard.Kept:
 
 
 def serve(port: int, pools: list[str], cpu_stages: int | None, gpu_stages: int | None, logs: Path) -> None:
-    """Start all, say where to look, and keep it up until a signal ends it."""
+    """Start all, say where to look, and keep it up until a signal ends it; what died meanwhile is run again."""
     if not PREFECT_API_URL.value():
         _refuse_taken(port)
     with ExitStack() as running:
@@ -86,9 +95,11 @@ def serve(port: int, pools: list[str], cpu_stages: int | None, gpu_stages: int |
         prepare(cpu_stages, gpu_stages)
         for pool in pools:
             running.callback(start_worker(pool, logs).stop)
+        workers = [worker_name(pool) for pool in pools]
         print(f"watch it at {address.removesuffix('/api')}; workers: {', '.join(pools)}; Ctrl-C ends all", flush=True)
         while True:
-            signal.pause()
+            again.look(workers, pools, say=lambda line: print(line, flush=True))
+            time.sleep(LOOK_SECONDS)
 
 
 def _refuse_taken(port: int) -> None:

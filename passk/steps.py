@@ -171,7 +171,10 @@ def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> N
 
 
 def sample(plan: Plan, say: Say) -> None:
-    """Sample every finished checkpoint on every benchmark, as far as it has not been, on all GPUs."""
+    """Sample every finished checkpoint on every benchmark, as far as it has not been, on all GPUs.
+
+    Raises PasskError; a job.StageFailed's `retry` tells whether to try again.
+    """
     left = [planned for planned in plan.samplings if not planned.finished and _has_model(planned)]
     if not left:
         return
@@ -184,12 +187,29 @@ def sample(plan: Plan, say: Say) -> None:
     say(f"sampling {len(left)} times{on}: {len({p.record.checkpoint for p in left})} checkpoints")
     with progress.followed(directory / progress.FILE, say):
         if engines == 1:
-            job.run(command, environment=environment(compute), directory=directory)
+            job.run(command, environment=environment(compute), directory=directory, hung_after=compute.hung_after)
         else:
             _sample_on_ray(plan, command, directory)
     missing = sorted({planned.record.checkpoint for planned in left if not planned.finished})
     if missing:
         raise PasskError(f"sampling of {', '.join(missing)} is not complete; see {job.shown(directory / 'log.txt')}")
+
+
+def sampled(plan: Plan) -> tuple[int, int]:
+    """How far the sampling is: samplings that are finished, parts of the others."""
+    finished = [planned.finished for planned in plan.samplings]
+    left = [planned for planned, done in zip(plan.samplings, finished, strict=True) if not done]
+    return sum(finished), sum(1 for planned in left for _ in planned.directory.glob("parts/[0-9]*.parquet"))
+
+
+def standing(plan: Plan) -> str:
+    """How far a run is, in what a crash leaves: it is another text as soon as a run that died would go on further."""
+    saved = [
+        f"{planned.record.name}: {'all' if planned.finished else checkpoints.newest(planned.directory / 'checkpoints')}"
+        for planned in plan.stages
+    ]
+    finished, parts = sampled(plan)
+    return ", ".join([*saved, f"{finished} samplings and {parts} parts"])
 
 
 def _sample_on_ray(plan: Plan, command: list[str], directory: Path) -> None:

@@ -51,7 +51,7 @@ def _rows(file: Path) -> Iterator[tuple[int, str, str]]:
         try:
             row = json.loads(line)
             response, answer = row["response"], row["answer"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             response = answer = None
         if not (isinstance(response, str) and isinstance(answer, str)):
             raise ConfigError(f'file: {file}: line {number} is not {{"response": text, "answer": text}}; mend the line')

@@ -4,7 +4,6 @@ What a step does, and that it may be repeated, is passk/steps.py's matter; nothi
 finished directory is what says that a step is done.
 """
 
-import random
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -21,10 +20,7 @@ from passk.plan import Plan, PlannedStage
 from passk.runrecord import RunRecord
 from tasks import artifacts
 from tasks.places import Places
-
-# Exponential, and no two flows that lost the same node come back at once. Prefect 3.7's own retry_jitter_factor
-# has no effect on tasks.
-RETRY_SECONDS = [seconds * random.uniform(1, 1.5) for seconds in (5, 10, 20)]
+from tasks.tries import IN_ALL, Tries
 
 
 def worth_another_try(task: Task, run: TaskRun, state: State) -> bool:
@@ -32,21 +28,22 @@ def worth_another_try(task: Task, run: TaskRun, state: State) -> bool:
     return bool(getattr(state.result(raise_on_failure=False), "retry", False))
 
 
+# The wait before a try is its own (tasks/tries.py): how long depends on what the tries before came to, and out of
+# Prefect's own wait, which is one time.sleep, a stop would not wake it.
+TRIED_AGAIN = {"retries": IN_ALL - 1, "retry_delay_seconds": 0, "retry_condition_fn": worth_another_try}
+
+
 @task(task_run_name="prepare problems and model", cache_policy=NO_CACHE)
 def prepare(plan: Plan) -> None:
     steps.prepare(plan, get_run_logger().info)
 
 
-@task(
-    task_run_name="train {planned.record.name}",
-    cache_policy=NO_CACHE,
-    retries=len(RETRY_SECONDS),
-    retry_delay_seconds=RETRY_SECONDS,
-    retry_condition_fn=worth_another_try,
-)
-def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], run: RunRecord, places: Places) -> None:
-    steps_done = partial(artifacts.steps_done, planned)
-    with places.one(get_run_logger().info), run.phase(f"train {planned.record.name}", steps_done):
+@task(task_run_name="train {planned.record.name}", cache_policy=NO_CACHE, **TRIED_AGAIN)
+def train(
+    plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], run: RunRecord, places: Places, tries: Tries
+) -> None:
+    steps_done, say, name = partial(artifacts.steps_done, planned), get_run_logger().info, planned.record.name
+    with tries.one(name, steps_done, say), places.one(say), run.phase(f"train {name}", steps_done):
         view = artifacts.StageView(planned)
         try:
             steps.train(plan, planned, cluster, view.say)
@@ -55,10 +52,11 @@ def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], run: Ru
             raise
 
 
-@task(task_run_name="sample every checkpoint on every benchmark", cache_policy=NO_CACHE)
-def sample(plan: Plan, run: RunRecord, places: Places) -> None:
-    with places.one(get_run_logger().info), run.phase("sample"):
-        steps.sample(plan, get_run_logger().info)
+@task(task_run_name="sample every checkpoint on every benchmark", cache_policy=NO_CACHE, **TRIED_AGAIN)
+def sample(plan: Plan, run: RunRecord, places: Places, tries: Tries) -> None:
+    say = get_run_logger().info
+    with tries.one("sampling", partial(steps.sampled, plan), say), places.one(say), run.phase("sample"):
+        steps.sample(plan, say)
 
 
 @task(task_run_name="file what is finished in DuckDB", cache_policy=NO_CACHE)

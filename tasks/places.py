@@ -58,6 +58,18 @@ class Places:
         finally:
             self._threads.discard(thread)
 
+    def pause(self, seconds: float) -> None:
+        """Wait without a place. Raises KeyboardInterrupt where the flow is stopped meanwhile."""
+        thread, until = threading.get_ident(), time.monotonic() + seconds
+        self._threads.add(thread)
+        try:
+            while not self._stopped and time.monotonic() < until:
+                time.sleep(min(POLL_SECONDS, seconds))
+            if self._stopped:
+                raise KeyboardInterrupt
+        finally:
+            self._threads.discard(thread)
+
     def _take_slot(self, held: ExitStack, say: Callable[[str], None]) -> None:
         said = False
         with get_client(sync_client=True) as client:

@@ -1,7 +1,7 @@
 """vLLM engines that sample: one in this process, or one a GPU as Ray actors, each on its share of the problems."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vllm import LLM
 
 Rows = Sequence[Mapping[str, Any]]
+Parts = Generator[Part, None, None]
 AHEAD = 4
 """parts that an actor makes before the first of them is fetched"""
 
@@ -23,8 +24,8 @@ class Engines(Protocol):
     def load(self, request: Request) -> None:
         """Have the request's model in every engine."""
 
-    def sample(self, request: Request, rows: Rows) -> Iterator[Part]:
-        """Judged samples of all rows, in parts, in whatever order they are done."""
+    def sample(self, request: Request, rows: Rows) -> Parts:
+        """Judged samples of all rows, in parts, in whatever order they are done; closed, it ends."""
 
 
 class Engine:
@@ -48,7 +49,7 @@ class Engine:
             self.llm.reset_prefix_cache()
         self._loaded = request.model
 
-    def sample(self, request: Request, rows: Rows) -> Iterator[Part]:
+    def sample(self, request: Request, rows: Rows) -> Parts:
         assert self.llm is not None
         yield from parts(self.llm, request, rows, self._judge)
 
@@ -64,14 +65,15 @@ class _OnRay:
         import ray
 
         actor = ray.remote(num_gpus=gpus, num_cpus=1)(Engine)
-        self._actors = [actor.remote() for _ in range(engines)]
+        self._made = lambda: [actor.remote() for _ in range(engines)]
+        self._actors = self._made()
 
     def load(self, request: Request) -> None:
         import ray
 
         ray.get([actor.load.remote(request) for actor in self._actors])
 
-    def sample(self, request: Request, rows: Rows) -> Iterator[Part]:
+    def sample(self, request: Request, rows: Rows) -> Parts:
         import ray
 
         options = {"num_returns": "streaming", "_generator_backpressure_num_objects": AHEAD}
@@ -79,15 +81,22 @@ class _OnRay:
             actor.sample.options(**options).remote(request, share)
             for actor, share in zip(self._actors, shares(rows, len(self._actors), request.piece), strict=True)
         ]
-        while streams:
-            [stream], _ = ray.wait(streams, num_returns=1)
-            try:
-                yield ray.get(next(stream))
-            except StopIteration:
-                streams.remove(stream)
-            except ray.exceptions.RayTaskError as error:
-                # what an actor tells a person is told as it was said
-                raise error.cause if isinstance(error.cause, PasskError) else error from None
+        try:
+            while streams:
+                [stream], _ = ray.wait(streams, num_returns=1)
+                try:
+                    yield ray.get(next(stream))
+                except StopIteration:
+                    streams.remove(stream)
+                except ray.exceptions.RayTaskError as error:
+                    # what an actor tells a person is told as it was said
+                    raise error.cause if isinstance(error.cause, PasskError) else error from None
+        finally:
+            if streams:
+                # the others would sample on, or wait for good for somebody to take their parts
+                for actor in self._actors:
+                    ray.kill(actor)
+                self._actors = self._made()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from passk.evaluate import estimators
 from passk.evaluate.estimators import Floats
 from passk.evaluate.intervals import Estimate, intervals
-from passk.evaluate.majority import maj_at_k
+from passk.evaluate.majority import maj_at_each
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,10 @@ def by_problem(samples: Samples, k: Iterable[int], votes: Iterable[int] = ()) ->
     found = {f"avg@{n}": estimators.avg_at_n(samples.score)}
     found |= {f"pass@{i}": estimators.pass_at_k(n, c, i) for i in k}
     found |= {f"pass^{i}": estimators.pass_hat_k(n, c, i) for i in k}
-    found |= {f"maj@{i}": maj_at_k(samples.answer, samples.correct, i) for i in votes}
+    votes = list(votes)
+    if votes:
+        majority = maj_at_each(samples.answer, samples.correct, votes)
+        found |= {f"maj@{i}": own for i, own in zip(votes, majority, strict=True)}
     found["distinct_wrong"] = estimators.distinct_wrong(samples.answer, samples.correct)
     found["truncated"] = estimators.share(samples.truncated)
     found["length"] = estimators.avg_at_n(samples.tokens)

@@ -6,7 +6,7 @@ problems there are.
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -52,17 +52,41 @@ class _Answered(NamedTuple):
     verdicts: "list[Future[Verdict]]"
 
 
-def parts(engine: "LLM", request: Request, rows: Sequence[Mapping[str, Any]], judge: Judge) -> Iterator[Part]:
+Asked = dict[str, tuple[Mapping[str, Any], int]]
+"""vLLM's name of a request -> the problem and its seed"""
+
+
+def parts(
+    engine: "LLM", request: Request, rows: Sequence[Mapping[str, Any]], judge: Judge
+) -> Generator[Part, None, None]:
     """Sample and judge `rows` (id, prompt, answer, verifier), in their order as near as lengths allow.
 
     A part comes every PART_SECONDS, empty where no problem was finished, or as soon as it is full; with
     `request.deterministic`, after each batch. Raises PasskError for a problem whose prompt the
-    engine, or whose answer the verifier, refuses.
+    engine, or whose answer the verifier, refuses. However it is left, the engine has nothing of it any more.
     """
+    asked: Asked = {}
+    answered: list[_Answered] = []
+    try:
+        yield from _parts(engine, request, rows, judge, asked, answered)
+    finally:
+        if asked:
+            engine.llm_engine.abort_request(list(asked))
+        for verdict in (verdict for each in answered for verdict in each.verdicts):
+            verdict.cancel()
+
+
+def _parts(
+    engine: "LLM",
+    request: Request,
+    rows: Sequence[Mapping[str, Any]],
+    judge: Judge,
+    asked: Asked,
+    answered: list[_Answered],
+) -> Iterator[Part]:
     core = engine.llm_engine
     places = QUEUED * core.vllm_config.scheduler_config.max_num_seqs
-    left, answered = deque(rows), list[_Answered]()
-    asked: dict[str, tuple[Mapping[str, Any], int]] = {}
+    left = deque(rows)
     part, since = Part(), time.perf_counter()
     while left or asked or answered:
         if request.piece:
@@ -78,7 +102,7 @@ def parts(engine: "LLM", request: Request, rows: Sequence[Mapping[str, Any]], ju
         else:
             judge.wait(answered[0].verdicts)
         # one that takes its whole deadline keeps none behind it
-        answered = [each for each in answered if not _add(part, each)]
+        answered[:] = [each for each in answered if not _add(part, each)]
         if _is_whole(part, time.perf_counter() - since, request, idle=not asked and not answered, last=not left):
             part.seconds, part.judging = time.perf_counter() - since, judge.seconds
             since, judge.seconds = time.perf_counter(), 0.0
@@ -92,16 +116,18 @@ def _is_whole(part: Part, seconds: float, request: Request, *, idle: bool, last:
     return not request.piece and (len(part) >= PART_SAMPLES or seconds >= PART_SECONDS)
 
 
-def _ask_piece(engine: "LLM", request: Request, left: deque, asked: dict) -> None:
+def _ask_piece(engine: "LLM", request: Request, left: deque, asked: Asked) -> None:
     """A batch whose numbers depend on nothing that was before: the engine is empty and begins with all of it."""
     engine.reset_prefix_cache()
     engine.sleep(level=0)
-    for _ in range(min(request.piece or 0, len(left))):
-        _ask(engine, request, left.popleft(), asked)
-    engine.wake_up(tags=["scheduling"])
+    try:
+        for _ in range(min(request.piece or 0, len(left))):
+            _ask(engine, request, left.popleft(), asked)
+    finally:
+        engine.wake_up(tags=["scheduling"])
 
 
-def _ask(engine: "LLM", request: Request, row: Mapping[str, Any], asked: dict) -> None:
+def _ask(engine: "LLM", request: Request, row: Mapping[str, Any], asked: Asked) -> None:
     seed = problem_seed(row["id"], request.record["seed"])
     settings = sampling_parameters(request, seed)
     try:

@@ -1,12 +1,15 @@
 """maj@k: how often the answer that most of k samples give is right. Exact, by counting and not by drawing."""
 
+from collections.abc import Iterable
+from functools import cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from passk.evaluate.estimators import Floats, wrong_answers
 
 _CHUNK = 15_000  # complex numbers that a block of problems may take: what stays in a processor's cache is faster
-_NOTHING = 1e-16  # a number of votes that is less likely than this is left out
+_NOTHING = 1e-14  # a number of votes that is less likely than this is left out
 
 
 def maj_at_k(answers: ArrayLike, correct: ArrayLike, k: int) -> Floats:
@@ -24,12 +27,20 @@ def maj_at_k(answers: ArrayLike, correct: ArrayLike, k: int) -> Floats:
     deviations of k many. 1 / (1 + ties) is the integral of y^ties over y from 0 to 1, exact by Gauss's rule.
     Raises ValueError for k outside 1..n.
     """
+    return maj_at_each(answers, correct, [k])[0]
+
+
+def maj_at_each(answers: ArrayLike, correct: ArrayLike, ks: Iterable[int]) -> list[Floats]:
+    """`maj_at_k` at each of ks; the answers are counted once."""
     counts = _wrong_counts(answers, correct)
     winners = np.asarray(correct).sum(axis=1)
     n = np.shape(correct)[1]
-    if not 1 <= k <= n:
-        raise ValueError(f"k: maj@{k} needs k from 1 to the {n} samples")
-    return _chances(n, winners, counts, k)
+    found = []
+    for k in ks:
+        if not 1 <= k <= n:
+            raise ValueError(f"k: maj@{k} needs k from 1 to the {n} samples")
+        found.append(_chances(n, winners, counts, k))
+    return found
 
 
 def _wrong_counts(answers: ArrayLike, correct: ArrayLike) -> NDArray[np.int64]:
@@ -62,13 +73,12 @@ def _chances(n: int, winners: NDArray, wrong: NDArray, k: int) -> Floats:
         chance = pmf[winners, m] * pmf[others, k - m]
         rows = np.flatnonzero((chance > _NOTHING * total) & (pool + m * rivals >= k - m))
         rows = rows[np.argsort(-rivals[rows], kind="stable")]
-        most = min(int(rivals[rows].max(initial=0)), k // m - 1)
-        ties = np.polynomial.legendre.leggauss(most // 2 + 1)
         equal = pmf[: len(below), m, None] * circle[turns * m % points]
         # of the coefficient of z^(k - m)
         parts = np.where(turns > 0, 2, 1) / points * circle[-turns * (k - m) % points]
         size = max(1, _CHUNK // len(turns))
         for block in (rows[start : start + size] for start in range(0, len(rows), size)):
+            ties = _gauss(min(int(rivals[block[0]]), k // m - 1) // 2 + 1)
             values = pools[pool[block]] * _at_most(below, equal, wrong[block], rivals[block], ties)
             won[block] += pmf[winners[block], m] * (values @ parts).real
         rivals, pool = rivals - exactly[:, m], pool + m * exactly[:, m]
@@ -90,10 +100,13 @@ def _at_most(below: NDArray, equal: NDArray, wrong: NDArray, rivals: NDArray, ti
         table = below + y * equal
         product[:] = weight
         for given, end in zip(answers, ends, strict=True):
-            np.take(table, given[:end], axis=0, out=factor[:end], mode="clip")  # the other modes make a copy
+            table.take(given[:end], axis=0, out=factor[:end], mode="clip")  # the other modes make a copy
             product[:end] *= factor[:end]
         mean += product
     return mean
+
+
+_gauss = cache(np.polynomial.legendre.leggauss)
 
 
 def _points(n: int, k: int) -> int:

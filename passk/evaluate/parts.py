@@ -9,6 +9,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,14 @@ from passk.disk import telling_when_full
 from passk.errors import PasskError
 from passk.evaluate.generate import Part
 from passk.layout import SamplingRecord, write_json
+from passk.verifiers import FAILURES, AnswerError, Verdict
 
 if TYPE_CHECKING:
     import pyarrow
     import pyarrow.dataset
 
+JUDGED_AT_ONCE = 32
+"""responses, each of which may take its deadline, before it is seen whether the verifier still fails"""
 MERGED_SAMPLES = 2048
 """in memory at a time while the parts are made one file"""
 _PLACE = "place"
@@ -84,9 +88,43 @@ class Parts:
         _write(self.directory / f"{self._number:06d}.parquet", table.schema, [table])
         self._count(part.columns, own)
 
+    @property
+    def failed(self) -> int:
+        """samples on which the verifier came to no verdict"""
+        return sum(self.reasons[reason] for reason in FAILURES)
+
     def shares(self) -> dict[str, float]:
         """reason -> share of the samples, the largest first"""
-        return {reason: count / self.reasons.total() for reason, count in self.reasons.most_common()}
+        return {reason: count / self.reasons.total() for reason, count in self.reasons.most_common() if count}
+
+    def judge_again(self, submit: "Callable[[str, str], Future[Verdict]]", most: float) -> None:
+        """Judge again what the verifier came to no verdict on; each part is rewritten whole or not at all.
+
+        submit: (problem's id, response) -> the verdict to come. Ends as soon as it comes to none again on more than
+        `most` of all samples here. Raises PasskError for an answer that the verifier cannot read.
+        """
+        import pyarrow.parquet
+
+        left = most * self.reasons.total()
+        for file in self._files():
+            table = pyarrow.parquet.read_table(file)
+            columns = table.to_pydict()
+            rows = [row for row, reason in enumerate(columns["reason"]) if reason in FAILURES]
+            for first in range(0, len(rows), JUDGED_AT_ONCE):
+                block = rows[first : first + JUDGED_AT_ONCE]
+                asked = [submit(columns["problem"][row], columns["response"][row]) for row in block]
+                for row, verdict in zip(block, map(_verdict, asked), strict=True):
+                    self.reasons[columns["reason"][row]] -= 1
+                    self.reasons[verdict.reason] += 1
+                    left -= verdict.reason in FAILURES
+                    for name in ("score", "correct", "extracted", "reason"):
+                        columns[name][row] = getattr(verdict, name)
+                if left < 0:
+                    break
+            if rows:
+                _write(file, table.schema, [pyarrow.table(columns, schema=table.schema)])
+            if left < 0:
+                return
 
     def seal(self, record: SamplingRecord) -> None:
         """Make samples.parquet of the parts, in the order of the problems, and the manifest last.
@@ -154,6 +192,13 @@ def _schema() -> "pyarrow.Schema":
             "logprob": real,
         }
     )
+
+
+def _verdict(asked: "Future[Verdict]") -> Verdict:
+    try:
+        return asked.result()
+    except AnswerError as error:
+        raise PasskError(str(error)) from None
 
 
 def _read(file: Path) -> tuple[dict[str, list[Any]], dict[str, float]]:

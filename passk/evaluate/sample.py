@@ -4,10 +4,11 @@
 
 One engine a GPU, and one a shape of model: the weights of the next checkpoint are loaded into the engines that
 are there. REQUEST.json is a `Work`; passk/steps.py writes it. What an earlier process left
-of a sampling is gone on with.
+of a sampling is gone on with. One that fails keeps none of the others: all failures are told at the end.
 """
 
 import sys
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,27 +18,36 @@ from passk.errors import PasskError
 from passk.evaluate import engines, progress
 from passk.evaluate.parts import Parts
 from passk.evaluate.request import Request, Work
-from passk.layout import write_json
+from passk.layout import SamplingRecord, write_json
 from passk.openrlhf.record import WRITER
 from passk.secrets import without_secrets
+from passk.verifiers.pool import Pool
 
 JUDGED_AT_LEAST = 200
-"""samples, before a share of failures says anything"""
+"""samples, before a share of failures says anything of those to come"""
 
 
 def main(file: Path) -> None:
     work = Work.read(file)
     # A process that was killed may need some seconds to end, and what it writes until then must be seen here.
     lock.keep(file.with_name(WRITER))
+    failed = []
     with engines.started(work.engines, work.gpus) as started:
         for request in work.requests:
-            sample(started, request, file.with_name(progress.FILE))
+            try:
+                sample(started, request, file.with_name(progress.FILE))
+            except PasskError as error:
+                failed.append(f"{_name(request.sampling)}: {error}")
+                print(f"not sampled: {failed[-1]}", flush=True)
+    if failed:
+        raise PasskError("; ".join(failed))
 
 
 def sample(started: engines.Engines, request: Request, said: Path) -> None:
     """Sample one checkpoint on one benchmark, as far as it has not been, and seal its directory.
 
-    said: file of the lines that tell how far it is.
+    said: file of the lines that tell how far it is. Raises PasskError where a verifier came to no verdict on more
+    than `max_failed` of the samples: they are kept, and the next attempt judges those without a verdict again.
     """
     record, directory = request.sampling, Path(request.directory)
     rows = asked(Path(request.problems))
@@ -45,16 +55,43 @@ def sample(started: engines.Engines, request: Request, said: Path) -> None:
     parts = Parts(directory, [row["id"] for row in rows])
     left = [row for row in rows if row["id"] not in parts.problems]
     done, total = (len(rows) - len(left)) * request.samples, len(rows) * request.samples
+    most = record.config["max_failed"]
+
+    def check() -> None:
+        where = f"{parts.reasons.total()} of {total} samples"
+        mend = (
+            f"they stay in {parts.directory}: mend the verifier or raise max_failed, and the same command judges again"
+        )
+        verifiers.stop_above(most, parts.shares(), where, mend)
+
+    if parts.failed > most * done:
+        _judge_again(parts, rows, most)
+        if done >= JUDGED_AT_LEAST:
+            check()
     if left:
         started.load(request)
-        tell = progress.Progress(said, f"{record.checkpoint} on {record.benchmark}", total, done)
-        for part in started.sample(request, left):
-            parts.add(part)
-            tell(len(part), sum(part.columns["tokens"]))
-            if parts.reasons.total() >= JUDGED_AT_LEAST:
-                where = f"{record.checkpoint} on {record.benchmark}"
-                verifiers.stop_above(record.config["max_failed"], parts.shares(), where=where)
+        tell = progress.Progress(said, _name(record), total, done)
+        # closed at once where it is left: the engines have to be free for the next request
+        with closing(started.sample(request, left)) as made:
+            for part in made:
+                parts.add(part)
+                tell(len(part), sum(part.columns["tokens"]))
+                if parts.reasons.total() >= JUDGED_AT_LEAST:
+                    check()
+    check()
     parts.seal(record)
+
+
+def _judge_again(parts: Parts, rows: list[dict[str, Any]], most: float) -> None:
+    by_id = {row["id"]: row for row in rows}
+    with Pool() as pool:
+        parts.judge_again(
+            lambda problem, response: pool.submit(by_id[problem]["verifier"], response, by_id[problem]["answer"]), most
+        )
+
+
+def _name(record: SamplingRecord) -> str:
+    return f"{record.checkpoint} on {record.benchmark}"
 
 
 def asked(file: Path) -> list[dict[str, Any]]:

@@ -24,6 +24,12 @@ _SESSION = "PASSK_CLUSTER"
 """key under which a joined cluster carries the name of its session; a flow may hand it to threads of its own"""
 
 
+class NoJobServer(ConfigError):
+    """Nobody answers at RAY_ADDRESS: it is wrong, or the head is away for a while."""
+
+    retry = True
+
+
 class _Session:
     """A cluster between entering and leaving `ray_cluster`; started anew where its head was lost."""
 
@@ -111,7 +117,10 @@ def is_open(joined: Mapping[str, str]) -> bool:
 
 
 def job_server(address: str) -> str:
-    """The address of the job server (Ray's dashboard) of the cluster at RAY_ADDRESS. Raises ConfigError."""
+    """The address of the job server (Ray's dashboard) of the cluster at RAY_ADDRESS. Raises ConfigError.
+
+    NoJobServer is one that another try is worth, in a run that has been on that cluster before.
+    """
     if address.startswith(("http://", "https://")):
         return address
     if "://" in address:
@@ -125,7 +134,7 @@ def job_server(address: str) -> str:
         found = get_address_for_submission_client(address)
     except (RayError, ValueError, OSError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise ConfigError(
+        raise NoJobServer(
             f"RAY_ADDRESS: no job server found by {address} ({reason}); give the dashboard's address, "
             f"as in http://10.0.0.1:8265"
         ) from None

@@ -38,14 +38,22 @@ STOP_SECONDS = 20
 _PATIENCE = {"RAY_JOB_STOP_WAIT_TIME_S": "15"}
 
 
-def run(command: Sequence[str], *, environment: Mapping[str, str], directory: Path) -> None:
-    """Run `command` on this machine to its end, its output in directory/log.txt. Raises StageFailed."""
-    log = directory / "log.txt"
+def run(command: Sequence[str], *, environment: Mapping[str, str], directory: Path, hung_after: float) -> None:
+    """Run `command` on this machine to its end, its output in directory/log.txt. Raises StageFailed.
+
+    hung_after: seconds without a new line in directory/metrics.jsonl.
+    """
+    log, metrics = directory / "log.txt", directory / "metrics.jsonl"
     start = _size(log)
     process = guard.start(command, log=log, environment=environment)
+    moved, seen = time.monotonic(), _size(metrics)
     try:
         while (status := process.poll()) is None:
             time.sleep(POLL_SECONDS)
+            if (size := _size(metrics)) != seen:
+                moved, seen = time.monotonic(), size
+            if time.monotonic() - moved > hung_after:
+                raise StageFailed(f"no sample for {hung_after:g} s; see {shown(log)}", "hung")
     finally:
         process.stop()
     if status != 0:

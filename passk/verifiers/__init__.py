@@ -28,6 +28,7 @@ GROUP = "passk.verifiers"
 TIMEOUT, CRASH = "timeout", "crash"
 FAILURES = (TIMEOUT, CRASH)
 """reasons that the pool gives: the verifier came to no verdict"""
+MEND = "see the responses, then mend the verifier or raise max_failed"
 LONGEST = 1000
 """characters of an answer that are read; what a model gives beyond that is no answer to any problem"""
 
@@ -80,14 +81,17 @@ def reasons(name: str) -> tuple[str, ...]:
     return (*load(name).REASONS, *FAILURES)
 
 
-def stop_above(most: float, shares: Mapping[str, float], where: str) -> None:
-    """Raise PasskError where timeouts and crashes are more than `most` of the responses. shares: reason -> share."""
+def stop_above(most: float, shares: Mapping[str, float], where: str, mend: str = MEND) -> None:
+    """Raise PasskError where timeouts and crashes are more than `most` of the responses.
+
+    shares: reason -> share; mend: what the message tells to do.
+    """
     failures = {reason: shares[reason] for reason in FAILURES if shares.get(reason)}
     if (total := sum(failures.values())) > most:
         each = ", ".join(f"{reason} {share:.1%}" for reason, share in failures.items())
         raise PasskError(
             f"max_failed: {where}: the verifier came to no verdict on {total:.1%} of the responses ({each}), "
-            f"and {most:.1%} are allowed; see the responses, then mend the verifier or raise max_failed"
+            f"and {most:.1%} are allowed; {mend}"
         )
 
 

@@ -6,8 +6,10 @@ the last "answer is", "answer:" or "####" on its line. A number elsewhere is no 
 response is a guess of ours, not the model's.
 
 What is read must be one number: 42, -1,234.5, 3/4, \frac{3}{4}, 1.5e3, before it a currency sign or "x =",
-after it a unit of up to three words. Units and per cent signs are passed over: 42 km is right where 42 m is
-the answer. "4 or 5" is no number, nor is "not 5" or "5 is wrong". Numbers are compared as fractions; where
+after it a unit of up to three words. Units and per cent are passed over: 42 km is right where 42 m is
+the answer. What makes another number of it is no unit: 5², 5 pi, 5k, 5i, 5 factorial, 5 dozen, 5 tenths; nor is a
+letter alone, but for those of common units (5 m, 5 s; not K, which is a thousand more often than kelvin).
+"4 or 5" is no number, nor is "not 5" or "5 is wrong". Numbers are compared as fractions; where
 the answer is no integer a relative difference up to 1e-6 is a matter of rounding.
 
 Linear in the response, and small: numbers have up to 100 characters and exponents up to 300.
@@ -33,13 +35,23 @@ _WHOLE = re.compile(
 )
 _FRACTION = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")
 _TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf)\{([^{}]*)\}")
-_BLANKS = re.compile(r"\\[!,;: ]|\\[()\[\]]|\\(?:left|right)|~")
-_UNIT = re.compile(r"[A-Za-z%°€£¥²³µΩ/^.*·-]+(?: [A-Za-z%°²³µΩ/^.·-]+){0,2}")
+_THOUSANDS = re.compile(r"(?<=[0-9])(?:\\[,;: ])(?=[0-9]{3}(?![0-9]))|\\!")
+# "~" is a blank after a number and "about" before it
+_BLANKS = re.compile(r"\\[,;: ]|\\[()\[\]]|\\(?:left|right)|(?<=[0-9.}])~")
+_UNIT = re.compile(r"(?:[-/](?=[A-Za-z]{2}))?[A-Za-z%°€£¥µΩ][A-Za-z%°€£¥²³µΩ/^.*·-]*(?: [A-Za-z%°²³µΩ/^.·-]+){0,2}")
 _NO_UNIT = re.compile(
-    r"\b(?:and|or|not|no|isn't|is|was|wrong|incorrect|false|maybe|perhaps|to|but|plus|minus|times|over|x|e"
-    r"|hundred|thousand|million|billion|trillion|dozen|half|squared|cubed)\b|[*^]",
+    r"\b(?:and|or|not|no|isn't|is|was|wrong|incorrect|false|maybe|perhaps|to|but|than|about|approximately|roughly"
+    r"|plus|minus|times|over|mod|modulo|choose|below|negative|x|e|pi|tau|phi|infinity|inf|root|sqrt|log|ln|sin|cos|tan"
+    r"|squared|cubed|factorial|doubled|tripled|halved|twice|thrice|base|binary|octal|hex|hexadecimal"
+    r"|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
+    r"|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
+    r"|(?:hundred|thousand|million|billion|trillion|quadrillion|dozen|lakh|crore)s?|mil|mln|mn|bn|bil|tn"
+    r"|half|halves|(?:third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|twelfth|hundredth|thousandth|millionth)s?"
+    r")(?![a-z])|[*^]",
     re.IGNORECASE,
 )
+# A letter alone is a variable, the imaginary unit or a thousand, but for those that are units too, and "a day".
+_LETTER = re.compile(r"(?<![A-Za-z.])(?![ACFJLNVWghlms])(?!a [A-Za-z]{2})[A-Za-z](?![A-Za-z.])")
 
 
 def verify(response: str, answer: str) -> Verdict:
@@ -66,14 +78,15 @@ def read(text: str) -> Fraction | None:
     if len(text) > _LONGEST:
         return None
     text = _TEXT.sub(r"\1", text).replace("{,}", ",").replace("\\$", "$").replace("\\%", "%").replace("−", "-")
-    text = _BLANKS.sub("", _FRACTION.sub(r"\1/\2", text)).rstrip(". \n").strip("* \n")
+    text = _FRACTION.sub(r"\1/\2", text)
+    text = _BLANKS.sub(" ", _THOUSANDS.sub("", text)).strip().rstrip(". \n").strip("* \n")
     if text.count("$") > 1:  # math mode
         text = text.strip("$ ").rstrip(". ")
     match = _WHOLE.fullmatch(text)
     if not match:
         return None
     unit = (match["unit"] or "").strip(" $.")
-    if unit and (not _UNIT.fullmatch(unit) or _NO_UNIT.search(unit)):
+    if unit and (not _UNIT.fullmatch(unit) or _NO_UNIT.search(unit) or _LETTER.search(unit)):
         return None
     number = Fraction(match["number"].replace(",", ""))
     if match["divisor"]:

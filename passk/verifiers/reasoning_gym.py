@@ -113,7 +113,7 @@ def _prepared(answer: str) -> tuple[str, Any, dict[str, Any]]:
         fields = json.loads(answer)
         task, entry, config = fields["task"], fields["entry"], fields.get("config") or {}
         good = isinstance(task, str) and isinstance(entry, dict) and {"answer", "metadata"} <= entry.keys()
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         good = False
     if not good:
         raise AnswerError('answer: not a JSON object {"task": ..., "entry": {"answer": ..., "metadata": ...}}')

@@ -1,5 +1,6 @@
 """Deployments on a real Prefect server with a real worker: `make serve`'s own, in a directory of its own."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -13,7 +14,10 @@ from typing import Any
 
 import psutil
 import pytest
+import yaml
 
+from flows import again
+from flows.serve import LOOK_SECONDS
 from passk.openrlhf.environment import free_port
 
 from .conftest import EXPERIMENT, left_after, prepared
@@ -156,6 +160,75 @@ def test_a_run_by_the_api_completes_and_shows_itself(served):
         assert served.wait(other, done, seconds=600)["state"]["type"] == "COMPLETED", served.log()
     assert len(list(served.directory.glob("runs/*/stages/*/manifest.json"))) == 2
     assert list(served.directory.glob("runs/evaluate-*/report.md"))
+
+
+def the_process(served, words: str, run: str = "") -> psutil.Process:
+    """The one process of the server's that has these words in its command line, and may be a run's."""
+    found = []
+    for process in psutil.Process(served.process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            line, environment = " ".join(process.cmdline()), process.environ()
+            if words in line and "passk.guard" not in line and environment.get(again.RUN, "") == run:
+                found.append(process)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def killed_with_its_worker(served, run: str, before=lambda: None) -> None:
+    """The worker sleeps, so that it does not see its run die."""
+    worker, engine = the_process(served, "worker start --pool cpu"), the_process(served, "-m prefect.engine", run)
+    worker.suspend()
+    before()
+    engine.kill()
+    worker.kill()
+
+
+def run_again(served, run: str) -> str:
+    """The id of the run that follows one that died, once it has a process."""
+    deadline, keys = time.monotonic() + 150, {"idempotency_key": {"any_": [f"again-{run}"]}}
+    while not (found := served.ask("/flow_runs/filter", {"flow_runs": keys})):
+        assert time.monotonic() < deadline, served.log()
+        time.sleep(1)
+    served.wait(found[0]["id"], lambda each: each["state"]["type"] == "RUNNING" or done(each), seconds=180)
+    return found[0]["id"]
+
+
+def test_a_run_whose_process_or_worker_is_killed_is_run_again_by_itself(served):
+    described = yaml.safe_load(SHORT.replace("name: small", "name: killed"))
+    del described["stages"]["pass4"]
+    file = served.directory / "killed.yaml"
+    file.write_text(yaml.safe_dump(described))
+    parameters = {"file": str(file), "runs": str(served.directory / "runs")}
+    first = served.start("experiment/maze-nightly", **parameters)
+    served.wait(first, lambda each: each["state"]["type"] == "RUNNING", seconds=180)
+    the_process(served, "-m prefect.engine", first).kill()
+    second = run_again(served, first)
+    assert served.ask(f"/flow_runs/{first}")["state"]["type"] == "CRASHED"
+
+    # Both at once, as with the machine: nobody notes it.
+    killed_with_its_worker(served, second)
+    third = run_again(served, second)
+    crashed = served.ask(f"/flow_runs/{second}")["state"]
+    assert (crashed["type"], crashed["message"]) == ("CRASHED", "its process is gone, and did not say why")
+    ended = served.wait(third, done, seconds=600)
+    assert ended["state"]["type"] == "COMPLETED", served.log()
+    assert ended["parameters"] == served.ask(f"/flow_runs/{first}")["parameters"]
+    assert any(name.startswith(f"{again.DONE}killed") for name in ended["labels"])
+
+    # What a person cancelled is not begun again, nor what fails by itself.
+    file.write_text(file.read_text().replace("name: killed", "name: cancelled"))
+    cancelled = served.start("experiment/maze-nightly", **parameters)
+    served.wait(cancelled, lambda each: each["state"]["type"] == "RUNNING", seconds=180)
+    asked = {"state": {"type": "CANCELLING"}, "force": False}
+    killed_with_its_worker(served, cancelled, lambda: served.ask(f"/flow_runs/{cancelled}/set_state", asked))
+    assert served.wait(cancelled, done, seconds=180)["state"]["type"] == "CANCELLED"
+    failing = served.start("experiment/maze-nightly", file=str(served.directory / "none.yaml"))
+    assert served.wait(failing, done, seconds=180)["state"]["type"] == "FAILED"
+    time.sleep(2 * LOOK_SECONDS)
+    keys = {"idempotency_key": {"any_": [f"again-{each}" for each in (third, cancelled, failing)]}}
+    assert served.ask("/flow_runs/filter", {"flow_runs": keys}) == []
+    limit = served.ask("/deployments/name/experiment/maze-nightly")["global_concurrency_limit"]
+    assert limit["active_slots"] == 0
 
 
 def test_a_cancelled_run_ends_with_all_its_processes(served):

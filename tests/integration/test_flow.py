@@ -6,6 +6,7 @@ import os
 import pytest
 
 from passk.errors import PasskError, SomeFailed
+from tasks.tries import FRUITLESS
 
 STAGES = """
 name: arms
@@ -27,6 +28,9 @@ compute: {profile: gpu, side_by_side: 2}
 """
 
 
+LOST = FRUITLESS + 2
+
+
 class Lost(PasskError):
     retry = True
 
@@ -40,6 +44,7 @@ def test_a_failed_arm_stops_no_other_and_what_was_lost_is_tried_again(tmp_path, 
     from flows.experiment import experiment
     from flows.server import prefect_server
     from tasks import experiment as tasks
+    from tasks import tries
 
     calls, asked = [], []
 
@@ -48,25 +53,34 @@ def test_a_failed_arm_stops_no_other_and_what_was_lost_is_tried_again(tmp_path, 
         calls.append(name)
         if name == "bad":
             raise PasskError("out of memory; see log.txt")
-        if name == "flaky" and calls.count("flaky") < 3:
+        if name == "flaky" and calls.count("flaky") <= LOST:
+            # more often than a stage may that comes no further
+            planned.directory.mkdir(parents=True, exist_ok=True)
+            with (planned.directory / "metrics.jsonl").open("a") as metrics:
+                metrics.write(json.dumps({"step": calls.count("flaky"), "loss": 1.0, "seconds": 1.0}) + "\n")
             raise Lost("a worker died; see log.txt")
         say(f"{name}: trains")
 
+    def sample(plan, say):
+        asked.append("sample")
+        if asked.count("sample") == 1:
+            raise Lost("vLLM's engine died; see log.txt")
+
     monkeypatch.setattr(tasks.steps, "prepare", lambda plan, say: asked.append("prepare"))
     monkeypatch.setattr(tasks.steps, "train", train)
-    monkeypatch.setattr(tasks.steps, "sample", lambda plan, say: asked.append("sample"))
+    monkeypatch.setattr(tasks.steps, "sample", sample)
     monkeypatch.setattr(tasks.steps, "file", lambda plan: asked.append("file"))
     monkeypatch.setattr(tasks.reports, "write_report", lambda store, directory: directory / "experiment.json")
     monkeypatch.setattr(tasks.reports, "results_rows", lambda store, name: [])
-    monkeypatch.setattr(tasks.train, "retry_delay_seconds", [0.1, 0.1, 0.1])
+    monkeypatch.setattr(tries, "FIRST_SECONDS", 0.1)
     with prefect_server(tmp_path / "prefect.log"), pytest.raises(SomeFailed) as failed:
         experiment("arms.yaml", "runs")
     assert "PREFECT_API_URL" not in os.environ
 
-    assert sorted(calls) == ["bad", "flaky", "flaky", "flaky", "warm"]
+    assert sorted(calls) == ["bad", *["flaky"] * (LOST + 1), "warm"]
     assert calls[0] == "warm"
     assert asked[0] == "prepare"
-    assert asked[-2:] == ["sample", "file"]
+    assert asked[-3:] == ["sample", "sample", "file"]
     record = json.loads((tmp_path / "runs" / "arms" / "experiment.json").read_text())
     assert record["failures"] == {
         "bad": "out of memory; see log.txt",
@@ -78,6 +92,7 @@ def test_a_failed_arm_stops_no_other_and_what_was_lost_is_tried_again(tmp_path, 
     assert set(session["phases"]) == {"prepare", "start Ray", *trained, "file", "sample"}
     assert session["ended"] == "failed"
     assert sorted((each["what"], each["reason"]) for each in session["failed"]) == [
+        ("sample", "vLLM's engine died; see log.txt"),
         ("train bad", "out of memory; see log.txt"),
-        *[("train flaky", "a worker died; see log.txt")] * 2,
+        *[("train flaky", "a worker died; see log.txt")] * LOST,
     ]

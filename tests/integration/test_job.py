@@ -228,3 +228,9 @@ def tmp(process: psutil.Process, joined) -> bool:
 def test_an_address_that_takes_no_jobs_is_refused_in_one_line(monkeypatch):
     with pytest.raises(ConfigError, match=r"^RAY_ADDRESS: ray://head:10001 takes no jobs; give .*$"):
         cluster.job_server("ray://head:10001")
+
+
+def test_a_head_that_does_not_answer_is_worth_another_try_in_a_run_that_samples():
+    with pytest.raises(cluster.NoJobServer, match="^RAY_ADDRESS: no job server found by 127.0.0.1:1 ") as raised:
+        cluster.job_server("127.0.0.1:1")
+    assert raised.value.retry

@@ -96,7 +96,7 @@ def test_bad_input_meets_one_line_that_names_the_field_and_the_mend(path, value,
 
 
 def test_a_file_that_is_no_mapping_or_no_yaml_or_not_there_is_refused_by_name(tmp_path):
-    for text in ("- a list", "a: [", "\x00"):
+    for text in ("- a list", "a: [", "\x00", "[" * 100_000, "seed: 2026-13-45"):
         file = tmp_path / "bad.yaml"
         file.write_text(text)
         with pytest.raises(ConfigError, match=r"bad\.yaml"):

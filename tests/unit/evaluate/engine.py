@@ -47,6 +47,10 @@ class Engine:
             ended.append(SimpleNamespace(request_id=name, finished=True, outputs=answers(prompt, settings)))
         return ended
 
+    def abort_request(self, names):
+        for name in names:
+            del self._open[name]
+
     def reset_prefix_cache(self):
         assert not self._open
 

@@ -182,3 +182,23 @@ def test_a_prompt_that_the_engine_refuses_is_one_line_that_names_the_problem(req
     bad = [*rows(3), {"id": "long-one", "prompt": "too long", "answer": "", "verifier": "fake"}]
     with pytest.raises(PasskError, match=r"^long-one: vLLM refuses .*maximum model length$"):
         list(generate.parts(Engine(), request_, bad, Judge()))
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_a_sampling_that_is_left_leaves_nothing_in_the_engine_and_no_verdict_to_wait_for(
+    request_, monkeypatch, deterministic
+):
+    monkeypatch.setattr(generate, "PART_SAMPLES", 30)
+    monkeypatch.setattr("passk.evaluate.request.PIECE_SAMPLES", 30)
+    own = replace(request_, deterministic=deterministic)
+    engine, judge = Engine(), Judge(late=40)
+    parts = generate.parts(engine, own, rows(200), judge)
+    next(parts)
+    waiting = list(judge.open)
+    parts.close()
+    assert engine.get_num_unfinished_requests() == 0
+    assert all(verdict.cancelled() for verdict in waiting)
+    with pytest.raises(PasskError, match="^long: vLLM refuses"):
+        list(generate.parts(engine, own, [*rows(5), rows(1)[0] | {"id": "long", "prompt": "too long"}], Judge()))
+    again = columns(generate.parts(engine, own, rows(20), Judge()))
+    assert sorted(set(again["problem"])) == sorted(row["id"] for row in rows(20))

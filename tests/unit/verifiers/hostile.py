@@ -6,6 +6,8 @@ every way in which holding it is not giving it.
 
 import random
 import string
+import unicodedata
+from functools import cache
 
 MEGABYTE = 1_000_000
 
@@ -21,6 +23,9 @@ NO_ANSWERS = (
     "{w}, so not {g}", "the correct answer", "correct", "True", "1.0", "score: 1.0", "same as the gold answer",
     "", " ", "\\quad", "\\text{{}}", "\\frac{{{g}}}{{0}}", "\\frac{{0}}{{0}}", "{g}^{{{g}}}", "{g}!", "\\sqrt{{{g}}}",
     "\\infty", "nan", "NaN", "inf", "-inf", "None", "null", "undefined", "__gold__", "{{gold}}", "%s", "$x", "x",
+    "{g}\u00b2", "{g}\u00b3", "{g}\u2075", "{g}k", "{g} M", "{g} pi", "{g}i", "{g}x\u00b2", "{g} factorial",
+    "{g} dozens", "{g} million", "{g} tenths", "{g} squared", "{g} base two", "{g} twice", "~{g}", "{g}-x",
+    "{g}\u221a2", "{g}\u00bd",
     "\\boxed{{{w}}}", "\\boxed", "\\boxed{{", "\\boxed{{}}", "<answer>{w}</answer>", "</answer>", "<answer>",
 )  # fmt: skip
 
@@ -120,23 +125,36 @@ PIECES = (
     "\\sum",
 )  # fmt: skip
 
-# A stretch of each script; the digits of some of them are digits to Python too.
-SCRIPTS = (
-    0x20, 0xA1, 0x100, 0x180, 0x250, 0x2B0, 0x300, 0x370, 0x400, 0x530, 0x590, 0x600, 0x660, 0x700, 0x780, 0x7C0, 0x800,
-    0x900, 0x966, 0x980, 0xA00, 0xA80, 0xB00, 0xB80, 0xC00, 0xC80, 0xD00, 0xD80, 0xE00, 0xE80, 0xF00, 0x1000, 0x10A0,
-    0x1100,
-    0x1200, 0x13A0, 0x1400, 0x1680, 0x16A0, 0x1700, 0x1780, 0x1800, 0x1900, 0x1A00, 0x1B00, 0x1C00, 0x1D00, 0x1E00,
-    0x1F00,
-    0x2000, 0x2070, 0x20A0, 0x2100, 0x2150, 0x2190, 0x2200, 0x2300, 0x2460, 0x2500, 0x2600, 0x2700, 0x27C0, 0x2800,
-    0x2A00,
-    0x2C00, 0x2D00, 0x2E00, 0x3000, 0x3040, 0x30A0, 0x3100, 0x3130, 0x3200, 0x3400, 0x4E00, 0xA000, 0xA500, 0xA640,
-    0xA720,
-    0xA800, 0xA840, 0xA880, 0xAA00, 0xAC00, 0xD800, 0xE000, 0xF900, 0xFB00, 0xFB50, 0xFE00, 0xFE30, 0xFF10, 0xFF21,
-    0xFFF0,
-    0x10000, 0x10280, 0x10300, 0x10400, 0x10800, 0x10900, 0x10A00, 0x11000, 0x12000, 0x13000, 0x16800, 0x1B000, 0x1D100,
-    0x1D400, 0x1D7CE, 0x1E900, 0x1EE00, 0x1F000, 0x1F300, 0x1F600, 0x20000, 0x2F800, 0xE0000, 0xE0100, 0xF0000,
-    0x10FF00,
+# Where blocks begin that hold neither letters nor digits: signs, accents, surrogates, what has no meaning.
+SIGNS = (
+    0x20, 0xA1, 0x300, 0x2000, 0x20A0, 0x2100, 0x2190, 0x2200, 0x2300, 0x2500, 0x2600, 0x2700, 0x27C0, 0x2800, 0x2A00,
+    0x2E00, 0x3000, 0xD800, 0xDC00, 0xE000, 0xFE00, 0xFFF0, 0x1D100, 0x1F000, 0x1F300, 0x1F600, 0xE0000, 0xE0100,
+    0xF0000, 0x10FF00,
 )  # fmt: skip
+STRETCH = 24
+"""characters of each script, from its first to its last"""
+
+
+@cache
+def scripts() -> dict[str, list[str]]:
+    """Every script with letters or numbers that this Python's Unicode has -> its letters and numbers.
+
+    By the first word of their names, or two where several scripts begin alike: Old Italic, Tai Le.
+    """
+    found: dict[str, list[str]] = {}
+    for letter in map(chr, range(0x110000)):
+        if unicodedata.category(letter)[0] in "LN":
+            words = unicodedata.name(letter, "").replace("-", " ").split(" ")
+            alike = words[0] in ("OLD", "TAI", "INSCRIPTIONAL", "LINEAR", "MEROITIC")
+            found.setdefault(" ".join(words[: 1 + alike]), []).append(letter)
+    return found
+
+
+@cache
+def digits() -> list[str]:
+    """The ten digits of every script that has them, but for ASCII's."""
+    zeros = [letter for letter in map(chr, range(0x80, 0x110000)) if unicodedata.decimal(letter, None) == 0]
+    return ["".join(chr(ord(zero) + i) for i in range(10)) for zero in zeros]
 
 
 def responses(gold: str, wrong: str) -> list[str]:
@@ -151,10 +169,13 @@ def responses(gold: str, wrong: str) -> list[str]:
         found += [opening * depth for depth in (1, 30, 300, 3000)]
         found += [opening * depth + (wrong if "boxed" in opening else gold) + "})]$" * depth for depth in (2, 40, 4000)]
         found += [f"\\boxed{{{opening * 60}{wrong}}}", f"<answer>{opening * 60}</answer>"]
-    for start in SCRIPTS:
-        letters = "".join(map(chr, range(start, start + 24)))
-        found += [letters, f"\\boxed{{{letters[:12]}}}", f"<answer>{wrong}{letters[12:]}</answer>"]
-        found += [f"The answer is {letters[:10]}", f"\\boxed{{{letters[0]}{wrong}}}"]
+    stretches = ["".join(map(chr, range(start, start + STRETCH))) for start in SIGNS]
+    stretches += ["".join(own[:: -(-len(own) // STRETCH)]) for own in scripts().values()]
+    for letters in stretches:
+        found += [f"\\boxed{{{letters}}}", f"<answer>{wrong}{letters}</answer>", f"The answer is {letters[0]}{wrong}"]
+    for own in digits():
+        written = gold.translate(str.maketrans(string.digits, own))
+        found += [f"\\boxed{{{written}}}"] if written != gold else []
     found += ["".join(map(chr, rng.choices(range(0x110000), k=300))) for _ in range(60)]
     found += ["".join(rng.choices(string.printable, k=200)) for _ in range(60)]
     found += ["".join(rng.choices(PIECES, k=rng.randint(2, 60))) for _ in range(600)]

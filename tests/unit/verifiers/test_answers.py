@@ -76,7 +76,10 @@ def test_exact_takes_a_letter_and_its_accent_for_the_letter_with_it():
         ("x = 1250", "1250"),
         ("+1250", "1250"), ("1.25e3", "1250"), ("\\frac{2500}{2}", "1250"), ("2500/2", "1250"), ("**1250**", "1250"),
         ("-3/4", "-0.75"), ("\u22120.75", "-3/4"), (".5", "1/2"), ("50%", "50"), ("0.333333333", "1/3"), ("$7$", "7"),
-        ("$\\frac{1}{2}$", "0.5"),
+        ("$\\frac{1}{2}$", "0.5"), ("5 m", "5"), ("5 m\u00b2", "5"), ("5\\,\\text{m/s}", "5"), ("5 square meters", "5"),
+        ("5 p.m.", "5"), ("5-mile run", "5"), ("5/hour", "5"), ("5 apples a day", "5"), ("5 seconds", "5"),
+        ("5~km", "5"), ("1\\,250", "1250"), ("1,\\!250", "1250"), ("5 percent", "5"), ("5 months", "5"),
+        ("5 \u00b0C", "5"), ("1 point", "1"), ("5 quarters", "5"), ("-\\,5", "-5"), ("\\(5\\)", "5"),
     ],
 )  # fmt: skip
 def test_a_number_is_right_however_it_is_written(given, answer):
@@ -96,6 +99,25 @@ def test_a_number_is_right_however_it_is_written(given, answer):
 def test_what_is_not_one_number_or_another_one_is_not_right(given):
     for place in ("\\boxed{%s}", "<answer>%s</answer>", "The answer is %s", "#### %s"):
         assert not verify("numeric", place % given, "1250").correct, place % given
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        "\u00b2", "\u00b3", " \u00b2", "\u2074", "k", " k", "K", "M", "B", "G", " pi", "\u03c0", "i", " i", "j", "x",
+        "x\u00b2", "n", " y", "e", "E", "!", "a", " factorial", " dozen", " dozens", " hundreds", " thousands",
+        " million dollars", "mil", " tenths", " hundredths", " halves", " twice", " squared", " base two", " in binary",
+        " below zero", " degrees below", " mod seven", " of twelve", " point two", " root two", " sin", "-x", "/x",
+        "-", "/", "\u00b7", "~6", "\\,6", "\\(6\\)", " less than y", " more than ten", " approximately", "k dollars",
+        "/two", "-pi", "-m",
+    ],
+)  # fmt: skip
+def test_what_makes_another_number_of_it_is_no_unit(after):
+    for gold in ("5", "56"):
+        for place in ("\\boxed{%s}", "<answer>%s</answer>", "The answer is %s"):
+            assert not verify("numeric", place % f"5{after}", gold).correct, (place, after)
+    assert verifiers.check_answer("numeric", f"5{after}")
+    assert not verify("numeric", "\\boxed{~5}", "5").correct
 
 
 def test_an_integer_is_compared_exactly_and_a_rounded_fraction_is_a_fraction():

@@ -1,5 +1,6 @@
 """Nothing may hang, raise or be scored right that is not: every verifier on the corpus of hostile.py."""
 
+import unicodedata
 from collections import Counter
 
 import pytest
@@ -27,6 +28,13 @@ def test_every_verifier_is_put_to_the_corpus():
     assert all(len(hostile.responses(gold, wrong)) >= 2000 for gold, wrong, _ in PROBLEMS.values())
 
 
+def test_every_script_of_unicode_is_in_the_corpus():
+    used = set("".join(hostile.responses("1", "2")))
+    for letters in (filter(str.isalpha, map(chr, range(0x110000))), filter(str.isdecimal, map(chr, range(0x110000)))):
+        named = {letter: unicodedata.name(letter, "").partition(" ")[0] for letter in letters}
+        assert {named[letter] for letter in used & named.keys()} == set(named.values())
+
+
 @pytest.mark.parametrize("name", sorted(PROBLEMS))
 def test_no_hostile_response_hangs_raises_or_is_right(name):
     gold, wrong, answer = PROBLEMS[name]
@@ -41,7 +49,7 @@ def test_no_hostile_response_hangs_raises_or_is_right(name):
     assert all(0 <= verdict.score <= 1 and verdict.correct == (verdict.score == 1) for verdict in verdicts)
     right = [r for r, v in zip(responses, verdicts, strict=True) if v.correct]
     if name == "maze":  # the official meaning takes any letters of any prose: what it reads is walked elsewhere
-        assert len(right) < 100
+        assert len(right) < 150
     else:
         assert right == []
     assert counts["crash"] == 0

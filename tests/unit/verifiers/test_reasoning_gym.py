@@ -93,7 +93,8 @@ def test_tuples_that_json_made_lists_are_tuples_again():
 @pytest.mark.parametrize(
     "answer",
     [
-        "", "42", "{}", "[]", "null", '{"task": 1, "entry": {}}', '{"task": "chain_sum", "entry": {"answer": "1"}}',
+        "", "42", "{}", "[]", "null", pytest.param("[" * 100_000, id="deep"),
+        '{"task": 1, "entry": {}}', '{"task": "chain_sum", "entry": {"answer": "1"}}',
         '{"task": "no such task", "entry": {"answer": "1", "metadata": {}}}',
         '{"task": "chain_sum", "config": {"no_such": 1}, "entry": {"answer": "1", "metadata": {}}}',
         '{"task": "countdown", "entry": {"answer": "1+1", "metadata": {"numbers": [2], "target": 2}}}',

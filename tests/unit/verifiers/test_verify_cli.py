@@ -30,6 +30,7 @@ def test_verdicts_are_printed_in_the_order_of_the_file(tmp_path):
         ('{"response": "x"}', "math", "file: rows.jsonl: line 1 is not"),
         ('{"response": "x", "answer": "5"}\n{"response": 1, "answer": "5"}', "math", "file: rows.jsonl: line 2 is not"),
         ("no json", "math", "file: rows.jsonl: line 1 is not"),
+        pytest.param("[" * 100_000, "math", "file: rows.jsonl: line 1 is not", id="deep"),
         ("", "math", "file: rows.jsonl holds no responses"),
         ('\n{"response": "x", "answer": "?"}', "numeric", "rows.jsonl: line 2: answer: not a number"),
     ],

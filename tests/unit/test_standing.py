@@ -1,0 +1,59 @@
+"""How far a run is, as the next one finds it: what says that a run which died had come further."""
+
+import json
+import shutil
+
+import pytest
+
+from passk import steps
+from passk.config import parse
+from passk.plan import plan
+
+
+@pytest.fixture
+def laid_out(tmp_path):
+    experiment = {
+        "name": "maze", "question": "?", "seed": 1, "model": {"tiny": {}},
+        "problems": {name: {"source": "maze", "split": name, "count": 64} for name in ("train", "test")},
+        "stages": {"warm": {"kind": "sft", "problems": "train", "steps": 4, "lr": 1e-3}},
+        "benchmarks": {"test": {"problems": "test", "samples": 8, "max_response": 8}},
+        "compute": {"profile": "cpu"},
+    }  # fmt: skip
+    return plan(parse(experiment), tmp_path)
+
+
+def save(directory, step):
+    checkpoint = directory / "checkpoints" / "_actor" / f"global_step{step}"
+    checkpoint.mkdir(parents=True)
+    return checkpoint / "seal.json"
+
+
+def test_a_sealed_checkpoint_a_part_and_a_finished_stage_are_progress_and_steps_done_again_are_none(laid_out):
+    stage, sampling = laid_out.stages[0].own, laid_out.samplings[-1].directory
+    seen = [steps.standing(laid_out)]
+    half = save(stage, 2)
+    (stage / "metrics.jsonl").write_text(json.dumps({"step": 1}) + "\n")
+    assert steps.standing(laid_out) == seen[0]
+    half.write_text("{}")
+    seen.append(steps.standing(laid_out))
+    (stage / "manifest.json").write_text("{}")
+    seen.append(steps.standing(laid_out))
+    (sampling / "parts").mkdir(parents=True)
+    (sampling / "parts" / "000001.parquet").touch()
+    seen.append(steps.standing(laid_out))
+    assert steps.sampled(laid_out) == (0, 1)
+    (sampling / "manifest.json").write_text("{}")
+    shutil.rmtree(sampling / "parts")
+    seen.append(steps.standing(laid_out))
+    assert steps.sampled(laid_out) == (1, 0)
+    assert len(set(seen)) == len(seen), seen
+
+
+def test_the_sampling_that_ends_is_further_than_its_parts(laid_out):
+    sampling = laid_out.samplings[-1].directory
+    (sampling / "parts").mkdir(parents=True)
+    for number in range(9):
+        (sampling / "parts" / f"{number:06d}.parquet").touch()
+    before = steps.sampled(laid_out)
+    (sampling / "manifest.json").write_text("{}")
+    assert steps.sampled(laid_out) > before
