@@ -1,8 +1,10 @@
+import json
 import shutil
 
 import pytest
 
-from passk.store import rebuild
+from passk.layout import write_json
+from passk.store import ingest_experiment_record, rebuild
 from reports.comparison import Comparison
 from reports.report import render
 from reports.results import load
@@ -12,6 +14,13 @@ def text_of(store, *names):
     """The markdown alone: figures are what takes the time."""
     comparison = Comparison([load(store, name) for name in names])
     return render(store, comparison, names[0], dict.fromkeys(("curves", "counts", "pass_at_k", "difficulty"), False))
+
+
+def amend(run, **changes):
+    """Change experiment.json as a later run would, and file it."""
+    record = json.loads((run.directory / "experiment.json").read_text()) | changes
+    write_json(run.directory / "experiment.json", record)
+    ingest_experiment_record(run.store, run.directory)
 
 
 @pytest.fixture(scope="session")
