@@ -3,6 +3,7 @@
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -37,38 +38,7 @@ class Stopped(PasskError):
 @app.command()
 def run(file: File, runs: Runs = Path("runs")) -> None:
     """Prepare, train, evaluate and report. What an earlier run finished is not done again."""
-    laid_out = _laid_out(file, runs)
-    report = laid_out.directory / "report.md"
-    failed: SomeFailed | None = None
-    from passk import steps
-
-    if steps.all_finished(laid_out) and report.exists():
-        typer.echo(f"{laid_out.experiment.name}: everything is done already")
-    else:
-        check_machine(laid_out.experiment)
-        # Prefect reads these when it is imported.
-        from passk.openrlhf.environment import QUIET
-
-        os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
-        os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-        from flows.experiment import experiment
-        from flows.server import prefect_server
-        from passk.runrecord import spelled_command
-
-        with prefect_server(laid_out.directory / "prefect.log") as address:
-            typer.echo(hidden(f"watch it at {address.removesuffix('/api')}"))
-            try:
-                experiment(str(file), str(runs), spelled_command())
-            except SomeFailed as error:
-                failed = error
-            except KeyboardInterrupt:
-                raise Stopped("stopped; the same command goes on from the last checkpoint") from None
-    import reports
-
-    typer.echo(f"\n{reports.results_table(laid_out.store, laid_out.experiment.name)}")
-    typer.echo(f"\nreport: {os.path.relpath(report)}")
-    if failed:
-        raise failed
+    _carry_out(_laid_out(file, runs), lambda laid_out: _by_prefect(laid_out, file))
 
 
 @app.command()
@@ -115,7 +85,8 @@ def evaluate(
     names = [name.strip() for name in benchmark.split(",") if name.strip()]
     made = benchmarks.experiment(model, names, samples, file)
     check_machine(made)  # before anything is written
-    run(sweep.write(made, runs), runs)
+    sweep.write(made, runs)
+    _carry_out(plan(made, runs), _without_prefect)
     typer.echo(f"\nmeans over problems with their 95 % intervals:\n{table.table(plan(made, runs).samplings)}")
 
 
@@ -163,6 +134,68 @@ def compare(
 
     written, table = reports.compare(runs / STORE, experiments, to)
     typer.echo(f"{table}\n\nreport: {os.path.relpath(written)}")
+
+
+def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:
+    """Do what is left, if anything is, and print the results with the report's path."""
+    from passk import steps
+
+    name, report = laid_out.experiment.name, laid_out.directory / "report.md"
+    failed: SomeFailed | None = None
+    if steps.all_finished(laid_out) and report.exists():
+        typer.echo(f"{name}: everything is done already")
+    else:
+        check_machine(laid_out.experiment)
+        from passk.openrlhf.environment import QUIET
+
+        os.environ.update({variable: value for variable, value in QUIET.items() if variable not in os.environ})
+        try:
+            do(laid_out)
+        except SomeFailed as error:
+            failed = error
+        except KeyboardInterrupt:
+            raise Stopped("stopped; the same command goes on from the last checkpoint") from None
+    import reports
+
+    typer.echo(f"\n{reports.results_table(laid_out.store, name)}")
+    typer.echo(f"\nreport: {os.path.relpath(report)}")
+    if failed:
+        raise failed
+
+
+def _by_prefect(laid_out: Plan, file: Path) -> None:
+    # Prefect reads it when it is imported.
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    from flows.experiment import experiment
+    from flows.server import prefect_server
+    from passk.runrecord import spelled_command
+
+    with prefect_server(laid_out.directory / "prefect.log") as address:
+        typer.echo(hidden(f"watch it at {address.removesuffix('/api')}"))
+        experiment(str(file), str(laid_out.directory.parent), spelled_command())
+
+
+def _without_prefect(laid_out: Plan) -> None:
+    """For what trains nothing: a server would take longer to start than many an evaluation."""
+    import reports
+    from passk import steps
+    from passk.runrecord import RunRecord, spelled_command
+
+    with steps.alone(laid_out, typer.echo):
+        run = RunRecord(laid_out, spelled_command())
+        with run.to_its_end():
+            with run.phase("prepare"):
+                steps.prepare(laid_out, typer.echo)
+            try:
+                with run.phase("sample"):
+                    steps.sample(laid_out, typer.echo)
+            except PasskError as error:
+                run.failed("sample", str(error))
+            run.ended()
+            steps.file(laid_out)
+            reports.write_report(laid_out.store, laid_out.directory)
+    if failures := run.record.failures:
+        raise SomeFailed(f"sampling failed: {failures['sample']}")
 
 
 def _learning_rate(stage: RlStage) -> str:
