@@ -3,7 +3,7 @@
     python -m bench.lm_eval MODEL [--problems 200] [--samples 16] [--tokens 16] [--rounds 2]
 
 MODEL is one that writes maze paths (a stage's model/ of the demo). Counted is all that each command does from its start
-to its end: imports, engine, sampling, verdicts, files, and of passk Prefect's server, the store and the report as well.
+to its end: imports, engine, sampling, verdicts, files, and of passk the store and the report as well.
 lm-eval keeps the answers and judges them by string equality; passk by walking the maze.
 """
 
@@ -71,7 +71,8 @@ def main() -> None:
 
 def _ours(wanted: argparse.Namespace, scratch: Path) -> list[str]:
     (scratch / "bench.yaml").write_text(yaml.safe_dump(mazes.experiment(wanted)))
-    return [sys.executable, "-c", "from passk.cli import main; main()", "run", "bench.yaml"]
+    passk = [sys.executable, "-c", "from passk.cli import main; main()"]
+    return [*passk, "evaluate", "--model", str(wanted.model.resolve()), "--file", "bench.yaml"]
 
 
 def _theirs(wanted: argparse.Namespace, scratch: Path) -> list[str]:
