@@ -57,5 +57,6 @@ def test_a_run_with_a_process_here_lives_and_one_of_another_machine_is_left_to_i
 
 @pytest.mark.parametrize(("seconds", "counts"), [(0, False), (120, True)])
 def test_a_run_that_a_worker_has_just_taken_may_have_no_process_yet(seconds, counts):
-    taken = run(Pending(timestamp=NOW - timedelta(seconds=seconds)))
+    # of this moment: NOW is when the tests were collected, which is minutes ago where all of them are run
+    taken = run(Pending(timestamp=datetime.now(UTC) - timedelta(seconds=seconds)))
     assert again.dead([taken], ["here-cpu"]) == ([taken] if counts else [])
