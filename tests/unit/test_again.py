@@ -2,9 +2,11 @@
 
 import os
 import subprocess
+import time
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import psutil
 import pytest
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelled, Completed, Crashed, Failed, Pending, Running
@@ -48,6 +50,9 @@ def test_a_run_with_a_process_here_lives_and_one_of_another_machine_is_left_to_i
     lives, died, elsewhere = run(Running()), run(Running()), run(Running(), worker="there-cpu")
     process = subprocess.Popen(["sleep", "60"], env={**os.environ, again.RUN: str(lives.id)})
     try:
+        # for a moment after its start Linux shows no environment of a process
+        while again.RUN not in psutil.Process(process.pid).environ():
+            time.sleep(0.01)
         assert again.dead([lives, died, elsewhere], ["here-cpu"]) == [died]
     finally:
         process.kill()
