@@ -1,10 +1,11 @@
 """What the figures of merit and their intervals take, and how exact pass@k is.
 
-    python -m bench.estimators [--problems 10000] [--samples 256] [--draws 10000]
+    OPENBLAS_NUM_THREADS=1 python -m bench.estimators [--problems 10000] [--samples 256] [--draws 10000]
 
 The figures are those of `passk evaluate` by default: of a benchmark's own k all up to the samples, maj@k at those
-above 1. CPU time of one core (the process's own, all threads counted). Beside the bootstrap stands the plain one, which
-draws problems one by one, for one figure; pass@k stands beside the loop over problems that is usually written.
+above 1. CPU time of the process, all threads counted: one of them, since those that wait spin. Beside the bootstrap
+stands the plain one, which draws problems one by one, for one figure; pass@k stands beside the loop over problems that
+is usually written.
 """
 
 import argparse
