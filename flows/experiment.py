@@ -12,7 +12,7 @@ from prefect.states import State
 from flows import again
 from passk import config, steps
 from passk.check import check, check_machine
-from passk.errors import ConfigError, SomeFailed
+from passk.errors import ConfigError
 from passk.openrlhf.cluster import ray_cluster
 from passk.plan import Plan, plan
 from passk.runrecord import RunRecord
@@ -58,8 +58,7 @@ def run_through(laid_out: Plan, command: str) -> None:
     run, places = RunRecord(laid_out, command), Places(laid_out.experiment.compute)
     with run.to_its_end():
         attempt_all(laid_out, run, places)
-    if failures := run.record.failures:
-        raise SomeFailed("; ".join(f"{name} failed: {reason}" for name, reason in failures.items()))
+    run.require_no_failure()
 
 
 def attempt_all(laid_out: Plan, run: RunRecord, places: Places) -> None:

@@ -26,7 +26,7 @@ from flows import again
 from flows.server import prefect_server
 from passk import guard
 from passk.errors import ConfigError, PasskError
-from passk.openrlhf.environment import QUIET
+from passk.openrlhf.environment import be_quiet
 from tasks.places import limit_name
 
 POOLS = {"cpu": "experiments of compute.profile cpu", "a100": "experiments of compute.profile gpu"}
@@ -131,8 +131,7 @@ def main() -> None:
     asked = parser.parse_args()
     pools = asked.pool or (["cpu", "a100"] if shutil.which("nvidia-smi") else ["cpu"])
     # Read by Prefect in the processes that are started here.
-    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    be_quiet()
     signal.signal(signal.SIGTERM, _stop)
     try:
         serve(asked.port, pools, asked.cpu_stages, asked.gpu_stages, asked.logs)

@@ -146,9 +146,9 @@ def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:
         typer.echo(f"{name}: everything is done already")
     else:
         check_machine(laid_out.experiment)
-        from passk.openrlhf.environment import QUIET
+        from passk.openrlhf.environment import be_quiet
 
-        os.environ.update({variable: value for variable, value in QUIET.items() if variable not in os.environ})
+        be_quiet()
         try:
             do(laid_out)
         except SomeFailed as error:
@@ -164,8 +164,6 @@ def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:
 
 
 def _by_prefect(laid_out: Plan, file: Path) -> None:
-    # Prefect reads it when it is imported.
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     from flows.experiment import experiment
     from flows.server import prefect_server
     from passk.runrecord import spelled_command
@@ -194,8 +192,7 @@ def _without_prefect(laid_out: Plan) -> None:
             run.ended()
             steps.file(laid_out)
             reports.write_report(laid_out.store, laid_out.directory)
-    if failures := run.record.failures:
-        raise SomeFailed(f"sampling failed: {failures['sample']}")
+    run.require_no_failure()
 
 
 def _learning_rate(stage: RlStage) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from passk.errors import PasskError, line
+from passk.errors import PasskError, SomeFailed, line
 from passk.layout import ExperimentRecord, write_json
 from passk.plan import Plan, engine_versions
 from passk.secrets import hidden, without_secrets
@@ -96,6 +96,11 @@ class RunRecord:
         with self._writing:
             self.record = replace(self.record, failures={**self.record.failures, name: _one_line(reason)})
             self._save()
+
+    def require_no_failure(self) -> None:
+        """Raise SomeFailed where a stage or the sampling failed for good."""
+        if failures := self.record.failures:
+            raise SomeFailed("; ".join(f"{name} failed: {reason}" for name, reason in failures.items()))
 
     @contextmanager
     def to_its_end(self) -> Iterator[None]:

@@ -35,6 +35,15 @@ PASSED_ON = (
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
 
 
+def be_quiet() -> None:
+    """Let this process and those it starts tell the makers of their packages nothing, unless the user wants it.
+
+    Before Prefect is imported, which reads it then.
+    """
+    for name, value in (*QUIET.items(), ("PREFECT_SERVER_ANALYTICS_ENABLED", "false")):
+        os.environ.setdefault(name, value)
+
+
 def passed_on(variables: Mapping[str, str]) -> dict[str, str]:
     """Those of `variables` that go with a training job: PASSED_ON and vLLM's own, none that names a secret."""
     return {
