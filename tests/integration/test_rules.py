@@ -20,7 +20,8 @@ STAGE = (
     "lr: 2.0e-4, max_prompt: 31, max_response: 8, evaluate: false}}"
 )
 STAGES = {
-    "edas": ("edas", "options: {base: w_reinforce, beta: 0.3}"),
+    # cold, so that an answer is met more than once in a group: of answers that all differ edas changes nothing
+    "edas": ("edas", "options: {base: w_reinforce, beta: 0.3}, temperature: 0.1"),
     "halfway": ("halfway", "k: 4, flip_wrong: 0.5"),  # whatever the tiny model solves, groups are mixed
     "noise": ("passk_adaptive", "k: 4, flip_wrong: 0.5, entropy_coef: 0.003"),
 }
@@ -72,6 +73,7 @@ def test_a_rule_that_needs_answers_gets_those_that_the_verifier_read(trained):
     answers = [read[i : i + 8] for i in range(0, len(read), 8)]
     expected = advantage.compute("edas", rows(frame, "reward"), 1, answers=answers, base="w_reinforce", beta=0.3)
     assert torch.allclose(rows(frame, "advantage"), expected, atol=1e-6)
+    assert any(len(set(group)) < 8 for group in answers)
     base = advantage.compute("w_reinforce", rows(frame, "reward"), 1)
     assert not torch.allclose(expected, base, atol=1e-3)
 
