@@ -1,6 +1,6 @@
 """How often the 95 % intervals hold the truth, at the sizes that we report.
 
-    python -m bench.coverage [--trials 1000] [--part means|pairs|seeds ...]
+    python -m bench.coverage [--trials 1000] [--part means|pairs|seeds|paired ...]
 
 A trial draws problems from a population, samples from the problems, and asks whether the interval holds the mean of
 the population, which is known. Beside ours stand what else one could take. 93 to 97 % is what we want; what
@@ -16,6 +16,7 @@ from scipy.special import stdtrit
 from passk.evaluate.compare import paired_difference
 from passk.evaluate.estimators import Floats, pass_at_k
 from passk.evaluate.intervals import acceleration, bca, bootstrap_means, mean_intervals
+from passk.evaluate.nested import difference_crossed
 from passk.evaluate.seeds import difference_over_seeds, mean_over_seeds
 
 SEED = 0
@@ -35,6 +36,7 @@ POPULATIONS = {
     "nearly solved: Beta(3, 0.4)": (3, 0.4),
 }
 """how the solve rates of problems are spread"""
+SEEDED_POPULATION = "hard: Beta(0.3, 2)"
 PAIRED = ("even: Beta(1, 1)", "hard: Beta(0.3, 2)", "very rare: Beta(0.05, 5)", "nearly solved: Beta(3, 0.4)")
 GAIN, OWN_GAIN = 0.3, 0.5
 """the second checkpoint's log-odds: so much higher, and that deviation from problem to problem"""
@@ -150,16 +152,16 @@ def resampled(tables: list[Floats], rng: np.random.Generator) -> Edges:
     return float(low), float(high)
 
 
+def runs(rng: np.random.Generator, log: Floats, count: int, spread: float, gain: float) -> Floats:
+    """Solve rates of `count` runs, [count, problems]."""
+    common = spread * rng.standard_normal((count, 1))
+    return logistic(log + gain + common + spread / 2 * rng.standard_normal((count, len(log))))
+
+
 def seeds(trials: int) -> Iterator[str]:
     yield "| seeds x problems x samples | deviation of seeds | k | what | truth | ours | seeds and problems resampled |"
     yield "|---|---|---|---|---|---|---|"
-    rng, name = np.random.default_rng(SEED), "hard: Beta(0.3, 2)"
-
-    def runs(log: Floats, count: int, spread: float, gain: float) -> Floats:
-        """Solve rates of `count` runs, [count, problems]."""
-        common = spread * rng.standard_normal((count, 1))
-        return logistic(log + gain + common + spread / 2 * rng.standard_normal((count, len(log))))
-
+    rng, name = np.random.default_rng(SEED), SEEDED_POPULATION
     for count, problems, n in SEEDED:
         for spread in SEED_SPREADS:
             many = log_odds(rng, name, MANY)
@@ -170,7 +172,7 @@ def seeds(trials: int) -> Iterator[str]:
             cells = {(k, what): [Tally(), Tally()] for k in KS for what in ("mean", "difference")}
             for trial in range(trials):
                 log = log_odds(rng, name, problems)
-                b, a = (tables(n)[rng.binomial(n, runs(log, count, spread, by))] for by in (0.0, GAIN))
+                b, a = (tables(n)[rng.binomial(n, runs(rng, log, count, spread, by))] for by in (0.0, GAIN))
                 for i, k in enumerate(KS):
                     first, second = a[..., i], b[..., i]
                     ours = mean_over_seeds(second, DRAWS, trial)
@@ -185,7 +187,26 @@ def seeds(trials: int) -> Iterator[str]:
                 yield f"| {size} | {spread} | {k} | {what} | {truth:.3f} | {' | '.join(map(str, row))} |"
 
 
-PARTS: dict[str, Callable[[int], Iterator[str]]] = {"means": means, "pairs": pairs, "seeds": seeds}
+def paired(trials: int) -> Iterator[str]:
+    """Arms without a difference that share their seeds' warm starts, whose rl goes its own way in each."""
+    yield "| seeds x problems x samples | deviation of seeds | k | ours | seeds and problems resampled |"
+    yield "|---|---|---|---|---|"
+    rng = np.random.default_rng(SEED)
+    for count, problems, n in ((2, 200, 32), *SEEDED):
+        for spread in SEED_SPREADS:
+            cells = [[Tally(), Tally()] for _ in KS]
+            for trial in range(trials):
+                log = log_odds(rng, SEEDED_POPULATION, problems)
+                a, b = (tables(n)[rng.binomial(n, runs(rng, log, count, spread, 0.0))] for _ in range(2))
+                for i in range(len(KS)):
+                    ours = difference_crossed(a[..., i], b[..., i], DRAWS, trial)
+                    cells[i][0].add((ours.low, ours.high), 0.0)
+                    cells[i][1].add(resampled([a[..., i] - b[..., i]], rng), 0.0)
+            for k, row in zip(KS, cells, strict=True):
+                yield f"| {count} x {problems} x {n} | {spread} | {k} | {' | '.join(map(str, row))} |"
+
+
+PARTS: dict[str, Callable[[int], Iterator[str]]] = {"means": means, "pairs": pairs, "seeds": seeds, "paired": paired}
 
 
 def main() -> None:

@@ -48,15 +48,18 @@ def draw(comparison: Comparison, stem: Path) -> bool:
         for axes, metric in zip(grid.flat, PANELS, strict=False):
             ends, midway = [], []
             for entry, frames in tracks.items():
-                end = _draw_track(axes, [series(own, metric, largest) for own in frames], wide, looks[entry])
-                if end:
-                    (ends if entry in leaves else midway).append((*end, entry.label, looks[entry].colour))
+                line = _draw_track(axes, [series(own, metric, largest) for own in frames], wide, looks[entry])
+                named = (entry.label, looks[entry].colour)
+                if line is not None and entry in leaves:
+                    ends.append((float(line.index[-1]), float(line.iloc[-1]), *named))
+                elif line is not None:
+                    midway.append((line, *named))
             axes.margins(x=0.02)
             axes.set_ylim(
                 bottom=max(axes.get_ylim()[0], 0), top=min(axes.get_ylim()[1], 1.02) if metric != "entropy" else None
             )
-            for line in midway:
-                style.label_line(axes, *line)
+            for each in midway:
+                style.label_line(axes, *each)
             style.label_ends(axes, ends)
         for axes in grid.flat:
             for boundary in switches(tracks):
@@ -64,8 +67,8 @@ def draw(comparison: Comparison, stem: Path) -> bool:
     return True
 
 
-def _draw_track(axes: "Axes", runs: list[pd.Series], wide: int, look: style.Look) -> tuple[float, float] | None:
-    """One stage of all its seeds; gives where the line ends. The band is what `band` says."""
+def _draw_track(axes: "Axes", runs: list[pd.Series], wide: int, look: style.Look) -> pd.Series | None:
+    """One stage of all its seeds; gives its line, by step. The band is what `band` says."""
     runs = [values for values in runs if values.notna().any()]
     if not runs:
         return None
@@ -75,8 +78,7 @@ def _draw_track(axes: "Axes", runs: list[pd.Series], wide: int, look: style.Look
     middle, low, high = (values.iloc[::every] for values in band(runs, wide))
     axes.fill_between(middle.index, low, high, color=look.colour, alpha=0.18, linewidth=0)
     axes.plot(middle.index, middle, **look.line)
-    last = middle.dropna().index[-1]
-    return float(last), float(middle[last])
+    return middle.dropna()
 
 
 def band(runs: list[pd.Series], wide: int) -> tuple[pd.Series, pd.Series, pd.Series]:

@@ -11,6 +11,7 @@ from reports.comparison import Entry
 from reports.text import visible
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -122,13 +123,17 @@ def label_ends(axes: "Axes", ends: list[tuple[float, float, str, str]]) -> None:
         )  # fmt: skip
 
 
-def label_line(axes: "Axes", x: float, y: float, name: str, colour: str) -> None:
-    """Write the name of a line that ends in the midst of the panel over its end, or at the panel's top under it."""
-    low, high = axes.get_ylim()
-    beneath = y > low + 0.85 * (high - low)
+def label_line(axes: "Axes", line: "pd.Series", name: str, colour: str) -> None:
+    """Write the name of a line (y by x) that ends in the midst of the panel over its last piece, or under it."""
+    (low, high), (left, right) = axes.get_ylim(), axes.get_xlim()
+    inches = axes.get_window_extent().width / axes.figure.dpi
+    wide = (0.1 + 0.066 * len(shortened(name))) * (right - left) / inches
+    end = float(line.index[-1])
+    covered = line[line.index >= end - wide]
+    beneath = covered.max() > low + 0.85 * (high - low)
     axes.annotate(
-        shortened(name), (x, y), xytext=(0, -5 if beneath else 5), textcoords="offset points", color=colour, ha="right",
-        va="top" if beneath else "bottom", fontsize=8,
+        shortened(name), (end, covered.min() if beneath else covered.max()), xytext=(0, -5 if beneath else 5),
+        textcoords="offset points", color=colour, ha="right", va="top" if beneath else "bottom", fontsize=8,
         bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.7},
     )  # fmt: skip
 

@@ -63,15 +63,6 @@ def _problems(means: Floats) -> _Spread:
     return _Spread(float(means.var(ddof=1)) / len(means), len(means) - 1)
 
 
-def t_test_p(differences: Floats) -> float:
-    """Two-sided p-value of a mean of 0 for other seeds and other problems: [S, P], paired by both.
-
-    Student's t with the variance and the degrees of freedom of `mean_over_seeds`.
-    """
-    problems = differences.mean(axis=0)
-    return _student(float(problems.mean()), [_problems(problems), _seeds(differences)])[1]
-
-
 def _seeds(table: Floats) -> _Spread:
     """What the seeds add to the variance of the mean: the spread of their means, less what samples explain of it."""
     seeds, problems = table.shape

@@ -214,12 +214,14 @@ def _require_finished(directory: Path, what: str) -> None:
 
 
 def _require_all_steps(connection: duckdb.DuckDBPyConnection, path: Path, key: str, expected: int | None) -> None:
-    """A metrics.jsonl that was cut off between two lines is whole in every line."""
+    """A metrics.jsonl that was cut off between two lines is whole in every line. Old manifests do not say how many."""
     found, first, last = connection.execute(
         "SELECT count(*), min(step), max(step) FROM steps WHERE stage = ?", [key]
     ).fetchone() or (0, None, None)
-    if expected is not None and (found, first, last) != (expected, 1, expected):
-        raise Damaged(f"{path}: {found} steps of {expected}, from {first} to {last}")
+    if not found:
+        raise Damaged(f"{path}: a finished stage without a step")
+    if (found, first, last) != (expected or last, 1, expected or last):
+        raise Damaged(f"{path}: {found} steps of {expected or last}, from {first} to {last}")
 
 
 def record_of(path: Path, kind: type[Any]) -> Any:

@@ -99,6 +99,21 @@ def test_a_p_value_is_below_5_percent_where_the_interval_is_clear_of_zero(p_of, 
     assert np.mean(agree) > 0.97
 
 
+@pytest.mark.parametrize("spread", [0.02, 0.05, 0.15])
+def test_few_seeds_that_differ_much_on_the_same_problems_do_not_pass_for_a_difference(spread):
+    rng = np.random.default_rng(7)
+    clear = []
+    for _ in range(300):
+        problems = rng.uniform(0.3, 0.7, 60)
+        a, b = (
+            np.clip(problems + spread * rng.normal(size=(3, 1)) + 0.05 * rng.normal(size=(3, 60)), 0, 1)
+            for _ in range(2)
+        )
+        found = difference_crossed(a, b, draws=200)
+        clear.append(found.low > 0 or found.high < 0)
+    assert np.mean(clear) <= 0.08
+
+
 def test_where_the_two_are_alike_a_p_value_below_5_percent_is_as_rare_as_that():
     rng = np.random.default_rng(11)
     found = [nested_p(drawn(rng, 3, 40, 0.05), drawn(rng, 3, 40, 0.05), draws=200) for _ in range(300)]

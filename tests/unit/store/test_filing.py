@@ -130,6 +130,14 @@ def test_a_file_that_is_cut_off_or_damaged_is_named_and_skipped_and_the_rest_goe
     assert contents(run.store) == made_again(run.runs, tmp_path)
 
 
+@pytest.mark.parametrize("text", ["", "{", '{"step": 3}'])
+def test_steps_of_a_stage_whose_manifest_does_not_count_them_begin_at_the_first(run, text):
+    metrics = run.directory / "stages" / "key-pass4" / "metrics.jsonl"
+    metrics.write_text(text)
+    (line,) = fill(run.store, pieces(run.runs)).skipped
+    assert str(metrics) in line
+
+
 def test_records_whose_values_are_of_another_kind_are_named(run):
     for file, field, value in [
         ("experiment.json", "stages", ["warm"]),
