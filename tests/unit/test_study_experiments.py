@@ -10,7 +10,8 @@ from passk.plan import plan
 from reports.arms import arms, nodes
 from reports.study import MAIN, regime_of
 
-FILES = sorted((Path(__file__).parents[2] / "experiments").glob("study-*.yaml"))
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+FILES = sorted(EXPERIMENTS.glob("study-*.yaml"))
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +62,19 @@ def test_annealing_ends_at_k_1(study):
     ramp = study["study-trap-more"].stages["anneal"].k
     assert (ramp.at(1), ramp.at(1200)) == (8, 1)
     assert len(ramp.within(1200)) == 8
+
+
+def test_the_gpus_version_is_the_trap_with_a_larger_model_and_larger_mazes(study, tmp_path):
+    large, trap = config.load(EXPERIMENTS / "trap-large.yaml"), study["study-trap"]
+    check(large)
+    assert keys(large, tmp_path).keys() == keys(trap, tmp_path).keys()
+    assert large.problems["training"].size == 9 and large.problems["demonstrations"].easy == 1
+    for name, stage in large.stages.items():
+        same = ("kind", "rule", "k", "parent", "problems") if stage.kind == "rl" else ("kind", "problems")
+        assert all(getattr(stage, field) == getattr(trap.stages[name], field) for field in same)
+    assert 10 < weights(large.model.tiny) / weights(trap.model.tiny) < 50
+
+
+def weights(tiny) -> int:
+    """Of the layers; the rest, a row of a dozen tokens each way, is next to nothing."""
+    return tiny.layers * (4 * tiny.hidden_size**2 + 3 * tiny.hidden_size * tiny.feed_forward)
