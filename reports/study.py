@@ -154,10 +154,10 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
 
 def remake(directory: Path) -> str:
     """tables.md and figures/ from the two files alone; gives the tables' text."""
-    from reports import study_figures, study_tables
+    from reports import study_claims, study_figures, study_tables
 
     study = read(directory)
-    text = study_tables.markdown(study)
+    text = study_tables.markdown(study, [study_claims.markdown(study)])
     (directory / "tables.md").write_text(text, encoding="utf-8")
     study_figures.draw(study, directory / "figures")
     return text

@@ -48,9 +48,19 @@ def mean(
     return (over_seeds.mean(list(rows.values())), len(rows)) if rows else None
 
 
-def paired(study: Study, regime: str, arm: str, baseline: str, split: str, k: int) -> Paired | None:
+def paired(
+    study: Study,
+    regime: str,
+    arm: str,
+    baseline: str,
+    split: str,
+    k: int,
+    checkpoints: tuple[str, str] = (FINAL, FINAL),
+) -> Paired | None:
+    """checkpoints: of the arm, and of the baseline."""
     parts = SPLITS.get(split, (split,))
-    mine, theirs = study.scores(regime, arm, parts, k), study.scores(regime, baseline, parts, k)
+    mine = study.scores(regime, arm, parts, k, checkpoints[0])
+    theirs = study.scores(regime, baseline, parts, k, checkpoints[1])
     seeds = [seed for seed in mine if seed in theirs and mine[seed].index.equals(theirs[seed].index)]
     if not seeds:
         return None
@@ -64,9 +74,9 @@ def _mean(rows: Sequence[pd.Series]) -> float:
     return float(sum(row.mean() for row in rows) / len(rows))
 
 
-def markdown(study: Study) -> str:
-    """All tables, a section a regime."""
-    parts = [_goals(study)]
+def markdown(study: Study, sections: Sequence[str] = ()) -> str:
+    """All tables, a section a regime; other sections stand before them."""
+    parts = [_goals(study), *sections]
     for regime in study.regimes:
         parts += [f"## {regime}", _main(study, regime), _differences(study, regime), _by_seed(study, regime)]
     note = (

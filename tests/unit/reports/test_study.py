@@ -11,7 +11,7 @@ import pytest
 from passk.errors import PasskError
 from passk.layout import write_json
 from passk.store import rebuild
-from reports import study, study_tables
+from reports import study, study_claims, study_tables
 from reports.comparison import Comparison
 from reports.results import load
 
@@ -109,6 +109,28 @@ def test_easy_and_hard_are_one_split_of_all_their_mazes(made):
     both, seeds = study_tables.mean(alone, "trap", "pass1", "easy and hard", 1)
     assert (both.value, seeds) == (pytest.approx(np.mean(parts)), 2)
     assert "ood" not in study_tables.splits(alone, "trap")
+
+
+def test_a_claim_is_the_difference_of_its_two_checkpoints_and_stands_in_the_tables(made):
+    alone = study.read(made)
+    narrows, keeps, turns, higher = study_claims.differences(alone, "trap").values()
+    of = {
+        (arm, checkpoint): study_tables.mean(alone, "trap", arm, "easy and hard", 8, checkpoint)[0].value
+        for arm, checkpoint in (
+            ("pass1", "final"), ("pass1", "warm"), ("passk_pass1", "passk"), ("passk_pass1", "final")
+        )
+    }  # fmt: skip
+    start, stage, end = of["pass1", "warm"], of["passk_pass1", "passk"], of["passk_pass1", "final"]
+    assert narrows[1].estimate.value == pytest.approx(of["pass1", "final"] - start)
+    assert keeps[1].estimate.value == pytest.approx(stage - start)
+    assert turns[1].estimate.value == pytest.approx(end - stage)
+    assert higher[1].estimate.value == pytest.approx(end - of["pass1", "final"])
+    assert len({one[1].estimate.value for one in (narrows, keeps, turns, higher)}) == 4
+    text = study_claims.markdown(alone)
+    assert "`passk` − before rl" in text
+    own = alone.steps[(alone.steps["regime"] == "trap") & (alone.steps["arm"] == "pass1")]
+    ends = own[own["step"] > 18 - study_claims.EDGE].groupby("seed")["entropy"].mean()
+    assert f"→ {ends.mean():.2f} ({ends.min():.2f}–{ends.max():.2f})" in text
 
 
 def test_tables_and_figures_are_remade_from_the_files_to_the_same_bytes(made, tmp_path):

@@ -1,0 +1,85 @@
+"""The paper's three claims (arXiv 2508.10751), each a difference of two checkpoints, and diversity in training."""
+
+import pandas as pd
+
+from reports.answer import interval
+from reports.study import FINAL, MAIN, WARM, Study
+from reports.study_tables import KS, Paired, paired
+from reports.text import code, table
+
+PASS1, AFTER = MAIN
+STAGE = "passk"
+"""where the Pass@k training of AFTER ends"""
+SPLIT = "easy and hard"
+CLAIMS = (
+    ("Pass@1 training narrows", (PASS1, FINAL), (PASS1, WARM)),
+    ("Pass@k training keeps pass@1 and raises pass@k", (AFTER, STAGE), (AFTER, WARM)),
+    ("Pass@1 after Pass@k turns it into pass@1", (AFTER, FINAL), (AFTER, STAGE)),
+    ("and ends higher than Pass@1 alone", (AFTER, FINAL), (PASS1, FINAL)),
+)
+"""claim, and the (arm, checkpoint) of which the second is taken from the first"""
+EDGE = 50
+"""steps that are the begin and the end of a training"""
+DIVERSITY = {
+    "entropy": "entropy, nats a token",
+    "distinct": "distinct answers, share",
+    "all_wrong": "dead groups",
+    "few_wrong": "saturated groups",
+}
+
+
+def markdown(study: Study) -> str:
+    parts = [_claims(study), _diversity(study)]
+    return "\n\n".join(["## The paper's claims", *(part for part in parts if part)]) if any(parts) else ""
+
+
+def differences(study: Study, regime: str) -> dict[str, list[Paired]]:
+    """Claim -> its difference at each of KS, where both checkpoints were sampled."""
+    found = {
+        claim: [paired(study, regime, arm, base, SPLIT, k, checkpoints=(at, before)) for k in KS]
+        for claim, (arm, at), (base, before) in CLAIMS
+    }
+    return {claim: [one for one in own if one] for claim, own in found.items() if all(own)}
+
+
+def _claims(study: Study) -> str:
+    names = {claim: f"{_name(*first)} − {_name(*second)}" for claim, first, second in CLAIMS}
+    rows = []
+    for regime in study.regimes:
+        for claim, own in differences(study, regime).items():
+            texts = [interval(one.estimate, signed=True) for one in own]
+            cells = [f"**{text}**" if one.sign else text for text, one in zip(texts, own, strict=True)]
+            rows.append([claim, regime, names[claim], str(len(own[0].by_seed)), *cells])
+    return table(["claim", "regime", "difference", "seeds", *(f"pass@{k}" for k in KS)], rows, left=3) if rows else ""
+
+
+def _name(arm: str, checkpoint: str) -> str:
+    return {FINAL: code(arm), WARM: "before rl"}.get(checkpoint, code(checkpoint))
+
+
+def _diversity(study: Study) -> str:
+    """Of each training: mean over seeds of its first and its last EDGE steps, and the range of the seeds' last."""
+    rows = []
+    for regime in study.regimes:
+        for arm in study.arms(regime):
+            own = study.steps[(study.steps["regime"] == regime) & (study.steps["arm"] == arm)]
+            seeds = [steps.sort_values("step") for _, steps in own.groupby("seed")]
+            rows.append([regime, code(arm), str(len(seeds)), *(_moved(seeds, metric) for metric in DIVERSITY)])
+            if arm == AFTER:
+                before = [steps[steps["k"] > 1] for steps in seeds]
+                row = [_moved(before, metric) for metric in DIVERSITY]
+                rows.insert(-1, [regime, code(STAGE), str(len(seeds)), *row])
+    if not rows:
+        return ""
+    lead = (
+        f"Of the training's own groups: mean of the first {EDGE} steps → of the last {EDGE}, over seeds, and the\n"
+        "range of the seeds in the last. Where an arm goes on from Pass@k training, that is a row of its own."
+    )
+    return f"{lead}\n\n{table(['regime', 'arm', 'seeds', *DIVERSITY.values()], rows, left=2)}"
+
+
+def _moved(seeds: list[pd.DataFrame], metric: str) -> str:
+    first = [float(steps[metric].head(EDGE).mean()) for steps in seeds]
+    last = [float(steps[metric].tail(EDGE).mean()) for steps in seeds]
+    start, end = sum(first) / len(first), sum(last) / len(last)
+    return f"{start:.2f} → {end:.2f} ({min(last):.2f}–{max(last):.2f})"
