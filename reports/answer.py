@@ -26,7 +26,10 @@ def p_text(p: float) -> str:
 
 
 def answer(comparison: Comparison, name: Callable[[str], str] = str) -> list[str]:
-    """One sentence or a few. `name` dresses the names of stages and benchmarks (in markdown: as code)."""
+    """The answer in its first sentence, and what is to be known beside it in others.
+
+    `name` dresses the names of stages and benchmarks (in markdown: as code).
+    """
     sentences = _failed_arms(comparison, name) + _no_matchup(comparison, name)
     for challenger, baseline in comparison.matchups:
         sentences += _between(comparison, challenger, baseline, name)
