@@ -20,9 +20,13 @@ AHEAD = 4
 """parts that an actor makes before the first of them is fetched"""
 
 
+class NotLoaded(Exception):
+    """vLLM did not take a model. The next request begins with an engine of its own."""
+
+
 class Engines(Protocol):
     def load(self, request: Request) -> None:
-        """Have the request's model in every engine."""
+        """Have the request's model in every engine. Raises NotLoaded."""
 
     def sample(self, request: Request, rows: Rows) -> Parts:
         """Judged samples of all rows, in parts, in whatever order they are done; closed, it ends."""
@@ -41,12 +45,16 @@ class Engine:
     def load(self, request: Request) -> None:
         from vllm import LLM
 
-        if self.llm is None or request.shape != self._shape:
-            self.llm = None  # before the next one asks for its memory
-            self.llm, self._shape = LLM(model=request.model, **request.engine), request.shape
-        elif self._loaded != request.model:
-            self.llm.collective_rpc("reload_weights", kwargs={"weights_path": request.model})
-            self.llm.reset_prefix_cache()
+        try:
+            if self.llm is None or request.shape != self._shape:
+                self.llm = None  # before the next one asks for its memory
+                self.llm, self._shape = LLM(model=request.model, **request.engine), request.shape
+            elif self._loaded != request.model:
+                self.llm.collective_rpc("reload_weights", kwargs={"weights_path": request.model})
+                self.llm.reset_prefix_cache()
+        except Exception as error:
+            self.llm = None  # it may hold a part of the weights
+            raise NotLoaded(f"vLLM cannot load {request.model}: {' '.join(str(error).split())[:200]}") from error
         self._loaded = request.model
 
     def sample(self, request: Request, rows: Rows) -> Parts:
@@ -71,7 +79,10 @@ class _OnRay:
     def load(self, request: Request) -> None:
         import ray
 
-        ray.get([actor.load.remote(request) for actor in self._actors])
+        try:
+            ray.get([actor.load.remote(request) for actor in self._actors])
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause if isinstance(error.cause, NotLoaded) else error from None
 
     def sample(self, request: Request, rows: Rows) -> Parts:
         import ray

@@ -31,14 +31,17 @@ def main(file: Path) -> None:
     work = Work.read(file)
     # A process that was killed may need some seconds to end, and what it writes until then must be seen here.
     lock.keep(file.with_name(WRITER))
-    failed = []
+    failed, unloaded = [], None
     with engines.started(work.engines, work.gpus) as started:
         for request in work.requests:
             try:
                 sample(started, request, file.with_name(progress.FILE))
-            except PasskError as error:
+            except (PasskError, engines.NotLoaded) as error:
                 failed.append(f"{_name(request.sampling)}: {error}")
                 print(f"not sampled: {failed[-1]}", flush=True)
+                unloaded = error if isinstance(error, engines.NotLoaded) else unloaded
+    if unloaded:
+        raise unloaded  # with what vLLM said; memory that another process held may be free at the next attempt
     if failed:
         raise PasskError("; ".join(failed))
 

@@ -28,6 +28,8 @@ class Engines:
 
     def load(self, request):
         self.loaded.append(request.sampling.checkpoint)
+        if request.model == "none":
+            raise engines.NotLoaded("vLLM cannot load none: no such file")
 
     def sample(self, request, rows):
         if request.model == "broken":
@@ -140,3 +142,17 @@ def test_one_that_fails_keeps_none_of_the_others_and_the_line_at_the_end_names_e
         "refused on test", "prompt on test", "too on test",
     ]  # fmt: skip
     assert "\n" not in line and "prompt on test: p0: vLLM refuses the prompt" in line
+
+
+def test_a_model_that_cannot_be_loaded_keeps_none_of_the_others(ask, tmp_path, monkeypatch):
+    started = Engines(failing=lambda number: False)
+
+    @contextmanager
+    def given(*how_many):
+        yield started
+
+    monkeypatch.setattr(engines, "started", given)
+    Work([ask(4, "gone", model="none"), ask(4, "good")], 1, 1).write(tmp_path / "request.json")
+    with pytest.raises(engines.NotLoaded, match="vLLM cannot load none"):
+        sample.main(tmp_path / "request.json")
+    assert [is_finished(tmp_path / name) for name in ("gone", "good")] == [False, True]
