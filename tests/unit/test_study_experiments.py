@@ -12,6 +12,7 @@ from reports.study import MAIN, regime_of
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 FILES = sorted(EXPERIMENTS.glob("study-*.yaml"))
+STEPS = {"trap": 1200, "collapse": 900, "control": 600}
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +38,10 @@ def test_all_arms_have_as_many_steps_and_rollouts_on_the_same_problems_from_the_
         assert {arm.name for arm in found} >= set(MAIN), name
         for arm in found:
             own = [experiment.stages[node.name] for node in arm.rl]
-            assert (arm.warm_start, sum(stage.steps for stage in own)) == ("warm", 1200), (name, arm.name)
+            steps = STEPS[regime_of(name)]
+            assert (arm.warm_start, sum(stage.steps for stage in own)) == ("warm", steps), (name, arm.name)
             assert {(s.problems, s.prompts, s.rollouts, s.lr) for s in own} == {("training", 32, 16, 2e-4)}
-        assert experiment.problems["training"].count == 1200 * 32, "every maze is fresh"
+        assert experiment.problems["training"].count == steps * 32, "every maze is fresh"
 
 
 def test_every_split_has_200_mazes_and_32_samples_of_each(study):
