@@ -194,8 +194,8 @@ def read_options(text: str, *, field: str) -> dict[str, Any]:
     """A rule's options from a command line: a JSON object. Raises ConfigError, `field` first."""
     try:
         options = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f'{field}: is not JSON: {error}; write it as in {{"sigma": false}}') from None
     if not isinstance(options, dict):
-        raise ConfigError(f'{field}: is an object as in {{"sigma": false}}, not {text}')
+        raise ConfigError(f'{field}: is an object as in {{"sigma": false}}, not {shown(text)}')
     return options

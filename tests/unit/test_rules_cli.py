@@ -155,6 +155,7 @@ def test_k_is_asked_for_where_the_rule_pays_by_it_and_left_out_where_it_does_not
         (["passk_analytical", "--k", "32"], "k: "),
         (["passk_analytical", "--k", "0"], "k: "),
         (["grpo", "--options", "{"], "options: is not JSON"),
+        (["grpo", "--options", "[" * 100_000], "options: is not JSON: maximum recursion"),
         (["grpo", "--options", "[1]"], "options: is an object as in"),
         (["grpo", "--options", '{"sdt": 1}'], "options.sdt: grpo has no such option; did you mean std?"),
         (["grpo", "--options", '{"std": "none"}'], "options.std: "),
