@@ -29,6 +29,8 @@ from passk.store import STORE, queries, reading
 from reports.arms import BASE, Arm
 from reports.results import Results, load
 
+MARKED = re.compile(r"(<!-- numbers -->).*?(<!-- end of numbers -->)", re.DOTALL)
+"""the part of a page that `remake` writes"""
 PREFIX, WARM, FINAL = "study-", "warm", "final"
 PROBLEMS, STEPS = "problems.parquet", "steps.parquet"
 KEYS = ["regime", "arm", "seed"]
@@ -153,13 +155,22 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def remake(directory: Path) -> str:
-    """tables.md and figures/ from the two files alone; gives the tables' text."""
+    """tables.md and figures/ from the two files alone; gives the tables' text.
+
+    The page of that name, docs/study.md beside docs/study, has its main ones too, where it is MARKED.
+    """
     from reports import study_claims, study_figures, study_tables
 
     study = read(directory)
-    text = study_tables.markdown(study, [study_claims.markdown(study)])
+    claims = study_claims.markdown(study)
+    text = study_tables.markdown(study, [claims])
     (directory / "tables.md").write_text(text, encoding="utf-8")
     study_figures.draw(study, directory / "figures")
+    page = directory.with_suffix(".md")
+    if page.is_file():
+        words = page.read_text(encoding="utf-8")
+        numbers = study_tables.summary(study, [claims])
+        page.write_text(MARKED.sub(lambda found: f"{found[1]}\n\n{numbers}\n\n{found[2]}", words), encoding="utf-8")
     return text
 
 

@@ -88,6 +88,12 @@ def markdown(study: Study, sections: Sequence[str] = ()) -> str:
     return "\n\n".join(["# The study's numbers", note, *(part for part in parts if part)]) + "\n"
 
 
+def summary(study: Study, sections: Sequence[str] = ()) -> str:
+    """The goals, other sections, and the main table of each regime."""
+    tables = [f"## {regime}\n\n{_main(study, regime)}" for regime in study.regimes]
+    return "\n\n".join(part for part in [_goals(study), *sections, *tables] if part)
+
+
 def _main(study: Study, regime: str) -> str:
     """A row a split and checkpoint: the warm start, then the ends of the arms."""
     baseline = study.arms(regime)[:1]

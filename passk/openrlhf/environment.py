@@ -28,6 +28,7 @@ PASSED_ON = (
     "TORCH_EXTENSIONS_DIR",
     "OMP_NUM_THREADS",
     "OMP_WAIT_POLICY",
+    "GLIBC_TUNABLES",
     "GLOO_SOCKET_IFNAME",
     "HF_HUB_OFFLINE",
     "PYTHONUNBUFFERED",
@@ -73,6 +74,9 @@ def environment(compute: Compute) -> dict[str, str]:
             # Threads that wait for each other by spinning wait for whatever else wants their core: nine times slower
             # sampling, measured beside one busy process on two cores (docs/openrlhf.md).
             "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
+            # glibc asks Linux for huge pages: a tensor is made anew in every operation, and 4 KiB at a time its pages
+            # take longer than its numbers on some virtual machines (docs/openrlhf.md).
+            "GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"),
         }
     return variables
 

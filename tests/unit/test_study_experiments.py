@@ -12,7 +12,7 @@ from reports.study import MAIN, regime_of
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 FILES = sorted(EXPERIMENTS.glob("study-*.yaml"))
-STEPS = {"trap": 1200, "collapse": 900, "control": 600}
+STEPS = 600
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +38,9 @@ def test_all_arms_have_as_many_steps_and_rollouts_on_the_same_problems_from_the_
         assert {arm.name for arm in found} >= set(MAIN), name
         for arm in found:
             own = [experiment.stages[node.name] for node in arm.rl]
-            steps = STEPS[regime_of(name)]
-            assert (arm.warm_start, sum(stage.steps for stage in own)) == ("warm", steps), (name, arm.name)
+            assert (arm.warm_start, sum(stage.steps for stage in own)) == ("warm", STEPS), (name, arm.name)
             assert {(s.problems, s.prompts, s.rollouts, s.lr) for s in own} == {("training", 32, 16, 2e-4)}
-        assert experiment.problems["training"].count == steps * 32, "every maze is fresh"
+        assert experiment.problems["training"].count == STEPS * 32, "every maze is fresh"
 
 
 def test_every_split_has_200_mazes_and_32_samples_of_each(study):
@@ -62,8 +61,8 @@ def test_further_arms_and_collapse_train_nothing_again_that_the_trap_has(study, 
 
 def test_annealing_ends_at_k_1(study):
     ramp = study["study-trap-more"].stages["anneal"].k
-    assert (ramp.at(1), ramp.at(1200)) == (8, 1)
-    assert len(ramp.within(1200)) == 8
+    assert (ramp.at(1), ramp.at(STEPS)) == (8, 1)
+    assert len(ramp.within(STEPS)) == 8
 
 
 def test_the_gpus_version_is_the_trap_with_a_larger_model_and_larger_mazes(study, tmp_path):

@@ -135,9 +135,14 @@ def test_a_claim_is_the_difference_of_its_two_checkpoints_and_stands_in_the_tabl
 
 def test_tables_and_figures_are_remade_from_the_files_to_the_same_bytes(made, tmp_path):
     shutil.copytree(made, tmp_path / "alone")
+    page = tmp_path / "alone.md"
+    page.write_text("Words.\n\n<!-- numbers -->\nstale\n<!-- end of numbers -->\n\nMore words.\n")
     text = study.remake(tmp_path / "alone")
+    words = page.read_text()
+    assert words.startswith("Words.\n\n<!-- numbers -->\n\n## The goals") and words.endswith("\n\nMore words.\n")
+    assert "stale" not in words and all(line in text for line in words.splitlines() if line.startswith("| "))
     first = {file: file.read_bytes() for file in (tmp_path / "alone").rglob("*") if file.is_file()}
-    assert study.remake(tmp_path / "alone") == text
+    assert study.remake(tmp_path / "alone") == text and page.read_text() == words
     assert {file: file.read_bytes() for file in (tmp_path / "alone").rglob("*") if file.is_file()} == first
     assert {file.name for file in first} >= {"tables.md", "results.svg", "results.png", "curves.svg", "curves.png"}
     rows = re.findall(r"^\| `\w+` − `pass1` +\| .*$", text, re.M)
