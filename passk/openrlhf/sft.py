@@ -4,6 +4,7 @@ torchrun --nproc-per-node 8 -m passk.openrlhf.sft <OpenRLHF flags> --passk.recor
 """
 
 import argparse
+import os
 import runpy
 import sys
 import time
@@ -15,6 +16,11 @@ from passk.errors import PasskError
 from passk.openrlhf import checkpoints, cpu
 from passk.openrlhf.record import MetricsLog
 
+COLUMNS = ("prompts", "responses", "prompt_ids_lens", "response_ranges")
+"""of OpenRLHF's SFTDataset, looked up sample by sample"""
+PROCESSES = 8
+"""that prepare the dataset, where there are as many cores"""
+
 
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m passk.openrlhf.sft", allow_abbrev=False)
@@ -22,7 +28,17 @@ def main(arguments: list[str]) -> None:
     own, rest = parser.parse_known_args(arguments)
     cpu.install_if_asked()
 
+    import openrlhf.datasets
     import openrlhf.trainer.sft_trainer as upstream
+
+    class ListedSFTDataset(openrlhf.datasets.SFTDataset):
+        """OpenRLHF's, its columns as lists: of a column of datasets each look-up goes through the whole table again."""
+
+        def __init__(self, *given: Any, **options: Any) -> None:
+            super().__init__(*given, **{"num_processors": min(PROCESSES, os.cpu_count() or 1), **options})
+            for name in COLUMNS:
+                column = getattr(self, name)
+                setattr(self, name, None if column is None else list(column))
 
     log = MetricsLog(own.record.resolve())
 
@@ -61,6 +77,7 @@ def main(arguments: list[str]) -> None:
                 super().save_logs_and_checkpoints(args, global_step, step_bar, logs_dict, client_states)
             self.step_started = time.perf_counter()
 
+    openrlhf.datasets.SFTDataset = ListedSFTDataset
     upstream.SFTTrainer = RecordingSFTTrainer
     sys.argv = ["openrlhf.cli.train_sft", *rest]
     runpy.run_module("openrlhf.cli.train_sft", run_name="__main__")

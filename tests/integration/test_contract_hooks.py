@@ -210,6 +210,17 @@ def test_the_experience_maker_has_the_hook_and_the_helpers_that_we_use(actor_cla
     } <= fields  # fmt: skip
 
 
+def test_the_sft_dataset_is_taken_by_name_and_has_the_columns_that_become_lists(actor_classes):
+    from openrlhf.datasets import SFTDataset
+
+    from passk.openrlhf.sft import COLUMNS
+
+    assert "from openrlhf.datasets import SFTDataset" in source_of("openrlhf.cli.train_sft")
+    assert "num_processors" in parameters(SFTDataset.__init__)
+    for name in COLUMNS:
+        assert f"self.{name} = processed_dataset[" in inspect.getsource(SFTDataset)
+
+
 def test_the_sft_trainer_has_the_methods_that_we_override(actor_classes):
     _, sft_trainer, _ = actor_classes
     trainer = sft_trainer.SFTTrainer
