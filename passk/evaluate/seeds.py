@@ -17,7 +17,7 @@ from passk.evaluate.intervals import LEVEL, Estimate, mean_interval, scores
 
 
 @dataclass(frozen=True)
-class _Spread:
+class Spread:
     """A part of the variance of the mean, and its degrees of freedom."""
 
     variance: float
@@ -32,9 +32,9 @@ def mean_over_seeds(values: ArrayLike, draws: int = 10_000, seed: int = 0) -> Es
     by analysis of variance; Satterthwaite's (1946) degrees of freedom. Never narrower than `mean_interval`
     of the problems' means, and cut at 0 and 1. Raises ValueError for fewer than 2 seeds and scores outside [0, 1].
     """
-    table = _table("values", values)
+    table = seed_table("values", values)
     problems = table.mean(axis=0)
-    half, _ = _student(float(problems.mean()), [_problems(problems), _seeds(table)])
+    half, _ = _student(float(problems.mean()), [problems_spread(problems), _seeds(table)])
     alone = mean_interval(problems, draws, seed)
     low, high = min(alone.low, alone.value - half), max(alone.high, alone.value + half)
     return Estimate(alone.value, max(low, 0.0), min(high, 1.0))
@@ -47,32 +47,38 @@ def difference_over_seeds(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed:
     the p-value is that of the t-test, or of `sign_flip_p` on the problems' means where that is larger. Raises
     ValueError as there, and for problems that differ in number.
     """
-    first, second = _table("a", a), _table("b", b)
+    first, second = seed_table("a", a), seed_table("b", b)
     if first.shape[1] != second.shape[1]:
         raise ValueError(f"b: must have the {first.shape[1]} problems of a, not {second.shape[1]}")
     ours, theirs = first.mean(axis=0), second.mean(axis=0)
     alone = paired_difference(ours, theirs, draws, seed)
-    half, p = _student(alone.value, [_problems(ours - theirs), _seeds(first), _seeds(second)])
+    half, p = _student(alone.value, [problems_spread(ours - theirs), _seeds(first), _seeds(second)])
     low, high = min(alone.low, alone.value - half), max(alone.high, alone.value + half)
     return Comparison(alone.value, max(low, -1.0), min(high, 1.0), max(p, sign_flip_p(ours, theirs, draws, seed)))
 
 
-def _problems(means: Floats) -> _Spread:
+def problems_spread(means: Floats) -> Spread:
+    """Of problems, by their means: [P]."""
     if len(means) == 1:
-        return _Spread(0.0, 1)
-    return _Spread(float(means.var(ddof=1)) / len(means), len(means) - 1)
+        return Spread(0.0, 1)
+    return Spread(float(means.var(ddof=1)) / len(means), len(means) - 1)
 
 
-def _seeds(table: Floats) -> _Spread:
+def _seeds(table: Floats) -> Spread:
     """What the seeds add to the variance of the mean: the spread of their means, less what samples explain of it."""
     seeds, problems = table.shape
-    means = table.mean(axis=1)
-    residual = table - table.mean(axis=0) - means[:, None] + means.mean()
-    rest = float((residual**2).sum()) / ((seeds - 1) * max(problems - 1, 1)) / problems
-    return _Spread(max(float(means.var(ddof=1)) - rest, 0.0) / seeds, seeds - 1)
+    rest = interaction(table) / problems
+    return Spread(max(float(table.mean(axis=1).var(ddof=1)) - rest, 0.0) / seeds, seeds - 1)
 
 
-def _student(mean: float, spreads: list[_Spread]) -> tuple[float, float]:
+def interaction(table: Floats) -> float:
+    """Mean square of what neither the seed nor the problem explains: [S, P]."""
+    seeds, problems = table.shape
+    rest = table - table.mean(axis=0) - table.mean(axis=1)[:, None] + table.mean()
+    return float((rest**2).sum()) / ((seeds - 1) * max(problems - 1, 1))
+
+
+def _student(mean: float, spreads: list[Spread]) -> tuple[float, float]:
     """Half the interval, and the p-value of a mean of 0."""
     variance = sum(spread.variance for spread in spreads)
     if variance < 1e-24:
@@ -82,7 +88,8 @@ def _student(mean: float, spreads: list[_Spread]) -> tuple[float, float]:
     return float(stdtrit(df, (1 + LEVEL) / 2)) * error, float(2 * stdtr(df, -abs(mean / error)))
 
 
-def _table(name: str, values: ArrayLike) -> Floats:
+def seed_table(name: str, values: ArrayLike) -> Floats:
+    """[S, P], checked. Raises ValueError, `name` first, for fewer than 2 seeds and scores outside [0, 1]."""
     given = np.asarray(values, dtype=np.float64)
     if given.ndim != 2 or given.shape[0] < 2:
         raise ValueError(f"{name}: must be of shape [seeds, problems] with 2 seeds or more, not {given.shape}")
