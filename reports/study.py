@@ -162,14 +162,12 @@ def remake(directory: Path) -> str:
     from reports import study_claims, study_figures, study_tables
 
     study = read(directory)
-    claims = study_claims.markdown(study)
-    text = study_tables.markdown(study, [claims])
+    text, numbers = study_tables.texts(study, study_claims.markdown(study))
     (directory / "tables.md").write_text(text, encoding="utf-8")
     study_figures.draw(study, directory / "figures")
     page = directory.with_suffix(".md")
     if page.is_file():
         words = page.read_text(encoding="utf-8")
-        numbers = study_tables.summary(study, [claims])
         page.write_text(MARKED.sub(lambda found: f"{found[1]}\n\n{numbers}\n\n{found[2]}", words), encoding="utf-8")
     return text
 

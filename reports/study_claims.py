@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from reports.answer import interval
 from reports.study import FINAL, MAIN, WARM, Study
 from reports.study_tables import KS, Paired, paired
+from reports.tables import marked
 from reports.text import code, table
 
 PASS1, AFTER = MAIN
@@ -47,8 +47,7 @@ def _claims(study: Study) -> str:
     rows = []
     for regime in study.regimes:
         for claim, own in differences(study, regime).items():
-            texts = [interval(one.estimate, signed=True) for one in own]
-            cells = [f"**{text}**" if one.sign else text for text, one in zip(texts, own, strict=True)]
+            cells = [marked(one.estimate) for one in own]
             rows.append([claim, regime, names[claim], str(len(own[0].by_seed)), *cells])
     return table(["claim", "regime", "difference", "seeds", *(f"pass@{k}" for k in KS)], rows, left=3) if rows else ""
 
@@ -64,11 +63,11 @@ def _diversity(study: Study) -> str:
         for arm in study.arms(regime):
             own = study.steps[(study.steps["regime"] == regime) & (study.steps["arm"] == arm)]
             seeds = [steps.sort_values("step") for _, steps in own.groupby("seed")]
-            rows.append([regime, code(arm), str(len(seeds)), *(_moved(seeds, metric) for metric in DIVERSITY)])
+            trainings = {arm: seeds}
             if arm == AFTER:
-                before = [steps[steps["k"] > 1] for steps in seeds]
-                row = [_moved(before, metric) for metric in DIVERSITY]
-                rows.insert(-1, [regime, code(STAGE), str(len(seeds)), *row])
+                trainings = {STAGE: [steps[steps["k"] > 1] for steps in seeds], **trainings}
+            for name, runs in trainings.items():
+                rows.append([regime, code(name), str(len(runs)), *(_moved(runs, metric) for metric in DIVERSITY)])
     if not rows:
         return ""
     lead = (

@@ -74,24 +74,23 @@ def _mean(rows: Sequence[pd.Series]) -> float:
     return float(sum(row.mean() for row in rows) / len(rows))
 
 
-def markdown(study: Study, sections: Sequence[str] = ()) -> str:
-    """All tables, a section a regime; other sections stand before them."""
-    parts = [_goals(study), *sections]
-    for regime in study.regimes:
-        parts += [f"## {regime}", _main(study, regime), _differences(study, regime), _by_seed(study, regime)]
+def texts(study: Study, claims: str) -> tuple[str, str]:
+    """All tables, a section a regime; and of them the goals, the claims and the main tables, for a page with words."""
+    goals, main = _goals(study), {regime: _joined(f"## {regime}", _main(study, regime)) for regime in study.regimes}
+    whole = [goals, claims]
+    for regime, own in main.items():
+        whole += [own, _differences(study, regime), _by_seed(study, regime)]
     note = (
         "Share of held-out mazes solved (unbiased pass@k), with 95 % intervals over seeds and problems. Differences\n"
         "are paired by seed and problem; **bold**: the interval is clear of zero. p: two-sided. p (Holm): corrected\n"
         "for all differences of the same table. `python -m reports.study remake` makes this from\n"
         "problems.parquet and steps.parquet alone."
     )
-    return "\n\n".join(["# The study's numbers", note, *(part for part in parts if part)]) + "\n"
+    return _joined("# The study's numbers", note, *whole) + "\n", _joined(goals, claims, *main.values())
 
 
-def summary(study: Study, sections: Sequence[str] = ()) -> str:
-    """The goals, other sections, and the main table of each regime."""
-    tables = [f"## {regime}\n\n{_main(study, regime)}" for regime in study.regimes]
-    return "\n\n".join(part for part in [_goals(study), *sections, *tables] if part)
+def _joined(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part)
 
 
 def _main(study: Study, regime: str) -> str:

@@ -72,9 +72,14 @@ def difference_columns(ks: Sequence[int]) -> list[str]:
 
 
 def signed(estimate: Estimate, p: float, corrected: float) -> list[str]:
-    """The three cells of a difference; bold where its interval is clear of zero."""
+    """The three cells of a difference."""
+    return [marked(estimate), p_text(p), p_text(corrected)]
+
+
+def marked(estimate: Estimate) -> str:
+    """A difference, bold where its interval is clear of zero."""
     text = interval(estimate, signed=True)
-    return [f"**{text}**" if sign(estimate) else text, p_text(p), p_text(corrected)]
+    return f"**{text}**" if sign(estimate) else text
 
 
 def about_p(p_values: Mapping[Difference, tuple[float, float]]) -> list[str]:

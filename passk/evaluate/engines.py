@@ -82,7 +82,9 @@ class _OnRay:
         try:
             ray.get([actor.load.remote(request) for actor in self._actors])
         except ray.exceptions.RayTaskError as error:
-            raise error.cause if isinstance(error.cause, NotLoaded) else error from None
+            if isinstance(error.cause, NotLoaded):
+                raise error.cause from error  # whose text has what vLLM said
+            raise
 
     def sample(self, request: Request, rows: Rows) -> Parts:
         import ray

@@ -41,7 +41,7 @@ def main(file: Path) -> None:
                 print(f"not sampled: {failed[-1]}", flush=True)
                 unloaded = error if isinstance(error, engines.NotLoaded) else unloaded
     if unloaded:
-        raise unloaded  # with what vLLM said; memory that another process held may be free at the next attempt
+        raise unloaded  # with what vLLM said, by which kinds of failure are told apart
     if failed:
         raise PasskError("; ".join(failed))
 

@@ -59,6 +59,12 @@ def test_further_arms_and_collapse_train_nothing_again_that_the_trap_has(study, 
     assert control["warm"] != trap["warm"]
 
 
+@pytest.mark.parametrize("name", ["maze-grpo", "maze-passk"])
+def test_the_demos_arms_as_experiments_of_their_own_train_nothing_again(name, tmp_path):
+    demo, own = (keys(config.load(EXPERIMENTS / f"{each}.yaml"), tmp_path) for each in ("maze-cpu", name))
+    assert own.items() <= demo.items()
+
+
 def test_annealing_ends_at_k_1(study):
     ramp = study["study-trap-more"].stages["anneal"].k
     assert (ramp.at(1), ramp.at(STEPS)) == (8, 1)
