@@ -2,33 +2,24 @@
 
 import time
 
-import psutil
 import pytest
 
 from passk.config import Compute
 from passk.openrlhf.cluster import ray_cluster
-
-
-def listening(processes: list[psutil.Process]) -> set[str]:
-    return {
-        connection.laddr.ip.removeprefix("::ffff:")  # IPv4 on a socket of IPv6
-        for process in processes
-        for connection in process.net_connections(kind="inet")
-        if connection.status == psutil.CONN_LISTEN
-    }
+from tests.processes import command_lines, descendants, listening, living
 
 
 def test_the_cluster_listens_on_loopback_alone_and_is_gone_afterwards(tmp_path, monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    before = psutil.Process().children(recursive=True)
+    before = descendants()
     with pytest.raises(KeyboardInterrupt), ray_cluster(Compute(profile="cpu"), tmp_path / "ray.log") as joined:
         assert joined["RAY_ADDRESS"].startswith("127.0.0.1:")
         time.sleep(3)  # the dashboard's agent is the last to listen
-        started = [process for process in psutil.Process().children(recursive=True) if process not in before]
-        assert any("raylet" in process.name() for process in started)
+        started = [process for process in descendants() if process not in before]
+        assert any("raylet" in words[0] for _, words in command_lines(started))
         assert listening(started) <= {"127.0.0.1", "::1"}
         raise KeyboardInterrupt
-    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in started)
+    assert not living(started)
 
 
 def test_a_cluster_of_the_users_is_used_and_left_alone(tmp_path, monkeypatch):

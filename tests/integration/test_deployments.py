@@ -19,6 +19,7 @@ import yaml
 from flows import again
 from flows.serve import LOOK_SECONDS
 from passk.openrlhf.environment import free_port
+from tests.processes import command_lines, descendants, listening
 
 from .conftest import EXPERIMENT, left_after, prepared
 
@@ -120,10 +121,9 @@ def test_the_deployments_of_prefect_yaml_are_there_with_their_schedules_and_form
 
 
 def test_all_that_listens_does_so_on_loopback(served):
-    processes = psutil.Process(served.process.pid).children(recursive=True)
-    listening = [c for p in processes for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN]
-    assert listening
-    assert {connection.laddr.ip for connection in listening} <= {"127.0.0.1", "::1"}
+    addresses = listening(descendants(served.process.pid))
+    assert addresses
+    assert addresses <= {"127.0.0.1", "::1"}
 
 
 def test_a_run_by_the_api_completes_and_shows_itself(served):
@@ -165,10 +165,10 @@ def test_a_run_by_the_api_completes_and_shows_itself(served):
 def the_process(served, words: str, run: str = "") -> psutil.Process:
     """The one process of the server's that has these words in its command line, and may be a run's."""
     found = []
-    for process in psutil.Process(served.process.pid).children(recursive=True):
+    for process, line in command_lines(descendants(served.process.pid)):
         with contextlib.suppress(psutil.Error):
-            line, environment = " ".join(process.cmdline()), process.environ()
-            if words in line and "passk.guard" not in line and environment.get(again.RUN, "") == run:
+            it = words in " ".join(line) and "passk.guard" not in line
+            if it and process.environ().get(again.RUN, "") == run:
                 found.append(process)
     assert len(found) == 1, found
     return found[0]

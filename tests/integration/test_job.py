@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from passk.config import Compute
 from passk.errors import ConfigError
 from passk.openrlhf import cluster, job
+from tests.processes import command_lines, descendants
 
 DRIVER = """
 import os, subprocess, sys, time
@@ -201,7 +203,12 @@ def test_what_is_submitted_names_no_secret(elsewhere, tmp_path, monkeypatch):
 def test_a_run_own_cluster_whose_head_was_lost_is_started_anew(tmp_path, monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     with cluster.ray_cluster(Compute(profile="cpu"), tmp_path / "ray.log") as joined:
-        [head] = [p for p in psutil.Process().children(recursive=True) if p.name() == "gcs_server" and tmp(p, joined)]
+        port = joined["RAY_ADDRESS"].rpartition(":")[2]
+        [head] = [
+            process
+            for process, words in command_lines(descendants())
+            if Path(words[0]).name == "gcs_server" and any(port in word for word in words)
+        ]
         head.kill()
         deadline = time.monotonic() + 60
         while cluster.rejoined(joined)["RAY_ADDRESS"] == joined["RAY_ADDRESS"] and time.monotonic() < deadline:
@@ -219,10 +226,6 @@ def test_a_run_own_cluster_whose_head_was_lost_is_started_anew(tmp_path, monkeyp
         )
     assert (tmp_path / "log.txt").read_text() == "well\n"
     assert not cluster.is_open(joined)
-
-
-def tmp(process: psutil.Process, joined) -> bool:
-    return any(joined["RAY_ADDRESS"].rpartition(":")[2] in word for word in process.cmdline())
 
 
 def test_an_address_that_takes_no_jobs_is_refused_in_one_line(monkeypatch):

@@ -1,6 +1,5 @@
 """A stage that dies while it saves, and goes on: from a checkpoint that is whole, to the same last digit."""
 
-import contextlib
 import json
 import threading
 import time
@@ -18,6 +17,7 @@ from passk.layout import METRICS, ROLLOUT_COLUMNS
 from passk.openrlhf.checkpoints import SEAL
 from passk.openrlhf.cluster import ray_cluster
 from passk.openrlhf.job import StageFailed
+from tests.processes import command_lines, descendants
 
 # From random weights nothing is solved: wrong answers that are paid at random make the gradients.
 EXPERIMENT = """
@@ -93,10 +93,8 @@ def kill_the_policy_in_its_save(saves: Path, first: int) -> None:
     policies: list[psutil.Process] = []
     while not any(step_of(begun) >= first and not (begun / SEAL).exists() for begun in saves.glob("global_step*")):
         if not policies and saves.exists():
-            for process in psutil.Process().children(recursive=True):
-                with contextlib.suppress(psutil.Error):
-                    if "PasskPolicy" in " ".join(process.cmdline()):
-                        policies.append(process)
+            known = command_lines(descendants())
+            policies = [process for process, words in known if "PasskPolicy" in " ".join(words)]
         time.sleep(0.001)
     for process in policies:
         process.kill()

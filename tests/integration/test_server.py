@@ -17,6 +17,7 @@ from flows.server import prefect_server
 from passk.config import Compute
 from passk.ports import free_port
 from tasks.places import Places
+from tests.processes import command_lines, descendants
 
 
 @pytest.fixture
@@ -51,8 +52,8 @@ def test_each_server_has_a_database_of_its_own_with_all_that_prefect_needs_in_it
 def servers(address: str) -> list[psutil.Process]:
     """The processes that serve at the address, their guards apart."""
     port = address.rpartition(":")[2].partition("/")[0]
-    descendants = psutil.Process().children(recursive=True)
-    return [one for one in descendants if port in one.cmdline() and "passk.guard" not in one.cmdline()]
+    known = command_lines(descendants())
+    return [process for process, words in known if port in words and "passk.guard" not in words]
 
 
 def kill(address: str) -> None:

@@ -7,6 +7,7 @@ import time
 import psutil
 
 from passk.openrlhf import leash
+from tests.processes import descendants, living
 
 
 def held(tmp_path, code: str) -> subprocess.Popen:
@@ -24,10 +25,10 @@ def test_the_command_runs_while_it_is_followed_and_ends_with_its_children_when_i
         alive.write_text(str(beat))
         time.sleep(0.5)
     assert process.poll() is None
-    family = psutil.Process(process.pid).children(recursive=True)
+    family = descendants(process.pid)
     assert len(family) == 2
     assert process.wait(timeout=30) == 143
-    assert not any(member.is_running() and member.status() != psutil.STATUS_ZOMBIE for member in family)
+    assert not living(family)
     assert not alive.exists()
 
 

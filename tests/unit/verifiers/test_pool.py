@@ -14,6 +14,7 @@ from passk import verifiers
 from passk.errors import ConfigError, PasskError
 from passk.verifiers import AnswerError, Verdict, pool
 from passk.verifiers.pool import Pool
+from tests.processes import living
 
 RIGHT = Verdict(1.0, True, "yes", "correct")
 MIB = 2**20
@@ -151,7 +152,7 @@ time.sleep(1000)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     deadline = time.monotonic() + 30
-    while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
+    while living([child]):
         assert time.monotonic() < deadline, "the child outlives its parent"
         time.sleep(0.05)
 
