@@ -14,6 +14,8 @@ from passk.plan import order
 from passk.secrets import is_secret
 
 GIB = 2**30
+TAKEN = {"stages": ("base", "sample"), "benchmarks": ("all",)}
+"""names that records and reports have for something else: the model before any stage, sampling, all together"""
 # What the processes of a CPU run take beside the KV cache: measured, see README ("Speed and size").
 CPU_RUN_GIB = 5.0
 
@@ -25,6 +27,9 @@ def check(experiment: Experiment) -> None:
         with under(f"problems.{name}"):
             problems.check(spec)
     order(experiment)
+    for field, names in TAKEN.items():
+        for name in sorted(set(names) & set(getattr(experiment, field))):
+            raise ConfigError(f"{field}.{name}: reports have this name for something else; give it another one")
     for name, stage in experiment.stages.items():
         _known_problems(experiment, f"stages.{name}.problems", stage.problems, split="train")
         if isinstance(stage, RlStage):

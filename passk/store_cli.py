@@ -6,6 +6,7 @@ import math
 import os
 import sys
 from collections.abc import Sequence
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -94,7 +95,8 @@ def as_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     a model's."""
     cells = [[_cell(value) for value in row] for row in rows[:ROWS]]
     head = [_cell(name) for name in columns]
-    numeric = {i for i in range(len(head)) if all(isinstance(row[i], int | float | None) for row in rows[:ROWS])}
+    number = int | float | Decimal | None
+    numeric = {i for i in range(len(head)) if all(isinstance(row[i], number) for row in rows[:ROWS])}
     rule = ["-" * max(map(len, column)) for column in zip(head, *cells, strict=True)]
     lines = aligned([head, rule, *cells], right=numeric)
     count = f"{len(rows):,} row{'' if len(rows) == 1 else 's'}"
@@ -130,6 +132,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_plain(inner) for inner in value]
+    if isinstance(value, Decimal):  # as sum() over whole numbers comes from DuckDB
+        return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -103,18 +103,18 @@ def _no_matchup(comparison: Comparison, name: Callable[[str], str]) -> list[str]
         return []
     if not comparison.contests:
         return _without_arms(comparison, name)
-    which = "Pass@k" if comparison.contests[0].arm.is_baseline else "Pass@1-only"
-    return [f"There is no {which} arm to compare with."]
+    return ["There is no other arm to compare with."]
 
 
 def _between(comparison: Comparison, challenger: Entry, baseline: Entry, name: Callable[[str], str]) -> list[str]:
     own = [d for d in comparison.between_arms if (d.of, d.to) == (challenger.label, baseline.label)]
-    overall = [d for d in own if d.benchmark == comparison.groups[0]]
+    first_of = next((group for group in comparison.groups if any(d.benchmark == group for d in own)), None)
+    overall = [d for d in own if d.benchmark == first_of]
     if not overall:
         if challenger in comparison.sampled and baseline in comparison.sampled:
             return [f"{name(challenger.label)} and {name(baseline.label)} have no seed and problems in common."]
         return []
-    where = "Over all benchmarks together" if overall[0].benchmark == ALL else f"On {name(comparison.benchmarks[0])}"
+    where = "Over all benchmarks together" if overall[0].benchmark == ALL else f"On {name(overall[0].benchmark)}"
     parts = [_verdict(overall, sign, name(baseline.label)) for sign in (1, -1, 0)]
     first = f"{where}, {name(challenger.label)} {', but '.join(part for part in parts if part)}."
     return [first, *_corrected(comparison, overall), *_by_seed(overall), *_against_the_grain(own, overall, name)]

@@ -94,6 +94,6 @@ def arms(graph: list[Node]) -> list[Arm]:
 
 
 def matchups(found: list[Arm]) -> list[tuple[Arm, Arm]]:
-    """(challenger, baseline): every arm with a Pass@k stage against the first that only ever had Pass@1."""
-    baselines = [arm for arm in found if arm.is_baseline]
-    return [(arm, baselines[0]) for arm in found if not arm.is_baseline] if baselines else []
+    """(challenger, baseline): every arm against the first that only ever had Pass@1, or else against the first."""
+    baseline = next((arm for arm in found if arm.is_baseline), found[0] if found else None)
+    return [(arm, baseline) for arm in found if arm is not baseline] if baseline else []

@@ -5,7 +5,7 @@ design: a stage of theirs is one entry with a run a seed. Stages of different de
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -61,8 +61,11 @@ class Comparison:
     """results: in the order in which they were named."""
 
     def __init__(self, results: Sequence[Results]) -> None:
-        self.results = tuple(results)
-        self.designs = designs(results)
+        known = [set(run.benchmarks) for run in results if run.benchmarks]
+        self.together = sorted(set.intersection(*known)) if known else []
+        """the benchmarks that all experiments have samples of: ALL is their mean"""
+        self.results = tuple(replace(run, compared=frozenset(self.together)) for run in results)
+        self.designs = designs(self.results)
         self._labels = labels(self.designs)
         self._named = named(self.designs, self._labels)
         self._found: dict[tuple, Estimate | Difference | None] = {}
@@ -102,10 +105,10 @@ class Comparison:
 
     @cached_property
     def matchups(self) -> list[tuple[Entry, Entry]]:
-        """(challenger, baseline): within each design as it says; between designs, arms of the same name.
+        """(challenger, baseline): within each design as `arms.matchups` has it; between designs, arms of the same name.
 
-        Where no two arms have the same name either, every Pass@k arm against the first of Pass@1 alone, wherever it is.
-        Where nothing was trained by rl, checkpoints of the same name.
+        Where a design has no arm's name in common with the first, as if all arms of both were of one design. Where
+        nothing was trained by rl, checkpoints of the same name.
         """
         pairs = []
         for design in self.designs:
@@ -113,16 +116,14 @@ class Comparison:
             pairs += [(self._entry(design, a.name), self._entry(design, b.name)) for a, b in own]
         first, *others = self.designs
         for other in others:
-            names = [arm.name for arm in first[0].arms]
-            shared = [arm.name for arm in other[0].arms if arm.name in names]
+            theirs, own = ([arm.name for arm in design[0].arms] for design in (first, other))
+            if not self.contests:  # evaluations
+                theirs, own = first[0].checkpoints, other[0].checkpoints
+            shared = [name for name in own if name in theirs]
             pairs += [(self._entry(other, name), self._entry(first, name)) for name in shared]
-        if not self.contests:  # evaluations: checkpoints of the same name
-            for other in others:
-                shared = [name for name in other[0].checkpoints if name in first[0].checkpoints]
-                pairs += [(self._entry(other, name), self._entry(first, name)) for name in shared]
-        elif not pairs:
-            all_arms = {contest.arm: contest.entry for contest in self.contests}
-            pairs = [(all_arms[a], all_arms[b]) for a, b in matchups(list(all_arms))]
+            if not shared:
+                entries = {arm: self._entry(design, arm.name) for design in (first, other) for arm in design[0].arms}
+                pairs += [(entries[a], entries[b]) for a, b in matchups(list(entries))]
         return [(a, b) for a, b in dict.fromkeys(pairs) if a is not b]
 
     @cached_property
@@ -131,8 +132,9 @@ class Comparison:
 
     @cached_property
     def groups(self) -> list[str]:
-        """All benchmarks together (where there are several), then each."""
-        return [ALL, *self.benchmarks] if len(self.benchmarks) > 1 else self.benchmarks
+        """All benchmarks together (where there are several), then each, those that all experiments have first."""
+        several = [ALL] if len(self.together) > 1 else []
+        return several + sorted(self.benchmarks, key=lambda name: name not in self.together)
 
     def ks(self, group: str) -> list[int]:
         """The k that all experiments ask for."""

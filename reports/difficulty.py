@@ -5,14 +5,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
-from passk.evaluate.intervals import Estimate, mean_interval
-from passk.evaluate.nested import mean_nested
-from reports import style
+from passk.evaluate.intervals import Estimate
+from reports import over_seeds, style
 from reports.comparison import Comparison, Entry
-from reports.over_seeds import DRAWS, SEED
 from reports.results import Results
 
 if TYPE_CHECKING:
@@ -22,6 +19,8 @@ NUMBERS = {"size": "size of the maze, cells a side", "shortest": "shortest path,
 """metadata that grades a problem, and its name at the axis"""
 LEAST, MOST = 10, 8
 """problems of a bin, bins"""
+LETTERS = 10
+"""of a grade, beneath a bin"""
 
 
 def draw(comparison: Comparison, stem: Path) -> bool:
@@ -45,8 +44,8 @@ def draw(comparison: Comparison, stem: Path) -> bool:
     return True
 
 
-Bins = dict[str, set[tuple[str, str]]]
-"""label of a bin -> its problems, by experiment's benchmark and problem"""
+Bins = list[tuple[str, set[tuple[str, str]]]]
+"""the label of each bin and its problems, by benchmark and problem"""
 
 
 def gradings(comparison: Comparison) -> list[tuple[str, Bins]]:
@@ -62,14 +61,28 @@ def gradings(comparison: Comparison) -> list[tuple[str, Bins]]:
         values = pd.Series([_number(about.get(key)) for about in known])
         if values.nunique() > 1:
             found.append((title, _binned(values, places)))
-    grades = problems["difficulty"].fillna("").to_numpy()
-    if not found and len(set(grades)) > 1:
-        names = sorted(set(grades), key=_natural)
-        found.append(("difficulty", {
-            style.shortened(name or "none", 10): {p for p, g in zip(places, grades, strict=True) if g == name}
-            for name in names[:MOST]
-        }))  # fmt: skip
+    if not found:
+        found.append(("difficulty", _graded(problems["difficulty"], places)))
     return [(title, bins) for title, bins in found if len(bins) > 1]
+
+
+def _graded(grades: pd.Series, places: list[tuple[str, str]]) -> Bins:
+    """A bin a grade, the last ones of too many together; as numbers, where all grades are."""
+    numbers = pd.to_numeric(grades, errors="coerce")
+    if not numbers.isna().any() and numbers.nunique() > MOST:
+        return _binned(numbers, places)
+    known = grades.fillna("")
+    names = sorted(set(known), key=_natural)
+    kept = names if len(names) <= MOST else names[: MOST - 1]
+    labels = [style.shortened(name or "none", LETTERS) for name in kept]
+    # what tells two grades apart may be what is left out
+    labels = [f"{i}: {label}" if labels.count(label) > 1 else label for i, label in enumerate(labels, start=1)]
+    bins = [
+        (label, {place for place, grade in zip(places, known, strict=True) if grade == name})
+        for label, name in zip(labels, kept, strict=True)
+    ]
+    rest = set(places).difference(*(own for _, own in bins))
+    return [*bins, (f"{len(names) - len(kept)} others", rest)] if rest else bins
 
 
 def _binned(values: pd.Series, places: list[tuple[str, str]]) -> Bins:
@@ -84,12 +97,13 @@ def _binned(values: pd.Series, places: list[tuple[str, str]]) -> Bins:
     if len(bins) > 1 and counts.loc[bins[-1]].sum() < least:
         last = bins.pop()
         bins[-1] += last
-    return {
-        f"{own[0]:g}" if len(own) == 1 else f"{own[0]:g}–{own[-1]:g}": {
-            place for place, value in zip(places, values, strict=True) if value in own
-        }
+    return [
+        (
+            f"{own[0]:g}" if len(own) == 1 else f"{own[0]:g}–{own[-1]:g}",
+            {place for place, value in zip(places, values, strict=True) if value in own},
+        )
         for own in bins
-    }
+    ]
 
 
 def _draw_panel(
@@ -97,7 +111,7 @@ def _draw_panel(
 ) -> None:
     width = 0.5 / max(len(entries), 1)
     for i, entry in enumerate(entries):
-        points = [(x, estimate(entry, places, k)) for x, places in enumerate(bins.values())]
+        points = [(x, estimate(entry, places, k)) for x, (_, places) in enumerate(bins)]
         own = [(x + width * (i - (len(entries) - 1) / 2), point) for x, point in points if point]
         if not own:
             continue
@@ -106,7 +120,7 @@ def _draw_panel(
         look = looks[entry]
         axes.errorbar(at, means, yerr=reach, fmt="none", ecolor=look.colour, elinewidth=1.1, alpha=0.7)
         axes.plot(at, means, marker="o", markersize=3.5, linewidth=0.9, **look.line)
-    axes.set_xticks(range(len(bins)), [f"{label}\n{len(places)}" for label, places in bins.items()])
+    axes.set_xticks(range(len(bins)), [f"{label}\n{len(places)}" for label, places in bins])
     axes.set_xlabel(f"{axes.get_xlabel()} (problems beneath)")
     axes.grid(axis="x", visible=False)
     axes.set_ylim(0, max(axes.get_ylim()[1], 0.1))
@@ -116,19 +130,15 @@ def _draw_panel(
 def estimate(entry: Entry, places: set[tuple[str, str]], k: int) -> Estimate | None:
     """Mean pass@k of those problems; over seeds too, where there are several with five problems or more each."""
     rows = [row for run in entry.runs if len(row := _values(run, entry.checkpoint, places, k)) >= 5]
-    if not rows:
-        return None
-    if len(rows) == 1:
-        return mean_interval(rows[0], DRAWS // 5, SEED)
-    return mean_nested(rows, DRAWS // 5, SEED)
+    return over_seeds.mean(rows) if rows else None
 
 
-def _values(run: Results, checkpoint: str, places: set[tuple[str, str]], k: int) -> np.ndarray:
+def _values(run: Results, checkpoint: str, places: set[tuple[str, str]], k: int) -> pd.Series:
     own = [run.values(checkpoint, name, k) for name in run.benchmarks if run.problems(checkpoint, name) is not None]
     if not own:
-        return np.empty(0)
+        return pd.Series(dtype=float)
     values = pd.concat(own)
-    return values[[place in places for place in values.index]].to_numpy()
+    return values[[place in places for place in values.index]]
 
 
 def _number(value: object) -> float:

@@ -9,6 +9,7 @@ import yaml
 
 from passk.layout import ExperimentRecord
 from reports.comparison import Comparison
+from reports.results import Results
 from reports.text import code, inline, listed, table
 
 
@@ -19,6 +20,7 @@ def facts(comparison: Comparison) -> list[str]:
         "Code": [_code(run.record) for run in runs],
         "Versions": [inline(", ".join(f"{k} {v}" for k, v in sorted(run.record.versions.items()))) for run in runs],
         "Hardware": [inline(_hardware(run.record.hardware)) for run in runs],
+        "Trained elsewhere": [_elsewhere(run) for run in runs],
     }
     if len(runs) == 1:  # of several, the table of experiments has them
         shown["Seeds"] = [_seeds(runs[0].stages["seed"], runs[0].samplings["seed"])]
@@ -26,15 +28,27 @@ def facts(comparison: Comparison) -> list[str]:
     for what, each in shown.items():
         agree: dict[str, list[str]] = {}
         for run, value in zip(runs, each, strict=True):
-            agree.setdefault(value, []).append(code(run.name))
+            if value:
+                agree.setdefault(value, []).append(code(run.name))
         for value, names in agree.items():
-            whose = f" of {', '.join(names)}" if len(agree) > 1 else ""
+            whose = f" of {', '.join(names)}" if len(names) < len(runs) else ""
             lines.append(f"{what}{whose}: {value}")
     return lines
 
 
 def _seeds(*columns: Any) -> str:
     return ", ".join(str(seed) for seed in sorted({int(seed) for column in columns for seed in column})) or "–"
+
+
+def _elsewhere(run: Results) -> str:
+    """The stages that another experiment had trained already, and by what; empty where there are none."""
+    parts = []
+    for experiment, own in run.stages[run.stages["experiment"] != run.name].groupby("experiment", sort=True):
+        named = listed([code(name) for name in sorted(own["name"])])
+        record = run.foreign.get(str(experiment))
+        made = f"{_code(record)}, {inline(_hardware(record.hardware))}" if record else "not in this store"
+        parts.append(f"{named} by {code(str(experiment))} ({made})")
+    return "; ".join(parts)
 
 
 def _code(record: ExperimentRecord) -> str:

@@ -113,6 +113,9 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
     environment.filters |= {"inline": inline, "code": code, "fenced": fenced}
     found, found_p = solved.solved(comparison), comparison.p_values
     shown = _transcripts(store, comparison)
+    # of a design's seeds some may have failed, or be on their way
+    sampled = [len(own) for entry in comparison.sampled for group in comparison.groups if (own := entry.sampled(group))]
+    trained = [len(own) for entry in comparison.entries if entry.kind == "rl" and (own := curves.steps_of(entry))]
     return environment.get_template("report.md.j2").render(
         title=title,
         questions=_questions(comparison),
@@ -121,7 +124,10 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         main=_main(comparison, comparison.groups[:1]),
         main_by_benchmark=_main(comparison, comparison.groups[1:]),
         sizes=sizes(comparison),
-        seeds=max((len(entry.runs) for entry in comparison.entries), default=1),
+        seeds=max(sampled, default=1),
+        lone=min(sampled, default=1) == 1,
+        trained_seeds=max(trained, default=1),
+        lone_line=min(trained, default=1) == 1,
         experiments=_experiments(comparison),
         arms=[(c.entry.label, c.arm.recipe, c.arm.warm_start) for c in comparison.contests],
         differences=difference_table([d for d in found_p if d.benchmark in comparison.groups[:1]], found_p),
@@ -142,6 +148,7 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         transcripts_of=shown[0],
         transcripts=shown[1],
         truncated=any(sample["sort"] == "truncated" for sample in shown[1]),
+        elsewhere=any((run.stages["experiment"] != run.name).any() for run in comparison.results),
         stage_costs=costs.stages(comparison),
         sampling_costs=costs.samplings(comparison),
         wall_clock=costs.wall_clock(comparison),

@@ -31,6 +31,10 @@ class Results:
     reasons: pd.DataFrame
     graph: list[Node]
     arms: list[Arm]
+    foreign: dict[str, ExperimentRecord]
+    """of the experiments that trained some of these stages"""
+    compared: frozenset[str] | None = None
+    """benchmarks that all experiments of a comparison have; None: this one stands alone"""
 
     @property
     def name(self) -> str:
@@ -54,7 +58,12 @@ class Results:
     @cached_property
     def groups(self) -> list[str]:
         """All benchmarks together (where there are several), then each."""
-        return [ALL, *self.benchmarks] if len(self.benchmarks) > 1 else self.benchmarks
+        return [ALL, *self.benchmarks] if len(self.together) > 1 else self.benchmarks
+
+    @cached_property
+    def together(self) -> list[str]:
+        """The benchmarks that ALL is the mean of."""
+        return [name for name in self.benchmarks if self.compared is None or name in self.compared]
 
     def problems(self, checkpoint: str, group: str) -> pd.DataFrame | None:
         """n and c by (benchmark, problem); None where the checkpoint was not sampled on all of the group."""
@@ -67,22 +76,22 @@ class Results:
         for checkpoint, own in indexed.groupby("checkpoint"):
             parts = {name: part for name, part in own.groupby(level="benchmark")}
             found |= {(checkpoint, name): part for name, part in parts.items()}
-            if len(parts) == len(self.benchmarks) > 1:
-                found[checkpoint, ALL] = own
+            if len(self.together) > 1 and set(self.together) <= set(parts):
+                found[checkpoint, ALL] = own[own.index.isin(self.together, level="benchmark")]
         return found
 
     def ks(self, group: str) -> list[int]:
         """The k that the experiment asks for on this benchmark; for all together those of each."""
         if group == ALL:
-            shared = set.intersection(*(set(self.ks(name)) for name in self.benchmarks))
+            shared = set.intersection(*(set(self.ks(name)) for name in self.together))
             return sorted(shared)
         asked = self.record.config["benchmarks"].get(group, {}).get("k", [])
         return sorted({1, *(int(k) for k in asked if k <= self.samples(group))})
 
     def samples(self, group: str) -> int:
         """The samples that every problem of a group has."""
-        own = self.counts if group == ALL else self.counts[self.counts["benchmark"] == group]
-        return int(own["n"].min())
+        names = self.together if group == ALL else [group]
+        return int(self.counts.loc[self.counts["benchmark"].isin(names), "n"].min())
 
     def values(self, checkpoint: str, group: str, k: int) -> pd.Series:
         """Unbiased pass@k of each problem, by (benchmark, problem)."""
@@ -97,9 +106,11 @@ def load(store: Path, experiment: str) -> Results:
     with reading(store) as connection:
         record = queries.experiment(connection, experiment)
         graph = nodes(record.config["stages"])
+        stages = queries.stages(connection, experiment)
+        others = sorted(set(stages["experiment"]).intersection(queries.names(connection)) - {experiment})
         return Results(
             record=record,
-            stages=queries.stages(connection, experiment),
+            stages=stages,
             steps=queries.steps(connection, experiment),
             samplings=queries.samplings(connection, experiment),
             counts=queries.problem_counts(connection, experiment),
@@ -109,6 +120,7 @@ def load(store: Path, experiment: str) -> Results:
             reasons=report_queries.reasons(connection, experiment),
             graph=graph,
             arms=arms(graph),
+            foreign={name: queries.experiment(connection, name) for name in others},
         )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DASHES: tuple[Any, ...] = ("solid", (0, (4, 1.5)), (0, (1.2, 1.2)))
-"""of the first, second, third six lines"""
+"""of the first lines, when their colours are used up of the second, and of the third"""
 GREY = "#666666"
 WIDTH, DPI = 7.0, 150
 """inches and dots an inch: 1050 pixels"""
@@ -77,7 +77,7 @@ def looks(entries: Sequence[Entry]) -> dict[Entry, Look]:
     """A look an entry, the same in every figure: warm starts in grey and black, rl stages in colour."""
     plain = [entry for entry in entries if entry.kind != "rl"]
     trained = [entry for entry in entries if entry.kind == "rl"]
-    found = {entry: Look(("#999999", "#000000")[i % 2]) for i, entry in enumerate(plain)}
+    found = {entry: Look(("#999999", "#000000")[i % 2], DASHES[i // 2 % len(DASHES)]) for i, entry in enumerate(plain)}
     return found | {
         entry: Look(COLOURS[i % len(COLOURS)], DASHES[i // len(COLOURS) % len(DASHES)])
         for i, entry in enumerate(trained)

@@ -36,16 +36,28 @@ def _group(group: str, dress: Callable[[str], str] = code) -> str:
 
 
 def sizes(comparison: Comparison) -> list[str]:
+    asked = {name for run in comparison.results for name in run.record.config["benchmarks"]}
     lines = []
+    if len(comparison.together) > 1 and asked - set(comparison.together):
+        lines.append(f"all together: the mean of {listed([code(name) for name in comparison.together])} alone")
     for benchmark in comparison.benchmarks:
         runs = [run for run in comparison.results if benchmark in run.benchmarks]
         own = [run.counts[run.counts["benchmark"] == benchmark] for run in runs]
         samples = _range([int(value) for counts in own for value in counts["n"]])
         problems = _range([counts["problem"].nunique() for counts in own])
-        prints = [set(run.samplings.loc[run.samplings["benchmark"] == benchmark, "problems"]) for run in runs]
-        others = ", other ones for each seed" if any(one != prints[0] for one in prints) else ""
-        lines.append(f"{code(benchmark)}: {problems} problems{others}, {samples} samples each")
+        lines.append(f"{code(benchmark)}: {problems} problems{_others(comparison, benchmark)}, {samples} samples each")
     return lines
+
+
+def _others(comparison: Comparison, benchmark: str) -> str:
+    """Whether the experiments were asked the same problems."""
+    asked = [
+        {frozenset(run.counts.loc[run.counts["benchmark"] == benchmark, "problem"]) for run in design} - {frozenset()}
+        for design in comparison.designs
+    ]
+    if any(len(own) > 1 for own in asked):
+        return ", other ones for each seed"
+    return ", other ones for each experiment" if len(set.union(*asked)) > 1 else ""
 
 
 def _range(values: list[int]) -> str:

@@ -10,8 +10,8 @@ def command_lines(processes: Iterable[psutil.Process]) -> Iterator[tuple[psutil.
     """Those that live, each with the words of its command line."""
     for process in processes:
         with contextlib.suppress(psutil.Error):
-            words = process.cmdline()
-            yield process, words
+            if words := process.cmdline():  # none: it is about to end
+                yield process, words
 
 
 def descendants(pid: int | None = None) -> list[psutil.Process]:

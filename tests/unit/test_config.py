@@ -7,6 +7,7 @@ from passk import config
 from passk.check import check, check_machine
 from passk.errors import ConfigError
 
+SFT = {"kind": "sft", "problems": "train", "steps": 2, "lr": 1.0e-3}
 GOOD = """
 name: small
 question: Does it help?
@@ -87,6 +88,9 @@ def test_a_good_experiment_is_read_and_passes():
         ("compute", {"profile": "gpu", "nodes": 2}, "stages.warm.kind", "set compute.nodes to 1"),
         ("seed", "one", "seed", "integer"),
         ("question", None, "question", "required"),
+        ("stages.base", SFT, "stages.base", "give it another one"),
+        ("stages.sample", SFT, "stages.sample", "give it another one"),
+        ("benchmarks.all", {"problems": "test", "max_response": 8}, "benchmarks.all", "give it another one"),
     ],
 )
 def test_bad_input_meets_one_line_that_names_the_field_and_the_mend(path, value, field, mend):

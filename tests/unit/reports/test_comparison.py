@@ -1,6 +1,7 @@
 import json
 import re
 
+import pyarrow.parquet as pq
 import pytest
 
 from passk.errors import PasskError
@@ -79,6 +80,75 @@ def test_arms_of_another_design_are_matched_by_their_names(seeds):
     assert ("maze-s12/pass4-pass1", "maze-s11/pass4-pass1") in pairs
     assert ("maze-s12/pass1", "maze-s11/pass1") in pairs
     assert found.difference(*found.matchups[-1], ALL, 1) is not None
+
+
+def test_two_designs_without_an_arm_of_one_name_are_compared_with_each_other(seeds):
+    def other(record):
+        for old, new in (("pass1", "base1"), ("pass4-pass1", "explore-pass1"), ("pass4", "explore")):
+            rename(record["config"]["stages"], old, new)
+            record["stages"][new] = record["stages"].pop(old)
+        record["config"].update(seed=11)
+
+    amend(seeds[1], other)
+    for sampling in seeds[1].samplings():
+        own = json.loads((sampling / "sampling.json").read_text())
+        named = own["checkpoint"].replace("pass4", "explore")
+        write_json(sampling / "sampling.json", {**own, "checkpoint": "base1" if named == "pass1" else named})
+    assert rebuild(seeds[1].runs) == []
+    found = comparison(seeds[:2])
+    pairs = [(a.label, b.label) for a, b in found.matchups]
+    assert ("base1", "pass1") in pairs and ("explore-pass1", "pass1") in pairs
+    assert any((d.of, d.to) == ("explore-pass1", "pass1") for d in found.between_arms)
+
+
+def test_all_together_is_the_mean_of_the_benchmarks_that_every_experiment_has(seeds):
+    def without_hard(record):
+        record["samplings"] = [key for key in record["samplings"] if not key.endswith("-hard")]
+        record["config"].update(seed=11)
+
+    amend(seeds[1], without_hard)
+    amend(seeds[1], lambda record: record["config"]["stages"]["pass4"].update(k=8))
+    found = comparison(seeds[:2])
+    assert found.groups == ["easy", "hard"], "one benchmark in common is no mean"
+    words = " ".join(answer(found))
+    assert "On easy, maze-s12/pass4-pass1" in words and "no seed and problems in common" not in words
+    assert ALL in comparison(seeds[:1]).groups
+
+
+def test_what_is_left_out_of_the_mean_over_benchmarks_is_said(seeds):
+    text = text_of(seeds[0].store, seeds[0].name)
+    assert "all together: the mean of" not in text
+    amend(seeds[0], lambda record: record["config"]["benchmarks"].update(far={"problems": "far", "k": [1]}))
+    text = text_of(seeds[0].store, seeds[0].name)
+    assert "all together: the mean of `easy` and `hard` alone; " in text
+
+
+def test_a_row_with_one_seed_beside_others_with_several_does_not_pass_for_more(seeds):
+    whole = text_of(seeds[0].store, *(run.name for run in seeds))
+    assert "(Student's t).\n" in whole
+    for run in seeds[1:]:
+        amend(run, lambda record: record.update(samplings=[key for key in record["samplings"] if "-warm-" in key]))
+    text = text_of(seeds[0].store, *(run.name for run in seeds))
+    assert "(Student's t); where a row has one seed, over problems alone (bootstrap).\n" in text
+
+
+def test_a_benchmarks_problems_are_called_others_only_where_they_are(seeds):
+    assert "`easy`: 40 problems, 16 samples each" in text_of(seeds[0].store, *(run.name for run in seeds))
+    table = pq.read_table(path := next(seeds[1].directory.glob("samples/*-warm-easy")) / "samples.parquet")
+    others = [f"other-{name}" for name in table.column("problem").to_pylist()]
+    pq.write_table(table.set_column(table.schema.get_field_index("problem"), "problem", [others]), path)
+    amend(seeds[1], lambda record: record.update(samplings=[k for k in record["samplings"] if k.endswith("warm-easy")]))
+    text = text_of(seeds[0].store, *(run.name for run in seeds))
+    assert "`easy`: 40 problems, other ones for each seed, 16 samples each" in text
+
+
+def test_what_another_experiment_trained_is_named_with_its_code(seeds):
+    first = json.loads((seeds[0].directory / "experiment.json").read_text())
+    amend(seeds[1], lambda record: record.update(stages={**record["stages"], "warm": first["stages"]["warm"]}))
+    amend(seeds[0], lambda record: record.update(code={"commit": "f" * 40, "dirty": False}))
+    text = text_of(seeds[1].store, seeds[1].name)
+    assert re.search(rf"^- Trained elsewhere: `warm` by `maze-s11` \(`{'f' * 40}`, clean, ", text, re.M)
+    assert "Trained elsewhere" not in text_of(seeds[0].store, seeds[0].name)
 
 
 def test_designs_without_a_seed_in_common_are_not_paired_and_the_report_says_so(seeds):

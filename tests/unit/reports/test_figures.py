@@ -1,9 +1,13 @@
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from passk.store import rebuild
 from reports import counts, curves, difficulty, style
 from reports.comparison import Comparison
+from reports.designs import Entry
 from reports.results import load
 
 
@@ -20,9 +24,40 @@ def test_every_problem_is_in_one_bin_and_no_bin_is_too_small(counted):
     values = pd.Series([float(value) for value, count in counted.items() for _ in range(count)])
     places = [("easy", str(i)) for i in range(len(values))]
     bins = difficulty._binned(values, places)
-    assert sorted(place for own in bins.values() for place in own) == sorted(places)
+    assert sorted(place for _, own in bins for place in own) == sorted(places)
     assert len(bins) <= 2 * difficulty.MOST
-    assert len(bins) == 1 or min(map(len, bins.values())) >= difficulty.LEAST
+    assert len(bins) == 1 or min(len(own) for _, own in bins) >= difficulty.LEAST
+
+
+@pytest.mark.parametrize(
+    "grades",
+    [
+        ["competition-easy", "competition-hard", "school", None],
+        [f"level {i}" for i in range(1, 13)],
+        [str(i / 7) for i in range(40)],
+    ],
+)
+def test_every_graded_problem_is_in_one_bin_and_no_two_bins_have_one_name(grades):
+    places = [("easy", str(i)) for i in range(5 * len(grades))]
+    bins = difficulty._graded(pd.Series(grades * 5), places)
+    assert sorted(place for _, own in bins for place in own) == sorted(places)
+    assert len({label for label, _ in bins}) == len(bins) > 1
+    assert len(bins) <= 2 * difficulty.MOST
+
+
+def test_seeds_on_the_same_problems_do_not_narrow_what_problems_leave_open(seeds):
+    """Three seeds that agree are no more problems than one of them has."""
+    for run in seeds[1:]:
+        for sampling in run.samplings():
+            twin = run.runs / seeds[0].name / "samples" / sampling.name.replace(run.name[-2:], seeds[0].name[-2:])
+            shutil.copy(twin / "samples.parquet", sampling / "samples.parquet")
+    assert rebuild(seeds[0].runs) == []
+    found = Comparison([load(run.store, run.name) for run in seeds])
+    alone = Comparison([load(seeds[0].store, seeds[0].name)])
+    (_, bins), *_ = difficulty.gradings(found)
+    for _, places in bins:
+        wide, one = (difficulty.estimate(each.sampled[0], places, 1) for each in (found, alone))
+        assert wide.high - wide.low > 0.9 * (one.high - one.low)
 
 
 def test_grades_without_a_number_stand_in_their_natural_order():
@@ -56,6 +91,8 @@ def test_lines_can_be_told_apart_without_seeing_hues(seeds_once):
     looks = style.looks(found.entries)
     assert len(set(looks.values())) == len(looks)
     assert all(luminance(look.colour) < 0.6 for look in looks.values()), "a line that fades into the paper"
+    models = [Entry(str(i), "base", "base", None, ()) for i in range(6)]
+    assert len(set(style.looks(models).values())) == 6
     many = {(colour, dash) for dash in map(str, style.DASHES) for colour in style.COLOURS}
     assert len(many) == 18
 

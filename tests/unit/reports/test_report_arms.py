@@ -37,6 +37,19 @@ def test_the_graphs_order_survives_a_file_whose_keys_were_sorted():
     ]
 
 
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ({"grpo": 1, "rloo": 1, "passk": 4}, [("rloo", "grpo"), ("passk", "grpo")]),
+        ({"k8": 8, "pass1": 1}, [("k8", "pass1")]),
+        ({"k4": 4, "k8": 8, "k16": 16}, [("k8", "k4"), ("k16", "k4")]),
+    ],
+)
+def test_every_arm_is_compared_with_the_first_of_pass_at_1_or_else_the_first(rules, expected):
+    graph = {"warm": DEMO["warm"]} | {name: rl("warm", "any", k) for name, k in rules.items()}
+    assert [(a.name, b.name) for a, b in matchups(arms(nodes(graph)))] == expected
+
+
 def test_an_arm_from_the_experiments_own_model_starts_at_base():
     (arm,) = arms(nodes({"explore": rl(None, "passk_analytical", 4)}))
     assert (arm.warm_start, arm.is_baseline) == ("base", False)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from decimal import Decimal
 
 import duckdb
 import pyarrow.parquet as pq
@@ -194,6 +195,12 @@ def test_a_person_gets_a_table_without_a_control_character_of_a_model(filed_once
     assert len(lines) == 2 + 3 + 1
     assert all(character.isprintable() for line in lines for character in line)
     assert all("\\x1b[31mD" in line for line in (lines[0], *lines[2:5]))
+
+
+def test_a_sum_of_whole_numbers_is_a_number():
+    rows = [(Decimal("11"),), (Decimal("1.5"),)]
+    assert json.loads(store_cli.as_json(["total"], rows)) == [{"total": 11}, {"total": 1.5}]
+    assert store_cli.as_table(["total"], rows).splitlines()[2:4] == ["   11", "  1.5"]
 
 
 def test_a_table_is_aligned_cut_and_counted():

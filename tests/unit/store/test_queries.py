@@ -51,6 +51,8 @@ def test_what_an_earlier_configuration_sampled_is_in_no_query(filed):
         for query in (queries.problem_counts, queries.samplings):
             frame = query(connection, filed.name)
             assert ("pass4", "hard") not in set(zip(frame["checkpoint"], frame["benchmark"], strict=True))
+        asked = "SELECT count(*) FROM problem_counts WHERE checkpoint = 'pass4' AND benchmark = 'hard'"
+        assert connection.execute(asked).fetchone() == (0,), "docs/store.md joins this view by names"
 
 
 def test_a_renamed_stage_takes_its_samples_along(filed):
