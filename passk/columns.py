@@ -1,4 +1,4 @@
-"""Text for a terminal: rows in columns, and what a model or a log may have written, made harmless."""
+"""Text for a terminal: rows in columns, times, and what a model or a log may have written, made harmless."""
 
 from collections.abc import Container, Sequence
 
@@ -16,6 +16,13 @@ def aligned(rows: Sequence[Sequence[str]], right: Container[int] = ()) -> list[s
         ).rstrip()
         for row in rows
     ]
+
+
+def clock(seconds: float) -> str:
+    """5:03, and 1:05:03 from an hour on."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def printable(text: str) -> str:

@@ -33,11 +33,6 @@ class Guarded:
     def __init__(self, process: subprocess.Popen, scratch: Path | None) -> None:
         self._process, self._scratch = process, scratch
 
-    @property
-    def pid(self) -> int:
-        """The guard's process id; the command and its offspring are its descendants."""
-        return self._process.pid
-
     def poll(self) -> int | None:
         return self._process.poll()
 
@@ -157,12 +152,15 @@ def keep(command: Sequence[str], caller_is_gone: Callable[[], bool]) -> int:
     asked: list[int] = []
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, lambda number, _: asked.append(number))
-    # The command itself dies with its guard, should somebody kill that one outright.
-    child = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0),
-    ).pid
+    guard = os.getpid()
+
+    def die_with_the_guard() -> None:
+        """Should somebody kill that one outright."""
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != guard:  # it was gone before that took hold
+            os._exit(1)
+
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=die_with_the_guard).pid
     status = None
     while status is None:
         pid, code = os.waitpid(-1, os.WNOHANG)

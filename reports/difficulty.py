@@ -39,7 +39,7 @@ def draw(comparison: Comparison, stem: Path) -> bool:
             for axes, k in zip(row, shown, strict=True):
                 axes.set_title(f"pass@{k}, all benchmarks together")
                 axes.set_xlabel(title)
-                _draw_panel(comparison, axes, bins, entries, k, looks)
+                _draw_panel(axes, bins, entries, k, looks)
         figure.tight_layout(rect=(0, 0, 1, top), h_pad=1.4, w_pad=1.6)
     return True
 
@@ -106,9 +106,7 @@ def _binned(values: pd.Series, places: list[tuple[str, str]]) -> Bins:
     ]
 
 
-def _draw_panel(
-    comparison: Comparison, axes: "Axes", bins: Bins, entries: list[Entry], k: int, looks: dict[Entry, style.Look]
-) -> None:
+def _draw_panel(axes: "Axes", bins: Bins, entries: list[Entry], k: int, looks: dict[Entry, style.Look]) -> None:
     width = 0.5 / max(len(entries), 1)
     for i, entry in enumerate(entries):
         points = [(x, estimate(entry, places, k)) for x, (_, places) in enumerate(bins)]

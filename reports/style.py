@@ -22,8 +22,6 @@ DASHES: tuple[Any, ...] = ("solid", (0, (4, 1.5)), (0, (1.2, 1.2)))
 GREY = "#666666"
 WIDTH, DPI = 7.0, 150
 """inches and dots an inch: 1050 pixels"""
-TALL = 2.2
-"""a panel, in inches"""
 _LEADER = {"arrowstyle": "-", "linewidth": 0.6, "shrinkA": 1, "shrinkB": 2, "relpos": (0, 0.5)}
 _RC: dict[str, Any] = {
     "font.size": 9, "axes.titlesize": 9.5, "axes.titlelocation": "left", "axes.labelsize": 9,

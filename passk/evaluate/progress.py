@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from passk.columns import clock
+
 FILE = "metrics.jsonl"
 """where job.train looks for signs of life"""
 SAY_EVERY_SECONDS = 10.0
@@ -40,9 +42,9 @@ class Progress:
     def line(self) -> str:
         seconds = max(time.perf_counter() - self._started, 1e-6)
         done, pace = self._done + self._new, self._new / seconds
-        left = f"{_clock((self._total - done) / pace)} left" if pace else "no sample yet"
+        left = f"{clock((self._total - done) / pace)} left" if pace else "no sample yet"
         if done >= self._total:
-            left = f"took {_clock(seconds)}"
+            left = f"took {clock(seconds)}"
         return (
             f"{self._name}: {done}/{self._total} samples, {pace:.3g} samples/s, "
             f"{self._tokens / seconds:.3g} tokens/s, {left}"
@@ -79,9 +81,3 @@ def followed(file: Path, say: Callable[[str], None]) -> Iterator[None]:
         ended.set()
         follower.join()
         tell()
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from passk.columns import clock
+
 SAY_EVERY_SECONDS = 10.0
 
 
@@ -31,7 +33,6 @@ class Progress:
 
     def line(self, metrics: dict[str, Any]) -> str:
         pace = statistics.median(self._recent)
-        left = round(pace * (self.steps - metrics["step"]))
         if "reward" in metrics:
             passed = ", ".join(f"pass@{k} {value:.3f}" for k, value in metrics["pass_at_k"].items() if k in ("4", "8"))
             figures = f"k {metrics['k']}  reward {metrics['reward']:.3f}  {passed}"
@@ -39,5 +40,5 @@ class Progress:
             figures = f"loss {metrics['loss']:.3f}"
         return (
             f"{self.stage}  step {metrics['step']}/{self.steps}  {figures}  "
-            f"{pace:.2f} s/step  {left // 60}:{left % 60:02d} left"
+            f"{pace:.2f} s/step  {clock(pace * (self.steps - metrics['step']))} left"
         )

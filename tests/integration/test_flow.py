@@ -35,7 +35,7 @@ class Lost(PasskError):
     retry = True
 
 
-def test_a_failed_arm_stops_no_other_and_what_was_lost_is_tried_again(tmp_path, monkeypatch, caplog):
+def test_a_failed_arm_stops_no_other_and_what_was_lost_is_tried_again(tmp_path, monkeypatch):
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
     monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:1")  # no cluster is started, and nothing asks this one
     monkeypatch.delenv("PREFECT_API_URL", raising=False)

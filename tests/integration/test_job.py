@@ -133,7 +133,7 @@ def test_nothing_stays_on_the_cluster_when_the_follower_is_killed_or_interrupted
     assert free_gpus(elsewhere) == 0
     follower.send_signal(sent)
     follower.wait(timeout=30)
-    assert gone_within(tmp_path, 30), processes_of(tmp_path)
+    assert gone_within(tmp_path, 60), processes_of(tmp_path)
     assert free_gpus(elsewhere) == 2
     assert not list(tmp_path.glob(".alive-*"))
 
@@ -145,15 +145,15 @@ def test_a_dead_actor_is_noticed_and_is_worth_another_try(elsewhere, following, 
     said = (tmp_path / "follower.txt").read_text()
     assert "StageFailed: actor Holder" in said, said
     assert any(line.startswith("passk: lost: actor Holder") for line in log_lines(tmp_path))
-    assert gone_within(tmp_path, 30)
+    assert gone_within(tmp_path, 60)
     assert free_gpus(elsewhere) == 2
 
 
 def test_a_job_without_a_step_is_hung_and_is_ended(elsewhere, following, tmp_path):
-    follower, _ = following(hung_after=30)
-    follower.wait(timeout=90)
-    assert "StageFailed: no step for 30 s; see" in (tmp_path / "follower.txt").read_text()
-    assert gone_within(tmp_path, 5)
+    follower, _ = following(hung_after=90)
+    follower.wait(timeout=240)
+    assert "StageFailed: no step for 90 s; see" in (tmp_path / "follower.txt").read_text()
+    assert gone_within(tmp_path, 30)
     assert free_gpus(elsewhere) == 2
 
 
@@ -228,7 +228,7 @@ def test_a_run_own_cluster_whose_head_was_lost_is_started_anew(tmp_path, monkeyp
     assert not cluster.is_open(joined)
 
 
-def test_an_address_that_takes_no_jobs_is_refused_in_one_line(monkeypatch):
+def test_an_address_that_takes_no_jobs_is_refused_in_one_line():
     with pytest.raises(ConfigError, match=r"^RAY_ADDRESS: ray://head:10001 takes no jobs; give .*$"):
         cluster.job_server("ray://head:10001")
 

@@ -13,7 +13,7 @@ def test_a_port_is_none_that_the_kernel_or_ray_give_to_somebody_else():
     assert all(port >= 20_000 and not FIRST <= port <= LAST for port in ports)
 
 
-def test_no_two_processes_are_given_the_same_port(monkeypatch):
+def test_no_two_processes_are_given_the_same_port():
     # both have the choice of twenty ports alone
     code = "import sys; from passk import ports; ports._LOWEST = int(sys.argv[1])\n"
     code += "class Fixed:\n def read_text(self): return f'{ports._LOWEST + 20} 65535'\n"

@@ -33,6 +33,11 @@ def test_passk_knows_nothing_of_ours_outside_itself_but_what_its_command_line_ca
         assert rooms(modules) & OURS <= allowed, file
 
 
+def test_tasks_know_no_flow():
+    for file, modules in imports("tasks").items():
+        assert "flows" not in rooms(modules), file
+
+
 def test_reports_know_the_store_and_pure_rooms_of_passk_alone():
     for file, modules in imports("reports").items():
         assert rooms(modules) & OURS <= {"reports", "passk"}, file

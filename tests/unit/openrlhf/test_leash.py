@@ -10,24 +10,28 @@ from passk.openrlhf import leash
 from tests.processes import descendants, living
 
 
-def held(tmp_path, code: str) -> subprocess.Popen:
+def held(tmp_path, code: str, silence: float = 120) -> subprocess.Popen:
     words = [str(tmp_path / "alive"), str(tmp_path / "log"), sys.executable, "-c", code]
-    short = f"from passk.openrlhf import leash; leash.SILENCE_SECONDS = 2.0; import sys; from pathlib import Path; \
+    short = (
+        f"from passk.openrlhf import leash; leash.SILENCE_SECONDS = {silence}; import sys; from pathlib import Path; \
 sys.exit(leash.main(Path({words[0]!r}), Path({words[1]!r}), {words[2:]!r}))"
+    )
     return subprocess.Popen([sys.executable, "-c", short])
 
 
 def test_the_command_runs_while_it_is_followed_and_ends_with_its_children_when_it_is_not(tmp_path):
     alive = tmp_path / "alive"
     spawning = "import subprocess, time; subprocess.Popen(['sleep', '300'], start_new_session=True); time.sleep(300)"
-    process = held(tmp_path, spawning)
-    for beat in range(8):
-        alive.write_text(str(beat))
+    alive.write_text("0")
+    process = held(tmp_path, spawning, silence=10)
+    began, family = time.monotonic(), []
+    while len(family) < 2 or time.monotonic() < began + 12:  # longer than it would live without a beat
+        alive.write_text(str(time.monotonic()))
         time.sleep(0.5)
-    assert process.poll() is None
-    family = descendants(process.pid)
+        assert process.poll() is None
+        family = descendants(process.pid)
     assert len(family) == 2
-    assert process.wait(timeout=30) == 143
+    assert process.wait(timeout=60) == 143
     assert not living(family)
     assert not alive.exists()
 
@@ -49,10 +53,8 @@ def test_the_end_comes_within_half_a_minute():
 def test_the_command_dies_with_a_leash_that_is_killed_outright(tmp_path):
     (tmp_path / "alive").write_text("1")
     process = held(tmp_path, "import time; time.sleep(300)")
-    family = []
-    while not family:
+    while not (family := descendants(process.pid)):
         time.sleep(0.1)
-        family = psutil.Process(process.pid).children()
     process.kill()
     process.wait()
     _, left = psutil.wait_procs(family, timeout=10)

@@ -19,16 +19,17 @@ def no_server(monkeypatch):
 @pytest.mark.parametrize("side_by_side", [1, 2, 3])
 def test_so_many_train_at_once_and_no_more(side_by_side):
     places, inside, most = Places(Compute(profile="cpu", side_by_side=side_by_side)), [], []
-    said = []
+    said, deadline = [], time.monotonic() + 30
 
     def train(name):
         with places.one(said.append):
             inside.append(name)
             most.append(len(inside))
-            time.sleep(0.2)
+            while len(said) < 6 - side_by_side and time.monotonic() < deadline:
+                time.sleep(0.01)
             inside.remove(name)
 
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(6) as pool:
         list(pool.map(train, range(6)))
     assert max(most) == side_by_side
     assert len(said) == 6 - side_by_side

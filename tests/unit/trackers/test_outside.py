@@ -98,7 +98,9 @@ def test_steps_that_end_while_others_are_sent_are_sent_too_and_the_run_ends_once
             assert self.sent == [1, 2]
 
     tracker = Slow(failures=0)
-    to = followed(stage, tracker, (1,))
+    to = Outside("It", tracker.open, stage.metrics)
+    stage.step(lambda line: None, 1)
+    to.wake()
     to.join(hurry=False)
     assert (tracker.sent, tracker.ends) == ([1, 2], 1)
     assert to.news() == ["It: a run"]

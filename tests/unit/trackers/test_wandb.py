@@ -121,14 +121,14 @@ class Answers(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         body = gzip.decompress(body) if self.headers.get("content-encoding") == "gzip" else body
-        answer = {}
-        if not self.server.away and self.path.endswith("/graphql"):
+        answer, away = {}, self.server.away
+        if not away and self.path.endswith("/graphql"):
             asked = json.loads(body)
             answer = {"data": self.server.graphql(asked.get("operationName"), asked.get("variables"))}
-        elif not self.server.away and self.path.endswith("/file_stream"):
+        elif not away and self.path.endswith("/file_stream"):
             answer = self.server.stream(json.loads(body))
         content = json.dumps(answer).encode()
-        self.send_response(503 if self.server.away else 200)
+        self.send_response(503 if away else 200)
         self.send_header("content-length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
