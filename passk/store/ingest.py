@@ -141,6 +141,7 @@ def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     )
     _require_all_steps(connection, directory / "metrics.jsonl", record.key, manifest.get("steps"))
     if rollouts := [str(path) for path in sorted((directory / "rollouts").glob("step-*.parquet"))]:
+        _require_every_file(connection, directory / "rollouts", record.key, rollouts)
         columns = ", ".join(ROLLOUT_COLUMNS)
         connection.execute(
             f"INSERT INTO rollouts BY NAME SELECT ? AS stage, {columns}, 1 AS occurrence FROM read_parquet(?)",
@@ -175,6 +176,14 @@ def sampling(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     if rows != (expected := manifest.get("samples", rows)):
         raise Damaged(f"{file}: {rows} samples of {expected}")
     derived.of_sampling(connection, record.experiment, record.key)
+
+
+def _require_every_file(connection: duckdb.DuckDBPyConnection, directory: Path, key: str, rollouts: list[str]) -> None:
+    """Of every step, where there are any: whoever needs the room may remove them all."""
+    there = {int(Path(path).stem.removeprefix("step-")) for path in rollouts}
+    steps = connection.execute("SELECT step FROM steps WHERE stage = ? ORDER BY step", [key]).fetchall()
+    if missing := [step for (step,) in steps if step not in there]:
+        raise Damaged(f"{directory}: the rollouts of {len(missing)} steps are missing, the first of step {missing[0]}")
 
 
 def _tell_groups_apart(connection: duckdb.DuckDBPyConnection, key: str, rollouts: list[str]) -> None:

@@ -142,7 +142,7 @@ def _write_stage(run: SyntheticRun, name: str, settings: dict, keys: dict, first
     lines = [make(settings, step, first_step, rng) for step in range(1, settings["steps"] + 1)]
     (directory / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     if settings["kind"] == "rl":
-        for step in range(1, min(settings["steps"], 6) + 1):
+        for step in range(1, settings["steps"] + 1):
             right = [i % 2 for i in range(8)]
             problems, samples = [f"train-{i // 4:03d}" for i in range(8)], [i % 4 for i in range(8)]
             values = (

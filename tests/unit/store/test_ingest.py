@@ -1,3 +1,4 @@
+import shutil
 import threading
 
 import pytest
@@ -58,7 +59,7 @@ def test_every_step_rollout_and_sample_of_the_files_is_in_the_store(run):
     grow(run)
     counts = {table: len(rows) for table, rows in contents(run.store).items()}
     assert counts["steps"] == 6 + 18 + 12 + 6
-    assert counts["rollouts"] == 3 * 6 * 8
+    assert counts["rollouts"] == (18 + 12 + 6) * 8
     assert counts["samples"] == 4 * 2 * 16 * 16
     assert counts["problems"] == 3 * 16
 
@@ -108,6 +109,15 @@ def test_a_sampling_with_one_sample_twice_is_refused(run, parquet):
     parquet.repeat_first_row(directory / "samples.parquet")
     with pytest.raises(PasskError, match="1 samples have the problem and index of another one"):
         ingest_sampling(run.store, directory)
+
+
+def test_a_stage_that_lacks_the_rollouts_of_some_steps_is_named_and_one_without_any_goes_in(run):
+    stage = run.directory / "stages" / "key-pass4"
+    (stage / "rollouts" / "step-000003.parquet").unlink()
+    with pytest.raises(PasskError, match="rollouts: the rollouts of 1 steps are missing, the first of step 3"):
+        ingest_stage(run.store, stage)
+    shutil.rmtree(stage / "rollouts")
+    ingest_stage(run.store, stage)
 
 
 def test_a_step_that_was_done_again_counts_once_by_its_later_line(run):
