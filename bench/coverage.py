@@ -1,6 +1,6 @@
 """How often the 95 % intervals hold the truth, at the sizes that we report.
 
-    python -m bench.coverage [--trials 1000] [--part means|pairs|seeds|paired ...]
+    python -m bench.coverage [--trials 1000] [--part means|lengths|pairs|seeds|paired ...]
 
 A trial draws problems from a population, samples from the problems, and asks whether the interval holds the mean of
 the population, which is known. Beside ours stand what else one could take. 93 to 97 % is what we want; what
@@ -15,7 +15,7 @@ from scipy.special import stdtrit
 
 from passk.evaluate.compare import paired_difference
 from passk.evaluate.estimators import Floats, pass_at_k
-from passk.evaluate.intervals import acceleration, bca, bootstrap_means, mean_intervals
+from passk.evaluate.intervals import acceleration, bca, bootstrap_means, intervals, mean_intervals
 from passk.evaluate.nested import difference_crossed
 from passk.evaluate.seeds import difference_over_seeds, mean_over_seeds
 
@@ -36,6 +36,17 @@ POPULATIONS = {
     "nearly solved: Beta(3, 0.4)": (3, 0.4),
 }
 """how the solve rates of problems are spread"""
+LENGTHS: dict[str, Callable[[np.random.Generator, int], Floats]] = {
+    "lognormal, sigma 0.8": lambda rng, size: rng.lognormal(0, 0.8, size),
+    "lognormal, sigma 1.2": lambda rng, size: rng.lognormal(0, 1.2, size),
+    "the same, cut at 2": lambda rng, size: np.minimum(rng.lognormal(0, 1.2, size), 2.0),
+    "nine in ten near the limit": lambda rng, size: np.where(
+        rng.random(size) < 0.9, rng.uniform(0.99, 1, size), rng.uniform(0.2, 1, size)
+    ),
+    "normal": lambda rng, size: rng.normal(0, 1, size),
+}
+"""how lengths of problems, or their log-probabilities, are spread: scales without ends"""
+LENGTH_SIZES = (30, 100)
 SEEDED_POPULATION = "hard: Beta(0.3, 2)"
 PAIRED = ("even: Beta(1, 1)", "hard: Beta(0.3, 2)", "very rare: Beta(0.05, 5)", "nearly solved: Beta(3, 0.4)")
 GAIN, OWN_GAIN = 0.3, 0.5
@@ -112,6 +123,23 @@ def means(trials: int) -> Iterator[str]:
                         cell.add(edges, truth[i])
             for k, mean, row in zip(KS, truth, cells, strict=True):
                 yield f"| {problems} x {n} | {name} | {k} | {mean:.3f} | {' | '.join(map(str, row))} |"
+
+
+def lengths(trials: int) -> Iterator[str]:
+    yield "| problems | values | mean | ours | BCa | Student's t |"
+    yield "|---|---|---|---|---|---|"
+    rng = np.random.default_rng(SEED)
+    for problems in LENGTH_SIZES:
+        for name, draw in LENGTHS.items():
+            truth = float(draw(rng, MANY).mean())
+            cells = [Tally() for _ in range(3)]
+            for trial in range(trials):
+                values = draw(rng, problems)[:, None]
+                [ours] = intervals(values, [None], DRAWS, trial)
+                found = ((ours.low, ours.high), *plain_bca(values, trial), t_interval(values[:, 0]))
+                for cell, edges in zip(cells, found, strict=True):
+                    cell.add(edges, truth)
+            yield f"| {problems} | {name} | {truth:.3f} | {' | '.join(map(str, cells))} |"
 
 
 def pairs(trials: int) -> Iterator[str]:
@@ -206,7 +234,13 @@ def paired(trials: int) -> Iterator[str]:
                 yield f"| {count} x {problems} x {n} | {spread} | {k} | {' | '.join(map(str, row))} |"
 
 
-PARTS: dict[str, Callable[[int], Iterator[str]]] = {"means": means, "pairs": pairs, "seeds": seeds, "paired": paired}
+PARTS: dict[str, Callable[[int], Iterator[str]]] = {
+    "means": means,
+    "lengths": lengths,
+    "pairs": pairs,
+    "seeds": seeds,
+    "paired": paired,
+}
 
 
 def main() -> None:

@@ -1,9 +1,11 @@
 """The tiny model from scratch: a Qwen2 with a tokenizer of single characters, saved in HF format."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 from passk.config import TinyModel
+from passk.errors import PasskError
 from passk.problems.maze import ALPHABET
 
 PAD, LINE_END = "<pad>", "Ċ"
@@ -12,17 +14,32 @@ ENDS = {"maze": "$", "bytes": "<|end|>"}
 
 
 def has_chat_template(model: Path | str) -> bool:
-    """Whether a model words its prompts by a chat template.
+    """Whether a model words its prompts by a chat template: a base model has none.
 
-    Read from a directory's files; a model of the HF hub is taken to have one, so that a plan needs no network.
+    Read from a directory's files, and of a model of the HF hub from its tokenizer. Raises PasskError where the hub has
+    none.
     """
     directory = Path(model)
     if not directory.is_dir():
-        return not isinstance(model, Path)
+        return not isinstance(model, Path) and _hub_has_template(model)
     if (directory / "chat_template.jinja").is_file():
         return True
     settings = directory / "tokenizer_config.json"
     return settings.is_file() and bool(json.loads(settings.read_text()).get("chat_template"))
+
+
+@cache
+def _hub_has_template(name: str) -> bool:
+    """Asked once: every sampling and stage of an experiment starts from the one model."""
+    from transformers import AutoTokenizer
+
+    try:
+        return bool(AutoTokenizer.from_pretrained(name).chat_template)
+    except Exception as error:  # of whatever library the hub's client speaks through
+        raise PasskError(
+            f"model.path: the tokenizer of {name} is not to be had from the HF hub ({type(error).__name__}); "
+            "mend the name, or download it and give its directory"
+        ) from None
 
 
 def make_tiny(tiny: TinyModel, directory: Path, *, seed: int) -> None:

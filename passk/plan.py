@@ -4,9 +4,11 @@ A key is the hash of all that decides a result: the configuration, the parent's 
 fingerprint, the engine's versions, the seed. It imports neither torch nor ray nor vllm.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,11 @@ from passk.errors import ConfigError, nearest
 from passk.layout import SamplingRecord, StageRecord, is_finished
 
 ENGINE_PACKAGES = ("openrlhf", "deepspeed", "ray", "torch", "transformers", "vllm")
+VERIFIER_PACKAGES = {
+    "math": ("math-verify", "latex2sympy2_extended", "sympy"),
+    "reasoning_gym": ("reasoning_gym", "sympy"),
+}
+"""what the verdict of a verifier hangs on beside passk"""
 # Raised whenever a change to passk, its defaults too, alters what the same configuration trains; and what it samples.
 TRAINING_VERSION = 2
 SAMPLING_VERSION = 1
@@ -185,15 +192,17 @@ def order(experiment: Experiment) -> list[str]:
 
 def engine_versions() -> dict[str, str]:
     """Versions of what trains and samples, by the package's plain name."""
+    found = installed(package for name in ENGINE_PACKAGES for package in (f"{name}-cpu", name))
+    # "+cpu" or "+cu128" tells how it was built, not what it does
+    return {name.removesuffix("-cpu"): version.partition("+")[0] for name, version in found.items()}
+
+
+def installed(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of those that are there."""
     versions = {}
-    for name in ENGINE_PACKAGES:
-        for distribution in (name, f"{name}-cpu"):
-            try:
-                # "+cpu" or "+cu128" tells how it was built, not what it does
-                versions[name] = importlib.metadata.version(distribution).partition("+")[0]
-                break
-            except importlib.metadata.PackageNotFoundError:
-                continue
+    for name in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
     return versions
 
 
@@ -215,6 +224,8 @@ def _sampling(
 ) -> PlannedSampling:
     config = experiment.benchmarks[benchmark]
     stage = stages.get(checkpoint)
+    spec = experiment.problems[config.problems]
+    versions = versions | installed(VERIFIER_PACKAGES.get(getattr(spec, "verifier", spec.judged_by), ()))
     decides: dict[str, Any] = {
         "benchmark": benchmark,
         "checkpoint": stage.record.key if stage else base,

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ import psutil
 
 from passk.errors import PasskError, SomeFailed, line
 from passk.layout import ExperimentRecord, write_json
-from passk.plan import Plan, engine_versions
+from passk.plan import VERIFIER_PACKAGES, Plan, engine_versions, installed
 from passk.secrets import hidden, without_secrets
 
 OTHER_PACKAGES = ("passk", "prefect", "duckdb", "datasets", "pandas", "numpy")
@@ -147,13 +146,8 @@ def _one_line(text: str) -> str:
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version(), **engine_versions()}
-    for name in OTHER_PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    judging = {name for packages in VERIFIER_PACKAGES.values() for name in packages}
+    return {"python": platform.python_version(), **engine_versions(), **installed([*OTHER_PACKAGES, *sorted(judging)])}
 
 
 def _hardware() -> dict[str, Any]:

@@ -61,9 +61,10 @@ def parts(
 ) -> Generator[Part, None, None]:
     """Sample and judge `rows` (id, prompt, answer, verifier), in their order as near as lengths allow.
 
-    A part comes every PART_SECONDS, empty where no problem was finished, or as soon as it is full; with
-    `request.deterministic`, after each batch. Raises PasskError for a problem whose prompt the
-    engine, or whose answer the verifier, refuses. However it is left, the engine has nothing of it any more.
+    A part comes every PART_SECONDS or as soon as it is full; with `request.deterministic`, after each batch. Where none
+    is due in PART_SECONDS an empty one comes, by which whoever waits sees that the engine works. Raises PasskError for
+    a problem whose prompt the engine, or whose answer the verifier, refuses. However it is left, the engine has nothing
+    of it any more.
     """
     asked: Asked = {}
     answered: list[_Answered] = []
@@ -87,7 +88,8 @@ def _parts(
     core = engine.llm_engine
     places = QUEUED * core.vllm_config.scheduler_config.max_num_seqs
     left = deque(rows)
-    part, since = Part(), time.perf_counter()
+    part = Part()
+    since = told = time.perf_counter()
     while left or asked or answered:
         if request.piece:
             if not asked and not answered:
@@ -107,13 +109,18 @@ def _parts(
             part.seconds, part.judging = time.perf_counter() - since, judge.seconds
             since, judge.seconds = time.perf_counter(), 0.0
             yield part
-            part = Part()
+            part, told = Part(), time.perf_counter()
+        elif time.perf_counter() - told >= PART_SECONDS:
+            yield Part()
+            told = time.perf_counter()
 
 
 def _is_whole(part: Part, seconds: float, request: Request, *, idle: bool, last: bool) -> bool:
     if idle and (last or request.piece):
         return True
-    return not request.piece and (len(part) >= PART_SAMPLES or seconds >= PART_SECONDS)
+    # what an empty part took is told with the next problem: nobody keeps an empty one
+    full = len(part) >= PART_SAMPLES or (len(part) > 0 and seconds >= PART_SECONDS)
+    return full and not request.piece
 
 
 def _ask_piece(engine: "LLM", request: Request, left: deque, asked: Asked) -> None:

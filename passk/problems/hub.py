@@ -6,6 +6,7 @@ huggingface_hub. In place of a data set's name stands the directory of a copy of
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from passk.problems.worded import Worded
 DATASET = "its name on the hub, or the directory of a copy"
 REVISION = "the commit that is taken; of no effect on a copy"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_SHARD = re.compile(r"(.*)-\d{5}-of-(\d{5})\.parquet")
 
 
 class HubSpec(Worded):
@@ -66,6 +68,16 @@ def matching(directory: Path, patterns: Sequence[str]) -> list[Path]:
     return [file for files in found for file in files] if all(found) else []
 
 
+def _whole(files: Sequence[Path]) -> bool:
+    """Whether there are files, and of one that is cut in shards (-00000-of-00002.parquet) all of them.
+
+    A download that was stopped leaves those it had in the cache.
+    """
+    shards = [(file.parent, match) for file in files if (match := _SHARD.fullmatch(file.name))]
+    have = Counter((folder, match[1], int(match[2])) for folder, match in shards)
+    return bool(files) and all(count == total for (*_, total), count in have.items())
+
+
 def fetch(dataset: str, revision: str, patterns: Sequence[str]) -> Path:
     """The folder of the cache that holds the files. Raises PasskError, one line, where it cannot be had."""
     import huggingface_hub
@@ -89,7 +101,7 @@ def fetch(dataset: str, revision: str, patterns: Sequence[str]) -> Path:
         except LocalEntryNotFoundError:
             pass
         else:
-            if matching(folder, patterns):
+            if _whole(matching(folder, patterns)):
                 return folder
     shown = not are_progress_bars_disabled()
     disable_progress_bars()
@@ -106,10 +118,10 @@ def fetch(dataset: str, revision: str, patterns: Sequence[str]) -> Path:
     finally:
         if shown:
             enable_progress_bars()
-    if not matching(folder, patterns):
+    if not _whole(matching(folder, patterns)):
         # what is in the cache of a hub out of reach may be another part of the data set
         raise PasskError(
-            f"dataset: {dataset}@{revision[:12]} has no file {' or '.join(patterns)} "
+            f"dataset: {dataset}@{revision[:12]} has no file {' or '.join(patterns)}, or not all of its shards, "
             "that is in the cache or can be had; give a revision that has"
         )
     return folder

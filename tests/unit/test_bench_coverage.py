@@ -34,7 +34,7 @@ def test_every_part_gives_a_row_a_cell(monkeypatch):
     monkeypatch.setattr(coverage, "SIZES", ((30, 8),))
     monkeypatch.setattr(coverage, "SEEDED", ((3, 30, 8),))
     rows = {name: len(list(part(2))) - 2 for name, part in coverage.PARTS.items()}
-    assert rows == {"means": 7 * 3, "pairs": 4 * 3, "seeds": 3 * 3 * 2, "paired": 2 * 3 * 3}
+    assert rows == {"means": 7 * 3, "lengths": 5 * 2, "pairs": 4 * 3, "seeds": 3 * 3 * 2, "paired": 2 * 3 * 3}
 
 
 def test_the_bench_finds_pass_at_k_exact():

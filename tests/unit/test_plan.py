@@ -1,3 +1,4 @@
+import importlib.metadata
 import subprocess
 import sys
 
@@ -6,7 +7,7 @@ import yaml
 
 from passk import config
 from passk.layout import write_json
-from passk.plan import BASE, Plan, plan
+from passk.plan import BASE, VERIFIER_PACKAGES, Plan, engine_versions, plan
 from tests.unit.test_config import GOOD, changed
 
 
@@ -56,6 +57,30 @@ def test_a_sampling_follows_its_stage_and_its_settings_but_not_which_k_are_repor
     after = sampled(changed("stages.arm.k", 2))
     assert after["warm", "test"] == before["warm", "test"]
     assert after["arm", "test"] != before["arm", "test"]
+
+
+@pytest.mark.parametrize(
+    ("source", "judges"),
+    [
+        ({"source": "math500"}, {"math-verify", "latex2sympy2_extended", "sympy"}),
+        ({"source": "reasoning_gym", "task": "countdown", "split": "test", "count": 8}, {"reasoning_gym", "sympy"}),
+        ({"source": "gsm8k", "split": "test"}, set()),
+        ({"source": "maze", "split": "test", "count": 8}, set()),
+    ],
+)
+def test_a_sampling_is_another_where_what_judges_it_has_another_version_and_training_is_not(
+    tmp_path, monkeypatch, source, judges
+):
+    raw, version = changed("problems.test", source), importlib.metadata.version
+    before = laid_out(tmp_path, raw)
+    own = before.samplings[0].record.versions
+    assert set(own) == set(engine_versions()) | judges
+    assert all(own[name] == version(name) for name in judges)
+    others = {name for packages in VERIFIER_PACKAGES.values() for name in packages}
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "9.9" if name in others else version(name))
+    after = laid_out(tmp_path, raw)
+    assert (after.samplings[0].record.key != before.samplings[0].record.key) == bool(judges)
+    assert keys(after) == keys(before)
 
 
 def test_an_arm_that_branches_later_takes_the_problems_where_its_parent_stopped(tmp_path):

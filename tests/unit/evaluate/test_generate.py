@@ -95,6 +95,18 @@ def test_parts_come_in_time_though_nothing_is_finished(request_, monkeypatch):
     monkeypatch.setattr(generate, "PART_SECONDS", 0.0)
     parts = list(generate.parts(Engine(), request_, rows(50), Judge(late=10**6)))
     assert any(not len(part) for part in parts)
+    # the time of an empty part, which is written nowhere, is not lost
+    assert not any(part.seconds for part in parts if not len(part))
+
+
+def test_a_batch_that_takes_long_gives_signs_of_life_and_is_one_part_all_the_same(request_, monkeypatch):
+    monkeypatch.setattr(generate, "PART_SECONDS", 0.0)
+    monkeypatch.setattr("passk.evaluate.request.PIECE_SAMPLES", 7 * N)
+    engine, steps = Engine(), []
+    for part in generate.parts(engine, replace(request_, deterministic=True), rows(20), Judge()):
+        steps.append((engine.steps, len(part)))
+    assert [samples for _, samples in steps if samples] == [7 * N, 7 * N, 6 * N]
+    assert [step for step, _ in steps] == list(range(1, engine.steps + 1))  # whoever follows waits for one step at most
 
 
 @pytest.mark.parametrize("count", [100, 1000])

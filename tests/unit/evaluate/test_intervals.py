@@ -9,7 +9,7 @@ import scipy.stats
 
 from passk.evaluate.compare import paired_difference
 from passk.evaluate.estimators import pass_at_k
-from passk.evaluate.intervals import Estimate, bayesian, bootstrap_means, intervals, mean_interval
+from passk.evaluate.intervals import Estimate, bayesian, bca, bootstrap_means, intervals, mean_interval
 
 
 def test_a_large_symmetric_sample_gets_the_normal_interval():
@@ -158,6 +158,51 @@ def test_intervals_hold_the_truth_about_95_times_in_100(problems, samples, abili
         estimate = mean_interval(pass_at_k(samples, right, 4), draws=1000, seed=trial)
         held += estimate.low <= truth <= estimate.high
     assert 0.92 <= held / 500 <= 0.98
+
+
+def unbounded(values, draws=10_000, seed=0):
+    return intervals(np.asarray(values, dtype=float)[:, None], [None], draws, seed)[0]
+
+
+def test_an_interval_without_ends_is_the_bootstrap_t_by_enumeration_of_all_resamples():
+    values = np.array([3.0, 4.0, 5.5, 7.0, 11.0, 16.0])
+    resamples = np.array(list(itertools.product(values, repeat=6)))
+    off, spread = resamples.mean(axis=1) - values.mean(), resamples.std(axis=1)
+    low, high = np.quantile(off / np.maximum(spread, values.std() / 4), (0.025, 0.975))
+    estimate = unbounded(values, draws=200_000)
+    assert (estimate.low, estimate.high) == pytest.approx(
+        (values.mean() - high * values.std(), values.mean() - low * values.std()), abs=0.15
+    )
+
+
+@pytest.mark.parametrize(("sigma", "least"), [(0.8, 0.90), (1.2, 0.875)])
+def test_intervals_of_lengths_hold_the_truth_more_often_than_bca(sigma, least):
+    rng, truth = np.random.default_rng(7), math.exp(sigma**2 / 2)
+    held, by_bca = 0, 0
+    for trial in range(400):
+        lengths = rng.lognormal(0, sigma, 30)
+        estimate = unbounded(lengths, 500, trial)
+        held += estimate.low <= truth <= estimate.high
+        low, high = bca(bootstrap_means(lengths[:, None], 500, trial)[:, 0], lengths)
+        by_bca += low <= truth <= high
+    assert held / 400 > least and held >= by_bca + 10
+
+
+def test_an_interval_of_lengths_moves_and_stretches_with_its_values_and_turns_with_their_sign():
+    values = np.random.default_rng(2).lognormal(0, 1, 40)
+    here, there, turned = unbounded(values), unbounded(1000 + 8 * values), unbounded(-values)
+    assert (there.low, there.high) == pytest.approx((1000 + 8 * here.low, 1000 + 8 * here.high))
+    assert (-turned.high, -turned.low) == pytest.approx((here.low, here.high), abs=0.05)
+    assert here == unbounded(values[::-1])
+    assert unbounded(np.append(values, np.nan)) == here  # a mean and its spread are of the same draws
+
+
+def test_a_few_short_answers_among_many_of_one_length_do_not_make_an_interval_of_any_width():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        lengths = np.append(16 - 0.01 * rng.random(27), [4.0, 6.0, 9.0])
+        estimate = unbounded(lengths, 2000)
+        assert estimate.low < estimate.value < estimate.high and estimate.high - estimate.low < 8
 
 
 def test_ten_thousand_draws_over_600_problems_take_well_under_a_second():

@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -64,6 +65,20 @@ def test_a_cache_of_another_commit_or_another_split_is_not_taken_for_this_one(tm
     (folder.with_name(REVISION) / "main" / "train-00000-of-00001.parquet").unlink()
     assert generate(tmp_path, "test", **OFFLINE) == f"2 {REVISION}"
     assert "is not in the cache" in generate(tmp_path, "train", **OFFLINE)
+
+
+def test_a_split_of_several_shards_is_taken_from_the_cache_once_all_of_them_are_there(tmp_path, hub):
+    address, asked = hub
+    served, reach = tmp_path / "served" / "main", {"HF_ENDPOINT": address, "HF_HUB_DISABLE_XET": "1"}
+    first, second = (served / f"test-0000{shard}-of-00002.parquet" for shard in (0, 1))
+    (served / "test-00000-of-00001.parquet").rename(first)
+    half = copies.cached("gsm8k", tmp_path, DATASET, REVISION) / "main"
+    (half / "test-00000-of-00001.parquet").rename(half / first.name)  # where a download was stopped
+    assert "is not in the cache" in generate(tmp_path, **NO_HUB)
+    shutil.copy(first, second)
+    assert generate(tmp_path, **reach) == f"4 {REVISION}"
+    asked.clear()
+    assert generate(tmp_path, **reach) == f"4 {REVISION}" and not asked
 
 
 @pytest.fixture
