@@ -5,7 +5,10 @@ side); without either what follows the last "answer is", "answer:" or "####" on 
 whole response, where it is short.
 
 What is read must name one option: B, (B), b, \text{B}, "B) the blue one", "B because ...", "option B". A
-second letter that could be an option ("A or B", "B, not C") makes it no answer. Linear in the response.
+second letter that could be an option ("A or B", "B, not C", "B or I") makes it no answer, and so does what denies
+the letter: "(B) is wrong", "(B) is not right", a bare "not" or "wrong" after it, "B. No wait". No, Wrong, False
+and None with a capital are options' texts ("B. No, because ..."), and a "not" further on is an explanation's.
+Linear in the response.
 """
 
 import re
@@ -13,7 +16,7 @@ import re
 from passk.verifiers import AnswerError, Verdict
 from passk.verifiers.reading import after_thinking, final
 
-REASONS = ("correct", "no answer", "several", "wrong")
+REASONS = ("correct", "no answer", "several", "denied", "wrong")
 EXAMPLE = ("The answer is (B).", "B")
 NEEDS_DEADLINE = False
 
@@ -24,7 +27,26 @@ _ALONE = re.compile(r"(?:option|choice)?\s*[(\[]?\s*([A-Za-z])\s*[)\]]?[.:]?", r
 _FIRST = re.compile(
     r"(?:[Oo]ption |[Cc]hoice )?(?:[(\[]([A-Z])[)\]]|([A-Z])(?:[).:,]|(?= +(?:because|since|as)\b)))(.*)", re.S
 )
-_OTHER = re.compile(r"(?<![A-Za-z0-9'])([B-HJ-Z])(?![A-Za-z0-9'])|[(\[]([A-Z])[)\]]|\bA(?=[).:,]|$| (?:or|and)\b)")
+_OTHER = re.compile(
+    r"(?<![A-Za-z0-9'])([B-HJ-Z])(?![A-Za-z0-9'])|[(\[]([A-Z])[)\]]|\b(A)(?=[).:,]|$| (?:or|and)\b)"
+    r"|(?:\b(?:or|and)\b|[,/])\s*([AI])(?=\s*(?:[).:,;/]|$)|\s+(?:or|and|because|since)\b)"
+)
+_ENDS = r"(?=\s*(?:$|[^\w\s]))"
+_RIGHT = r"(?:right|correct|true|it|the (?:(?:right|correct|best) )?(?:answer|option|choice|one))\b"
+# "(B) is not affected by heat" is an option and its text, and so is "(B) No"; neither begins with a comma
+_DENIED = re.compile(
+    rf"\W*(?:is|was) +(?:wrong|incorrect|false)\b|\W*(?:is|was)(?: +not|n't)(?:{_ENDS}| +{_RIGHT})"
+    rf"|\s*[,;?!]\s*(?:not|no|wrong|incorrect|false|none)(?: +of +(?:them|these|those))?{_ENDS}",
+    re.IGNORECASE,
+)
+# in small letters: "B. Wrong" is the letter and its text
+_TAKEN_BACK = re.compile(r"[\W_]*(?:not|wrong|incorrect)\W*")
+_RETRACTED = re.compile(
+    r"[.!?;,:)\n–—-]\s*(?:no,? +wait|wait(?=[,.!:;–—-]| +no\b)"
+    r"|no,? +(?:that|this|it)(?:'s| +is)(?:n't| +not| +wrong| +incorrect)"
+    r"|actually,? +(?:no|not)\b|scratch that|on second thought|I take (?:it|that) back)",
+    re.IGNORECASE,
+)
 
 
 def verify(response: str, answer: str) -> Verdict:
@@ -41,7 +63,10 @@ def verify(response: str, answer: str) -> Verdict:
     if not (first := _FIRST.match(given)):
         return Verdict(0.0, False, "", "no answer")
     letter = first[1] or first[2]
-    if any((other[1] or other[2] or "A") != letter for other in _OTHER.finditer(first[3])):
+    rest = first[3]
+    if _DENIED.match(rest) or _TAKEN_BACK.fullmatch(rest) or _RETRACTED.search(first[0]):
+        return Verdict(0.0, False, "", "denied")
+    if any(next(filter(None, other.groups())) != letter for other in _OTHER.finditer(rest)):
         return Verdict(0.0, False, "", "several")
     return _verdict(letter, answer)
 

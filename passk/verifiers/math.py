@@ -11,7 +11,9 @@ it, not right are:
 - a relation between numbers that does not hold, such as 3 = 5 for 5: math-verify looks at its right side;
 - what restates the question: a sum, product, integral, limit or derivative that the answer has not, and
   an equation that is not solved, where the answer is x = 5;
-- a decimal that differs by more than 1e-5 of the answer: math-verify rounds to 6 places, so that 1e-8 is 2e-8;
+- a number that differs by more than 1e-5 of the answer: math-verify rounds decimals to 6 places, so that 1e-8 is
+  2e-8, and looks at 15 of the difference of others, so that 1/21! is 1/20!;
+- a value with a text after it that is no unit: math-verify passes over any, so that 5 \text{ million} is 5;
 - letters in another order: a word is compared as a word, not as a product of its letters.
 
 docs/verifiers.md lists what stays. sympy can run for hours or eat all memory over a short text: this runs in
@@ -25,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from passk.verifiers import AnswerError, Verdict
 from passk.verifiers.reading import final
+from passk.verifiers.units import makes_another
 
 if TYPE_CHECKING:
     from sympy import Basic
@@ -39,6 +42,19 @@ DIGITS = 10_000
 """of the largest number that is worked out: 9^{9^{9^9}} is no answer, and takes the deadline to find that out"""
 
 _DELIMITERS = re.compile(r"(?<!\\)\$|\\[()\[\]](?![a-z])")
+_TEXT = r"\\(?:text(?:rm|bf|it|normal)?|math(?:rm|bf|it)|mbox)\s*\{"
+_SPACE = r"(?:\s|~|\\[,;:! ])*"
+_ONE = re.compile(rf"{_TEXT}((?:[^{{}}\\]|\\[ ,;$%])*)\}}((?:\s*\^\s*(?:[0-9]|\{{\s*-?[0-9]\s*\}})|\{{\^[0-9]\}})?)")
+_ESCAPED = re.compile(r"\\[ ,;]|~")
+_POWER = re.compile(r"(?<=[A-Za-z])\^-?[0-9]")
+_AND_OR = re.compile(rf",?\s*{_TEXT}\s*(?:and|or)\s*\}}")
+# texts one after another, or with a stroke or a dot between them, at the end of a value
+_TAIL = re.compile(
+    rf"(?<=[0-9A-Za-z)}}\]|%°!.']){_SPACE}({_ONE.pattern}(?:{_SPACE}(?:/|\\cdot)?{_SPACE}{_ONE.pattern})*){_SPACE}"
+    r"(?=$|[,;.)}\]]|\\\}|(?:and|or)\b)"
+)
+_CUT = re.compile(r"\}(?:\^[0-9]|\{\^[0-9]\})?$")
+_UNITS = re.compile(r"[(\[]?[A-Za-z%°$€£¥µΩ][A-Za-z%°$€£¥²³µΩ/.,()' ·-]*")
 _WRAPPED = re.compile(r"\\(?:text|mathrm|textbf|mathbf|mbox)\s*\{([^{}]*)\}")
 _WORD = re.compile(r"[A-Za-z]{2,}(?:[ -][A-Za-z]+)*")
 
@@ -98,7 +114,7 @@ def _parsed(text: str) -> "Basic | None":
     import math_verify
 
     logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that its timeouts are off
-    text = _bare(text)
+    text = _without_units(_bare(text))
     if not text or "\\boxed" in text:
         return None
     config = [math_verify.LatexExtractionConfig(boxed_match_priority=0)]
@@ -108,6 +124,32 @@ def _parsed(text: str) -> "Basic | None":
     if not found or isinstance(found[0], str) or _size(found[0]) > DIGITS:
         return None
     return found[0]
+
+
+def _without_units(text: str) -> str | None:
+    """The text without the units that end its values; None where what ends one is no unit.
+
+    math-verify passes over all from the first such text to the end, whatever it says.
+    """
+    if _word(text):
+        return text
+    refused = False
+
+    def read(tail: re.Match[str]) -> str:
+        nonlocal refused
+        parts = [(_ESCAPED.sub(" ", one[1]).replace("\\", "").strip(), one[2]) for one in _ONE.finditer(tail[1])]
+        words, power = parts[0]
+        if len(parts) == 1 and (not words or (len(words) == 1 and words.isalpha() and makes_another(words))):
+            # the i of 5\mathrm{i}; "4 i" is the imaginary unit for math-verify, the i of "4i" a variable
+            return f"{' ' * tail.string[tail.start() - 1].isalpha()}{words}{power}"
+        said = " ".join(_POWER.sub("", words) for words, _ in parts)
+        refused |= not _UNITS.fullmatch(said) or makes_another(said)
+        return ""
+
+    text = _TAIL.sub(read, _AND_OR.sub(",", text))
+    first = re.search(_TEXT, text)
+    cut = first and text[: first.start()].strip() and _CUT.search(text)
+    return None if refused or cut else text
 
 
 def _size(value: Any) -> float:
@@ -133,13 +175,43 @@ def _size(value: Any) -> float:
 
 def _equal(gold: "Basic", value: "Basic") -> bool:
     import math_verify
-    from sympy import Float, Number
 
-    if not math_verify.verify(gold, value, timeout_seconds=None):
-        return False
-    if isinstance(gold, Number) and isinstance(value, Number) and (gold.has(Float) or value.has(Float)):
-        return bool(abs(gold - value) <= ROUNDING * abs(gold))
-    return True
+    return math_verify.verify(gold, value, timeout_seconds=None) and (gold == value or _near(gold, value))
+
+
+def _near(gold: "Basic", value: "Basic") -> bool:
+    """Whether two numbers that math-verify calls equal are so by the answer's own measure; True for what is no number.
+
+    math-verify compares to 6 places, or to 15 by their difference, so that 1/21! is 1/20!. Factorials are not
+    multiplied out here: what this costs is bounded by `_size`.
+    """
+    from math_verify.grader import is_equation, take_last_relation
+    from sympy import Derivative, Integral, Limit, Product, Sum
+
+    gold, value = (take_last_relation(side).rhs if is_equation(side) else side for side in (gold, value))
+    if not all(getattr(side, "is_number", False) for side in (gold, value)):
+        return True
+    if gold.has(Sum, Product, Integral, Limit, Derivative):
+        return True
+    try:
+        return any(abs(a - b) <= ROUNDING * abs(a) for a in _decimals(gold) for b in _decimals(value))
+    except MemoryError:
+        raise
+    except Exception:  # infinity, or what has no decimals
+        return True
+
+
+def _decimals(number: "Basic") -> "list[Basic]":
+    """The number as a decimal; per cent as either number that it is taken for."""
+    from math_verify.grader import get_pct_val
+    from sympy import Float, Integer
+
+    per_cent = get_pct_val(number)
+    found = [part.evalf(20) for part in ((number,) if per_cent is None else (per_cent, per_cent / 100))]
+    if not all(decimal.is_finite for decimal in found):
+        raise ValueError("not finite")
+    # of precision 1 is what sympy found to be 0 as far as it looked
+    return [Integer(0) if isinstance(decimal, Float) and decimal._prec == 1 else decimal for decimal in found]
 
 
 def _restated(gold: "Basic", value: "Basic") -> bool:

@@ -5,12 +5,12 @@ by side all, which are then no one number); without either what follows
 the last "answer is", "answer:" or "####" on its line. A number elsewhere is no answer: the last one in a
 response is a guess of ours, not the model's.
 
-What is read must be one number: 42, -1,234.5, 3/4, \frac{3}{4}, 1.5e3, before it a currency sign or "x =",
-after it a unit of up to three words. Units and per cent are passed over: 42 km is right where 42 m is
-the answer. What makes another number of it is no unit: 5², 5 pi, 5k, 5i, 5 factorial, 5 dozen, 5 tenths; nor is a
-letter alone, but for those of common units (5 m, 5 s; not K, which is a thousand more often than kelvin).
-"4 or 5" is no number, nor is "not 5" or "5 is wrong". Numbers are compared as fractions; where
-the answer is no integer a relative difference up to 1e-6 is a matter of rounding.
+What is read must be one number: 42, -1,234.5, 3/4, \frac{3}{4}, 2\frac{3}{4}, 1.5e3, before it a currency sign
+or "x =", after it a unit of up to three words (passk/verifiers/units.py). Units and per cent are passed over:
+42 km is right where 42 m is the answer. What makes another number of it is no unit: 5², 5 pi, 5k, 5i,
+5 factorial, 5 dozen, 5 tenths; nor is a letter alone, but for those of common units (5 m, 5 s; not K, which is a
+thousand more often than kelvin). "4 or 5" is no number, nor is "not 5" or "5 is wrong". Numbers are compared
+as fractions; where the answer is no integer a relative difference up to 1e-6 is a matter of rounding.
 
 Linear in the response, and small: numbers have up to 100 characters and exponents up to 300.
 """
@@ -20,6 +20,7 @@ from fractions import Fraction
 
 from passk.verifiers import AnswerError, Verdict
 from passk.verifiers.reading import final
+from passk.verifiers.units import is_unit
 
 REASONS = ("correct", "no answer", "not a number", "wrong")
 EXAMPLE = (r"So it is \boxed{1,250 \text{ apples}}.", "1250")
@@ -29,29 +30,20 @@ _LONGEST = 200
 
 _DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+"
 _NUMBER = rf"(?:{_DIGITS})(?:[eE][+-]?[0-9]{{1,3}})?"
+# A whole number before it is the whole part of a mixed one; no other digit stands beside it.
+_FRACTION = (
+    r"(?:(?P<whole>[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)\s*(?=\\[dt]?frac\{[0-9]+\}\{[0-9]+\}))?"
+    rf"\\[dt]?frac\{{\s*(?P<above>[+-]?\s*{_NUMBER})\s*\}}\s*\{{\s*(?P<below>{_NUMBER})\s*\}}"
+)
 _WHOLE = re.compile(
-    rf"(?:[A-Za-z]\s*=\s*)?(?P<sign>[+-]?)\s*[$€£¥]?\s*(?P<number>{_NUMBER})(?:\s*/\s*(?P<divisor>{_NUMBER}))?"
+    rf"(?:[A-Za-z]\s*=\s*)?(?P<sign>[+-]?)\s*[$€£¥]?\s*"
+    rf"(?:{_FRACTION}|(?P<number>{_NUMBER})(?:\s*/\s*(?P<divisor>{_NUMBER}))?)"
     r"\s*(?P<unit>[^\s0-9]+(?:[ ][^\s0-9]+){0,2})?\s*\.*"
 )
-_FRACTION = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")
 _TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf)\{([^{}]*)\}")
 _THOUSANDS = re.compile(r"(?<=[0-9])(?:\\[,;: ])(?=[0-9]{3}(?![0-9]))|\\!")
 # "~" is a blank after a number and "about" before it
 _BLANKS = re.compile(r"\\[,;: ]|\\[()\[\]]|\\(?:left|right)|(?<=[0-9.}])~")
-_UNIT = re.compile(r"(?:[-/](?=[A-Za-z]{2}))?[A-Za-z%°€£¥µΩ][A-Za-z%°€£¥²³µΩ/^.*·-]*(?: [A-Za-z%°²³µΩ/^.·-]+){0,2}")
-_NO_UNIT = re.compile(
-    r"\b(?:and|or|not|no|isn't|is|was|wrong|incorrect|false|maybe|perhaps|to|but|than|about|approximately|roughly"
-    r"|plus|minus|times|over|mod|modulo|choose|below|negative|x|e|pi|tau|phi|infinity|inf|root|sqrt|log|ln|sin|cos|tan"
-    r"|squared|cubed|factorial|doubled|tripled|halved|twice|thrice|base|binary|octal|hex|hexadecimal"
-    r"|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
-    r"|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
-    r"|(?:hundred|thousand|million|billion|trillion|quadrillion|dozen|lakh|crore)s?|mil|mln|mn|bn|bil|tn"
-    r"|half|halves|(?:third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|twelfth|hundredth|thousandth|millionth)s?"
-    r")(?![a-z])|[*^]",
-    re.IGNORECASE,
-)
-# A letter alone is a variable, the imaginary unit or a thousand, but for those that are units too, and "a day".
-_LETTER = re.compile(r"(?<![A-Za-z.])(?![ACFJLNVWghlms])(?!a [A-Za-z]{2})[A-Za-z](?![A-Za-z.])")
 
 
 def verify(response: str, answer: str) -> Verdict:
@@ -78,7 +70,6 @@ def read(text: str) -> Fraction | None:
     if len(text) > _LONGEST:
         return None
     text = _TEXT.sub(r"\1", text).replace("{,}", ",").replace("\\$", "$").replace("\\%", "%").replace("−", "-")
-    text = _FRACTION.sub(r"\1/\2", text)
     text = _BLANKS.sub(" ", _THOUSANDS.sub("", text)).strip().rstrip(". \n").strip("* \n")
     if text.count("$") > 1:  # math mode
         text = text.strip("$ ").rstrip(". ")
@@ -86,12 +77,18 @@ def read(text: str) -> Fraction | None:
     if not match:
         return None
     unit = (match["unit"] or "").strip(" $.")
-    if unit and (not _UNIT.fullmatch(unit) or _NO_UNIT.search(unit) or _LETTER.search(unit)):
+    if unit and not is_unit(unit):
         return None
-    number = Fraction(match["number"].replace(",", ""))
-    if match["divisor"]:
-        divisor = Fraction(match["divisor"].replace(",", ""))
-        if not divisor:
+    number, divisor = _value(match["number"] or match["above"]), _value(match["divisor"] or match["below"] or "1")
+    if not divisor:
+        return None
+    number /= divisor
+    if match["whole"]:
+        if number >= 1:  # 2\frac{3}{2} is 7/2 for one and 3 for another
             return None
-        number /= divisor
+        number += _value(match["whole"])
     return -number if match["sign"] == "-" else number
+
+
+def _value(digits: str) -> Fraction:
+    return Fraction(digits.replace(",", "").replace(" ", ""))

@@ -25,7 +25,11 @@ NO_ANSWERS = (
     "\\infty", "nan", "NaN", "inf", "-inf", "None", "null", "undefined", "__gold__", "{{gold}}", "%s", "$x", "x",
     "{g}\u00b2", "{g}\u00b3", "{g}\u2075", "{g}k", "{g} M", "{g} pi", "{g}i", "{g}x\u00b2", "{g} factorial",
     "{g} dozens", "{g} million", "{g} tenths", "{g} squared", "{g} base two", "{g} twice", "~{g}", "{g}-x",
-    "{g}\u221a2", "{g}\u00bd",
+    "{g}\u221a2", "{g}\u00bd", "{g} \\text{{ million}}", "{g}\\text{{!}}", "{g} \\text{{ or }} {w}",
+    "{g} \\mathrm{{ or {w}}}", "{g} \\text{{, not {w}}}", "{g} \\text{{ is wrong}}", "{g}\\text{{ squared}}",
+    "{g} \\text{{ cm}}, {w} \\text{{ cm}}", "{g} \\text{{ plus }} {{{w}}}", "{g}\\frac{{1}}{{2}}",
+    "\\frac{{1}}{{2}}{g}", "({g}) is incorrect", "({g}) is not right", "({g}), not", "{g}: wrong",
+    "{g}. No wait, none of them", "({g}) or I", "({g}), (I)",
     "\\boxed{{{w}}}", "\\boxed", "\\boxed{{", "\\boxed{{}}", "<answer>{w}</answer>", "</answer>", "<answer>",
 )  # fmt: skip
 

@@ -120,6 +120,32 @@ def test_what_makes_another_number_of_it_is_no_unit(after):
     assert not verify("numeric", "\\boxed{~5}", "5").correct
 
 
+@pytest.mark.parametrize(
+    ("given", "answer"),
+    [
+        ("2\\frac{1}{2}", "2.5"), ("-2\\frac{1}{2}", "-2.5"), ("2 \\dfrac{1}{2} \\text{ cm}", "5/2"),
+        ("x = 2\\,\\tfrac{1}{2}", "2.5"), ("\\$1,234\\frac{1}{2}", "1234.5"), ("\\frac{-3}{ 4 }", "-0.75"),
+    ],
+)  # fmt: skip
+def test_a_whole_number_before_a_fraction_is_added_to_it(given, answer):
+    assert verify("numeric", f"\\boxed{{{given}}}", answer).correct
+    assert verify("numeric", f"\\boxed{{{answer}}}", given).correct
+    assert not verify("numeric", f"\\boxed{{{given}}}", "10.5").correct
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "\\frac{1}{2}3", "\\frac{1}{2}.5", "\\frac{1}{2},000", "\\frac{1}{2}e3", "1e\\frac{3}{1}", ".\\frac{5}{10}",
+        "2.5\\frac{1}{2}", "2\\frac{1.5}{2}", "2\\frac{3}{2}", "\\frac{1}{2}\\frac{1}{2}", "2\\frac{1}{2}3", "2 1/2",
+        "2\\frac{1}{0}",
+    ],
+)  # fmt: skip
+def test_any_other_digit_beside_a_fraction_makes_it_unreadable(given):
+    assert verify("numeric", f"\\boxed{{{given}}}", "2.5").reason == "not a number"
+    assert verifiers.check_answer("numeric", given)
+
+
 def test_an_integer_is_compared_exactly_and_a_rounded_fraction_is_a_fraction():
     assert not verify("numeric", "\\boxed{1000000008}", "1000000007").correct
     assert not verify("numeric", "\\boxed{1000000007.01}", "1000000007").correct
@@ -154,6 +180,41 @@ def test_a_choice_is_its_letter_however_it_is_given(response):
 )  # fmt: skip
 def test_what_names_another_letter_too_or_none_is_no_choice(response):
     assert not verify("choice", response, "B").correct
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "(B) is incorrect", "(B) is wrong, I do not know.", "(B), not", "B: wrong", "B. No wait, none of them.",
+        "(B) is not", "(B) is not right", "(B) isn't the answer", "(B) was wrong", "(B), none of them", "(B) not",
+        "(B) (wrong)", "B. Wait, no.", "(B). Actually, no.", "B, no, that is wrong",
+    ],
+)  # fmt: skip
+def test_a_letter_that_is_denied_is_no_choice(given):
+    for place in ("Answer: %s", "The answer is %s", "<answer>%s</answer>", "\\boxed{%s}"):
+        assert verify("choice", place % given, "B").reason == "denied", place
+
+
+@pytest.mark.parametrize("after", [" or I", " and I.", ", I", "/I", ", (I)", ", C, or I because", " or A because"])
+def test_an_i_in_a_list_of_letters_is_one_of_them(after):
+    assert verify("choice", f"The answer is (B){after}", "B").reason == "several"
+    assert verify("choice", "The answer is (I) because", "I").correct
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "(B) because it is not possible that others hold", "B since the rest is wrong", "(B), which is not prime",
+        "(B), not because of cost but because of time", "(B), none of the others fit", "B, no other fits",
+        "(B), as it is incorrect to add them", "(B), I think", "(B) and I am sure", "(B) is right",
+        # options and their texts
+        "B. False, False", "B) No, because he is not liable", "(B) None of the above", "B. Not wrong, Wrong",
+        "B) Wrong, Wrong", "(B) false", "B) no", "(B) is not affected by heat", "B. wait for help", "B. No, it is one",
+    ],
+)  # fmt: skip
+def test_an_explanation_or_the_text_of_an_option_may_hold_a_not(given):
+    for place in ("Answer: %s", "The answer is %s.", "<answer>%s</answer>"):
+        assert verify("choice", place % given, "B").correct, place
 
 
 def test_a_package_that_takes_a_name_of_ours_or_does_not_import_is_told_in_one_line(bad, tmp_path):

@@ -71,13 +71,96 @@ def test_what_is_not_the_answer_is_not_right(given, answer, reason):
     assert judged(given, answer) == reason
 
 
+@pytest.mark.parametrize(
+    "after",
+    [
+        " \\text{ million}", " \\text { million}", " \\mbox{ hundred}", "\\text{ squared}", "\\text{!}",
+        "\\text{\u00b2}",
+        " \\text{ or 6 or 7}", " \\mathrm{ or 6}", " \\text{, not 6}", ", \\text{not 6}", " \\text{ is wrong}",
+        " \\textbf{ million}", " \\text{ cm or 6}", " \\text{ plus } {6}", " \\text{ cm, so } {6}", "\\text{6}",
+        " \\text{ $\\pm 1$}", " \\text{\\textbf{ million}}", " \\text{ and more}", " \\text{ base seven}",
+    ],
+)  # fmt: skip
+def test_a_text_that_is_no_unit_makes_a_value_unreadable(after):
+    assert judged(f"5{after}", "5") == "unreadable"
+    assert verifiers.check_answer("math", f"5{after}")
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        " \\text{ cm}", "\\,\\mathrm{cm}", " \\text{ dollars}", "^\\circ", "^\\circ \\text{C}",
+        " \\text{ square units}",
+        " \\text{ cm}^2", " \\text{ cm}^{3}", " \\text{ cm^2}", "\\text{ m}/\\text{s}",
+        " \\text{ m} \\cdot \\text{s}^{-1}", " \\mbox{ miles per hour}", "~\\text{km/h}", " \\text{ a.m.}", "\\text{ }",
+    ],
+)  # fmt: skip
+def test_a_text_that_is_a_unit_is_passed_over(after):
+    assert judged(f"5{after}", "5") == "correct"
+    assert judged("5", f"5{after}") == "correct"
+    assert judged(f"6{after}", "5") == "wrong"
+
+
+def test_values_with_units_are_as_many_as_there_are():
+    assert judged("5 \\text{ cm}, 6 \\text{ cm}", "5") == "wrong"
+    assert judged("5 \\text{ cm} \\text{ and } 6 \\text{ cm}", "5, 6") == "correct"
+    assert judged("x = 1 \\text{ or } x = 2", "1, 2") == "correct"
+
+
+@pytest.mark.parametrize(
+    ("given", "answer"),
+    [
+        ("\\text{Monday}", "\\text{Monday}"), ("\\text{even}", "even"), ("(\\text{A})", "A"),
+        ("\\text{not both}", "not both"),
+        ("\\text{A} \\text{ and } \\text{B}", "A, B"), ("3+4\\mathrm{i}", "3+4i"), ("2\\mathrm{e}", "2e"),
+    ],
+)  # fmt: skip
+def test_an_answer_in_words_or_upright_letters_stays_one(given, answer):
+    assert judged(given, answer) == judged(answer, given) == "correct"
+
+
+@pytest.mark.parametrize(
+    ("given", "answer"),
+    [
+        ("\\frac{1}{20!}", "\\frac{1}{21!}"), ("-\\frac{1}{20!}", "\\frac{1}{20!}"),
+        ("\\frac{10!}{30!}", "\\frac{12!}{30!}"), ("\\frac{1}{20!}", "x = \\frac{1}{21!}"),
+        ("\\frac{1}{20!}", "0 \\cdot 5"),
+        ("\\frac{2}{10^8}", "0.00000001"),
+    ],
+)  # fmt: skip
+def test_small_numbers_differ_by_their_own_measure(given, answer):
+    assert judged(given, answer) == "wrong"
+    assert judged(answer, answer) == judged(given, given) == "correct"
+
+
+@pytest.mark.parametrize(
+    ("given", "answer"),
+    [
+        ("\\frac{1}{2432902008176640000}", "\\frac{1}{20!}"), ("\\frac{1}{21 \\cdot 20!}", "\\frac{1}{21!}"),
+        ("0", "\\sqrt{2}\\sqrt{3}-\\sqrt{6}"), ("\\sqrt{6}-\\sqrt{2}\\sqrt{3}", "0"), ("1.414214", "\\sqrt{2}"),
+        ("2000!", "2000 \\cdot 1999!"), ("50", "50\\%"), ("0.5", "50\\%"), ("50\\%", "\\frac{1}{2}"),
+        ("\\infty", "+\\infty"), ("i^2", "i^2"),
+    ],
+)  # fmt: skip
+def test_equal_numbers_stay_equal_however_large_or_small(given, answer):
+    assert judged(given, answer) == "correct"
+
+
 def test_what_was_mended_is_still_to_be_mended():
     import math_verify
 
-    for gold, given in (("5", "3=5"), ("5", "\\sum_{i=1}^{5} 1"), ("no", "on"), ("0.00000001", "0.00000002")):
+    for gold, given in (
+        ("5", "3=5"),
+        ("5", "\\sum_{i=1}^{5} 1"),
+        ("no", "on"),
+        ("0.00000001", "0.00000002"),
+        (r"\frac{1}{21!}", r"\frac{1}{20!}"),
+    ):
         assert math_verify.verify(_parsed(gold), _parsed(given), timeout_seconds=None), (
             "a guard that is not needed any more"
         )
+    config = [math_verify.LatexExtractionConfig()]
+    assert math_verify.verify(_parsed("5"), math_verify.parse(r"\boxed{5 \text{ million}}", config))
 
 
 def test_the_gold_answer_goes_first():
