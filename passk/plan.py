@@ -4,30 +4,18 @@ A key is the hash of all that decides a result: the configuration, the parent's 
 fingerprint, the engine's versions, the seed. It imports neither torch nor ray nor vllm.
 """
 
-import contextlib
 import hashlib
-import importlib.metadata
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from passk import problems
-from passk.advantage import registry
 from passk.config import Benchmark, Compute, Experiment, RlStage, SftStage
 from passk.errors import ConfigError, nearest
 from passk.layout import SamplingRecord, StageRecord, is_finished
+from passk.versions import SAMPLING_VERSION, TRAINING_VERSION, engine_versions, judging, rule_version, verdicts
 
-ENGINE_PACKAGES = ("openrlhf", "deepspeed", "ray", "torch", "transformers", "vllm")
-VERIFIER_PACKAGES = {
-    "math": ("math-verify", "latex2sympy2_extended", "sympy"),
-    "reasoning_gym": ("reasoning_gym", "sympy"),
-}
-"""what the verdict of a verifier hangs on beside passk"""
-# Raised whenever a change to passk, its defaults too, alters what the same configuration trains; and what it samples.
-TRAINING_VERSION = 2
-SAMPLING_VERSION = 1
 BASE = "base"
 """the checkpoint name of a model that needed no warm start"""
 _WITHOUT_EFFECT = {"evaluate", "save_every", "keep", "max_failed"}
@@ -112,6 +100,9 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
     for name in order(experiment):
         stage = experiment.stages[name]
         parent = stages[stage.parent] if stage.parent else None
+        trained_by = versions
+        if isinstance(stage, RlStage):
+            trained_by = versions | rule_version(stage.rule) | verdicts(_verifier(experiment, stage.problems))
         # Without the defaults, so that a field which is new to passk leaves the keys of what was trained before it.
         chosen = stage.model_dump(mode="json", exclude_defaults=True, exclude={"parent", *_WITHOUT_EFFECT})
         key = _hash(
@@ -119,7 +110,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
                 "config": chosen,
                 "parent": parent.record.key if parent else base,
                 "problems": fingerprints[stage.problems],
-                "versions": versions | _rule_version(stage),
+                "versions": trained_by,
                 "results": TRAINING_VERSION,
                 "seed": experiment.seed,
             }
@@ -137,7 +128,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
             seed=experiment.seed,
             problems=fingerprints[stage.problems],
             first_step=sum(a.stage.steps for a in ancestors if a.stage.kind == "rl"),
-            versions=versions | _rule_version(stage),
+            versions=trained_by,
         )
         taken = sum(a.stage.steps * a.stage.prompts for a in ancestors if _same_prompts(a.stage, stage))
         stages[name] = PlannedStage(record, stage, directory / "stages" / key, taken, experiment.compute)
@@ -159,12 +150,6 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
 
 def _expanded(path: str) -> str:
     return str(Path(path).expanduser()) if path.startswith("~") else path
-
-
-def _rule_version(stage: SftStage | RlStage) -> dict[str, str]:
-    """The package of a rule that is not passk's own, which changes apart from passk."""
-    package = registry.package(stage.rule) if isinstance(stage, RlStage) else None
-    return {"rule": package} if package else {}
 
 
 def order(experiment: Experiment) -> list[str]:
@@ -190,22 +175,6 @@ def order(experiment: Experiment) -> list[str]:
     return placed
 
 
-def engine_versions() -> dict[str, str]:
-    """Versions of what trains and samples, by the package's plain name."""
-    found = installed(package for name in ENGINE_PACKAGES for package in (f"{name}-cpu", name))
-    # "+cpu" or "+cu128" tells how it was built, not what it does
-    return {name.removesuffix("-cpu"): version.partition("+")[0] for name, version in found.items()}
-
-
-def installed(packages: Iterable[str]) -> dict[str, str]:
-    """Versions of those that are there."""
-    versions = {}
-    for name in packages:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
-    return versions
-
-
 def _checkpoints(experiment: Experiment, stages: list[str]) -> list[str]:
     base = [] if experiment.model.tiny else [BASE]
     return base + [name for name in stages if experiment.stages[name].evaluate]
@@ -224,8 +193,7 @@ def _sampling(
 ) -> PlannedSampling:
     config = experiment.benchmarks[benchmark]
     stage = stages.get(checkpoint)
-    spec = experiment.problems[config.problems]
-    versions = versions | installed(VERIFIER_PACKAGES.get(getattr(spec, "verifier", spec.judged_by), ()))
+    versions = versions | judging(_verifier(experiment, config.problems))
     decides: dict[str, Any] = {
         "benchmark": benchmark,
         "checkpoint": stage.record.key if stage else base,
@@ -249,6 +217,11 @@ def _sampling(
         versions=versions,
     )
     return PlannedSampling(record, config, stage, model, directory / "samples" / key)
+
+
+def _verifier(experiment: Experiment, problem_set: str) -> str:
+    spec = experiment.problems[problem_set]
+    return str(getattr(spec, "verifier", spec.judged_by))
 
 
 def _ancestors(stages: dict[str, PlannedStage], name: str | None) -> list[PlannedStage]:

@@ -20,8 +20,9 @@ import psutil
 
 from passk.errors import PasskError, SomeFailed, line
 from passk.layout import ExperimentRecord, write_json
-from passk.plan import VERIFIER_PACKAGES, Plan, engine_versions, installed
+from passk.plan import Plan
 from passk.secrets import hidden, without_secrets
+from passk.versions import VERIFIER_PACKAGES, engine_versions, installed
 
 OTHER_PACKAGES = ("passk", "prefect", "duckdb", "datasets", "pandas", "numpy")
 

@@ -5,9 +5,10 @@ import sys
 import pytest
 import yaml
 
-from passk import config
+from passk import config, versions
 from passk.layout import write_json
-from passk.plan import BASE, VERIFIER_PACKAGES, Plan, engine_versions, plan
+from passk.plan import BASE, Plan, plan
+from passk.versions import VERIFIER_PACKAGES, engine_versions
 from tests.unit.test_config import GOOD, changed
 
 
@@ -74,13 +75,25 @@ def test_a_sampling_is_another_where_what_judges_it_has_another_version_and_trai
     raw, version = changed("problems.test", source), importlib.metadata.version
     before = laid_out(tmp_path, raw)
     own = before.samplings[0].record.versions
-    assert set(own) == set(engine_versions()) | judges
+    assert set(own) - {"verdicts"} == set(engine_versions()) | judges
+    assert ("verdicts" in own) == (source["source"] != "maze")
     assert all(own[name] == version(name) for name in judges)
     others = {name for packages in VERIFIER_PACKAGES.values() for name in packages}
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "9.9" if name in others else version(name))
     after = laid_out(tmp_path, raw)
     assert (after.samplings[0].record.key != before.samplings[0].record.key) == bool(judges)
     assert keys(after) == keys(before)
+
+
+def test_where_passk_judges_otherwise_samples_and_what_was_trained_by_it_are_others(tmp_path, monkeypatch):
+    sets = {name: {"source": "reasoning_gym", "task": "countdown", "count": 64} for name in ("train", "test")}
+    raw = changed("problems", {name: {**spec, "split": name} for name, spec in sets.items()})
+    before = laid_out(tmp_path, raw)
+    monkeypatch.setitem(versions.VERDICTS, "reasoning_gym", "3")
+    after = laid_out(tmp_path, raw)
+    [warm, arm], [warm_then, arm_then] = (list(keys(each).values()) for each in (before, after))
+    assert warm == warm_then and arm != arm_then
+    assert not {one.record.key for one in before.samplings} & {one.record.key for one in after.samplings}
 
 
 def test_an_arm_that_branches_later_takes_the_problems_where_its_parent_stopped(tmp_path):

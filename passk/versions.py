@@ -1,0 +1,54 @@
+"""What a result hangs on beside the experiment: the versions of what trains, samples and judges.
+
+They are part of the keys (passk/plan.py) and of the records.
+"""
+
+import contextlib
+import importlib.metadata
+from collections.abc import Iterable
+
+from passk.advantage import registry
+
+ENGINE_PACKAGES = ("openrlhf", "deepspeed", "ray", "torch", "transformers", "vllm")
+VERIFIER_PACKAGES = {
+    "math": ("math-verify", "latex2sympy2_extended", "sympy"),
+    "reasoning_gym": ("reasoning_gym", "sympy"),
+}
+"""what the verdict of a verifier hangs on beside passk"""
+VERDICTS = {"choice": "2", "math": "2", "numeric": "2", "reasoning_gym": "2"}
+"""raised whenever passk's own part of a verifier judges otherwise than before; the others are at their first"""
+# Raised whenever a change to passk, its defaults too, alters what the same configuration trains; and what it samples.
+TRAINING_VERSION = 2
+SAMPLING_VERSION = 1
+
+
+def engine_versions() -> dict[str, str]:
+    """Versions of what trains and samples, by the package's plain name."""
+    found = installed(package for name in ENGINE_PACKAGES for package in (f"{name}-cpu", name))
+    # "+cpu" or "+cu128" tells how it was built, not what it does
+    return {name.removesuffix("-cpu"): version.partition("+")[0] for name, version in found.items()}
+
+
+def rule_version(rule: str) -> dict[str, str]:
+    """The package of a rule that is not passk's own, which changes apart from passk."""
+    package = registry.package(rule)
+    return {"rule": package} if package else {}
+
+
+def verdicts(verifier: str) -> dict[str, str]:
+    """Of passk's own part of a verifier; none where it has never judged otherwise."""
+    return {"verdicts": VERDICTS[verifier]} if verifier in VERDICTS else {}
+
+
+def judging(verifier: str) -> dict[str, str]:
+    """Versions of all that gives a verdict."""
+    return installed(VERIFIER_PACKAGES.get(verifier, ())) | verdicts(verifier)
+
+
+def installed(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of those that are there."""
+    versions = {}
+    for name in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
