@@ -100,10 +100,18 @@ def train_all(laid_out: Plan, run: RunRecord, places: Places, tries: Tries, prep
             future.wait()  # it has ended, but before this its state is the server's, who is a little behind
             state = future.state
             if state.is_completed():
-                with run.phase("file"):
-                    tasks.file(laid_out)
+                file_meanwhile(laid_out, run)
             elif state.is_pending():
                 run.failed(names[future], "not trained: the stage it starts from failed")
             else:
                 run.failed(names[future], str(state.result(raise_on_failure=False)))
     return list(names)
+
+
+def file_meanwhile(laid_out: Plan, run: RunRecord) -> None:
+    """File what is finished while others train. No reason to end them where it fails: it is tried again at the end."""
+    try:
+        with run.phase("file"):
+            tasks.file(laid_out)
+    except Exception as error:
+        get_run_logger().warning("not filed yet (%s); it is tried again at the end", error)
