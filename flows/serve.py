@@ -122,6 +122,7 @@ def serve(port: int, pools: list[str], cpu_stages: int | None, gpu_stages: int |
         for pool in pools:
             running.callback(start_worker(pool, logs).stop)
         workers = [worker_name(pool) for pool in pools]
+        print(f"in another terminal, for prefect's commands: export PREFECT_API_URL={address}", flush=True)
         print(f"watch it at {address.removesuffix('/api')}; workers: {', '.join(pools)}; Ctrl-C ends all", flush=True)
         while True:
             again.look(workers, pools, say=lambda line: print(line, flush=True))
