@@ -2,12 +2,13 @@
 
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.server import prefect_server
+from flows.server import LASTING_LEASES, prefect_server
 from passk.errors import PasskError
 from passk.ports import free_port
 
@@ -43,3 +44,9 @@ def test_a_configured_server_that_answers_whatever_is_used(tmp_path):
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_a_clusters_server_is_told_to_keep_its_leases_as_ours_is():
+    recipe = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
+    for name, value in LASTING_LEASES.items():
+        assert f"export {name}={value}\n" in recipe
