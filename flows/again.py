@@ -9,8 +9,8 @@ belongs to a paused deployment, and what crashed `MOST` times in a row without c
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
@@ -29,7 +29,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.exceptions import PrefectException
+from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Crashed
 
@@ -48,6 +48,8 @@ WORKER = "prefect.worker.name"
 """label that a worker gives each run it takes"""
 DONE = "passk.done."
 """labels in which a run says how far each of its experiments was when it began it"""
+_said: set[str] = set()
+"""what was said of those that could not be looked after: it would be said again at each look"""
 
 
 def mark(experiment: str, standing: str) -> None:
@@ -66,11 +68,29 @@ def look(workers: Sequence[str], pools: Sequence[str], say: Say) -> None:
     workers: names of those that run here. pools: whose crashed runs are run again. A server that does not answer is
     asked again at the next look.
     """
-    with suppress(httpx.HTTPError, PrefectException), get_client(sync_client=True) as client:
+    with suppress(httpx.TransportError), get_client(sync_client=True) as client, _apart("the server's runs", say):
         for run in dead(_runs(client, pools, StateType.RUNNING, StateType.PENDING, StateType.CANCELLING), workers):
-            _end(client, run, say)
+            with _apart(f"run {run.name} ({run.id})", say):
+                _end(client, run, say)
         for deployment in {run.deployment_id for run in _runs(client, pools, StateType.CRASHED)}:
-            _again(client, deployment, say)
+            with _apart(f"the crashed runs of deployment {deployment}", say):
+                _again(client, deployment, say)
+
+
+@contextmanager
+def _apart(what: str, say: Say) -> Iterator[None]:
+    """What goes wrong with one keeps none of the others from being looked after. What was deleted is no error."""
+    try:
+        yield
+    except ObjectNotFound:
+        pass
+    except httpx.TransportError:
+        raise
+    except (httpx.HTTPError, PrefectException) as error:
+        line = f"{what}: not looked after ({' '.join(str(error).split())[:300]})"
+        if line not in _said:
+            _said.add(line)
+            say(line)
 
 
 def dead(runs: Iterable[FlowRun], workers: Sequence[str]) -> list[FlowRun]:

@@ -11,7 +11,7 @@ from prefect.states import State
 
 from flows import again
 from passk import config, steps
-from passk.check import check, check_machine
+from passk.check import check, check_installation
 from passk.errors import ConfigError
 from passk.openrlhf.cluster import ray_cluster
 from passk.plan import Plan, plan
@@ -46,16 +46,18 @@ def experiment(file: str, runs: str = "runs", command: str | None = None) -> Non
     one_line_errors()
     described = config.load(file)
     check(described)
-    check_machine(described)
-    laid_out = plan(described, Path(runs))
-    with steps.alone(laid_out, get_run_logger().info):
+    check_installation(described)
+    laid_out, places, say = plan(described, Path(runs)), Places(described.compute), get_run_logger().info
+    with steps.alone(laid_out, say):
         again.mark(laid_out.experiment.name, steps.standing(laid_out))
-        run_through(laid_out, command or f"passk run {file}")
+        if not steps.all_finished(laid_out):
+            places.require_memory(say)
+        run_through(laid_out, command or f"passk run {file}", places)
 
 
-def run_through(laid_out: Plan, command: str) -> None:
+def run_through(laid_out: Plan, command: str, places: Places) -> None:
     """All steps of an experiment, of which only what is not done does anything."""
-    run, places = RunRecord(laid_out, command), Places(laid_out.experiment.compute)
+    run = RunRecord(laid_out, command)
     with run.to_its_end():
         attempt_all(laid_out, run, places)
     run.require_no_failure()
@@ -100,10 +102,18 @@ def train_all(laid_out: Plan, run: RunRecord, places: Places, tries: Tries, prep
             future.wait()  # it has ended, but before this its state is the server's, who is a little behind
             state = future.state
             if state.is_completed():
-                with run.phase("file"):
-                    tasks.file(laid_out)
+                file_meanwhile(laid_out, run)
             elif state.is_pending():
                 run.failed(names[future], "not trained: the stage it starts from failed")
             else:
                 run.failed(names[future], str(state.result(raise_on_failure=False)))
     return list(names)
+
+
+def file_meanwhile(laid_out: Plan, run: RunRecord) -> None:
+    """File what is finished while others train. No reason to end them where it fails: it is tried again at the end."""
+    try:
+        with run.phase("file"):
+            tasks.file(laid_out)
+    except Exception as error:
+        get_run_logger().warning("not filed yet (%s); it is tried again at the end", error)

@@ -16,8 +16,10 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate, GlobalConcurrencyLimitUpdate, WorkPoolCreate
+from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 from prefect.workers.process import ProcessWorker
@@ -39,7 +41,8 @@ LOOK_SECONDS = 30.0
 def prepare(cpu_stages: int | None, gpu_stages: int | None) -> None:
     """Create the pools and limits where the server has none, and deploy prefect.yaml.
 
-    A limit that is there is left as it is, unless a number was asked for: a second machine must not reset it.
+    A limit that is there is left as it is, unless a number was asked for: a second machine must not reset it. So are
+    the switches of deployments and of schedules: Prefect would set them as the file has them.
     """
     with get_client(sync_client=True) as client:
         template = ProcessWorker.get_default_base_job_template()
@@ -57,10 +60,33 @@ def prepare(cpu_stages: int | None, gpu_stages: int | None) -> None:
                     client.update_global_concurrency_limit(name, GlobalConcurrencyLimitUpdate(limit=stages))
             except ObjectNotFound:
                 client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=stages or 1))
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
-    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+        before = _deployments(client)
+        command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+        done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+        # in any case: those before one that fails are deployed
+        switch_back(client, before)
     if done.returncode != 0:
         raise PasskError(f"prefect deploy --all: {' '.join((done.stderr or done.stdout).split())[-2000:]}")
+
+
+def switch_back(client: SyncPrefectClient, before: list[DeploymentResponse]) -> None:
+    """Pause deployments, and switch schedules, as they were before; a schedule is known by its slug."""
+    now = {deployment.id: deployment for deployment in _deployments(client)}
+    for was in before:
+        if not (deployment := now.get(was.id)):
+            continue
+        if was.paused and not deployment.paused:
+            client.pause_deployment(was.id)
+        elif deployment.paused and not was.paused:
+            client.resume_deployment(was.id)
+        active = {schedule.slug: schedule.active for schedule in was.schedules if schedule.slug}
+        for schedule in deployment.schedules:
+            if active.get(schedule.slug, schedule.active) != schedule.active:
+                client.update_deployment_schedule(was.id, schedule.id, active=active[schedule.slug])
+
+
+def _deployments(client: SyncPrefectClient) -> list[DeploymentResponse]:
+    return client.read_deployments(work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=list(POOLS))))
 
 
 def worker_name(pool: str) -> str:
@@ -96,6 +122,7 @@ def serve(port: int, pools: list[str], cpu_stages: int | None, gpu_stages: int |
         for pool in pools:
             running.callback(start_worker(pool, logs).stop)
         workers = [worker_name(pool) for pool in pools]
+        print(f"in another terminal, for prefect's commands: export PREFECT_API_URL={address}", flush=True)
         print(f"watch it at {address.removesuffix('/api')}; workers: {', '.join(pools)}; Ctrl-C ends all", flush=True)
         while True:
             again.look(workers, pools, say=lambda line: print(line, flush=True))

@@ -12,18 +12,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import prefect
+from prefect.client.orchestration import get_client
 from prefect.context import refresh_global_settings_context
 from prefect.events.worker import EventsWorker
 from prefect.logging import get_logger
 from prefect.logging.handlers import APILogWorker
-from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_API_URL, PREFECT_HOME
+from prefect.settings import (
+    PREFECT_API_DATABASE_CONNECTION_URL,
+    PREFECT_API_URL,
+    PREFECT_CLIENT_MAX_RETRIES,
+    PREFECT_HOME,
+    temporary_settings,
+)
 
 from passk import guard
 from passk.errors import PasskError
 from passk.ports import free_port
 
 START_SECONDS = 120
+ANSWER_SECONDS = 10
+"""in which a server that runs already answers"""
 FLUSH_SECONDS = 10
 DATABASE = "prefect.db"
 LASTING_LEASES = {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem"}
@@ -35,11 +45,13 @@ lie in PREFECT_HOME, so only a server whose database is the user's has them: it 
 def prefect_server(log: Path, port: int | None = None) -> Iterator[str]:
     """Give the API's address. One that was started here listens on 127.0.0.1 and is gone afterwards.
 
-    port: of a server that is started here; None: any that is free.
+    port: of a server that is started here; None: any that is free. Raises PasskError where it does not start, or where
+    nobody answers at PREFECT_API_URL.
 
     Prefect would start a server by itself, but that one outlives a run that is killed.
     """
     if configured := PREFECT_API_URL.value():
+        _require_answer(configured)
         yield configured
         return
     # One that is told its port stays the same from start to start, and so does its database: the user's.
@@ -72,6 +84,17 @@ def prefect_server(log: Path, port: int | None = None) -> Iterator[str]:
             del os.environ["PREFECT_API_URL"]
             refresh_global_settings_context()
         server.stop()
+
+
+def _require_answer(configured: str) -> None:
+    # Prefect's own client: it knows the certificates and the proxy. Any answer is one, that it wants a password too.
+    with (
+        temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}),
+        get_client(httpx_settings={"timeout": ANSWER_SECONDS}, sync_client=True) as client,
+    ):
+        wrong = client.api_healthcheck()
+    if isinstance(wrong, httpx.TransportError):
+        raise PasskError(f"nobody answers at PREFECT_API_URL={configured} ({wrong}); start that server, or unset it")
 
 
 def _database(scratch: Path) -> dict[str, str]:

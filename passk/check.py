@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 
 from passk import advantage, learning_rate, problems, trackers
-from passk.config import Experiment, RlStage, TinyModel
+from passk.config import Compute, Experiment, RlStage, TinyModel
 from passk.errors import ConfigError, nearest, under
 from passk.plan import order
 from passk.secrets import is_secret
@@ -68,6 +68,12 @@ def _no_secret(field: str, content: Any) -> None:
 
 def check_machine(experiment: Experiment) -> None:
     """Raise ConfigError for what the experiment needs and this machine has not."""
+    check_installation(experiment)
+    check_memory(experiment.compute)
+
+
+def check_installation(experiment: Experiment) -> None:
+    """The part of `check_machine` that is so at any time, whoever else uses the machine."""
     compute = experiment.compute
     trackers.require(experiment)
     if experiment.model.path:
@@ -76,22 +82,27 @@ def check_machine(experiment: Experiment) -> None:
         raise ConfigError(
             f"compute.nodes: {compute.nodes} nodes need a Ray cluster that runs; set RAY_ADDRESS to it, or nodes to 1"
         )
-    if compute.profile == "cpu":
-        if shutil.which("c++") is None:
-            raise ConfigError("compute.profile: cpu needs a C++ compiler for DeepSpeed; install g++ or clang++")
-        available = psutil.virtual_memory().available / GIB
-        needed = compute.side_by_side * (CPU_RUN_GIB + compute.kv_cache_gib)
-        if available < needed:
-            each = f"{compute.kv_cache_gib} GiB and about {CPU_RUN_GIB:g} GiB for the processes"
-            if compute.side_by_side > 1:
-                raise ConfigError(
-                    f"compute.side_by_side: {compute.side_by_side} stages of {each} each do not fit in the "
-                    f"{available:.1f} GiB of memory that are free; train fewer at once or free some"
-                )
+    if compute.profile == "cpu" and shutil.which("c++") is None:
+        raise ConfigError("compute.profile: cpu needs a C++ compiler for DeepSpeed; install g++ or clang++")
+
+
+def check_memory(compute: Compute) -> None:
+    """Raise ConfigError where what trains on a CPU does not fit in the memory that is free now."""
+    if compute.profile != "cpu":
+        return
+    available = psutil.virtual_memory().available / GIB
+    needed = compute.side_by_side * (CPU_RUN_GIB + compute.kv_cache_gib)
+    if available < needed:
+        each = f"{compute.kv_cache_gib} GiB and about {CPU_RUN_GIB:g} GiB for the processes"
+        if compute.side_by_side > 1:
             raise ConfigError(
-                f"compute.kv_cache_gib: {each} "
-                f"do not fit in the {available:.1f} GiB of memory that are free; make it smaller or free some"
+                f"compute.side_by_side: {compute.side_by_side} stages of {each} each do not fit in the "
+                f"{available:.1f} GiB of memory that are free; train fewer at once or free some"
             )
+        raise ConfigError(
+            f"compute.kv_cache_gib: {each} "
+            f"do not fit in the {available:.1f} GiB of memory that are free; make it smaller or free some"
+        )
 
 
 def _model_is_there(path: str) -> None:

@@ -161,12 +161,14 @@ def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> N
         )
     if not (directory / "model" / "config.json").is_file():
         raise PasskError(f"OpenRLHF ended without writing a model; see {job.shown(directory / 'log.txt')}")
+    checkpoints.flush_all(directory / "model")
     write_json(
         directory / "manifest.json",
         {"key": planned.record.key, "steps": stage.steps, "seconds": seconds, "startup_seconds": startup},
     )
-    # A finished stage is never resumed, and whoever starts from it starts from model/. Only now: who is killed
-    # between the two has lost nothing.
+    checkpoints.flush(directory)
+    # A finished stage is never resumed, and whoever starts from it starts from model/. Only now that both are on the
+    # disk: who is killed between the two, or loses its power, has lost nothing.
     shutil.rmtree(directory / "checkpoints", ignore_errors=True)
 
 

@@ -17,12 +17,15 @@ from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectNotFound
 
+from passk.check import check_memory
 from passk.config import Compute
+from passk.errors import ConfigError
 
 POLL_SECONDS = 2.0
 SLOT_SECONDS = 5.0  # a wait for the server's slot is broken off after these, so that a stop is heard
 LEASE_SECONDS = 60.0  # for so long the slot of a flow that was killed stays taken; Prefect allows no less
 END_SECONDS = 20.0
+MEMORY_SECONDS = 30.0  # in which the processes of a stage that gave its place back have given back their memory
 
 
 def limit_name(profile: str) -> str:
@@ -34,6 +37,7 @@ class Places:
     """The places of one run, and the threads that hold them."""
 
     def __init__(self, compute: Compute) -> None:
+        self._compute = compute
         self._limit = limit_name(compute.profile)
         self._free = threading.BoundedSemaphore(compute.side_by_side)
         self._threads: set[int] = set()
@@ -57,6 +61,23 @@ class Places:
                 yield
         finally:
             self._threads.discard(thread)
+
+    def require_memory(self, say: Callable[[str], None]) -> None:
+        """Raise ConfigError where there is too little memory on a CPU's machine, before anything is started.
+
+        Only with a place in hand: before that, stages of other runs may have the memory, and this run waits for them.
+        """
+        if self._compute.profile != "cpu":
+            return
+        with self.one(say):
+            until = time.monotonic() + MEMORY_SECONDS
+            while True:
+                try:
+                    return check_memory(self._compute)
+                except ConfigError:
+                    if time.monotonic() > until:
+                        raise
+                time.sleep(POLL_SECONDS)
 
     def pause(self, seconds: float) -> None:
         """Wait without a place. Raises KeyboardInterrupt where the flow is stopped meanwhile."""

@@ -55,10 +55,25 @@ def saving(checkpoint: Path) -> Iterator[None]:
 
 def seal(checkpoint: Path) -> None:
     """Seal a checkpoint that was just written. Its files are on the disk, not in a cache, before its seal is."""
-    for file in _files(checkpoint):
-        _flush(file)
+    flush_all(checkpoint)
     write_json(checkpoint / SEAL, {name: [size, digest] for name, size, digest in _contents(checkpoint)})
-    _flush(checkpoint)
+    flush(checkpoint)
+
+
+def flush_all(directory: Path) -> None:
+    """Put all files of a directory on the disk, and their names. PasskError where the disk is full."""
+    with disk.telling_when_full(directory):
+        for path in [*sorted(directory.rglob("*")), directory]:
+            flush(path)
+
+
+def flush(path: Path) -> None:
+    """Put one file on the disk, or a directory's list of names: a power loss takes what is in a cache alone."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def fault(checkpoint: Path) -> str | None:
@@ -137,11 +152,3 @@ def _digest(file: Path) -> str:
                 content.seek((size - _PIECE) * piece // (_PIECES - 1))
                 found.update(content.read(_PIECE))
     return found.hexdigest()
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -7,6 +7,7 @@ import numpy as np
 
 from passk import problems
 from passk.config import RlStage, SftStage
+from passk.openrlhf.checkpoints import flush_all
 from passk.openrlhf.flags import LABEL, PROMPT, RESPONSE
 from passk.openrlhf.labels import Label
 
@@ -40,6 +41,8 @@ def write(
     shutil.rmtree(temporary, ignore_errors=True)
     shutil.rmtree(directory, ignore_errors=True)
     data.save_to_disk(temporary)
+    # A directory that is there is trusted: it must not come out of a power loss with half its files.
+    flush_all(temporary)
     temporary.replace(directory)
 
 

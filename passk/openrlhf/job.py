@@ -104,7 +104,8 @@ class Job:
                     reason = " ".join(str(error).split())[:300]
                     raise StageFailed(f"Ray did not take the job: {reason}", "lost") from None
                 time.sleep(POLL_SECONDS)
-        self.submission_seconds = time.monotonic() - started
+        self._answered = time.monotonic()
+        self.submission_seconds = self._answered - started
         threading.Thread(target=self._keep_beating, name="leash", daemon=True).start()
         threading.Thread(target=self._keep_asking, name="job status", daemon=True).start()
 
@@ -141,11 +142,18 @@ class Job:
 
     def stop(self) -> None:
         """End the job, wait until it has, and let the leash go. Harmless where it has ended, or its cluster has."""
+
+        def ask() -> None:
+            with contextlib.suppress(RuntimeError, OSError):
+                self._client.stop_job(self.name)
+                _until(lambda: self._client.get_job_status(self.name).is_terminal(), STOP_SECONDS)
+
         try:
             if self._details is None or not self._details.status.is_terminal():
-                with contextlib.suppress(RuntimeError, OSError):
-                    self._client.stop_job(self.name)
-                    _until(lambda: self._client.get_job_status(self.name).is_terminal(), STOP_SECONDS)
+                # In a thread as well: where nobody answers, the leash that is let go ends the job.
+                asking = threading.Thread(target=ask, name="job stop", daemon=True)
+                asking.start()
+                asking.join(STOP_SECONDS)
         finally:
             self._let_go.set()
             self._alive.unlink(missing_ok=True)

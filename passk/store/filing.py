@@ -72,18 +72,23 @@ def fill(store: Path, wanted: Iterable[Piece], wait: float = WAIT) -> Filled:
 def rebuild(runs: Path, wait: float = WAIT) -> list[str]:
     """Make runs/passk.duckdb again from the files under `runs`; returns a line for each thing left out.
 
-    The new store is made beside the old one and takes its place in one rename: a failure leaves the old one.
-    Unfinished, half-written and damaged stages and samplings are named and skipped, the rest goes in.
-    Raises PasskError when another process holds the old store for longer than `wait` seconds.
+    The new store is made beside the old one and takes its place in one rename: a failure leaves the old one. What
+    others file meanwhile is in it too. Unfinished, half-written and damaged stages and samplings are named and skipped,
+    the rest goes in. Raises PasskError when another process holds the old store for longer than `wait` seconds.
     """
     store = runs / STORE
     fresh = runs / f".{STORE}.{os.getpid()}"
     filled = Filled()
     try:
         with turn(fresh) as connection:
-            for piece in pieces(runs):
-                _attempt(connection, piece, filled)
+            left = {piece for piece in pieces(runs) if not _attempt(connection, piece, filled)}
         with held(store, wait):
+            # What others filed meanwhile stands in the old store alone.
+            with duckdb.connect(str(fresh)) as connection:
+                there, filled = _There.of(connection), Filled()
+                for piece in pieces(runs):
+                    if piece in left or not there.has(*piece):
+                        _attempt(connection, piece, filled)
             store.with_name(f"{STORE}.wal").unlink(missing_ok=True)
             fresh.replace(store)
     finally:
@@ -92,13 +97,15 @@ def rebuild(runs: Path, wait: float = WAIT) -> list[str]:
     return filled.skipped
 
 
-def _attempt(connection: duckdb.DuckDBPyConnection, piece: Piece, filled: Filled) -> None:
+def _attempt(connection: duckdb.DuckDBPyConnection, piece: Piece, filled: Filled) -> bool:
+    """File a piece, or say in `filled` why not; whether it is filed."""
     try:
         ingest.ingest(connection, piece)
     except Damaged as error:
         filled.skipped.append(str(error))
-    else:
-        filled.new[KINDS[piece[0]]] += 1
+        return False
+    filled.new[KINDS[piece[0]]] += 1
+    return True
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class Lost(PasskError):
     retry = True
 
 
-def test_a_failed_arm_stops_no_other_and_what_was_lost_is_tried_again(tmp_path, monkeypatch):
+def test_a_failed_arm_or_filing_stops_no_other_and_what_was_lost_is_tried_again(tmp_path, monkeypatch):
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
     monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:1")  # no cluster is started, and nothing asks this one
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
@@ -66,10 +66,15 @@ def test_a_failed_arm_stops_no_other_and_what_was_lost_is_tried_again(tmp_path, 
         if asked.count("sample") == 1:
             raise Lost("vLLM's engine died; see log.txt")
 
+    def file(plan):
+        asked.append("file")
+        if asked.count("file") == 1:
+            raise PasskError("passk.duckdb: still held by a notebook")
+
     monkeypatch.setattr(tasks.steps, "prepare", lambda plan, say: asked.append("prepare"))
     monkeypatch.setattr(tasks.steps, "train", train)
     monkeypatch.setattr(tasks.steps, "sample", sample)
-    monkeypatch.setattr(tasks.steps, "file", lambda plan: asked.append("file"))
+    monkeypatch.setattr(tasks.steps, "file", file)
     monkeypatch.setattr(tasks.reports, "write_report", lambda store, directory: directory / "experiment.json")
     monkeypatch.setattr(tasks.reports, "results_rows", lambda store, name: [])
     monkeypatch.setattr(tries, "FIRST_SECONDS", 0.1)
@@ -80,7 +85,7 @@ def test_a_failed_arm_stops_no_other_and_what_was_lost_is_tried_again(tmp_path, 
     assert sorted(calls) == ["bad", *["flaky"] * (LOST + 1), "warm"]
     assert calls[0] == "warm"
     assert asked[0] == "prepare"
-    assert asked[-3:] == ["sample", "sample", "file"]
+    assert asked[1:] == ["file", "file", "sample", "sample", "file"]
     record = json.loads((tmp_path / "runs" / "arms" / "experiment.json").read_text())
     assert record["failures"] == {
         "bad": "out of memory; see log.txt",
@@ -92,6 +97,7 @@ def test_a_failed_arm_stops_no_other_and_what_was_lost_is_tried_again(tmp_path, 
     assert set(session["phases"]) == {"prepare", "start Ray", *trained, "file", "sample"}
     assert session["ended"] == "failed"
     assert sorted((each["what"], each["reason"]) for each in session["failed"]) == [
+        ("file", "passk.duckdb: still held by a notebook"),
         ("sample", "vLLM's engine died; see log.txt"),
         ("train bad", "out of memory; see log.txt"),
         *[("train flaky", "a worker died; see log.txt")] * LOST,

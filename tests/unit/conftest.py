@@ -1,6 +1,7 @@
 """A small run directory in exactly the form of passk/layout.py, made without training anything."""
 
 import json
+import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -262,3 +263,16 @@ class Parquet:
 @pytest.fixture
 def parquet() -> type[Parquet]:
     return Parquet
+
+
+@pytest.fixture
+def flushed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """What is put on the disk from now on, by its path, in that order."""
+    paths, fsync = [], os.fsync
+
+    def recorded(handle: int) -> None:
+        paths.append(Path(f"/proc/self/fd/{handle}").readlink())
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    return paths

@@ -3,12 +3,16 @@
 import os
 import subprocess
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from uuid import uuid4
 
+import httpx
 import psutil
 import pytest
 from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.states import Cancelled, Completed, Crashed, Failed, Pending, Running
 
 from flows import again
@@ -65,3 +69,57 @@ def test_a_run_that_a_worker_has_just_taken_may_have_no_process_yet(seconds, cou
     # of this moment: NOW is when the tests were collected, which is minutes ago where all of them are run
     taken = run(Pending(timestamp=datetime.now(UTC) - timedelta(seconds=seconds)))
     assert again.dead([taken], ["here-cpu"]) == ([taken] if counts else [])
+
+
+def looked(monkeypatch, crashed, read_deployment, times=1):
+    """Look after crashed runs. Those that were run again, and what was said of the others."""
+    begun, said = [], []
+
+    def read_flow_runs(flow_run_filter, **_):
+        if wanted := flow_run_filter.deployment_id:
+            return [run for run in crashed if run.deployment_id in wanted.any_]
+        return crashed if flow_run_filter.state.type.any_ == ["CRASHED"] else []
+
+    client = SimpleNamespace(
+        read_flow_runs=read_flow_runs,
+        read_deployment=read_deployment,
+        create_flow_run_from_deployment=lambda deployment, **_: begun.append(deployment) or run(),
+    )
+    monkeypatch.setattr(again, "get_client", lambda **_: nullcontext(client))
+    for _ in range(times):
+        again.look([], ["cpu"], said.append)
+    return begun, [line for line in said if "run again" not in line]
+
+
+def test_a_run_of_a_deployment_that_was_deleted_keeps_no_other_from_being_run_again(monkeypatch):
+    crashed = [run() for _ in range(6)]
+    deleted = {each.deployment_id for each in crashed[::2]}
+
+    def read_deployment(deployment):
+        if deployment in deleted:
+            raise ObjectNotFound(http_exc=Exception("404"))
+        return SimpleNamespace(paused=False)
+
+    begun, said = looked(monkeypatch, crashed, read_deployment)
+    assert set(begun) == {each.deployment_id for each in crashed[1::2]}
+    assert said == []
+
+
+def test_what_the_server_refuses_is_said_once_and_the_others_are_run_again(monkeypatch):
+    bad, good = run(), run()
+
+    def read_deployment(deployment):
+        if deployment == bad.deployment_id:
+            raise PrefectException("refused")
+        return SimpleNamespace(paused=False)
+
+    begun, said = looked(monkeypatch, [bad, good], read_deployment, times=3)
+    assert set(begun) == {good.deployment_id}
+    assert said == [f"the crashed runs of deployment {bad.deployment_id}: not looked after (refused)"]
+
+
+def test_a_server_that_does_not_answer_is_asked_again_at_the_next_look_and_nothing_is_said(monkeypatch):
+    def read_deployment(_):
+        raise httpx.ConnectError("refused")
+
+    assert looked(monkeypatch, [run(), run()], read_deployment, times=2) == ([], [])

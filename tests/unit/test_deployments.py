@@ -1,13 +1,18 @@
 """prefect.yaml, the flows it names and the forms that their parameters make."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
 import yaml
+from prefect.client.schemas.objects import DeploymentSchedule
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.utilities.importtools import import_object
 
 from flows import checkout
-from flows.serve import POOLS
+from flows.serve import POOLS, switch_back
 from passk import config
 
 ROOT = Path(__file__).parents[2]
@@ -47,3 +52,34 @@ def test_a_deployment_runs_on_a_pool_of_its_experiments_profile(name):
 def test_a_worker_runs_its_own_checkout_and_no_path_is_written_down():
     assert checkout.enter() == {"directory": str(ROOT)}
     assert str(ROOT) not in (ROOT / "prefect.yaml").read_text()
+
+
+def deployed(identity, paused, **active):
+    """A deployment as the server tells of it. active: of each schedule, by its slug."""
+    nightly = CronSchedule(cron="0 2 * * *")
+    schedules = [DeploymentSchedule(id=uuid4(), slug=slug, active=on, schedule=nightly) for slug, on in active.items()]
+    return DeploymentResponse(id=identity, name="a", flow_id=uuid4(), paused=paused, schedules=schedules)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "switched"),
+    [
+        ((True, {"nightly": False}), (False, {"nightly": True}), [("pause",), ("nightly", False)]),
+        ((False, {"weekly": True}), (False, {"weekly": False}), [("weekly", True)]),
+        ((False, {"nightly": True}), (True, {"nightly": True}), [("resume",)]),
+        ((True, {"nightly": False}), (True, {"nightly": False}), []),
+        ((False, {"gone": False}), (False, {"new": True}), []),
+    ],
+)
+def test_what_a_person_switched_stays_when_all_is_deployed_again(before, after, switched):
+    identity, found = uuid4(), []
+    now = deployed(identity, after[0], **after[1])
+    slugs = {schedule.id: schedule.slug for schedule in now.schedules}
+    client = SimpleNamespace(
+        read_deployments=lambda **_: [now, deployed(uuid4(), False, nightly=True)],
+        pause_deployment=lambda _: found.append(("pause",)),
+        resume_deployment=lambda _: found.append(("resume",)),
+        update_deployment_schedule=lambda _, schedule, active: found.append((slugs[schedule], active)),
+    )
+    switch_back(client, [deployed(identity, before[0], **before[1]), deployed(uuid4(), True)])
+    assert found == switched

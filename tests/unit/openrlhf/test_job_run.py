@@ -1,6 +1,8 @@
-"""Sampling's process on this machine: one that makes nothing for a set time is hung, and is ended."""
+"""A process that makes nothing for a set time is hung, and is ended; a job server may take its time, or not answer."""
 
 import os
+import threading
+import time
 
 import pytest
 
@@ -24,3 +26,65 @@ def test_a_sampling_without_a_sign_of_life_is_hung_and_is_worth_another_try(tmp_
 def test_a_sampling_that_says_a_line_now_and_then_may_take_longer_than_that(tmp_path):
     run(tmp_path, SLOW, hung_after=4)
     assert (tmp_path / "metrics.jsonl").read_text().count("\n") == 6
+
+
+@pytest.fixture
+def job_of(monkeypatch, tmp_path):
+    """A job whose server is what is given."""
+
+    def made(client) -> job.Job:
+        monkeypatch.setattr("ray.job_submission.JobSubmissionClient", lambda _: client)
+        return job.Job("http://127.0.0.1:1", tmp_path)
+
+    return made
+
+
+class Slow:
+    """A job server that takes a minute for a job, and tells nothing of it yet."""
+
+    job: job.Job
+
+    def submit_job(self, **_) -> None:
+        self.passes(60)
+
+    def get_job_info(self, _):
+        raise RuntimeError("not yet")
+
+    def passes(self, seconds: float) -> None:
+        self.job._answered -= seconds
+
+
+def test_a_submission_that_took_long_is_no_silence_of_the_cluster(job_of):
+    server = Slow()
+    server.job = submitted = job_of(server)
+    try:
+        submitted.submit(["true"], environment={}, gpus=0, about="test")
+        assert submitted.poll() is None
+        server.passes(60)
+        with pytest.raises(job.StageFailed, match="has not answered"):
+            submitted.poll()
+    finally:
+        submitted._let_go.set()
+
+
+class Silent:
+    """A job server that accepts and does not answer."""
+
+    def __init__(self) -> None:
+        self.asked, self.over = threading.Event(), threading.Event()
+
+    def stop_job(self, _) -> None:
+        self.asked.set()
+        self.over.wait()
+        raise RuntimeError("over")
+
+
+def test_a_job_server_that_accepts_and_does_not_answer_keeps_no_flow_from_ending(job_of, monkeypatch, tmp_path):
+    monkeypatch.setattr(job, "STOP_SECONDS", 0.5)
+    server = Silent()
+    submitted, started = job_of(server), time.monotonic()
+    submitted._beat()
+    submitted.stop()
+    assert server.asked.is_set() and time.monotonic() - started < 10
+    assert not list(tmp_path.glob(".alive-*")), "the leash was let go"
+    server.over.set()

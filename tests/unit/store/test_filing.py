@@ -3,12 +3,13 @@
 import json
 import random
 import shutil
+from contextlib import contextmanager
 
 import pytest
 
 from passk.layout import write_json
 from passk.store import fill, ingest, pieces, reading, rebuild
-from passk.store.connection import turn
+from passk.store.connection import held, turn
 from tests.unit.conftest import write_parquet
 from tests.unit.store.test_ingest import contents
 
@@ -178,6 +179,39 @@ def test_others_get_their_turn_while_much_is_filed(run, monkeypatch):
     monkeypatch.setattr("passk.store.filing.POLL", 0.0)
     filled = fill(run.store, pieces(run.runs)).new
     assert len(turns) == 1 + filled.total(), "one to look, and one each"
+
+
+def test_what_is_finished_and_filed_by_another_while_a_store_is_made_again_is_in_it(run, tmp_path, monkeypatch):
+    stage, record = run.stages()[2], run.directory / "experiment.json"
+    manifest, finished = stage / "manifest.json", json.loads(record.read_text())
+    sealed = manifest.read_text()
+    manifest.unlink()
+    write_json(record, {**finished, "sessions": []})
+    later = run.samplings()[0].rename(tmp_path / "later")
+    harmed = run.samplings()[0] / "samples.parquet"
+    harmed.write_bytes(b"")
+    fill(run.store, pieces(run.runs))
+
+    @contextmanager
+    def held_after_others(store, wait):
+        manifest.write_text(sealed)
+        write_json(record, finished)
+        later.rename(run.directory / "samples" / "later")
+        fill(run.store, pieces(run.runs))
+        with held(store, wait):
+            yield
+
+    monkeypatch.setattr("passk.store.filing.held", held_after_others)
+    (line,) = rebuild(run.runs)
+    assert str(harmed) in line, "the only one that is left out"
+    monkeypatch.undo()
+    rebuilt = contents(run.store)
+    rebuild(run.runs)
+    assert rebuilt == contents(run.store)
+    with reading(run.store) as connection:
+        counted = "SELECT (SELECT count(*) FROM stages), (SELECT count(*) FROM samplings)"
+        assert connection.execute(counted).fetchone() == (4, 7)
+    assert [path.name for path in run.runs.iterdir() if "duckdb" in path.name] == [run.store.name]
 
 
 def test_a_step_with_a_problem_twice_has_two_groups(run, parquet):

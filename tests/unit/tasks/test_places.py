@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from passk.config import Compute
+from passk.errors import ConfigError
+from tasks import places as module
 from tasks.places import Places
 
 
@@ -57,3 +59,32 @@ def test_a_stop_reaches_the_stage_that_trains_and_the_one_that_waits():
     for thread in threads:
         thread.join(10)
     assert ended == {"trains": "stopped", "waits": "stopped"}
+
+
+@pytest.mark.parametrize("looks", [1, 3, None])
+def test_memory_is_waited_for_with_a_place_in_hand_and_then_refused(monkeypatch, looks):
+    """looks: until it is free."""
+    places, held = Places(Compute(profile="cpu")), []
+
+    def check_memory(_):
+        held.append(not places._free.acquire(blocking=False))
+        if looks is None or len(held) < looks:
+            raise ConfigError("too little")
+
+    monkeypatch.setattr(module, "check_memory", check_memory)
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(module, "MEMORY_SECONDS", 0.05 if looks is None else 30.0)
+    if looks is None:
+        with pytest.raises(ConfigError, match="too little"):
+            places.require_memory(print)
+    else:
+        places.require_memory(print)
+        assert len(held) == looks
+    assert held and all(held), "others took the place"
+    assert places._free.acquire(blocking=False), "the place was kept"
+
+
+def test_a_run_on_gpus_waits_for_no_place_to_be_told_of_memory():
+    places = Places(Compute(profile="gpu"))
+    with places.one(print):
+        places.require_memory(lambda line: pytest.fail(line))
