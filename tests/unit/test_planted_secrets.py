@@ -175,7 +175,7 @@ def test_what_an_earlier_passk_wrote_into_its_files_does_not_get_into_a_store_ma
     write_json(
         ran.run.directory / "experiment.json", {**record, "command": " ".join(COMMAND), "question": " ".join(LOG)}
     )
-    assert rebuild(ran.run.runs) == []
+    assert all("is not finished" in line for line in rebuild(ran.run.runs))
     assert not found_in(ran.run.store.read_bytes())
     text = write_report(ran.run.store, ran.run.directory).read_text()
     assert "wandb: logging in with \\[hidden\\]" in text and not found_in(text)

@@ -36,7 +36,7 @@ def test_a_store_that_stays_held_is_given_up_with_a_line_that_names_the_holder(h
     with (
         caplog.at_level(logging.INFO, "passk.store"),
         pytest.raises(PasskError, match=rf"still held by .*PID {process.pid}"),
-        turn(store, wait=0.3),
+        turn(store, wait=2),
     ):
         pass
     assert [str(process.pid) in line for line in caplog.messages] == [True], "one line, that says for whom"
