@@ -183,10 +183,9 @@ def train(
     # A resumed run does the steps after its last checkpoint again: news is what was written after what is there.
     seen_at = max((line["time"] for line in read_metrics(metrics)), default=0.0)
     job = Job(cluster["RAY_API_SERVER_ADDRESS"], directory)
-    moved = time.monotonic()
     try:
         job.submit(command, environment=environment, gpus=gpus, about=about)
-        ended = None
+        moved, ended = time.monotonic(), None
         while ended is None:
             time.sleep(POLL_SECONDS)
             ended = job.poll()

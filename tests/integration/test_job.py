@@ -150,9 +150,9 @@ def test_a_dead_actor_is_noticed_and_is_worth_another_try(elsewhere, following, 
 
 
 def test_a_job_without_a_step_is_hung_and_is_ended(elsewhere, following, tmp_path):
-    follower, _ = following(hung_after=90)
+    follower, _ = following(hung_after=60)
     follower.wait(timeout=240)
-    assert "StageFailed: no step for 90 s; see" in (tmp_path / "follower.txt").read_text()
+    assert "StageFailed: no step for 60 s; see" in (tmp_path / "follower.txt").read_text()
     assert gone_within(tmp_path, 30)
     assert free_gpus(elsewhere) == 2
 
