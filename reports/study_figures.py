@@ -8,7 +8,7 @@ import pandas as pd
 from reports import style
 from reports.curves import band, window
 from reports.study import FINAL, MAIN, WARM, Study
-from reports.study_tables import KS, mean, splits
+from reports.study_tables import KS, SPLITS, mean, splits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +39,9 @@ def _place(arm: str) -> tuple[bool, str]:
 
 
 def _results(study: Study, stem: Path, colours: dict[str, str]) -> None:
-    """A row a regime, a column a split: pass@1 and pass@8 of the warm start and of each arm, with their intervals."""
+    """A row a regime, a column a split: pass@1 and pass@8 of the warm start and of each arm, with their intervals, and
+    each seed's own as a stroke.
+    """
     columns = max(len(splits(study, regime)) for regime in study.regimes)
     heights = [0.55 + 0.3 * (1 + len(study.arms(regime))) for regime in study.regimes]
     height = sum(heights) + 0.75
@@ -59,7 +61,11 @@ def _results(study: Study, stem: Path, colours: dict[str, str]) -> None:
         figure.text(0.02, 1 - 0.16 / height, "●  pass@1", va="center")
         figure.text(0.14, 1 - 0.16 / height, f"○  pass@{KS[-1]}", va="center")
         figure.text(
-            0.28, 1 - 0.16 / height, "bars: 95 % intervals over seeds and problems", va="center", color=style.GREY
+            0.28,
+            1 - 0.16 / height,
+            "bars: 95 % intervals over seeds and problems; strokes: seeds",
+            va="center",
+            color=style.GREY,
         )
         figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / height), h_pad=0.9, w_pad=0.9)
 
@@ -74,6 +80,10 @@ def _ends(axes: "Axes", study: Study, regime: str, split: str, colours: dict[str
                 at, offset = found[0], 0.13 if k > 1 else -0.13
                 axes.plot([at.low, at.high], [place + offset] * 2, color=colour, linewidth=1.3, alpha=0.75)
                 face = colour if k == 1 else "white"
+                own = [
+                    row.mean() for row in study.scores(regime, arm, SPLITS.get(split, (split,)), k, checkpoint).values()
+                ]
+                axes.plot(own, [place + offset] * len(own), "|", markersize=8, markeredgewidth=1.2, color=colour)
                 axes.plot(at.value, place + offset, marker="o", markersize=5, color=colour, markerfacecolor=face)
     axes.set_yticks(range(len(lines)), [style.shortened(line[0]) for line in lines])
     # but for the first of a row, none: the names are there once

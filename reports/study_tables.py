@@ -77,6 +77,7 @@ def _mean(rows: Sequence[pd.Series]) -> float:
 def texts(study: Study, claims: str) -> tuple[str, str]:
     """All tables, a section a regime; and of them the goals, the claims and the main tables, for a page with words."""
     goals, main = _goals(study), {regime: _joined(f"## {regime}", _main(study, regime)) for regime in study.regimes}
+    cost = _cost(study)
     whole = [goals, claims]
     for regime, own in main.items():
         whole += [own, _differences(study, regime), _by_seed(study, regime)]
@@ -86,7 +87,7 @@ def texts(study: Study, claims: str) -> tuple[str, str]:
         "for all differences of the same table. `python -m reports.study remake` makes this from\n"
         "problems.parquet and steps.parquet alone."
     )
-    return _joined("# The study's numbers", note, *whole) + "\n", _joined(goals, claims, *main.values())
+    return _joined("# The study's numbers", note, *whole, cost) + "\n", _joined(goals, claims, *main.values(), cost)
 
 
 def _joined(*parts: str) -> str:
@@ -143,6 +144,18 @@ def _by_seed(study: Study, regime: str) -> str:
                 rows.append([str(seed), code(arm), *cells])
     header = ["seed", "arm", *shown]
     return f"Each seed, pass@{KS[0]} / pass@{KS[1]}:\n\n{table(header, rows, left=2)}" if rows else ""
+
+
+def _cost(study: Study) -> str:
+    """Of all rl steps, those that arms share once: how many, and their wall time."""
+    steps = study.steps.drop_duplicates(["regime", "seed", "step", "rule", "k", "reward", "seconds"])
+    rows = []
+    for regime in study.regimes:
+        own = steps[steps["regime"] == regime]
+        hours, median = own["seconds"].sum() / 3600, own["seconds"].median()
+        rows.append([regime, str(own["seed"].nunique()), f"{len(own):,}", f"{hours:.1f}", f"{median:.1f}"])
+    header = ["regime", "seeds", "rl steps", "hours of their wall time", "seconds a step, median"]
+    return "## What it took\n\n" + table(header, rows)
 
 
 def _goals(study: Study) -> str:

@@ -1,0 +1,69 @@
+"""The study as it is committed: docs/study.md says what its two Parquet files say."""
+
+import re
+import shutil
+from fractions import Fraction
+from math import comb
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from reports import study
+
+DOCS = Path(__file__).parents[3] / "docs"
+SPLITS = {"easy": ["easy"], "hard": ["hard"], "easy and hard": ["easy", "hard"], "ood": ["ood"]}
+ROW = re.compile(r"^\| (easy|hard|easy and hard|ood) +\| (before rl|`\w+`) +\| +(\d+) \|(.*)\|$", re.M)
+
+
+@pytest.fixture(scope="module")
+def problems():
+    return pd.read_parquet(DOCS / "study" / study.PROBLEMS)
+
+
+def pass_at_k(rows, k):
+    """By the definition, in exact arithmetic: of all sets of k samples, those with a right one."""
+    return sum(1 - Fraction(comb(int(n - c), k), comb(int(n), k)) for n, c in zip(rows.n, rows.c, strict=True)) / len(
+        rows
+    )
+
+
+def test_every_number_of_the_main_tables_is_that_of_the_committed_samples(problems):
+    page = (DOCS / "study.md").read_text()
+    parts = re.split(r"^## (\w+)$", page[page.index("<!-- numbers -->") :], flags=re.M)
+    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
+    checked = 0
+    for regime in problems.regime.unique():
+        rows = ROW.findall(sections[regime])
+        assert len(rows) >= 4 * 3, regime
+        for split, label, seeds, cells in rows:
+            arm, at = ("pass1", "warm") if label == "before rl" else (label.strip("`"), "final")
+            of_arm = (problems.regime == regime) & (problems.arm == arm) & (problems.checkpoint == at)
+            own = problems[of_arm & problems.split.isin(SPLITS[split])]
+            assert own.seed.nunique() == int(seeds)
+            shown = [float(cell.split()[0]) for cell in cells.split("|")]
+            for k, value in zip((1, 8), shown, strict=True):
+                mean = sum(pass_at_k(rows, k) for _, rows in own.groupby("seed")) / own.seed.nunique()
+                assert abs(float(mean) - value) <= 0.0005 + 1e-9, (regime, split, label, k)
+                checked += 1
+    assert checked >= 24
+
+
+def test_tables_page_and_figures_are_remade_from_the_committed_files_alone(tmp_path):
+    shutil.copytree(DOCS / "study", tmp_path / "study")
+    shutil.copy(DOCS / "study.md", tmp_path)
+    study.remake(tmp_path / "study")
+    for name in ("study.md", "study/tables.md"):
+        assert (tmp_path / name).read_text() == (DOCS / name).read_text(), name
+    for figure in re.findall(r"\]\((study/figures/[^)]*)\)", (DOCS / "study.md").read_text()):
+        assert (tmp_path / figure).is_file()
+
+
+def test_the_files_have_32_samples_of_200_mazes_a_split_each_row_once_and_are_small(problems):
+    assert (problems.n == 32).all()
+    whose = ["regime", "arm", "seed", "checkpoint", "split"]
+    assert (problems.groupby(whose).problem_id.nunique() == 200).all()
+    assert not problems.duplicated([*whose, "problem_id"]).any()
+    steps = pd.read_parquet(DOCS / "study" / study.STEPS)
+    assert not steps.duplicated(["regime", "arm", "seed", "step"]).any()
+    assert sum((DOCS / "study" / name).stat().st_size for name in (study.PROBLEMS, study.STEPS)) < 5_000_000
