@@ -131,6 +131,12 @@ class Run:
             return [psutil.Process(self.flow.pid)] if kind == "flow" or self.is_filing() else []
         return [process for process, line in self._living() if WORDS[kind] in line and "passk.guard" not in line]
 
+    def replaced(self, kind: str, known: set[int]) -> bool:
+        """Whether a process of that kind lives that is none of those known."""
+        with suppress(psutil.NoSuchProcess):  # of a flow that ended just now
+            return any(process.pid not in known for process in self.processes("flow" if kind == FILING else kind))
+        return False
+
     def _living(self) -> Iterator[tuple[psutil.Process, str]]:
         for process in psutil.process_iter():
             with suppress(psutil.Error):
@@ -167,7 +173,7 @@ class Kill:
     lost: int
     """steps that were done and had to be done again; finished samples; by `ingest`, rows of what is finished"""
     seconds: float
-    """until the run was further than when it was killed"""
+    """until the run was further than when it was killed, by a process in the killed one's place"""
     flow_ended: bool
 
     @property
@@ -183,7 +189,7 @@ def kill_one(run: Run, kind: str, rng: random.Random) -> Kill | None:
     alive = run.processes(kind)
     if not alive:
         return None
-    at, flow = run.standing(), run.flow
+    at, flow, known = run.standing(), run.flow, {process.pid for process in alive}
     rng.choice(alive).kill()
     killed, lowest = time.monotonic(), at
     while True:
@@ -192,7 +198,8 @@ def kill_one(run: Run, kind: str, rng: random.Random) -> Kill | None:
         now = run.standing()
         if now.stage == at.stage and now.finished == at.finished:
             lowest = min(lowest, now, key=lambda each: (each.steps, each.samples))
-        if now.beyond(at) or run.ended:
+        # What outlived it may have done a step more: only another in its place is a recovery.
+        if run.ended or now.beyond(at) and (now.finished > at.finished or run.replaced(kind, known)):
             lost = at.steps - lowest.steps if at.stage else at.samples - lowest.samples
             return Kill(kind, at, lost, time.monotonic() - killed, run.flow is not flow)
         if time.monotonic() - killed > PATIENCE_SECONDS:
