@@ -133,9 +133,8 @@ class Run:
 
     def replaced(self, kind: str, known: set[int]) -> bool:
         """Whether a process of that kind lives that is none of those known."""
-        with suppress(psutil.NoSuchProcess):  # of a flow that ended just now
-            return any(process.pid not in known for process in self.processes("flow" if kind == FILING else kind))
-        return False
+        flow = self.flow is not None and self.flow.pid not in known
+        return flow if kind in ("flow", FILING) else any(one.pid not in known for one in self.processes(kind))
 
     def _living(self) -> Iterator[tuple[psutil.Process, str]]:
         for process in psutil.process_iter():
@@ -199,7 +198,7 @@ def kill_one(run: Run, kind: str, rng: random.Random) -> Kill | None:
         if now.stage == at.stage and now.finished == at.finished:
             lowest = min(lowest, now, key=lambda each: (each.steps, each.samples))
         # What outlived it may have done a step more: only another in its place is a recovery.
-        if run.ended or now.beyond(at) and (now.finished > at.finished or run.replaced(kind, known)):
+        if run.ended or (now.beyond(at) and (now.finished > at.finished or run.replaced(kind, known))):
             lost = at.steps - lowest.steps if at.stage else at.samples - lowest.samples
             return Kill(kind, at, lost, time.monotonic() - killed, run.flow is not flow)
         if time.monotonic() - killed > PATIENCE_SECONDS:
@@ -292,10 +291,9 @@ def _moment(run: Run, rng: random.Random, hits: Counter[str]) -> str | None:
 
 def _row(number: int, kill: Kill) -> str:
     where = f"stage {kill.at.stage[:4]}" if kill.at.stage else "between stages, sampling or filing"
-    ended = "yes" if kill.flow_ended else "no, it tried again"
-    at = kill.at
-    cells = (number, kill.kind, where, at.steps, at.checkpoint, at.samples, kill.lost, f"{kill.seconds:.1f}", ended)
-    return f"| {' | '.join(map(str, cells))} |"
+    ended, at = "yes" if kill.flow_ended else "no, it tried again", kill.at
+    how_far = (at.steps, at.checkpoint, at.samples, kill.lost)
+    return f"| {number} | {kill.kind} | {where} | {' | '.join(map(str, how_far))} | {kill.seconds:.1f} | {ended} |"
 
 
 if __name__ == "__main__":
