@@ -1,6 +1,5 @@
 """A server that is configured and not there. Those that a run starts are tests/integration's matter."""
 
-import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -13,15 +12,14 @@ from passk.errors import PasskError
 from passk.ports import free_port
 
 
-def test_a_configured_server_that_does_not_answer_is_one_line_with_the_mend_and_at_once(tmp_path):
-    address, started = f"http://127.0.0.1:{free_port()}/api", time.monotonic()
+def test_a_configured_server_that_does_not_answer_is_one_line_with_the_mend(tmp_path):
+    address = f"http://127.0.0.1:{free_port()}/api"
     with (
         temporary_settings({PREFECT_API_URL: address}),
         pytest.raises(PasskError, match=f"^nobody answers at PREFECT_API_URL={address} .*; start that server, "),
         prefect_server(tmp_path / "prefect.log"),
     ):
         pass
-    assert time.monotonic() - started < 30
 
 
 class Refuses(BaseHTTPRequestHandler):
