@@ -7,9 +7,10 @@ from typing import Any
 
 import psutil
 
-from passk import advantage, learning_rate, problems, trackers
+from passk import advantage, gpus, learning_rate, problems, trackers
 from passk.config import Compute, Experiment, RlStage, TinyModel
 from passk.errors import ConfigError, nearest, under
+from passk.model import fetch_tokenizer
 from passk.plan import order
 from passk.secrets import is_secret
 
@@ -82,6 +83,8 @@ def check_installation(experiment: Experiment) -> None:
         raise ConfigError(
             f"compute.nodes: {compute.nodes} nodes need a Ray cluster that runs; set RAY_ADDRESS to it, or nodes to 1"
         )
+    if compute.profile == "gpu" and "RAY_ADDRESS" not in os.environ:
+        _gpus_are_there(experiment)
     if compute.profile == "cpu" and shutil.which("c++") is None:
         raise ConfigError("compute.profile: cpu needs a C++ compiler for DeepSpeed; install g++ or clang++")
 
@@ -105,6 +108,19 @@ def check_memory(compute: Compute) -> None:
         )
 
 
+def _gpus_are_there(experiment: Experiment) -> None:
+    """Ray would wait for them as long as a stage may be silent."""
+    compute, found = experiment.compute, gpus.visible()
+    trains = any(isinstance(stage, RlStage) for stage in experiment.stages.values())
+    each = compute.gpus(rollouts=trains)
+    if found < (needed := each * compute.side_by_side):
+        engines = ", the engines' own among them" if each > compute.nodes * compute.gpus_per_node else ""
+        raise ConfigError(
+            f"compute.gpus_per_node: what trains at once takes {needed} GPUs{engines}, and this machine has {found}; "
+            "ask for fewer, set colocate, or set RAY_ADDRESS to a cluster that has them"
+        )
+
+
 def _model_is_there(path: str) -> None:
     directory = Path(path).expanduser()
     if directory.is_dir():
@@ -122,6 +138,7 @@ def _model_is_there(path: str) -> None:
             f"model.path: {path} is no directory, and not to be had from the HF hub "
             f"({type(error).__name__}); mend the name, or download it and give its directory"
         ) from None
+    fetch_tokenizer(path)
 
 
 def _known_problems(experiment: Experiment, field: str, name: str, *, split: str) -> None:
@@ -149,7 +166,13 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
             f"stages.{name}.mini_batch: {mini_batch} does not divide the {stage.prompts} prompts of a step"
         )
     processes = compute.nodes * compute.gpus_per_node
-    if not compute.max_tokens_per_gpu and mini_batch * stage.rollouts % (compute.micro_batch * processes):
+    if compute.max_tokens_per_gpu:
+        if mini_batch * stage.rollouts % processes:
+            raise ConfigError(
+                f"stages.{name}.rollouts: the {mini_batch * stage.rollouts} answers of an optimizer step do not divide "
+                f"over {processes} GPUs, and OpenRLHF would leave some out; make them a multiple"
+            )
+    elif mini_batch * stage.rollouts % (compute.micro_batch * processes):
         raise ConfigError(
             f"compute.micro_batch: {compute.micro_batch} sequences on each of {processes} GPUs do not divide "
             f"the {mini_batch * stage.rollouts} of an optimizer step in stages.{name}; make it a divisor"

@@ -150,14 +150,26 @@ class Compute(Strict):
     side_by_side: int = Field(1, ge=1, description="stages that train at once where they do not need each other")
 
     @model_validator(mode="after")
-    def _engines_fill_the_gpus(self) -> Self:
+    def _trainer_and_engines_get_on(self) -> Self:
         gpus = self.nodes * self.gpus_per_node
         if self.colocate and self.engines * self.tensor_parallel != gpus:
             raise ValueError(
                 f"colocate needs engines x tensor_parallel = all {gpus} GPUs, "
                 f"not {self.engines} x {self.tensor_parallel}: set engines to {gpus // self.tensor_parallel}"
             )
+        if self.colocate and not self.zero_stage:
+            raise ValueError("colocate needs an optimizer that can leave the GPUs: set zero_stage to 1, 2 or 3")
+        if self.max_tokens_per_gpu and self.zero_stage != 3:
+            raise ValueError(
+                "max_tokens_per_gpu needs zero_stage 3: at any other DeepSpeed keeps of a step only the last of "
+                "OpenRLHF's dynamic batches; set it to 3, or leave max_tokens_per_gpu out"
+            )
         return self
+
+    def gpus(self, *, rollouts: bool) -> int:
+        """That a stage holds, of which on a CPU all are logical. rollouts: whether it needs engines too."""
+        trained_on = self.nodes * self.gpus_per_node
+        return trained_on if self.colocate or not rollouts else trained_on + self.engines * self.tensor_parallel
 
 
 class WandbTracker(Strict):

@@ -1,11 +1,12 @@
 """The tiny model from scratch: a Qwen2 with a tokenizer of single characters, saved in HF format."""
 
+import contextlib
 import json
 from functools import cache
 from pathlib import Path
 
 from passk.config import TinyModel
-from passk.errors import PasskError
+from passk.errors import ConfigError
 from passk.problems.maze import ALPHABET
 
 PAD, LINE_END = "<pad>", "Ċ"
@@ -16,12 +17,14 @@ ENDS = {"maze": "$", "bytes": "<|end|>"}
 def has_chat_template(model: Path | str) -> bool:
     """Whether a model words its prompts by a chat template: a base model has none.
 
-    Read from a directory's files, and of a model of the HF hub from its tokenizer. Raises PasskError where the hub has
-    none.
+    Read from a directory's files, and of a model of the HF hub from its tokenizer in the cache. One that is not there
+    is taken to have one, so that a plan needs no network: `fetch_tokenizer` comes before anything is started.
     """
     directory = Path(model)
     if not directory.is_dir():
-        return not isinstance(model, Path) and _hub_has_template(model)
+        with contextlib.suppress(LookupError):
+            return not isinstance(model, Path) and _hub_has_template(model)
+        return True
     if (directory / "chat_template.jinja").is_file():
         return True
     settings = directory / "tokenizer_config.json"
@@ -30,13 +33,23 @@ def has_chat_template(model: Path | str) -> bool:
 
 @cache
 def _hub_has_template(name: str) -> bool:
-    """Asked once: every sampling and stage of an experiment starts from the one model."""
+    """Asked once: all stages and samplings start from the one model. LookupError where it is not in the cache."""
     from transformers import AutoTokenizer
 
     try:
-        return bool(AutoTokenizer.from_pretrained(name).chat_template)
+        return bool(AutoTokenizer.from_pretrained(name, local_files_only=True).chat_template)
+    except Exception as error:  # of whatever library the tokenizer is made by
+        raise LookupError(name) from error
+
+
+def fetch_tokenizer(name: str) -> None:
+    """Have a hub model's tokenizer in the cache. Raises ConfigError where it cannot be had."""
+    from transformers import AutoTokenizer
+
+    try:
+        AutoTokenizer.from_pretrained(name)
     except Exception as error:  # of whatever library the hub's client speaks through
-        raise PasskError(
+        raise ConfigError(
             f"model.path: the tokenizer of {name} is not to be had from the HF hub ({type(error).__name__}); "
             "mend the name, or download it and give its directory"
         ) from None

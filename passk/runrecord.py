@@ -4,7 +4,6 @@ import json
 import os
 import platform
 import shlex
-import shutil
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from passk import gpus
 from passk.errors import PasskError, SomeFailed, line
 from passk.layout import ExperimentRecord, write_json
 from passk.plan import Plan
@@ -152,16 +152,11 @@ def _versions() -> dict[str, str]:
 
 
 def _hardware() -> dict[str, Any]:
-    gpus: list[str] = []
-    if shutil.which("nvidia-smi"):
-        query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
-        listing = subprocess.run(query, capture_output=True, text=True, check=False)
-        gpus = listing.stdout.splitlines() if listing.returncode == 0 else []
     return {
         "cpu": _cpu_name(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "gpus": gpus,
+        "gpus": gpus.listed(),
     }
 
 

@@ -181,7 +181,10 @@ def sample(plan: Plan, say: Say) -> None:
     if not left:
         return
     compute, directory = plan.experiment.compute, plan.directory / "samples"
-    engines = compute.nodes * compute.gpus_per_node // compute.tensor_parallel or 1
+    gpus = compute.nodes * compute.gpus_per_node
+    if compute.profile == "gpu":
+        gpus = compute.gpus(rollouts=any(isinstance(planned.stage, RlStage) for planned in plan.stages))
+    engines = gpus // compute.tensor_parallel or 1
     file = directory / "request.json"
     Work([_request(plan, planned) for planned in left], engines, compute.tensor_parallel).write(file)
     command = [sys.executable, "-m", "passk.evaluate.sample", str(file)]

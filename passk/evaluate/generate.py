@@ -142,7 +142,9 @@ def _ask(engine: "LLM", request: Request, row: Mapping[str, Any], asked: Asked) 
             message = [{"role": "user", "content": row["prompt"]}]
             [name] = engine.enqueue_chat([message], settings, use_tqdm=False)
         else:
-            [name] = engine.enqueue([row["prompt"]], settings, use_tqdm=False)
+            # as in training, where the prompt is all there is: no begin-of-sequence token of the tokenizer's
+            plain = {"add_special_tokens": False}
+            [name] = engine.enqueue([row["prompt"]], settings, use_tqdm=False, tokenization_kwargs=plain)
     except ValueError as error:
         reason = " ".join(str(error).split())[:200]
         raise PasskError(f"{row['id']}: vLLM refuses the prompt of {len(row['prompt'])} characters: {reason}") from None

@@ -56,13 +56,20 @@ def passed_on(variables: Mapping[str, str]) -> dict[str, str]:
 
 def environment(compute: Compute) -> dict[str, str]:
     """This process's environment, with what the profile needs."""
-    variables = {**QUIET, **os.environ, "PYTHONUNBUFFERED": "1"}
+    variables = {
+        **QUIET,
+        # DeepSpeed compiles an operator when it is first used, by the ninja beside this Python; where `steps` looks for
+        # the locks of those who were killed meanwhile.
+        "TORCH_EXTENSIONS_DIR": str(operators.DIRECTORY),
+        **os.environ,
+        "PATH": operators.path(os.environ),
+        "PYTHONUNBUFFERED": "1",
+    }
     if compute.profile == "cpu":
         variables |= {
             ENVIRONMENT_SWITCH: "1",
             "DS_ACCELERATOR": "cpu",
             "TORCH_EXTENSIONS_DIR": str(operators.DIRECTORY),
-            "PATH": operators.path(os.environ),
             "GLOO_SOCKET_IFNAME": "lo",
             "OMP_NUM_THREADS": str(compute.threads),
             "VLLM_CPU_KVCACHE_SPACE": str(compute.kv_cache_gib),

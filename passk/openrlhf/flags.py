@@ -41,8 +41,9 @@ def sft(stage: SftStage, compute: Compute, paths: Paths, *, seed: int, chat: boo
         "--data.input_template": "{}",
         "--data.apply_chat_template": chat,
         "--data.max_len": max_tokens,
+        "--data.max_samples": stage.steps * stage.batch_size,  # OpenRLHF has a million for all there are
         "--train.batch_size": stage.batch_size,
-        "--train.micro_batch_size": min(compute.micro_batch, stage.batch_size // processes),
+        "--train.micro_batch_size": _largest_divisor(stage.batch_size // processes, compute.micro_batch),
         "--train.max_epochs": 1,
         "--train.seed": seed,
         "--adam.lr": stage.lr,
@@ -54,6 +55,10 @@ def sft(stage: SftStage, compute: Compute, paths: Paths, *, seed: int, chat: boo
         **_common(stage, compute, paths),
     }
     return [*_spell(flags), "--passk.record", str(paths.output)]
+
+
+def _largest_divisor(number: int, most: int) -> int:
+    return next(divisor for divisor in range(min(number, most), 0, -1) if number % divisor == 0)
 
 
 def rl(stage: RlStage, compute: Compute, paths: Paths, *, seed: int, chat: bool) -> list[str]:

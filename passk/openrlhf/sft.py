@@ -61,6 +61,7 @@ def main(arguments: list[str]) -> None:
         ) -> None:
             now = time.perf_counter()
             logs = logs_dict or {}
+            loss = self.strategy.all_reduce(logs["loss_mean"]) if "loss_mean" in logs else None  # one's own until here
             if self.strategy.is_rank_0():
                 log.write(
                     {
@@ -68,7 +69,7 @@ def main(arguments: list[str]) -> None:
                         "seconds": now - self.step_started,
                         "lr": logs.get("lr"),
                         "grad_norm": logs.get("grad_norm"),
-                        "loss": logs.get("loss_mean"),
+                        "loss": loss,
                     }
                 )
             # DeepSpeed's save ends with a barrier: the files of all processes are there when the first one seals.

@@ -1,4 +1,5 @@
 import copy
+import os
 
 import pytest
 import yaml
@@ -86,6 +87,14 @@ def test_a_good_experiment_is_read_and_passes():
         ("compute.micro_batch", 100, "compute.micro_batch", "make it a divisor"),
         ("compute", {"profile": "gpu", "gpus_per_node": 8, "colocate": True}, "compute", "set engines to 8"),
         ("compute", {"profile": "gpu", "nodes": 2}, "stages.warm.kind", "set compute.nodes to 1"),
+        ("compute", {"profile": "gpu", "max_tokens_per_gpu": 4096}, "compute", "needs zero_stage 3"),
+        ("compute", {"profile": "gpu", "colocate": True, "zero_stage": 0}, "compute", "set zero_stage to 1, 2 or 3"),
+        (
+            "compute",
+            {"profile": "gpu", "gpus_per_node": 5, "zero_stage": 3, "max_tokens_per_gpu": 4096},
+            "stages.warm.batch_size",
+            "does not divide",
+        ),
         ("seed", "one", "seed", "integer"),
         ("question", None, "question", "required"),
         ("stages.base", SFT, "stages.base", "give it another one"),
@@ -120,3 +129,29 @@ def test_a_model_directory_that_is_not_there_is_refused_by_name(tmp_path):
             check_machine(config.parse(changed("model", {"path": path})))
     with pytest.raises(ConfigError, match="config.json"):
         check_machine(config.parse(changed("model", {"path": str(tmp_path)})))
+
+
+@pytest.mark.parametrize(
+    ("compute", "there", "taken"),
+    [
+        ({"gpus_per_node": 1}, 1, 2),
+        ({"gpus_per_node": 1, "colocate": True}, 1, None),
+        ({"gpus_per_node": 2, "engines": 2, "tensor_parallel": 2, "side_by_side": 2}, 8, 12),
+    ],
+)
+def test_more_gpus_than_there_are_are_refused_instead_of_waited_for(tmp_path, monkeypatch, compute, there, taken):
+    said = "\n".join(["NVIDIA A100-SXM4-80GB, 81920 MiB"] * 8)
+    (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\necho '{said}'\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(there))))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    asked = config.parse(changed("compute", {"profile": "gpu", **compute}))
+    if taken is None:
+        return check_machine(asked)
+    with pytest.raises(
+        ConfigError, match=f"^compute.gpus_per_node: .* takes {taken} GPUs.* has {there}; .*RAY_ADDRESS"
+    ):
+        check_machine(asked)
+    monkeypatch.setenv("RAY_ADDRESS", "http://10.0.0.1:8265")
+    return check_machine(asked)

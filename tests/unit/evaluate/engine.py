@@ -21,7 +21,7 @@ class Engine:
         """prompts in the engine, at each step"""
         self.paused = False
 
-    def enqueue(self, prompts, settings, use_tqdm):
+    def enqueue(self, prompts, settings, use_tqdm, tokenization_kwargs):
         [prompt] = prompts
         if prompt == "too long":
             raise ValueError("The decoder prompt is longer than the maximum\nmodel length")
