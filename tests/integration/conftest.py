@@ -89,7 +89,7 @@ def finished(tmp_path_factory) -> Finished:
 
 def wait_for_steps(directory: Path, process: subprocess.Popen, steps: int) -> Path:
     """The metrics file of the rl stage, once it has `steps` lines."""
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 900
     while time.monotonic() < deadline:
         for rollouts in directory.glob("runs/small/stages/*/rollouts"):
             metrics = rollouts.parent / "metrics.jsonl"
