@@ -10,12 +10,13 @@ import psutil
 from passk import advantage, gpus, learning_rate, problems, trackers
 from passk.config import Compute, Experiment, RlStage, TinyModel
 from passk.errors import ConfigError, nearest, under
-from passk.model import fetch_tokenizer
+from passk.layout import BASE
+from passk.model import fetch_tokenizer, from_the_hub
 from passk.plan import order
 from passk.secrets import is_secret
 
 GIB = 2**30
-TAKEN = {"stages": ("base", "sample"), "benchmarks": ("all",)}
+TAKEN = {"stages": (BASE, "sample"), "benchmarks": ("all",)}
 """names that records and reports have for something else: the model before any stage, sampling, all together"""
 # What the processes of a CPU run take beside the KV cache: measured, see README ("Speed and size").
 CPU_RUN_GIB = 5.0
@@ -111,10 +112,8 @@ def check_memory(compute: Compute) -> None:
 def _gpus_are_there(experiment: Experiment) -> None:
     """Ray would wait for them as long as a stage may be silent."""
     compute, found = experiment.compute, gpus.visible()
-    trains = any(isinstance(stage, RlStage) for stage in experiment.stages.values())
-    each = compute.gpus(rollouts=trains)
-    if found < (needed := each * compute.side_by_side):
-        engines = ", the engines' own among them" if each > compute.nodes * compute.gpus_per_node else ""
+    if found < (needed := experiment.gpus * compute.side_by_side):
+        engines = ", the engines' own among them" if experiment.gpus > compute.nodes * compute.gpus_per_node else ""
         raise ConfigError(
             f"compute.gpus_per_node: what trains at once takes {needed} GPUs{engines}, and this machine has {found}; "
             "ask for fewer, set colocate, or set RAY_ADDRESS to a cluster that has them"
@@ -131,13 +130,8 @@ def _model_is_there(path: str) -> None:
         raise ConfigError(f"model.path: there is no directory {path}; name a HF model as owner/name or by its path")
     from huggingface_hub import hf_hub_download
 
-    try:
+    with from_the_hub(f"{path} is no directory, and"):
         hf_hub_download(path, "config.json")
-    except Exception as error:
-        raise ConfigError(
-            f"model.path: {path} is no directory, and not to be had from the HF hub "
-            f"({type(error).__name__}); mend the name, or download it and give its directory"
-        ) from None
     fetch_tokenizer(path)
 
 

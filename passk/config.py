@@ -212,6 +212,11 @@ class Experiment(Strict):
     compute: Compute
     trackers: Trackers | None = None
 
+    @property
+    def gpus(self) -> int:
+        """That one of its stages holds at the most; on a CPU all are logical."""
+        return self.compute.gpus(rollouts=any(isinstance(stage, RlStage) for stage in self.stages.values()))
+
     @model_validator(mode="after")
     def _something_to_evaluate(self) -> Self:
         if self.model.tiny and not self.stages:

@@ -39,6 +39,22 @@ def require_room(directory: Path) -> None:
         probe.unlink(missing_ok=True)
 
 
+def flush_all(directory: Path) -> None:
+    """Put all files of a directory on the disk, and their names. PasskError where the disk is full."""
+    with telling_when_full(directory):
+        for path in [*sorted(directory.rglob("*")), directory]:
+            flush(path)
+
+
+def flush(path: Path) -> None:
+    """Put one file on the disk, or a directory's list of names: a power loss takes what is in a cache alone."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _line(path: Path, error: OSError) -> str:
     reason = os.strerror(error.errno or errno.ENOSPC)
     return f"{path}: {reason}; what was finished is kept: make room, and the same command goes on"

@@ -35,6 +35,9 @@ from typing import Any
 
 from passk.disk import telling_when_full
 
+BASE = "base"
+"""the checkpoint name of a model that needed no warm start"""
+
 # A line of metrics.jsonl. Every stage has the first five; the rest is what an rl stage adds.
 METRICS = {
     "step": "int, from 1",

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -46,11 +47,18 @@ def fetch_tokenizer(name: str) -> None:
     """Have a hub model's tokenizer in the cache. Raises ConfigError where it cannot be had."""
     from transformers import AutoTokenizer
 
-    try:
+    with from_the_hub(f"the tokenizer of {name} is"):
         AutoTokenizer.from_pretrained(name)
+
+
+@contextlib.contextmanager
+def from_the_hub(what: str) -> Iterator[None]:
+    """Around a call that fetches: ConfigError in one line where `what` cannot be had."""
+    try:
+        yield
     except Exception as error:  # of whatever library the hub's client speaks through
         raise ConfigError(
-            f"model.path: the tokenizer of {name} is not to be had from the HF hub ({type(error).__name__}); "
+            f"model.path: {what} not to be had from the HF hub ({type(error).__name__}); "
             "mend the name, or download it and give its directory"
         ) from None
 

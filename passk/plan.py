@@ -13,11 +13,9 @@ from typing import Any
 from passk import problems
 from passk.config import Benchmark, Compute, Experiment, RlStage, SftStage
 from passk.errors import ConfigError, nearest
-from passk.layout import SamplingRecord, StageRecord, is_finished
+from passk.layout import BASE, SamplingRecord, StageRecord, is_finished
 from passk.versions import SAMPLING_VERSION, TRAINING_VERSION, engine_versions, judging, rule_version, verdicts
 
-BASE = "base"
-"""the checkpoint name of a model that needed no warm start"""
 _WITHOUT_EFFECT = {"evaluate", "save_every", "keep", "max_failed"}
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from passk import lock, store, trackers
+from passk import disk, lock, store, trackers
 from passk.config import Compute, RlStage, SftStage
 from passk.errors import PasskError
 from passk.evaluate import progress
@@ -161,12 +161,12 @@ def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> N
         )
     if not (directory / "model" / "config.json").is_file():
         raise PasskError(f"OpenRLHF ended without writing a model; see {job.shown(directory / 'log.txt')}")
-    checkpoints.flush_all(directory / "model")
+    disk.flush_all(directory / "model")
     write_json(
         directory / "manifest.json",
         {"key": planned.record.key, "steps": stage.steps, "seconds": seconds, "startup_seconds": startup},
     )
-    checkpoints.flush(directory)
+    disk.flush(directory)
     # A finished stage is never resumed, and whoever starts from it starts from model/. Only now that both are on the
     # disk: who is killed between the two, or loses its power, has lost nothing.
     shutil.rmtree(directory / "checkpoints", ignore_errors=True)
@@ -181,9 +181,8 @@ def sample(plan: Plan, say: Say) -> None:
     if not left:
         return
     compute, directory = plan.experiment.compute, plan.directory / "samples"
-    gpus = compute.nodes * compute.gpus_per_node
-    if compute.profile == "gpu":
-        gpus = compute.gpus(rollouts=any(isinstance(planned.stage, RlStage) for planned in plan.stages))
+    # A CPU's engines are processes: no more of them than the trainer has.
+    gpus = plan.experiment.gpus if compute.profile == "gpu" else compute.nodes * compute.gpus_per_node
     engines = gpus // compute.tensor_parallel or 1
     file = directory / "request.json"
     Work([_request(plan, planned) for planned in left], engines, compute.tensor_parallel).write(file)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from passk.layout import BASE
 from passk.schedule import Schedule
 
-BASE = "base"
 PASS_AT_1 = Schedule.of(1)
 
 

@@ -31,9 +31,9 @@ def stages(comparison: Comparison) -> str:
             found = run.stages[run.stages["name"] == entry.checkpoint]
             for row in (row for _, row in found.iterrows() if row["key"] not in seen):
                 seen.add(row["key"])
-                numbers = _numbers(row)
+                numbers, held = _numbers(row), gpus(run, rollouts=row["kind"] == "rl")
                 own = [_added(a, b) for a, b in zip(own, numbers, strict=True)] if runs else numbers
-                hours = [a + gpus(run) * _known(b) / 3600 for a, b in zip(hours, numbers, strict=True)]
+                hours = [a + held * _known(b) / 3600 for a, b in zip(hours, numbers, strict=True)]
                 runs, done = runs + 1, done + int(row["steps"])
         if runs:
             totals = [a + _known(b) for a, b in zip(totals, own, strict=True)]
@@ -72,10 +72,14 @@ def _numbers(row: pd.Series) -> list[float]:
     return [tokens, float(row["seconds"]), *phases, max(other, 0.0), float(row["startup_seconds"])]
 
 
-def gpus(run: Results) -> int:
-    """GPUs that the experiment holds; 0 on a CPU."""
+def gpus(run: Results, *, rollouts: bool = True) -> int:
+    """GPUs that a stage of the experiment holds, its engines' among them where it needs `rollouts`; 0 on a CPU."""
     compute = run.record.config.get("compute") or {}
-    return compute["nodes"] * compute["gpus_per_node"] if compute.get("profile") == "gpu" else 0
+    if compute.get("profile") != "gpu":
+        return 0
+    trained_on = compute["nodes"] * compute["gpus_per_node"]
+    own = 0 if compute["colocate"] or not rollouts else compute["engines"] * compute["tensor_parallel"]
+    return trained_on + own
 
 
 def samplings(comparison: Comparison) -> str:
@@ -88,7 +92,8 @@ def samplings(comparison: Comparison) -> str:
                 own = run.samplings
                 own = own[(own["checkpoint"] == entry.checkpoint) & (own["benchmark"] == benchmark)]
                 parts += list(own.itertuples())
-                hours += sum(gpus(run) * float(row.seconds) for row in own.itertuples()) / 3600
+                held = gpus(run, rollouts=bool((run.stages["kind"] == "rl").any()))
+                hours += sum(held * float(row.seconds) for row in own.itertuples()) / 3600
             if parts:
                 samples = sum(row.sample_count for row in parts)
                 truncated = sum(row.truncated * row.sample_count for row in parts) / samples

@@ -43,7 +43,7 @@ def _seeds(*columns: Any) -> str:
 def _elsewhere(run: Results) -> str:
     """The stages that another experiment had trained already, and by what; empty where there are none."""
     parts = []
-    for experiment, own in run.stages[run.stages["experiment"] != run.name].groupby("experiment", sort=True):
+    for experiment, own in run.trained_elsewhere.groupby("experiment", sort=True):
         named = listed([code(name) for name in sorted(own["name"])])
         record = run.foreign.get(str(experiment))
         made = f"{_code(record)}, {inline(_hardware(record.hardware))}" if record else "not in this store"

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from passk.errors import PasskError
+from passk.layout import BASE
 from reports import costs, counts, curves, difficulty, html, over_k, provenance, results, retries, solved
 from reports.answer import answer
-from reports.arms import BASE
 from reports.comparison import Comparison
 from reports.results import load
 from reports.tables import about_p, difference_table, main_table, seed_table, sizes
@@ -148,7 +148,7 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         transcripts_of=shown[0],
         transcripts=shown[1],
         truncated=any(sample["sort"] == "truncated" for sample in shown[1]),
-        elsewhere=any((run.stages["experiment"] != run.name).any() for run in comparison.results),
+        elsewhere=any(len(run.trained_elsewhere) for run in comparison.results),
         stage_costs=costs.stages(comparison),
         sampling_costs=costs.samplings(comparison),
         wall_clock=costs.wall_clock(comparison),

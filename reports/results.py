@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from passk.evaluate.estimators import pass_at_k
-from passk.layout import ExperimentRecord
+from passk.layout import BASE, ExperimentRecord
 from passk.store import queries, reading, report_queries
-from reports.arms import BASE, Arm, Node, arms, nodes
+from reports.arms import Arm, Node, arms, nodes
 
 ALL = "all"
 """the group of all benchmarks together"""
@@ -44,6 +44,11 @@ class Results:
     def seed(self) -> int | None:
         """The experiment's; None for a record of before it was kept."""
         return self.record.config.get("seed")
+
+    @cached_property
+    def trained_elsewhere(self) -> pd.DataFrame:
+        """The stages that another experiment had trained already."""
+        return self.stages[self.stages["experiment"] != self.name]
 
     @cached_property
     def checkpoints(self) -> list[str]:

@@ -25,8 +25,9 @@ import pandas as pd
 
 from passk.errors import PasskError
 from passk.evaluate.estimators import pass_at_k
+from passk.layout import BASE
 from passk.store import STORE, queries, reading
-from reports.arms import BASE, Arm
+from reports.arms import Arm
 from reports.results import Results, load
 
 MARKED = re.compile(r"(<!-- numbers -->).*?(<!-- end of numbers -->)", re.DOTALL)

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports import style
+from reports import over_seeds, style
 from reports.curves import band, window
 from reports.study import FINAL, MAIN, WARM, Study
-from reports.study_tables import KS, SPLITS, mean, splits
+from reports.study_tables import KS, scores, splits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,14 +75,12 @@ def _ends(axes: "Axes", study: Study, regime: str, split: str, colours: dict[str
     lines = [("before rl", arms[0], WARM, style.GREY), *((arm, arm, FINAL, colours[arm]) for arm in arms)]
     for place, (_, arm, checkpoint, colour) in enumerate(lines):
         for k in KS:
-            found = mean(study, regime, arm, split, k, checkpoint)
+            found = list(scores(study, regime, arm, split, k, checkpoint).values())
             if found:
-                at, offset = found[0], 0.13 if k > 1 else -0.13
+                at, offset = over_seeds.mean(found), 0.13 if k > 1 else -0.13
                 axes.plot([at.low, at.high], [place + offset] * 2, color=colour, linewidth=1.3, alpha=0.75)
                 face = colour if k == 1 else "white"
-                own = [
-                    row.mean() for row in study.scores(regime, arm, SPLITS.get(split, (split,)), k, checkpoint).values()
-                ]
+                own = [row.mean() for row in found]
                 axes.plot(own, [place + offset] * len(own), "|", markersize=8, markeredgewidth=1.2, color=colour)
                 axes.plot(at.value, place + offset, marker="o", markersize=5, color=colour, markerfacecolor=face)
     axes.set_yticks(range(len(lines)), [style.shortened(line[0]) for line in lines])

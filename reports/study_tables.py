@@ -40,12 +40,9 @@ def splits(study: Study, regime: str) -> list[str]:
     return [name for name, parts in SPLITS.items() if set(parts) <= own] + sorted(own - set(SPLITS))
 
 
-def mean(
-    study: Study, regime: str, arm: str, split: str, k: int, checkpoint: str = FINAL
-) -> tuple[Estimate, int] | None:
-    """Mean pass@k with its interval over seeds and problems, and how many seeds; None where there is none."""
-    rows = study.scores(regime, arm, SPLITS.get(split, (split,)), k, checkpoint)
-    return (over_seeds.mean(list(rows.values())), len(rows)) if rows else None
+def scores(study: Study, regime: str, arm: str, split: str, k: int, checkpoint: str = FINAL) -> dict[int, pd.Series]:
+    """pass@k of each problem, by seed; split: one of `splits`."""
+    return study.scores(regime, arm, SPLITS.get(split, (split,)), k, checkpoint)
 
 
 def paired(
@@ -58,9 +55,8 @@ def paired(
     checkpoints: tuple[str, str] = (FINAL, FINAL),
 ) -> Paired | None:
     """checkpoints: of the arm, and of the baseline."""
-    parts = SPLITS.get(split, (split,))
-    mine = study.scores(regime, arm, parts, k, checkpoints[0])
-    theirs = study.scores(regime, baseline, parts, k, checkpoints[1])
+    mine = scores(study, regime, arm, split, k, checkpoints[0])
+    theirs = scores(study, regime, baseline, split, k, checkpoints[1])
     seeds = [seed for seed in mine if seed in theirs and mine[seed].index.equals(theirs[seed].index)]
     if not seeds:
         return None
@@ -102,9 +98,9 @@ def _main(study: Study, regime: str) -> str:
     rows = []
     for split in splits(study, regime):
         for arm, checkpoint, label in (*before, *ends):
-            found = [mean(study, regime, arm, split, k, checkpoint) for k in KS]
+            found = [list(scores(study, regime, arm, split, k, checkpoint).values()) for k in KS]
             if all(found):
-                rows.append([split, label, str(found[0][1]), *(interval(one[0]) for one in found if one)])  # type: ignore[index]
+                rows.append([split, label, str(len(found[0])), *(interval(over_seeds.mean(own)) for own in found)])
     return table(["mazes", "arm", "seeds", *(f"pass@{k}" for k in KS)], rows, left=2) if rows else ""
 
 
@@ -124,19 +120,19 @@ def _differences(study: Study, regime: str) -> str:
 def _by_seed(study: Study, regime: str) -> str:
     """pass@1 / pass@8 of every seed."""
     shown = splits(study, regime)
-    scores = {
-        (arm, split, k): study.scores(regime, arm, SPLITS.get(split, (split,)), k)
+    found = {
+        (arm, split, k): scores(study, regime, arm, split, k)
         for arm in study.arms(regime)
         for split in shown
         for k in KS
     }
-    seeds = sorted({seed for rows in scores.values() for seed in rows})
+    seeds = sorted({seed for rows in found.values() for seed in rows})
     rows = []
     for seed in seeds:
         for arm in study.arms(regime):
             cells = [
-                " / ".join(f"{scores[arm, split, k][seed].mean():.3f}" for k in KS)
-                if all(seed in scores[arm, split, k] for k in KS)
+                " / ".join(f"{found[arm, split, k][seed].mean():.3f}" for k in KS)
+                if all(seed in found[arm, split, k] for k in KS)
                 else "–"
                 for split in shown
             ]

@@ -14,6 +14,15 @@ def command_lines(processes: Iterable[psutil.Process]) -> Iterator[tuple[psutil.
                 yield process, words
 
 
+def named(processes: Iterable[psutil.Process]) -> list[str]:
+    """Number and name of each."""
+    found = []
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            found.append(f"{process.pid} {process.name()}")
+    return found
+
+
 def descendants(pid: int | None = None) -> list[psutil.Process]:
     """All that `pid`, or else this process, has started, and what those have."""
     return psutil.Process(pid).children(recursive=True)
@@ -27,6 +36,16 @@ def living(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
             if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
+
+
+def marked(variable: str, value: str) -> list[psutil.Process]:
+    """Those of the machine that live and have the variable in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get(variable) == value:
+                found.append(process)
+    return living(found)
 
 
 def listening(processes: Iterable[psutil.Process]) -> set[str]:

@@ -8,7 +8,6 @@ match its seal, and `latest` names the newest that does. An rl stage's lie under
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -55,25 +54,9 @@ def saving(checkpoint: Path) -> Iterator[None]:
 
 def seal(checkpoint: Path) -> None:
     """Seal a checkpoint that was just written. Its files are on the disk, not in a cache, before its seal is."""
-    flush_all(checkpoint)
+    disk.flush_all(checkpoint)
     write_json(checkpoint / SEAL, {name: [size, digest] for name, size, digest in _contents(checkpoint)})
-    flush(checkpoint)
-
-
-def flush_all(directory: Path) -> None:
-    """Put all files of a directory on the disk, and their names. PasskError where the disk is full."""
-    with disk.telling_when_full(directory):
-        for path in [*sorted(directory.rglob("*")), directory]:
-            flush(path)
-
-
-def flush(path: Path) -> None:
-    """Put one file on the disk, or a directory's list of names: a power loss takes what is in a cache alone."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    disk.flush(checkpoint)
 
 
 def fault(checkpoint: Path) -> str | None:

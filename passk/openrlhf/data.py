@@ -7,7 +7,7 @@ import numpy as np
 
 from passk import problems
 from passk.config import RlStage, SftStage
-from passk.openrlhf.checkpoints import flush_all
+from passk.disk import flush_all
 from passk.openrlhf.flags import LABEL, PROMPT, RESPONSE
 from passk.openrlhf.labels import Label
 

@@ -203,11 +203,16 @@ def _same_text(given: str, entry: dict[str, Any]) -> bool:
     return " ".join(given.casefold().split()) == " ".join(str(entry["answer"]).casefold().split())
 
 
+def _as_many(sign: str) -> Callable[[str, dict[str, Any]], bool]:
+    """Whether there are as many parts as in the entry's answer, going by the sign between them."""
+    return lambda given, entry: given.count(sign) == entry["answer"].count(sign)
+
+
 _AGAIN: dict[str, Callable[[str, dict[str, Any]], bool]] = {
     "advanced_geometry": _same_count,
     "coin_flip": _is_probability,
     # A letter that is given twice has the digit given last.
-    "cryptarithm": lambda given, entry: given.count("=") == entry["answer"].count("="),
+    "cryptarithm": _as_many("="),
     "figlet_font": lambda given, entry: _same_text("".join(given.split()), entry),
     # Rows and cells beyond the board are not looked at.
     "game_of_life": lambda given, entry: json.loads(given) == json.loads(entry["answer"]),
@@ -219,7 +224,7 @@ _AGAIN: dict[str, Callable[[str, dict[str, Any]], bool]] = {
     "puzzle24": _is_24,
     "spell_backward": _same_text,
     # A date's scorer reads the first number and no further.
-    "time_intervals": lambda given, entry: given.count(",") == entry["answer"].count(","),
+    "time_intervals": _as_many(","),
     # Words beyond the last are not looked at.
-    "word_sorting": lambda given, entry: given.count(",") == entry["answer"].count(","),
+    "word_sorting": _as_many(","),
 }

@@ -1,6 +1,5 @@
 """One small experiment for all: run by the command line, killed with SIGKILL in the middle, run again."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -9,8 +8,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pytest
+
+from tests.processes import marked, named
 
 EXPERIMENT = """
 name: small
@@ -104,11 +104,7 @@ def left_after(directory: Path, seconds: float) -> list[str]:
     """Processes of the run in `directory` that still live when `seconds` have passed."""
     deadline = time.monotonic() + seconds
     while True:
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if process.environ().get(MARK) == str(directory) and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(f"{process.pid} {process.name()}")
+        found = named(marked(MARK, str(directory)))
         if not found or time.monotonic() >= deadline:
             return found
         time.sleep(0.5)

@@ -17,7 +17,7 @@ import pytest
 from passk.config import Compute
 from passk.errors import ConfigError
 from passk.openrlhf import cluster, job
-from tests.processes import command_lines, descendants
+from tests.processes import command_lines, descendants, marked, named
 
 DRIVER = """
 import os, subprocess, sys, time
@@ -99,15 +99,8 @@ def log_lines(directory) -> list[str]:
 
 def processes_of(directory) -> list[str]:
     """All with the job's mark in their environment, the follower apart."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            marked = process.environ().get("MARK") == str(directory)
-            if marked and process.status() != psutil.STATUS_ZOMBIE and "-c" not in process.cmdline()[1:2]:
-                found.append(f"{process.pid} {process.name()}")
-        except (psutil.Error, OSError):
-            continue
-    return found
+    found = command_lines(marked("MARK", str(directory)))
+    return named(process for process, words in found if "-c" not in words[1:2])
 
 
 def free_gpus(joined) -> float:

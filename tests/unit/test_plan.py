@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from passk import config, versions
-from passk.layout import write_json
-from passk.plan import BASE, Plan, plan
+from passk.layout import BASE, write_json
+from passk.plan import Plan, plan
 from passk.versions import VERIFIER_PACKAGES, engine_versions
 from tests.unit.test_config import GOOD, changed
 

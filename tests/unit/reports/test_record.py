@@ -96,13 +96,16 @@ def test_what_was_tried_again_says_how_often_after_which_step_and_why(filed):
 
 def test_gpu_hours_are_counted_where_there_are_gpus(filed):
     record = json.loads((filed.directory / "experiment.json").read_text())
-    config = {**record["config"], "compute": {"profile": "gpu", "nodes": 2, "gpus_per_node": 8}}
+    engines = {"engines": 4, "tensor_parallel": 2, "colocate": False}
+    compute = {"profile": "gpu", "nodes": 2, "gpus_per_node": 4, **engines}
+    config = {**record["config"], "compute": compute}
     amend(filed, config=config)
     text = text_of(filed.store, filed.name)
     wall, generation, *_, startup = re.search(r"^\| GPU hours +\|[ |]+(.*?) +\|$", text, re.M)[1].split("|")
     steps = 18 + 12 + 6
-    assert float(wall) == pytest.approx(16 * (steps * 2.6 + 6 * 0.2) / 3600, abs=0.005)
+    # supervised training has no use for the engines' eight
+    assert float(wall) == pytest.approx((16 * steps * 2.6 + 8 * 6 * 0.2) / 3600, abs=0.005)
     assert float(generation) == pytest.approx(16 * steps * 1.1 / 3600, abs=0.005)
-    assert float(startup) == pytest.approx(16 * 4 * 21.5 / 3600, abs=0.005)
+    assert float(startup) == pytest.approx((16 * 3 + 8) * 21.5 / 3600, abs=0.005)
     sampled = re.search(r"^\| `warm` +\| `easy` +\| +16 \|.*\| +(\S+) \|$", text[text.index("\nSampling:") :], re.M)
     assert float(sampled[1]) == pytest.approx(16 * 4.25 / 3600, abs=0.005)

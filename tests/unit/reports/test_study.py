@@ -11,12 +11,18 @@ import pytest
 from passk.errors import PasskError
 from passk.layout import write_json
 from passk.store import rebuild
-from reports import study, study_claims, study_tables
+from reports import over_seeds, study, study_claims, study_tables
 from reports.comparison import Comparison
 from reports.results import load
 
 NAMES = {"pass4": "passk", "pass4-pass1": "passk_pass1"}
 SEEDS = {"study-trap": (11, 12), "study-trap-more": (12,), "study-control": (11,)}
+
+
+def mean(*where):
+    """Estimate and seeds of what study_tables.scores gives."""
+    found = list(study_tables.scores(*where).values())
+    return over_seeds.mean(found), len(found)
 
 
 def renamed(run):
@@ -95,7 +101,7 @@ def test_from_the_files_alone_come_the_numbers_of_passk_compare(made, runs, tmp_
     for arm in ("pass1", "passk_pass1"):
         for split in ("easy", "hard"):
             for k in (1, 8):
-                assert study_tables.mean(alone, "trap", arm, split, k)[0] == compared.estimate(by_label[arm], split, k)
+                assert mean(alone, "trap", arm, split, k)[0] == compared.estimate(by_label[arm], split, k)
     for split in ("easy", "hard"):
         theirs = compared.difference(by_label["passk_pass1"], by_label["pass1"], split, 1)
         mine = study_tables.paired(alone, "trap", "passk_pass1", "pass1", split, 1)
@@ -105,8 +111,8 @@ def test_from_the_files_alone_come_the_numbers_of_passk_compare(made, runs, tmp_
 
 def test_easy_and_hard_are_one_split_of_all_their_mazes(made):
     alone = study.read(made)
-    parts = [study_tables.mean(alone, "trap", "pass1", split, 1)[0].value for split in ("easy", "hard")]
-    both, seeds = study_tables.mean(alone, "trap", "pass1", "easy and hard", 1)
+    parts = [mean(alone, "trap", "pass1", split, 1)[0].value for split in ("easy", "hard")]
+    both, seeds = mean(alone, "trap", "pass1", "easy and hard", 1)
     assert (both.value, seeds) == (pytest.approx(np.mean(parts)), 2)
     assert "ood" not in study_tables.splits(alone, "trap")
 
@@ -115,7 +121,7 @@ def test_a_claim_is_the_difference_of_its_two_checkpoints_and_stands_in_the_tabl
     alone = study.read(made)
     narrows, keeps, turns, higher = study_claims.differences(alone, "trap").values()
     of = {
-        (arm, checkpoint): study_tables.mean(alone, "trap", arm, "easy and hard", 8, checkpoint)[0].value
+        (arm, checkpoint): mean(alone, "trap", arm, "easy and hard", 8, checkpoint)[0].value
         for arm, checkpoint in (
             ("pass1", "final"), ("pass1", "warm"), ("passk_pass1", "passk"), ("passk_pass1", "final")
         )

@@ -23,9 +23,8 @@ def problems():
 
 def pass_at_k(rows, k):
     """By the definition, in exact arithmetic: of all sets of k samples, those with a right one."""
-    return sum(1 - Fraction(comb(int(n - c), k), comb(int(n), k)) for n, c in zip(rows.n, rows.c, strict=True)) / len(
-        rows
-    )
+    counts = [(int(n), int(c)) for n, c in zip(rows.n, rows.c, strict=True)]
+    return sum(1 - Fraction(comb(n - c, k), comb(n, k)) for n, c in counts) / len(counts)
 
 
 def test_every_number_of_the_main_tables_is_that_of_the_committed_samples(problems):
