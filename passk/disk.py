@@ -1,4 +1,4 @@
-"""A full disk, told in one line and not in what a library makes of it."""
+"""A full disk, told in one line and not in what a library makes of it; and what a power loss must not take."""
 
 import errno
 import os

@@ -3,6 +3,7 @@
 Every step is safe to repeat: what is finished is left alone, what was stopped goes on.
 """
 
+import os
 import shutil
 import sys
 import time
@@ -175,6 +176,7 @@ def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> N
 def sample(plan: Plan, say: Say) -> None:
     """Sample every finished checkpoint on every benchmark, as far as it has not been, on all GPUs.
 
+    Several engines, and any where RAY_ADDRESS names a cluster, are a job of Ray; else one is a process of this machine.
     Raises PasskError; a job.StageFailed's `retry` tells whether to try again.
     """
     left = [planned for planned in plan.samplings if not planned.finished and _has_model(planned)]
@@ -184,16 +186,17 @@ def sample(plan: Plan, say: Say) -> None:
     # A CPU's engines are processes: no more of them than the trainer has.
     gpus = plan.experiment.gpus if compute.profile == "gpu" else compute.nodes * compute.gpus_per_node
     engines = gpus // compute.tensor_parallel or 1
+    on_ray = engines > 1 or "RAY_ADDRESS" in os.environ
     file = directory / "request.json"
-    Work([_request(plan, planned) for planned in left], engines, compute.tensor_parallel).write(file)
+    Work([_request(plan, planned) for planned in left], engines, compute.tensor_parallel, on_ray).write(file)
     command = [sys.executable, "-m", "passk.evaluate.sample", str(file)]
     on = f" on {engines} engines" if engines > 1 else ""
     say(f"sampling {len(left)} times{on}: {len({p.record.checkpoint for p in left})} checkpoints")
     with progress.followed(directory / progress.FILE, say):
-        if engines == 1:
-            job.run(command, environment=environment(compute), directory=directory, hung_after=compute.hung_after)
-        else:
+        if on_ray:
             _sample_on_ray(plan, command, directory)
+        else:
+            job.run(command, environment=environment(compute), directory=directory, hung_after=compute.hung_after)
     missing = sorted({planned.record.checkpoint for planned in left if not planned.finished})
     if missing:
         raise PasskError(f"sampling of {', '.join(missing)} is not complete; see {job.shown(directory / 'log.txt')}")

@@ -1,4 +1,4 @@
-"""vLLM engines that sample: one in this process, or one a GPU as Ray actors, each on its share of the problems."""
+"""vLLM engines that sample: one in this process, or Ray actors, each on its share of the problems."""
 
 import contextlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from passk.errors import PasskError
 from passk.evaluate.generate import Part, parts
 from passk.evaluate.judge import Judge
-from passk.evaluate.request import Request
+from passk.evaluate.request import Request, Work
 from passk.openrlhf import cpu
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Engine:
 
 
 class _OnRay:
-    """An Engine in each of several actors."""
+    """An Engine in each of its actors."""
 
     def __init__(self, engines: int, gpus: int) -> None:
         """gpus: of each engine"""
@@ -113,17 +113,17 @@ class _OnRay:
 
 
 @contextmanager
-def started(engines: int, gpus: int) -> Iterator[Engines]:
-    """engines: how many; more than one are actors on the Ray cluster that the environment joins, of `gpus` each."""
+def started(work: Work) -> Iterator[Engines]:
+    """The engines that the work asks for, ended with the context."""
     with ExitStack() as held:
-        if engines == 1:
-            yield held.enter_context(contextlib.closing(Engine()))
-        else:
+        if work.on_ray:
             import ray
 
             ray.init(log_to_driver=True)
             held.callback(ray.shutdown)
-            yield _OnRay(engines, gpus)
+            yield _OnRay(work.engines, work.gpus)
+        else:
+            yield held.enter_context(contextlib.closing(Engine()))
 
 
 def shares(rows: Rows, engines: int, piece: int | None) -> list[list[Mapping[str, Any]]]:

@@ -58,6 +58,8 @@ class Work:
     engines: int
     gpus: int
     """of each engine"""
+    on_ray: bool
+    """as actors of the Ray cluster that the process joins; else the one engine is in the process itself"""
 
     def write(self, file: Path) -> None:
         write_json(file, self)

@@ -32,7 +32,7 @@ def main(file: Path) -> None:
     # A process that was killed may need some seconds to end, and what it writes until then must be seen here.
     lock.keep(file.with_name(WRITER))
     failed, unloaded = [], None
-    with engines.started(work.engines, work.gpus) as started:
+    with engines.started(work) as started:
         for request in work.requests:
             try:
                 sample(started, request, file.with_name(progress.FILE))

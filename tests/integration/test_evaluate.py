@@ -1,4 +1,4 @@
-"""An evaluation by the command line, killed with SIGKILL in the middle and gone on with; a stream; two engines."""
+"""An evaluation by the command line, killed with SIGKILL in the middle and gone on with; a stream; engines on Ray."""
 
 import json
 import signal
@@ -11,12 +11,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from ray.job_submission import JobSubmissionClient
 
 from passk import config, plan, steps
-from passk.config import TinyModel
+from passk.config import Compute, TinyModel
 from passk.evaluate.request import PIECE_SAMPLES, Work, problem_seed
 from passk.layout import SAMPLE_COLUMNS
 from passk.model import make_tiny
+from passk.openrlhf.cluster import ray_cluster
 from passk.openrlhf.environment import environment
 from passk.store import reading
 
@@ -172,7 +174,7 @@ def same_rows(one: pd.DataFrame, other: pd.DataFrame) -> None:
 
 def test_as_a_stream_too_nothing_is_lost_or_doubled_when_it_is_killed(evaluated, tmp_path):
     laid_out, file = work(evaluated, tmp_path)
-    Work([steps._request(laid_out, laid_out.samplings[0])], engines=1, gpus=1).write(file)
+    Work([steps._request(laid_out, laid_out.samplings[0])], engines=1, gpus=1, on_ray=False).write(file)
     variables = environment(laid_out.experiment.compute)
     small = [sys.executable, "-c", SMALL_PARTS, str(file)]
     killed_at_parts(subprocess.Popen(small, env=variables), tmp_path, 2)
@@ -182,13 +184,15 @@ def test_as_a_stream_too_nothing_is_lost_or_doubled_when_it_is_killed(evaluated,
     same_rows(samples(tmp_path), samples(evaluated.directory / "whole"))
 
 
-def test_on_two_engines_by_ray_each_takes_a_part_of_the_problems_and_all_rows_are_there(
-    evaluated, tmp_path, monkeypatch
-):
+def test_on_a_cluster_that_runs_one_engine_or_two_sample_all_rows_there_each_its_part(evaluated, tmp_path, monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    said = []
-    laid_out, _ = work(evaluated, tmp_path, gpus_per_node=2)
-    steps.sample(laid_out, said.append)
-    assert said[0] == "sampling 1 times on 2 engines: 1 checkpoints"
-    assert said[-1].startswith(f"base on test: {PROBLEMS * SAMPLES}/{PROBLEMS * SAMPLES} samples, ")
-    same_rows(samples(tmp_path), samples(evaluated.directory / "whole"))
+    with ray_cluster(Compute(profile="cpu", gpus_per_node=2), tmp_path / "ray.log") as cluster:
+        monkeypatch.setenv("RAY_ADDRESS", cluster["RAY_API_SERVER_ADDRESS"])
+        for gpus, on in ((1, ""), (2, " on 2 engines")):
+            said = []
+            laid_out, _ = work(evaluated, tmp_path / str(gpus), gpus_per_node=gpus)
+            steps.sample(laid_out, said.append)
+            assert said[0] == f"sampling 1 times{on}: 1 checkpoints"
+            assert said[-1].startswith(f"base on test: {PROBLEMS * SAMPLES}/{PROBLEMS * SAMPLES} samples, ")
+            same_rows(samples(tmp_path / str(gpus)), samples(evaluated.directory / "whole"))
+        assert len(JobSubmissionClient(cluster["RAY_API_SERVER_ADDRESS"]).list_jobs()) == 2

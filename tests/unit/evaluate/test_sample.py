@@ -132,7 +132,7 @@ def test_one_that_fails_keeps_none_of_the_others_and_the_line_at_the_end_names_e
         ask(4, "refused"), ask(4, "prompt", model="broken"), ask(4, "good", most=0.5), ask(4, "too", most=0.1),
         ask(4, "last", most=0.25),
     ]  # fmt: skip
-    Work(requests, 1, 1).write(tmp_path / "request.json")
+    Work(requests, engines=1, gpus=1, on_ray=False).write(tmp_path / "request.json")
     with pytest.raises(PasskError) as raised:
         sample.main(tmp_path / "request.json")
     assert started.loaded == ["refused", "prompt", "good", "too", "last"]
@@ -152,7 +152,9 @@ def test_a_model_that_cannot_be_loaded_keeps_none_of_the_others(ask, tmp_path, m
         yield started
 
     monkeypatch.setattr(engines, "started", given)
-    Work([ask(4, "gone", model="none"), ask(4, "good")], 1, 1).write(tmp_path / "request.json")
+    Work([ask(4, "gone", model="none"), ask(4, "good")], engines=1, gpus=1, on_ray=False).write(
+        tmp_path / "request.json"
+    )
     with pytest.raises(engines.NotLoaded, match="vLLM cannot load none"):
         sample.main(tmp_path / "request.json")
     assert [is_finished(tmp_path / name) for name in ("gone", "good")] == [False, True]
