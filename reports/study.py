@@ -52,8 +52,8 @@ class Study:
 
     @property
     def regimes(self) -> list[str]:
-        """The trap first, since the rest is read against it."""
-        return sorted(set(self.problems["regime"]), key=lambda name: (name != "trap", name))
+        """The traps first, since the rest is read against it."""
+        return sorted(set(self.problems["regime"]), key=lambda name: (not name.startswith("trap"), name))
 
     def arms(self, regime: str) -> list[str]:
         own = self.problems[(self.problems["regime"] == regime) & (self.problems["checkpoint"] == FINAL)]

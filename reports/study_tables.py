@@ -165,35 +165,57 @@ def _goals(study: Study) -> str:
 
 def goals(study: Study) -> list[tuple[str, str, str | None, bool | None]]:
     """(regime, goal, what was found, whether it holds; None: not run)."""
-
-    def between(regime: str, split: str, k: int) -> Paired | None:
-        return paired(study, regime, MAIN[1], MAIN[0], split, k) if regime in study.regimes else None
-
-    found = [
-        ("trap", "hard: at least five times the pass@1 of `pass1`, clear of zero", *_times(between("trap", "hard", 1)))
-    ]
-    for regime, goal, k, reached in _GOALS:
-        one = between(regime, "easy and hard", k)
-        told = None if one is None else f"{interval(one.estimate, signed=True)} over {len(one.by_seed)} seeds"
-        found.append((regime, f"easy and hard: {goal}", told, None if one is None else reached(one)))
+    found: list[tuple[str, str, str | None, bool | None]] = []
+    for regime, goal in ((regime, goal) for regime, own in _GOALS.items() for goal in own):
+        one = paired(study, regime, MAIN[1], MAIN[0], goal.split, goal.k) if regime in study.regimes else None
+        outcome = (None, None) if one is None else (goal.told(one), goal.reached(one))
+        found.append((regime, f"{goal.split}: {goal.text}", *outcome))
     return found
 
 
-def _times(hard: Paired | None) -> tuple[str | None, bool | None]:
-    if hard is None:
-        return None, None
-    ratio = hard.value / hard.baseline if hard.baseline else float("inf")
-    return f"{hard.value:.3f} against {hard.baseline:.3f}, {ratio:.1f} times", ratio >= 5 and hard.sign > 0
+def _difference(found: Paired) -> str:
+    return f"{interval(found.estimate, signed=True)} over {len(found.by_seed)} seeds"
 
 
-_GOALS: tuple[tuple[str, str, int, Callable[[Paired], bool]], ...] = (
-    ("trap", "a higher pass@1, clear of zero", 1, lambda found: found.sign > 0),
-    (
-        "trap", "at least 10 points more pass@8, clear of zero", 8,
+def _times(found: Paired) -> str:
+    return f"{found.value:.3f} against {found.baseline:.3f}, {_ratio(found):.1f} times"
+
+
+def _ratio(found: Paired) -> float:
+    return found.value / found.baseline if found.baseline else float("inf")
+
+
+@dataclass(frozen=True)
+class _Goal:
+    """Of `passk_pass1` against `pass1`."""
+
+    split: str
+    k: int
+    text: str
+    reached: Callable[[Paired], bool]
+    told: Callable[[Paired], str] = _difference
+
+
+_TRAP = (
+    _Goal(
+        "hard", 1, "at least five times the pass@1 of `pass1`, clear of zero",
+        lambda found: _ratio(found) >= 5 and found.sign > 0, _times,
+    ),
+    _Goal("easy and hard", 1, "a higher pass@1, clear of zero", lambda found: found.sign > 0),
+    _Goal(
+        "easy and hard", 8, "at least 10 points more pass@8, clear of zero",
         lambda found: found.sign > 0 and found.estimate.value >= 0.1,
     ),
-    ("collapse", "pass@8 at least 5 points higher", 8, lambda found: found.estimate.value >= 0.05),
-    ("collapse", "pass@1 not clearly lower", 1, lambda found: found.sign >= 0),
-    ("control", "no clear gain in pass@1", 1, lambda found: found.sign <= 0),
-    ("control", "no clear gain in pass@8", 8, lambda found: found.sign <= 0),
 )  # fmt: skip
+_GOALS = {
+    "trap": _TRAP,
+    "trap-long": _TRAP,
+    "collapse": (
+        _Goal("easy and hard", 8, "pass@8 at least 5 points higher", lambda found: found.estimate.value >= 0.05),
+        _Goal("easy and hard", 1, "pass@1 not clearly lower", lambda found: found.sign >= 0),
+    ),
+    "control": (
+        _Goal("easy and hard", 1, "no clear gain in pass@1", lambda found: found.sign <= 0),
+        _Goal("easy and hard", 8, "no clear gain in pass@8", lambda found: found.sign <= 0),
+    ),
+}

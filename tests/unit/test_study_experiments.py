@@ -12,7 +12,8 @@ from reports.study import MAIN, regime_of
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 FILES = sorted(EXPERIMENTS.glob("study-*.yaml"))
-STEPS = 600
+STEPS = {"trap": (600, 2e-4), "collapse": (600, 2e-4), "control": (600, 2e-4), "trap-long": (1200, 1e-4)}
+"""rl steps of an arm, and their learning rate, by regime"""
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def keys(experiment, tmp_path):
 
 
 def test_there_is_a_file_for_each_regime(study):
-    assert {regime_of(name) for name in study} == {"trap", "collapse", "control"}
+    assert {regime_of(name) for name in study} == {"trap", "trap-long", "collapse", "control"}
     assert all(experiment.name == name for name, experiment in study.items())
     for experiment in study.values():
         check(experiment)
@@ -33,14 +34,15 @@ def test_there_is_a_file_for_each_regime(study):
 
 def test_all_arms_have_as_many_steps_and_rollouts_on_the_same_problems_from_the_same_warm_start(study):
     for name, experiment in study.items():
+        steps, lr = STEPS[regime_of(name)]
         stages = {key: stage.model_dump(mode="json", by_alias=True) for key, stage in experiment.stages.items()}
         found = arms(nodes(stages))
         assert {arm.name for arm in found} >= set(MAIN), name
         for arm in found:
             own = [experiment.stages[node.name] for node in arm.rl]
-            assert (arm.warm_start, sum(stage.steps for stage in own)) == ("warm", STEPS), (name, arm.name)
-            assert {(s.problems, s.prompts, s.rollouts, s.lr) for s in own} == {("training", 32, 16, 2e-4)}
-        assert experiment.problems["training"].count == STEPS * 32, "every maze is fresh"
+            assert (arm.warm_start, sum(stage.steps for stage in own)) == ("warm", steps), (name, arm.name)
+            assert {(s.problems, s.prompts, s.rollouts, s.lr) for s in own} == {("training", 32, 16, lr)}
+        assert experiment.problems["training"].count == steps * 32, "every maze is fresh"
 
 
 def test_every_split_has_200_mazes_and_32_samples_of_each(study):
@@ -51,11 +53,13 @@ def test_every_split_has_200_mazes_and_32_samples_of_each(study):
             assert experiment.problems[benchmark.problems].count == 200
 
 
-def test_further_arms_and_collapse_train_nothing_again_that_the_trap_has(study, tmp_path):
+def test_further_arms_collapse_and_the_long_trap_train_nothing_again_that_the_trap_has(study, tmp_path):
     trap, more = keys(study["study-trap"], tmp_path), keys(study["study-trap-more"], tmp_path)
     assert {name: more[name] for name in trap} == trap and set(more) - set(trap) == {"passk_all", "anneal"}
     collapse, control = keys(study["study-collapse"], tmp_path), keys(study["study-control"], tmp_path)
     assert collapse["warm"] == trap["warm"] and collapse["pass1"] != trap["pass1"]
+    long = keys(study["study-trap-long"], tmp_path)
+    assert long["warm"] == trap["warm"] and long["passk"] != trap["passk"]
     assert control["warm"] != trap["warm"]
 
 
@@ -67,8 +71,9 @@ def test_the_demos_arms_as_experiments_of_their_own_train_nothing_again(name, tm
 
 def test_annealing_ends_at_k_1(study):
     ramp = study["study-trap-more"].stages["anneal"].k
-    assert (ramp.at(1), ramp.at(STEPS)) == (8, 1)
-    assert len(ramp.within(STEPS)) == 8
+    steps, _ = STEPS["trap"]
+    assert (ramp.at(1), ramp.at(steps)) == (8, 1)
+    assert len(ramp.within(steps)) == 8
 
 
 def test_the_gpus_version_is_the_trap_with_a_larger_model_and_larger_mazes(study, tmp_path):

@@ -29,7 +29,7 @@ def pass_at_k(rows, k):
 
 def test_every_number_of_the_main_tables_is_that_of_the_committed_samples(problems):
     page = (DOCS / "study.md").read_text()
-    parts = re.split(r"^## (\w+)$", page[page.index("<!-- numbers -->") :], flags=re.M)
+    parts = re.split(r"^## ([\w-]+)$", page[page.index("<!-- numbers -->") :], flags=re.M)
     sections = dict(zip(parts[1::2], parts[2::2], strict=True))
     checked = 0
     for regime in problems.regime.unique():
