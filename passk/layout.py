@@ -38,12 +38,12 @@ from passk.disk import telling_when_full
 BASE = "base"
 """the checkpoint name of a model that needed no warm start"""
 
-# A line of metrics.jsonl. Every stage has the first five; the rest is what an rl stage adds.
+# A line of metrics.jsonl. Every stage has the first five, an sft stage then `loss`, an rl stage all that follow.
 METRICS = {
     "step": "int, from 1",
     "time": "float, Unix seconds at the end of the step",
-    "seconds": "float, wall time of the step",
-    "lr": "float",
+    "seconds": "float, wall time since the step before was recorded, with the checkpoint that it may have saved",
+    "lr": "float, as the schedule stands after the step: while it warms up, that of the next one",
     "grad_norm": "float or null",
     "loss": "float, sft only: mean negative log-likelihood of a response token, in nats",
     "rule": "str",

@@ -14,6 +14,7 @@ from passk import problems
 from passk.config import Benchmark, Compute, Experiment, RlStage, SftStage
 from passk.errors import ConfigError, nearest
 from passk.layout import BASE, SamplingRecord, StageRecord, is_finished
+from passk.model import weights
 from passk.versions import SAMPLING_VERSION, TRAINING_VERSION, engine_versions, judging, rule_version, verdicts
 
 _WITHOUT_EFFECT = {"evaluate", "save_every", "keep", "max_failed"}
@@ -93,14 +94,16 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
     directory = runs.resolve() / experiment.name
     versions = engine_versions()
     fingerprints = {name: problems.fingerprint(spec, experiment.seed) for name, spec in experiment.problems.items()}
-    base = _hash({"model": experiment.model.model_dump(exclude_defaults=True), "seed": experiment.seed})
+    base = _hash(_base(experiment))
     stages: dict[str, PlannedStage] = {}
     for name in order(experiment):
         stage = experiment.stages[name]
         parent = stages[stage.parent] if stage.parent else None
         trained_by = versions
         if isinstance(stage, RlStage):
-            trained_by = versions | rule_version(stage.rule) | verdicts(_verifier(experiment, stage.problems))
+            trained_by = (
+                versions | rule_version(stage.rule, stage.options) | verdicts(_verifier(experiment, stage.problems))
+            )
         # Without the defaults, so that a field which is new to passk leaves the keys of what was trained before it.
         chosen = stage.model_dump(mode="json", exclude_defaults=True, exclude={"parent", *_WITHOUT_EFFECT})
         key = _hash(
@@ -144,6 +147,15 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
         stages=tuple(stages.values()),
         samplings=tuple(samplings),
     )
+
+
+def _base(experiment: Experiment) -> dict[str, Any]:
+    """What decides the model that stages start from."""
+    model, files = experiment.model, []
+    if model.path:
+        files = weights(Path(_expanded(model.path)))
+    decides = {"model": model.model_dump(exclude_defaults=True), "seed": experiment.seed}
+    return decides | ({"weights": files} if files else {})
 
 
 def _expanded(path: str) -> str:

@@ -23,6 +23,13 @@ def found(group: str, what: str, own: Mapping[str, str]) -> dict[str, str]:
     return known
 
 
+def package(group: str, name: str) -> str | None:
+    """ "package version" where another package brought what has that name; None for one of passk's own."""
+    for entry in entry_points(group=group, name=name):
+        return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+    return None
+
+
 def imported(where: str, what: str, name: str) -> Any:
     """What stands at "module" or "module:attribute". Raises PasskError, whatever happens when it is imported."""
     module, _, attribute = (part.strip() for part in where.partition(":"))

@@ -12,7 +12,7 @@ Steps count from 1 within the stage, so that a stage that is resumed goes on at 
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
@@ -71,6 +71,10 @@ class Schedule:
     def at(self, step: int) -> int:
         """k of a step, from 1."""
         return held(self.changes, step)
+
+    def until(self, steps: int) -> Self:
+        """The same, without the changes that a stage of so many steps does not come to."""
+        return replace(self, changes=self.within(steps))
 
     def within(self, steps: int) -> tuple[tuple[int, int], ...]:
         """The changes that a stage of so many steps comes to."""

@@ -48,9 +48,13 @@ def prepare(plan: Plan, say: Say) -> None:
         make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
         temporary.replace(plan.model)
         say("model: a tiny Qwen2 from scratch")
+    chat = has_chat_template(plan.model)
     for planned in plan.stages:
+        name, stage = planned.record.name, planned.stage
         if planned.finished:
             trackers.show_finished(plan, planned, say)
+        elif isinstance(stage, RlStage) and not (planned.directory / "data").exists():
+            data.require_prompts_fit(name, stage, plan.problems[stage.problems], plan.model, chat=chat)
 
 
 def alone(plan: Plan, say: Say) -> AbstractContextManager[None]:
@@ -82,8 +86,8 @@ def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Sa
 
 
 def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Say) -> None:
-    stage, directory, compute = planned.stage, planned.directory, plan.experiment.compute
-    tiny = plan.experiment.model.tiny
+    stage, compute, tiny = planned.stage, plan.experiment.compute, plan.experiment.model.tiny
+    directory = _mended(planned, say)
     if directory == planned.own or not (directory / "stage.json").exists():
         write_json(directory / "stage.json", without_secrets(asdict(planned.record)))
     if not (directory / "data").exists():
@@ -95,15 +99,6 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             first_prompt=planned.first_prompt,
             end=ENDS[tiny.alphabet] if tiny else "",
         )
-    done = len(read_metrics(directory / "metrics.jsonl"))
-    mended = checkpoints.mend(directory / "checkpoints", recorded=done)
-    for line in mended.removed:
-        say(f"{planned.record.name}: {line}")
-    if done:
-        start = (
-            f"goes on from the last checkpoint, step {mended.step}" if mended.step else "starts again, no checkpoint"
-        )
-        say(f"{planned.record.name}: {start}; {done} of {stage.steps} steps were done")
     operators.forget_stale_locks()
     progress = Progress(planned.record.name, stage.steps, say)
     started = time.time()
@@ -126,6 +121,24 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             on_step=on_step,
         )
         finish(planned, seconds=time.time() - started, startup=progress.startup)
+
+
+def _mended(planned: PlannedStage, say: Say) -> Path:
+    """Where the stage goes on: once damaged checkpoints are gone, another place may be the furthest."""
+    name = planned.record.name
+    while True:
+        directory = planned.directory
+        done = len(read_metrics(directory / "metrics.jsonl"))
+        mended = checkpoints.mend(directory / "checkpoints", recorded=done)
+        for line in mended.removed:
+            say(f"{name}: {line}")
+        if planned.directory == directory:
+            break
+    if done:
+        step = mended.step
+        start = f"goes on from the last checkpoint, step {step}" if step else "starts again, no checkpoint"
+        say(f"{name}: {start}; {done} of {planned.stage.steps} steps were done")
+    return directory
 
 
 def command(plan: Plan, planned: PlannedStage) -> list[str]:

@@ -17,6 +17,7 @@ from passk import config
 from passk.check import check
 from passk.config import Experiment, RlStage
 from passk.errors import ConfigError, nearest
+from passk.model import weights
 
 FILE = "experiment.yaml"
 
@@ -98,7 +99,7 @@ def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), sampl
     needed = {benchmark["problems"] for benchmark in chosen.values()}
     directory = Path(model).expanduser()
     path = str(directory.resolve()) if directory.is_dir() else model
-    mark = hashlib.sha256(f"{path} {samples} {sorted(chosen)} {_weights(directory)}".encode()).hexdigest()[:8]
+    mark = hashlib.sha256(f"{path} {samples} {sorted(chosen)} {weights(directory)}".encode()).hexdigest()[:8]
     raw |= {
         "name": f"evaluate-{checkpoint_name(path)}-{mark}",
         "question": f"How many of the benchmarks' problems does {model} solve?",
@@ -110,12 +111,6 @@ def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), sampl
     made = config.parse(raw)
     check(made)
     return made
-
-
-def _weights(directory: Path) -> list[tuple[str, int, int]]:
-    """Of a checkpoint's files: another one written over it later is another evaluation."""
-    found = sorted(file for pattern in ("*.safetensors", "*.bin") for file in directory.glob(pattern))
-    return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in found]
 
 
 def write(experiment: Experiment, runs: Path) -> Path:

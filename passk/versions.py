@@ -5,8 +5,10 @@ They are part of the keys (passk/plan.py) and of the records.
 
 import contextlib
 import importlib.metadata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from passk import plugins, verifiers
 from passk.advantage import registry
 
 ENGINE_PACKAGES = ("openrlhf", "deepspeed", "ray", "torch", "transformers", "vllm")
@@ -29,15 +31,16 @@ def engine_versions() -> dict[str, str]:
     return {name.removesuffix("-cpu"): version.partition("+")[0] for name, version in found.items()}
 
 
-def rule_version(rule: str) -> dict[str, str]:
-    """The package of a rule that is not passk's own, which changes apart from passk."""
-    package = registry.package(rule)
-    return {"rule": package} if package else {}
+def rule_version(rule: str, options: Mapping[str, Any]) -> dict[str, str]:
+    """The packages of a rule, and of the one it changes, that are not passk's own and change apart from it."""
+    packages = {"rule": registry.package(rule), "base": registry.package(str(options.get("base")))}
+    return {name: package for name, package in packages.items() if package}
 
 
 def verdicts(verifier: str) -> dict[str, str]:
-    """Of passk's own part of a verifier; none where it has never judged otherwise."""
-    return {"verdicts": VERDICTS[verifier]} if verifier in VERDICTS else {}
+    """Of passk's part of a verifier, or of the package that brought it; none where it has never judged otherwise."""
+    version = plugins.package(verifiers.GROUP, verifier) or VERDICTS.get(verifier)
+    return {"verdicts": version} if version else {}
 
 
 def judging(verifier: str) -> dict[str, str]:

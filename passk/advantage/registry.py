@@ -6,7 +6,6 @@ rule's own name. Nothing is imported before it is asked for.
 
 import pkgutil
 from functools import cache
-from importlib.metadata import entry_points
 
 from passk import plugins
 from passk.advantage import rules
@@ -27,9 +26,7 @@ def _found() -> dict[str, str]:
 
 def package(name: str) -> str | None:
     """ "package version" where another package brought the rule of that name; None for one of passk's own."""
-    for entry in entry_points(group=GROUP, name=name):
-        return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
-    return None
+    return plugins.package(GROUP, name)
 
 
 def names() -> list[str]:

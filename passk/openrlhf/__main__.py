@@ -19,6 +19,7 @@ from passk.openrlhf import cpu, watch
 from passk.openrlhf.environment import passed_on
 from passk.openrlhf.settings import split_arguments
 
+CALLS_AT_ONCE = 100_000
 # What openrlhf.cli.train_ppo_ray gives Ray's workers where it starts Ray itself; we do it in its place.
 UPSTREAM_ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "true",
@@ -57,7 +58,8 @@ def main(arguments: list[str]) -> None:
     # The driver takes these names from their modules when it runs, and so starts ours.
     upstream_trainer.PPOTrainer = TrainerFactory(settings)
     upstream_actor.PolicyModelActor = ray.remote(num_gpus=1)(PasskPolicy)
-    upstream_engine.RolloutRayActor = ray.remote(PasskEngine)
+    # Where it is deterministic, all prompts of a step wait for one more call: Ray's 1,000 at once would be a deadlock.
+    upstream_engine.RolloutRayActor = ray.remote(max_concurrency=CALLS_AT_ONCE)(PasskEngine)
     sys.argv = ["openrlhf.cli.train_ppo_ray", *rest]
     runpy.run_module("openrlhf.cli.train_ppo_ray", run_name="__main__")
 

@@ -8,6 +8,7 @@ import numpy as np
 from passk import problems
 from passk.config import RlStage, SftStage
 from passk.disk import flush_all
+from passk.errors import ConfigError
 from passk.openrlhf.flags import LABEL, PROMPT, RESPONSE
 from passk.openrlhf.labels import Label
 
@@ -44,6 +45,28 @@ def write(
     # A directory that is there is trusted: it must not come out of a power loss with half its files.
     flush_all(temporary)
     temporary.replace(directory)
+
+
+def require_prompts_fit(name: str, stage: RlStage, source: Path, model: Path | str, *, chat: bool) -> None:
+    """Raise ConfigError where a prompt is longer than the stage's max_prompt: OpenRLHF would cut off its beginning.
+
+    name: the stage's; chat: whether prompts are worded by the model's chat template.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    rows = problems.load(source)
+    prompts = list(rows["prompt"])
+    if chat:
+        turns = [[{"role": "user", "content": prompt}] for prompt in prompts]
+        prompts = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    lengths = [len(tokens) for tokens in tokenizer(prompts, add_special_tokens=False)["input_ids"]]
+    if lengths and max(lengths) > stage.max_prompt:
+        longest = int(np.argmax(lengths))
+        raise ConfigError(
+            f"stages.{name}.max_prompt: the prompt of {rows[longest]['id']} in {stage.problems} has {lengths[longest]} "
+            f"tokens, and OpenRLHF would cut off its beginning; make it {lengths[longest]}, not {stage.max_prompt}"
+        )
 
 
 def _order(rows: int, count: int, seed: int) -> np.ndarray:

@@ -121,7 +121,7 @@ def _own(stage: RlStage, paths: Paths) -> Flags:
     """The plugin's flags (settings.py)."""
     flags: Flags = {
         "--passk.rule": stage.rule,
-        "--passk.k": stage.k.spelled,
+        "--passk.k": stage.k.until(stage.steps).spelled,
         "--passk.options": json.dumps(stage.options) if stage.options else None,
         "--passk.flip_wrong": stage.flip_wrong or None,
         "--passk.max_failed": stage.max_failed,

@@ -4,13 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from passk import verifiers
 from passk.advantage import Rule
 from passk.errors import PasskError
 from passk.openrlhf.labels import Label
 from passk.openrlhf.record import Answer
+from passk.verifiers import Verdict, pool
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from transformers import PreTrainedTokenizerBase
 
 
@@ -33,19 +35,21 @@ def inputs(
         given["entropy"] = torch.tensor([answer.surprise for answer in answers]).view(-1, rollouts)
     if "answers" in rule.inputs:
         texts = tokenizer.batch_decode([answer.tokens for answer in answers], skip_special_tokens=True)
-        read = [_extracted(rule, answer.label, text) for answer, text in zip(answers, texts, strict=True)]
+        judged = [_judged(rule, answer.label, text) for answer, text in zip(answers, texts, strict=True)]
+        read = [verdict.result().extracted or None for verdict in judged]
         given["answers"] = [read[start : start + rollouts] for start in range(0, len(read), rollouts)]
     return given
 
 
-def _extracted(rule: Rule, label: str, text: str) -> str | None:
+def _judged(rule: Rule, label: str, text: str) -> "Future[Verdict]":
+    """In the pool, as the reward is: what a model wrote must hang or end a child, never the trainer."""
     try:
         problem = Label.load(label)
     except ValueError:
         raise PasskError(
             f"rule: {rule.name} needs answers, which passk's verifiers read: give prompts with labels of passk"
         ) from None
-    return verifiers.verify(problem.verifier, text, problem.answer).extracted or None
+    return pool.shared().submit(problem.verifier, text, problem.answer)
 
 
 def flip_wrong(rewards: torch.Tensor, share: float, generator: torch.Generator) -> torch.Tensor:

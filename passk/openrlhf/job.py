@@ -113,7 +113,7 @@ class Job:
         """Whoever followed this stage's last job may have died a moment ago: two must not write in one directory."""
         for alive in self._directory.glob(".alive-*"):
             name = alive.name.removeprefix(".alive-")
-            with contextlib.suppress(RuntimeError):  # a cluster that does not know it: it went with its own
+            with contextlib.suppress(RuntimeError, OSError):  # a cluster that does not know it: it went with its own
                 self._client.stop_job(name)
                 _until(lambda name=name: self._client.get_job_status(name).is_terminal(), STOP_SECONDS)
             alive.unlink(missing_ok=True)

@@ -22,6 +22,8 @@ BEAT_SECONDS = 2.0
 SILENCE_SECONDS = 15.0
 """longest time without a beat; with guard.GRACE_SECONDS on top it stays below 30 s"""
 LOOK_SECONDS = 1.0
+LATELY_SECONDS = 120.0
+"""that a command may take to end after one of its processes was killed"""
 SWEEP_SECONDS = 3.0
 MARK = "PASSK_JOB"
 """variable with the job's name, in the environment of all its processes"""
@@ -73,6 +75,23 @@ def _bears(process: psutil.Process, name: str) -> bool:
         return False
 
 
+class Memory:
+    """Whether Linux has lately killed a process for want of memory: a kill of hours ago is no reason for this end."""
+
+    def __init__(self) -> None:
+        self._kills, self._rose, self._looked = oom_kills(), float("-inf"), time.monotonic()
+
+    def look(self) -> None:
+        now = time.monotonic()
+        if now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            if (kills := oom_kills()) > self._kills:
+                self._kills, self._rose = kills, now
+
+    def killed_lately(self) -> bool:
+        return oom_kills() > self._kills or time.monotonic() - self._rose < LATELY_SECONDS
+
+
 def oom_kills() -> int:
     """Processes that Linux has killed for want of memory so far: in this cgroup, or on the machine."""
     group = next((line[3:].strip() for line in _lines("/proc/self/cgroup") if line.startswith("0::")), "/")
@@ -94,9 +113,14 @@ def main(alive: Path, log: Path, command: list[str]) -> int:
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    follower, killed_before = Follower(alive), oom_kills()
-    status = guard.keep(command, follower.is_gone)
-    if status and oom_kills() > killed_before:
+    follower, memory = Follower(alive), Memory()
+
+    def is_gone() -> bool:
+        memory.look()
+        return follower.is_gone()
+
+    status = guard.keep(command, is_gone)
+    if status and memory.killed_lately():
         print("passk: memory: Linux killed a process for want of memory", flush=True)
     if status and MARK in os.environ:
         sweep(os.environ[MARK])

@@ -1,13 +1,43 @@
 """The policy's actor: seeded anew each step, with a learning rate that follows k where `lr: auto` is asked for."""
 
-from openrlhf.trainer.ray.ppo_actor import PolicyModelActor
+from typing import Any
+
+from openrlhf.trainer.ppo_utils.experience import Experience
+from openrlhf.trainer.ray.ppo_actor import ActorPPOTrainer, PolicyModelActor
+from openrlhf.utils.loss_utils import get_loss_batch_info
 from transformers import set_seed
 
 from passk.openrlhf.randomness import seed_of
 
 
+class PasskActorTrainer(ActorPPOTrainer):
+    """OpenRLHF's trainer of the policy, its entropy in nats a token however the batch is cut."""
+
+    def training_step(
+        self, experience: Experience, kl_ctl: float, step: int, loss_batch_info: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        status = super().training_step(experience, kl_ctl, step, loss_batch_info)
+        metrics, tokens = status["metrics"], status["num_action_tokens"]
+        if "entropy_loss" in metrics and tokens:
+            # It comes as a sum over the tokens of all the optimizer step, as the loss wants it, and is then
+            # averaged like a mean over the micro-batch's own: there it would hang on how many there are.
+            info = loss_batch_info or get_loss_batch_info(
+                self.strategy,
+                experience.action_mask,
+                replay_buffer=self.replay_buffer,
+                step=step,
+                dynamic_batch=self.args.train.dynamic_batch_enable,
+            )
+            metrics["entropy_loss"] = metrics["entropy_loss"] * info["batch_num_tokens"] / (info["dp_size"] * tokens)
+        return status
+
+
 class PasskPolicy(PolicyModelActor.__ray_metadata__.modified_class):
     """OpenRLHF's policy actor, told of each step before it trains on it."""
+
+    def init_model_from_pretrained(self, *arguments: Any, **options: Any) -> None:
+        super().init_model_from_pretrained(*arguments, **options)
+        self.trainer.__class__ = PasskActorTrainer
 
     def begin_step(self, step: int, lr_factor: float | None) -> None:
         """step, from 1, decides how the batch is shuffled. lr_factor: None leaves the learning rate to OpenRLHF."""

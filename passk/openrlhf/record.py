@@ -107,11 +107,12 @@ class Rollouts:
         responses = [tuple(tokens) for tokens in self.tokens]
         groups = [responses[i * samples : (i + 1) * samples] for i in range(prompts)]
         lengths = [len(tokens) for tokens in responses]
-        powers = [2**i for i in range(samples.bit_length()) if 2**i <= samples]
+        # Some rules take a k beyond N, of which no group of N tells pass@k.
+        ks = sorted({k for k in (*(2**i for i in range(samples.bit_length())), self.k) if k <= samples})
         return {
             "k": self.k,
             "reward": float(self.rewards.mean()),
-            "pass_at_k": {str(k): float(pass_at_k(samples, right, k).mean()) for k in sorted({*powers, self.k})},
+            "pass_at_k": {str(k): float(pass_at_k(samples, right, k).mean()) for k in ks},
             "all_wrong": float((right == 0).mean()),
             "all_right": float((right == samples).mean()),
             "few_wrong": float((samples - right < self.k).mean()),
@@ -164,9 +165,14 @@ class StepRecorder:
                 file.unlink()
 
     def write(
-        self, step: int, rollouts: Rollouts, status: dict[str, Any], tokenizer: "PreTrainedTokenizerBase"
+        self,
+        step: int,
+        rollouts: Rollouts,
+        status: dict[str, Any],
+        seconds: float,
+        tokenizer: "PreTrainedTokenizerBase",
     ) -> None:
-        """Record a finished step. status: OpenRLHF's own metrics of it."""
+        """Record a finished step. status: OpenRLHF's own metrics of it; seconds: since the one before."""
         import pyarrow
         import pyarrow.parquet
 
@@ -184,7 +190,7 @@ class StepRecorder:
         self.log.write(
             {
                 "step": step,
-                "seconds": status.get("timing/step_total"),
+                "seconds": seconds,
                 "lr": status.get("actor_lr"),
                 "grad_norm": status.get("actor_grad_norm"),
                 "rule": self.rule,

@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> None:
         """OpenRLHF's trainer; a step is an optimizer step."""
 
         def fit(self, args: Any, consumed_samples: int = 0, num_update_steps_per_epoch: int | None = None) -> None:
-            self.step_started = time.perf_counter()
+            self.recorded = time.perf_counter()
             if self.strategy.is_rank_0():
                 log.forget_after(consumed_samples // args.train.batch_size)
             super().fit(args, consumed_samples, num_update_steps_per_epoch)
@@ -66,17 +66,17 @@ def main(arguments: list[str]) -> None:
                 log.write(
                     {
                         "step": global_step,
-                        "seconds": now - self.step_started,
+                        "seconds": now - self.recorded,
                         "lr": logs.get("lr"),
                         "grad_norm": logs.get("grad_norm"),
                         "loss": loss,
                     }
                 )
+            self.recorded = now
             # DeepSpeed's save ends with a barrier: the files of all processes are there when the first one seals.
             first = self.strategy.is_rank_0()
             with checkpoints.saving(Path(args.ckpt.path) / f"global_step{global_step}") if first else nullcontext():
                 super().save_logs_and_checkpoints(args, global_step, step_bar, logs_dict, client_states)
-            self.step_started = time.perf_counter()
 
     openrlhf.datasets.SFTDataset = ListedSFTDataset
     upstream.SFTTrainer = RecordingSFTTrainer

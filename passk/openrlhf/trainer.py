@@ -93,6 +93,8 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self.experience_maker.settings = settings
         self.samples_generator.__class__ = PasskSamplesGenerator
         self.recorder = StepRecorder(settings)
+        self.recorded = time.perf_counter()
+        """when the last step was recorded, or the training began"""
         if settings.keep_order:
             self._keep_order()
 
@@ -108,6 +110,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         # Steps after the checkpoint are done again: what was written for them must not stand twice.
         self.recorder.forget_after(states["global_step"])
         self.samples_generator.step = states["global_step"] + 1
+        self.recorded = time.perf_counter()
         return states
 
     def train_step(self, rollout_samples: list[Experience], global_step: int) -> tuple[dict, int]:
@@ -124,7 +127,9 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
     ) -> None:
         # First the record, then the checkpoint: no checkpoint is ever ahead of the record.
         rollouts = self.experience_maker.rollouts
-        self.recorder.write(global_step, rollouts, logs_dict or {}, self.tokenizer)
+        now = time.perf_counter()
+        self.recorder.write(global_step, rollouts, logs_dict or {}, now - self.recorded, self.tokenizer)
+        self.recorded = now
         verifiers.stop_above(self.settings.max_failed, rollouts.reasons or {}, where=f"step {global_step}")
         with checkpoints.saving(Path(self.args.ckpt.path) / "_actor" / f"global_step{global_step}"):
             super().save_logs_and_checkpoints(global_step, logs_dict, client_states)

@@ -74,9 +74,10 @@ class TensorBoard:
         self._file = None
 
     def is_newer_than(self, file: Path) -> bool:
-        """Whether the key's events were ended after `file` was written; then they are whole."""
-        events = self._directory.glob(f"*tfevents*.{self._key}")
-        return any(event.stat().st_mtime >= file.stat().st_mtime for event in events)
+        """Whether the key's events alone are there, and were ended after `file` was written: then they are whole."""
+        events = [event for event in self._directory.glob("*tfevents*") if event.stat().st_size]
+        own = [event for event in events if event.suffix == f".{self._key}"]
+        return own == events and any(event.stat().st_mtime >= file.stat().st_mtime for event in own)
 
     def _append(self, line: dict[str, Any]) -> None:
         from tensorboard.compat.proto.event_pb2 import Event

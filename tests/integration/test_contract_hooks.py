@@ -270,3 +270,40 @@ def test_ray_still_reads_the_switch_that_keeps_it_on_loopback():
     assert 'ENABLE_RAY_CLUSTERS_ENV_VAR = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"' in source_of(
         "ray._private.ray_constants"
     )
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_the_entropy_of_a_step_is_the_mean_over_its_tokens_however_the_batch_is_cut(
+    actor_classes, dynamic, monkeypatch
+):
+    import torch
+    from openrlhf.models.loss import aggregate_loss
+    from openrlhf.trainer.ray.ppo_actor import ActorPPOTrainer
+    from openrlhf.utils import loss_utils
+
+    from passk.openrlhf.policy import PasskActorTrainer, PasskPolicy
+
+    assert "self.trainer = ActorPPOTrainer(" in inspect.getsource(PasskPolicy.__mro__[1].init_model_from_pretrained)
+    assert parameters(ActorPPOTrainer.training_step) == ["self", "experience", "kl_ctl", "step", "loss_batch_info"]
+    masks = [torch.tensor([[1.0] * n + [0.0] * (9 - n)]) for n in (1, 9, 2)]
+    entropies = [torch.full((1, 9), value) for value in (3.0, 1.0, 2.0)]
+    tokens = sum(float(mask.sum()) for mask in masks)
+
+    def upstream(self, experience, kl_ctl, step, info):
+        own = info or loss_utils.get_loss_batch_info(
+            None, experience.action_mask, replay_buffer=self.replay_buffer, step=step, dynamic_batch=True
+        )
+        entropy = aggregate_loss(entropies[step], experience.action_mask, **own)
+        return {"metrics": {"entropy_loss": entropy}, "num_action_tokens": float(experience.action_mask.sum())}
+
+    monkeypatch.setattr(ActorPPOTrainer, "training_step", upstream)
+    monkeypatch.setattr(loss_utils, "_get_dp_group", lambda strategy: None)
+    trainer = PasskActorTrainer.__new__(PasskActorTrainer)
+    trainer.strategy, trainer.args = None, SimpleNamespace(train=SimpleNamespace(dynamic_batch_enable=dynamic))
+    trainer.replay_buffer = SimpleNamespace(dynamic_batch_num_tokens=[tokens] * 3, dynamic_global_batch_size=[3.0] * 3)
+    info = None if dynamic else loss_utils._optimizer_step_loss_norm(masks, None, 1, len(masks))
+    weighted = 0.0
+    for step, mask in enumerate(masks):
+        status = trainer.training_step(SimpleNamespace(action_mask=mask), 0.0, step, info)
+        weighted += float(status["metrics"]["entropy_loss"]) * status["num_action_tokens"]  # as ppo_train does
+    assert weighted / tokens == pytest.approx((3.0 * 1 + 1.0 * 9 + 2.0 * 2) / tokens)

@@ -98,12 +98,12 @@ def test_a_json_file_keeps_what_it_held_and_nothing_half_is_left(small):
 
 def test_the_record_keeps_its_steps_and_goes_on_where_it_stopped(small):
     recorder = StepRecorder(PluginSettings("grpo", Schedule.of(1), {}, small.directory))
-    recorder.write(1, ONE_STEP, {}, Letters())
+    recorder.write(1, ONE_STEP, {}, 1.5, Letters())
     many = rollouts([[0] * 100] * 10, [[token % 4 for token in range(i % 50)] for i in range(1000)])
     with small.refuses():
-        recorder.write(2, many, {}, Letters())
+        recorder.write(2, many, {}, 1.5, Letters())
     recorder.forget_after(1)
-    recorder.write(2, many, {}, Letters())
+    recorder.write(2, many, {}, 1.5, Letters())
     assert [line["step"] for line in read_metrics(small.directory / "metrics.jsonl")] == [1, 2]
     assert names(small.directory / "rollouts") == ["step-000001.parquet", "step-000002.parquet"]
 

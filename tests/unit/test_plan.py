@@ -5,7 +5,7 @@ import sys
 import pytest
 import yaml
 
-from passk import config, versions
+from passk import config, plugins, steps, versions
 from passk.layout import BASE, write_json
 from passk.plan import Plan, plan
 from passk.versions import VERIFIER_PACKAGES, engine_versions
@@ -173,3 +173,51 @@ def test_what_must_answer_at_once_imports_no_engine(module):
     code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_another_model_written_over_the_first_is_another_start_and_so_is_all_that_comes_of_it(tmp_path):
+    directory = tmp_path / "model"
+    directory.mkdir()
+    raw = changed("model", {"path": str(directory)})
+    (directory / "model.safetensors").write_bytes(b"first")
+    before = laid_out(tmp_path, raw)
+    assert keys(before) == keys(laid_out(tmp_path, raw))
+    (directory / "model.safetensors").write_bytes(b"another")
+    after = laid_out(tmp_path, raw)
+    assert not set(keys(before).values()) & set(keys(after).values())
+    assert not {one.record.key for one in before.samplings} & {one.record.key for one in after.samplings}
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "touched"),
+    [("passk.advantage", "rloo", {"arm"}), ("passk.verifiers", "maze", {"arm", "warm on test", "arm on test"})],
+)
+def test_another_version_of_another_packages_rule_or_verifier_is_another_result(
+    tmp_path, monkeypatch, group, name, touched
+):
+    raw = yaml.safe_load(GOOD)
+    raw["stages"]["arm"] |= {"rule": "edas", "k": 1, "options": {"base": "rloo"}}
+
+    def by(version):
+        brought = {(group, name): f"theirs {version}"}
+        monkeypatch.setattr(plugins, "package", lambda *asked: brought.get(asked))
+        laid = laid_out(tmp_path, raw)
+        return keys(laid) | {f"{s.record.checkpoint} on {s.record.benchmark}": s.record.key for s in laid.samplings}
+
+    before, after = by("1.0"), by("2.0")
+    assert before == by("1.0")
+    changes = {one for one in before if before[one] != after[one]}
+    assert changes >= touched and "warm" not in changes
+    assert ("warm on test" in changes) == (group == "passk.verifiers")
+
+
+def test_a_stage_is_trained_where_it_is_once_damaged_checkpoints_are_gone(tmp_path):
+    first, second = laid_out(tmp_path), laid_out(tmp_path, changed("name", "other"))
+    ask(first)
+    planned, said = second.stages[0], []
+    torn = first.stages[0].own / "checkpoints" / "global_step2"
+    torn.mkdir(parents=True)
+    (first.stages[0].own / "metrics.jsonl").write_text('{"step": 1}\n{"step": 2}\n')
+    assert planned.directory == first.stages[0].own
+    assert steps._mended(planned, said.append) == planned.own == planned.directory
+    assert len(said) == 1 and "the checkpoint of step 2 is not used" in said[0]

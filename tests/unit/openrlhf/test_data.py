@@ -6,6 +6,8 @@ import pytest
 from datasets import load_from_disk
 
 from passk import config, problems
+from passk.errors import ConfigError
+from passk.model import make_tiny
 from passk.openrlhf import data
 from passk.openrlhf.labels import Label
 from tests.unit.test_config import changed
@@ -59,3 +61,17 @@ def test_the_data_is_on_the_disk_before_it_has_the_name_that_is_trusted(source, 
     taken(source, tmp_path / "data", 1, 0)
     files = {tmp_path / ".data" / file.name for file in (tmp_path / "data").iterdir()}
     assert len(files) > 1 and {tmp_path / ".data", *files} <= set(flushed)
+
+
+def test_a_prompt_that_openrlhf_would_cut_is_refused_and_the_longest_named(source, tmp_path):
+    make_tiny(config.TinyModel(), tmp_path / "tiny", seed=1)
+    longest = max(problems.load(source), key=lambda row: len(row["prompt"]))
+    for most in (len(longest["prompt"]), len(longest["prompt"]) - 1):
+        stage = config.parse(changed("stages.arm.max_prompt", most)).stages["arm"]
+        if most == len(longest["prompt"]):
+            data.require_prompts_fit("arm", stage, source, tmp_path / "tiny", chat=False)
+            continue
+        with pytest.raises(
+            ConfigError, match=rf"^stages.arm.max_prompt: .* in train has {most + 1} tokens.* make it {most + 1}, "
+        ):
+            data.require_prompts_fit("arm", stage, source, tmp_path / "tiny", chat=False)

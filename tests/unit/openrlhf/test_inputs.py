@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from passk import advantage
+from passk import advantage, verifiers
 from passk.errors import PasskError
 from passk.openrlhf.inputs import flip_wrong, inputs
 from passk.openrlhf.labels import Label
@@ -54,3 +54,10 @@ def test_flipping_pays_wrong_answers_alone_in_the_share_asked_for_and_the_same_o
     assert torch.equal(noisy, flip_wrong(rewards, 0.3, torch.Generator().manual_seed(5)))
     assert not torch.equal(noisy, flip_wrong(rewards, 0.3, torch.Generator().manual_seed(6)))
     assert rewards.sum() == 10_000  # what came in is untouched
+
+
+def test_what_needs_a_deadline_is_read_in_the_pool_and_never_in_the_trainer(monkeypatch):
+    sums = Label("sum-1", "math", "42").dump()
+    monkeypatch.setattr(verifiers, "verify", lambda *_: pytest.fail("judged in this process"))
+    monkeypatch.setattr(Letters, "batch_decode", lambda self, tokens, skip_special_tokens: [r"\boxed{42}", "none"])
+    assert given("edas", answers([1], [1], label=sums))["answers"] == [["42", None]]

@@ -74,3 +74,22 @@ def test_what_is_left_of_a_failed_job_is_swept_up_and_nothing_else_is(tmp_path, 
     finally:
         bystander.kill()
         orphan.kill()
+
+
+def test_a_process_killed_for_want_of_memory_hours_ago_is_no_reason_for_todays_end(monkeypatch):
+    clock, kills = [1000.0], [3]
+    monkeypatch.setattr(leash.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(leash, "oom_kills", lambda: kills[0])
+    memory = leash.Memory()
+    clock[0] += 2
+    memory.look()
+    assert not memory.killed_lately()
+    kills[0] += 1
+    assert memory.killed_lately(), "seen at the end alone"
+    clock[0] += 2
+    memory.look()
+    clock[0] += leash.LATELY_SECONDS - 1
+    memory.look()
+    assert memory.killed_lately()
+    clock[0] += 2
+    assert not memory.killed_lately()

@@ -86,7 +86,7 @@ def test_rollouts_are_gathered_in_the_order_of_generation_however_openrlhf_dealt
 def test_a_resume_forgets_the_steps_after_the_checkpoint_and_a_line_that_was_cut_off(tmp_path):
     recorder = StepRecorder(PluginSettings("grpo", Schedule.of(1), {}, tmp_path))
     for step in (1, 2, 3):
-        recorder.write(step, ONE_STEP, {}, Letters())
+        recorder.write(step, ONE_STEP, {}, 1.5, Letters())
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"step": 4, "rew')
     recorder.forget_after(2)
@@ -95,7 +95,7 @@ def test_a_resume_forgets_the_steps_after_the_checkpoint_and_a_line_that_was_cut
         "step-000001.parquet",
         "step-000002.parquet",
     ]
-    recorder.write(3, ONE_STEP, {}, Letters())
+    recorder.write(3, ONE_STEP, {}, 1.5, Letters())
     assert [line["step"] for line in read_metrics(tmp_path / "metrics.jsonl")] == [1, 2, 3]
 
 
@@ -156,3 +156,9 @@ def test_progress_says_stage_step_reward_speed_and_time_left():
     progress = Progress("pass4", 10, said.append)
     progress({"step": 4, "seconds": 10.0, **ONE_STEP.metrics()})
     assert said == ["pass4  step 4/10  k 2  reward 0.333  pass@4 0.667  10.00 s/step  1:00 left"]
+
+
+def test_a_rule_whose_k_is_beyond_the_group_is_recorded_too():
+    beyond = Rollouts(**{**vars(ONE_STEP), "k": 8})
+    assert beyond.metrics()["k"] == 8
+    assert list(beyond.metrics()["pass_at_k"]) == ["1", "2", "4"]

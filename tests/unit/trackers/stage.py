@@ -18,8 +18,10 @@ KEY = "0123456789abcdef0123456789abcdef01234567"
 class Stage:
     """The arm of an experiment that names trackers."""
 
-    def __init__(self, tmp_path, named=None, name="small"):
+    def __init__(self, tmp_path, named=None, name="small", steps=None):
         raw = changed("name", name)
+        if steps:
+            raw["stages"]["arm"]["steps"] = steps
         self.plan = plan(config.parse({**raw, "trackers": named} if named else raw), tmp_path / "runs")
         self.warm, self.planned = self.plan.stages
         self.said = []

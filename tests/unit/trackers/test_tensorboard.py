@@ -94,3 +94,16 @@ def test_a_tensorboard_directory_that_cannot_be_written_is_one_line_and_the_trai
             stage.step(follow, step)
     assert len(stage.said) == 2
     assert "the training goes on" in stage.said[0] and stage.said[1].startswith("arm: TensorBoard: ")
+
+
+def test_after_a_change_that_was_taken_back_the_first_configurations_curves_are_shown_again(tmp_path):
+    first, other = Stage(tmp_path), Stage(tmp_path, steps=3)
+    assert first.planned.record.key != other.planned.record.key
+    for stage in (first, other):
+        with stage.following() as follow:
+            for step in (1, 2):
+                stage.step(follow, step)
+            stage.finish()
+    assert drawn(first.tensorboard) == other.recorded()
+    trackers.show_finished(first.plan, first.planned, first.said.append)
+    assert drawn(first.tensorboard) == first.recorded()
