@@ -17,7 +17,7 @@ from passk.verifiers.pool import MEMORY, SECONDS, Pool
 
 
 def verify(
-    verifier: Annotated[str, typer.Option(help="its name")],
+    verifier: Annotated[str, typer.Option(help=f"one of {', '.join(verifiers.names())}")],
     file: Annotated[Path, typer.Option(help="JSON lines with the columns response and answer")],
     seconds: Annotated[float, typer.Option(min=0.1, help="CPU seconds a response may take")] = SECONDS,
     memory: Annotated[int, typer.Option(min=1, help="MiB of memory a response may take")] = MEMORY // 2**20,

@@ -117,7 +117,12 @@ def _between(comparison: Comparison, challenger: Entry, baseline: Entry, name: C
     where = "Over all benchmarks together" if overall[0].benchmark == ALL else f"On {name(overall[0].benchmark)}"
     parts = [_verdict(overall, sign, name(baseline.label)) for sign in (1, -1, 0)]
     first = f"{where}, {name(challenger.label)} {', but '.join(part for part in parts if part)}."
-    return [first, *_corrected(comparison, overall), *_by_seed(overall), *_against_the_grain(own, overall, name)]
+    return [
+        first,
+        *_corrected(comparison, overall),
+        *_by_seed(overall),
+        *_against_the_grain(comparison, own, overall, name),
+    ]
 
 
 def _corrected(comparison: Comparison, overall: list[Difference]) -> list[str]:
@@ -151,10 +156,19 @@ def _by_seed(overall: list[Difference]) -> list[str]:
     return [f"It is ahead in {listed(parts)}."] if parts else []
 
 
-def _against_the_grain(own: list[Difference], overall: list[Difference], name: Callable[[str], str]) -> list[str]:
+def _told(comparison: Comparison, difference: Difference) -> str:
+    """Its interval, and where it is called a difference and does not outlive the correction, that too."""
+    corrected = comparison.p_values[difference][1]
+    weak = f", p {p_text(corrected)} once corrected" if difference.sign and corrected >= 0.05 else ""
+    return f"{interval(difference.estimate, signed=True)}{weak}"
+
+
+def _against_the_grain(
+    comparison: Comparison, own: list[Difference], overall: list[Difference], name: Callable[[str], str]
+) -> list[str]:
     """Benchmarks that clearly say other than all together: a mean must not hide them."""
     parts = [
-        f"{'more' if d.sign > 0 else 'less'} on {name(d.benchmark)} at pass@{d.k} ({interval(d.estimate, signed=True)})"
+        f"{'more' if d.sign > 0 else 'less'} on {name(d.benchmark)} at pass@{d.k} ({_told(comparison, d)})"
         for d in _others(own, overall)
     ]
     return [f"Not so on every benchmark: {listed(parts)}."] if parts else []
@@ -177,12 +191,11 @@ def _over_warm_start(comparison: Comparison, name: Callable[[str], str]) -> list
             for sign, word in words.items():
                 same = [d for d in overall if (d.k, d.to, d.sign) == (k, warm_start, sign)]
                 if same:
-                    arms = listed([f"{name(d.of)} ({interval(d.estimate, signed=True)})" for d in same])
+                    arms = listed([f"{name(d.of)} ({_told(comparison, d)})" for d in same])
                     parts.append(f"{arms} {'are' if len(same) > 1 else 'is'} {word} {name(warm_start)}")
         told.append(f"at pass@{k} {', '.join(parts)}")
     others = [
-        f"{name(d.of)} is {words[d.sign]} {name(d.to)} on {name(d.benchmark)} at pass@{d.k} "
-        f"({interval(d.estimate, signed=True)})"
+        f"{name(d.of)} is {words[d.sign]} {name(d.to)} on {name(d.benchmark)} at pass@{d.k} ({_told(comparison, d)})"
         for d in _others(comparison.over_warm_start, overall)
     ]
     lines = [f"Against the warm start: {'; '.join(told)}."] if told else []

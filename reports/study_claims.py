@@ -72,7 +72,8 @@ def _diversity(study: Study) -> str:
         return ""
     lead = (
         f"Of the training's own groups: mean of the first {EDGE} steps → of the last {EDGE}, over seeds, and the\n"
-        "range of the seeds in the last. Where an arm goes on from Pass@k training, that is a row of its own."
+        "range of the seeds in the last. Where an arm goes on from Pass@k training, that is a row of its own.\n"
+        "Dead: no answer is right. Saturated: fewer answers are wrong than the rule's k, which is 1 in Pass@1 training."
     )
     return f"{lead}\n\n{table(['regime', 'arm', 'seeds', *DIVERSITY.values()], rows, left=2)}"
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 from textwrap import indent
 
@@ -75,6 +76,7 @@ def test_an_experiment_names_it_like_any_other(installed, tmp_path, options, ref
     assert refusal in done.stderr
 
 
+@pytest.mark.skipif(bool(entry_points(group="passk.advantage", name="halfway")), reason="installed here")
 def test_without_the_package_the_name_is_refused():
     done = python(PASSK, dict(os.environ), "rules", "show", "halfway", "--k", "4")
     assert done.returncode == 2 and done.stderr.startswith("passk: rule: 'halfway' does not exist")

@@ -1,4 +1,4 @@
-"""Between Pass@1 and Pass@k: hard prompts are paid as by Pass@k, and easy ones keep something of Pass@1."""
+"""Halfway between Pass@1 and Pass@k: their mean, so that easy prompts, which Pass@k lets go, keep something."""
 
 from passk.advantage import count_rule
 from passk.advantage.rules.passk_analytical import passk_analytical

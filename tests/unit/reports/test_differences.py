@@ -57,6 +57,9 @@ def test_the_answer_on_the_warm_start_takes_both_ends_of_k_and_hides_no_benchmar
     own = next(d for d in found.over_warm_start if d.benchmark == "easy")
     worse = replace(own, estimate=Estimate(-0.1, -0.2, -0.05))
     found.over_warm_start[:] = [d for d in found.over_warm_start if d.benchmark == ALL] + [worse]
-    assert answer(found)[-1] == (
-        f"Not so on every benchmark: {own.of} is worse than warm on easy at pass@{own.k} (-0.100 [-0.200, -0.050])."
-    )
+    for corrected, weak in ((0.04, ""), (0.4, ", p 0.400 once corrected")):
+        found.p_values[worse] = (0.01, corrected)
+        assert answer(found)[-1] == (
+            f"Not so on every benchmark: {own.of} is worse than warm on easy at pass@{own.k} "
+            f"(-0.100 [-0.200, -0.050]{weak})."
+        )

@@ -56,13 +56,18 @@ def test_the_leaderboard_ranks_by_pass_at_1_and_counts_the_training_of_the_ances
     assert board["warm"]["total_step"] == 0
 
 
-def test_gpu_time_is_wall_time_on_all_gpus_of_the_experiment(filed):
+@pytest.mark.parametrize(("colocate", "engines"), [(True, 0), (False, 6)])
+def test_gpu_time_is_wall_time_on_all_gpus_that_a_stage_holds(filed, colocate, engines):
     record = json.loads((filed.directory / "experiment.json").read_text())
-    record["config"]["compute"] = {"profile": "gpu", "nodes": 2, "gpus_per_node": 4}
+    own = {"engines": 3, "tensor_parallel": 2, "colocate": colocate}
+    record["config"]["compute"] = {"profile": "gpu", "nodes": 2, "gpus_per_node": 4, **own}
     write_json(filed.directory / "experiment.json", record)
     ingest_experiment_record(filed.store, filed.directory)
-    for row in dicts(filed.store, "FROM leaderboard"):
-        assert row["train_gpu_seconds"] == pytest.approx(8 * row["train_seconds"])
+    board = {row["checkpoint"]: row for row in dicts(filed.store, "FROM leaderboard WHERE benchmark = 'easy'")}
+    supervised = board["warm"]["train_seconds"]
+    for row in board.values():
+        rl = row["train_seconds"] - supervised
+        assert row["train_gpu_seconds"] == pytest.approx(8 * supervised + (8 + engines) * rl)
 
 
 def test_group_diagnostics_add_up_to_the_groups(filed_once, parquet):
