@@ -174,7 +174,8 @@ def goals(study: Study) -> list[tuple[str, str, str | None, bool | None]]:
 
 
 def _difference(found: Paired) -> str:
-    return f"{interval(found.estimate, signed=True)} over {len(found.by_seed)} seeds"
+    seeds = len(found.by_seed)
+    return f"{interval(found.estimate, signed=True)} over {seeds} seed{'s' if seeds > 1 else ''}"
 
 
 def _times(found: Paired) -> str:

@@ -75,8 +75,15 @@ def test_the_metrics_are_those_of_the_contract_and_agree_with_the_rollouts(finis
         assert line["grad_norm"] is not None
         for phase in ("generation", "experience", "training", "sync", "advantage"):
             assert line[f"seconds_{phase}"] > 0
+        phases = ("generation", "experience", "training", "sync")
+        assert line["seconds"] > sum(line[f"seconds_{phase}"] for phase in phases), "what writing it takes is in it too"
     warm = metrics(finished, "warm")
     assert warm[-1]["loss"] < warm[0]["loss"]
+
+
+def test_the_seconds_of_the_steps_are_all_the_time_between_them_checkpoints_too(finished):
+    for before, after in itertools.pairwise(metrics(finished, "pass4")[-3:]):  # of which the first saves one
+        assert math.isclose(after["seconds"], after["time"] - before["time"], rel_tol=0.2, abs_tol=0.5)
 
 
 def test_the_advantage_that_trained_is_the_rule_on_the_recorded_rewards(finished):
