@@ -307,3 +307,46 @@ def test_the_entropy_of_a_step_is_the_mean_over_its_tokens_however_the_batch_is_
         status = trainer.training_step(SimpleNamespace(action_mask=mask), 0.0, step, info)
         weighted += float(status["metrics"]["entropy_loss"]) * status["num_action_tokens"]  # as ppo_train does
     assert weighted / tokens == pytest.approx((3.0 * 1 + 1.0 * 9 + 2.0 * 2) / tokens)
+
+
+def test_every_answer_trains_on_its_own_advantage_wherever_it_was_dealt_to(actor_classes, monkeypatch):
+    import torch
+
+    from passk import advantage
+    from passk.openrlhf import trainer
+    from passk.openrlhf.settings import PluginSettings
+    from passk.schedule import Schedule
+
+    monkeypatch.setattr(trainer, "apply_length_penalties", lambda experiences, args: None)
+    maker = object.__new__(trainer.PasskExperienceMaker)
+    maker.settings, maker.step, maker.tokenizer = PluginSettings("grpo", Schedule.of(1), {}, Path()), 1, None
+    maker.args = SimpleNamespace(rollout=SimpleNamespace(n_samples_per_prompt=4), train=SimpleNamespace(seed=1))
+    maker.kl_ctl = SimpleNamespace(value=0.0)
+    rewards = torch.tensor([0.0, 0.25, 0.5, 1.0, 0.0, 0.0, 0.75, 0.125])  # as they were generated
+
+    def dealt(index, lengths):
+        width = max(lengths)
+        mask = torch.tensor([[1] * length + [0] * (width - length) for length in lengths])
+        return SimpleNamespace(
+            index=index, rewards=rewards[index], action_mask=mask, kl=torch.zeros(mask.shape),
+            sequences=torch.ones(len(index), width + 1, dtype=torch.long), truncated=torch.zeros(len(index)),
+            prompts=[str(i // 4) for i in index], labels=["a label"] * len(index), info={}, action_log_probs=None,
+        )  # fmt: skip
+
+    made = maker.compute_advantages_and_returns([dealt([6, 0, 3, 5], [2, 1, 4, 3]), dealt([1, 7, 4, 2], [1, 5, 2, 2])])
+    expected = advantage.compute("grpo", rewards.view(2, 4), 1).flatten()
+    assert len(set(expected.tolist())) >= 7, "no two that could be taken for one another, but for the two of 0"
+    for experience in made:
+        for row, place in enumerate(experience.index):
+            trained = experience.advantages[row][experience.action_mask[row].bool()]
+            assert torch.allclose(trained, expected[place].expand_as(trained)), place
+
+
+def test_vllm_is_asked_for_what_the_benchmark_says():
+    from passk.evaluate import generate
+    from passk.evaluate.request import Request
+
+    config = {"samples": 3, "temperature": 0.7, "top_p": 0.9, "max_response": 8}
+    asked = generate.sampling_parameters(Request({"config": config}, "m", "p", "d", {}, chat=False), 11)
+    told = (asked.n, asked.temperature, asked.top_p, asked.max_tokens, asked.seed, asked.logprobs)
+    assert told == (3, 0.7, 0.9, 8, 11, 0)

@@ -67,7 +67,7 @@ def test_only_the_store_opens_the_database():
             assert file.parent.name == "store" or "duckdb" not in rooms(modules), file
 
 
-def test_a_flow_is_steps_and_a_task_is_a_call():
+def test_flows_define_no_task_and_tasks_no_flow():
     for file in (ROOT / "flows").glob("*.py"):
         assert "@task" not in file.read_text()
     for file in (ROOT / "tasks").glob("*.py"):

@@ -143,10 +143,6 @@ def test_a_rule_of_another_package_is_found_by_its_name(install):
     assert registry.package("mine") == "thirdparty_0 1.0" and registry.package("grpo") is None
 
 
-def test_a_rule_that_another_package_brought_is_gone_with_it():
-    assert "mine" not in advantage.names()
-
-
 def test_one_package_seen_twice_is_no_clash(install):
     install("mine = their_rules:mine\n", their_rules=MINE)
     install("mine = their_rules:mine\n")

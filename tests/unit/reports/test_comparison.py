@@ -6,7 +6,7 @@ import pytest
 
 from passk.errors import PasskError
 from passk.layout import write_json
-from passk.store import rebuild
+from passk.store import ingest_experiment_record, rebuild
 from reports import compare
 from reports.answer import answer
 from reports.comparison import Comparison
@@ -21,11 +21,11 @@ def comparison(runs):
 
 
 def amend(run, change):
-    """Change experiment.json by a function, and file all anew."""
+    """Change experiment.json by a function, and file it."""
     record = json.loads((run.directory / "experiment.json").read_text())
     change(record)
     write_json(run.directory / "experiment.json", record)
-    assert rebuild(run.runs) == []
+    ingest_experiment_record(run.store, run.directory)
 
 
 def rename(stages, old, new):
@@ -138,6 +138,7 @@ def test_a_benchmarks_problems_are_called_others_only_where_they_are(seeds):
     others = [f"other-{name}" for name in table.column("problem").to_pylist()]
     pq.write_table(table.set_column(table.schema.get_field_index("problem"), "problem", [others]), path)
     amend(seeds[1], lambda record: record.update(samplings=[k for k in record["samplings"] if k.endswith("warm-easy")]))
+    assert rebuild(seeds[1].runs) == []
     text = text_of(seeds[0].store, *(run.name for run in seeds))
     assert "`easy`: 40 problems, other ones for each seed, 16 samples each" in text
 
@@ -251,6 +252,7 @@ def test_two_models_that_were_only_evaluated_are_compared_by_their_problems_and_
             own = json.loads((sampling / "sampling.json").read_text())
             write_json(sampling / "sampling.json", {**own, "checkpoint": "base", "stage": None})
         amend(run, evaluate)
+    assert rebuild(seeds[0].runs) == []
     found = comparison(seeds[:2])
     assert [(a.label, b.label) for a, b in found.matchups] == [("maze-s12/base", "maze-s11/base")]
     text = text_of(seeds[0].store, *(run.name for run in seeds[:2]))

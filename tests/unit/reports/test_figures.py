@@ -91,10 +91,9 @@ def test_lines_can_be_told_apart_without_seeing_hues(seeds_once):
     looks = style.looks(found.entries)
     assert len(set(looks.values())) == len(looks)
     assert all(luminance(look.colour) < 0.6 for look in looks.values()), "a line that fades into the paper"
-    models = [Entry(str(i), "base", "base", None, ()) for i in range(6)]
-    assert len(set(style.looks(models).values())) == 6
-    many = {(colour, dash) for dash in map(str, style.DASHES) for colour in style.COLOURS}
-    assert len(many) == 18
+    for kind, count in (("base", 6), ("rl", 18)):
+        models = [Entry(str(i), kind, kind, None, ()) for i in range(count)]
+        assert len(set(style.looks(models).values())) == count
 
 
 def test_figures_say_neither_when_nor_by_what_they_were_made(seeds_once, tmp_path):

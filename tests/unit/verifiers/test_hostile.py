@@ -25,7 +25,6 @@ PROBLEMS = {
 
 def test_every_verifier_is_put_to_the_corpus():
     assert sorted(PROBLEMS) == verifiers.names()
-    assert all(len(hostile.responses(gold, wrong)) >= 2000 for gold, wrong, _ in PROBLEMS.values())
 
 
 def test_every_script_of_unicode_is_in_the_corpus():
@@ -39,6 +38,7 @@ def test_every_script_of_unicode_is_in_the_corpus():
 def test_no_hostile_response_hangs_raises_or_is_right(name):
     gold, wrong, answer = PROBLEMS[name]
     responses = hostile.responses(gold, wrong)
+    assert len(responses) >= 2000
     with Pool(2, seconds=0.5) as judges:
         futures = [judges.submit(name, response, answer) for response in responses]
         verdicts = [future.result(300) for future in futures]

