@@ -1,4 +1,4 @@
-"""Ctrl-C in the middle of training."""
+"""Ctrl-C while a stage begins to train."""
 
 import signal
 import subprocess
