@@ -5,13 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
-import yaml
 
 from passk import config
 from passk.openrlhf import environment, flags
-from tests.unit.test_config import GOOD, changed
-
-ARM = yaml.safe_load(GOOD)["stages"]["arm"]
+from tests.unit.test_config import changed
 
 
 def told(raw) -> dict[str, str]:
@@ -43,10 +40,3 @@ def test_operators_are_compiled_by_the_environments_own_ninja_and_kept_where_sta
     variables = environment.environment(config.Compute(profile=profile))
     assert variables["TORCH_EXTENSIONS_DIR"] == str(operators.DIRECTORY)
     assert variables["PATH"] == operators.path(os.environ)
-
-
-def test_a_k_that_the_stage_does_not_come_to_is_not_told():
-    stage = config.parse(changed("stages.arm", {**ARM, "steps": 300, "k": [[1, 4], [200, 2], [500, 20]]})).stages["arm"]
-    paths = flags.Paths("model", Path("data"), Path("out"))
-    words = flags.rl(stage, config.Compute(profile="cpu"), paths, seed=1, chat=False)
-    assert dict(itertools.pairwise(words))["--passk.k"] == "1:4,200:2"
