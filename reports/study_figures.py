@@ -104,11 +104,12 @@ def _curves(study: Study, stem: Path, colours: dict[str, str]) -> None:
             for axes, metric in zip(grid[:, column], SHOWN, strict=True):
                 for arm, rows in own.groupby("arm"):
                     _track(axes, rows, metric, wide, colours.get(str(arm), style.GREY))
-                axes.set_ylim(bottom=0)
             grid[0, column].set_title(regime, weight="bold")
             grid[-1, column].set_xlabel("rl steps")
         for axes, name in zip(grid[:, 0], SHOWN.values(), strict=True):
             axes.set_ylabel(name)
+            # of all columns, and last: from then on the axis follows no further line
+            axes.set_ylim(bottom=0)
         top = style.key_line(figure, list(colours.items()), height)
         figure.tight_layout(rect=(0, 0, 1, top), h_pad=0.8, w_pad=0.8)
 

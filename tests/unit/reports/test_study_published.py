@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from contextlib import contextmanager
 from fractions import Fraction
 from math import comb
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports import study
+from reports import study, study_figures, style
 
 DOCS = Path(__file__).parents[3] / "docs"
 SPLITS = {"easy": ["easy"], "hard": ["hard"], "easy and hard": ["easy", "hard"], "ood": ["ood"]}
@@ -67,3 +68,21 @@ def test_the_files_have_32_samples_of_200_mazes_a_split_each_row_once_and_are_sm
     steps = pd.read_parquet(DOCS / "study" / study.STEPS)
     assert not steps.duplicated(["regime", "arm", "seed", "step"]).any()
     assert sum((DOCS / "study" / name).stat().st_size for name in (study.PROBLEMS, study.STEPS)) < 5_000_000
+
+
+def test_no_line_of_a_figure_leaves_its_panel(tmp_path, monkeypatch):
+    panels, figure = [], style.figure
+
+    @contextmanager
+    def kept(*given, **options):
+        with figure(*given, **options) as (made, grid):
+            yield made, grid
+            panels.extend(axes for axes in grid.flat if axes.lines)
+
+    monkeypatch.setattr(style, "figure", kept)
+    study_figures.draw(study.read(DOCS / "study"), tmp_path)
+    assert len(panels) > 20
+    for axes in panels:
+        for values, limits in (("get_xdata", axes.get_xlim()), ("get_ydata", axes.get_ylim())):
+            drawn = [float(value) for line in axes.lines for value in getattr(line, values)()]
+            assert min(limits) <= min(drawn) and max(drawn) <= max(limits), axes.get_title()
