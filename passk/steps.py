@@ -48,13 +48,13 @@ def prepare(plan: Plan, say: Say) -> None:
         make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
         temporary.replace(plan.model)
         say("model: a tiny Qwen2 from scratch")
-    chat = has_chat_template(plan.model)
+    unbegun: dict[str, RlStage] = {}
     for planned in plan.stages:
-        name, stage = planned.record.name, planned.stage
         if planned.finished:
             trackers.show_finished(plan, planned, say)
-        elif isinstance(stage, RlStage) and not (planned.directory / "data").exists():
-            data.require_prompts_fit(name, stage, plan.problems[stage.problems], plan.model, chat=chat)
+        elif isinstance(planned.stage, RlStage) and not (planned.directory / "data").exists():
+            unbegun[planned.record.name] = planned.stage
+    data.require_prompts_fit(unbegun, plan.problems, plan.model, chat=has_chat_template(plan.model))
 
 
 def alone(plan: Plan, say: Say) -> AbstractContextManager[None]:

@@ -1,6 +1,7 @@
 """A stage's training data: just the rows it takes, in the order in which it takes them."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -47,26 +48,35 @@ def write(
     temporary.replace(directory)
 
 
-def require_prompts_fit(name: str, stage: RlStage, source: Path, model: Path | str, *, chat: bool) -> None:
-    """Raise ConfigError where a prompt is longer than the stage's max_prompt: OpenRLHF would cut off its beginning.
+def require_prompts_fit(
+    stages: Mapping[str, RlStage], files: Mapping[str, Path], model: Path | str, *, chat: bool
+) -> None:
+    """Raise ConfigError where a prompt is longer than its stage's max_prompt: OpenRLHF would cut off its beginning.
 
-    name: the stage's; chat: whether prompts are worded by the model's chat template.
+    stages: by name; files: of the problems, by theirs; chat: whether the model's chat template words the prompts.
     """
+    for problem_set in dict.fromkeys(stage.problems for stage in stages.values()):
+        rows = problems.load(files[problem_set])
+        lengths = _lengths(list(rows["prompt"]), model, chat=chat)
+        longest = max(range(len(lengths)), key=lengths.__getitem__)
+        for name, stage in stages.items():
+            if stage.problems == problem_set and lengths[longest] > stage.max_prompt:
+                raise ConfigError(
+                    f"stages.{name}.max_prompt: the prompt of {rows[longest]['id']} in {problem_set} has "
+                    f"{lengths[longest]} tokens, and OpenRLHF would cut off its beginning; make it "
+                    f"{lengths[longest]}, not {stage.max_prompt}"
+                )
+
+
+def _lengths(prompts: list[str], model: Path | str, *, chat: bool) -> list[int]:
+    """In tokens, as OpenRLHF makes them."""
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model)
-    rows = problems.load(source)
-    prompts = list(rows["prompt"])
     if chat:
         turns = [[{"role": "user", "content": prompt}] for prompt in prompts]
         prompts = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-    lengths = [len(tokens) for tokens in tokenizer(prompts, add_special_tokens=False)["input_ids"]]
-    if lengths and max(lengths) > stage.max_prompt:
-        longest = int(np.argmax(lengths))
-        raise ConfigError(
-            f"stages.{name}.max_prompt: the prompt of {rows[longest]['id']} in {stage.problems} has {lengths[longest]} "
-            f"tokens, and OpenRLHF would cut off its beginning; make it {lengths[longest]}, not {stage.max_prompt}"
-        )
+    return [len(tokens) for tokens in tokenizer(prompts, add_special_tokens=False)["input_ids"]]
 
 
 def _order(rows: int, count: int, seed: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from passk.openrlhf import cpu
 from tests.processes import marked, named
 
 EXPERIMENT = """
@@ -108,3 +109,16 @@ def left_after(directory: Path, seconds: float) -> list[str]:
         if not found or time.monotonic() >= deadline:
             return found
         time.sleep(0.5)
+
+
+@pytest.fixture(scope="module")
+def actor_classes():
+    """OpenRLHF's modules, imported as a CPU worker does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(cpu.ENVIRONMENT_SWITCH, "1")
+        patch.setenv("DS_ACCELERATOR", "cpu")
+        cpu.install_if_asked()
+        from openrlhf.trainer import ppo_trainer, sft_trainer
+        from openrlhf.trainer.ppo_utils import experience_maker
+
+        yield ppo_trainer, sft_trainer, experience_maker

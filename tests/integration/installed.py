@@ -1,7 +1,8 @@
-"""What stands in the source of an installed package, read without importing it."""
+"""What stands in an installed package: its source, read without importing it, and the shape of what is imported."""
 
 import ast
 import importlib.util
+import inspect
 from pathlib import Path
 
 
@@ -26,3 +27,8 @@ def flags_of(module: str) -> dict[str, list | None]:
                     tail = "".join(part.value for part in name.values if isinstance(part, ast.Constant))
                     found |= {f"--{prefix}{tail.removeprefix('--')}": choices for prefix in prefixes}
     return found
+
+
+def parameters(function) -> list[str]:
+    """Names of a function's parameters, without the one that Ray adds to an actor's methods."""
+    return [name for name in inspect.signature(function).parameters if name != "_ray_trace_ctx"]

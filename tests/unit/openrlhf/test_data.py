@@ -69,9 +69,9 @@ def test_a_prompt_that_openrlhf_would_cut_is_refused_and_the_longest_named(sourc
     for most in (len(longest["prompt"]), len(longest["prompt"]) - 1):
         stage = config.parse(changed("stages.arm.max_prompt", most)).stages["arm"]
         if most == len(longest["prompt"]):
-            data.require_prompts_fit("arm", stage, source, tmp_path / "tiny", chat=False)
+            data.require_prompts_fit({"arm": stage}, {"train": source}, tmp_path / "tiny", chat=False)
             continue
         with pytest.raises(
             ConfigError, match=rf"^stages.arm.max_prompt: .* in train has {most + 1} tokens.* make it {most + 1}, "
         ):
-            data.require_prompts_fit("arm", stage, source, tmp_path / "tiny", chat=False)
+            data.require_prompts_fit({"arm": stage}, {"train": source}, tmp_path / "tiny", chat=False)

@@ -1,0 +1,153 @@
+"""What passk puts into OpenRLHF's and vLLM's hooks, at work on a few numbers in the classes that are installed."""
+
+import inspect
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tests.integration.installed import parameters
+
+
+def config_of_openrlhf():
+    """As much of OpenRLHF's arguments as its samples generator reads."""
+    return SimpleNamespace(
+        rollout=SimpleNamespace(n_samples_per_prompt=4),
+        train=SimpleNamespace(full_determinism_enable=True),
+        algo=SimpleNamespace(advantage=SimpleNamespace(is_correction_level="off")),
+    )
+
+
+def test_the_samples_generator_deals_prompts_to_idle_engines_in_turn(actor_classes, monkeypatch):
+    from openrlhf.trainer.ppo_utils import samples_generator
+
+    from passk.openrlhf.samples import PasskSamplesGenerator
+
+    calls = []
+
+    class Method:
+        def __init__(self, engine, name):
+            self.engine, self.name = engine, name
+
+        def remote(self, *arguments, **options):
+            calls.append((self.engine, self.name, arguments, options))
+            return 0
+
+    class Engine:
+        def __init__(self, number):
+            self.number = number
+
+        def __getattr__(self, name):
+            return Method(self.number, name)
+
+    generator = object.__new__(PasskSamplesGenerator)
+    generator.vllm_engines = [Engine(number) for number in range(3)]
+    generator.args = config_of_openrlhf()
+    generator.tokenizer, generator.dispatched = None, []
+    monkeypatch.setattr(samples_generator.ray, "get", lambda references: references)
+    generator._dispatch_prompts_to_vllm(list("abcdefgh"), list("ABCDEFGH"), images=None, max_new_tokens=8)
+    asked = [engine for engine, name, *_ in calls if name == "generate_responses"]
+    released = {engine: arguments[0] for engine, name, arguments, _ in calls if name == "release"}
+    assert released == {engine: asked.count(engine) * 4 for engine in range(3)}
+    assert sum(released.values()) == 8 * 4
+    assert generator.dispatched == list(zip("abcdefgh", "ABCDEFGH", strict=True))
+
+
+def test_a_batch_stands_in_the_order_of_its_prompts_however_the_answers_came(actor_classes, monkeypatch):
+    import torch
+    from openrlhf.trainer.ppo_utils.experience import Experience
+
+    from passk.openrlhf import samples
+
+    def group(prompt, *tokens):
+        return [Experience(prompts=[prompt], labels=["x"], sequences=torch.tensor([[token]])) for token in tokens]
+
+    arrived = [*group("b", 5, 6), *group("a", 3, 4), *group("c", 7, 8), *group("a", 1, 2)]
+    monkeypatch.setattr(samples.SamplesGenerator, "_generate_vllm", lambda *_, **__: (arrived, 4, False))
+    generator = object.__new__(samples.PasskSamplesGenerator)
+    generator.vllm_engines, generator.args, generator.step = [], config_of_openrlhf(), 1
+    monkeypatch.setattr(samples.ray, "get", lambda references: setattr(generator, "dispatched", dealt))
+    dealt = [("a", "x"), ("b", "x"), ("a", "x"), ("c", "x")]
+    ordered, consumed, exhausted = generator._generate_vllm(n_samples_per_prompt=2)
+    assert [int(experience.sequences) for experience in ordered] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert (consumed, exhausted) == (4, False)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_the_entropy_of_a_step_is_the_mean_over_its_tokens_however_the_batch_is_cut(
+    actor_classes, dynamic, monkeypatch
+):
+    import torch
+    from openrlhf.models.loss import aggregate_loss
+    from openrlhf.trainer.ray.ppo_actor import ActorPPOTrainer
+    from openrlhf.utils import loss_utils
+
+    from passk.openrlhf.policy import PasskActorTrainer, PasskPolicy
+
+    assert "self.trainer = ActorPPOTrainer(" in inspect.getsource(PasskPolicy.__mro__[1].init_model_from_pretrained)
+    assert parameters(ActorPPOTrainer.training_step) == ["self", "experience", "kl_ctl", "step", "loss_batch_info"]
+    masks = [torch.tensor([[1.0] * n + [0.0] * (9 - n)]) for n in (1, 9, 2)]
+    entropies = [torch.full((1, 9), value) for value in (3.0, 1.0, 2.0)]
+    tokens = sum(float(mask.sum()) for mask in masks)
+
+    def upstream(self, experience, kl_ctl, step, info):
+        own = info or loss_utils.get_loss_batch_info(
+            None, experience.action_mask, replay_buffer=self.replay_buffer, step=step, dynamic_batch=True
+        )
+        entropy = aggregate_loss(entropies[step], experience.action_mask, **own)
+        return {"metrics": {"entropy_loss": entropy}, "num_action_tokens": float(experience.action_mask.sum())}
+
+    monkeypatch.setattr(ActorPPOTrainer, "training_step", upstream)
+    monkeypatch.setattr(loss_utils, "_get_dp_group", lambda strategy: None)
+    trainer = PasskActorTrainer.__new__(PasskActorTrainer)
+    trainer.strategy, trainer.args = None, SimpleNamespace(train=SimpleNamespace(dynamic_batch_enable=dynamic))
+    trainer.replay_buffer = SimpleNamespace(dynamic_batch_num_tokens=[tokens] * 3, dynamic_global_batch_size=[3.0] * 3)
+    info = None if dynamic else loss_utils._optimizer_step_loss_norm(masks, None, 1, len(masks))
+    weighted = 0.0
+    for step, mask in enumerate(masks):
+        status = trainer.training_step(SimpleNamespace(action_mask=mask), 0.0, step, info)
+        weighted += float(status["metrics"]["entropy_loss"]) * status["num_action_tokens"]  # as ppo_train does
+    assert weighted / tokens == pytest.approx((3.0 * 1 + 1.0 * 9 + 2.0 * 2) / tokens)
+
+
+def test_every_answer_trains_on_its_own_advantage_wherever_it_was_dealt_to(actor_classes, monkeypatch):
+    import torch
+
+    from passk import advantage
+    from passk.openrlhf import trainer
+    from passk.openrlhf.settings import PluginSettings
+    from passk.schedule import Schedule
+
+    monkeypatch.setattr(trainer, "apply_length_penalties", lambda experiences, args: None)
+    maker = object.__new__(trainer.PasskExperienceMaker)
+    maker.settings, maker.step, maker.tokenizer = PluginSettings("grpo", Schedule.of(1), {}, Path()), 1, None
+    maker.args = SimpleNamespace(rollout=SimpleNamespace(n_samples_per_prompt=4), train=SimpleNamespace(seed=1))
+    maker.kl_ctl = SimpleNamespace(value=0.0)
+    rewards = torch.tensor([0.0, 0.25, 0.5, 1.0, 0.0, 0.0, 0.75, 0.125])  # as they were generated
+
+    def dealt(index, lengths):
+        width = max(lengths)
+        mask = torch.tensor([[1] * length + [0] * (width - length) for length in lengths])
+        return SimpleNamespace(
+            index=index, rewards=rewards[index], action_mask=mask, kl=torch.zeros(mask.shape),
+            sequences=torch.ones(len(index), width + 1, dtype=torch.long), truncated=torch.zeros(len(index)),
+            prompts=[str(i // 4) for i in index], labels=["a label"] * len(index), info={}, action_log_probs=None,
+        )  # fmt: skip
+
+    made = maker.compute_advantages_and_returns([dealt([6, 0, 3, 5], [2, 1, 4, 3]), dealt([1, 7, 4, 2], [1, 5, 2, 2])])
+    expected = advantage.compute("grpo", rewards.view(2, 4), 1).flatten()
+    assert len(set(expected.tolist())) >= 7, "no two that could be taken for one another, but for the two of 0"
+    for experience in made:
+        for row, place in enumerate(experience.index):
+            trained = experience.advantages[row][experience.action_mask[row].bool()]
+            assert torch.allclose(trained, expected[place].expand_as(trained)), place
+
+
+def test_vllm_is_asked_for_what_the_benchmark_says():
+    from passk.evaluate import generate
+    from passk.evaluate.request import Request
+
+    config = {"samples": 3, "temperature": 0.7, "top_p": 0.9, "max_response": 8}
+    asked = generate.sampling_parameters(Request({"config": config}, "m", "p", "d", {}, chat=False), 11)
+    told = (asked.n, asked.temperature, asked.top_p, asked.max_tokens, asked.seed, asked.logprobs)
+    assert told == (3, 0.7, 0.9, 8, 11, 0)
