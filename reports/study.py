@@ -10,7 +10,8 @@ problems.parquet    a row a problem of a checkpoint: regime, arm, seed, warm_sta
                     n (samples), c (right ones)
 steps.parquet       a row an rl step of an arm: regime, arm, seed, step (of all of the arm), k, rule, and its metrics
 
-Each arm is whole: what it shares with another (the warm start, a first stage) is there for both.
+Each arm is whole: what it shares with another (the warm start, a first stage) is there for both. An export adds to what
+the two files hold already: a study can be run in pieces, on one machine or on several, each with a store of its own.
 """
 
 import argparse
@@ -88,7 +89,8 @@ def export(store: Path, directory: Path, names: Sequence[str] = ()) -> Study:
     """Write the two files from the store. names: of experiments; none: all that are called study-...
 
     Where two experiments have the same arm of a regime and seed, the one that is finished counts, else the first by
-    name. Raises PasskError where there is none, or one has no seed.
+    name. An arm that the files hold already stays where the store has it not, or has not finished what is finished
+    there. Raises PasskError where there is none, or one has no seed.
     """
     if not names:
         with reading(store) as connection:
@@ -108,6 +110,8 @@ def export(store: Path, directory: Path, names: Sequence[str] = ()) -> Study:
     if not problems or not steps:
         raise PasskError(f"{', '.join(names)}: nothing of them has been trained and sampled yet")
     study = Study(_typed(pd.concat(problems)[PROBLEM_COLUMNS]), _typed(pd.concat(steps)))
+    if all((directory / name).is_file() for name in (PROBLEMS, STEPS)):
+        study = added(study, read(directory))
     directory.mkdir(parents=True, exist_ok=True)
     for frame, name in ((study.problems, PROBLEMS), (study.steps, STEPS)):
         frame.to_parquet(directory / name, index=False, compression="zstd", compression_level=15)
@@ -120,6 +124,22 @@ def read(directory: Path) -> Study:
         if not (directory / name).is_file():
             raise PasskError(f"{directory / name}: no such file; python -m reports.study export {directory} makes it")
     return Study(pd.read_parquet(directory / PROBLEMS), pd.read_parquet(directory / STEPS))
+
+
+def added(new: Study, old: Study) -> Study:
+    """Both, arm by arm: the new ones, but for those that only the old one has, or has finished."""
+    finished = [set(_keys(study.problems[study.problems["checkpoint"] == FINAL])) for study in (new, old)]
+    stays = (set(_keys(old.problems)) - set(_keys(new.problems))) | (finished[1] - finished[0])
+    frames = []
+    for fresh, kept in ((new.problems, old.problems), (new.steps, old.steps)):
+        parts = [fresh[~_keys(fresh).isin(stays)], kept[_keys(kept).isin(stays)]]
+        # a stable sort: the rows of an arm stay as they follow each other
+        frames.append(pd.concat(parts).sort_values(["regime", "seed", "arm"], kind="stable"))
+    return Study(*(_typed(frame) for frame in frames))
+
+
+def _keys(frame: pd.DataFrame) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(frame[KEYS])
 
 
 def _problems(key: tuple[str, int, str], run: Results, arm: Arm) -> Iterator[pd.DataFrame]:

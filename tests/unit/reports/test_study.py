@@ -72,6 +72,32 @@ def test_the_files_have_the_columns_that_were_asked_for_and_each_row_once(made):
     assert not steps.duplicated(["regime", "arm", "seed", "step"]).any()
 
 
+def test_an_export_adds_to_what_another_machine_has_trained_and_takes_nothing_away(made, runs, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    study.export(runs / "passk.duckdb", elsewhere, ["study-trap-s12", "study-trap-more-s12"])
+    trap = study.read(elsewhere)
+    other = tuple(frame.assign(seed=13).astype({"seed": "int32"}) for frame in (trap.problems, trap.steps))
+    for frame, name in zip(other, (study.PROBLEMS, study.STEPS), strict=True):
+        frame.to_parquet(elsewhere / name, index=False)
+    study.export(runs / "passk.duckdb", elsewhere)
+    both, mine = study.read(elsewhere), study.read(made)
+    for frame, own, theirs in ((both.problems, mine.problems, other[0]), (both.steps, mine.steps, other[1])):
+        pd.testing.assert_frame_equal(frame[frame["seed"] != 13].reset_index(drop=True), own)
+        pd.testing.assert_frame_equal(frame[frame["seed"] == 13].reset_index(drop=True), theirs)
+
+
+def test_of_two_exports_of_an_arm_the_finished_one_counts_whichever_is_new(made):
+    mine = study.read(made)
+    stopped = mine.problems[mine.problems["checkpoint"] != study.FINAL]
+    unfinished = study.Study(stopped, mine.steps.assign(reward=0.0))
+    for new, old in ((mine, unfinished), (unfinished, mine)):
+        both = study.added(new, old)
+        pd.testing.assert_frame_equal(both.problems, mine.problems)
+        pd.testing.assert_frame_equal(both.steps, mine.steps)
+    changed = study.Study(mine.problems.assign(warm_start="another"), mine.steps)
+    pd.testing.assert_frame_equal(study.added(changed, mine).problems, changed.problems)
+
+
 def test_regimes_seeds_arms_and_checkpoints_are_named_as_in_the_study(made):
     read = study.read(made)
     assert read.regimes == ["trap", "control"]
