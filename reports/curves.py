@@ -16,7 +16,7 @@ PANELS = {
     "reward": "mean reward",
     "pass_at_k": "pass@{k} of the step's own groups",
     "entropy": "entropy, nats a token",
-    "distinct": "distinct answers of a group, share",
+    "distinct": "distinct responses of a group, share",
     "all_wrong": "dead groups: none right, share",
     "few_wrong": "saturated: fewer wrong than k, share",
 }

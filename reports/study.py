@@ -60,6 +60,12 @@ class Study:
         own = self.problems[(self.problems["regime"] == regime) & (self.problems["checkpoint"] == FINAL)]
         return sorted(set(own["arm"]), key=lambda name: (name not in MAIN, name))
 
+    def seeds(self, regime: str, arm: str, checkpoint: str = FINAL) -> list[int]:
+        """Those in which the arm came to the checkpoint and was sampled there."""
+        frame = self.problems
+        own = frame[(frame["regime"] == regime) & (frame["arm"] == arm) & (frame["checkpoint"] == checkpoint)]
+        return sorted(map(int, own["seed"].unique()))
+
     def scores(
         self, regime: str, arm: str, splits: Sequence[str], k: int, checkpoint: str = FINAL
     ) -> dict[int, pd.Series]:
@@ -78,6 +84,8 @@ class Study:
 
 MAIN = ("pass1", "passk_pass1")
 """baseline and challenger"""
+AFTER_PASSK = "passk"
+"""where the challenger's Pass@k training ends and its Pass@1 training begins"""
 
 
 def regime_of(experiment: str) -> str:
@@ -180,10 +188,10 @@ def remake(directory: Path) -> str:
 
     The page of that name, docs/study.md beside docs/study, has its main ones too, where it is MARKED.
     """
-    from reports import study_claims, study_figures, study_tables
+    from reports import study_claims, study_figures, study_goals, study_tables
 
     study = read(directory)
-    text, numbers = study_tables.texts(study, study_claims.markdown(study))
+    text, numbers = study_tables.texts(study, study_goals.markdown(study), study_claims.markdown(study))
     (directory / "tables.md").write_text(text, encoding="utf-8")
     study_figures.draw(study, directory / "figures")
     page = directory.with_suffix(".md")

@@ -2,19 +2,18 @@
 
 import pandas as pd
 
-from reports.study import FINAL, MAIN, WARM, Study
-from reports.study_tables import KS, Paired, paired
-from reports.tables import marked
+from passk.evaluate.compare import holm
+from reports.study import AFTER_PASSK, FINAL, MAIN, WARM, Study
+from reports.study_tables import KS, Paired, cells, paired
+from reports.tables import difference_columns
 from reports.text import code, table
 
 PASS1, AFTER = MAIN
-STAGE = "passk"
-"""where the Pass@k training of AFTER ends"""
 SPLIT = "easy and hard"
 CLAIMS = (
     ("Pass@1 training narrows", (PASS1, FINAL), (PASS1, WARM)),
-    ("Pass@k training keeps pass@1 and raises pass@k", (AFTER, STAGE), (AFTER, WARM)),
-    ("Pass@1 after Pass@k turns it into pass@1", (AFTER, FINAL), (AFTER, STAGE)),
+    ("Pass@k training keeps pass@1 and raises pass@k", (AFTER, AFTER_PASSK), (AFTER, WARM)),
+    ("Pass@1 after Pass@k turns it into pass@1", (AFTER, FINAL), (AFTER, AFTER_PASSK)),
     ("and ends higher than Pass@1 alone", (AFTER, FINAL), (PASS1, FINAL)),
 )
 """claim, and the (arm, checkpoint) of which the second is taken from the first"""
@@ -22,10 +21,12 @@ EDGE = 50
 """steps that are the begin and the end of a training"""
 DIVERSITY = {
     "entropy": "entropy, nats a token",
-    "distinct": "distinct answers, share",
+    "distinct": "distinct responses, share",
     "all_wrong": "dead groups",
     "few_wrong": "saturated groups",
+    "mixed": "mixed groups",
 }
+"""metric of a step, or `mixed`, which is what is neither all wrong nor all right -> its name"""
 
 
 def markdown(study: Study) -> str:
@@ -44,12 +45,16 @@ def differences(study: Study, regime: str) -> dict[str, list[Paired]]:
 
 def _claims(study: Study) -> str:
     names = {claim: f"{_name(*first)} − {_name(*second)}" for claim, first, second in CLAIMS}
-    rows = []
-    for regime in study.regimes:
-        for claim, own in differences(study, regime).items():
-            cells = [marked(one.estimate) for one in own]
-            rows.append([claim, regime, names[claim], str(len(own[0].by_seed)), *cells])
-    return table(["claim", "regime", "difference", "seeds", *(f"pass@{k}" for k in KS)], rows, left=3) if rows else ""
+    found = {(regime, claim): own for regime in study.regimes for claim, own in differences(study, regime).items()}
+    corrected = iter(holm([one.p for own in found.values() for one in own]))
+    rows = [
+        [claim, regime, names[claim], str(len(own[0].by_seed))]
+        + [cell for one in own for cell in cells(one, float(next(corrected)))]
+        for (regime, claim), own in found.items()
+    ]
+    lead = f"p (Holm): corrected for all {len(KS) * len(found)} differences of this table."
+    header = ["claim", "regime", "difference", "seeds", *difference_columns(KS)]
+    return f"{lead}\n\n{table(header, rows, left=3)}" if rows else ""
 
 
 def _name(arm: str, checkpoint: str) -> str:
@@ -58,22 +63,26 @@ def _name(arm: str, checkpoint: str) -> str:
 
 def _diversity(study: Study) -> str:
     """Of each training: mean over seeds of its first and its last EDGE steps, and the range of the seeds' last."""
+    steps = study.steps.assign(mixed=1 - study.steps["all_wrong"] - study.steps["all_right"])
     rows = []
     for regime in study.regimes:
         for arm in study.arms(regime):
-            own = study.steps[(study.steps["regime"] == regime) & (study.steps["arm"] == arm)]
-            seeds = [steps.sort_values("step") for _, steps in own.groupby("seed")]
-            trainings = {arm: seeds}
+            of_arm = steps[(steps["regime"] == regime) & (steps["arm"] == arm)].sort_values("step")
+            trainings = {arm: (FINAL, of_arm)}
             if arm == AFTER:
-                trainings = {STAGE: [steps[steps["k"] > 1] for steps in seeds], **trainings}
-            for name, runs in trainings.items():
-                rows.append([regime, code(name), str(len(runs)), *(_moved(runs, metric) for metric in DIVERSITY)])
+                trainings = {AFTER_PASSK: (AFTER_PASSK, of_arm[of_arm["k"] > 1]), **trainings}
+            for name, (checkpoint, own) in trainings.items():
+                ended = study.seeds(regime, arm, checkpoint)
+                runs = [frame for seed, frame in own.groupby("seed") if seed in ended]
+                if runs:
+                    rows.append([regime, code(name), str(len(runs)), *(_moved(runs, metric) for metric in DIVERSITY)])
     if not rows:
         return ""
     lead = (
         f"Of the training's own groups: mean of the first {EDGE} steps → of the last {EDGE}, over seeds, and the\n"
         "range of the seeds in the last. Where an arm goes on from Pass@k training, that is a row of its own.\n"
-        "Dead: no answer is right. Saturated: fewer answers are wrong than the rule's k, which is 1 in Pass@1 training."
+        "Dead: no answer is right. Saturated: fewer answers are wrong than the rule's k, which is 1 in Pass@1\n"
+        "training. Mixed: right and wrong ones, of which alone Pass@1 training learns."
     )
     return f"{lead}\n\n{table(['regime', 'arm', 'seeds', *DIVERSITY.values()], rows, left=2)}"
 

@@ -11,12 +11,12 @@ import pytest
 from passk.errors import PasskError
 from passk.layout import write_json
 from passk.store import rebuild
-from reports import over_seeds, study, study_claims, study_tables
+from reports import over_seeds, study, study_claims, study_goals, study_tables
 from reports.comparison import Comparison
 from reports.results import load
 
 NAMES = {"pass4": "passk", "pass4-pass1": "passk_pass1"}
-SEEDS = {"study-trap": (11, 12), "study-trap-more": (12,), "study-control": (11,)}
+SEEDS = {"study-trap": (11, 12), "study-trap-more": (12,), "study-control": (11, 12)}
 
 
 def mean(*where):
@@ -180,21 +180,68 @@ def test_tables_and_figures_are_remade_from_the_files_to_the_same_bytes(made, tm
     rows = re.findall(r"^\| `\w+` − `pass1` +\| .*$", text, re.M)
     assert rows and all(len(re.findall(r"\| +≤?[01]\.\d{3} ", row)) == 4 for row in rows), "p and p (Holm) at both k"
     assert "all differences of the same table" in text
+    assert re.search(r"^\| hard +\| `passk` +\|", text, re.M), "the end of the Pass@k training has its row"
     for part in ("## control", "| `passk_pass1` − `pass1` | hard "):
         assert part in text
     assert re.search(r"^\| trap +\| hard: at least five times", text, re.M)
 
 
-def test_a_goal_that_is_not_reached_is_said_to_be_missed_and_one_that_was_not_run_is_left_open(made):
+def verdicts(problems, alone):
+    """Regime -> its goals' verdicts."""
+    found = {}
+    for outcome in study_goals.outcomes(study.Study(problems, alone.steps)):
+        found.setdefault(outcome.regime, []).append(outcome.verdict)
+    return found
+
+
+def test_a_goal_that_is_not_reached_is_ruled_out_or_not_shown_and_one_that_was_not_run_is_left_open(made):
     alone = study.read(made)
     same = alone.problems.copy()
     mine = (same["arm"] == "passk_pass1") & (same["checkpoint"] == "final")
     theirs = (same["arm"] == "pass1") & (same["checkpoint"] == "final")
     same.loc[mine, "c"] = same.loc[theirs, "c"].to_numpy()
-    found = {(regime, goal): holds for regime, goal, _, holds in study_tables.goals(study.Study(same, alone.steps))}
-    assert {holds for (regime, _), holds in found.items() if regime == "trap"} == {False}
-    assert {holds for (regime, _), holds in found.items() if regime == "control"} == {True}
-    assert {holds for (regime, _), holds in found.items() if regime == "collapse"} == {None}
+    found = verdicts(same, alone)
+    assert found["trap"] == [study_goals.NO, study_goals.OPEN, study_goals.NO]
+    assert found["control"] == [study_goals.YES] * 2
+    assert found["collapse"] == [study_goals.NOT_RUN] * 2
+    # every maze solved by the one, and one answer in 16 of the other: all that was hoped for
+    same.loc[mine, "c"], same.loc[theirs, "c"] = 16, 1
+    found = verdicts(same, alone)
+    assert found["trap"] == [study_goals.YES] * 3 and found["control"] == [study_goals.NO] * 2
+    assert verdicts(same[same["seed"] == 12], alone)["trap"] == [study_goals.NOT_RUN] * 3, "one seed gets no verdict"
+
+
+def test_the_goals_of_a_regime_are_corrected_among_themselves_alone(made):
+    alone = study.read(made)
+    trap = [one for one in study_goals.outcomes(alone) if one.regime == "trap"]
+    ordered = sorted(trap, key=lambda one: one.found.p)
+    assert ordered[0].corrected == pytest.approx(min(3 * ordered[0].found.p, 1))
+    assert f"{ordered[0].corrected:.3f}" in study_goals.markdown(alone)
+
+
+def test_with_one_seed_nothing_is_bold_and_with_two_what_is_clear_of_zero_is(made):
+    alone = study.read(made)
+    problems = alone.problems.copy()
+    mine = (problems["arm"] == "passk_pass1") & (problems["checkpoint"] == "final")
+    problems.loc[mine, "c"] = 16
+    both, one = (study.Study(frame, alone.steps) for frame in (problems, problems[problems["seed"] == 12]))
+    for given, bold in ((both, True), (one, False)):
+        text = study_tables.texts(given, "", study_claims.markdown(given))[0]
+        rows = re.findall(r"^\| (?:and ends higher|`passk_pass1` − `pass1` \| hard).*$", text, re.M)
+        assert rows and all(("**" in row) is bold for row in rows)
+
+
+def test_an_arm_that_is_not_at_its_end_is_in_no_row_of_diversity_and_in_no_curve(made, tmp_path):
+    alone = study.read(made)
+    whole = study_claims.markdown(alone)
+    of_arm = (alone.problems["arm"] == "passk_pass1") & (alone.problems["seed"] == 12)
+    running = alone.problems[~(of_arm & (alone.problems["checkpoint"] == "final"))]
+    cut = study.Study(running, alone.steps)
+    row = re.compile(r"^\| trap +\| `passk_pass1` +\| +(\d) ", re.M)
+    assert row.findall(whole)[-1] == "2" and row.findall(study_claims.markdown(cut))[-1] == "1"
+    # what it did before its last training stands
+    stage = re.compile(r"^\| trap +\| `passk` +\| +(\d) ", re.M)
+    assert stage.findall(study_claims.markdown(cut))[-1] == "2"
 
 
 def test_an_arm_that_is_not_sampled_to_its_end_yet_is_exported_as_far_as_it_is(runs, tmp_path):

@@ -1,0 +1,110 @@
+"""The goals that were set before the study ran (docs/journal.md), and what came of them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from passk.evaluate.compare import holm
+from reports.answer import interval, p_text
+from reports.study import MAIN, Study
+from reports.study_tables import Paired, paired
+from reports.text import table
+
+YES, NO, OPEN, NOT_RUN = "yes", "**no**", "not shown", "–"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one goal. found: None where it was not run; corrected: p, corrected for the goals of the regime."""
+
+    regime: str
+    goal: "Goal"
+    found: Paired | None
+    corrected: float | None
+
+    @property
+    def verdict(self) -> str:
+        """`not shown`: not reached, and the interval of the difference does not rule it out. One seed tells nothing."""
+        if self.found is None or len(self.found.by_seed) < 2:
+            return NOT_RUN
+        if self.goal.reached(self.found):
+            return YES
+        return OPEN if self.goal.within is not None and self.found.estimate.high >= self.goal.within else NO
+
+
+def markdown(study: Study) -> str:
+    rows = []
+    for outcome in outcomes(study):
+        goal, found, corrected = outcome.goal, outcome.found, outcome.corrected
+        told = [NOT_RUN] * 3
+        if found and corrected is not None:
+            told = [goal.told(found), p_text(found.p), p_text(corrected)]
+        rows.append([outcome.regime, f"{goal.split}: {goal.text}", *told, outcome.verdict])
+    lead = (
+        f"*Not shown*: not reached, but the interval of the difference holds it. {NO}: it does not. One seed gets no\n"
+        "verdict. p: of no difference, two-sided; p (Holm): corrected for the goals of the regime."
+    )
+    header = ["regime", "goal", "found", "p", "p (Holm)", "holds"]
+    return f"## The goals\n\n{lead}\n\n{table(header, rows, left=3)}"
+
+
+def outcomes(study: Study) -> Iterator[Outcome]:
+    """One a goal, those that were not run too."""
+    for regime, goals in GOALS.items():
+        ran = regime in study.regimes
+        found = [paired(study, regime, MAIN[1], MAIN[0], goal.split, goal.k) if ran else None for goal in goals]
+        corrected = iter(holm([one.p for one in found if one]))
+        for goal, one in zip(goals, found, strict=True):
+            yield Outcome(regime, goal, one, float(next(corrected)) if one else None)
+
+
+def _difference(found: Paired) -> str:
+    seeds = len(found.by_seed)
+    return f"{interval(found.estimate, signed=True)} over {seeds} seed{'s' if seeds > 1 else ''}"
+
+
+def _times(found: Paired) -> str:
+    return f"{found.value:.3f} against {found.baseline:.3f}, {_ratio(found):.1f} times"
+
+
+def _ratio(found: Paired) -> float:
+    return found.value / found.baseline if found.baseline else float("inf")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Of `passk_pass1` against `pass1`. within: the least difference that the goal allows; None: it is none."""
+
+    split: str
+    k: int
+    text: str
+    reached: Callable[[Paired], bool]
+    told: Callable[[Paired], str] = _difference
+    within: float | None = None
+
+
+_TRAP = (
+    Goal(
+        "hard", 1, "at least five times the pass@1 of `pass1`, clear of zero",
+        lambda found: _ratio(found) >= 5 and found.sign > 0, _times,
+    ),
+    Goal("easy and hard", 1, "a higher pass@1, clear of zero", lambda found: found.sign > 0, within=0.0),
+    Goal(
+        "easy and hard", 8, "at least 10 points more pass@8, clear of zero",
+        lambda found: found.sign > 0 and found.estimate.value >= 0.1, within=0.1,
+    ),
+)  # fmt: skip
+GOALS = {
+    "trap": _TRAP,
+    "trap-long": _TRAP,
+    "collapse": (
+        Goal(
+            "easy and hard", 8, "pass@8 at least 5 points higher",
+            lambda found: found.estimate.value >= 0.05, within=0.05,
+        ),
+        Goal("easy and hard", 1, "pass@1 not clearly lower", lambda found: found.sign >= 0),
+    ),
+    "control": (
+        Goal("easy and hard", 1, "no clear gain in pass@1", lambda found: found.sign <= 0),
+        Goal("easy and hard", 8, "no clear gain in pass@8", lambda found: found.sign <= 0),
+    ),
+}  # fmt: skip
