@@ -41,7 +41,7 @@ def inputs(
     return given
 
 
-def _judged(rule: Rule, label: str, text: str) -> "Future[Verdict]":
+def _judged(rule: Rule, label: Any, text: str) -> "Future[Verdict]":
     """In the pool, as the reward is: what a model wrote must hang or end a child, never the trainer."""
     try:
         problem = Label.load(label)

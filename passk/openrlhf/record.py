@@ -31,7 +31,8 @@ class Answer(NamedTuple):
     """One rollout as it was generated."""
 
     prompt: str
-    label: str
+    label: Any
+    """as the dataset has it"""
     tokens: list[int]
     """the response's"""
     truncated: bool

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from passk.openrlhf.labels import NO_VERDICT, REASON, Label, problem_of, reason_of
+from passk.openrlhf.labels import NO_VERDICT, REASON, Label, identity, problem_of, reason_of
 from passk.openrlhf.progress import Progress
 from passk.openrlhf.record import MetricsLog, Rollouts, StepRecorder, gathered, read_metrics
 from passk.openrlhf.settings import PluginSettings
@@ -115,9 +115,15 @@ def test_a_label_comes_back_whole_and_somebody_elses_prompt_gets_an_id_of_its_ow
     label = Label("maze-1", "maze", 'S."\n*E')
     assert Label.load(label.dump()) == label
     assert problem_of("any", label.dump()) == "maze-1"
-    for foreign in ("42", "{}", "not json", '{"problem": 1}', ""):
+    for foreign in ("42", "{}", "not json", '{"problem": 1}', "", 42, 4.2, None, ["42"], {"answer": 42}):
         assert problem_of("What is 6 x 7?", foreign) == problem_of("What is 6 x 7?", "42")
     assert problem_of("a", "42") != problem_of("b", "42")
+
+
+def test_prompts_are_told_apart_by_labels_of_every_type():
+    labels = ["42", 42, 4.2, None, "None", ["42"], [42], {"answer": 42}, {"answer": "42"}]
+    assert len({identity("a", label) for label in labels}) == len(labels)
+    assert identity("a", {"answer": [42]}) == identity("a", {"answer": [42]}) != identity("b", {"answer": [42]})
 
 
 def test_the_reward_never_raises_and_is_the_verifiers_score():
