@@ -8,6 +8,7 @@ the place of `--algo.advantage.estimator` (give `group_norm`, which adds no whit
 `--passk.record`. On a cluster each node needs passk installed, as it needs OpenRLHF.
 """
 
+import argparse
 import os
 import runpy
 import sys
@@ -17,7 +18,7 @@ from typing import Any
 from passk.errors import ConfigError
 from passk.openrlhf import cpu, watch
 from passk.openrlhf.environment import passed_on
-from passk.openrlhf.settings import split_arguments
+from passk.openrlhf.settings import PluginSettings, split_arguments
 
 CALLS_AT_ONCE = 100_000
 # What openrlhf.cli.train_ppo_ray gives Ray's workers where it starts Ray itself; we do it in its place.
@@ -30,15 +31,7 @@ UPSTREAM_ENVIRONMENT = {
 
 def main(arguments: list[str]) -> None:
     settings, rest = split_arguments(arguments)
-    if "--train.async_enable" in rest:
-        raise ConfigError("--train.async_enable: the plugin works in OpenRLHF's synchronous trainer; leave it out")
-    if "--train.full_determinism_enable" in rest and "--algo.dynamic_filtering_enable" in rest:
-        raise ConfigError(
-            "--algo.dynamic_filtering_enable: replaces prompts as answers arrive, so no run is like another; "
-            "leave it or --train.full_determinism_enable out"
-        )
-    if "--rollout.n_samples_per_prompt" in rest:
-        settings.check(int(rest[rest.index("--rollout.n_samples_per_prompt") + 1]))
+    check(settings, rest)
     cpu.install_if_asked()
 
     import openrlhf.trainer.ppo_trainer as upstream_trainer
@@ -62,6 +55,24 @@ def main(arguments: list[str]) -> None:
     upstream_engine.RolloutRayActor = ray.remote(max_concurrency=CALLS_AT_ONCE)(PasskEngine)
     sys.argv = ["openrlhf.cli.train_ppo_ray", *rest]
     runpy.run_module("openrlhf.cli.train_ppo_ray", run_name="__main__")
+
+
+def check(settings: PluginSettings, arguments: list[str]) -> None:
+    """Raise ConfigError where our settings and OpenRLHF's `arguments` do not go together."""
+    parser = argparse.ArgumentParser(prog="python -m passk.openrlhf", add_help=False)
+    parser.add_argument("--rollout.n_samples_per_prompt", dest="rollouts", type=int, default=1)  # as OpenRLHF has it
+    parser.add_argument("--train.async_enable", dest="asynchronous", action="store_true")
+    parser.add_argument("--train.full_determinism_enable", dest="deterministic", action="store_true")
+    parser.add_argument("--algo.dynamic_filtering_enable", dest="filtering", action="store_true")
+    asked, _ = parser.parse_known_args(arguments)
+    if asked.asynchronous:
+        raise ConfigError("--train.async_enable: the plugin works in OpenRLHF's synchronous trainer; leave it out")
+    if asked.deterministic and asked.filtering:
+        raise ConfigError(
+            "--algo.dynamic_filtering_enable: replaces prompts as answers arrive, so no run is like another; "
+            "leave it or --train.full_determinism_enable out"
+        )
+    settings.check(asked.rollouts)
 
 
 def runtime_environment(variables: Mapping[str, str]) -> dict[str, Any]:
