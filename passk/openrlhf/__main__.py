@@ -18,6 +18,7 @@ from typing import Any
 from passk.errors import ConfigError
 from passk.openrlhf import cpu, watch
 from passk.openrlhf.environment import passed_on
+from passk.openrlhf.record import require_new
 from passk.openrlhf.settings import PluginSettings, split_arguments
 
 CALLS_AT_ONCE = 100_000
@@ -58,12 +59,13 @@ def main(arguments: list[str]) -> None:
 
 
 def check(settings: PluginSettings, arguments: list[str]) -> None:
-    """Raise ConfigError where our settings and OpenRLHF's `arguments` do not go together."""
+    """Raise ConfigError where our settings and OpenRLHF's `arguments` do not go together, or a record would be lost."""
     parser = argparse.ArgumentParser(prog="python -m passk.openrlhf", add_help=False)
     parser.add_argument("--rollout.n_samples_per_prompt", dest="rollouts", type=int, default=1)  # as OpenRLHF has it
     parser.add_argument("--train.async_enable", dest="asynchronous", action="store_true")
     parser.add_argument("--train.full_determinism_enable", dest="deterministic", action="store_true")
     parser.add_argument("--algo.dynamic_filtering_enable", dest="filtering", action="store_true")
+    parser.add_argument("--ckpt.load_enable", dest="resumes", action="store_true")
     asked, _ = parser.parse_known_args(arguments)
     if asked.asynchronous:
         raise ConfigError("--train.async_enable: the plugin works in OpenRLHF's synchronous trainer; leave it out")
@@ -73,6 +75,8 @@ def check(settings: PluginSettings, arguments: list[str]) -> None:
             "leave it or --train.full_determinism_enable out"
         )
     settings.check(asked.rollouts)
+    if not asked.resumes:
+        require_new(settings.record)  # the trainer looks again: it may be on another node, and others may have begun
 
 
 def runtime_environment(variables: Mapping[str, str]) -> dict[str, Any]:
@@ -88,5 +92,6 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1:])
     except ConfigError as error:
-        print(f"passk: {error}", file=sys.stderr)
+        # One that was raised in an actor comes as Ray's, whose text is the traceback.
+        print(f"passk: {getattr(error, 'cause', error)}", file=sys.stderr)
         sys.exit(2)

@@ -12,6 +12,7 @@ import numpy as np
 
 from passk import lock
 from passk.disk import telling_when_full
+from passk.errors import ConfigError, PasskError
 from passk.evaluate.estimators import pass_at_k
 from passk.layout import METRICS, ROLLOUT_COLUMNS
 from passk.openrlhf.labels import REASON, problem_of, reason_of
@@ -158,6 +159,14 @@ class StepRecorder:
         self.rollouts = settings.record / "rollouts"
         self.rollouts.mkdir(parents=True, exist_ok=True)
 
+    def begin_anew(self) -> None:
+        """From here on write alone. Raises ConfigError where another run's steps stand, or another run writes."""
+        try:
+            lock.keep(self.log.path.with_name(WRITER), waits=False)
+        except PasskError as error:
+            raise ConfigError(f"--passk.record: {error}; give another directory") from None
+        require_new(self.log.path.parent)
+
     def forget_after(self, step: int) -> None:
         """Drop what was written for later steps than `step`."""
         self.log.forget_after(step)
@@ -203,6 +212,15 @@ class StepRecorder:
                 "seconds_sync": status.get("timing/broadcast"),
                 **rollouts.metrics(),
             }
+        )
+
+
+def require_new(directory: Path) -> None:
+    """Raise ConfigError where a run has recorded steps in `directory`: one that begins anew would erase them."""
+    if read_metrics(directory / "metrics.jsonl") or any((directory / "rollouts").glob("*.parquet")):
+        raise ConfigError(
+            f"--passk.record: {directory} holds the steps of another run, which this one would erase; give another "
+            "directory, delete that one, or go on from that run's checkpoint by --ckpt.load_enable"
         )
 
 

@@ -4,7 +4,15 @@ import pytest
 
 from passk.errors import ConfigError
 from passk.openrlhf.__main__ import check
+from passk.openrlhf.record import MetricsLog
 from passk.openrlhf.settings import split_arguments
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """Where the record has its default directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def checked(*words):
@@ -49,3 +57,11 @@ def test_switches_that_the_plugin_cannot_live_with_are_refused_abbreviated_too(w
     with pytest.raises(ConfigError, match=message):
         checked("--passk.rule", "grpo", *words)
     checked("--passk.rule", "grpo", "--train.async_queue_size", "2", "--train.full_determinism_enable")
+
+
+def test_a_record_that_has_steps_is_refused_before_the_start_but_for_a_run_that_goes_on(here):
+    MetricsLog(here / "passk-record").write({"step": 1})
+    with pytest.raises(ConfigError, match=r"^--passk\.record: .*passk-record holds the steps of another run"):
+        checked("--passk.rule", "grpo")
+    checked("--passk.rule", "grpo", "--ckpt.load_enable")
+    checked("--passk.rule", "grpo", "--passk.record", "another")

@@ -1,13 +1,16 @@
 """The record of training: whole lines, nothing twice, and metrics that are what their names say."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
+from passk.errors import ConfigError
 from passk.openrlhf.labels import NO_VERDICT, REASON, Label, identity, problem_of, reason_of
 from passk.openrlhf.progress import Progress
-from passk.openrlhf.record import MetricsLog, Rollouts, StepRecorder, gathered, read_metrics
+from passk.openrlhf.record import WRITER, MetricsLog, Rollouts, StepRecorder, gathered, read_metrics
 from passk.openrlhf.settings import PluginSettings
 from passk.schedule import Schedule
 
@@ -97,6 +100,36 @@ def test_a_resume_forgets_the_steps_after_the_checkpoint_and_a_line_that_was_cut
     ]
     recorder.write(3, ONE_STEP, {}, 1.5, Letters())
     assert [line["step"] for line in read_metrics(tmp_path / "metrics.jsonl")] == [1, 2, 3]
+
+
+def test_a_run_that_begins_anew_leaves_the_steps_of_another_run_alone(tmp_path):
+    StepRecorder(PluginSettings("grpo", Schedule.of(1), {}, tmp_path)).write(1, ONE_STEP, {}, 1.5, Letters())
+    begins = StepRecorder(PluginSettings("grpo", Schedule.of(1), {}, tmp_path))
+    message = r"^--passk\.record: .* holds the steps of another run.* another directory.* --ckpt\.load_enable$"
+    with pytest.raises(ConfigError, match=message):
+        begins.begin_anew()
+    assert [line["step"] for line in read_metrics(tmp_path / "metrics.jsonl")] == [1]
+    (tmp_path / "metrics.jsonl").unlink()
+    with pytest.raises(ConfigError, match=message):  # the rollouts alone
+        begins.begin_anew()
+    assert (tmp_path / "rollouts" / "step-000001.parquet").exists()
+
+
+def test_a_run_that_begins_anew_is_refused_while_another_writes_and_takes_a_directory_that_is_empty(tmp_path):
+    begins = StepRecorder(PluginSettings("grpo", Schedule.of(1), {}, tmp_path))
+    # Another process, since a lock that is kept lasts as long as its process.
+    code = "import sys; from pathlib import Path; from passk import lock\n"
+    code += "lock.keep(Path(sys.argv[1])); print('held', flush=True); sys.stdin.readline()"
+    command = [sys.executable, "-c", code, str(tmp_path / WRITER)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(ConfigError, match=rf"^--passk\.record: process {other.pid} .*; give another directory$"):
+            begins.begin_anew()
+        other.kill()
+    begins.begin_anew()
+    begins.forget_after(0)
+    begins.write(1, ONE_STEP, {}, 1.5, Letters())
+    assert [line["step"] for line in read_metrics(tmp_path / "metrics.jsonl")] == [1]
 
 
 def test_a_line_that_is_still_being_written_is_not_read(tmp_path):
