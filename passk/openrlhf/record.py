@@ -37,8 +37,9 @@ class Answer(NamedTuple):
     tokens: list[int]
     """the response's"""
     truncated: bool
-    surprise: float
-    """mean -log p of its tokens as they were sampled, nats: an unbiased estimate of the policy's mean entropy"""
+    surprise: float | None
+    """mean -log p of its tokens as they were sampled, nats: an unbiased estimate of the policy's mean entropy; None
+    where there are no log-probabilities"""
     reason: str | None = None
     """of the verdict; None where the reward function is not ours"""
 
@@ -55,7 +56,9 @@ def gathered(experiences: "list[Experience]", order: "torch.Tensor") -> list[Ans
         log_probs = None if e.action_log_probs is None else e.action_log_probs.float().numpy()
         for row in range(len(e.index)):
             response = sequences[row, 1:][kept[row]].tolist()
-            surprise = 0.0 if log_probs is None or not response else -float(log_probs[row][kept[row]].mean())
+            surprise = None
+            if log_probs is not None:
+                surprise = -float(log_probs[row][kept[row]].mean()) if response else 0.0
             reason = None if reasons is None else reason_of(e.labels[row], int(reasons[row]))
             rows.append(Answer(e.prompts[row], e.labels[row], response, bool(cut[row]), surprise, reason))
     by_place = dict(zip(order.tolist(), rows, strict=True))

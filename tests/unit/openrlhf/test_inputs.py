@@ -35,6 +35,14 @@ def test_entropy_is_a_row_a_prompt():
     assert given("passk_adaptive", answers([1], [1], [1], [1]))["entropy"].tolist() == [[0, 1], [2, 3]]
 
 
+def test_a_rule_that_takes_entropy_is_never_handed_a_made_up_one():
+    rows = [*answers([1], [1], [1]), answers([1])[0]._replace(surprise=None)]
+    with pytest.raises(PasskError, match="^rule: passk_adaptive takes entropy, .* log-probabilities") as raised:
+        given("passk_adaptive", rows)
+    assert "\n" not in str(raised.value)
+    assert given("grpo", rows) == {}
+
+
 def test_a_rule_gets_nothing_that_it_does_not_take():
     assert given("grpo", answers([1], [1])) == {}
     assert list(given("passk_bootstrap", answers([1], [1]))) == ["generator"]

@@ -77,6 +77,8 @@ def test_rollouts_are_gathered_in_the_order_of_generation_however_openrlhf_dealt
     order = torch.tensor([3, 0, 2, 1])
     answers = gathered(dealt, order)
     assert [answer.surprise for answer in answers] == [0, 1, 2, 3]  # of the response's tokens alone
+    dealt[1].action_log_probs = None
+    assert [answer.surprise for answer in gathered(dealt, order)] == [0, None, None, 3]
     whole = Rollouts.of(answers, rewards, rewards, k=1, seconds_advantage=0.0)
     assert whole.problems == ["maze-0", "maze-1"]
     assert whole.tokens == [[0], [1], [2, 2], [3, 3, 3]]
