@@ -61,14 +61,20 @@ def alone(
             _write(lock, {})
 
 
-def keep(file: Path) -> None:
-    """Hold the lock `file` for as long as this process lives, after whoever holds it."""
+def keep(file: Path, *, waits: bool = True) -> None:
+    """Hold the lock `file` for as long as this process lives, after whoever holds it; for whom it waits it prints.
+
+    Raises PasskError where it would wait and `waits` is False.
+    """
     path = file.resolve()
     if path in _kept:
         return
     lock = _open(path)
-    for _ in _attempts(lock, path.parent.name, print):
-        pass
+    for attempt, holder in enumerate(_attempts(lock, path.parent.name, print)):
+        if attempt == 1:  # as in `alone`
+            if not waits:
+                raise PasskError(f"{holder} writes into {path.parent}")
+            print(f"{path.parent.name}: waits for {holder}, which still writes there", flush=True)
     _write(lock, {"pid": os.getpid(), "host": socket.gethostname()})
     _kept[path] = lock
 

@@ -47,10 +47,11 @@ class PasskGRPOTrainer(GRPOTrainer):
         self.k, self.answers = k, answers
         super().__init__(*arguments, **keywords)
         self.options = advantage.check(self.rule, k, self.num_generations, options)
-        if "entropy" in self.rule.needs:
-            raise ConfigError(f"rule: {self.rule.name} needs entropy, which TRL has not got yet; choose another rule")
-        if "answers" in self.rule.needs and answers is None:
-            raise ConfigError(f"answers: {self.rule.name} needs them; give answers=, completions -> an answer each")
+        needs = advantage.needs(self.rule, self.options)
+        if "entropy" in needs:
+            raise ConfigError(f"rule: {needs['entropy']} needs entropy, which TRL has not got yet; choose another rule")
+        if "answers" in needs and answers is None:
+            raise ConfigError(f"answers: {needs['answers']} needs them; give answers=, completions -> an answer each")
         if "answers" not in self.rule.inputs and answers is not None:
             raise ConfigError(f"answers: {self.rule.name} does not look at them; leave answers= out")
         if self.multi_objective_aggregation != "sum_then_normalize":

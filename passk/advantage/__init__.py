@@ -18,7 +18,7 @@ from passk.errors import ConfigError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Rule", "check", "compute", "count_rule", "get", "names", "read_options", "rule"]
+__all__ = ["Rule", "check", "compute", "count_rule", "get", "names", "needs", "read_options", "rule"]
 
 
 def check(name: str | Rule, k: int, n: int, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -42,6 +42,19 @@ def check(name: str | Rule, k: int, n: int, options: Mapping[str, Any] | None = 
     if found.counts:
         found.pairs(n, k, complete)
     return complete
+
+
+def needs(name: str | Rule, options: Mapping[str, Any]) -> dict[str, str]:
+    """Input without which the rule cannot work -> whose need it is: its own, or the rule's whose advantages it changes.
+
+    options: all of them, as `check` returns them.
+    """
+    found = get(name) if isinstance(name, str) else name
+    below: dict[str, str] = {}
+    if "base" in options:
+        base = get(options["base"])
+        below = needs(base, {**base.options, **(options.get("base_options") or {})})
+    return below | dict.fromkeys(found.needs, found.name)
 
 
 def compute(name: str | Rule, rewards: "torch.Tensor", k: int, **inputs: Any) -> "torch.Tensor":

@@ -8,6 +8,7 @@ the place of `--algo.advantage.estimator` (give `group_norm`, which adds no whit
 `--passk.record`. On a cluster each node needs passk installed, as it needs OpenRLHF.
 """
 
+import argparse
 import os
 import runpy
 import sys
@@ -17,7 +18,8 @@ from typing import Any
 from passk.errors import ConfigError
 from passk.openrlhf import cpu, watch
 from passk.openrlhf.environment import passed_on
-from passk.openrlhf.settings import split_arguments
+from passk.openrlhf.record import require_new
+from passk.openrlhf.settings import PluginSettings, split_arguments
 
 CALLS_AT_ONCE = 100_000
 # What openrlhf.cli.train_ppo_ray gives Ray's workers where it starts Ray itself; we do it in its place.
@@ -30,15 +32,7 @@ UPSTREAM_ENVIRONMENT = {
 
 def main(arguments: list[str]) -> None:
     settings, rest = split_arguments(arguments)
-    if "--train.async_enable" in rest:
-        raise ConfigError("--train.async_enable: the plugin works in OpenRLHF's synchronous trainer; leave it out")
-    if "--train.full_determinism_enable" in rest and "--algo.dynamic_filtering_enable" in rest:
-        raise ConfigError(
-            "--algo.dynamic_filtering_enable: replaces prompts as answers arrive, so no run is like another; "
-            "leave it or --train.full_determinism_enable out"
-        )
-    if "--rollout.n_samples_per_prompt" in rest:
-        settings.check(int(rest[rest.index("--rollout.n_samples_per_prompt") + 1]))
+    check(settings, rest)
     cpu.install_if_asked()
 
     import openrlhf.trainer.ppo_trainer as upstream_trainer
@@ -64,6 +58,27 @@ def main(arguments: list[str]) -> None:
     runpy.run_module("openrlhf.cli.train_ppo_ray", run_name="__main__")
 
 
+def check(settings: PluginSettings, arguments: list[str]) -> None:
+    """Raise ConfigError where our settings and OpenRLHF's `arguments` do not go together, or a record would be lost."""
+    parser = argparse.ArgumentParser(prog="python -m passk.openrlhf", add_help=False)
+    parser.add_argument("--rollout.n_samples_per_prompt", dest="rollouts", type=int, default=1)  # as OpenRLHF has it
+    parser.add_argument("--train.async_enable", dest="asynchronous", action="store_true")
+    parser.add_argument("--train.full_determinism_enable", dest="deterministic", action="store_true")
+    parser.add_argument("--algo.dynamic_filtering_enable", dest="filtering", action="store_true")
+    parser.add_argument("--ckpt.load_enable", dest="resumes", action="store_true")
+    asked, _ = parser.parse_known_args(arguments)
+    if asked.asynchronous:
+        raise ConfigError("--train.async_enable: the plugin works in OpenRLHF's synchronous trainer; leave it out")
+    if asked.deterministic and asked.filtering:
+        raise ConfigError(
+            "--algo.dynamic_filtering_enable: replaces prompts as answers arrive, so no run is like another; "
+            "leave it or --train.full_determinism_enable out"
+        )
+    settings.check(asked.rollouts)
+    if not asked.resumes:
+        require_new(settings.record)  # the trainer looks again: it may be on another node, and others may have begun
+
+
 def runtime_environment(variables: Mapping[str, str]) -> dict[str, Any]:
     """Ray's runtime_env for a training job, from the driver's environment."""
     workers = {name: variables.get(name, value) for name, value in UPSTREAM_ENVIRONMENT.items()}
@@ -77,5 +92,6 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1:])
     except ConfigError as error:
-        print(f"passk: {error}", file=sys.stderr)
+        # One that was raised in an actor comes as Ray's, whose text is the traceback.
+        print(f"passk: {getattr(error, 'cause', error)}", file=sys.stderr)
         sys.exit(2)

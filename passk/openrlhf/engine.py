@@ -14,6 +14,7 @@ from openrlhf.trainer.ray.vllm_engine import RolloutRayActor
 from openrlhf.trainer.ray.vllm_worker_wrap import WorkerWrap
 
 from passk.openrlhf import cpu
+from passk.openrlhf.labels import identity
 from passk.openrlhf.randomness import seed_of
 
 
@@ -53,7 +54,7 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
     async def generate_responses(
         self,
         prompt: str,
-        label: str,
+        label: Any,
         sampling_params: Any,
         max_length: int,
         hf_tokenizer: Any,
@@ -65,8 +66,9 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
                 prompt, label, sampling_params, max_length, hf_tokenizer, num_samples, images
             )
         # The same prompt may be asked twice in a step: its samples are numbered on.
-        first = self._asked.get((prompt, label), 0)
-        self._asked[prompt, label] = first + num_samples
+        asked = identity(prompt, label)
+        first = self._asked.get(asked, 0)
+        self._asked[asked] = first + num_samples
         answers = []
         for sample in range(first, first + num_samples):
             own = copy(sampling_params)

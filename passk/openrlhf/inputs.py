@@ -26,13 +26,19 @@ def inputs(
     """Those of passk.advantage.rule.INPUTS that the rule takes. answers: [R] in the order of generation.
 
     Raises PasskError where the rule needs answers and the labels are not ours: only a verifier of passk tells
-    what a response comes to.
+    what a response comes to. Also where it takes entropy and there are no log-probabilities.
     """
     given: dict[str, Any] = {}
     if "generator" in rule.inputs:
         given["generator"] = generator
     if "entropy" in rule.inputs:
-        given["entropy"] = torch.tensor([answer.surprise for answer in answers]).view(-1, rollouts)
+        surprises = [answer.surprise for answer in answers]
+        if None in surprises:
+            raise PasskError(
+                f"rule: {rule.name} takes entropy, which is read from log-probabilities, and OpenRLHF handed none on; "
+                "choose a rule that needs none"
+            )
+        given["entropy"] = torch.tensor(surprises).view(-1, rollouts)
     if "answers" in rule.inputs:
         texts = tokenizer.batch_decode([answer.tokens for answer in answers], skip_special_tokens=True)
         judged = [_judged(rule, answer.label, text) for answer, text in zip(answers, texts, strict=True)]
@@ -41,7 +47,7 @@ def inputs(
     return given
 
 
-def _judged(rule: Rule, label: str, text: str) -> "Future[Verdict]":
+def _judged(rule: Rule, label: Any, text: str) -> "Future[Verdict]":
     """In the pool, as the reward is: what a model wrote must hang or end a child, never the trainer."""
     try:
         problem = Label.load(label)

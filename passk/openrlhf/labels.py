@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from passk import verifiers
 
@@ -21,15 +21,22 @@ class Label(NamedTuple):
         return json.dumps(self._asdict())
 
     @classmethod
-    def load(cls, text: str) -> "Label":
-        """Raises ValueError where `text` is not a label of ours."""
-        fields = json.loads(text)
+    def load(cls, label: Any) -> "Label":
+        """Raises ValueError where `label` is not one of ours: somebody else's may be a number, a list or nothing."""
+        if not isinstance(label, str):
+            raise ValueError("not a label of passk")
+        fields = json.loads(label)
         if not isinstance(fields, dict) or set(fields) != set(cls._fields):
             raise ValueError("not a label of passk")
         return cls(**fields)
 
 
-def problem_of(prompt: str, label: str) -> str:
+def identity(prompt: str, label: Any) -> tuple[str, str]:
+    """What tells a prompt with its label from others, to look it up by: not every label can be hashed."""
+    return prompt, repr(label)
+
+
+def problem_of(prompt: str, label: Any) -> str:
     """The problem's id: from a label of ours, else made from the prompt (somebody else's dataset)."""
     try:
         return Label.load(label).problem

@@ -12,6 +12,7 @@ import numpy as np
 
 from passk import lock
 from passk.disk import telling_when_full
+from passk.errors import ConfigError, PasskError
 from passk.evaluate.estimators import pass_at_k
 from passk.layout import METRICS, ROLLOUT_COLUMNS
 from passk.openrlhf.labels import REASON, problem_of, reason_of
@@ -31,12 +32,14 @@ class Answer(NamedTuple):
     """One rollout as it was generated."""
 
     prompt: str
-    label: str
+    label: Any
+    """as the dataset has it"""
     tokens: list[int]
     """the response's"""
     truncated: bool
-    surprise: float
-    """mean -log p of its tokens as they were sampled, nats: an unbiased estimate of the policy's mean entropy"""
+    surprise: float | None
+    """mean -log p of its tokens as they were sampled, nats: an unbiased estimate of the policy's mean entropy; None
+    where there are no log-probabilities"""
     reason: str | None = None
     """of the verdict; None where the reward function is not ours"""
 
@@ -53,7 +56,9 @@ def gathered(experiences: "list[Experience]", order: "torch.Tensor") -> list[Ans
         log_probs = None if e.action_log_probs is None else e.action_log_probs.float().numpy()
         for row in range(len(e.index)):
             response = sequences[row, 1:][kept[row]].tolist()
-            surprise = 0.0 if log_probs is None or not response else -float(log_probs[row][kept[row]].mean())
+            surprise = None
+            if log_probs is not None:
+                surprise = -float(log_probs[row][kept[row]].mean()) if response else 0.0
             reason = None if reasons is None else reason_of(e.labels[row], int(reasons[row]))
             rows.append(Answer(e.prompts[row], e.labels[row], response, bool(cut[row]), surprise, reason))
     by_place = dict(zip(order.tolist(), rows, strict=True))
@@ -157,6 +162,14 @@ class StepRecorder:
         self.rollouts = settings.record / "rollouts"
         self.rollouts.mkdir(parents=True, exist_ok=True)
 
+    def begin_anew(self) -> None:
+        """From here on write alone. Raises ConfigError where another run's steps stand, or another run writes."""
+        try:
+            lock.keep(self.log.path.with_name(WRITER), waits=False)
+        except PasskError as error:
+            raise ConfigError(f"--passk.record: {error}; give another directory") from None
+        require_new(self.log.path.parent)
+
     def forget_after(self, step: int) -> None:
         """Drop what was written for later steps than `step`."""
         self.log.forget_after(step)
@@ -202,6 +215,15 @@ class StepRecorder:
                 "seconds_sync": status.get("timing/broadcast"),
                 **rollouts.metrics(),
             }
+        )
+
+
+def require_new(directory: Path) -> None:
+    """Raise ConfigError where a run has recorded steps in `directory`: one that begins anew would erase them."""
+    if read_metrics(directory / "metrics.jsonl") or any((directory / "rollouts").glob("*.parquet")):
+        raise ConfigError(
+            f"--passk.record: {directory} holds the steps of another run, which this one would erase; give another "
+            "directory, delete that one, or go on from that run's checkpoint by --ckpt.load_enable"
         )
 
 

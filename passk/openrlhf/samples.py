@@ -6,13 +6,15 @@ import ray
 from openrlhf.trainer.ppo_utils.experience import Experience
 from openrlhf.trainer.ppo_utils.samples_generator import SamplesGenerator
 
+from passk.openrlhf.labels import identity
+
 
 class PasskSamplesGenerator(SamplesGenerator):
     """Dispatches as OpenRLHF does. A batch stands in the order of its prompts, not in that of their arrival."""
 
     step: int
     """that is being made, from 1"""
-    dispatched: list[tuple[str, str]]
+    dispatched: list[tuple[str, Any]]
     """(prompt, label) of the batch"""
 
     def _generate_vllm(self, *arguments: Any, **options: Any) -> tuple[list[Experience], int, bool]:
@@ -20,14 +22,14 @@ class PasskSamplesGenerator(SamplesGenerator):
         # Not earlier: engines that sleep between batches are awake only here.
         ray.get([engine.begin_step.remote(self.step) for engine in self.vllm_engines])
         experiences, consumed, exhausted = super()._generate_vllm(*arguments, **options)
-        place = {prompt: number for number, prompt in reversed(list(enumerate(self.dispatched)))}
+        place = {identity(*asked): number for number, asked in reversed(list(enumerate(self.dispatched)))}
         samples = options.get("n_samples_per_prompt", self.args.rollout.n_samples_per_prompt)
         groups = [experiences[start : start + samples] for start in range(0, len(experiences), samples)]
         # A prompt that is there twice has two groups at one place: their tokens tell which comes first.
-        groups.sort(key=lambda group: (place[group[0].prompts[0], group[0].labels[0]], _tokens(group)))
+        groups.sort(key=lambda group: (place[identity(group[0].prompts[0], group[0].labels[0])], _tokens(group)))
         return [experience for group in groups for experience in group], consumed, exhausted
 
-    def _dispatch_prompts_to_vllm(self, prompts: list[str], labels: list[str], **options: Any) -> list:
+    def _dispatch_prompts_to_vllm(self, prompts: list[str], labels: list[Any], **options: Any) -> list:
         self.dispatched += zip(prompts, labels, strict=True)
         requests = super()._dispatch_prompts_to_vllm(prompts, labels, **options)
         if self.args.train.full_determinism_enable:

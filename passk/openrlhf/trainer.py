@@ -107,6 +107,8 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
 
     def init_checkpoint_states(self) -> dict:
         states = super().init_checkpoint_states()
+        if not self.args.ckpt.load_enable:
+            self.recorder.begin_anew()
         # Steps after the checkpoint are done again: what was written for them must not stand twice.
         self.recorder.forget_after(states["global_step"])
         self.samples_generator.step = states["global_step"] + 1

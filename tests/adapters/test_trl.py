@@ -116,6 +116,10 @@ def test_processes_that_share_a_group_agree_on_its_advantages(tmp_path):
         ({"rule": "passk_analitical", "k": 2}, "rule: .* did you mean passk_analytical?"),
         ({"rule": "passk_analytical", "k": 2, "options": {"sgma": True}}, "options.sgma: .* did you mean sigma?"),
         ({"rule": "passk_adaptive", "k": 2}, "rule: passk_adaptive needs entropy"),
+        (
+            {"rule": "edas", "k": 2, "options": {"base": "passk_adaptive"}, "answers": first_letters},
+            "rule: passk_adaptive needs entropy",
+        ),
         ({"rule": "majority", "k": 2}, "answers: majority needs them"),
         ({"rule": "grpo", "k": 1, "answers": first_letters}, "answers: grpo does not look at them"),
     ],

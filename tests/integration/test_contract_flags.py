@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from passk import config, plan, steps
-from tests.integration.installed import flags_of
+from tests.integration.installed import flags_of, source_of
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
@@ -36,6 +36,10 @@ def test_full_determinism_is_a_switch_of_both_trainers():
     for module in ("openrlhf.cli.train_sft", "openrlhf.cli.train_ppo_ray"):
         assert {"--train.full_determinism_enable", "--ckpt.max_num"} <= set(flags_of(module))
     assert "--algo.dynamic_filtering_enable" in flags_of("openrlhf.cli.train_ppo_ray")
+
+
+def test_a_prompt_has_one_rollout_where_nothing_is_said_as_the_check_before_the_start_has_it():
+    assert '"--rollout.n_samples_per_prompt", type=int, default=1,' in source_of("openrlhf.cli.train_ppo_ray")
 
 
 def test_the_installed_engine_is_the_pinned_one():

@@ -60,14 +60,14 @@ def test_a_batch_stands_in_the_order_of_its_prompts_however_the_answers_came(act
     from passk.openrlhf import samples
 
     def group(prompt, *tokens):
-        return [Experience(prompts=[prompt], labels=["x"], sequences=torch.tensor([[token]])) for token in tokens]
+        return [Experience(prompts=[prompt], labels=[["x"]], sequences=torch.tensor([[token]])) for token in tokens]
 
     arrived = [*group("b", 5, 6), *group("a", 3, 4), *group("c", 7, 8), *group("a", 1, 2)]
     monkeypatch.setattr(samples.SamplesGenerator, "_generate_vllm", lambda *_, **__: (arrived, 4, False))
     generator = object.__new__(samples.PasskSamplesGenerator)
     generator.vllm_engines, generator.args, generator.step = [], config_of_openrlhf(), 1
     monkeypatch.setattr(samples.ray, "get", lambda references: setattr(generator, "dispatched", dealt))
-    dealt = [("a", "x"), ("b", "x"), ("a", "x"), ("c", "x")]
+    dealt = [("a", ["x"]), ("b", ["x"]), ("a", ["x"]), ("c", ["x"])]
     ordered, consumed, exhausted = generator._generate_vllm(n_samples_per_prompt=2)
     assert [int(experience.sequences) for experience in ordered] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert (consumed, exhausted) == (4, False)

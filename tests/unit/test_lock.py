@@ -142,6 +142,26 @@ def test_a_lock_that_is_kept_is_free_when_the_process_is_gone(tmp_path):
     kept.communicate()
 
 
+def test_who_keeps_a_lock_says_once_for_whom_it_waits(holder, tmp_path, monkeypatch, capsys):
+    slept = []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        if len(slept) == 3:
+            holder.kill()
+            holder.wait()
+
+    monkeypatch.setattr(lock.time, "sleep", sleep)
+    lock.keep(tmp_path / "locks" / "key")
+    who = f"experiment b, process {holder.pid} on {os.uname().nodename}"
+    assert capsys.readouterr().out == f"locks: waits for {who}, which still writes there\n"
+
+
+def test_who_would_not_wait_for_a_lock_is_told_who_holds_it(holder, tmp_path):
+    with pytest.raises(PasskError, match=f"process {holder.pid} on .* writes into {tmp_path / 'locks'}"):
+        lock.keep(tmp_path / "locks" / "key", waits=False)
+
+
 def test_where_the_file_system_has_no_locks_it_says_so_and_goes_on(ours, monkeypatch):
     def unsupported(*_):
         raise OSError(lock.errno.ENOLCK, "No locks available")

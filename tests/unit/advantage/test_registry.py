@@ -121,6 +121,17 @@ def test_what_the_rules_need_and_take():
     }
 
 
+def test_a_rule_that_changes_anothers_advantages_needs_what_that_one_needs():
+    def needs(name, **options):
+        return advantage.needs(name, advantage.check(name, 2, 8, options))
+
+    assert needs("passk_analytical") == {}
+    assert needs("passk_adaptive") == {"entropy": "passk_adaptive"}
+    assert needs("edas", base="passk_analytical") == {"answers": "edas"}
+    assert needs("edas", base="majority") == {"answers": "edas"}
+    assert needs("edas", base="passk_adaptive") == {"answers": "edas", "entropy": "passk_adaptive"}
+
+
 @pytest.mark.parametrize("name", ["pass_analytical", "zzz", "", "__init__", "grpo:grpo", "../grpo", "os"])
 def test_a_name_that_is_none_is_refused(name):
     error = refused(lambda: advantage.get(name), repr(name), "does not exist")

@@ -23,6 +23,13 @@ def test_supervised_training_reads_as_many_samples_as_its_steps_take_however_man
     assert said["--data.max_samples"] == str(9000 * 128)
 
 
+def test_a_stage_always_goes_on_with_its_record_also_where_a_kill_came_before_its_first_checkpoint():
+    experiment = config.parse(changed("compute", {"profile": "cpu"}))
+    stage = next(stage for stage in experiment.stages.values() if stage.kind == "rl")
+    paths = flags.Paths("model", Path("data"), Path("out"))
+    assert "--ckpt.load_enable" in flags.rl(stage, experiment.compute, paths, seed=1, chat=False)
+
+
 @pytest.mark.parametrize(("batch", "gpus", "most", "micro"), [(96, 1, 64, 48), (128, 4, 64, 32), (97, 1, 64, 1)])
 def test_a_micro_batch_of_supervised_training_divides_its_batch(batch, gpus, most, micro):
     raw = changed("compute", {"profile": "gpu", "gpus_per_node": gpus, "micro_batch": most})

@@ -35,14 +35,23 @@ def test_entropy_is_a_row_a_prompt():
     assert given("passk_adaptive", answers([1], [1], [1], [1]))["entropy"].tolist() == [[0, 1], [2, 3]]
 
 
+def test_a_rule_that_takes_entropy_is_never_handed_a_made_up_one():
+    rows = [*answers([1], [1], [1]), answers([1])[0]._replace(surprise=None)]
+    with pytest.raises(PasskError, match="^rule: passk_adaptive takes entropy, .* log-probabilities") as raised:
+        given("passk_adaptive", rows)
+    assert "\n" not in str(raised.value)
+    assert given("grpo", rows) == {}
+
+
 def test_a_rule_gets_nothing_that_it_does_not_take():
     assert given("grpo", answers([1], [1])) == {}
     assert list(given("passk_bootstrap", answers([1], [1]))) == ["generator"]
 
 
-def test_a_rule_that_needs_answers_refuses_labels_that_no_verifier_of_ours_can_read():
+@pytest.mark.parametrize("label", ["42", 42, None, ["42"], {"answer": 42}])
+def test_a_rule_that_needs_answers_refuses_labels_that_no_verifier_of_ours_can_read(label):
     with pytest.raises(PasskError, match="rule: edas needs answers, .* labels of passk"):
-        given("edas", answers([1], [1], label="42"))
+        given("edas", answers([1], [1], label=label))
 
 
 def test_flipping_pays_wrong_answers_alone_in_the_share_asked_for_and_the_same_ones_for_the_same_seed():

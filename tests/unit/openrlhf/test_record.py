@@ -1,13 +1,16 @@
 """The record of training: whole lines, nothing twice, and metrics that are what their names say."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from passk.openrlhf.labels import NO_VERDICT, REASON, Label, problem_of, reason_of
+from passk.errors import ConfigError
+from passk.openrlhf.labels import NO_VERDICT, REASON, Label, identity, problem_of, reason_of
 from passk.openrlhf.progress import Progress
-from passk.openrlhf.record import MetricsLog, Rollouts, StepRecorder, gathered, read_metrics
+from passk.openrlhf.record import WRITER, MetricsLog, Rollouts, StepRecorder, gathered, read_metrics
 from passk.openrlhf.settings import PluginSettings
 from passk.schedule import Schedule
 
@@ -74,6 +77,8 @@ def test_rollouts_are_gathered_in_the_order_of_generation_however_openrlhf_dealt
     order = torch.tensor([3, 0, 2, 1])
     answers = gathered(dealt, order)
     assert [answer.surprise for answer in answers] == [0, 1, 2, 3]  # of the response's tokens alone
+    dealt[1].action_log_probs = None
+    assert [answer.surprise for answer in gathered(dealt, order)] == [0, None, None, 3]
     whole = Rollouts.of(answers, rewards, rewards, k=1, seconds_advantage=0.0)
     assert whole.problems == ["maze-0", "maze-1"]
     assert whole.tokens == [[0], [1], [2, 2], [3, 3, 3]]
@@ -99,6 +104,36 @@ def test_a_resume_forgets_the_steps_after_the_checkpoint_and_a_line_that_was_cut
     assert [line["step"] for line in read_metrics(tmp_path / "metrics.jsonl")] == [1, 2, 3]
 
 
+def test_a_run_that_begins_anew_leaves_the_steps_of_another_run_alone(tmp_path):
+    StepRecorder(PluginSettings("grpo", Schedule.of(1), {}, tmp_path)).write(1, ONE_STEP, {}, 1.5, Letters())
+    begins = StepRecorder(PluginSettings("grpo", Schedule.of(1), {}, tmp_path))
+    message = r"^--passk\.record: .* holds the steps of another run.* another directory.* --ckpt\.load_enable$"
+    with pytest.raises(ConfigError, match=message):
+        begins.begin_anew()
+    assert [line["step"] for line in read_metrics(tmp_path / "metrics.jsonl")] == [1]
+    (tmp_path / "metrics.jsonl").unlink()
+    with pytest.raises(ConfigError, match=message):  # the rollouts alone
+        begins.begin_anew()
+    assert (tmp_path / "rollouts" / "step-000001.parquet").exists()
+
+
+def test_a_run_that_begins_anew_is_refused_while_another_writes_and_takes_a_directory_that_is_empty(tmp_path):
+    begins = StepRecorder(PluginSettings("grpo", Schedule.of(1), {}, tmp_path))
+    # Another process, since a lock that is kept lasts as long as its process.
+    code = "import sys; from pathlib import Path; from passk import lock\n"
+    code += "lock.keep(Path(sys.argv[1])); print('held', flush=True); sys.stdin.readline()"
+    command = [sys.executable, "-c", code, str(tmp_path / WRITER)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(ConfigError, match=rf"^--passk\.record: process {other.pid} .*; give another directory$"):
+            begins.begin_anew()
+        other.kill()
+    begins.begin_anew()
+    begins.forget_after(0)
+    begins.write(1, ONE_STEP, {}, 1.5, Letters())
+    assert [line["step"] for line in read_metrics(tmp_path / "metrics.jsonl")] == [1]
+
+
 def test_a_line_that_is_still_being_written_is_not_read(tmp_path):
     file = tmp_path / "metrics.jsonl"
     file.write_text(json.dumps({"step": 1}) + "\n" + '{"step": 2')
@@ -115,9 +150,15 @@ def test_a_label_comes_back_whole_and_somebody_elses_prompt_gets_an_id_of_its_ow
     label = Label("maze-1", "maze", 'S."\n*E')
     assert Label.load(label.dump()) == label
     assert problem_of("any", label.dump()) == "maze-1"
-    for foreign in ("42", "{}", "not json", '{"problem": 1}', ""):
+    for foreign in ("42", "{}", "not json", '{"problem": 1}', "", 42, 4.2, None, ["42"], {"answer": 42}):
         assert problem_of("What is 6 x 7?", foreign) == problem_of("What is 6 x 7?", "42")
     assert problem_of("a", "42") != problem_of("b", "42")
+
+
+def test_prompts_are_told_apart_by_labels_of_every_type():
+    labels = ["42", 42, 4.2, None, "None", ["42"], [42], {"answer": 42}, {"answer": "42"}]
+    assert len({identity("a", label) for label in labels}) == len(labels)
+    assert identity("a", {"answer": [42]}) == identity("a", {"answer": [42]}) != identity("b", {"answer": [42]})
 
 
 def test_the_reward_never_raises_and_is_the_verifiers_score():
