@@ -80,6 +80,13 @@ def test_exact_takes_a_letter_and_its_accent_for_the_letter_with_it():
         ("5 p.m.", "5"), ("5-mile run", "5"), ("5/hour", "5"), ("5 apples a day", "5"), ("5 seconds", "5"),
         ("5~km", "5"), ("1\\,250", "1250"), ("1,\\!250", "1250"), ("5 percent", "5"), ("5 months", "5"),
         ("5 \u00b0C", "5"), ("1 point", "1"), ("5 quarters", "5"), ("-\\,5", "-5"), ("\\(5\\)", "5"),
+        ("5 quarts", "5"), ("5 kilos", "5"), ("1 kilo", "1"), ("1 mill", "1"), ("5 kilometers", "5"),
+        ("5 megabytes", "5"), ("5 mega watts", "5"), ("5 apples", "5"), ("5 %", "5"), ("5 ones", "5"), ("5 sixes", "5"),
+        ("5 tenants", "5"), ("5 scores", "5"), ("85 average score", "85"), ("5 score cards", "5"),
+        ("5 gross tons", "5"), ("500 dollars gross", "500"), ("5 grand pianos", "5"), ("5 grandchildren", "5"),
+        ("5 pairs", "5"), ("5 sixteenth notes", "5"), ("5 nineteenth-century novels", "5"), ("5 more days", "5"),
+        ("5 minutes ago", "5"), ("5th", "5"), ("5 micrograms", "5"), ("5 cents", "5"), ("5 hours old", "5"),
+        ("5 quarter notes", "5"),
     ],
 )  # fmt: skip
 def test_a_number_is_right_however_it_is_written(given, answer):
@@ -109,7 +116,9 @@ def test_what_is_not_one_number_or_another_one_is_not_right(given):
         " million dollars", "mil", " tenths", " hundredths", " halves", " twice", " squared", " base two", " in binary",
         " below zero", " degrees below", " mod seven", " of twelve", " point two", " root two", " sin", "-x", "/x",
         "-", "/", "\u00b7", "~6", "\\,6", "\\(6\\)", " less than y", " more than ten", " approximately", "k dollars",
-        "/two", "-pi", "-m",
+        "/two", "-pi", "-m", " sixteenths", " sixteenth", " sixteenth of", " twentieths", "-sixteenths", " billionths",
+        " tens", " score", " score of", " gross", " grand", " mega", " giga", " milli", " Mio", "Mio", " Mrd",
+        " milliards", " sextillion", " lacs",
     ],
 )  # fmt: skip
 def test_what_makes_another_number_of_it_is_no_unit(after):
