@@ -184,7 +184,9 @@ def test_a_choice_is_its_letter_however_it_is_given(response):
         "A or B", "<answer>B or C</answer>", "\\boxed{A, B}", "\\boxed{B}, \\boxed{C}", "The answer is A", "Be careful",
         "The answer is B, not C", "The answer is a B-tree", "A good question. B", "The answer is Blue", "B C", "not B",
         "The answer is (B) or (C)", "The answer is: B. or C.", "\\boxed{AB}", "none of them", "",
-        "The answer is B and D",
+        "The answer is B and D", "The answer is (B), or rather (c)", "The answer is (B) or (c)",
+        "The answer is (B), maybe (c).", "Answer: (B)/(c)", "Answer: (B), (c)", "Answer: (B), or rather c.",
+        "Answer: B, or rather a)", "Answer: B. Actually, (c)", "Answer: (B), no, (c)", "Answer: (B), I mean (c)",
     ],
 )  # fmt: skip
 def test_what_names_another_letter_too_or_none_is_no_choice(response):
@@ -197,6 +199,12 @@ def test_what_names_another_letter_too_or_none_is_no_choice(response):
         "(B) is incorrect", "(B) is wrong, I do not know.", "(B), not", "B: wrong", "B. No wait, none of them.",
         "(B) is not", "(B) is not right", "(B) isn't the answer", "(B) was wrong", "(B), none of them", "(B) not",
         "(B) (wrong)", "B. Wait, no.", "(B). Actually, no.", "B, no, that is wrong",
+        "(B) is clearly wrong", "(B) is almost certainly incorrect", "(B) is the wrong answer", "(B) is clearly not",
+        "(B) is clearly not right", "(B) is not quite right", "(B) isn\u2019t the answer",
+        "(B) is not a correct answer", "(B) cannot be right", "(B) can't possibly be right", "(B) could not be correct",
+        "(B) could never be right", "(B) can not be it", "(B) would not be the answer", "(B) won't be right",
+        "(B) would be wrong", "(B) must surely be wrong", "(B) has to be incorrect", "(B) seems wrong",
+        "(B) appears to be quite wrong", "(B), definitely not.", "(B), clearly wrong", "(B) - clearly wrong",
     ],
 )  # fmt: skip
 def test_a_letter_that_is_denied_is_no_choice(given):
@@ -216,9 +224,24 @@ def test_an_i_in_a_list_of_letters_is_one_of_them(after):
         "(B) because it is not possible that others hold", "B since the rest is wrong", "(B), which is not prime",
         "(B), not because of cost but because of time", "(B), none of the others fit", "B, no other fits",
         "(B), as it is incorrect to add them", "(B), I think", "(B) and I am sure", "(B) is right",
+        "(B) is clearly right", "(B) is definitely the correct option", "(B) is not wrong", "(B) is clearly not wrong",
+        "(B) is not only correct, it is obvious", "(B) is not just the best option, it is the only one",
+        "(B) must be right", "(B) would be the best choice", "(B) cannot be wrong", "(B) could not be clearer",
+        "(B) seems right", "(B) looks correct", "(B) may be wrong, and I take it still", "(B), probably",
+        "(B) is possibly wrong", "(B), clearly", "(B): it would be wrong to wait", "B, which is right",
+        "(B) because the rest would be wrong", "(B) because (a) it is cheap or (b) it is quick",
+        "(B), and a good one", "B, or the second option", "(B), and e.g. for x = 3 it holds",
+        "(B), and n, the number, is even",
         # options and their texts
         "B. False, False", "B) No, because he is not liable", "(B) None of the above", "B. Not wrong, Wrong",
         "B) Wrong, Wrong", "(B) false", "B) no", "(B) is not affected by heat", "B. wait for help", "B. No, it is one",
+        "(B) cannot be determined", "B) cannot be true", "(B) must be false", "(B) would be wrong to convict him",
+        "(B) is clearly not affected by heat", "(B) is morally wrong", "B) is grammatically incorrect",
+        "(B) is never true", "B. (a) and (c) only", "B) Both (a) and (b)", "B. Either (a) or (b)", "(B) x = 3",
+        "(B), x = 3", "(B) is a false positive", "(B) is a wrong turn", "B) probably not",
+        "B. Certainly not",
+        # said of statements, where the question asks for the one that is false
+        "(B) is clearly false", "(B), which is wrong",
     ],
 )  # fmt: skip
 def test_an_explanation_or_the_text_of_an_option_may_hold_a_not(given):
