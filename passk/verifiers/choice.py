@@ -5,9 +5,10 @@ side); without either what follows the last "answer is", "answer:" or "####" on 
 whole response, where it is short.
 
 What is read must name one option: B, (B), b, \text{B}, "B) the blue one", "B because ...", "option B". A
-second letter that could be an option ("A or B", "B, not C", "B or I") makes it no answer, and so does what denies
-the letter: "(B) is wrong", "(B) is not right", a bare "not" or "wrong" after it, "B. No wait". No, Wrong, False
-and None with a capital are options' texts ("B. No, because ..."), and a "not" further on is an explanation's.
+second letter that could be an option ("A or B", "B, not C", "B or I", "B, or rather (c)") makes it no answer, and so
+does what denies the letter: "(B) is clearly wrong", "(B) is not right", "(B) cannot be right", a bare "not" or "wrong"
+after it, "B. No wait". No, Wrong, False and None with a capital are options' texts ("B. No, because ..."), and a
+"not" further on is an explanation's.
 Linear in the response.
 """
 
@@ -27,20 +28,40 @@ _ALONE = re.compile(r"(?:option|choice)?\s*[(\[]?\s*([A-Za-z])\s*[)\]]?[.:]?", r
 _FIRST = re.compile(
     r"(?:[Oo]ption |[Cc]hoice )?(?:[(\[]([A-Z])[)\]]|([A-Z])(?:[).:,]|(?= +(?:because|since|as)\b)))(.*)", re.S
 )
+_OR = r"(?i:or|and|rather|actually|maybe|perhaps|possibly|probably|sorry|no(?=,)|I mean|make (?:it|that))\b"
+# small letters only where they follow at once: an explanation counts its points, and an option's text others, as (a)
 _OTHER = re.compile(
-    r"(?<![A-Za-z0-9'])([B-HJ-Z])(?![A-Za-z0-9'])|[(\[]([A-Z])[)\]]|\b(A)(?=[).:,]|$| (?:or|and)\b)"
+    rf"\A\W*(?:{_OR}[\s,]*)+(?:[(\[]?([a-z])[)\]]|([b-h])(?=\s*(?:$|[.,;:?!](?![a-z]))))"
+    r"|\A\s*[,/&]\s*[(\[]([a-hj-uwyz])[)\]](?=\W*$)"
+    r"|(?<![A-Za-z0-9'])([B-HJ-Z])(?![A-Za-z0-9'])|[(\[]([A-Z])[)\]]|\b(A)(?=[).:,]|$| (?:or|and)\b)"
     r"|(?:\b(?:or|and)\b|[,/])\s*([AI])(?=\s*(?:[).:,;/]|$)|\s+(?:or|and|because|since)\b)"
 )
 _ENDS = r"(?=\s*(?:$|[^\w\s]))"
-_RIGHT = r"(?:right|correct|true|it|the (?:(?:right|correct|best) )?(?:answer|option|choice|one))\b"
-# "(B) is not affected by heat" is an option and its text, and so is "(B) No"; neither begins with a comma
+# not "only", which denies nothing after a "not"; not "morally", which is an option's text
+_SURE = (
+    r"(?:clearly|obviously|plainly|evidently|definitely|certainly|surely|undoubtedly|absolutely|totally|completely"
+    r"|entirely|wholly|utterly|fully|quite|simply|just|actually|really|indeed|probably|likely|apparently|almost|most"
+    r"|very|also|still|even|thus|therefore|technically|partly|partially)\b"
+)
+_SURELY = rf"(?: +{_SURE})*"
+_ONE = r"(?:answer|option|choice|one)"
+_RIGHT = rf"(?:right|correct|it|the (?:(?:right|correct|best) )?{_ONE}|an? (?:right|correct|valid) {_ONE})\b"
+_WRONG = rf"(?:wrong|incorrect|(?:an?|the) (?:wrong|incorrect) {_ONE})\b"
+_NOT = r"(?: +not|n['\u2019]t)(?! +(?:just|simply)\b)"
+_CANNOT = rf"(?:can(?:not|['\u2019]t)|won['\u2019]t|(?:can|could|would|will|must|should)(?:{_NOT}| +never))"
+_MUST_BE = (
+    rf"(?:(?:would|will|must|should){_SURELY} +be|(?:has|ought) +to +be|(?:seem|look|sound|appear)s(?: +to +be)?)"
+)
+# "(B) is not affected by heat" is an option and its text, and so is "(B) No"; neither begins with a comma. True and
+# false are said of statements ("must be false" is an option's text): they deny in the plainest words alone.
 _DENIED = re.compile(
-    rf"\W*(?:is|was) +(?:wrong|incorrect|false)\b|\W*(?:is|was)(?: +not|n't)(?:{_ENDS}| +{_RIGHT})"
-    rf"|\s*[,;?!]\s*(?:not|no|wrong|incorrect|false|none)(?: +of +(?:them|these|those))?{_ENDS}",
+    rf"\W*(?:is|was)(?: +false\b|{_NOT} +true\b|{_SURELY} +{_WRONG}|{_SURELY}{_NOT}(?:{_ENDS}|{_SURELY} +{_RIGHT}))"
+    rf"|\W*{_MUST_BE}{_SURELY} +{_WRONG}(?! +to\b)|\W*{_CANNOT}(?: +possibly)?{_SURELY} +be{_SURELY} +{_RIGHT}"
+    rf"|\s*[,;?!]{_SURELY}\s*(?:not|no|wrong|incorrect|false|none)(?: +of +(?:them|these|those))?{_ENDS}",
     re.IGNORECASE,
 )
-# in small letters: "B. Wrong" is the letter and its text
-_TAKEN_BACK = re.compile(r"[\W_]*(?:not|wrong|incorrect)\W*")
+# in small letters: "B. Wrong" is the letter and its text, and so is "B. probably not"
+_TAKEN_BACK = re.compile(rf"[\W_]*(?:not|(?:{_SURE}\W+)*(?:wrong|incorrect))\W*")
 _RETRACTED = re.compile(
     r"[.!?;,:)\n–—-]\s*(?:no,? +wait|wait(?=[,.!:;–—-]| +no\b)"
     r"|no,? +(?:that|this|it)(?:'s| +is)(?:n't| +not| +wrong| +incorrect)"
@@ -66,7 +87,7 @@ def verify(response: str, answer: str) -> Verdict:
     rest = first[3]
     if _DENIED.match(rest) or _TAKEN_BACK.fullmatch(rest) or _RETRACTED.search(first[0]):
         return Verdict(0.0, False, "", "denied")
-    if any(next(filter(None, other.groups())) != letter for other in _OTHER.finditer(rest)):
+    if any(next(filter(None, other.groups())).upper() != letter for other in _OTHER.finditer(rest)):
         return Verdict(0.0, False, "", "several")
     return _verdict(letter, answer)
 

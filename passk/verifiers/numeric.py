@@ -8,7 +8,7 @@ response is a guess of ours, not the model's.
 What is read must be one number: 42, -1,234.5, 3/4, \frac{3}{4}, 2\frac{3}{4}, 1.5e3, before it a currency sign
 or "x =", after it a unit of up to three words (passk/verifiers/units.py). Units and per cent are passed over:
 42 km is right where 42 m is the answer. What makes another number of it is no unit: 5², 5 pi, 5k, 5i,
-5 factorial, 5 dozen, 5 tenths; nor is a letter alone, but for those of common units (5 m, 5 s; not K, which is a
+5 factorial, 5 dozen, 5 sixteenths; nor is a letter alone, but for those of common units (5 m, 5 s; not K, which is a
 thousand more often than kelvin). "4 or 5" is no number, nor is "not 5" or "5 is wrong". Numbers are compared
 as fractions; where the answer is no integer a relative difference up to 1e-6 is a matter of rounding.
 

@@ -9,9 +9,19 @@ _NO_UNIT = re.compile(
     r"|squared|cubed|factorial|doubled|tripled|halved|twice|thrice|base|binary|octal|hex|hexadecimal"
     r"|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
     r"|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
-    r"|(?:hundred|thousand|million|billion|trillion|quadrillion|dozen|lakh|crore)s?|mil|mln|mn|bn|bil|tn"
+    r"|(?:hundred|thousand|(?:m|b|tr|quadr|quint|sext)illion|milliard|dozen|lakh|lac|crore)s?|tens"
+    r"|mil|mln|mio|mn|bn|bln|bil|tn|mrd|tsd"
     r"|half|halves|(?:third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|twelfth|hundredth|thousandth|millionth)s?"
+    # "5 sixteenth notes" are five, and so are eleventh graders
+    r"|(?:eleventh|(?:thir|four|fif|six|seven|eigh|nine)teenth|(?:twent|thirt|fort|fift|sixt|sevent|eight|ninet)ieth"
+    r"|(?:b|tr)illionth)(?:s|(?=$| of\b))"
     r")(?![a-z])|[*^]",
+    re.IGNORECASE,
+)
+# "5 gross tons", "5 grand pianos", "5 mega watts" and "an average score" are what their nouns say.
+_MULTIPLE = re.compile(
+    r"-?(?:score|gross|grand|deca|hecto|mega|giga|tera|peta|exa|deci|centi|milli|micro|nano|pico)"
+    r"(?=$| of\b)",
     re.IGNORECASE,
 )
 # A letter alone is a variable, the imaginary unit or a thousand, but for those that are units too, and "a day".
@@ -25,4 +35,4 @@ def is_unit(text: str) -> bool:
 
 def makes_another(text: str) -> bool:
     """Whether a word or a letter in it says another number, or takes back the one before it: million, squared, not."""
-    return bool(_NO_UNIT.search(text) or _LETTER.search(text))
+    return bool(_NO_UNIT.search(text) or _MULTIPLE.match(text) or _LETTER.search(text))

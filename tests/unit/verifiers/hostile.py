@@ -29,7 +29,8 @@ NO_ANSWERS = (
     "{g} \\mathrm{{ or {w}}}", "{g} \\text{{, not {w}}}", "{g} \\text{{ is wrong}}", "{g}\\text{{ squared}}",
     "{g} \\text{{ cm}}, {w} \\text{{ cm}}", "{g} \\text{{ plus }} {{{w}}}", "{g}\\frac{{1}}{{2}}",
     "\\frac{{1}}{{2}}{g}", "({g}) is incorrect", "({g}) is not right", "({g}), not", "{g}: wrong",
-    "{g}. No wait, none of them", "({g}) or I", "({g}), (I)",
+    "{g}. No wait, none of them", "({g}) or I", "({g}), (I)", "{g} sixteenths", "{g} tens", "{g} score", "{g} Mio",
+    "({g}) is clearly wrong", "({g}) cannot be right", "({g}) would be wrong", "({g}), or rather (c)",
     "\\boxed{{{w}}}", "\\boxed", "\\boxed{{", "\\boxed{{}}", "<answer>{w}</answer>", "</answer>", "<answer>",
 )  # fmt: skip
 

@@ -80,6 +80,13 @@ def test_exact_takes_a_letter_and_its_accent_for_the_letter_with_it():
         ("5 p.m.", "5"), ("5-mile run", "5"), ("5/hour", "5"), ("5 apples a day", "5"), ("5 seconds", "5"),
         ("5~km", "5"), ("1\\,250", "1250"), ("1,\\!250", "1250"), ("5 percent", "5"), ("5 months", "5"),
         ("5 \u00b0C", "5"), ("1 point", "1"), ("5 quarters", "5"), ("-\\,5", "-5"), ("\\(5\\)", "5"),
+        ("5 quarts", "5"), ("5 kilos", "5"), ("1 kilo", "1"), ("1 mill", "1"), ("5 kilometers", "5"),
+        ("5 megabytes", "5"), ("5 mega watts", "5"), ("5 apples", "5"), ("5 %", "5"), ("5 ones", "5"), ("5 sixes", "5"),
+        ("5 tenants", "5"), ("5 scores", "5"), ("85 average score", "85"), ("5 score cards", "5"),
+        ("5 gross tons", "5"), ("500 dollars gross", "500"), ("5 grand pianos", "5"), ("5 grandchildren", "5"),
+        ("5 pairs", "5"), ("5 sixteenth notes", "5"), ("5 nineteenth-century novels", "5"), ("5 more days", "5"),
+        ("5 minutes ago", "5"), ("5th", "5"), ("5 micrograms", "5"), ("5 cents", "5"), ("5 hours old", "5"),
+        ("5 quarter notes", "5"),
     ],
 )  # fmt: skip
 def test_a_number_is_right_however_it_is_written(given, answer):
@@ -109,7 +116,9 @@ def test_what_is_not_one_number_or_another_one_is_not_right(given):
         " million dollars", "mil", " tenths", " hundredths", " halves", " twice", " squared", " base two", " in binary",
         " below zero", " degrees below", " mod seven", " of twelve", " point two", " root two", " sin", "-x", "/x",
         "-", "/", "\u00b7", "~6", "\\,6", "\\(6\\)", " less than y", " more than ten", " approximately", "k dollars",
-        "/two", "-pi", "-m",
+        "/two", "-pi", "-m", " sixteenths", " sixteenth", " sixteenth of", " twentieths", "-sixteenths", " billionths",
+        " tens", " score", " score of", " gross", " grand", " mega", " giga", " milli", " Mio", "Mio", " Mrd",
+        " milliards", " sextillion", " lacs",
     ],
 )  # fmt: skip
 def test_what_makes_another_number_of_it_is_no_unit(after):
@@ -175,7 +184,9 @@ def test_a_choice_is_its_letter_however_it_is_given(response):
         "A or B", "<answer>B or C</answer>", "\\boxed{A, B}", "\\boxed{B}, \\boxed{C}", "The answer is A", "Be careful",
         "The answer is B, not C", "The answer is a B-tree", "A good question. B", "The answer is Blue", "B C", "not B",
         "The answer is (B) or (C)", "The answer is: B. or C.", "\\boxed{AB}", "none of them", "",
-        "The answer is B and D",
+        "The answer is B and D", "The answer is (B), or rather (c)", "The answer is (B) or (c)",
+        "The answer is (B), maybe (c).", "Answer: (B)/(c)", "Answer: (B), (c)", "Answer: (B), or rather c.",
+        "Answer: B, or rather a)", "Answer: B. Actually, (c)", "Answer: (B), no, (c)", "Answer: (B), I mean (c)",
     ],
 )  # fmt: skip
 def test_what_names_another_letter_too_or_none_is_no_choice(response):
@@ -188,6 +199,12 @@ def test_what_names_another_letter_too_or_none_is_no_choice(response):
         "(B) is incorrect", "(B) is wrong, I do not know.", "(B), not", "B: wrong", "B. No wait, none of them.",
         "(B) is not", "(B) is not right", "(B) isn't the answer", "(B) was wrong", "(B), none of them", "(B) not",
         "(B) (wrong)", "B. Wait, no.", "(B). Actually, no.", "B, no, that is wrong",
+        "(B) is clearly wrong", "(B) is almost certainly incorrect", "(B) is the wrong answer", "(B) is clearly not",
+        "(B) is clearly not right", "(B) is not quite right", "(B) isn\u2019t the answer",
+        "(B) is not a correct answer", "(B) cannot be right", "(B) can't possibly be right", "(B) could not be correct",
+        "(B) could never be right", "(B) can not be it", "(B) would not be the answer", "(B) won't be right",
+        "(B) would be wrong", "(B) must surely be wrong", "(B) has to be incorrect", "(B) seems wrong",
+        "(B) appears to be quite wrong", "(B), definitely not.", "(B), clearly wrong", "(B) - clearly wrong",
     ],
 )  # fmt: skip
 def test_a_letter_that_is_denied_is_no_choice(given):
@@ -207,9 +224,24 @@ def test_an_i_in_a_list_of_letters_is_one_of_them(after):
         "(B) because it is not possible that others hold", "B since the rest is wrong", "(B), which is not prime",
         "(B), not because of cost but because of time", "(B), none of the others fit", "B, no other fits",
         "(B), as it is incorrect to add them", "(B), I think", "(B) and I am sure", "(B) is right",
+        "(B) is clearly right", "(B) is definitely the correct option", "(B) is not wrong", "(B) is clearly not wrong",
+        "(B) is not only correct, it is obvious", "(B) is not just the best option, it is the only one",
+        "(B) must be right", "(B) would be the best choice", "(B) cannot be wrong", "(B) could not be clearer",
+        "(B) seems right", "(B) looks correct", "(B) may be wrong, and I take it still", "(B), probably",
+        "(B) is possibly wrong", "(B), clearly", "(B): it would be wrong to wait", "B, which is right",
+        "(B) because the rest would be wrong", "(B) because (a) it is cheap or (b) it is quick",
+        "(B), and a good one", "B, or the second option", "(B), and e.g. for x = 3 it holds",
+        "(B), and n, the number, is even",
         # options and their texts
         "B. False, False", "B) No, because he is not liable", "(B) None of the above", "B. Not wrong, Wrong",
         "B) Wrong, Wrong", "(B) false", "B) no", "(B) is not affected by heat", "B. wait for help", "B. No, it is one",
+        "(B) cannot be determined", "B) cannot be true", "(B) must be false", "(B) would be wrong to convict him",
+        "(B) is clearly not affected by heat", "(B) is morally wrong", "B) is grammatically incorrect",
+        "(B) is never true", "B. (a) and (c) only", "B) Both (a) and (b)", "B. Either (a) or (b)", "(B) x = 3",
+        "(B), x = 3", "(B) is a false positive", "(B) is a wrong turn", "B) probably not",
+        "B. Certainly not",
+        # said of statements, where the question asks for the one that is false
+        "(B) is clearly false", "(B), which is wrong",
     ],
 )  # fmt: skip
 def test_an_explanation_or_the_text_of_an_option_may_hold_a_not(given):

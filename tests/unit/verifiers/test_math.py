@@ -79,6 +79,7 @@ def test_what_is_not_the_answer_is_not_right(given, answer, reason):
         " \\text{ or 6 or 7}", " \\mathrm{ or 6}", " \\text{, not 6}", ", \\text{not 6}", " \\text{ is wrong}",
         " \\textbf{ million}", " \\text{ cm or 6}", " \\text{ plus } {6}", " \\text{ cm, so } {6}", "\\text{6}",
         " \\text{ $\\pm 1$}", " \\text{\\textbf{ million}}", " \\text{ and more}", " \\text{ base seven}",
+        " \\text{ sixteenths}", "\\text{ gross}", " \\text{ Mio}",
     ],
 )  # fmt: skip
 def test_a_text_that_is_no_unit_makes_a_value_unreadable(after):
@@ -93,6 +94,7 @@ def test_a_text_that_is_no_unit_makes_a_value_unreadable(after):
         " \\text{ square units}",
         " \\text{ cm}^2", " \\text{ cm}^{3}", " \\text{ cm^2}", "\\text{ m}/\\text{s}",
         " \\text{ m} \\cdot \\text{s}^{-1}", " \\mbox{ miles per hour}", "~\\text{km/h}", " \\text{ a.m.}", "\\text{ }",
+        " \\text{ quarters}", "\\text{ kilos}", " \\text{ gross tons}",
     ],
 )  # fmt: skip
 def test_a_text_that_is_a_unit_is_passed_over(after):
