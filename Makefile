@@ -10,7 +10,12 @@ TORCH_INDEX := https://download.pytorch.org/whl/cpu
 STAMP := .venv/.installed
 ADAPTERS := .venv-adapters/.installed
 
-NEED_PYTHON = @command -v $(PYTHON) >/dev/null || { echo "passk needs Python 3.11: install it, or name it with make PYTHON=/path/to/python3.11" >&2; exit 2; }
+# In this order: an interpreter, of that version, with what makes an environment (Debian has it in a package of its own).
+define NEED_PYTHON
+	@command -v $(PYTHON) >/dev/null || { echo "passk needs Python 3.11: install it, or name it with make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "passk needs Python 3.11, and $(PYTHON) is another: name one with make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "passk needs Python's venv: install python3.11-venv" >&2; exit 2; }
+endef
 
 # $(call install,ENVIRONMENT,LOCK,OPTIONS): make it, with all that is pinned and passk itself.
 define install

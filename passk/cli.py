@@ -29,6 +29,7 @@ app.command()(verify_cli.verify)
 store_cli.add_to(app)
 File = Annotated[Path, typer.Argument(help="the experiment's YAML file")]
 Runs = Annotated[Path, typer.Option(help="directory of all runs")]
+SCALES = 16  # of a schedule, shown beside each k in a plan; a longer line is not read
 
 
 class Stopped(PasskError):
@@ -204,9 +205,9 @@ def _learning_rate(stage: RlStage) -> str:
         + (f" from step {scale.step}" if scale.step > 1 else "")
         for scale in learning_rate.scales(stage)
     ]
-    more = f", ... {len(shown)} changes" if len(shown) > 4 else ""
+    more = f", ... {len(shown)} in all" if len(shown) > SCALES else ""
     rate = f"{learning_rate.first_rate(stage):.3g}" + (", by lr: auto" if stage.lr == "auto" else "")
-    return f"lr {rate}; GRPO-sized steps want ({stage.rollouts} / max eta): {', '.join(shown[:4])}{more}"
+    return f"lr {rate}; GRPO-sized steps want ({stage.rollouts} / max eta): {', '.join(shown[:SCALES])}{more}"
 
 
 def _numbers(field: str, text: str) -> list[int]:

@@ -24,6 +24,55 @@ def test_the_trainer_is_an_actor_class_over_the_plain_class_that_we_subclass(act
     assert parameters(plain.init_checkpoint_states) == ["self"]
     assert parameters(plain.train_step) == ["self", "rollout_samples", "global_step"]
     assert "return status, global_step + 1" in inspect.getsource(plain.train_step)
+    # what ours takes hold of when the trainer is there, and where each stands
+    built = inspect.getsource(plain.__init__) + inspect.getsource(ppo_trainer.BasePPOTrainer.__init__)
+    for name, value in (
+        ("samples_generator", "SamplesGenerator("), ("experience_maker", "RemoteExperienceMaker("),
+        ("strategy", "strategy"), ("args", "strategy.args"), ("tokenizer", "tokenizer"),
+        ("actor_model_group", "actor_model_group"),
+    ):  # fmt: skip
+        assert f"self.{name} = {value}" in built
+    assert "self.prompts_dataloader, self.eval_dataloader, self.max_steps = prepare_datasets(" in built
+
+
+def test_prompts_are_kept_in_order_by_another_loader_in_the_place_of_the_generators(actor_classes):
+    from openrlhf.trainer.ppo_utils.samples_generator import SamplesGenerator
+    from openrlhf.utils.deepspeed.deepspeed import DeepspeedStrategy
+
+    ppo_trainer, _, _ = actor_classes
+    given = parameters(DeepspeedStrategy.setup_dataloader)
+    assert given[:6] == ["self", "replay_buffer", "batch_size", "pin_memory", "shuffle", "collate_fn"]
+    assert "num_workers" in given
+    loader = r"setup_dataloader\(\s*prompts_dataset,\s*1,\s*True,\s*True,\s*prompts_dataset\.collate_fn,\s*num_workers="
+    assert re.search(loader, inspect.getsource(ppo_trainer.prepare_datasets))
+    assert "iter(self.prompts_dataloader)" in inspect.getsource(SamplesGenerator.generate_samples)
+
+
+def test_the_samples_generator_has_the_methods_that_we_override_and_calls_them_as_ours_expect(actor_classes):
+    from openrlhf.trainer.ppo_utils.samples_generator import SamplesGenerator
+
+    assert parameters(SamplesGenerator._generate_vllm) == [
+        "self", "dataloader_iter", "num_prompts", "dynamic_filtering", "generate_kwargs",
+    ]  # fmt: skip
+    assert parameters(SamplesGenerator._dispatch_prompts_to_vllm) == [
+        "self", "prompts", "labels", "images", "generate_kwargs",
+    ]  # fmt: skip
+    assert "self._dispatch_prompts_to_vllm(prompts, labels, images=" in inspect.getsource(SamplesGenerator)
+    for name in ("vllm_engines", "args"):
+        assert f"self.{name} = " in inspect.getsource(SamplesGenerator.__init__)
+
+
+def test_the_policys_trainer_has_the_method_that_we_override_and_the_numbers_that_it_reads(actor_classes):
+    from openrlhf.trainer.ray.ppo_actor import ActorPPOTrainer, PolicyModelActor
+    from openrlhf.utils.loss_utils import get_loss_batch_info
+
+    plain = PolicyModelActor.__ray_metadata__.modified_class
+    assert "self.trainer = ActorPPOTrainer(" in inspect.getsource(plain.init_model_from_pretrained)
+    assert parameters(ActorPPOTrainer.training_step) == ["self", "experience", "kl_ctl", "step", "loss_batch_info"]
+    assert parameters(get_loss_batch_info)[:5] == ["strategy", "loss_mask", "replay_buffer", "step", "dynamic_batch"]
+    assert {'"batch_num_tokens"', '"dp_size"'} <= set(re.findall(r'"\w+"', inspect.getsource(get_loss_batch_info)))
+    for name in ("strategy", "args", "replay_buffer"):
+        assert f"self.{name} = " in inspect.getsource(ActorPPOTrainer.__init__)
 
 
 def test_the_driver_takes_the_trainer_by_name_when_it_runs_and_starts_ray_only_where_none_runs():

@@ -1,12 +1,9 @@
 """What passk puts into OpenRLHF's and vLLM's hooks, at work on a few numbers in the classes that are installed."""
 
-import inspect
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
-from tests.integration.installed import parameters
 
 
 def config_of_openrlhf():
@@ -82,10 +79,8 @@ def test_the_entropy_of_a_step_is_the_mean_over_its_tokens_however_the_batch_is_
     from openrlhf.trainer.ray.ppo_actor import ActorPPOTrainer
     from openrlhf.utils import loss_utils
 
-    from passk.openrlhf.policy import PasskActorTrainer, PasskPolicy
+    from passk.openrlhf.policy import PasskActorTrainer
 
-    assert "self.trainer = ActorPPOTrainer(" in inspect.getsource(PasskPolicy.__mro__[1].init_model_from_pretrained)
-    assert parameters(ActorPPOTrainer.training_step) == ["self", "experience", "kl_ctl", "step", "loss_batch_info"]
     masks = [torch.tensor([[1.0] * n + [0.0] * (9 - n)]) for n in (1, 9, 2)]
     entropies = [torch.full((1, 9), value) for value in (3.0, 1.0, 2.0)]
     tokens = sum(float(mask.sum()) for mask in masks)

@@ -7,6 +7,8 @@ import signal
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import psutil
 import pytest
@@ -16,7 +18,7 @@ from prefect.context import refresh_global_settings_context
 from flows.server import prefect_server
 from passk.config import Compute
 from passk.ports import free_port
-from tasks.places import Places
+from tasks.places import POLL_SECONDS, Places
 from tests.processes import command_lines, descendants
 
 
@@ -104,3 +106,25 @@ def test_a_place_outlives_its_server_and_is_given_back_to_the_next_or_ends_by_it
         with places.one(said.append):
             kill(address)
         assert [line[:30] for line in said] == ["the place was not given back ("]
+
+
+def test_a_stage_of_another_run_waits_for_the_servers_place_until_the_first_leaves_it(home, tmp_path):
+    said, order = [], []
+    with prefect_server(tmp_path / "prefect.log") as address:
+        asked(address, "/v2/concurrency_limits/", {"name": "passk-cpu", "limit": 1})
+        first, second = Places(Compute(profile="cpu")), Places(Compute(profile="cpu"))
+
+        def train() -> None:
+            with second.one(said.append):
+                order.append(("second trains", taken(address)))
+
+        with ThreadPoolExecutor(1) as pool:
+            with first.one(pytest.fail):
+                waiting = pool.submit(copy_context().run, train)
+                with pytest.raises(TimeoutError):
+                    waiting.result(3 * POLL_SECONDS)
+                order.append(("first leaves", taken(address)))
+            waiting.result(60)
+        assert taken(address) == 0
+    assert said == ["waits: all 1 places of the server's limit passk-cpu are taken"]
+    assert order == [("first leaves", 1), ("second trains", 1)]

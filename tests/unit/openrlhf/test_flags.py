@@ -10,6 +10,8 @@ from passk import config
 from passk.openrlhf import environment, flags
 from tests.unit.test_config import changed
 
+ROOT = Path(__file__).parents[3]
+
 
 def told(raw) -> dict[str, str]:
     experiment = config.parse(raw)
@@ -47,3 +49,35 @@ def test_operators_are_compiled_by_the_environments_own_ninja_and_kept_where_sta
     variables = environment.environment(config.Compute(profile=profile))
     assert variables["TORCH_EXTENSIONS_DIR"] == str(operators.DIRECTORY)
     assert variables["PATH"] == operators.path(os.environ)
+
+
+# arXiv 2508.10751, appendix A.2. OpenRLHF counts rollout.batch_size in prompts, train.batch_size in samples.
+PAPER = {
+    "--algo.kl.init_coef": ["0"],  # left out, OpenRLHF takes 0.01 x KL off each token's reward
+    "--actor.entropy_coef": ["0.0"],
+    "--actor.eps_clip_low_high": ["0.2", "0.28"],
+    "--actor.loss_agg_mode": ["token-mean"],
+    "--actor.adam.lr": ["1e-06"],
+    "--actor.lr_scheduler": ["constant_with_warmup"],
+    "--rollout.batch_size": ["128"],
+    "--rollout.n_samples_per_prompt": ["32"],
+    "--train.batch_size": ["1024"],  # a mini-batch: 32 prompts x 32 rollouts, four optimizer steps a batch
+    "--train.max_epochs": ["1"],
+    "--algo.advantage.estimator": ["group_norm"],
+}
+ONE_NODE = {"--train.colocate_all": [], "--vllm.enable_sleep": [], "--ds.enable_sleep": []}
+
+
+@pytest.mark.parametrize(("arm", "warm_up"), [("pass1", 10 / 450), ("pass4", 10 / 300), ("pass4-pass1", 0.0)])
+def test_the_papers_experiment_is_trained_with_the_papers_settings(arm, warm_up):
+    experiment = config.load(ROOT / "experiments" / "qwen2.5-7b-maze.yaml")
+    paths = flags.Paths("model", Path("data"), Path("out"))
+    said: dict[str, list[str]] = {}
+    for word in flags.rl(experiment.stages[arm], experiment.compute, paths, seed=1, chat=True):
+        if word.startswith("--"):
+            assert word not in said
+            values = said[word] = []
+        else:
+            values.append(word)
+    expected = {**PAPER, **ONE_NODE, "--actor.lr_warmup_ratio": [str(warm_up)]}
+    assert {flag: said.get(flag) for flag in expected} == expected

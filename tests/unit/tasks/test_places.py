@@ -14,7 +14,7 @@ from tasks.places import Places
 
 @pytest.fixture(autouse=True)
 def no_server(monkeypatch):
-    """The server's own limit is tests/integration's matter."""
+    """The server's own limit is tests/integration/test_server.py's matter."""
     monkeypatch.setattr(Places, "_take_slot", lambda self, held, say: None)
 
 
