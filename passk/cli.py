@@ -140,10 +140,11 @@ def compare(
 def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:
     """Do what is left, if anything is, and print the results with the report's path."""
     from passk import steps
+    from passk.runrecord import is_reported
 
     name, report = laid_out.experiment.name, laid_out.directory / "report.md"
     failed: SomeFailed | None = None
-    if steps.all_finished(laid_out) and report.exists():
+    if steps.all_finished(laid_out) and is_reported(laid_out):
         typer.echo(f"{name}: everything is done already")
     else:
         check_machine(laid_out.experiment)

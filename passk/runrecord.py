@@ -31,7 +31,7 @@ class RunRecord:
     """The record of an experiment while a session of it runs. Stages that run side by side write it from threads."""
 
     def __init__(self, plan: Plan, command: str) -> None:
-        self._file = plan.directory / "experiment.json"
+        self._file = _file(plan)
         self._started = datetime.now(UTC)
         self._clock = time.perf_counter()
         self._before = _seconds_before()
@@ -43,7 +43,7 @@ class RunRecord:
         self.record = ExperimentRecord(
             name=plan.experiment.name,
             question=hidden(plan.experiment.question),
-            config=without_secrets(plan.experiment.model_dump(mode="json", by_alias=True)),
+            config=_config(plan),
             command=hidden(command),
             versions=_versions(),
             hardware=_hardware(),
@@ -130,6 +130,28 @@ class RunRecord:
             "ended": self._ended,
         }
         write_json(self._file, replace(self.record, sessions=[*self.record.sessions, session]))
+
+
+def is_reported(plan: Plan) -> bool:
+    """Whether the report that is there is one of all that the plan asks for.
+
+    Keys tell apart what is trained and sampled, not what else a report says: a benchmark's k, the question, what the
+    experiment has no more. A session writes its record first and its report last: an older report is another's.
+    """
+    try:
+        record, report = _file(plan), plan.directory / "report.md"
+        recorded = json.loads(record.read_text())["config"]
+        return json.dumps(recorded) == json.dumps(_config(plan)) and report.stat().st_mtime >= record.stat().st_mtime
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _file(plan: Plan) -> Path:
+    return plan.directory / "experiment.json"
+
+
+def _config(plan: Plan) -> dict[str, Any]:
+    return without_secrets(plan.experiment.model_dump(mode="json", by_alias=True))
 
 
 _processes_first = True

@@ -82,6 +82,33 @@ def reading(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnecti
 
 
 @contextmanager
+def sealed(store: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A store that nobody else knows of yet; once the block ends, all of it is in its one file, and that can be moved.
+
+    Raises PasskError where it is not, on a full disk for one: DuckDB closes in silence then, and its log has the rows.
+    """
+    try:
+        with duckdb.connect(str(store)) as connection:
+            yield connection
+            connection.execute("CHECKPOINT")
+    except duckdb.Error as error:
+        raise PasskError(f"{store}: {one_line(error)}") from None
+    if log_of(store).exists():
+        raise PasskError(f"{store}: its log could not be written into it; look whether the disk is full")
+
+
+def remove(store: Path) -> None:
+    """A store and its log, where they are there."""
+    store.unlink(missing_ok=True)
+    log_of(store).unlink(missing_ok=True)
+
+
+def log_of(store: Path) -> Path:
+    """Where DuckDB puts what was committed and is not in the file yet."""
+    return store.with_name(f"{store.name}.wal")
+
+
+@contextmanager
 def held(store: Path, wait: float = WAIT) -> Iterator[None]:
     """Keep writers out of the store that is there; one that nobody can open needs no keeping."""
     with _alone(store, wait):
@@ -123,9 +150,9 @@ def _make(store: Path) -> None:
     """Make the store beside its place and put it there whole: DuckDB, killed while it makes one, leaves half a file."""
     store.parent.mkdir(parents=True, exist_ok=True)
     fresh = store.with_name(f".{store.name}.{os.getpid()}.new")
-    fresh.unlink(missing_ok=True)
+    remove(fresh)
     try:
-        with duckdb.connect(str(fresh)) as connection:
+        with sealed(fresh) as connection:
             migrations.apply(connection)
         os.link(fresh, store)
     except FileExistsError:
@@ -133,7 +160,7 @@ def _make(store: Path) -> None:
     except OSError:  # a file system without links
         fresh.replace(store)
     finally:
-        fresh.unlink(missing_ok=True)
+        remove(fresh)
 
 
 def _connect(store: Path, wait: float, read_only: bool) -> duckdb.DuckDBPyConnection:

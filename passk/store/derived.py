@@ -1,9 +1,9 @@
 """Rows that follow from other rows: groups, evaluations, checkpoints, costs.
 
-Written with what they follow from, in its transaction. The migration that made these tables derives the same rows
-for stores of before; a test holds the two together. Distinct responses are told apart by their 64-bit hash, which is
-much faster: two of a group of 1,024 share one with a chance of 3e-14. Sums of seconds have an order, so that they
-come out the same to the last digit however many threads add them.
+Written with what they follow from, in its transaction. The migrations derive the same rows for stores of before; a
+test holds the two together. Distinct responses are told apart by their 64-bit hash, which is much faster: two of a
+group of 1,024 share one with a chance of 3e-14. Sums of seconds have an order, so that they come out the same to the
+last digit however many threads add them.
 """
 
 import duckdb
@@ -58,7 +58,7 @@ SELECT experiment, 'stage', key, phase, seconds, tokens FROM phases WHERE second
 _EVALUATIONS = """
 INSERT INTO evaluations
 SELECT experiment, sampling, problem, count(*), count(*) FILTER (correct), count(DISTINCT response),
-       count(DISTINCT extracted), count(*) FILTER (finish_reason = 'length'), sum(tokens)
+       count(DISTINCT nullif(extracted, '')), count(*) FILTER (finish_reason = 'length'), sum(tokens)
 FROM samples WHERE experiment = $experiment AND sampling = $sampling
 GROUP BY experiment, sampling, problem ORDER BY problem
 """

@@ -12,7 +12,7 @@ import duckdb
 from passk.errors import PasskError
 from passk.layout import ExperimentRecord, SamplingRecord, StageRecord
 from passk.store import ingest, queries
-from passk.store.connection import POLL, WAIT, held, reading, turn
+from passk.store.connection import POLL, WAIT, held, log_of, reading, remove, sealed, turn
 from passk.store.ingest import Damaged, Piece
 
 STORE = "passk.duckdb"
@@ -50,7 +50,7 @@ def fill(store: Path, wanted: Iterable[Piece], wait: float = WAIT) -> Filled:
     """File what of `wanted` is not in the store yet; what cannot be read is named and skipped, the rest goes in.
 
     What has a manifest never changes, so what is in is not read again. Raises PasskError when another process holds
-    the store for longer than `wait` seconds.
+    the store for longer than `wait` seconds, and where the store takes no more, as on a full disk.
     """
     with turn(store, wait):
         pass  # a store without a row is a store
@@ -74,7 +74,8 @@ def rebuild(runs: Path, wait: float = WAIT) -> list[str]:
 
     The new store is made beside the old one and takes its place in one rename: a failure leaves the old one. What
     others file meanwhile is in it too. Unfinished, half-written and damaged stages and samplings are named and skipped,
-    the rest goes in. Raises PasskError when another process holds the old store for longer than `wait` seconds.
+    the rest goes in. Raises PasskError when another process holds the old store for longer than `wait` seconds, and
+    where the new one cannot be written whole, as on a full disk.
     """
     store = runs / STORE
     fresh = runs / f".{STORE}.{os.getpid()}"
@@ -84,16 +85,15 @@ def rebuild(runs: Path, wait: float = WAIT) -> list[str]:
             left = {piece for piece in pieces(runs) if not _attempt(connection, piece, filled)}
         with held(store, wait):
             # What others filed meanwhile stands in the old store alone.
-            with duckdb.connect(str(fresh)) as connection:
+            with sealed(fresh) as connection:
                 there, filled = _There.of(connection), Filled()
                 for piece in pieces(runs):
                     if piece in left or not there.has(*piece):
                         _attempt(connection, piece, filled)
-            store.with_name(f"{STORE}.wal").unlink(missing_ok=True)
+            log_of(store).unlink(missing_ok=True)
             fresh.replace(store)
     finally:
-        fresh.unlink(missing_ok=True)
-        fresh.with_name(f"{fresh.name}.wal").unlink(missing_ok=True)
+        remove(fresh)
     return filled.skipped
 
 

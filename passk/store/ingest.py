@@ -48,17 +48,22 @@ SAMPLING_TABLES = {"samplings": "key", "samples": "sampling", "evaluations": "sa
 Piece = tuple[Callable[[duckdb.DuckDBPyConnection, Path], None], Path]
 """one of `experiment_record`, `problem_set`, `stage` and `sampling`, and the file or directory that it files"""
 
+STORE_FAILS = (duckdb.IOException, duckdb.TransactionException, duckdb.OutOfMemoryException, duckdb.FatalException)
+"""what DuckDB raises when it can write no more, and, naming the file, when it cannot read one"""
+
 
 def ingest(connection: duckdb.DuckDBPyConnection, piece: Piece) -> None:
-    """File one piece by one transaction. Raises Damaged, naming the file; nothing is changed then."""
+    """File one piece by one transaction; nothing is changed where it fails.
+
+    Raises Damaged, naming the file; PasskError where it is the store that fails, on a full disk for one.
+    """
     take, path = piece
     try:
         with transaction(connection):
             take(connection, path)
-    except duckdb.FatalException as error:  # of the store, and not of the file
-        raise PasskError(one_line(error)) from None
     except duckdb.Error as error:
-        raise Damaged(f"{path}: {one_line(error)}") from None
+        of_the_store = isinstance(error, STORE_FAILS) and not _names(error, path)
+        raise (PasskError if of_the_store else Damaged)(f"{path}: {one_line(error)}") from None
 
 
 def ingest_experiment_record(store: Path, directory: Path, wait: float = WAIT) -> None:
@@ -247,6 +252,11 @@ def record_of(path: Path, kind: type[Any]) -> Any:
         if expected in (str, dict, list) and not isinstance(getattr(found, field.name), expected):
             raise Damaged(f"{path}: not a {kind.__name__}: {field.name} is no {expected.__name__}")
     return found
+
+
+def _names(error: duckdb.Error, path: Path) -> bool:
+    """Whether the message is about the file, or one in the directory. The store's begins alike in runs/passk."""
+    return any(f'"{path}{end}' in str(error) for end in ('"', "/"))
 
 
 def _manifest(directory: Path, key: str) -> dict[str, Any]:

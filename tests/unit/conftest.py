@@ -204,7 +204,8 @@ def _write_sampling(run: SyntheticRun, record: SamplingRecord, logits, samples: 
             wrong = HOSTILE if (i + sample) % 3 else "RRDD" + "U" * (i % 4)
             response = "RRDDLLUU" * 2 if cut else "DDRRR" if right else wrong
             right = bool(right and not cut)
-            judged = (response, float(right), right, response[:5], "reached E" if right else "into a wall")
+            extracted = "" if cut else response[:5]
+            judged = (response, float(right), right, extracted, "reached E" if right else "into a wall")
             how = (len(response), "length" if cut else "stop", 17, -0.4)
             rows.append((f"{record.benchmark}-{i:03d}", sample, *judged, *how))
     columns = dict(zip(SAMPLE_COLUMNS, (list(column) for column in zip(*rows, strict=True)), strict=True))

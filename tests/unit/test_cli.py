@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -6,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from passk import cli, config, runrecord, steps
 from tests.unit.test_config import GOOD, changed
 
 
@@ -90,3 +92,54 @@ def test_every_command_is_in_the_readme():
     names += [group.name or group.typer_instance.info.name for group in app.registered_groups]
     assert len(names) >= 12 and "problems" in names
     assert [name for name in names if f"passk {name}" not in readme] == []
+
+
+@pytest.fixture
+def ran(tmp_path, monkeypatch):
+    """Runs an experiment of which all is trained and sampled; returns how often its steps were gone through."""
+    sessions = []
+
+    def gone_through(laid_out, file):
+        sessions.append(runrecord.RunRecord(laid_out, f"passk run {file}"))
+        if laid_out.experiment.question != "Stopped?":
+            (laid_out.directory / "report.md").write_text("")
+
+    monkeypatch.setattr(steps, "all_finished", lambda _: True)
+    monkeypatch.setattr(cli, "check_machine", lambda _: None)
+    monkeypatch.setattr(cli, "_by_prefect", gone_through)
+    monkeypatch.setattr("passk.openrlhf.environment.be_quiet", lambda: None)
+    monkeypatch.setattr("reports.results_table", lambda *_: "the table")
+
+    def run(described):
+        file = tmp_path / "small.yaml"
+        file.write_text(yaml.safe_dump(described))
+        cli.run(file, tmp_path / "runs")
+        return len(sessions)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("benchmarks.test.k", [1, 16]),
+        ("benchmarks.test.max_failed", 0.5),
+        ("question", "Does it harm?"),
+        ("stages.arm", None),
+        ("benchmarks.second", {"problems": "test", "samples": 16, "k": [1], "max_response": 16}),
+    ],
+)
+def test_what_no_key_tells_apart_is_recorded_and_reported_anew_and_then_done(ran, tmp_path, capsys, path, value):
+    assert [ran(yaml.safe_load(GOOD)), ran(yaml.safe_load(GOOD))] == [1, 1]
+    assert "small: everything is done already" in capsys.readouterr().out
+    assert ran(changed(path, value)) == 2
+    assert "done already" not in capsys.readouterr().out
+    recorded = json.loads((tmp_path / "runs" / "small" / "experiment.json").read_text())
+    assert config.parse(recorded["config"]) == config.parse(changed(path, value))
+    assert ran(changed(path, value)) == 2
+
+
+def test_a_run_that_was_stopped_before_its_report_is_not_done(ran):
+    ran(yaml.safe_load(GOOD))
+    ran(changed("question", "Stopped?"))
+    assert ran(changed("question", "Stopped?")) == 3

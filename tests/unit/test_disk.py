@@ -18,12 +18,25 @@ from passk.openrlhf import checkpoints
 from passk.openrlhf.record import MetricsLog, StepRecorder, read_metrics
 from passk.openrlhf.settings import PluginSettings
 from passk.schedule import Schedule
-from passk.store import ingest_stage
+from passk.store import fill, ingest_stage, pieces, rebuild
 from tests.unit.openrlhf.test_checkpoints import sealed
 from tests.unit.openrlhf.test_record import ONE_STEP, Letters, rollouts
 from tests.unit.store.test_ingest import contents
 
 REASON = {"full": "No space left on device", "limit": "File too large"}
+
+
+@contextmanager
+def no_file_above(size):
+    """This process's limit of a file's size, in bytes."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
 
 
 class Disk:
@@ -47,14 +60,8 @@ class Disk:
             finally:
                 filler.unlink()
         else:
-            limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-            ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (20, limits[1]))
-            try:
+            with no_file_above(20):
                 yield
-            finally:
-                resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-                signal.signal(signal.SIGXFSZ, ignored)
 
     @contextmanager
     def refuses(self):
@@ -174,3 +181,32 @@ def test_the_store_keeps_what_was_filed_and_takes_the_rest_when_there_is_room(sm
     assert contents(store) == before
     ingest_stage(store, stage)
     assert len(contents(store)["stages"]) == 2
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory, write_run_of):
+    """A store whose rows take more room than its empty tables."""
+    run = write_run_of(tmp_path_factory.mktemp("large") / "runs", name="passk", problems=32, samples=48)
+    assert rebuild(run.runs) == []
+    return run
+
+
+@pytest.mark.parametrize("share", [0.05, 0.25, 0.999])
+def test_a_store_that_cannot_be_made_again_stays_the_one_that_it_was(large, share):
+    before, listed = large.store.read_bytes(), names(large.runs)
+    with no_file_above(int(len(before) * share)), pytest.raises(PasskError, match="File too large") as failure:
+        rebuild(large.runs)
+    assert "\n" not in str(failure.value)
+    assert names(large.runs) == listed
+    assert large.store.read_bytes() == before
+
+
+@pytest.mark.parametrize("share", [0.05, 0.25])
+def test_a_piece_is_not_called_damaged_because_the_disk_is_full(large, tmp_path, share):
+    store = tmp_path / "passk.duckdb"
+    room = int(large.store.stat().st_size * share)
+    with no_file_above(room), pytest.raises(PasskError, match="File too large"):
+        fill(store, pieces(large.runs))
+    assert names(tmp_path) in ([], ["passk.duckdb"], ["passk.duckdb", "passk.duckdb.wal"])
+    assert fill(store, pieces(large.runs)).skipped == []
+    assert fill(store, pieces(large.runs)).new == {}

@@ -100,3 +100,14 @@ def test_a_migration_that_fails_leaves_the_store_of_before(filed, tmp_path, monk
         assert migrations.version_of(connection) == version
         assert tables(connection) == columns
         assert rows(connection, columns) == before
+
+
+def test_a_store_that_counted_no_answer_as_one_counts_its_answers_again(filed, tmp_path, monkeypatch):
+    old = store_of(8, filed.store, tmp_path / "passk.duckdb", monkeypatch)
+    with reading(filed.store) as connection:
+        evaluations = {"evaluations": tables(connection)["evaluations"]}
+        expected = rows(connection, evaluations)
+    with duckdb.connect(str(old)) as connection:
+        connection.execute("UPDATE evaluations SET answers = answers + 1")
+    with reading(old) as connection:
+        assert rows(connection, evaluations) == expected

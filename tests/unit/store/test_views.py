@@ -130,11 +130,12 @@ def test_a_checkpoint_says_where_the_model_lies(filed_once):
 
 def test_evaluations_count_the_samples_of_each_problem(filed_once, parquet):
     columns = parquet.columns(filed_once.directory / "samples" / "key-warm-hard" / "samples.parquet")
+    assert "" in columns["extracted"], "a sample without an answer"
     for row in dicts(filed_once.store, "FROM evaluations WHERE sampling = 'key-warm-hard'"):
         own = [i for i, problem in enumerate(columns["problem"]) if problem == row["problem"]]
         assert row["n"] == len(own)
         assert row["c"] == sum(columns["correct"][i] for i in own)
         assert row["distinct"] == len({columns["response"][i] for i in own})
-        assert row["answers"] == len({columns["extracted"][i] for i in own})
+        assert row["answers"] == len({columns["extracted"][i] for i in own} - {""})
         assert row["truncated"] == sum(columns["finish_reason"][i] == "length" for i in own)
         assert row["tokens"] == sum(columns["tokens"][i] for i in own)
