@@ -155,10 +155,11 @@ def _noted(what: str, failed: dict[str, PasskError]) -> Iterator[None]:
 def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:
     """Do what is left, if anything is, and print the results with the report's path."""
     from passk import steps
+    from passk.runrecord import has_failures
 
     name, report = laid_out.experiment.name, laid_out.directory / "report.md"
     failed: SomeFailed | None = None
-    if steps.all_finished(laid_out) and report.exists():
+    if steps.all_finished(laid_out) and report.exists() and not has_failures(laid_out.directory):
         typer.echo(f"{name}: everything is done already")
     else:
         check_machine(laid_out.experiment)
@@ -206,7 +207,10 @@ def _without_prefect(laid_out: Plan) -> None:
             except PasskError as error:
                 run.failed("sample", str(error))
             run.ended()
-            steps.file(laid_out)
+            try:
+                steps.file(laid_out)
+            except PasskError as error:
+                run.filing_failed(str(error))
             reports.write_report(laid_out.store, laid_out.directory)
     run.require_no_failure()
 

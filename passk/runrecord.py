@@ -19,9 +19,10 @@ import psutil
 
 from passk import gpus
 from passk.errors import PasskError, SomeFailed, line
-from passk.layout import ExperimentRecord, write_json
+from passk.layout import FILING, ExperimentRecord, write_json
 from passk.plan import Plan
 from passk.secrets import hidden, without_secrets
+from passk.store import ingest_experiment_record
 from passk.versions import VERIFIER_PACKAGES, engine_versions, installed
 
 OTHER_PACKAGES = ("passk", "prefect", "duckdb", "datasets", "pandas", "numpy")
@@ -31,7 +32,7 @@ class RunRecord:
     """The record of an experiment while a session of it runs. Stages that run side by side write it from threads."""
 
     def __init__(self, plan: Plan, command: str) -> None:
-        self._file = plan.directory / "experiment.json"
+        self._file, self._store = plan.directory / "experiment.json", plan.store
         self._started = datetime.now(UTC)
         self._clock = time.perf_counter()
         self._before = _seconds_before()
@@ -97,8 +98,14 @@ class RunRecord:
             self.record = replace(self.record, failures={**self.record.failures, name: _one_line(reason)})
             self._save()
 
+    def filing_failed(self, reason: str) -> None:
+        """Note that not all could be filed, in the store too: it has this run as one that went well."""
+        self.failed(FILING, reason)
+        self.ended()
+        ingest_experiment_record(self._store, self._file.parent)
+
     def require_no_failure(self) -> None:
-        """Raise SomeFailed where a stage or the sampling failed for good."""
+        """Raise SomeFailed where a stage, the sampling or the filing failed for good."""
         if failures := self.record.failures:
             raise SomeFailed("; ".join(f"{name} failed: {reason}" for name, reason in failures.items()))
 
@@ -130,6 +137,12 @@ class RunRecord:
             "ended": self._ended,
         }
         write_json(self._file, replace(self.record, sessions=[*self.record.sessions, session]))
+
+
+def has_failures(directory: Path) -> bool:
+    """Whether the last run of an experiment, in its directory, ended with a failure on record."""
+    file = directory / "experiment.json"
+    return file.exists() and bool(json.loads(file.read_text()).get("failures"))
 
 
 _processes_first = True
