@@ -86,6 +86,8 @@ def sweep(
 def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), samples: int | None = None) -> Experiment:
     """An experiment without stages: `model` is sampled on benchmarks of `of`, on its compute. Raises ConfigError.
 
+    The training problems of `of` are made too, and the benchmarks compared with them, as for a run.
+
     model: a HF model's name, or its directory: that of a finished stage, for one.
     """
     for name in benchmarks:
@@ -105,7 +107,10 @@ def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), sampl
         "name": f"evaluate-{checkpoint_name(path)}",
         "question": f"How many of the benchmarks' problems does {model} solve?",
         "model": {"path": path},
-        "problems": {name: spec for name, spec in raw["problems"].items() if name in needed},
+        # the training sets too: preparation says what of the benchmarks is in them
+        "problems": {
+            name: spec for name, spec in raw["problems"].items() if name in needed or of.problems[name].split == "train"
+        },
         "stages": {},
         "benchmarks": chosen,
     }

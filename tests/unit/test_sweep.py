@@ -10,6 +10,7 @@ import yaml
 from passk import config, sweep
 from passk.errors import ConfigError
 from passk.plan import plan
+from passk.problems import preparation
 
 ROOT = Path(__file__).parents[2]
 MAZE = str(ROOT / "experiments" / "maze-cpu.yaml")
@@ -64,7 +65,21 @@ def test_an_evaluation_samples_the_checkpoint_and_trains_nothing(maze, tmp_path)
     ]
     assert made.benchmarks["hard"].samples == 6
     assert made.benchmarks["hard"].k == (1, 4)
-    assert set(made.problems) == {"hard"}
+    assert set(made.problems) == {"demonstrations", "training", "hard"}
+
+
+def test_an_evaluation_says_which_of_its_problems_are_in_the_training_sets_of_its_file(maze, tmp_path):
+    raw = yaml.safe_load(Path(MAZE).read_text())
+    for name, split in (("training", "train"), ("easy", "test")):
+        file = tmp_path / f"{name}.jsonl"
+        file.write_text(json.dumps({"problem": "Maze a, go:", "answer": "SE"}))
+        raw["problems"][name] = {"source": "jsonl", "split": split, "file": str(file), "verifier": "maze"}
+    raw["problems"]["demonstrations"]["count"] = 8
+    made, said = evaluation(config.parse(raw), tmp_path, benchmarks=["easy"]), []
+    laid_out = plan(made, tmp_path / "runs")
+    preparation.prepare(made.problems, laid_out.problems, made.seed, said.append)
+    assert any(line.startswith("problems easy: NOT SEPARATE, of its 1 problems 1 is in training") for line in said)
+    assert "problems easy: none of its 1 is in demonstrations, exactly or nearly" in said
 
 
 def test_evaluations_of_two_checkpoints_do_not_share_a_directory(maze, tmp_path):
