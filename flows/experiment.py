@@ -35,8 +35,8 @@ def experiment_name() -> str:
 def experiment(file: str, runs: str = "runs", command: str | None = None) -> None:
     """Prepare, train every stage, sample every checkpoint, file it all, write the report.
 
-    What an earlier run finished is not done again. Where a stage or the sampling fails, the others go on, the
-    report is written, and the flow fails at its end.
+    What an earlier run finished is not done again. Where a stage, the sampling or the filing fails, the others go
+    on, the report is written of what was filed, and the flow fails at its end.
 
     Args:
         file: The experiment's YAML file. A relative path starts at the checkout that the worker runs.
@@ -64,7 +64,7 @@ def run_through(laid_out: Plan, command: str, places: Places) -> None:
 
 
 def attempt_all(laid_out: Plan, run: RunRecord, places: Places) -> None:
-    """The steps, whatever becomes of a stage or the sampling: `run` has what failed."""
+    """The steps, whatever becomes of a stage, the sampling or the filing: `run` has what failed."""
     with run.phase("prepare"):
         prepared = tasks.prepare(laid_out, return_state=True)
     prepared.result()
@@ -76,8 +76,9 @@ def attempt_all(laid_out: Plan, run: RunRecord, places: Places) -> None:
         run.failed("sample", str(sampled.result(raise_on_failure=False)))
     run.ended()
     filed = tasks.file(laid_out, wait_for=[allow_failure(sampled)], return_state=True)
-    filed.result()
-    tasks.report(laid_out, run, wait_for=[filed])
+    if not filed.is_completed():
+        run.filing_failed(str(filed.result(raise_on_failure=False)))
+    tasks.report(laid_out, run, wait_for=[allow_failure(filed)])
 
 
 def train_all(laid_out: Plan, run: RunRecord, places: Places, tries: Tries, prepared: State) -> list[PrefectFuture]:

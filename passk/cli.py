@@ -3,14 +3,15 @@
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from passk import config, problems_cli, rules_cli, store_cli, verify_cli
-from passk.check import check, check_machine
+from passk.check import check, check_installation, check_machine
 from passk.config import RlStage
 from passk.disk import FULL
 from passk.errors import ConfigError, PasskError, SomeFailed
@@ -52,21 +53,25 @@ def study(
 
     The same command goes on where one was stopped. What fails does not keep the others from being run.
     """
-    from passk import sweep
+    from passk import steps, sweep
 
     numbers = _numbers("seeds", seeds)
     made = {file: sweep.study([], of=str(file), seeds=numbers) for file in files}
-    failed = {}
+    for experiments in made.values():
+        if not all(steps.all_finished(plan(each, runs)) for each in experiments):
+            check_installation(experiments[0])  # what is not there for one seed is there for none
+    failed: dict[str, PasskError] = {}
     for turn in range(len(numbers)):
         for experiments in made.values():
             described = experiments[turn]
-            try:
+            with _noted(described.name, failed):
                 run(sweep.write(described, runs), runs)
-            except SomeFailed as error:
-                failed[described.name] = str(error)
-    if len(numbers) > 1:
-        for experiments in made.values():
-            compare([each.name for each in experiments], None, runs)
+    for experiments in made.values():
+        # what failed otherwise than by SomeFailed came to no report
+        names = [each.name for each in experiments if isinstance(failed.get(each.name), SomeFailed | None)]
+        if len(names) > 1:
+            with _noted(f"comparison of {', '.join(names)}", failed):
+                compare(names, None, runs)
     if failed:
         raise SomeFailed("; ".join(f"{name}: {reason}" for name, reason in failed.items()))
 
@@ -137,6 +142,17 @@ def compare(
     typer.echo(f"{table}\n\nreport: {os.path.relpath(written)}")
 
 
+@contextmanager
+def _noted(what: str, failed: dict[str, PasskError]) -> Iterator[None]:
+    """Put the failure of what is done inside into `failed`, and go on. Ctrl-C stops the others too."""
+    try:
+        yield
+    except Stopped:
+        raise
+    except PasskError as error:
+        failed[what] = error
+
+
 def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:
     """Do what is left, if anything is, and print the results with the report's path."""
     from passk import steps
@@ -192,7 +208,10 @@ def _without_prefect(laid_out: Plan) -> None:
             except PasskError as error:
                 run.failed("sample", str(error))
             run.ended()
-            steps.file(laid_out)
+            try:
+                steps.file(laid_out)
+            except PasskError as error:
+                run.filing_failed(str(error))
             reports.write_report(laid_out.store, laid_out.directory)
     run.require_no_failure()
 

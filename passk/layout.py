@@ -37,6 +37,8 @@ from passk.disk import telling_when_full
 
 BASE = "base"
 """the checkpoint name of a model that needed no warm start"""
+FILING = "the filing"
+"""under which an experiment's failures have that of the filing: no stage can have this name"""
 
 # A line of metrics.jsonl. Every stage has the first five, an sft stage then `loss`, an rl stage all that follow.
 METRICS = {
@@ -128,7 +130,7 @@ class ExperimentRecord:
     samplings: list[str] = field(default_factory=list)
     """keys"""
     failures: dict[str, str] = field(default_factory=dict)
-    """stage or sampling name -> one line"""
+    """stage's name, "sample" or FILING -> one line"""
     sessions: list[dict[str, Any]] = field(default_factory=list)
     """one a `passk run` that did something (passk/runrecord.py): {"started", "code" (as above, of this session),
     "before" (seconds of its process before that), "seconds", "busy" (those in which a phase went on), "phases": {name:

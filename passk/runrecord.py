@@ -19,9 +19,10 @@ import psutil
 
 from passk import gpus
 from passk.errors import PasskError, SomeFailed, line
-from passk.layout import ExperimentRecord, write_json
+from passk.layout import FILING, ExperimentRecord, write_json
 from passk.plan import Plan
 from passk.secrets import hidden, without_secrets
+from passk.store import ingest_experiment_record
 from passk.versions import VERIFIER_PACKAGES, engine_versions, installed
 
 OTHER_PACKAGES = ("passk", "prefect", "duckdb", "datasets", "pandas", "numpy")
@@ -31,7 +32,7 @@ class RunRecord:
     """The record of an experiment while a session of it runs. Stages that run side by side write it from threads."""
 
     def __init__(self, plan: Plan, command: str) -> None:
-        self._file = _file(plan)
+        self._file, self._store = _file(plan), plan.store
         self._started = datetime.now(UTC)
         self._clock = time.perf_counter()
         self._before = _seconds_before()
@@ -97,8 +98,14 @@ class RunRecord:
             self.record = replace(self.record, failures={**self.record.failures, name: _one_line(reason)})
             self._save()
 
+    def filing_failed(self, reason: str) -> None:
+        """Note that not all could be filed, in the store too: it has this run as one that went well."""
+        self.failed(FILING, reason)
+        self.ended()
+        ingest_experiment_record(self._store, self._file.parent)
+
     def require_no_failure(self) -> None:
-        """Raise SomeFailed where a stage or the sampling failed for good."""
+        """Raise SomeFailed where a stage, the sampling or the filing failed for good."""
         if failures := self.record.failures:
             raise SomeFailed("; ".join(f"{name} failed: {reason}" for name, reason in failures.items()))
 
@@ -133,15 +140,16 @@ class RunRecord:
 
 
 def is_reported(plan: Plan) -> bool:
-    """Whether the report that is there is one of all that the plan asks for.
+    """Whether the report that is there is one of all that the plan asks for, and nothing failed in its session.
 
     Keys tell apart what is trained and sampled, not what else a report says: a benchmark's k, the question, what the
     experiment has no more. A session writes its record first and its report last: an older report is another's.
     """
     try:
         record, report = _file(plan), plan.directory / "report.md"
-        recorded = json.loads(record.read_text())["config"]
-        return json.dumps(recorded) == json.dumps(_config(plan)) and report.stat().st_mtime >= record.stat().st_mtime
+        recorded, older = json.loads(record.read_text()), report.stat().st_mtime < record.stat().st_mtime
+        same = json.dumps(recorded["config"]) == json.dumps(_config(plan))
+        return same and not older and not recorded.get("failures")
     except (OSError, ValueError, KeyError):
         return False
 

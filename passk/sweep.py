@@ -5,6 +5,7 @@ What comes out is an `Experiment` like any other, and is written down as YAML be
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Sequence
 from itertools import product
@@ -18,6 +19,7 @@ from passk.check import check
 from passk.config import Experiment, RlStage
 from passk.errors import ConfigError, nearest
 from passk.model import weights
+from passk.problems import fingerprint
 
 FILE = "experiment.yaml"
 
@@ -84,6 +86,8 @@ def sweep(
 def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), samples: int | None = None) -> Experiment:
     """An experiment without stages: `model` is sampled on benchmarks of `of`, on its compute. Raises ConfigError.
 
+    The training problems of `of` are made too, and the benchmarks compared with them, as for a run.
+
     model: a HF model's name, or its directory: that of a finished stage, for one.
     """
     for name in benchmarks:
@@ -99,18 +103,36 @@ def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), sampl
     needed = {benchmark["problems"] for benchmark in chosen.values()}
     directory = Path(model).expanduser()
     path = str(directory.resolve()) if directory.is_dir() else model
-    mark = hashlib.sha256(f"{path} {samples} {sorted(chosen)} {weights(directory)}".encode()).hexdigest()[:8]
     raw |= {
-        "name": f"evaluate-{checkpoint_name(path)}-{mark}",
+        "name": f"evaluate-{checkpoint_name(path)}",
         "question": f"How many of the benchmarks' problems does {model} solve?",
         "model": {"path": path},
-        "problems": {name: spec for name, spec in raw["problems"].items() if name in needed},
+        # the training sets too: preparation says what of the benchmarks is in them
+        "problems": {
+            name: spec for name, spec in raw["problems"].items() if name in needed or of.problems[name].split == "train"
+        },
         "stages": {},
         "benchmarks": chosen,
     }
     made = config.parse(raw)
     check(made)
-    return made
+    return made.model_copy(update={"name": f"{made.name}-{_mark(made, path)}"})
+
+
+def _mark(evaluated: Experiment, model: str) -> str:
+    """8 hex characters of what an evaluation measures: who measures something else has another directory."""
+    decides = {
+        "model": model,
+        "weights": weights(Path(model)),
+        "seed": evaluated.seed,
+        # without what only stops it: a sampling that failed too often goes on with a larger share
+        "benchmarks": {
+            name: benchmark.model_dump(mode="json", exclude_defaults=True, exclude={"max_failed"})
+            for name, benchmark in evaluated.benchmarks.items()
+        },
+        "problems": {name: fingerprint(spec, evaluated.seed) for name, spec in evaluated.problems.items()},
+    }
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def write(experiment: Experiment, runs: Path) -> Path:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from passk.evaluate.intervals import Estimate
+from passk.layout import FILING
 from reports.comparison import Comparison, Contest, Difference, Entry
 from reports.results import ALL
 from reports.text import listed
@@ -30,7 +31,7 @@ def answer(comparison: Comparison, name: Callable[[str], str] = str) -> list[str
 
     `name` dresses the names of stages and benchmarks (in markdown: as code).
     """
-    sentences = _failed_arms(comparison, name) + _no_matchup(comparison, name)
+    sentences = _failed_arms(comparison, name) + _not_filed(comparison, name) + _no_matchup(comparison, name)
     for challenger, baseline in comparison.matchups:
         sentences += _between(comparison, challenger, baseline, name)
     return sentences + _over_warm_start(comparison, name)
@@ -45,7 +46,7 @@ def _failed_arms(comparison: Comparison, name: Callable[[str], str]) -> list[str
             lines.append(f"{name(contest.entry.label)} failed in stage {name(stage)}{seeds}.")
         if not failed and contest.entry not in comparison.sampled:
             missing.append(name(contest.entry.label))
-    sampling = _failed_samplings(comparison, name)
+    sampling = _failed(comparison, "Sampling", SAMPLING, name)
     if missing and sampling:
         lines.append(f"{sampling}; there are no samples of {listed(missing)}.")
     elif missing:
@@ -55,12 +56,17 @@ def _failed_arms(comparison: Comparison, name: Callable[[str], str]) -> list[str
     return lines
 
 
-def _failed_samplings(comparison: Comparison, name: Callable[[str], str]) -> str:
-    """Sampling failed, and of several runs in which."""
-    failed = [run.name for run in comparison.results if SAMPLING in run.record.failures]
+def _not_filed(comparison: Comparison, name: Callable[[str], str]) -> list[str]:
+    filing = _failed(comparison, "Filing", FILING, name)
+    return [f"{filing}: what could not be filed is missing here."] if filing else []
+
+
+def _failed(comparison: Comparison, what: str, under: str, name: Callable[[str], str]) -> str:
+    """`what` failed, and of several runs in which. under: its name among their failures."""
+    failed = [run.name for run in comparison.results if under in run.record.failures]
     if not failed:
         return ""
-    return f"Sampling failed{f' in {listed([name(run) for run in failed])}' if len(comparison.results) > 1 else ''}"
+    return f"{what} failed{f' in {listed([name(run) for run in failed])}' if len(comparison.results) > 1 else ''}"
 
 
 def _failed_stages(contest: Contest) -> dict[str, list[str]]:
@@ -75,12 +81,12 @@ def _failed_stages(contest: Contest) -> dict[str, list[str]]:
 
 def _without_arms(comparison: Comparison, name: Callable[[str], str]) -> list[str]:
     """Nothing was trained by rl: what each checkpoint solves, and a lone one on each benchmark."""
-    sampling = _failed_samplings(comparison, name)
+    sampling = _failed(comparison, "Sampling", SAMPLING, name)
     lines = [
         f"{name(stage)} failed{f' in {name(run.name)}' if len(comparison.results) > 1 else ''}."
         for run in comparison.results
         for stage in run.record.failures
-        if stage != SAMPLING
+        if stage not in (SAMPLING, FILING)
     ]
     if not comparison.groups:
         return [*lines, f"{sampling}; there are no samples." if sampling else "Nothing has been sampled yet."]

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from passk import cli, config, runrecord, steps
+from passk.errors import ConfigError, PasskError, SomeFailed
 from tests.unit.test_config import GOOD, changed
 
 
@@ -78,6 +79,72 @@ def test_seeds_of_a_study_that_are_none_are_one_line_and_nothing_is_written(tmp_
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"passk: {said}") and done.stderr.count("\n") == 1
     assert [file.name for file in tmp_path.iterdir()] == ["good.yaml"]
+
+
+def test_what_a_study_lacks_for_every_seed_is_refused_before_anything_is_written(tmp_path):
+    file = tmp_path / "bad.yaml"
+    file.write_text(yaml.safe_dump(changed("model", {"path": str(tmp_path / "none")})))
+    with pytest.raises(ConfigError, match="^model.path: there is no directory "):
+        cli.study([file], "1,2", tmp_path / "runs")
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.fixture
+def studied(tmp_path, monkeypatch):
+    """Run a study of GOOD in which some seeds fail: the seeds that were begun, what was compared, how it ended."""
+    (tmp_path / "good.yaml").write_text(GOOD)
+    monkeypatch.setattr(cli, "check_installation", lambda _: None)
+
+    def study(failing, compare=lambda *_: None):
+        begun, compared = [], []
+
+        def run(file, runs):
+            begun.append(config.load(file).seed)
+            if error := failing.get(begun[-1]):
+                raise error
+
+        monkeypatch.setattr(cli, "run", run)
+        monkeypatch.setattr(cli, "compare", lambda names, *_: (compared.append(names), compare()))
+        ended = None
+        try:
+            cli.study([tmp_path / "good.yaml"], "1,2,3,4", tmp_path / "runs")
+        except PasskError as error:
+            ended = error
+        return begun, compared, ended
+
+    return study
+
+
+def test_a_seed_that_fails_in_whatever_way_keeps_no_other_from_being_run_and_compared(studied):
+    failing = {
+        1: ConfigError("compute.kv_cache_gib: too little memory"),
+        2: SomeFailed("arm failed: out of memory"),
+        3: PasskError("Ray did not start"),
+    }
+    begun, compared, ended = studied(failing)
+    assert begun == [1, 2, 3, 4]
+    assert compared == [["small-s2", "small-s4"]], "those that have a report"
+    assert isinstance(ended, SomeFailed)
+    assert str(ended) == (
+        "small-s1: compute.kv_cache_gib: too little memory; small-s2: arm failed: out of memory; "
+        "small-s3: Ray did not start"
+    )
+
+
+def test_a_comparison_that_fails_is_told_beside_the_seeds_that_did(studied):
+    def compare():
+        raise PasskError("passk.duckdb: held by a notebook")
+
+    _, _, ended = studied({3: PasskError("Ray did not start")}, compare)
+    assert str(ended) == (
+        "small-s3: Ray did not start; comparison of small-s1, small-s2, small-s4: passk.duckdb: held by a notebook"
+    )
+
+
+def test_ctrl_c_stops_all_seeds_of_a_study(studied):
+    begun, compared, ended = studied({2: cli.Stopped("stopped")})
+    assert (begun, compared) == ([1, 2], [])
+    assert isinstance(ended, cli.Stopped)
 
 
 def test_a_command_that_does_not_exist_is_status_2(tmp_path):

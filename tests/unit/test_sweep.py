@@ -1,5 +1,7 @@
 """A sweep's experiments are whole experiments; nonsense is refused in one line."""
 
+import copy
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import yaml
 from passk import config, sweep
 from passk.errors import ConfigError
 from passk.plan import plan
+from passk.problems import preparation
 
 ROOT = Path(__file__).parents[2]
 MAZE = str(ROOT / "experiments" / "maze-cpu.yaml")
@@ -62,7 +65,21 @@ def test_an_evaluation_samples_the_checkpoint_and_trains_nothing(maze, tmp_path)
     ]
     assert made.benchmarks["hard"].samples == 6
     assert made.benchmarks["hard"].k == (1, 4)
-    assert set(made.problems) == {"hard"}
+    assert set(made.problems) == {"demonstrations", "training", "hard"}
+
+
+def test_an_evaluation_says_which_of_its_problems_are_in_the_training_sets_of_its_file(maze, tmp_path):
+    raw = yaml.safe_load(Path(MAZE).read_text())
+    for name, split in (("training", "train"), ("easy", "test")):
+        file = tmp_path / f"{name}.jsonl"
+        file.write_text(json.dumps({"problem": "Maze a, go:", "answer": "SE"}))
+        raw["problems"][name] = {"source": "jsonl", "split": split, "file": str(file), "verifier": "maze"}
+    raw["problems"]["demonstrations"]["count"] = 8
+    made, said = evaluation(config.parse(raw), tmp_path, benchmarks=["easy"]), []
+    laid_out = plan(made, tmp_path / "runs")
+    preparation.prepare(made.problems, laid_out.problems, made.seed, said.append)
+    assert any(line.startswith("problems easy: NOT SEPARATE, of its 1 problems 1 is in training") for line in said)
+    assert "problems easy: none of its 1 is in demonstrations, exactly or nearly" in said
 
 
 def test_evaluations_of_two_checkpoints_do_not_share_a_directory(maze, tmp_path):
@@ -77,6 +94,45 @@ def test_a_checkpoint_that_was_written_over_is_evaluated_anew(maze, tmp_path):
     before, again = evaluation(maze, tmp_path), evaluation(maze, tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"other")
     assert before.name == again.name != evaluation(maze, tmp_path).name
+
+
+def test_evaluations_on_benchmarks_that_share_a_name_alone_do_not_share_a_directory(maze, tmp_path):
+    trap = config.load(ROOT / "experiments" / "study-trap.yaml")
+    names = {evaluation(of, tmp_path, benchmarks=["easy"]).name for of in (maze, trap)}
+    raw = yaml.safe_load(Path(MAZE).read_text())
+    for section, name, field, value in (
+        ("problems", "easy", "count", 100),
+        ("benchmarks", "easy", "temperature", 0.7),
+        ("benchmarks", "easy", "samples", 16),
+    ):
+        changed = copy.deepcopy(raw)
+        changed[section][name][field] = value
+        names.add(evaluation(config.parse(changed), tmp_path, benchmarks=["easy"]).name)
+    names.add(evaluation(config.parse(raw | {"seed": 2}), tmp_path, benchmarks=["easy"]).name)
+    assert len(names) == 6
+
+
+def test_an_evaluation_asked_for_in_other_words_goes_on_in_its_directory(maze, tmp_path):
+    raw = yaml.safe_load(Path(MAZE).read_text())
+    raw["benchmarks"]["easy"]["max_failed"] = 0.5
+    made = [
+        evaluation(maze, tmp_path, benchmarks=["easy", "hard"]),
+        evaluation(maze, tmp_path, benchmarks=["hard", "easy"]),
+        evaluation(maze, tmp_path, benchmarks=["easy", "hard"], samples=32),
+        evaluation(config.parse(raw), tmp_path, benchmarks=["easy", "hard"]),
+    ]
+    assert len({each.name for each in made}) == 1
+
+
+def test_an_evaluation_on_a_file_of_problems_that_was_written_over_has_another_directory(maze, tmp_path):
+    file = tmp_path / "mazes.jsonl"
+    raw = yaml.safe_load(Path(MAZE).read_text())
+    raw["problems"]["easy"] = {"source": "jsonl", "split": "test", "file": str(file), "verifier": "maze"}
+    names = set()
+    for grid in ("SE", "ES"):
+        file.write_text(json.dumps({"problem": grid, "answer": grid}))
+        names.add(evaluation(config.parse(raw), tmp_path, benchmarks=["easy"]).name)
+    assert len(names) == 2
 
 
 @pytest.mark.parametrize(

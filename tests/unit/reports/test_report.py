@@ -135,6 +135,24 @@ def test_a_sampling_that_failed_is_not_called_one_that_is_to_come(filed):
     assert not [line for line in answer(Comparison([load(filed.store, filed.name)])) if "yet" in line]
 
 
+def test_what_is_tried_again_by_itself_is_told_without_a_number_that_would_go_stale(written):
+    _, _, text = written
+    (line,) = [line for line in text.splitlines() if line.startswith("What failed in any run; ")]
+    assert "lost or hung is tried again by itself, and given up once tries come no further" in line
+    assert not re.search(r"\d|three", line)
+
+
+def test_what_could_not_be_filed_is_said_to_be_missing_and_the_rest_is_reported(run):
+    for file in ("problems/hard.parquet", "stages/key-pass4/manifest.json", "samples/key-pass1-easy/manifest.json"):
+        (run.directory / file).write_text("{")
+    skipped = rebuild(run.runs)
+    assert len(skipped) == 3
+    amend(run, failures={"the filing": "; ".join(skipped)})
+    text = text_of(run.store, run.name)
+    assert "Filing failed: what could not be filed is missing here." in text[: text.index("## ")]
+    assert f"| `the filing` | `{run.directory / 'problems' / 'hard.parquet'}" in text and "| `easy`" in text
+
+
 def test_a_run_that_did_nothing_yet_has_a_report(filed):
     record = json.loads((filed.directory / "experiment.json").read_text())
     filed.store.unlink()
