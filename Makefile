@@ -34,8 +34,9 @@ demo: $(STAMP) ## the main job on a CPU: train, evaluate, report
 serve: $(STAMP) ## Prefect's server, pools, deployments and workers, on loopback; SERVE="--port 4201 --pool cpu"
 	.venv/bin/python -m flows.serve $(SERVE)
 
+# Two at once, since much of what the real engine does is to start; the long ones first, so that the short ones fill what is left.
 test: $(STAMP) ## every test, the real engine included
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 test-adapters: $(ADAPTERS) ## the adapters, against the real verl and TRL in .venv-adapters
 	.venv-adapters/bin/python -m pytest tests/adapters

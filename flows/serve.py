@@ -34,7 +34,7 @@ from tasks.places import limit_name
 POOLS = {"cpu": "experiments of compute.profile cpu", "a100": "experiments of compute.profile gpu"}
 CHECKOUT = Path(__file__).resolve().parents[1]
 START_SECONDS = 120
-LOOK_SECONDS = 30.0
+LOOK_SECONDS = 10.0
 """between two looks at what processes that died have left"""
 
 
