@@ -8,14 +8,15 @@ import pytest
 from passk import verifiers
 from passk.verifiers.pool import Pool
 from tests.unit.verifiers import hostile
+from tests.unit.verifiers.test_maze_verifier import GRID, RIGHT, independent
 
 # verifier: the gold answer as a response gives it, a wrong one, and what the verifier judges by
 PROBLEMS = {
     "choice": ("Q", "P", "Q"),
     "exact": ("xyzzy plugh", "plugh xyzzy", "xyzzy plugh"),
     "math": (r"\frac{7919}{104}", r"\frac{7919}{103}", r"\frac{7919}{104}"),
-    "maze": ("DRRRU", "L", "....\nS*.E\n....\n*..."),
-    "maze_strict": ("DRRRU", "L", "....\nS*.E\n....\n*..."),
+    "maze": (RIGHT, "L", GRID),
+    "maze_strict": (RIGHT, "L", GRID),
     "numeric": ("1729.25", "1729.75", "1729.25"),
     "reasoning_gym": (
         "-90210", "-90211", '{"task": "chain_sum", "entry": {"question": "", "answer": "-90210", "metadata": {}}}'
@@ -48,8 +49,8 @@ def test_no_hostile_response_hangs_raises_or_is_right(name):
     assert set(counts) <= set(verifiers.reasons(name))
     assert all(0 <= verdict.score <= 1 and verdict.correct == (verdict.score == 1) for verdict in verdicts)
     right = [r for r, v in zip(responses, verdicts, strict=True) if v.correct]
-    if name == "maze":  # the official meaning takes any letters of any prose: what it reads is walked elsewhere
-        assert len(right) < 150
+    if name == "maze":  # the official meaning takes any letters of any prose: right is what walks to the end
+        assert all(verdict.correct == independent(verdict.extracted) for verdict in verdicts)
     else:
         assert right == []
     assert counts["crash"] == 0
