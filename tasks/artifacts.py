@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
@@ -19,7 +18,6 @@ from prefect.artifacts import (
 )
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
-from prefect.exceptions import PrefectException
 from prefect.logging import get_run_logger
 
 from passk.openrlhf.record import read_metrics
@@ -122,10 +120,12 @@ def study(name: str, outcomes: Mapping[str, str], runs: Path) -> None:
 
 @contextmanager
 def _optional() -> Iterator[None]:
+    """Around what is only shown: whatever is wrong with it, hours of training do not end by it."""
     try:
         yield
-    except (httpx.HTTPError, PrefectException, OSError) as error:
-        get_run_logger().warning("an artifact could not be written (%s); the run goes on", type(error).__name__)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {hidden(str(error))}"
+        get_run_logger().warning("an artifact could not be written (%s); the run goes on", reason)
 
 
 def _rewrite(page: Any, markdown: str) -> None:
@@ -144,11 +144,12 @@ def _steps(lines: list[dict[str, Any]]) -> str:
     if "reward" not in lines[-1]:
         rows = [[str(line["step"]), f"{line['loss']:.4f}", f"{line['seconds']:.2f}"] for line in lines]
         return table(["step", "loss", "s"], rows, left=0)
-    ks = list(lines[-1]["pass_at_k"])
+    # With a k that changes, a step has its own beside the powers of two.
+    ks = sorted({k for line in lines for k in line["pass_at_k"]}, key=int)
     rows = [
         [
             *(str(line["step"]), str(line["k"]), f"{line['reward']:.4f}"),
-            *(f"{line['pass_at_k'][k]:.4f}" for k in ks),
+            *(f"{line['pass_at_k'][k]:.4f}" if k in line["pass_at_k"] else "–" for k in ks),
             f"{line['seconds']:.2f}",
         ]
         for line in lines

@@ -51,6 +51,28 @@ def test_an_rl_steps_rows_have_reward_and_every_k(stage):
     assert "pass@4" in page and "0.5000" in page and "0.2500" in page
 
 
+def test_steps_whose_k_changed_stand_in_one_table_with_gaps(stage):
+    """The first step with k 7 after those with 8 ended its stage: KeyError '7'."""
+    ks = {8: ("1", "2", "4", "8", "16"), 7: ("1", "2", "4", "7", "8", "16")}
+    lines = [
+        {"step": step, "k": k, "reward": 0.25, "pass_at_k": {one: int(one) / 64 for one in ks[k]}, "seconds": 1.0}
+        for step, k in enumerate((8, 7, 8), 1)
+    ]
+    (stage.directory / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    rows = [re.split(r" *\| *", row.strip("| ")) for row in artifacts.stage_page(stage).splitlines() if "|" in row]
+    at = rows[0].index("pass@7")
+    assert rows[0][at - 1 : at + 3] == ["pass@4", "pass@7", "pass@8", "pass@16"]
+    assert [row[at : at + 2] for row in rows[2:5]] == [["–", "0.1250"], ["0.1094", "0.1250"], ["–", "0.1250"]]
+
+
+def test_a_page_that_cannot_be_made_is_a_warning_and_not_the_end(monkeypatch):
+    said = []
+    monkeypatch.setattr(artifacts, "get_run_logger", lambda: SimpleNamespace(warning=lambda *words: said.append(words)))
+    with artifacts._optional():
+        {}["7"]
+    assert "KeyError" in said[0][1]
+
+
 def test_a_reports_figures_are_within_it_unless_they_are_too_large(tmp_path, monkeypatch):
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "a.png").write_bytes(b"picture")
