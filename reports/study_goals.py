@@ -9,7 +9,7 @@ from reports.study import MAIN, Study
 from reports.study_tables import Paired, paired
 from reports.text import table
 
-YES, NO, OPEN, NOT_RUN = "yes", "**no**", "not shown", "–"
+YES, UNCLEAR, NO, OPEN, NOT_RUN = "yes", "yes, not clear", "**no**", "not shown", "–"
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,15 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
-        """`not shown`: not reached, and the interval of the difference does not rule it out. One seed tells nothing."""
+        """Of one seed there is none.
+
+        `yes, not clear`: a gain as large as was asked, in an interval that holds zero too. `not shown`: not reached,
+        and the interval does not rule it out.
+        """
         if self.found is None or len(self.found.by_seed) < 2:
             return NOT_RUN
         if self.goal.reached(self.found):
-            return YES
+            return UNCLEAR if self.goal.within is not None and self.found.sign <= 0 else YES
         return OPEN if self.goal.within is not None and self.found.estimate.high >= self.goal.within else NO
 
 
@@ -40,8 +44,9 @@ def markdown(study: Study) -> str:
             told = [goal.told(found), p_text(found.p), p_text(corrected)]
         rows.append([outcome.regime, f"{goal.split}: {goal.text}", *told, outcome.verdict])
     lead = (
-        f"*Not shown*: not reached, but the interval of the difference holds it. {NO}: it does not. One seed gets no\n"
-        "verdict. p: of no difference, two-sided; p (Holm): corrected for the goals of the regime."
+        "*Yes, not clear*: reached, but the interval of the difference holds zero. *Not shown*: not reached, but\n"
+        f"the interval holds it. {NO}: it does not. One seed gets no verdict. p: of no difference, two-sided;\n"
+        "p (Holm): corrected for the goals of the regime."
     )
     header = ["regime", "goal", "found", "p", "p (Holm)", "holds"]
     return f"## The goals\n\n{lead}\n\n{table(header, rows, left=3)}"

@@ -211,6 +211,16 @@ def test_a_goal_that_is_not_reached_is_ruled_out_or_not_shown_and_one_that_was_n
     assert verdicts(same[same["seed"] == 12], alone)["trap"] == [study_goals.NOT_RUN] * 3, "one seed gets no verdict"
 
 
+def test_a_gain_as_large_as_was_asked_that_is_not_clear_of_zero_is_not_a_plain_yes(made):
+    alone = study.read(made)
+    problems = alone.problems[alone.problems["regime"] == "trap"].assign(regime="collapse")
+    mine = (problems["arm"] == "passk_pass1") & (problems["checkpoint"] == "final")
+    theirs = (problems["arm"] == "pass1") & (problems["checkpoint"] == "final")
+    problems.loc[mine, "c"] = problems.loc[theirs, "c"].to_numpy()
+    problems.loc[mine & (problems["seed"] == 12), "c"] = 16  # all of the gain is one seed's
+    assert verdicts(problems, alone)["collapse"] == [study_goals.UNCLEAR, study_goals.YES]
+
+
 def test_the_goals_of_a_regime_are_corrected_among_themselves_alone(made):
     alone = study.read(made)
     trap = [one for one in study_goals.outcomes(alone) if one.regime == "trap"]
