@@ -10,6 +10,7 @@ from passk.evaluate.intervals import Estimate
 from reports import over_seeds, style
 from reports.curves import band, window
 from reports.study import AFTER_PASSK, MAIN, Study
+from reports.study_goals import GOALS
 from reports.study_tables import KS, checkpoints, paired, scores, splits
 
 if TYPE_CHECKING:
@@ -33,11 +34,18 @@ NOT_DRAWN = "ood"
 
 
 def draw(study: Study, directory: Path) -> None:
-    """Write results.{svg,png} and curves.{svg,png}."""
+    """Write results.{svg,png} and curves.{svg,png} of the regimes that goals were set for, further_... of the rest."""
+    for regimes, prefix in ((set(GOALS), ""), (set(study.regimes) - set(GOALS), "further_")):
+        parts = [frame[frame["regime"].isin(regimes)] for frame in (study.problems, study.steps)]
+        if not parts[0].empty:
+            _draw(Study(*parts), directory, prefix)
+
+
+def _draw(study: Study, directory: Path, prefix: str) -> None:
     arms = list(dict.fromkeys(arm for regime in study.regimes for arm in study.arms(regime)))
     colours = {arm: style.COLOURS[i % len(style.COLOURS)] for i, arm in enumerate(sorted(arms, key=_place))}
-    _results(study, directory / "results", colours | {AFTER_PASSK: colours.get(MAIN[1], style.GREY)})
-    _curves(study, directory / "curves", colours)
+    _results(study, directory / f"{prefix}results", colours | {AFTER_PASSK: colours.get(MAIN[1], style.GREY)})
+    _curves(study, directory / f"{prefix}curves", colours)
 
 
 def _place(arm: str) -> tuple[bool, str]:

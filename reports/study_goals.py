@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from passk.evaluate.compare import holm
 from reports.answer import interval, p_text
 from reports.study import MAIN, Study
-from reports.study_tables import Paired, paired
+from reports.study_tables import Paired, corrected, paired
 from reports.text import table
 
 YES, UNCLEAR, NO, OPEN, NOT_RUN = "yes", "yes, not clear", "**no**", "not shown", "–"
@@ -14,7 +13,7 @@ YES, UNCLEAR, NO, OPEN, NOT_RUN = "yes", "yes, not clear", "**no**", "not shown"
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one goal. found: None where it was not run; corrected: p, corrected for the goals of the regime."""
+    """Of one goal. found: None where it was not run; corrected: p, for the regime's goals; None of one seed."""
 
     regime: str
     goal: "Goal"
@@ -38,10 +37,9 @@ class Outcome:
 def markdown(study: Study) -> str:
     rows = []
     for outcome in outcomes(study):
-        goal, found, corrected = outcome.goal, outcome.found, outcome.corrected
-        told = [NOT_RUN] * 3
-        if found and corrected is not None:
-            told = [goal.told(found), p_text(found.p), p_text(corrected)]
+        goal, found, p = outcome.goal, outcome.found, outcome.corrected
+        told = [goal.told(found) if found else NOT_RUN]
+        told += [NOT_RUN] * 2 if found is None or p is None else [p_text(found.p), p_text(p)]
         rows.append([outcome.regime, f"{goal.split}: {goal.text}", *told, outcome.verdict])
     lead = (
         "*Yes, not clear*: reached, but the interval of the difference holds zero. *Not shown*: not reached, but\n"
@@ -57,9 +55,9 @@ def outcomes(study: Study) -> Iterator[Outcome]:
     for regime, goals in GOALS.items():
         ran = regime in study.regimes
         found = [paired(study, regime, MAIN[1], MAIN[0], goal.split, goal.k) if ran else None for goal in goals]
-        corrected = iter(holm([one.p for one in found if one]))
+        each = iter(corrected([one for one in found if one]))
         for goal, one in zip(goals, found, strict=True):
-            yield Outcome(regime, goal, one, float(next(corrected)) if one else None)
+            yield Outcome(regime, goal, one, next(each) if one else None)
 
 
 def _difference(found: Paired) -> str:

@@ -70,10 +70,18 @@ def _mean(rows: Sequence[pd.Series]) -> float:
     return float(sum(row.mean() for row in rows) / len(rows))
 
 
-def cells(found: Paired, corrected: float) -> list[str]:
-    """Difference, p, p (Holm). Of one seed the interval is over problems alone: never bold."""
-    shown, *rest = signed(found.estimate, found.p, corrected)
-    return [shown if len(found.by_seed) > 1 else shown.strip("*"), *rest]
+def corrected(differences: Sequence[Paired]) -> list[float | None]:
+    """p of each, by Holm for all that are over two seeds or more. Of one seed there is none: what another would be
+    like is not in it."""
+    told = iter(holm([one.p for one in differences if len(one.by_seed) > 1]))
+    return [float(next(told)) if len(one.by_seed) > 1 else None for one in differences]
+
+
+def cells(found: Paired, corrected: float | None) -> list[str]:
+    """Difference, p, p (Holm). Of one seed the interval is over problems alone: never bold, and without a p."""
+    if corrected is None:
+        return [interval(found.estimate, signed=True), "–", "–"]
+    return signed(found.estimate, found.p, corrected)
 
 
 def texts(study: Study, goals: str, claims: str) -> tuple[str, str]:
@@ -84,9 +92,9 @@ def texts(study: Study, goals: str, claims: str) -> tuple[str, str]:
     for regime, own in main.items():
         whole += [own, _differences(study, regime), _by_seed(study, regime)]
     note = (
-        "Share of held-out mazes solved (unbiased pass@k), with 95 % intervals over seeds and problems, of one seed\n"
-        "over problems alone. Differences are paired by seed and problem; **bold**: over two seeds or more, and the\n"
-        "interval is clear of zero. p: two-sided. p (Holm): corrected for all differences of the same table.\n"
+        "Share of held-out problems solved (unbiased pass@k), with 95 % intervals over seeds and problems, of one\n"
+        "seed over problems alone. Differences are paired by seed and problem; **bold**: over two seeds or more, and\n"
+        "the interval is clear of zero. p: two-sided, of two seeds or more; p (Holm): corrected for all of a table.\n"
         "`python -m reports.study remake` makes this from problems.parquet and steps.parquet alone."
     )
     return _joined("# The study's numbers", note, *whole, cost) + "\n", _joined(goals, claims, *main.values(), cost)
@@ -112,7 +120,7 @@ def _main(study: Study, regime: str) -> str:
             found = [list(scores(study, regime, arm, split, k, checkpoint).values()) for k in KS]
             if all(found):
                 rows.append([split, label, str(len(found[0])), *(interval(over_seeds.mean(own)) for own in found)])
-    return table(["mazes", "arm", "seeds", *(f"pass@{k}" for k in KS)], rows, left=2) if rows else ""
+    return table(["problems", "arm", "seeds", *(f"pass@{k}" for k in KS)], rows, left=2) if rows else ""
 
 
 def _differences(study: Study, regime: str) -> str:
@@ -120,12 +128,12 @@ def _differences(study: Study, regime: str) -> str:
     places = [(arm, split) for arm in study.arms(regime) if arm != MAIN[0] for split in splits(study, regime)]
     tried = {place: [paired(study, regime, place[0], MAIN[0], place[1], k) for k in KS] for place in places}
     found = {place: [one for one in own if one] for place, own in tried.items() if all(own)}
-    corrected = iter(holm([one.p for own in found.values() for one in own]))
+    told = iter(corrected([one for own in found.values() for one in own]))
     rows = []
     for (arm, split), own in found.items():
-        differences = [cell for one in own for cell in cells(one, float(next(corrected)))]
+        differences = [cell for one in own for cell in cells(one, next(told))]
         rows.append([f"{code(arm)} − {code(MAIN[0])}", split, str(len(own[0].by_seed)), *differences])
-    return table(["difference", "mazes", "seeds", *difference_columns(KS)], rows, left=2) if rows else ""
+    return table(["difference", "problems", "seeds", *difference_columns(KS)], rows, left=2) if rows else ""
 
 
 def _by_seed(study: Study, regime: str) -> str:

@@ -12,8 +12,12 @@ from reports.study import MAIN, regime_of
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 FILES = sorted(EXPERIMENTS.glob("study-*.yaml"))
-STEPS = {"trap": (600, 2e-4), "collapse": (600, 2e-4), "control": (600, 2e-4), "trap-long": (1200, 1e-4)}
-"""rl steps of an arm, and their learning rate, by regime"""
+SIZES = {
+    **dict.fromkeys(("trap", "collapse", "control"), (600, 32, 2e-4)),
+    "trap-long": (1200, 32, 1e-4),
+    **dict.fromkeys(("maze9", "equations"), (300, 16, 2e-4)),
+}
+"""rl steps of an arm, problems of a step, and the learning rate, by regime"""
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +30,7 @@ def keys(experiment, tmp_path):
 
 
 def test_there_is_a_file_for_each_regime(study):
-    assert {regime_of(name) for name in study} == {"trap", "trap-long", "collapse", "control"}
+    assert {regime_of(name) for name in study} == set(SIZES)
     assert all(experiment.name == name for name, experiment in study.items())
     for experiment in study.values():
         check(experiment)
@@ -34,18 +38,18 @@ def test_there_is_a_file_for_each_regime(study):
 
 def test_all_arms_have_as_many_steps_and_rollouts_on_the_same_problems_from_the_same_warm_start(study):
     for name, experiment in study.items():
-        steps, lr = STEPS[regime_of(name)]
+        steps, prompts, lr = SIZES[regime_of(name)]
         stages = {key: stage.model_dump(mode="json", by_alias=True) for key, stage in experiment.stages.items()}
         found = arms(nodes(stages))
         assert {arm.name for arm in found} >= set(MAIN), name
         for arm in found:
             own = [experiment.stages[node.name] for node in arm.rl]
             assert (arm.warm_start, sum(stage.steps for stage in own)) == ("warm", steps), (name, arm.name)
-            assert {(s.problems, s.prompts, s.rollouts, s.lr) for s in own} == {("training", 32, 16, lr)}
-        assert experiment.problems["training"].count == steps * 32, "every maze is fresh"
+            assert {(s.problems, s.prompts, s.rollouts, s.lr) for s in own} == {("training", prompts, 16, lr)}
+        assert experiment.problems["training"].count == steps * prompts, "every problem is fresh"
 
 
-def test_every_split_has_200_mazes_and_32_samples_of_each(study):
+def test_every_split_has_200_problems_and_32_samples_of_each(study):
     for experiment in study.values():
         assert set(experiment.benchmarks) == {"easy", "hard", "ood"}
         for benchmark in experiment.benchmarks.values():
@@ -71,7 +75,7 @@ def test_the_demos_arms_as_experiments_of_their_own_train_nothing_again(name, tm
 
 def test_annealing_ends_at_k_1(study):
     ramp = study["study-trap-more"].stages["anneal"].k
-    steps, _ = STEPS["trap"]
+    steps, *_ = SIZES["trap"]
     assert (ramp.at(1), ramp.at(steps)) == (8, 1)
     assert len(ramp.within(steps)) == 8
 

@@ -1,0 +1,48 @@
+"""What came of the goals that were set before the study ran: yes, no, or that it cannot be told."""
+
+import pytest
+
+from reports import study, study_goals
+
+
+def verdicts(problems, alone):
+    """Regime -> its goals' verdicts."""
+    found = {}
+    for outcome in study_goals.outcomes(study.Study(problems, alone.steps)):
+        found.setdefault(outcome.regime, []).append(outcome.verdict)
+    return found
+
+
+def test_a_goal_that_is_not_reached_is_ruled_out_or_not_shown_and_one_that_was_not_run_is_left_open(made_study):
+    alone = study.read(made_study)
+    same = alone.problems.copy()
+    mine = (same["arm"] == "passk_pass1") & (same["checkpoint"] == "final")
+    theirs = (same["arm"] == "pass1") & (same["checkpoint"] == "final")
+    same.loc[mine, "c"] = same.loc[theirs, "c"].to_numpy()
+    found = verdicts(same, alone)
+    assert found["trap"] == [study_goals.NO, study_goals.OPEN, study_goals.NO]
+    assert found["control"] == [study_goals.YES] * 2
+    assert found["collapse"] == [study_goals.NOT_RUN] * 2
+    # every maze solved by the one, and one answer in 16 of the other: all that was hoped for
+    same.loc[mine, "c"], same.loc[theirs, "c"] = 16, 1
+    found = verdicts(same, alone)
+    assert found["trap"] == [study_goals.YES] * 3 and found["control"] == [study_goals.NO] * 2
+    assert verdicts(same[same["seed"] == 12], alone)["trap"] == [study_goals.NOT_RUN] * 3, "one seed gets no verdict"
+
+
+def test_a_gain_as_large_as_was_asked_that_is_not_clear_of_zero_is_not_a_plain_yes(made_study):
+    alone = study.read(made_study)
+    problems = alone.problems[alone.problems["regime"] == "trap"].assign(regime="collapse")
+    mine = (problems["arm"] == "passk_pass1") & (problems["checkpoint"] == "final")
+    theirs = (problems["arm"] == "pass1") & (problems["checkpoint"] == "final")
+    problems.loc[mine, "c"] = problems.loc[theirs, "c"].to_numpy()
+    problems.loc[mine & (problems["seed"] == 12), "c"] = 16  # all of the gain is one seed's
+    assert verdicts(problems, alone)["collapse"] == [study_goals.UNCLEAR, study_goals.YES]
+
+
+def test_the_goals_of_a_regime_are_corrected_among_themselves_alone(made_study):
+    alone = study.read(made_study)
+    trap = [one for one in study_goals.outcomes(alone) if one.regime == "trap"]
+    ordered = sorted(trap, key=lambda one: one.found.p)
+    assert ordered[0].corrected == pytest.approx(min(3 * ordered[0].found.p, 1))
+    assert f"{ordered[0].corrected:.3f}" in study_goals.markdown(alone)
