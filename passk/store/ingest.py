@@ -64,6 +64,8 @@ def ingest(connection: duckdb.DuckDBPyConnection, piece: Piece) -> None:
     except duckdb.Error as error:
         of_the_store = isinstance(error, STORE_FAILS) and not _names(error, path)
         raise (PasskError if of_the_store else Damaged)(f"{path}: {one_line(error)}") from None
+    except UnicodeDecodeError:  # of DuckDB's own message, which repeats what the file has for a column's name
+        raise Damaged(f"{path}: damaged, a name in it is not UTF-8") from None
 
 
 def ingest_experiment_record(store: Path, directory: Path, wait: float = WAIT) -> None:

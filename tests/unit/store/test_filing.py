@@ -85,6 +85,10 @@ def empty(path):
     path.write_bytes(b"")
 
 
+def not_utf8(path):
+    path.write_bytes(path.read_bytes().replace(b"demonstration", b"\xffemonstration"))
+
+
 def not_json(path):
     path.write_text("[1, 2")
 
@@ -100,6 +104,7 @@ def no_object(path):
         ("experiment.json", no_object),
         ("problems/hard.parquet", cut_half),
         ("problems/hard.parquet", empty),
+        ("problems/hard.parquet", not_utf8),
         ("stages/key-pass4/stage.json", not_json),
         ("stages/key-pass4/manifest.json", empty),
         ("stages/key-pass4/manifest.json", no_object),
