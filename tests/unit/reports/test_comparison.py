@@ -258,4 +258,4 @@ def test_two_models_that_were_only_evaluated_are_compared_by_their_problems_and_
     text = text_of(seeds[0].store, *(run.name for run in seeds[:2]))
     assert "`maze-s12/base` solves more than `maze-s11/base` at pass@1" in text
     assert "`maze-s12/base`: `models/pass4-pass1` as it is." in text
-    assert "one training seed" not in text
+    assert "one training run" not in text
