@@ -33,7 +33,8 @@ from tasks.places import limit_name
 
 POOLS = {"cpu": "experiments of compute.profile cpu", "a100": "experiments of compute.profile gpu"}
 CHECKOUT = Path(__file__).resolve().parents[1]
-START_SECONDS = 120
+START_SECONDS = 300
+"""for one that comes up slowly, on a machine that does much else; one that dies is noticed at once"""
 LOOK_SECONDS = 10.0
 """between two looks at what processes that died have left"""
 

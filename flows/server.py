@@ -31,7 +31,8 @@ from passk import guard
 from passk.errors import PasskError
 from passk.ports import free_port
 
-START_SECONDS = 120
+START_SECONDS = 300
+"""for one that comes up slowly, on a machine that does much else; one that dies is noticed at once"""
 ANSWER_SECONDS = 10
 """in which a server that runs already answers"""
 FLUSH_SECONDS = 10

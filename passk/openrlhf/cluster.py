@@ -16,7 +16,8 @@ from passk.errors import ConfigError, PasskError
 from passk.openrlhf.environment import environment
 from passk.ports import free_port
 
-START_SECONDS = 120
+START_SECONDS = 300
+"""for one that comes up slowly, on a machine that does much else; one that dies is noticed at once"""
 # Ray turns 127.0.0.1 into the machine's outside address, and listens on all of them, unless this is 0.
 LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 OBJECT_STORE_BYTES = 512 * 2**20  # a tiny model's batches; Ray's own default is a third of the memory
