@@ -5,11 +5,15 @@ whether a test problem is in a training set. Nothing is saved before that, so th
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from passk import problems, verifiers
+from passk.columns import clock
 from passk.errors import ConfigError, under
 from passk.layout import write_json
 from passk.problems import separation
@@ -21,6 +25,7 @@ from passk.verifiers.pool import Pool
 Say = Callable[[str], None]
 SEPARATION = "separation.json"
 """beside the problems' files: {test set: {training set: {"exact": [[id, id]], "near": [[id, id, share]]}}}"""
+SAY_EVERY_SECONDS = 10.0
 _LISTED = 20
 """unreadable answers that are said one by one"""
 _NAMED = 3
@@ -33,8 +38,11 @@ def prepare(specs: Mapping[str, Spec], files: Mapping[str, Path], seed: int, say
     for name, spec in specs.items():
         if files[name].exists():
             continue
-        with under(f"problems.{name}"):
-            made[name] = readable(problems.generate(spec, seed), spec, say)
+        doing = Doing()
+        with under(f"problems.{name}"), doing.told(name, say):
+            rows = problems.generate(spec, seed)
+            made[name] = readable(rows, spec, say, doing)
+            doing.now = "is judged twice"
             _audit(made[name])
     if not made:
         return
@@ -46,12 +54,35 @@ def prepare(specs: Mapping[str, Spec], files: Mapping[str, Path], seed: int, say
         say(f"problems {name}: {len(rows)} of the {specs[name].split} split, content {set_hash(rows)}{_origin(rows)}")
 
 
-def readable(rows: list[Problem], spec: Spec, say: Say) -> list[Problem]:
+class Doing:
+    """What is being done with a set: said now and then, for as long as it takes."""
+
+    def __init__(self) -> None:
+        self.now = "is being made"
+
+    @contextmanager
+    def told(self, name: str, say: Say) -> Iterator[None]:
+        begun, done = time.monotonic(), threading.Event()
+
+        def tell() -> None:
+            while not done.wait(SAY_EVERY_SECONDS):
+                say(f"problems {name}: {self.now}, {clock(time.monotonic() - begun)} so far")
+
+        teller = threading.Thread(target=tell, daemon=True)
+        teller.start()
+        try:
+            yield
+        finally:
+            done.set()
+            teller.join()
+
+
+def readable(rows: list[Problem], spec: Spec, say: Say, doing: Doing) -> list[Problem]:
     """The problems whose gold answer their verifier can read.
 
     The others are listed, and refused: ConfigError, or left out where `spec` says so.
     """
-    said = _read([(row.verifier, row.answer) for row in rows])
+    said = _read([(row.verifier, row.answer) for row in rows], doing)
     why = {row.id: " ".join(reason.split()) for row, reason in zip(rows, said, strict=True) if reason is not None}
     if not why:
         return rows
@@ -68,13 +99,17 @@ def readable(rows: list[Problem], spec: Spec, say: Say) -> list[Problem]:
     raise ConfigError(f"unreadable: {summary}; {mend}")
 
 
-def _read(answers: list[tuple[str, str]]) -> list[str | None]:
+def _read(answers: list[tuple[str, str]], doing: Doing) -> list[str | None]:
     """Why each (verifier, answer) cannot be judged by; one that hangs or crashes its verifier costs a deadline."""
     if not any(map(verifiers.needs_deadline, {name for name, _ in answers})):
         return [verifiers.check_answer(*each) for each in answers]  # 192,000 mazes: a future each is five times as much
     with Pool() as pool:
         futures = [pool.check_answer(*each) for each in answers]
-        return [future.result() for future in futures]
+        said = []
+        for future in futures:
+            doing.now = f"{len(said)} of {len(answers)} gold answers are read"
+            said.append(future.result())
+        return said
 
 
 def separate(specs: Mapping[str, Spec], rows: Mapping[str, list[Problem]], say: Say) -> dict[str, Any]:

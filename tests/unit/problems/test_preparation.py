@@ -1,10 +1,13 @@
 """What is looked at before an experiment's problems are saved."""
 
 import json
+import re
+import threading
+import time
 
 import pytest
 
-from passk import problems, steps
+from passk import problems, steps, verifiers
 from passk.config import parse
 from passk.errors import ConfigError, PasskError
 from passk.plan import plan
@@ -114,6 +117,19 @@ def test_generated_train_and_test_mazes_are_found_to_be_separate_whatever_their_
     assert "problems near: none of its 50 is in train, exactly or nearly" in said
     grids = {preparation.bare(spec, p.prompt) for spec in (train, test) for p in problems.generate(spec, 1)}
     assert all(set(grid) <= set("\nSE.*") for grid in grids)
+
+
+def test_a_set_that_takes_long_says_what_is_done_with_it_until_it_is_there(jsonl, prepare, monkeypatch):
+    """96,000 problems of reasoning_gym took five minutes without a word."""
+    monkeypatch.setattr(preparation, "SAY_EVERY_SECONDS", 0.02)
+    judged_by = verifiers.needs_deadline
+    monkeypatch.setattr(verifiers, "needs_deadline", lambda name: judged_by(name) or time.sleep(0.1) or True)
+    before = threading.active_count()
+    _, said = prepare(train=jsonl("train", [row(n, grid) for n, grid in enumerate(GRIDS[:2])], "train"))
+    told = [line.partition(", 0:00 so far")[0] for line in said if "so far" in line]
+    assert told[0] == "problems train: is being made" and "problems train: is judged twice" in told
+    assert any(re.fullmatch(r"problems train: [01] of 2 gold answers are read", line) for line in told)
+    assert "so far" not in said[-1] and threading.active_count() == before
 
 
 def test_a_hub_out_of_reach_is_told_with_the_sets_name(prepare, monkeypatch):
