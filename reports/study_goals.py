@@ -13,11 +13,16 @@ YES, UNCLEAR, NO, OPEN, NOT_RUN = "yes", "yes, not clear", "**no**", "not shown"
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one goal. found: None where it was not run; corrected: p, for the regime's goals; None of one seed."""
+    """Of one goal.
+
+    found: None where it was not run. part: the same of a part of the arm's score, a fifth where five times the
+    baseline is asked. corrected: p, for the regime's goals; None of one seed.
+    """
 
     regime: str
     goal: "Goal"
     found: Paired | None
+    part: Paired | None
     corrected: float | None
 
     @property
@@ -27,18 +32,30 @@ class Outcome:
         `yes, not clear`: a gain as large as was asked, in an interval that holds zero too. `not shown`: not reached,
         and the interval does not rule it out.
         """
-        if self.found is None or len(self.found.by_seed) < 2:
+        if self.found is None or self.part is None or len(self.found.by_seed) < 2:
             return NOT_RUN
         if self.goal.reached(self.found):
             return UNCLEAR if self.goal.within is not None and self.found.sign <= 0 else YES
-        return OPEN if self.goal.within is not None and self.found.estimate.high >= self.goal.within else NO
+        return OPEN if self.goal.within is not None and self.part.estimate.high >= self.goal.within else NO
+
+    @property
+    def told(self) -> str:
+        """What was found, in a cell."""
+        if self.found is None or self.part is None:
+            return NOT_RUN
+        seeds = len(self.found.by_seed)
+        over = f"{interval(self.part.estimate, signed=True)} over {seeds} seed{'s' if seeds > 1 else ''}"
+        if self.goal.times == 1:
+            return over
+        means = f"{self.found.value:.3f} against {self.found.baseline:.3f}, {_ratio(self.found):.1f} times"
+        return f"{means}; 1/{self.goal.times} of it less `{MAIN[0]}`: {over}"
 
 
 def markdown(study: Study) -> str:
     rows = []
     for outcome in outcomes(study):
         goal, found, p = outcome.goal, outcome.found, outcome.corrected
-        told = [goal.told(found) if found else NOT_RUN]
+        told = [outcome.told]
         told += [NOT_RUN] * 2 if found is None or p is None else [p_text(found.p), p_text(p)]
         rows.append([outcome.regime, f"{goal.split}: {goal.text}", *told, outcome.verdict])
     lead = (
@@ -54,19 +71,15 @@ def outcomes(study: Study) -> Iterator[Outcome]:
     """One a goal, those that were not run too."""
     for regime, goals in GOALS.items():
         ran = regime in study.regimes
-        found = [paired(study, regime, MAIN[1], MAIN[0], goal.split, goal.k) if ran else None for goal in goals]
+        found = [_paired(study, regime, goal, 1) if ran else None for goal in goals]
         each = iter(corrected([one for one in found if one]))
         for goal, one in zip(goals, found, strict=True):
-            yield Outcome(regime, goal, one, next(each) if one else None)
+            part = one if goal.times == 1 or one is None else _paired(study, regime, goal, goal.times)
+            yield Outcome(regime, goal, one, part, next(each) if one else None)
 
 
-def _difference(found: Paired) -> str:
-    seeds = len(found.by_seed)
-    return f"{interval(found.estimate, signed=True)} over {seeds} seed{'s' if seeds > 1 else ''}"
-
-
-def _times(found: Paired) -> str:
-    return f"{found.value:.3f} against {found.baseline:.3f}, {_ratio(found):.1f} times"
+def _paired(study: Study, regime: str, goal: "Goal", times: int) -> Paired | None:
+    return paired(study, regime, MAIN[1], MAIN[0], goal.split, goal.k, share=1 / times)
 
 
 def _ratio(found: Paired) -> float:
@@ -75,20 +88,21 @@ def _ratio(found: Paired) -> float:
 
 @dataclass(frozen=True)
 class Goal:
-    """Of `passk_pass1` against `pass1`. within: the least difference that the goal allows; None: it is none."""
+    """Of `passk_pass1` against `pass1`, or against `times` it. within: the least difference that the goal allows; None:
+    no difference is asked for."""
 
     split: str
     k: int
     text: str
     reached: Callable[[Paired], bool]
-    told: Callable[[Paired], str] = _difference
     within: float | None = None
+    times: int = 1
 
 
 _TRAP = (
     Goal(
         "hard", 1, "at least five times the pass@1 of `pass1`, clear of zero",
-        lambda found: _ratio(found) >= 5 and found.sign > 0, _times,
+        lambda found: _ratio(found) >= 5 and found.sign > 0, within=0.0, times=5,
     ),
     Goal("easy and hard", 1, "a higher pass@1, clear of zero", lambda found: found.sign > 0, within=0.0),
     Goal(

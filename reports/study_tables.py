@@ -53,14 +53,15 @@ def paired(
     split: str,
     k: int,
     checkpoints: tuple[str, str] = (FINAL, FINAL),
+    share: float = 1.0,
 ) -> Paired | None:
-    """checkpoints: of the arm, and of the baseline."""
+    """checkpoints: of the arm, and of the baseline. share: how much of the arm's score counts, from 0 to 1."""
     mine = scores(study, regime, arm, split, k, checkpoints[0])
     theirs = scores(study, regime, baseline, split, k, checkpoints[1])
     seeds = [seed for seed in mine if seed in theirs and mine[seed].index.equals(theirs[seed].index)]
     if not seeds:
         return None
-    ours, others = [mine[seed] for seed in seeds], [theirs[seed] for seed in seeds]
+    ours, others = [share * mine[seed] for seed in seeds], [theirs[seed] for seed in seeds]
     by_seed = {seed: float(a.mean() - b.mean()) for seed, a, b in zip(seeds, ours, others, strict=True)}
     estimate, p = over_seeds.difference(ours, others), over_seeds.p_value(ours, others)
     return Paired(_mean(ours), _mean(others), estimate, by_seed, p)

@@ -40,6 +40,20 @@ def test_a_gain_as_large_as_was_asked_that_is_not_clear_of_zero_is_not_a_plain_y
     assert verdicts(problems, alone)["collapse"] == [study_goals.UNCLEAR, study_goals.YES]
 
 
+def test_so_many_times_the_baseline_is_ruled_out_by_an_interval_and_not_by_the_mean_alone(made_study):
+    alone = study.read(made_study)
+    problems = alone.problems.copy()
+    mine = (problems["arm"] == "passk_pass1") & (problems["checkpoint"] == "final")
+    theirs = (problems["arm"] == "pass1") & (problems["checkpoint"] == "final")
+    problems.loc[mine, "c"], problems.loc[theirs, "c"] = 8, 4
+    assert verdicts(problems, alone)["trap"][0] == study_goals.NO, "twice in every seed is not five times"
+    first = problems["seed"] == problems["seed"].min()
+    problems.loc[mine & first, "c"], problems.loc[theirs & first, "c"] = 16, 0
+    assert verdicts(problems, alone)["trap"][0] == study_goals.OPEN, "another seed may be like the first"
+    told = study_goals.markdown(study.Study(problems, alone.steps))
+    assert "times; 1/5 of it less `pass1`: " in told
+
+
 def test_the_goals_of_a_regime_are_corrected_among_themselves_alone(made_study):
     alone = study.read(made_study)
     trap = [one for one in study_goals.outcomes(alone) if one.regime == "trap"]
