@@ -95,4 +95,5 @@ def _moved(seeds: list[pd.DataFrame], metric: str) -> str:
     first = [float(steps[metric].head(EDGE).mean()) for steps in seeds]
     last = [float(steps[metric].tail(EDGE).mean()) for steps in seeds]
     start, end = sum(first) / len(first), sum(last) / len(last)
-    return f"{start:.2f} → {end:.2f} ({min(last):.2f}–{max(last):.2f})"
+    between = f" ({min(last):.2f}–{max(last):.2f})" if len(last) > 1 else ""
+    return f"{start:.2f} → {end:.2f}{between}"

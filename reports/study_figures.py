@@ -27,6 +27,8 @@ SHOWN = {
 """metric of a step -> its name at the axis; the last three are shares"""
 POINTS = 240
 """of a line: a panel is about as many dots wide"""
+LEAST_TOP = 0.1
+"""of a panel of curves: a share of some thousandths is not drawn as if it were much"""
 LEAST_SEEDS = 3
 """of an interval that is drawn: over two seeds most are as wide as the panel"""
 NOT_DRAWN = "ood"
@@ -147,7 +149,7 @@ def _curves(study: Study, stem: Path, colours: dict[str, str]) -> None:
         for axes, name in zip(grid[:, 0], SHOWN.values(), strict=True):
             axes.set_ylabel(name)
             # of all columns, and last: from then on the axis follows no further line
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, max(axes.get_ylim()[1], LEAST_TOP))
         top = style.key_line(figure, list(colours.items()), height)
         figure.tight_layout(rect=(0, 0, 1, top), h_pad=0.8, w_pad=0.8)
 

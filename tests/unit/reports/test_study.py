@@ -176,6 +176,7 @@ def test_with_one_seed_nothing_is_bold_and_with_two_what_is_clear_of_zero_is(mad
         rows = re.findall(r"^\| (?:and ends higher|`passk_pass1` − `pass1` \| hard).*$", text, re.M)
         assert rows and all(("**" in row) is bold for row in rows)
         assert all(("| – |" in re.sub(" +", " ", row)) is not bold for row in rows), "one seed has no p"
+        assert (re.search(r"→ 0\.\d\d \(", text) is not None) is bold, "nor a range"
 
 
 def test_an_arm_that_is_not_at_its_end_is_in_no_row_of_diversity_and_in_no_curve(made_study, tmp_path):
