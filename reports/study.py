@@ -5,9 +5,9 @@
 
 An experiment study-trap-s3 is a seed of the regime trap; so is study-trap-more-s3, with further arms.
 
-problems.parquet    a row a problem of a checkpoint: regime, arm, seed, warm_start (its stage's key), checkpoint
-                    (`final` at the end of the arm, else the name of a stage on the way), split, problem_id,
-                    n (samples), c (right ones)
+problems.parquet    a row a problem of a checkpoint: regime, arm, seed, warm_start (its stage's key, which one that is
+                    trained again has too), checkpoint (`final` at the end of the arm, else the name of a stage on the
+                    way), split, problem_id, n (samples), c (right ones)
 steps.parquet       a row an rl step of an arm: regime, arm, seed, step (of all of the arm), k, rule, and its metrics
 
 Each arm is whole: what it shares with another (the warm start, a first stage) is there for both. An export adds to what
