@@ -1,9 +1,7 @@
 """What is looked at before an experiment's problems are saved."""
 
 import json
-import re
 import threading
-import time
 
 import pytest
 
@@ -119,16 +117,38 @@ def test_generated_train_and_test_mazes_are_found_to_be_separate_whatever_their_
     assert all(set(grid) <= set("\nSE.*") for grid in grids)
 
 
-def test_a_set_that_takes_long_says_what_is_done_with_it_until_it_is_there(jsonl, prepare, monkeypatch):
+def test_a_set_that_takes_long_says_what_is_done_with_it_until_it_is_there(jsonl, tmp_path, monkeypatch):
     """96,000 problems of reasoning_gym took five minutes without a word."""
-    monkeypatch.setattr(preparation, "SAY_EVERY_SECONDS", 0.02)
-    judged_by = verifiers.needs_deadline
-    monkeypatch.setattr(verifiers, "needs_deadline", lambda name: judged_by(name) or time.sleep(0.1) or True)
+    monkeypatch.setattr(preparation, "SAY_EVERY_SECONDS", 0.01)
+    said, heard = [], threading.Condition()
+
+    def say(line):
+        with heard:
+            said.append(line)
+            heard.notify_all()
+
+    def once_said(words, work):
+        """The same, that takes until the words are said."""
+
+        def waits(*given):
+            with heard:
+                assert heard.wait_for(lambda: any(line.startswith(f"problems train: {words}, ") for line in said), 60)
+            return work(*given)
+
+        return waits
+
+    def read(future):
+        future.result = once_said("0 of 2 gold answers are read", future.result)
+        return future
+
+    check = preparation.Pool.check_answer
+    monkeypatch.setattr(verifiers, "needs_deadline", lambda name: True)
+    monkeypatch.setattr(problems, "generate", once_said("is being made", problems.generate))
+    monkeypatch.setattr(preparation.Pool, "check_answer", lambda *given: read(check(*given)))
+    monkeypatch.setattr(preparation, "_audit", once_said("is judged twice", preparation._audit))
     before = threading.active_count()
-    _, said = prepare(train=jsonl("train", [row(n, grid) for n, grid in enumerate(GRIDS[:2])], "train"))
-    told = [line.partition(", 0:00 so far")[0] for line in said if "so far" in line]
-    assert told[0] == "problems train: is being made" and "problems train: is judged twice" in told
-    assert any(re.fullmatch(r"problems train: [01] of 2 gold answers are read", line) for line in told)
+    spec = jsonl("train", [row(n, grid) for n, grid in enumerate(GRIDS[:2])], "train")
+    preparation.prepare({"train": spec}, {"train": tmp_path / "problems" / "train.parquet"}, 1, say)
     assert "so far" not in said[-1] and threading.active_count() == before
 
 
