@@ -16,6 +16,7 @@ import httpx
 import prefect
 from prefect.client.orchestration import get_client
 from prefect.context import refresh_global_settings_context
+from prefect.events.clients import PrefectEventsClient
 from prefect.events.worker import EventsWorker
 from prefect.logging import get_logger
 from prefect.logging.handlers import APILogWorker
@@ -36,6 +37,8 @@ START_SECONDS = 300
 ANSWER_SECONDS = 10
 """in which a server that runs already answers"""
 FLUSH_SECONDS = 10
+EVENTS_ATTEMPTS = 60
+"""of events, a second each, to reach a server that comes back: after 10, as Prefect has it, they are lost"""
 DATABASE = "prefect.db"
 LASTING_LEASES = {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem"}
 """Who holds a slot of a limit. In memory, as Prefect has it, a slot would by a server's end stay taken for ever. These
@@ -76,11 +79,13 @@ def prefect_server(log: Path, port: int | None = None) -> Iterator[str]:
             _keep_empty(scratch)
         os.environ["PREFECT_API_URL"] = address
         refresh_global_settings_context()
+        EventsWorker.set_client_override(PrefectEventsClient, reconnection_attempts=EVENTS_ATTEMPTS)
         yield address
     finally:
         # What is still queued would at the interpreter's exit be sent, again and again, to a server that is gone.
         for worker in (EventsWorker, APILogWorker):
             worker.drain_all(timeout=FLUSH_SECONDS)
+        EventsWorker.set_client_override(None)
         if os.environ.get("PREFECT_API_URL") == address:
             del os.environ["PREFECT_API_URL"]
             refresh_global_settings_context()
