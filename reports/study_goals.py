@@ -55,9 +55,8 @@ def markdown(study: Study) -> str:
     rows = []
     for outcome in outcomes(study):
         goal, found, p = outcome.goal, outcome.found, outcome.corrected
-        told = [outcome.told]
-        told += [NOT_RUN] * 2 if found is None or p is None else [p_text(found.p), p_text(p)]
-        rows.append([outcome.regime, f"{goal.split}: {goal.text}", *told, outcome.verdict])
+        ps = [NOT_RUN] * 2 if found is None or p is None else [p_text(found.p), p_text(p)]
+        rows.append([outcome.regime, f"{goal.split}: {goal.text}", outcome.told, *ps, outcome.verdict])
     lead = (
         "*Yes, not clear*: reached, but the interval of the difference holds zero. *Not shown*: not reached, but\n"
         f"the interval holds it. {NO}: it does not. One seed gets no verdict. p: of no difference, two-sided;\n"
