@@ -53,7 +53,7 @@ $(STAMP): requirements/cpu.lock pyproject.toml
 	@command -v c++ >/dev/null || { echo "passk needs a C++ compiler for DeepSpeed's CPU operators: install g++ or clang++" >&2; exit 2; }
 	@$(PYTHON) -c 'import sysconfig, pathlib, sys; sys.exit(not (pathlib.Path(sysconfig.get_path("include")) / "Python.h").exists())' || { echo "passk needs Python's headers: install python3.11-dev" >&2; exit 2; }
 	$(call install,.venv,requirements/cpu.lock)
-	.venv/bin/python -m passk.openrlhf.cpu
+	.venv/bin/python -m passk.cpu
 	touch $@
 
 # --no-compile: most of it is never imported

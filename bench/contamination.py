@@ -1,6 +1,6 @@
 """What it takes to look for 1,000 test problems in 10,000 training problems, beside comparing all with all.
 
-    python -m bench.separation
+    python -m bench.contamination
 
 CPU seconds of one run, and their ratio; both find the same. The texts are words of a vocabulary of 8,000 whose
 frequencies fall as 1 / rank, 20 to 120 of them; a tenth of the test problems is taken from the training set
@@ -12,7 +12,7 @@ import random
 import time
 from collections import Counter
 
-from passk.problems import separation
+from passk.problems import contamination
 
 TRAIN, TEST, TIMED, VOCABULARY = 10_000, 1_000, 50, 8_000
 
@@ -39,7 +39,7 @@ def all_with_all(train: list[str], test: list[str]) -> set[int]:
 
     def phrases(text: str) -> frozenset[tuple[str, ...]]:
         words = text.split()
-        return frozenset(zip(*(words[offset:] for offset in range(separation.PHRASE)), strict=False))
+        return frozenset(zip(*(words[offset:] for offset in range(contamination.PHRASE)), strict=False))
 
     def alike(a: frozenset, b: frozenset) -> bool:
         shared = len(a & b)
@@ -47,7 +47,7 @@ def all_with_all(train: list[str], test: list[str]) -> set[int]:
 
     every = list(map(phrases, (*train, *test)))
     times = Counter(itertools.chain.from_iterable(every))
-    common = {phrase for phrase, count in times.items() if count > max(separation.COMMON, len(every) // 20)}
+    common = {phrase for phrase, count in times.items() if count > max(contamination.COMMON, len(every) // 20)}
     rare = [own - common for own in every]
     return {
         place
@@ -59,9 +59,9 @@ def all_with_all(train: list[str], test: list[str]) -> set[int]:
 def main() -> None:
     train, test = texts(random.Random(0))
     started = time.process_time()
-    sets = [separation.Texts(own) for own in (train, test)]
+    sets = [contamination.Texts(own) for own in (train, test)]
     read = time.process_time()
-    found = separation.overlap(*sets)
+    found = contamination.overlap(*sets)
     reading, looking = read - started, time.process_time() - read
     started = time.process_time()
     slow = all_with_all(train, test)
@@ -69,7 +69,7 @@ def main() -> None:
     assert slow == {match.test for match in found if match.test < TIMED}
     print("| 10,000 x 1,000 problems | CPU seconds | found |\n|---|---|---|")
     print(f"| reading the two sets, once each | {reading:.1f} | |")
-    print(f"| passk.problems.separation, when they are read | {looking:.1f} | {len(found)} |")
+    print(f"| passk.problems.contamination, when they are read | {looking:.1f} | {len(found)} |")
     print(f"| all with all, from {TIMED} of them | {slow_seconds:.0f} | the same |")
     print(f"\nratio {slow_seconds / (reading + looking):.0f}, with the reading")
 

@@ -21,15 +21,16 @@ from pathlib import Path
 from typing import Any
 
 from bench import mazes
-from passk import config, problems, verifiers
-from passk.config import Compute
-from passk.evaluate import benchmarks, sample
-from passk.evaluate.engines import Engine
-from passk.evaluate.generate import sampling_parameters
-from passk.evaluate.request import Request, problem_seed
-from passk.layout import SamplingRecord
-from passk.openrlhf.environment import environment
-from passk.steps import engine_settings
+from passk import problems, verifiers
+from passk.evaluation import evaluate
+from passk.evaluation.engines import Engine
+from passk.evaluation.generate import sampling_parameters
+from passk.evaluation.request import Request, problem_seed
+from passk.experiment import benchmark_presets, config
+from passk.experiment.config import Compute
+from passk.files.layout import SamplingRecord
+from passk.pipeline.stages import engine_settings
+from passk.runtime.environment import environment
 
 INSIDE = "PASSK_BENCH_INSIDE"
 
@@ -75,7 +76,7 @@ def main() -> None:
     wanted = parser.parse_args()
     if INSIDE not in os.environ:
         # vLLM and the stand-ins for CUDA read their variables when they are imported
-        variables = environment(Compute.model_validate(benchmarks.compute())) | {INSIDE: "1"}
+        variables = environment(Compute.model_validate(benchmark_presets.compute())) | {INSIDE: "1"}
         sys.exit(subprocess.run([sys.executable, "-m", "bench.evaluate", *sys.argv[1:]], env=variables).returncode)
     with tempfile.TemporaryDirectory() as directory:
         compare(request(wanted, Path(directory)), Path(directory), wanted.rounds)
@@ -86,7 +87,7 @@ def compare(asked: Request, directory: Path, rounds: int) -> None:
 
     engine = Engine()
     engine.load(asked)
-    rows = sample.asked(Path(asked.problems))
+    rows = evaluate.asked(Path(asked.problems))
     prompts = [row["prompt"] for row in rows]
     seeded = [sampling_parameters(asked, problem_seed(row["id"], 0)) for row in rows]
     plain = [
@@ -101,7 +102,7 @@ def compare(asked: Request, directory: Path, rounds: int) -> None:
         return sum(len(answer.token_ids) for output in outputs for answer in output.outputs)
 
     def ours() -> int:
-        sample.sample(engine, asked, directory / "said.jsonl")
+        evaluate.sample(engine, asked, directory / "said.jsonl")
         manifest = json.loads((directory / "manifest.json").read_text())
         judging.append(manifest["judging_seconds"] / manifest["seconds"])
         return manifest["tokens"]

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import psutil
 
-from passk.config import Compute
-from passk.openrlhf import job
-from passk.openrlhf.cluster import ray_cluster
+from passk.experiment.config import Compute
+from passk.runtime import ray_job
+from passk.runtime.ray_cluster import ray_cluster
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
             print(f"start of the cluster        {time.perf_counter() - started:6.2f} s")
             for attempt in ("first", "second"):
                 before, started = _cpu_seconds(), time.perf_counter()
-                job.train(
+                ray_job.train(
                     command,
                     cluster=cluster,
                     environment={},

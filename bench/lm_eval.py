@@ -20,10 +20,10 @@ from pathlib import Path
 import yaml
 
 from bench import mazes
-from passk import config, problems
-from passk.config import Compute
-from passk.evaluate import benchmarks
-from passk.openrlhf.environment import environment
+from passk import problems
+from passk.experiment import benchmark_presets, config
+from passk.experiment.config import Compute
+from passk.runtime.environment import environment
 
 TASK = {
     "task": "bench_maze",
@@ -56,7 +56,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="passk-bench-") as scratch:
             commands = {"passk evaluate": _ours(wanted, Path(scratch)), "lm-eval": _theirs(wanted, Path(scratch))}
             for name, command in commands.items():
-                variables = {**environment(Compute.model_validate(benchmarks.compute())), "HF_HUB_OFFLINE": "1"}
+                variables = {**environment(Compute.model_validate(benchmark_presets.compute())), "HF_HUB_OFFLINE": "1"}
                 started = time.perf_counter()
                 with (Path(scratch) / f"{name}.txt").open("w+") as log:
                     done = subprocess.run(command, cwd=scratch, env=variables, stdout=log, stderr=log)
@@ -71,7 +71,7 @@ def main() -> None:
 
 def _ours(wanted: argparse.Namespace, scratch: Path) -> list[str]:
     (scratch / "bench.yaml").write_text(yaml.safe_dump(mazes.experiment(wanted)))
-    passk = [sys.executable, "-c", "from passk.cli import main; main()"]
+    passk = [sys.executable, "-c", "from passk.cli.main import main; main()"]
     return [*passk, "evaluate", "--model", str(wanted.model.resolve()), "--file", "bench.yaml"]
 
 

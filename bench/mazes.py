@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from passk.evaluate import benchmarks
+from passk.experiment import benchmark_presets
 
 
 def arguments(description: str) -> argparse.ArgumentParser:
@@ -29,5 +29,5 @@ def experiment(wanted: argparse.Namespace) -> dict[str, Any]:
         "benchmarks": {
             "test": {"problems": "test", "samples": wanted.samples, "k": [1], "max_response": wanted.tokens}
         },
-        "compute": benchmarks.compute(),
+        "compute": benchmark_presets.compute(),
     }

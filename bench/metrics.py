@@ -1,6 +1,6 @@
 """What the figures of merit and their intervals take, and how exact pass@k is.
 
-    OPENBLAS_NUM_THREADS=1 python -m bench.estimators [--problems 10000] [--samples 256] [--draws 10000]
+    OPENBLAS_NUM_THREADS=1 python -m bench.metrics [--problems 10000] [--samples 256] [--draws 10000]
 
 The figures are those of `passk evaluate` by default: of a benchmark's own k all up to the samples, maj@k at those
 above 1. CPU time of the process, all threads counted: one of them, since those that wait spin. Beside the bootstrap
@@ -17,12 +17,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from passk.evaluate.benchmarks import K
-from passk.evaluate.compare import compare
-from passk.evaluate.estimators import pass_at_k
-from passk.evaluate.figures import Samples, by_problem, summary
-from passk.evaluate.intervals import mean_interval
-from passk.evaluate.majority import maj_at_k
+from passk.experiment.benchmark_presets import K
+from passk.statistics.bootstrap import mean_interval
+from passk.statistics.maj_at_k import maj_at_k
+from passk.statistics.paired import compare
+from passk.statistics.pass_at_k import pass_at_k
+from passk.statistics.summary import Samples, by_problem, summary
 
 SEED = 0
 TURNS = 3

@@ -21,10 +21,12 @@ from typing import Any
 
 import yaml
 
-from passk import config, guard, steps
-from passk import plan as planning
-from passk.config import Compute
-from passk.openrlhf.environment import environment
+from passk.experiment import config
+from passk.experiment import plan as planning
+from passk.experiment.config import Compute
+from passk.pipeline import stages
+from passk.runtime import process_tree
+from passk.runtime.environment import environment
 
 
 def main() -> None:
@@ -49,7 +51,7 @@ def _round(experiment: Path, count: int, scratch: Path) -> None:
     name, file = _one_stage(described, experiment.resolve(), count, scratch)
     started = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-c", "from passk.cli import main; main()", "run", str(file)],
+        [sys.executable, "-c", "from passk.cli.main import main; main()", "run", str(file)],
         cwd=scratch,
         env={**os.environ, "PREFECT_HOME": str(scratch / "prefect")},
         stdout=subprocess.DEVNULL,
@@ -63,9 +65,9 @@ def _round(experiment: Path, count: int, scratch: Path) -> None:
     planned = next(stage for stage in laid_out.stages if stage.record.name == name)
     bare = scratch / "bare"
     shutil.copytree(planned.directory / "data", bare / "data")
-    command = [word.replace(str(planned.directory), str(bare)) for word in steps.command(laid_out, planned)]
+    command = [word.replace(str(planned.directory), str(bare)) for word in stages.command(laid_out, planned)]
     started = time.perf_counter()
-    job = guard.start(command, log=scratch / "bare.txt", environment=_alone(laid_out.experiment.compute))
+    job = process_tree.start(command, log=scratch / "bare.txt", environment=_alone(laid_out.experiment.compute))
     while (status := job.poll()) is None:
         time.sleep(0.1)
     seconds = time.perf_counter() - started

@@ -17,18 +17,19 @@ import tempfile
 import time
 from pathlib import Path
 
-from passk import config, guard
-from passk import plan as planning
+from passk.experiment import config
+from passk.experiment import plan as planning
 from passk.openrlhf import flags
-from passk.openrlhf.cluster import ray_cluster
-from passk.openrlhf.environment import environment
+from passk.runtime import process_tree
+from passk.runtime.environment import environment
+from passk.runtime.ray_cluster import ray_cluster
 
 WARM_UP = 3
 
 
 def timed_steps(command: list[str], variables: dict[str, str], log: Path) -> list[float]:
     """Run a training command and give the seconds of each step after the warm-up."""
-    job = guard.start(command, log=log, environment=variables)
+    job = process_tree.start(command, log=log, environment=variables)
     seen: dict[int, float] = {}
     try:
         status, position = None, 0

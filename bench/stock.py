@@ -4,7 +4,7 @@ import os
 import runpy
 import sys
 
-from passk.openrlhf import cpu
+from passk import cpu
 from passk.openrlhf.__main__ import runtime_environment
 
 

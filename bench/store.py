@@ -3,10 +3,9 @@
     python -m bench.store [--words 40]
 
 Makes 20 stages of 500 steps of 100 rollouts (and four sampled checkpoints) in a temporary directory, in the form of
-passk/layout.py: a Parquet file a step, as training writes them. Then, taking turns: a bare insert of the rollouts and
-steps into two plain tables by one statement each, the same where DuckDB need not keep the order of the rows (passk does
-not), and `passk ingest` of everything.
-"""
+passk/files/layout.py: a Parquet file a step, as training writes them. Then, taking turns: a bare insert of the
+rollouts and steps into two plain tables by one statement each, the same where DuckDB need not keep the order of the
+rows (passk does not), and `passk ingest` of everything."""
 
 import argparse
 import json
@@ -25,7 +24,7 @@ import pyarrow.parquet as pq
 
 import reports
 from passk import store
-from passk.layout import (
+from passk.files.layout import (
     METRICS,
     ROLLOUT_COLUMNS,
     SAMPLE_COLUMNS,

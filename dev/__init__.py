@@ -1,0 +1,1 @@
+"""Figures for the docs, interval calibration and fault injection."""

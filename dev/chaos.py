@@ -1,6 +1,6 @@
 """Kill any process of a run, at random moments, until it is done all the same; then compare it with one left in peace.
 
-    python -m bench.chaos [--kills 30] [--seed 0] [--directory DIR]
+    python -m dev.chaos [--kills 30] [--seed 0] [--directory DIR]
 
 A small real experiment runs by `passk run`. What is killed, always with SIGKILL: the flow, the flow while it files in
 DuckDB, Prefect's server, Ray's head, its raylet, the trainer's driver and its leash, the trainer actor, the vLLM
@@ -27,7 +27,7 @@ from pathlib import Path
 import psutil
 import pyarrow.parquet
 
-from bench.chaos_store import Compared, differences, finished_rows, rows_lost, shown
+from dev.chaos_store import Compared, differences, finished_rows, rows_lost, shown
 
 EXPERIMENT = """
 name: chaos
@@ -58,10 +58,10 @@ WORDS = {
     "raylet": "raylet/raylet",
     "driver": "-m passk.openrlhf --",
     "sft trainer": "passk.openrlhf.sft",
-    "leash": "passk.openrlhf.leash",
+    "leash": "passk.runtime.job_watchdog",
     "trainer actor": "ray::PasskPolicy",
     "vLLM actor": "ray::PasskEngine",
-    "sampling": "passk.evaluate.sample",
+    "sampling": "passk.evaluation.evaluate",
 }
 FILING = "flow while it files"
 KINDS = ("flow", FILING, "ingest --rebuild", *WORDS)
@@ -98,7 +98,7 @@ class Run:
         self.flow: subprocess.Popen[bytes] | None = None
 
     def command(self, *words: str) -> subprocess.Popen[bytes]:
-        passk = [sys.executable, "-c", "from passk.cli import main; main()", *words]
+        passk = [sys.executable, "-c", "from passk.cli.main import main; main()", *words]
         return subprocess.Popen(
             passk, cwd=self.directory, env=self._environment, stdout=self._log, stderr=subprocess.STDOUT
         )
@@ -129,7 +129,11 @@ class Run:
         assert self.flow is not None
         if kind in ("flow", FILING):
             return [psutil.Process(self.flow.pid)] if kind == "flow" or self.is_filing() else []
-        return [process for process, line in self._living() if WORDS[kind] in line and "passk.guard" not in line]
+        return [
+            process
+            for process, line in self._living()
+            if WORDS[kind] in line and "passk.runtime.process_tree" not in line
+        ]
 
     def replaced(self, kind: str, known: set[int]) -> bool:
         """Whether a process of that kind lives that is none of those known."""

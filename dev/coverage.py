@@ -1,6 +1,6 @@
 """How often the 95 % intervals hold the truth, at the sizes that we report.
 
-    python -m bench.coverage [--trials 1000] [--part means|lengths|pairs|seeds|paired ...]
+    python -m dev.coverage [--trials 1000] [--part means|lengths|pairs|seeds|paired ...]
 
 A trial draws problems from a population, samples from the problems, and asks whether the interval holds the mean of
 the population, which is known. Beside ours stand what else one could take. 93 to 97 % is what we want; what
@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy.special import stdtrit
 
-from passk.evaluate.compare import paired_difference
-from passk.evaluate.estimators import Floats, pass_at_k
-from passk.evaluate.intervals import acceleration, bca, bootstrap_means, intervals, mean_intervals
-from passk.evaluate.nested import difference_crossed
-from passk.evaluate.seeds import difference_over_seeds, mean_over_seeds
+from passk.statistics.bootstrap import acceleration, bca, bootstrap_means, intervals, mean_intervals
+from passk.statistics.nested import difference_crossed
+from passk.statistics.paired import paired_difference
+from passk.statistics.pass_at_k import Floats, pass_at_k
+from passk.statistics.seeds import difference_over_seeds, mean_over_seeds
 
 SEED = 0
 DRAWS = 1000

@@ -1,6 +1,6 @@
 """What the rules weigh, by how many of a prompt's answers are right: the tables and figures of docs/advantage.md.
 
-    python -m bench.eta --out DIR
+    python -m dev.eta --out DIR
 
 Prints where each rule's total advantage peaks and what that asks of the learning rate, and how much larger the
 bootstrapped advantages are. Writes weights.png and eta.png to DIR.
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from passk import advantage
-from passk.advantage import eta
-from reports import style
+from passk.advantage import step_size
+from reports.figures import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,17 +43,17 @@ RULES: tuple[tuple[str, int, dict[str, Any]], ...] = (
 def weights(name: str, k: int) -> list[float]:
     """w(c) for c = 1 .. N-1, as of a mean over the rollouts: right less wrong, N times that for a rule of a sum."""
     scale = N if advantage.get(name).scale == "sum" else 1
-    return [scale * (right - wrong) for wrong, right in eta.kinds(name, N, k)[1:N]]
+    return [scale * (right - wrong) for wrong, right in step_size.kinds(name, N, k)[1:N]]
 
 
 def show_peaks() -> None:
     print(f"\n| rule, N = {N} | k | peak at c | share right | max eta | zero from c = | learning rate x |")
     print("|---|---|---|---|---|---|---|")
     for name, k, options in RULES:
-        curve = eta.curve(name, N, k, options)
+        curve = step_size.curve(name, N, k, options)
         peak, last = max(range(N + 1), key=curve.__getitem__), max(c for c in range(N + 1) if curve[c] > 0)
         shown = name + "".join(f", {option} {value}" for option, value in options.items())
-        scale = eta.lr_scale(name, N, k, options)
+        scale = step_size.lr_scale(name, N, k, options)
         print(f"| {shown} | {k} | {peak} | {peak / N:.1%} | {curve[peak]:.2f} | {last + 1} | {scale:.2f} |")
 
 
@@ -66,7 +66,7 @@ def show_bootstrap(c: int = 4, k: int = 8, prompts: int = 20_000) -> None:
         )
         for reduce in ("sum", "mean")
     }
-    wrong, right = eta.kinds("passk_analytical", N, k)[c]
+    wrong, right = step_size.kinds("passk_analytical", N, k)[c]
     print(f"\n| N = {N}, c = {c}, k = {k}; {prompts} prompts, seed {SEED} | right | wrong |\n|---|---|---|")
     for reduce, found in drawn.items():
         parts = [f"{part.mean():.3f}, deviation {part.std():.2f}" for part in (found[:, :c], found[:, c:])]
@@ -90,7 +90,7 @@ def draw_weights(path: Path) -> None:
         centred.set(title="A = w(c) (r - c/N): the weight w(c)", ylabel="w(c)")
         centred.legend(frameon=False, fontsize=8, loc="lower left")
         for name, colour in zip(("pkpo_s", "pkpo_sloo", "pkpo_sloo_minus_one", "maxpo"), style.COLOURS, strict=False):
-            kinds = eta.kinds(name, N, K)
+            kinds = step_size.kinds(name, N, K)
             others.plot(range(1, N), [N * right for _, right in kinds[1:N]], color=colour, label=name)
             others.plot(range(1, N), [N * wrong for wrong, _ in kinds[1:N]], color=colour, linestyle="--")
         others.set(title=f"k = {K}: N A, right solid, wrong dashed", ylabel="N A")
@@ -105,7 +105,9 @@ def draw_eta(path: Path) -> None:
         by_k, by_rule = grid.flat
         for k, colour, line in zip((1, 2, 4, 8, 16), style.COLOURS, LINES, strict=False):
             label = "k = 1 (grpo)" if k == 1 else f"k = {k}"
-            by_k.plot(range(N + 1), eta.curve("passk_analytical", N, k), color=colour, linestyle=line, label=label)
+            by_k.plot(
+                range(N + 1), step_size.curve("passk_analytical", N, k), color=colour, linestyle=line, label=label
+            )
         by_k.set(title="passk_analytical", ylabel="eta = sum of |A| over the rollouts")
         rules = (
             ("grpo", 1, {}), ("passk_analytical", K, {}), ("passk_exceeding", K, {}),
@@ -113,7 +115,7 @@ def draw_eta(path: Path) -> None:
         )  # fmt: skip
         for (name, k, options), colour, line in zip(rules, style.COLOURS, LINES, strict=False):
             label = name + "".join(f", {option} {value}" for option, value in options.items())
-            by_rule.plot(range(N + 1), eta.curve(name, N, k, options), color=colour, linestyle=line, label=label)
+            by_rule.plot(range(N + 1), step_size.curve(name, N, k, options), color=colour, linestyle=line, label=label)
         by_rule.set(title=f"k = {K}")
         for axes in grid.flat:
             _over_c(axes)

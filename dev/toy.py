@@ -1,6 +1,6 @@
 """PKPO's toy experiments (Walder & Karkhanis 2025, arXiv 2505.15201, section 5.1) with the rules of passk.advantage.
 
-    python -m bench.toy --out DIR
+    python -m dev.toy --out DIR
 
 The policy draws x from N(theta, 0.1^2), the reward is x^2 on [0, 1] and 0 elsewhere: far to the right is better and
 more dangerous, and the best of k tries bears more danger. Prints the tables and writes three figures to DIR:
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from passk import advantage
-from reports import style
+from reports.figures import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +30,7 @@ START, STEPS, RATE, LAST, PROMPTS = 0.8, 1000, 4e-3, 200, 64
 K, THETA, DRAWS, NS = 4, 1.0, 10_000, (4, 8, 16, 32, 64)
 """the variance: at theta = 1 half of the tries fall over the edge"""
 
-Rule = Callable[[torch.Tensor], torch.Tensor]
+Estimator = Callable[[torch.Tensor], torch.Tensor]
 """rewards [P, N] -> the weights of grad log p, whose sum is the gradient, [P, N]"""
 
 
@@ -118,7 +118,7 @@ def show_optimum(out: Path) -> None:
 # 2. The variance over N
 
 
-def named(name: str) -> Rule:
+def named(name: str) -> Estimator:
     return lambda rewards: advantage.compute(name, rewards, K)
 
 
@@ -147,7 +147,7 @@ def leave_one_out_of_groups(rewards: torch.Tensor) -> torch.Tensor:
     return advantage.compute("loo_max", rewards, K) * (K / rewards.shape[1])
 
 
-ESTIMATORS: dict[str, tuple[Rule, int]] = {
+ESTIMATORS: dict[str, tuple[Estimator, int]] = {
     "s": (named("pkpo_s"), K),
     "s_loo": (named("pkpo_sloo"), K + 1),
     "s_loo, baseline k/N": (sloo_of_k_over_n, K + 1),
@@ -161,7 +161,7 @@ ESTIMATORS: dict[str, tuple[Rule, int]] = {
 """and the smallest N that each is for"""
 
 
-def estimates(rule: Rule, n: int) -> torch.Tensor:
+def estimates(rule: Estimator, n: int) -> torch.Tensor:
     """DRAWS independent estimates of the gradient from n tries each; the same tries for every rule."""
     noise = torch.randn(DRAWS, n, generator=torch.Generator().manual_seed(SEED + n))
     return (rule(reward(THETA + SD * noise)).double() * noise / SD).sum(dim=1)

@@ -6,8 +6,8 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.experiment import experiment
-from passk import sweep
-from passk.evaluate import benchmarks as named
+from passk.experiment import benchmark_presets as named
+from passk.experiment import sweep
 from tasks.logs import one_line_errors
 
 

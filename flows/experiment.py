@@ -9,17 +9,18 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import State
 
-from flows import again
-from passk import config, steps
-from passk.check import check, check_installation
-from passk.errors import ConfigError
-from passk.openrlhf.cluster import ray_cluster
-from passk.plan import Plan, plan
-from passk.runrecord import RunRecord
-from tasks import experiment as tasks
+from flows import rerun_crashed
+from passk.base.errors import ConfigError
+from passk.experiment import config
+from passk.experiment.plan import Plan, plan
+from passk.experiment.validate import check, check_installation
+from passk.pipeline import stages
+from passk.pipeline.run_record import RunRecord
+from passk.runtime.ray_cluster import ray_cluster
+from tasks import stages as tasks
 from tasks.logs import one_line_errors
-from tasks.places import Places
-from tasks.tries import Tries
+from tasks.retries import Tries
+from tasks.train_slots import Places
 
 
 def experiment_name() -> str:
@@ -48,9 +49,9 @@ def experiment(file: str, runs: str = "runs", command: str | None = None) -> Non
     check(described)
     check_installation(described)
     laid_out, places, say = plan(described, Path(runs)), Places(described.compute), get_run_logger().info
-    with steps.alone(laid_out, say):
-        again.mark(laid_out.experiment.name, steps.standing(laid_out))
-        if not steps.all_finished(laid_out):
+    with stages.alone(laid_out, say):
+        rerun_crashed.mark(laid_out.experiment.name, stages.standing(laid_out))
+        if not stages.all_finished(laid_out):
             places.require_memory(say)
         run_through(laid_out, command or f"passk run {file}", places)
 

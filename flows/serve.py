@@ -24,12 +24,12 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 from prefect.workers.process import ProcessWorker
 
-from flows import again
+from flows import rerun_crashed
 from flows.server import prefect_server
-from passk import guard
-from passk.errors import ConfigError, PasskError
-from passk.openrlhf.environment import be_quiet
-from tasks.places import limit_name
+from passk.base.errors import ConfigError, PasskError
+from passk.runtime import process_tree
+from passk.runtime.environment import be_quiet
+from tasks.train_slots import limit_name
 
 POOLS = {"cpu": "experiments of compute.profile cpu", "a100": "experiments of compute.profile gpu"}
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -95,15 +95,15 @@ def worker_name(pool: str) -> str:
     return f"{socket.gethostname()}-{pool}"
 
 
-def start_worker(pool: str, logs: Path) -> guard.Kept:
+def start_worker(pool: str, logs: Path) -> process_tree.Kept:
     """A worker of this machine for a pool, ready to take runs. Whatever ends the caller ends it and its runs."""
     log = logs / f"worker-{pool}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process"]
     command += ["--name", worker_name(pool)]
-    worker = guard.Kept(
-        lambda: guard.start(command, log=log, environment=os.environ),
+    worker = process_tree.Kept(
+        lambda: process_tree.start(command, log=log, environment=os.environ),
         name=f"the worker of pool {pool}",
         say=lambda line: print(line, flush=True),
     )
@@ -126,7 +126,7 @@ def serve(port: int, pools: list[str], cpu_stages: int | None, gpu_stages: int |
         print(f"in another terminal, for prefect's commands: export PREFECT_API_URL={address}", flush=True)
         print(f"watch it at {address.removesuffix('/api')}; workers: {', '.join(pools)}; Ctrl-C ends all", flush=True)
         while True:
-            again.look(workers, pools, say=lambda line: print(line, flush=True))
+            rerun_crashed.look(workers, pools, say=lambda line: print(line, flush=True))
             time.sleep(LOOK_SECONDS)
 
 

@@ -28,9 +28,9 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from passk import guard
-from passk.errors import PasskError
-from passk.ports import free_port
+from passk.base.errors import PasskError
+from passk.runtime import process_tree
+from passk.runtime.ports import free_port
 
 START_SECONDS = 300
 """for one that comes up slowly, on a machine that does much else; one that dies is noticed at once"""
@@ -67,8 +67,8 @@ def prefect_server(log: Path, port: int | None = None) -> Iterator[str]:
     own = {"PREFECT_SERVER_UI_API_URL": address, **(_database(scratch) if scratch else {})}
     variables = {**({} if scratch else LASTING_LEASES), **os.environ, **own}
     # A killed one comes back at the same port with the same database, before its clients have given up asking.
-    server = guard.Kept(
-        lambda: guard.start(command, log=log, environment=variables, scratch=scratch),
+    server = process_tree.Kept(
+        lambda: process_tree.start(command, log=log, environment=variables, scratch=scratch),
         name="Prefect's server",
         say=get_logger("server").warning,
     )

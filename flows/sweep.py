@@ -6,8 +6,8 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.experiment import experiment
-from passk import sweep
-from passk.errors import SomeFailed
+from passk.base.errors import SomeFailed
+from passk.experiment import sweep
 from tasks import artifacts
 from tasks.logs import one_line_errors
 

@@ -11,13 +11,13 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from passk.evaluate.compare import holm
-from passk.evaluate.intervals import Estimate, mean_intervals
-from reports import over_seeds
-from reports.arms import Arm, matchups
+from passk.statistics.bootstrap import Estimate, mean_intervals
+from passk.statistics.paired import holm
+from reports import seed_statistics
 from reports.designs import Entry, designs, labels, named
-from reports.over_seeds import DRAWS, SEED
+from reports.methods import Arm, matchups
 from reports.results import ALL, Results
+from reports.seed_statistics import DRAWS, SEED
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Difference:
     @property
     def sign(self) -> int:
         """+1 or -1 where the 95 % interval is clear of zero, 0 where these data show no difference."""
-        return over_seeds.sign(self.estimate)
+        return seed_statistics.sign(self.estimate)
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class Comparison:
         if len(runs) == 1:
             own = mean_intervals(np.column_stack([values[k][0] for k in ks]), DRAWS, SEED)
         else:
-            own = [over_seeds.mean(values[k]) for k in ks]
+            own = [seed_statistics.mean(values[k]) for k in ks]
         self._found |= {(entry, group, k): one for k, one in zip(ks, own, strict=True)}
 
     def difference(self, of: Entry, to: Entry, group: str, k: int) -> Difference | None:
@@ -180,7 +180,7 @@ class Comparison:
         mine, theirs = self._paired(of, to, group, k)
         if not mine:
             return None
-        estimate = over_seeds.difference(mine, theirs)
+        estimate = seed_statistics.difference(mine, theirs)
         values = [np.mean([row.mean() for row in rows]) for rows in (mine, theirs)]
         by_seed = tuple(float(a.mean() - b.mean()) for a, b in zip(mine, theirs, strict=True))
         return Difference(group, of.label, to.label, k, float(values[0]), float(values[1]), estimate, by_seed)
@@ -238,7 +238,7 @@ class Comparison:
         """The p-value of each of those differences, and that corrected for the number of all of them (Holm)."""
         by_label = {entry.label: entry for entry in self.entries}
         found = list(dict.fromkeys([*self.between_arms, *self.over_warm_start]))
-        own = [over_seeds.p_value(*self._paired(by_label[d.of], by_label[d.to], d.benchmark, d.k)) for d in found]
+        own = [seed_statistics.p_value(*self._paired(by_label[d.of], by_label[d.to], d.benchmark, d.k)) for d in found]
         return {d: (p, float(corrected)) for d, p, corrected in zip(found, own, holm(own), strict=True)}
 
     def _differences(self, pairs: list[tuple[Entry, Entry]]) -> list[Difference]:

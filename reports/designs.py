@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from passk.layout import BASE
+from passk.files.layout import BASE
 from reports.results import Results
 
 _NOT_DESIGN = ("name", "question", "seed", "compute", "trackers")

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from passk.secrets import hidden
+from passk.base.redact import hidden
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~&])")
 _LEADING = re.compile(r"^(\s*)([#+=:-]|\d+[.)])")

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from passk.layout import BASE
-from passk.schedule import Schedule
+from passk.experiment.k_schedule import Schedule
+from passk.files.layout import BASE
 
 PASS_AT_1 = Schedule.of(1)
 

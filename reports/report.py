@@ -7,23 +7,25 @@ from typing import Any
 
 import pandas as pd
 
-from passk.errors import PasskError
-from passk.layout import BASE
-from reports import costs, counts, curves, difficulty, html, over_k, provenance, results, retries, solved
-from reports.answer import answer
+from passk.base.errors import PasskError
+from passk.files.layout import BASE
+from reports import html, results
 from reports.comparison import Comparison
+from reports.figures import correct_counts, curves, difficulty, pass_at_k
+from reports.markdown import code, fenced, inline, listed, plain_table, table
 from reports.results import load
-from reports.tables import about_p, difference_table, main_table, seed_table, sizes
-from reports.text import code, fenced, inline, listed, plain_table, table
-from reports.verdicts import verdicts
+from reports.sections import costs, failures, provenance, solved
+from reports.sections.answer import answer
+from reports.sections.tables import about_p, difference_table, main_table, seed_table, sizes
+from reports.sections.verdicts import verdicts
 
 TEMPLATES = Path(__file__).parent / "templates"
 SORTS = {"right": 3, "wrong": 3, "truncated": 2}
 FIGURES = {
     "curves": curves.draw,
-    "pass_at_k": over_k.draw,
+    "pass_at_k": pass_at_k.draw,
     "difficulty": difficulty.draw,
-    "counts": counts.draw,
+    "counts": correct_counts.draw,
 }
 _LONGEST = 100
 """letters of a directory's name"""
@@ -153,9 +155,9 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         sampling_costs=costs.samplings(comparison),
         wall_clock=costs.wall_clock(comparison),
         sessions=costs.sessions(comparison),
-        failures=retries.failures(comparison),
-        attempts=retries.attempts(comparison),
-        interruptions=retries.interruptions(comparison),
+        failures=failures.failures(comparison),
+        attempts=failures.attempts(comparison),
+        interruptions=failures.interruptions(comparison),
         facts=provenance.facts(comparison),
         hashes=provenance.hashes(comparison),
         configurations=provenance.configurations(comparison),

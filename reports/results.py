@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from passk.evaluate.estimators import pass_at_k
-from passk.layout import BASE, ExperimentRecord
+from passk.files.layout import BASE, ExperimentRecord
+from passk.statistics.pass_at_k import pass_at_k
 from passk.store import queries, reading, report_queries
-from reports.arms import Arm, Node, arms, nodes
+from reports.methods import Arm, Node, arms, nodes
 
 ALL = "all"
 """the group of all benchmarks together"""

@@ -1,7 +1,7 @@
 """A mean and a difference with their 95 % intervals: of one training run, or over several seeds.
 
 Rows: a pandas Series a seed, scores in [0, 1] by problem. Seeds on the same problems are crossed with them, seeds with
-problems of their own are nested (passk/evaluate/nested.py).
+problems of their own are nested (passk/statistics/nested.py).
 """
 
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from passk.evaluate.compare import paired_difference, sign_flip_p
-from passk.evaluate.intervals import Estimate, mean_interval
-from passk.evaluate.nested import crossed_p, difference_crossed, difference_nested, mean_nested, nested_p
-from passk.evaluate.seeds import mean_over_seeds
+from passk.statistics.bootstrap import Estimate, mean_interval
+from passk.statistics.nested import crossed_p, difference_crossed, difference_nested, mean_nested, nested_p
+from passk.statistics.paired import paired_difference, sign_flip_p
+from passk.statistics.seeds import mean_over_seeds
 
 DRAWS = 10_000
 SEED = 0

@@ -1,0 +1,1 @@
+"""Studies: their experiments, data, code and pages. Not part of the package."""

@@ -20,10 +20,10 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.logging import get_run_logger
 
-from passk.openrlhf.record import read_metrics
-from passk.plan import PlannedStage
-from passk.secrets import hidden
-from reports.text import code, fenced, table
+from passk.base.redact import hidden
+from passk.experiment.plan import PlannedStage
+from passk.openrlhf.step_recorder import read_metrics
+from reports.markdown import code, fenced, table
 
 ROWS = 12
 LOG_LINES = 40

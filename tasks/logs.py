@@ -2,8 +2,8 @@
 
 import logging
 
-from passk.errors import PasskError
-from passk.secrets import hidden
+from passk.base.errors import PasskError
+from passk.base.redact import hidden
 
 
 class OneLine(logging.Filter):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from passk.errors import PasskError
+from passk.base.errors import PasskError
 
 FIRST_SECONDS, LONGEST_SECONDS = 5.0, 300.0
 FRUITLESS = 8

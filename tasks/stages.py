@@ -1,6 +1,6 @@
 """The steps of an experiment as tasks, named so that a person finds them in the UI.
 
-What a step does, and that it may be repeated, is passk/steps.py's matter; nothing is cached here, since a
+What a step does, and that it may be repeated, is passk/pipeline/stages.py's matter; nothing is cached here, since a
 finished directory is what says that a step is done.
 """
 
@@ -14,13 +14,13 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import get_run_logger
 
 import reports
-from passk import steps
-from passk.errors import PasskError
-from passk.plan import Plan, PlannedStage
-from passk.runrecord import RunRecord
+from passk.base.errors import PasskError
+from passk.experiment.plan import Plan, PlannedStage
+from passk.pipeline import stages
+from passk.pipeline.run_record import RunRecord
 from tasks import artifacts
-from tasks.places import Places
-from tasks.tries import IN_ALL, Tries
+from tasks.retries import IN_ALL, Tries
+from tasks.train_slots import Places
 
 
 def worth_another_try(task: Task, run: TaskRun, state: State) -> bool:
@@ -28,14 +28,14 @@ def worth_another_try(task: Task, run: TaskRun, state: State) -> bool:
     return bool(getattr(state.result(raise_on_failure=False), "retry", False))
 
 
-# The wait before a try is its own (tasks/tries.py): how long depends on what the tries before came to, and out of
+# The wait before a try is its own (tasks/retries.py): how long depends on what the tries before came to, and out of
 # Prefect's own wait, which is one time.sleep, a stop would not wake it.
 TRIED_AGAIN = {"retries": IN_ALL - 1, "retry_delay_seconds": 0, "retry_condition_fn": worth_another_try}
 
 
 @task(task_run_name="prepare problems and model", cache_policy=NO_CACHE)
 def prepare(plan: Plan) -> None:
-    steps.prepare(plan, get_run_logger().info)
+    stages.prepare(plan, get_run_logger().info)
 
 
 @task(task_run_name="train {planned.record.name}", cache_policy=NO_CACHE, **TRIED_AGAIN)
@@ -46,7 +46,7 @@ def train(
     with tries.one(name, steps_done, say), places.one(say), run.phase(f"train {name}", steps_done):
         view = artifacts.StageView(planned)
         try:
-            steps.train(plan, planned, cluster, view.say)
+            stages.train(plan, planned, cluster, view.say)
         except PasskError as error:
             view.failed(str(error))
             raise
@@ -55,13 +55,13 @@ def train(
 @task(task_run_name="sample every checkpoint on every benchmark", cache_policy=NO_CACHE, **TRIED_AGAIN)
 def sample(plan: Plan, run: RunRecord, places: Places, tries: Tries) -> None:
     say = get_run_logger().info
-    with tries.one("sampling", partial(steps.sampled, plan), say), places.one(say), run.phase("sample"):
-        steps.sample(plan, say)
+    with tries.one("sampling", partial(stages.sampled, plan), say), places.one(say), run.phase("sample"):
+        stages.sample(plan, say)
 
 
 @task(task_run_name="file what is finished in DuckDB", cache_policy=NO_CACHE)
 def file(plan: Plan) -> None:
-    steps.file(plan)
+    stages.file(plan)
 
 
 @task(task_run_name="write the report", cache_policy=NO_CACHE)

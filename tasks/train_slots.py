@@ -17,9 +17,9 @@ from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectNotFound
 
-from passk.check import check_memory
-from passk.config import Compute
-from passk.errors import ConfigError
+from passk.base.errors import ConfigError
+from passk.experiment.config import Compute
+from passk.experiment.validate import check_memory
 
 POLL_SECONDS = 2.0
 SLOT_SECONDS = 5.0  # a wait for the server's slot is broken off after these, so that a stop is heard

@@ -18,7 +18,7 @@ from accelerate.utils import gather_object
 from trl import GRPOTrainer
 
 from passk import advantage
-from passk.errors import ConfigError
+from passk.base.errors import ConfigError
 
 Answers = Callable[[list[Any]], list[str | None]]
 
@@ -37,7 +37,7 @@ class PasskGRPOTrainer(GRPOTrainer):
     def __init__(
         self,
         *arguments: Any,
-        rule: str | advantage.Rule,
+        rule: str | advantage.Estimator,
         k: int,
         options: Mapping[str, Any] | None = None,
         answers: Answers | None = None,

@@ -22,7 +22,7 @@ from omegaconf import OmegaConf
 from verl.trainer.ppo.core_algos import register_adv_est
 
 from passk import advantage
-from passk.errors import ConfigError, PasskError, nearest
+from passk.base.errors import ConfigError, PasskError, nearest
 
 PREFIX = "passk/"
 
@@ -71,7 +71,7 @@ def estimator(name: str) -> Estimator:
     return estimate
 
 
-def _settings(rule: advantage.Rule, config: Any) -> tuple[int, dict[str, Any]]:
+def _settings(rule: advantage.Estimator, config: Any) -> tuple[int, dict[str, Any]]:
     section = (config or {}).get("passk") or {}
     given = OmegaConf.to_container(OmegaConf.create({"passk": section}), resolve=True)["passk"]
     known = ("k", "options")

@@ -4,24 +4,24 @@
     advantage.compute("edas", rewards, k=1, answers=[["7", "8", None, "7"]], base="dr_grpo")
 
 A rule has no state: every token of a rollout gets its rollout's advantage. `names()` are all there are,
-`get(name)` is one with its formula, source, options and needs (passk/advantage/rule.py). Importing this
+`get(name)` is one with its formula, source, options and needs (passk/advantage/estimator.py). Importing this
 imports neither torch nor a rule.
 """
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from passk.advantage.estimator import Estimator, count_estimator, estimator, read_options
 from passk.advantage.registry import get, names
-from passk.advantage.rule import Rule, count_rule, read_options, rule
-from passk.errors import ConfigError
+from passk.base.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Rule", "check", "compute", "count_rule", "get", "names", "needs", "read_options", "rule"]
+__all__ = ["Estimator", "check", "compute", "count_estimator", "estimator", "get", "names", "needs", "read_options"]
 
 
-def check(name: str | Rule, k: int, n: int, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def check(name: str | Estimator, k: int, n: int, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """All options, once the rule is there, is defined for k of n and takes the options.
 
     Raises ConfigError otherwise, field first and mend last.
@@ -44,7 +44,7 @@ def check(name: str | Rule, k: int, n: int, options: Mapping[str, Any] | None = 
     return complete
 
 
-def needs(name: str | Rule, options: Mapping[str, Any]) -> dict[str, str]:
+def needs(name: str | Estimator, options: Mapping[str, Any]) -> dict[str, str]:
     """Input without which the rule cannot work -> whose need it is: its own, or the rule's whose advantages it changes.
 
     options: all of them, as `check` returns them.
@@ -57,7 +57,7 @@ def needs(name: str | Rule, options: Mapping[str, Any]) -> dict[str, str]:
     return below | dict.fromkeys(found.needs, found.name)
 
 
-def compute(name: str | Rule, rewards: "torch.Tensor", k: int, **inputs: Any) -> "torch.Tensor":
+def compute(name: str | Estimator, rewards: "torch.Tensor", k: int, **inputs: Any) -> "torch.Tensor":
     """Advantages of a batch by a rule, given by its name or itself.
 
     rewards: [P, N], a row a prompt, a tensor or what torch.as_tensor takes; read as float32.

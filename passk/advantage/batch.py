@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import torch
 
 from passk import advantage
-from passk.advantage.rule import INPUTS, LARGEST, Rule
-from passk.errors import PasskError
+from passk.advantage.estimator import INPUTS, LARGEST, Estimator
+from passk.base.errors import PasskError
 
 _SMALLEST = torch.finfo(torch.float32).tiny
 
 
-def advantages(rule: Rule, rewards: torch.Tensor, k: int, inputs: Mapping[str, Any]) -> torch.Tensor:
+def advantages(rule: Estimator, rewards: torch.Tensor, k: int, inputs: Mapping[str, Any]) -> torch.Tensor:
     """What `passk.advantage.compute` does, for a rule that was found."""
     if not isinstance(rewards, torch.Tensor):
         try:
@@ -40,7 +40,7 @@ def advantages(rule: Rule, rewards: torch.Tensor, k: int, inputs: Mapping[str, A
     return found.clamp(-LARGEST, LARGEST).float()
 
 
-def looked_up(rule: Rule, rewards: torch.Tensor, k: int, options: Mapping[str, Any]) -> torch.Tensor:
+def looked_up(rule: Estimator, rewards: torch.Tensor, k: int, options: Mapping[str, Any]) -> torch.Tensor:
     """A rule of counts on float32 rewards [P, N], by its table."""
     n = rewards.shape[1]
     # with their types, since True, 1 and 1.0 are one key otherwise
@@ -74,7 +74,7 @@ class Table(NamedTuple):
 
 @lru_cache(maxsize=256)
 def table(
-    rule: Rule, n: int, k: int, _: type, device: torch.device, options: tuple[tuple[str, type, Any], ...]
+    rule: Estimator, n: int, k: int, _: type, device: torch.device, options: tuple[tuple[str, type, Any], ...]
 ) -> Table:
     """The table of a rule for N rollouts, k and options.
 
@@ -93,7 +93,7 @@ def table(
     return Table(wrong, right, weight if centred and normal else None)
 
 
-def _inputs(rule: Rule, given: Mapping[str, Any], rewards: torch.Tensor) -> dict[str, Any]:
+def _inputs(rule: Estimator, given: Mapping[str, Any], rewards: torch.Tensor) -> dict[str, Any]:
     missing = [name for name in rule.needs if given.get(name) is None]
     if missing:
         raise PasskError(f"{missing[0]}: {rule.name} needs it, of shape {list(rewards.shape)}; give {missing[0]}=")
@@ -141,7 +141,7 @@ def _not_finite(rewards: torch.Tensor) -> PasskError:
     return PasskError(f"rewards: {bad} of {rewards.numel()} are NaN or infinite; mend the reward function")
 
 
-def _not_binary(rule: Rule, rewards: torch.Tensor) -> PasskError:
+def _not_binary(rule: Estimator, rewards: torch.Tensor) -> PasskError:
     other = rewards[(rewards != 0) & (rewards != 1)]
     shown = ", ".join(f"{value:g}" for value in other.unique()[:3].tolist())
     return PasskError(f"rewards: {rule.name} takes 0 and 1 alone, not {shown}; use a verifier that scores so")

@@ -2,7 +2,7 @@
 
 import inspect
 
-from passk.advantage import Rule, get, names
+from passk.advantage import Estimator, get, names
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "Pass@1": ("grpo", "dr_grpo", "rloo", "maxrl", "psr", "nsr", "w_reinforce"),
@@ -37,7 +37,7 @@ def table() -> str:
     return "".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |\n" for line in lines)
 
 
-def _row(rule: Rule) -> tuple[str, ...]:
+def _row(rule: Estimator) -> tuple[str, ...]:
     wanted = [option for option, default in rule.options.items() if default is inspect.Parameter.empty]
     needs = ", ".join([*rule.needs, *(f"option {option}" for option in wanted)])
     rewards = "0 and 1" if rule.binary else "any"

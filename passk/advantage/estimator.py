@@ -2,14 +2,14 @@
 
 A rule on 0/1 rewards whose advantages depend on nothing but how many are right is written for one group:
 
-    @count_rule(k="< N", ...)
+    @count_estimator(k="< N", ...)
     def name(n: int, c: int, k: int, *, option: float = 1.0) -> tuple[float, float]:
         ...  # advantages of (a wrong, a right) answer where c of n are right
 
 It is called once for each (N, k, options) and c, in plain Python; batches are looked up in the table of it.
 Every other rule gets the batch:
 
-    @rule(k="<= N", ...)
+    @estimator(k="<= N", ...)
     def name(rewards: torch.Tensor, k: int, *, answers: torch.Tensor, option: float = 1.0) -> torch.Tensor:
         ...  # rewards [P, N], float64 and finite; returns [P, N]
 
@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from passk.errors import ConfigError, nearest
+from passk.base.errors import ConfigError, nearest
 
 LARGEST = 3.4028234663852886e38
 """of float32, in which advantages are given"""
@@ -39,7 +39,7 @@ Domain = Literal["any", "1", "< N", "<= N", "2 .. N", "<= N / 2"]
 
 
 @dataclass(frozen=True, eq=False)
-class Rule:
+class Estimator:
     """A rule and its card. Calling it calls the function as it was written."""
 
     name: str
@@ -139,7 +139,7 @@ class Rule:
         return found
 
 
-def rule(
+def estimator(
     *,
     k: Domain,
     binary: bool = False,
@@ -147,29 +147,29 @@ def rule(
     source: str = "",
     estimates: str = "",
     scale: Literal["mean", "sum"] = "mean",
-) -> Callable[[Callable[..., Any]], Rule]:
+) -> Callable[[Callable[..., Any]], Estimator]:
     """Make a rule of a function of a batch, (rewards [P, N], k, ...) -> [P, N]. See the module's text."""
 
-    def decorate(function: Callable[..., Any]) -> Rule:
+    def decorate(function: Callable[..., Any]) -> Estimator:
         _check_written(function, k, "rewards", "k")
-        return Rule(function.__name__, function, k, False, binary, formula, source, estimates, scale)
+        return Estimator(function.__name__, function, k, False, binary, formula, source, estimates, scale)
 
     return decorate
 
 
-def count_rule(
+def count_estimator(
     *,
     k: Domain,
     formula: str = "",
     source: str = "",
     estimates: str = "",
     scale: Literal["mean", "sum"] = "mean",
-) -> Callable[[Callable[..., tuple[float, float]]], Rule]:
+) -> Callable[[Callable[..., tuple[float, float]]], Estimator]:
     """Make a rule of a function of counts, (n, c, k, ...) -> (wrong, right). See the module's text."""
 
-    def decorate(function: Callable[..., tuple[float, float]]) -> Rule:
+    def decorate(function: Callable[..., tuple[float, float]]) -> Estimator:
         _check_written(function, k, "n", "c", "k")
-        return Rule(function.__name__, function, k, True, True, formula, source, estimates, scale)
+        return Estimator(function.__name__, function, k, True, True, formula, source, estimates, scale)
 
     return decorate
 

@@ -5,8 +5,8 @@ import math
 import operator
 from collections.abc import Callable
 
-from passk.advantage.rule import shown
-from passk.errors import ConfigError
+from passk.advantage.estimator import shown
+from passk.base.errors import ConfigError
 
 FUNCTIONS: dict[str, Callable[..., float]] = {
     "sqrt": math.sqrt,

@@ -7,10 +7,10 @@ rule's own name. Nothing is imported before it is asked for.
 import pkgutil
 from functools import cache
 
-from passk import plugins
-from passk.advantage import rules
-from passk.advantage.rule import Rule
-from passk.errors import ConfigError, PasskError, nearest
+from passk.advantage import estimators
+from passk.advantage.estimator import Estimator
+from passk.base import plugins
+from passk.base.errors import ConfigError, PasskError, nearest
 
 GROUP = "passk.advantage"
 
@@ -19,7 +19,8 @@ GROUP = "passk.advantage"
 def _found() -> dict[str, str]:
     """name -> "module:attribute"."""
     own = {
-        module.name: f"{rules.__name__}.{module.name}:{module.name}" for module in pkgutil.iter_modules(rules.__path__)
+        module.name: f"{estimators.__name__}.{module.name}:{module.name}"
+        for module in pkgutil.iter_modules(estimators.__path__)
     }
     return plugins.found(GROUP, "rule", own)
 
@@ -35,14 +36,14 @@ def names() -> list[str]:
 
 
 @cache
-def get(name: str) -> Rule:
+def get(name: str) -> Estimator:
     """The rule of that name. Raises ConfigError where there is none, PasskError where it is not a rule."""
     if name not in _found():
         raise ConfigError(f"rule: {name!r} does not exist{nearest(name, _found())}")
     rule = plugins.imported(_found()[name], "rule", name)
-    if not isinstance(rule, Rule) or rule.name != name:
+    if not isinstance(rule, Estimator) or rule.name != name:
         raise PasskError(
             f"rule: {_found()[name]} is no rule named {name}; "
-            "decorate a function of that name with passk.advantage.rule"
+            "decorate a function of that name with passk.advantage.estimator"
         )
     return rule

@@ -1,6 +1,6 @@
 """A rule's advantages over c, how many of a prompt's N answers are right: as a table, for a terminal, as a PNG.
 
-All take `kinds`, (wrong, right) for c = 0 .. N, and `totals`, eta for the same c (passk/advantage/eta.py).
+All take `kinds`, (wrong, right) for c = 0 .. N, and `totals`, eta for the same c (passk/advantage/step_size.py).
 """
 
 from collections.abc import Sequence

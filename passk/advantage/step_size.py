@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from passk import advantage
-from passk.errors import ConfigError
+from passk.base.errors import ConfigError
 
 _ROLLOUTS = 8192
 """drawn for each c, at least 16 prompts: over them a rule of a batch is averaged, as some look at places, or draw"""
@@ -49,7 +49,7 @@ def lr_scale(name: str, n: int, k: int, options: Mapping[str, Any] | None = None
     return n / peak if peak else None
 
 
-def _averaged(rule: advantage.Rule, n: int, c: int, k: int, options: dict[str, Any]) -> tuple[float, float]:
+def _averaged(rule: advantage.Estimator, n: int, c: int, k: int, options: dict[str, Any]) -> tuple[float, float]:
     import torch
 
     generator = torch.Generator().manual_seed(c)

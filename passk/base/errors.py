@@ -4,8 +4,8 @@ import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from passk.columns import printable, shortened
-from passk.secrets import hidden
+from passk.base.redact import hidden
+from passk.base.terminal import printable, shortened
 
 LONGEST = 2000
 """characters of a message"""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
-from passk.errors import PasskError
+from passk.base.errors import PasskError
 
 
 def found(group: str, what: str, own: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""The `passk` command, a file for each group of commands."""

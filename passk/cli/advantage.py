@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from passk import advantage
-from passk.advantage import eta, show
+from passk.advantage import show, step_size
 from passk.advantage.registry import package
-from passk.columns import aligned
-from passk.errors import ConfigError, PasskError
+from passk.base.errors import ConfigError, PasskError
+from passk.base.terminal import aligned
 
 app = typer.Typer(help="List the advantage rules, or show what one of them pays.")
 HEAD = ("rule", "k", "needs", "options", "formula", "source", "package")
@@ -50,8 +50,8 @@ def show_rule(
         raise ConfigError(f"k: {name} pays by k, and there is no usual one; add it, as in --k 4")
     k = 1 if k is None else k
     given = advantage.read_options(options, field="options")
-    kinds = eta.kinds(name, n, k, given)
-    totals = eta.totals(kinds)
+    kinds = step_size.kinds(name, n, k, given)
+    totals = step_size.totals(kinds)
     complete = [f"{option} = {_json(value)}" for option, value in advantage.check(name, k, n, given).items()]
     title = ", ".join([name, f"N = {n}", f"k = {k}", *complete])
     if png is not None:
@@ -98,7 +98,7 @@ def listing(rows: list[tuple[str, ...]], width: int | None) -> str:
     return "\n".join(paragraphs)
 
 
-def _about(rule: advantage.Rule, peak: float, n: int, width: int | None) -> str:
+def _about(rule: advantage.Estimator, peak: float, n: int, width: int | None) -> str:
     how = "" if rule.counts else "; shown is the mean over random orders of the rollouts"
     rate = f"{n / peak:.3g} times GRPO's (N / max eta = {n} / {peak:.4g})" if peak else "none: it never pays anything"
     lines = [

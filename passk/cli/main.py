@@ -10,13 +10,14 @@ from typing import Annotated
 
 import typer
 
-from passk import config, problems_cli, rules_cli, store_cli, verify_cli
-from passk.check import check, check_installation, check_machine
-from passk.config import RlStage
-from passk.disk import FULL
-from passk.errors import ConfigError, PasskError, SomeFailed
-from passk.plan import Plan, plan
-from passk.secrets import hidden
+from passk.base.errors import ConfigError, PasskError, SomeFailed
+from passk.base.redact import hidden
+from passk.cli import advantage, problems, store, verifiers
+from passk.experiment import config
+from passk.experiment.config import RlStage
+from passk.experiment.plan import Plan, plan
+from passk.experiment.validate import check, check_installation, check_machine
+from passk.files.durable import FULL
 
 app = typer.Typer(
     help="Train language models by Pass@k reinforcement learning, and find out whether it helped.",
@@ -24,10 +25,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(rules_cli.app, name="rules")
-app.add_typer(problems_cli.app, name="problems")
-app.command()(verify_cli.verify)
-store_cli.add_to(app)
+app.add_typer(advantage.app, name="rules")
+app.add_typer(problems.app, name="problems")
+app.command()(verifiers.verify)
+store.add_to(app)
 File = Annotated[Path, typer.Argument(help="the experiment's YAML file")]
 Runs = Annotated[Path, typer.Option(help="directory of all runs")]
 SCALES = 16  # of a schedule, shown beside each k in a plan; a longer line is not read
@@ -53,12 +54,13 @@ def study(
 
     The same command goes on where one was stopped. What fails does not keep the others from being run.
     """
-    from passk import steps, sweep
+    from passk.experiment import sweep
+    from passk.pipeline import stages
 
     numbers = _numbers("seeds", seeds)
     made = {file: sweep.study([], of=str(file), seeds=numbers) for file in files}
     for experiments in made.values():
-        if not all(steps.all_finished(plan(each, runs)) for each in experiments):
+        if not all(stages.all_finished(plan(each, runs)) for each in experiments):
             check_installation(experiments[0])  # what is not there for one seed is there for none
     failed: dict[str, PasskError] = {}
     for turn in range(len(numbers)):
@@ -85,11 +87,11 @@ def evaluate(
     runs: Runs = Path("runs"),
 ) -> None:
     """Sample a checkpoint on benchmarks, judge its answers, report. The same command goes on where one was stopped."""
-    from passk import sweep
-    from passk.evaluate import benchmarks, table
+    from passk.evaluation import table
+    from passk.experiment import benchmark_presets, sweep
 
     names = [name.strip() for name in benchmark.split(",") if name.strip()]
-    made = benchmarks.experiment(model, names, samples, file)
+    made = benchmark_presets.experiment(model, names, samples, file)
     check_machine(made)  # before anything is written
     sweep.write(made, runs)
     _carry_out(plan(made, runs), _without_prefect)
@@ -99,7 +101,7 @@ def evaluate(
 @app.command("plan")
 def show_plan(file: File, runs: Runs = Path("runs")) -> None:
     """Print the stages in order, what is done, and the exact command of each."""
-    from passk import steps
+    from passk.pipeline import stages
 
     laid_out = _laid_out(file, runs)
     for planned in laid_out.stages:
@@ -110,7 +112,7 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
         typer.echo(f"# {record.name}: {stage.kind}{rule}, {stage.steps} steps {start}, key {record.key}, {state}")
         if stage.kind == "rl":
             typer.echo(f"#   {_learning_rate(stage)}")
-        typer.echo(_wrapped(steps.command(laid_out, planned)) + "\n")
+        typer.echo(_wrapped(stages.command(laid_out, planned)) + "\n")
     for planned in laid_out.samplings:
         state = "done" if planned.finished else "to do"
         record, benchmark = planned.record, planned.benchmark
@@ -155,16 +157,16 @@ def _noted(what: str, failed: dict[str, PasskError]) -> Iterator[None]:
 
 def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:
     """Do what is left, if anything is, and print the results with the report's path."""
-    from passk import steps
-    from passk.runrecord import is_reported
+    from passk.pipeline import stages
+    from passk.pipeline.run_record import is_reported
 
     name, report = laid_out.experiment.name, laid_out.directory / "report.md"
     failed: SomeFailed | None = None
-    if steps.all_finished(laid_out) and is_reported(laid_out):
+    if stages.all_finished(laid_out) and is_reported(laid_out):
         typer.echo(f"{name}: everything is done already")
     else:
         check_machine(laid_out.experiment)
-        from passk.openrlhf.environment import be_quiet
+        from passk.runtime.environment import be_quiet
 
         be_quiet()
         try:
@@ -184,7 +186,7 @@ def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:
 def _by_prefect(laid_out: Plan, file: Path) -> None:
     from flows.experiment import experiment
     from flows.server import prefect_server
-    from passk.runrecord import spelled_command
+    from passk.pipeline.run_record import spelled_command
 
     with prefect_server(laid_out.directory / "prefect.log") as address:
         typer.echo(hidden(f"watch it at {address.removesuffix('/api')}"))
@@ -194,22 +196,22 @@ def _by_prefect(laid_out: Plan, file: Path) -> None:
 def _without_prefect(laid_out: Plan) -> None:
     """For what trains nothing: a server would take longer to start than many an evaluation."""
     import reports
-    from passk import steps
-    from passk.runrecord import RunRecord, spelled_command
+    from passk.pipeline import stages
+    from passk.pipeline.run_record import RunRecord, spelled_command
 
-    with steps.alone(laid_out, typer.echo):
+    with stages.alone(laid_out, typer.echo):
         run = RunRecord(laid_out, spelled_command())
         with run.to_its_end():
             with run.phase("prepare"):
-                steps.prepare(laid_out, typer.echo)
+                stages.prepare(laid_out, typer.echo)
             try:
                 with run.phase("sample"):
-                    steps.sample(laid_out, typer.echo)
+                    stages.sample(laid_out, typer.echo)
             except PasskError as error:
                 run.failed("sample", str(error))
             run.ended()
             try:
-                steps.file(laid_out)
+                stages.file(laid_out)
             except PasskError as error:
                 run.filing_failed(str(error))
             reports.write_report(laid_out.store, laid_out.directory)
@@ -218,15 +220,15 @@ def _without_prefect(laid_out: Plan) -> None:
 
 def _learning_rate(stage: RlStage) -> str:
     """Beside k, what GRPO's learning rate would be multiplied by for steps as large as its own."""
-    from passk import learning_rate
+    from passk.experiment import lr_scaling
 
     shown = [
         f"k={scale.k} {f'x{scale.factor:.3g}' if scale.factor else 'not known'}"
         + (f" from step {scale.step}" if scale.step > 1 else "")
-        for scale in learning_rate.scales(stage)
+        for scale in lr_scaling.scales(stage)
     ]
     more = f", ... {len(shown)} in all" if len(shown) > SCALES else ""
-    rate = f"{learning_rate.first_rate(stage):.3g}" + (", by lr: auto" if stage.lr == "auto" else "")
+    rate = f"{lr_scaling.first_rate(stage):.3g}" + (", by lr: auto" if stage.lr == "auto" else "")
     return f"lr {rate}; GRPO-sized steps want ({stage.rollouts} / max eta): {', '.join(shown[:SCALES])}{more}"
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from pydantic.fields import FieldInfo
 
-from passk.columns import aligned
-from passk.errors import ConfigError, nearest
+from passk.base.errors import ConfigError, nearest
+from passk.base.terminal import aligned
 from passk.problems import hub
 from passk.problems.reasoning_gym import tasks
 from passk.problems.record import Spec

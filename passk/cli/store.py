@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
-from passk.columns import aligned, printable
-from passk.errors import ConfigError
+from passk.base.errors import ConfigError
+from passk.base.terminal import aligned, printable
 
 ROWS, CELL = 100, 60
 """rows that a person is shown, and characters of a cell"""

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from passk import verifiers
-from passk.errors import ConfigError
+from passk.base.errors import ConfigError
 from passk.verifiers import AnswerError
 from passk.verifiers.pool import MEMORY, SECONDS, Pool
 

@@ -8,8 +8,8 @@ tests/integration/test_contract_hooks.py holds every place of OpenRLHF 0.11.2 an
 
 import os
 
-from passk.openrlhf.cpu import device, flash_attn, optimizer, weights
-from passk.openrlhf.cpu.on_import import on_import
+from passk.cpu import device, flash_attn, optimizer, weights
+from passk.cpu.on_import import on_import
 
 ENVIRONMENT_SWITCH = "PASSK_CPU"
 _installed = False

@@ -1,12 +1,12 @@
 """Compile DeepSpeed's CPU operators, which it would do in the middle of the first run. `make` does it once.
 
-python -m passk.openrlhf.cpu
+python -m passk.cpu
 """
 
 import os
 import shutil
 
-from passk.openrlhf.cpu import operators
+from passk.cpu import operators
 
 os.environ["DS_ACCELERATOR"] = "cpu"
 os.environ["TORCH_EXTENSIONS_DIR"] = str(operators.DIRECTORY)

@@ -1,0 +1,1 @@
+"""Evaluation of one checkpoint on one benchmark with vLLM."""

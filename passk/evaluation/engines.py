@@ -5,11 +5,11 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from passk.errors import PasskError
-from passk.evaluate.generate import Part, parts
-from passk.evaluate.judge import Judge
-from passk.evaluate.request import Request, Work
-from passk.openrlhf import cpu
+from passk import cpu
+from passk.base.errors import PasskError
+from passk.evaluation.generate import Part, parts
+from passk.evaluation.judge import Judge
+from passk.evaluation.request import Request, Work
 
 if TYPE_CHECKING:
     from vllm import LLM

@@ -1,9 +1,9 @@
 """Sample checkpoints on benchmarks with vLLM and judge the answers.
 
-    python -m passk.evaluate.sample REQUEST.json
+    python -m passk.evaluation.evaluate REQUEST.json
 
 One engine a GPU, and one a shape of model: the weights of the next checkpoint are loaded into the engines that
-are there. REQUEST.json is a `Work`; passk/steps.py writes it. What an earlier process left
+are there. REQUEST.json is a `Work`; passk/pipeline/stages.py writes it. What an earlier process left
 of a sampling is gone on with. One that fails keeps none of the others: all failures are told at the end.
 """
 
@@ -13,14 +13,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from passk import lock, problems, verifiers
-from passk.errors import PasskError
-from passk.evaluate import engines, progress
-from passk.evaluate.parts import Parts
-from passk.evaluate.request import Request, Work
-from passk.layout import SamplingRecord, write_json
-from passk.openrlhf.record import WRITER
-from passk.secrets import without_secrets
+from passk import problems, verifiers
+from passk.base.errors import PasskError
+from passk.base.redact import without_secrets
+from passk.evaluation import engines, progress
+from passk.evaluation.request import Request, Work
+from passk.evaluation.shards import Parts
+from passk.files import file_lock
+from passk.files.layout import SamplingRecord, write_json
+from passk.openrlhf.step_recorder import WRITER
 from passk.verifiers.pool import Pool
 
 JUDGED_AT_LEAST = 200
@@ -30,7 +31,7 @@ JUDGED_AT_LEAST = 200
 def main(file: Path) -> None:
     work = Work.read(file)
     # A process that was killed may need some seconds to end, and what it writes until then must be seen here.
-    lock.keep(file.with_name(WRITER))
+    file_lock.keep(file.with_name(WRITER))
     failed, unloaded = [], None
     with engines.started(work) as started:
         for request in work.requests:

@@ -11,10 +11,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from passk.errors import PasskError
-from passk.evaluate.judge import Judge
-from passk.evaluate.request import Request, problem_seed
-from passk.layout import SAMPLE_COLUMNS
+from passk.base.errors import PasskError
+from passk.evaluation.judge import Judge
+from passk.evaluation.request import Request, problem_seed
+from passk.files.layout import SAMPLE_COLUMNS
 from passk.verifiers import AnswerError, Verdict
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from passk.columns import clock
+from passk.base.terminal import clock
 
 FILE = "metrics.jsonl"
 """where job.train looks for signs of life"""

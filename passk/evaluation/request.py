@@ -1,4 +1,4 @@
-"""What one sampling is asked for: written by passk/steps.py, read by the process that samples."""
+"""What one sampling is asked for: written by passk/pipeline/stages.py, read by the process that samples."""
 
 import hashlib
 import json
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from passk.layout import SamplingRecord, write_json
+from passk.files.layout import SamplingRecord, write_json
 
 PIECE_SAMPLES = 256
 """that a deterministic sampling makes as one batch"""

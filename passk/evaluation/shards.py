@@ -1,7 +1,7 @@
 """The files of a sampling: parts as it goes, each whole or not there; samples.parquet and the manifest at its end.
 
 A part holds whole problems, so a problem is either in the parts with all its samples or is sampled again. One
-process writes (passk/evaluate/sample.py holds the lock).
+process writes (passk/evaluation/evaluate.py holds the lock).
 """
 
 import json
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from passk.disk import telling_when_full
-from passk.errors import PasskError
-from passk.evaluate.generate import Part
-from passk.layout import SamplingRecord, write_json
+from passk.base.errors import PasskError
+from passk.evaluation.generate import Part
+from passk.files.durable import telling_when_full
+from passk.files.layout import SamplingRecord, write_json
 from passk.verifiers import FAILURES, AnswerError, Verdict
 
 if TYPE_CHECKING:

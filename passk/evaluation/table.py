@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from passk.columns import aligned
-from passk.evaluate.figures import Samples, by_problem, summary
-from passk.evaluate.intervals import Estimate
-from passk.plan import PlannedSampling
+from passk.base.terminal import aligned
+from passk.experiment.plan import PlannedSampling
+from passk.statistics.bootstrap import Estimate
+from passk.statistics.summary import Samples, by_problem, summary
 
 _COLUMNS = ("score", "correct", "extracted", "tokens", "finish_reason", "logprob")
 

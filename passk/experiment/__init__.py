@@ -1,0 +1,1 @@
+"""Experiment files: configuration, plan and checks."""

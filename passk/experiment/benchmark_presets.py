@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from passk import config, sweep
-from passk.config import Benchmark, Experiment
-from passk.errors import ConfigError, nearest
+from passk.base.errors import ConfigError, nearest
+from passk.experiment import config, sweep
+from passk.experiment.config import Benchmark, Experiment
 
 K = (1, 4, 8, 16, 32, 64, 128, 256)
 """of which those up to the number of samples are told"""

@@ -21,10 +21,10 @@ from pydantic import (
     model_validator,
 )
 
-from passk.errors import ConfigError, nearest
+from passk.base.errors import ConfigError, nearest
+from passk.experiment.k_schedule import Schedule
 from passk.problems.maze import MazeProblems as MazeProblems
 from passk.problems.sources import SPECS, Problems
-from passk.schedule import Schedule
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 K = Annotated[Schedule, BeforeValidator(Schedule.of), PlainSerializer(lambda schedule: schedule.written)]

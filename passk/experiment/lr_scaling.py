@@ -1,14 +1,14 @@
 """The learning rate beside k: larger k makes smaller steps, `lr: auto` makes up for it.
 
-A rule's largest total advantage (passk/advantage/eta.py) is N for GRPO and less for Pass@k; with `lr: auto`
+A rule's largest total advantage (passk/advantage/step_size.py) is N for GRPO and less for Pass@k; with `lr: auto`
 the rate at each step is `base_lr`, what GRPO would get, times N / max eta of the rule at that step's k.
 """
 
 from dataclasses import dataclass
 
-from passk.advantage.eta import lr_scale
-from passk.config import RlStage
-from passk.errors import ConfigError
+from passk.advantage.step_size import lr_scale
+from passk.base.errors import ConfigError
+from passk.experiment.config import RlStage
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from passk import problems
-from passk.config import Benchmark, Compute, Experiment, RlStage, SftStage
-from passk.errors import ConfigError, nearest
-from passk.layout import BASE, SamplingRecord, StageRecord, is_finished
-from passk.model import weights
-from passk.versions import SAMPLING_VERSION, TRAINING_VERSION, engine_versions, judging, rule_version, verdicts
+from passk.base.errors import ConfigError, nearest
+from passk.experiment.config import Benchmark, Compute, Experiment, RlStage, SftStage
+from passk.experiment.result_versions import (
+    SAMPLING_VERSION,
+    TRAINING_VERSION,
+    engine_versions,
+    judging,
+    rule_version,
+    verdicts,
+)
+from passk.files.layout import BASE, SamplingRecord, StageRecord, is_finished
+from passk.models.tiny import weights
 
 _WITHOUT_EFFECT = {"evaluate", "save_every", "keep", "max_failed"}
 
@@ -78,7 +85,7 @@ class Plan:
 
     @property
     def locks(self) -> Path:
-        """passk/lock.py's files, of all experiments: a name a stage key and a name an experiment"""
+        """passk/files/file_lock.py's files, of all experiments: a name a stage key and a name an experiment"""
         return self.directory.parent / ".locks"
 
     def parent_model(self, planned: PlannedStage) -> Path | str:

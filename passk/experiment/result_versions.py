@@ -1,6 +1,6 @@
 """What a result hangs on beside the experiment: the versions of what trains, samples and judges.
 
-They are part of the keys (passk/plan.py) and of the records.
+They are part of the keys (passk/experiment/plan.py) and of the records.
 """
 
 import contextlib
@@ -8,8 +8,9 @@ import importlib.metadata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from passk import plugins, verifiers
+from passk import verifiers
 from passk.advantage import registry
+from passk.base import plugins
 
 ENGINE_PACKAGES = ("openrlhf", "deepspeed", "ray", "torch", "transformers", "vllm")
 VERIFIER_PACKAGES = {

@@ -14,11 +14,11 @@ from typing import Any
 
 import yaml
 
-from passk import config
-from passk.check import check
-from passk.config import Experiment, RlStage
-from passk.errors import ConfigError, nearest
-from passk.model import weights
+from passk.base.errors import ConfigError, nearest
+from passk.experiment import config
+from passk.experiment.config import Experiment, RlStage
+from passk.experiment.validate import check
+from passk.models.tiny import weights
 from passk.problems import fingerprint
 
 FILE = "experiment.yaml"

@@ -7,13 +7,15 @@ from typing import Any
 
 import psutil
 
-from passk import advantage, gpus, learning_rate, problems, trackers
-from passk.config import Compute, Experiment, RlStage, TinyModel
-from passk.errors import ConfigError, nearest, under
-from passk.layout import BASE
-from passk.model import fetch_tokenizer, from_the_hub
-from passk.plan import order
-from passk.secrets import is_secret
+from passk import advantage, problems, trackers
+from passk.base import gpus
+from passk.base.errors import ConfigError, nearest, under
+from passk.base.redact import is_secret
+from passk.experiment import lr_scaling
+from passk.experiment.config import Compute, Experiment, RlStage, TinyModel
+from passk.experiment.plan import order
+from passk.files.layout import BASE
+from passk.models.tiny import fetch_tokenizer, from_the_hub
 
 GIB = 2**30
 TAKEN = {"stages": (BASE, "sample"), "benchmarks": ("all",)}
@@ -147,7 +149,7 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
     with under(f"stages.{name}"):
         for _, k in stage.k.within(stage.steps):
             advantage.check(stage.rule, k, stage.rollouts, stage.options)
-        learning_rate.first_rate(stage)
+        lr_scaling.first_rate(stage)
         if stage.lr != "auto" and stage.base_lr is not None:
             raise ConfigError("base_lr: has no effect beside a number for lr; write lr: auto, or leave it out")
     if stage.parent is None and experiment.model.tiny:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from passk.errors import PasskError
+from passk.base.errors import PasskError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """no space, over the quota, over the process's limit of a file's size"""

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
-from passk.errors import PasskError
+from passk.base.errors import PasskError
 
 POLL_SECONDS = 0.5
 _NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}

@@ -5,7 +5,7 @@
     runs/<experiment>/report.md                 what came out, figures/*.png beside it
     runs/<experiment>/problems/<fingerprint>.parquet
                                                 Problem records (passk/problems)
-    runs/<experiment>/problems/separation.json  what train and test have in common (passk/problems/separation.py)
+    runs/<experiment>/problems/separation.json  what train and test have in common (passk/problems/contamination.py)
     runs/<experiment>/stages/<key>/
         stage.json                              StageRecord
         metrics.jsonl                           a line a step (METRICS)
@@ -20,7 +20,7 @@
     runs/<experiment>/samples/metrics.jsonl     how far the sampling is: lines for people, with their time
     runs/<experiment>/samples/<key>/
         sampling.json                           SamplingRecord
-        parts/000001.parquet                    whole problems, while it samples (passk/evaluate/parts.py)
+        parts/000001.parquet                    whole problems, while it samples (passk/evaluation/shards.py)
         samples.parquet                         a row a response (SAMPLE_COLUMNS)
         manifest.json                           last of all: the sampling is finished
 
@@ -33,7 +33,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from passk.disk import telling_when_full
+from passk.files.durable import telling_when_full
 
 BASE = "base"
 """the checkpoint name of a model that needed no warm start"""
@@ -132,7 +132,7 @@ class ExperimentRecord:
     failures: dict[str, str] = field(default_factory=dict)
     """stage's name, "sample" or FILING -> one line"""
     sessions: list[dict[str, Any]] = field(default_factory=list)
-    """one a `passk run` that did something (passk/runrecord.py): {"started", "code" (as above, of this session),
+    """one for each `passk run` that did something: {"started", "code" (as above, of this session),
     "before" (seconds of its process before that), "seconds", "busy" (those in which a phase went on), "phases": {name:
     seconds}, "failed": [{"what" (phase), "step" (of how many it had done), "reason"}], "ended" ("done", "failed"; null:
     stopped, killed, not there yet)}"""

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from passk.config import TinyModel
-from passk.errors import ConfigError
+from passk.base.errors import ConfigError
+from passk.experiment.config import TinyModel
 from passk.problems.maze import ALPHABET
 
 PAD, LINE_END = "<pad>", "Ċ"

@@ -15,11 +15,12 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from passk.errors import ConfigError
-from passk.openrlhf import cpu, watch
-from passk.openrlhf.environment import passed_on
-from passk.openrlhf.record import require_new
+from passk import cpu
+from passk.base.errors import ConfigError
 from passk.openrlhf.settings import PluginSettings, split_arguments
+from passk.openrlhf.step_recorder import require_new
+from passk.runtime import actor_monitor
+from passk.runtime.environment import passed_on
 
 CALLS_AT_ONCE = 100_000
 # What openrlhf.cli.train_ppo_ray gives Ray's workers where it starts Ray itself; we do it in its place.
@@ -40,14 +41,14 @@ def main(arguments: list[str]) -> None:
     import openrlhf.trainer.ray.vllm_engine as upstream_engine
     import ray
 
-    from passk.openrlhf.engine import PasskEngine
     from passk.openrlhf.policy import PasskPolicy
+    from passk.openrlhf.rollout_engine import PasskEngine
     from passk.openrlhf.trainer import TrainerFactory
 
     # In a job of Ray's the same variables have come with the job already; ours are the same or more.
     os.environ["RAY_OVERRIDE_JOB_RUNTIME_ENV"] = "1"
     ray.init(runtime_env=runtime_environment(os.environ))
-    watch.start()
+    actor_monitor.start()
 
     # The driver takes these names from their modules when it runs, and so starts ours.
     upstream_trainer.PPOTrainer = TrainerFactory(settings)
@@ -85,7 +86,7 @@ def runtime_environment(variables: Mapping[str, str]) -> dict[str, Any]:
     workers |= passed_on(variables)  # a cluster that somebody else started has not our environment
     if variables.get(cpu.ENVIRONMENT_SWITCH) != "1":
         return {"env_vars": workers}
-    return {"env_vars": workers, "worker_process_setup_hook": "passk.openrlhf.cpu.install_if_asked"}
+    return {"env_vars": workers, "worker_process_setup_hook": "passk.cpu.install_if_asked"}
 
 
 if __name__ == "__main__":

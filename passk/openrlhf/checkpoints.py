@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from passk import disk
-from passk.errors import PasskError
-from passk.layout import write_json
+from passk.base.errors import PasskError
+from passk.files import durable
+from passk.files.layout import write_json
 
 SEAL = "seal.json"
 LEAST_KEPT = 2
@@ -44,7 +44,7 @@ def saving(checkpoint: Path) -> Iterator[None]:
             seal(checkpoint)
     except Exception:
         try:
-            disk.require_room(next(parent for parent in checkpoint.parents if parent.is_dir()))
+            durable.require_room(next(parent for parent in checkpoint.parents if parent.is_dir()))
         except PasskError as full:
             # Room for the log to tell of it, and for the next run to begin.
             shutil.rmtree(checkpoint, ignore_errors=True)
@@ -54,9 +54,9 @@ def saving(checkpoint: Path) -> Iterator[None]:
 
 def seal(checkpoint: Path) -> None:
     """Seal a checkpoint that was just written. Its files are on the disk, not in a cache, before its seal is."""
-    disk.flush_all(checkpoint)
+    durable.flush_all(checkpoint)
     write_json(checkpoint / SEAL, {name: [size, digest] for name, size, digest in _contents(checkpoint)})
-    disk.flush(checkpoint)
+    durable.flush(checkpoint)
 
 
 def fault(checkpoint: Path) -> str | None:

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from passk.advantage import Rule
-from passk.errors import PasskError
-from passk.openrlhf.labels import Label
-from passk.openrlhf.record import Answer
+from passk.advantage import Estimator
+from passk.base.errors import PasskError
+from passk.openrlhf.prompt_label import Label
+from passk.openrlhf.step_recorder import Answer
 from passk.verifiers import Verdict, pool
 
 if TYPE_CHECKING:
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def inputs(
-    rule: Rule,
+    rule: Estimator,
     answers: list[Answer],
     rollouts: int,
     generator: torch.Generator,
     tokenizer: "PreTrainedTokenizerBase",
 ) -> dict[str, Any]:
-    """Those of passk.advantage.rule.INPUTS that the rule takes. answers: [R] in the order of generation.
+    """Those of passk.advantage.estimator.INPUTS that the rule takes. answers: [R] in the order of generation.
 
     Raises PasskError where the rule needs answers and the labels are not ours: only a verifier of passk tells
     what a response comes to. Also where it takes entropy and there are no log-probabilities.
@@ -47,7 +47,7 @@ def inputs(
     return given
 
 
-def _judged(rule: Rule, label: Any, text: str) -> "Future[Verdict]":
+def _judged(rule: Estimator, label: Any, text: str) -> "Future[Verdict]":
     """In the pool, as the reward is: what a model wrote must hang or end a child, never the trainer."""
     try:
         problem = Label.load(label)

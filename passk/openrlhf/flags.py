@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from passk import learning_rate
-from passk.config import Compute, RlStage, SftStage
+from passk.experiment import lr_scaling
+from passk.experiment.config import Compute, RlStage, SftStage
 from passk.openrlhf.checkpoints import LEAST_KEPT
 
 Flags = dict[str, str | int | float | bool | tuple | None]
@@ -69,7 +69,7 @@ def rl(stage: RlStage, compute: Compute, paths: Paths, *, seed: int, chat: bool)
         "--actor.num_nodes": compute.nodes,
         "--actor.num_gpus_per_node": compute.gpus_per_node,
         "--actor.gradient_checkpointing_enable": compute.gradient_checkpointing,
-        "--actor.adam.lr": learning_rate.first_rate(stage),
+        "--actor.adam.lr": lr_scaling.first_rate(stage),
         "--actor.adam.betas": stage.betas,
         "--actor.adam.weight_decay": stage.weight_decay,
         "--actor.max_norm": stage.max_norm,
@@ -129,7 +129,7 @@ def _own(stage: RlStage, paths: Paths) -> Flags:
         "--passk.keep_order": True,
     }
     if stage.lr == "auto":
-        factors = learning_rate.factors(stage)
+        factors = lr_scaling.factors(stage)
         if len(factors) > 1:
             flags["--passk.lr_scale"] = ",".join(f"{step}:{factor / factors[0][1]:.6g}" for step, factor in factors)
     return flags

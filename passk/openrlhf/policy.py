@@ -7,7 +7,7 @@ from openrlhf.trainer.ray.ppo_actor import ActorPPOTrainer, PolicyModelActor
 from openrlhf.utils.loss_utils import get_loss_batch_info
 from transformers import set_seed
 
-from passk.openrlhf.randomness import seed_of
+from passk.base.randomness import seed_of
 
 
 class PasskActorTrainer(ActorPPOTrainer):

@@ -10,8 +10,8 @@ import re
 from typing import Any
 
 from passk import verifiers
-from passk.model import ENDS
-from passk.openrlhf.labels import NO_VERDICT, REASON, Label
+from passk.models.tiny import ENDS
+from passk.openrlhf.prompt_label import NO_VERDICT, REASON, Label
 from passk.verifiers import pool
 
 logger = logging.getLogger("openrlhf.passk.reward")

@@ -13,9 +13,9 @@ from typing import Any
 from openrlhf.trainer.ray.vllm_engine import RolloutRayActor
 from openrlhf.trainer.ray.vllm_worker_wrap import WorkerWrap
 
-from passk.openrlhf import cpu
-from passk.openrlhf.labels import identity
-from passk.openrlhf.randomness import seed_of
+from passk import cpu
+from passk.base.randomness import seed_of
+from passk.openrlhf.prompt_label import identity
 
 
 class PasskWorkerWrap(WorkerWrap):

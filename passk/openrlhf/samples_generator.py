@@ -6,7 +6,7 @@ import ray
 from openrlhf.trainer.ppo_utils.experience import Experience
 from openrlhf.trainer.ppo_utils.samples_generator import SamplesGenerator
 
-from passk.openrlhf.labels import identity
+from passk.openrlhf.prompt_label import identity
 
 
 class PasskSamplesGenerator(SamplesGenerator):

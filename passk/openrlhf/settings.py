@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from passk import advantage
-from passk.errors import ConfigError
-from passk.schedule import Schedule, held
+from passk.base.errors import ConfigError
+from passk.experiment.k_schedule import Schedule, held
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class PluginSettings:
     options: dict[str, Any]
     """of the rule"""
     record: Path
-    """directory for metrics.jsonl and rollouts/ (passk/layout.py)"""
+    """directory for metrics.jsonl and rollouts/ (passk/files/layout.py)"""
     keep_order: bool = False
     """take the prompts in the order of the dataset instead of OpenRLHF's shuffle"""
     flip_wrong: float = 0.0

@@ -12,9 +12,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from passk.errors import PasskError
-from passk.openrlhf import checkpoints, cpu
-from passk.openrlhf.record import MetricsLog
+from passk import cpu
+from passk.base.errors import PasskError
+from passk.openrlhf import checkpoints
+from passk.openrlhf.step_recorder import MetricsLog
 
 COLUMNS = ("prompts", "responses", "prompt_ids_lens", "response_ranges")
 """of OpenRLHF's SFTDataset, looked up sample by sample"""

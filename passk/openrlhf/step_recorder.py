@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from passk import lock
-from passk.disk import telling_when_full
-from passk.errors import ConfigError, PasskError
-from passk.evaluate.estimators import pass_at_k
-from passk.layout import METRICS, ROLLOUT_COLUMNS
-from passk.openrlhf.labels import REASON, problem_of, reason_of
+from passk.base.errors import ConfigError, PasskError
+from passk.files import file_lock
+from passk.files.durable import telling_when_full
+from passk.files.layout import METRICS, ROLLOUT_COLUMNS
+from passk.openrlhf.prompt_label import REASON, problem_of, reason_of
 from passk.openrlhf.settings import PluginSettings
+from passk.statistics.pass_at_k import pass_at_k
 
 if TYPE_CHECKING:
     import torch
@@ -106,7 +106,7 @@ class Rollouts:
         )
 
     def metrics(self) -> dict[str, Any]:
-        """What the groups tell (passk/layout.py, METRICS)."""
+        """What the groups tell (passk/files/layout.py, METRICS)."""
         prompts, samples = self.rewards.shape
         right = (self.rewards == 1).sum(axis=1)  # [P]
         responses = [tuple(tokens) for tokens in self.tokens]
@@ -165,7 +165,7 @@ class StepRecorder:
     def begin_anew(self) -> None:
         """From here on write alone. Raises ConfigError where another run's steps stand, or another run writes."""
         try:
-            lock.keep(self.log.path.with_name(WRITER), waits=False)
+            file_lock.keep(self.log.path.with_name(WRITER), waits=False)
         except PasskError as error:
             raise ConfigError(f"--passk.record: {error}; give another directory") from None
         require_new(self.log.path.parent)
@@ -236,7 +236,7 @@ class MetricsLog:
 
     def write(self, metrics: dict[str, Any]) -> None:
         unknown = metrics.keys() - METRICS.keys()
-        assert not unknown, f"metrics that passk/layout.py does not name: {sorted(unknown)}"
+        assert not unknown, f"metrics that passk/files/layout.py does not name: {sorted(unknown)}"
         with telling_when_full(self.path), self.path.open("a") as file:
             file.write(json.dumps({**metrics, "time": time.time()}) + "\n")
             # A checkpoint that outlives a machine's crash must find its record there too.
@@ -245,7 +245,7 @@ class MetricsLog:
 
     def forget_after(self, step: int) -> None:
         """Drop the lines of later steps, and a last line that a crash cut off; from here on write alone."""
-        lock.keep(self.path.with_name(WRITER))
+        file_lock.keep(self.path.with_name(WRITER))
         kept = [line for line in read_metrics(self.path) if line["step"] <= step]
         temporary = self.path.with_suffix(".tmp")
         with telling_when_full(self.path), temporary.open("w") as file:

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from passk import problems
-from passk.config import RlStage, SftStage
-from passk.disk import flush_all
-from passk.errors import ConfigError
+from passk.base.errors import ConfigError
+from passk.experiment.config import RlStage, SftStage
+from passk.files.durable import flush_all
 from passk.openrlhf.flags import LABEL, PROMPT, RESPONSE
-from passk.openrlhf.labels import Label
+from passk.openrlhf.prompt_label import Label
 
 
 def write(

@@ -19,13 +19,13 @@ from openrlhf.trainer.ppo_utils.length_penalty import apply_length_penalties
 from transformers import set_seed
 
 from passk import advantage, verifiers
+from passk.base.randomness import seed_of
 from passk.openrlhf import checkpoints
-from passk.openrlhf.inputs import flip_wrong, inputs
-from passk.openrlhf.labels import REASON
-from passk.openrlhf.randomness import seed_of
-from passk.openrlhf.record import Rollouts, StepRecorder, gathered
-from passk.openrlhf.samples import PasskSamplesGenerator
+from passk.openrlhf.estimator_inputs import flip_wrong, inputs
+from passk.openrlhf.prompt_label import REASON
+from passk.openrlhf.samples_generator import PasskSamplesGenerator
 from passk.openrlhf.settings import PluginSettings
+from passk.openrlhf.step_recorder import Rollouts, StepRecorder, gathered
 
 _STEP_SEEDS = 1_000_003
 """apart, so that seeds of experiments next to each other do not meet"""

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from passk.columns import clock
+from passk.base.terminal import clock
 
 SAY_EVERY_SECONDS = 10.0
 

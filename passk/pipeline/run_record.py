@@ -17,13 +17,13 @@ from typing import Any
 
 import psutil
 
-from passk import gpus
-from passk.errors import PasskError, SomeFailed, line
-from passk.layout import FILING, ExperimentRecord, write_json
-from passk.plan import Plan
-from passk.secrets import hidden, without_secrets
+from passk.base import gpus
+from passk.base.errors import PasskError, SomeFailed, line
+from passk.base.redact import hidden, without_secrets
+from passk.experiment.plan import Plan
+from passk.experiment.result_versions import VERIFIER_PACKAGES, engine_versions, installed
+from passk.files.layout import FILING, ExperimentRecord, write_json
 from passk.store import ingest_experiment_record
-from passk.versions import VERIFIER_PACKAGES, engine_versions, installed
 
 OTHER_PACKAGES = ("passk", "prefect", "duckdb", "datasets", "pandas", "numpy")
 
@@ -48,7 +48,7 @@ class RunRecord:
             command=hidden(command),
             versions=_versions(),
             hardware=_hardware(),
-            code=_code(Path(__file__).parent),
+            code=_code(Path(__file__).parents[1]),
             stages={planned.record.name: planned.record.key for planned in plan.stages},
             samplings=[planned.record.key for planned in plan.samplings],
             sessions=self._earlier_sessions(),

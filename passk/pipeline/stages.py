@@ -13,22 +13,24 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from passk import disk, lock, store, trackers
-from passk.config import Compute, RlStage, SftStage
-from passk.errors import PasskError
-from passk.evaluate import progress
-from passk.evaluate.request import Request, Work
-from passk.layout import is_finished, write_json
-from passk.model import ENDS, has_chat_template, make_tiny
-from passk.openrlhf import checkpoints, data, flags, job
-from passk.openrlhf.cluster import is_open, ray_cluster, rejoined
-from passk.openrlhf.cpu import operators
-from passk.openrlhf.environment import environment, passed_on, single_process
-from passk.openrlhf.progress import Progress
-from passk.openrlhf.record import WRITER, read_metrics
-from passk.plan import Plan, PlannedSampling, PlannedStage
+from passk import store, trackers
+from passk.base.errors import PasskError
+from passk.base.redact import without_secrets
+from passk.cpu import operators
+from passk.evaluation import progress
+from passk.evaluation.request import Request, Work
+from passk.experiment.config import Compute, RlStage, SftStage
+from passk.experiment.plan import Plan, PlannedSampling, PlannedStage
+from passk.files import durable, file_lock
+from passk.files.layout import is_finished, write_json
+from passk.models.tiny import ENDS, has_chat_template, make_tiny
+from passk.openrlhf import checkpoints, flags, train_data
+from passk.openrlhf.step_recorder import WRITER, read_metrics
+from passk.pipeline.progress import Progress
 from passk.problems import preparation
-from passk.secrets import without_secrets
+from passk.runtime import ray_job
+from passk.runtime.environment import environment, passed_on, single_process
+from passk.runtime.ray_cluster import is_open, ray_cluster, rejoined
 from passk.store import ingest
 
 Say = Callable[[str], None]
@@ -54,13 +56,13 @@ def prepare(plan: Plan, say: Say) -> None:
             trackers.show_finished(plan, planned, say)
         elif isinstance(planned.stage, RlStage) and not (planned.directory / "data").exists():
             unbegun[planned.record.name] = planned.stage
-    data.require_prompts_fit(unbegun, plan.problems, plan.model, chat=has_chat_template(plan.model))
+    train_data.require_prompts_fit(unbegun, plan.problems, plan.model, chat=has_chat_template(plan.model))
 
 
 def alone(plan: Plan, say: Say) -> AbstractContextManager[None]:
     """Run an experiment alone: who else runs the one of this name is waited for."""
     name = plan.experiment.name
-    return lock.alone(plan.locks / f"experiment-{name}", what=name, experiment=name, does="runs it", say=say)
+    return file_lock.alone(plan.locks / f"experiment-{name}", what=name, experiment=name, does="runs it", say=say)
 
 
 def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Say) -> None:
@@ -72,11 +74,13 @@ def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Sa
     name, experiment = planned.record.name, plan.experiment.name
 
     def alone(file: Path, does: str) -> AbstractContextManager[None]:
-        return lock.alone(file, what=name, experiment=experiment, does=does, say=say, going=lambda: is_open(cluster))
+        return file_lock.alone(
+            file, what=name, experiment=experiment, does=does, say=say, going=lambda: is_open(cluster)
+        )
 
     with alone(plan.locks / planned.record.key, "trains it"):
         if planned.finished:
-            say(f"{name}: finished meanwhile, in {job.shown(planned.directory)}")
+            say(f"{name}: finished meanwhile, in {ray_job.shown(planned.directory)}")
             trackers.show_finished(plan, planned, say)
             return
         # That lock is free as soon as its holder died; what the holder had started may need some seconds to end.
@@ -91,7 +95,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
     if directory == planned.own or not (directory / "stage.json").exists():
         write_json(directory / "stage.json", without_secrets(asdict(planned.record)))
     if not (directory / "data").exists():
-        data.write(
+        train_data.write(
             stage,
             plan.problems[stage.problems],
             directory / "data",
@@ -109,7 +113,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             progress(line)
             follow(line)
 
-        job.train(
+        ray_job.train(
             command(plan, planned),
             cluster=rejoined(cluster),
             environment={**passed_on(environment(compute)), **alone},
@@ -171,16 +175,16 @@ def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> N
     steps = [line["step"] for line in read_metrics(directory / "metrics.jsonl")]
     if steps != list(range(1, stage.steps + 1)):
         raise PasskError(
-            f"OpenRLHF ended after {len(steps)} steps of {stage.steps}; see {job.shown(directory / 'log.txt')}"
+            f"OpenRLHF ended after {len(steps)} steps of {stage.steps}; see {ray_job.shown(directory / 'log.txt')}"
         )
     if not (directory / "model" / "config.json").is_file():
-        raise PasskError(f"OpenRLHF ended without writing a model; see {job.shown(directory / 'log.txt')}")
-    disk.flush_all(directory / "model")
+        raise PasskError(f"OpenRLHF ended without writing a model; see {ray_job.shown(directory / 'log.txt')}")
+    durable.flush_all(directory / "model")
     write_json(
         directory / "manifest.json",
         {"key": planned.record.key, "steps": stage.steps, "seconds": seconds, "startup_seconds": startup},
     )
-    disk.flush(directory)
+    durable.flush(directory)
     # A finished stage is never resumed, and whoever starts from it starts from model/. Only now that both are on the
     # disk: who is killed between the two, or loses its power, has lost nothing.
     shutil.rmtree(directory / "checkpoints", ignore_errors=True)
@@ -202,17 +206,19 @@ def sample(plan: Plan, say: Say) -> None:
     on_ray = engines > 1 or "RAY_ADDRESS" in os.environ
     file = directory / "request.json"
     Work([_request(plan, planned) for planned in left], engines, compute.tensor_parallel, on_ray).write(file)
-    command = [sys.executable, "-m", "passk.evaluate.sample", str(file)]
+    command = [sys.executable, "-m", "passk.evaluation.evaluate", str(file)]
     on = f" on {engines} engines" if engines > 1 else ""
     say(f"sampling {len(left)} times{on}: {len({p.record.checkpoint for p in left})} checkpoints")
     with progress.followed(directory / progress.FILE, say):
         if on_ray:
             _sample_on_ray(plan, command, directory)
         else:
-            job.run(command, environment=environment(compute), directory=directory, hung_after=compute.hung_after)
+            ray_job.run(command, environment=environment(compute), directory=directory, hung_after=compute.hung_after)
     missing = sorted({planned.record.checkpoint for planned in left if not planned.finished})
     if missing:
-        raise PasskError(f"sampling of {', '.join(missing)} is not complete; see {job.shown(directory / 'log.txt')}")
+        raise PasskError(
+            f"sampling of {', '.join(missing)} is not complete; see {ray_job.shown(directory / 'log.txt')}"
+        )
 
 
 def sampled(plan: Plan) -> tuple[int, int]:
@@ -235,7 +241,7 @@ def standing(plan: Plan) -> str:
 def _sample_on_ray(plan: Plan, command: list[str], directory: Path) -> None:
     compute = plan.experiment.compute
     with ray_cluster(compute, directory / "ray.log") as cluster:
-        job.train(
+        ray_job.train(
             command,
             cluster=cluster,
             environment=passed_on(environment(compute)),

@@ -15,7 +15,7 @@ from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from passk.errors import ConfigError, PasskError
+from passk.base.errors import ConfigError, PasskError
 from passk.problems import sources
 from passk.problems.record import Problem, Spec, content_hash
 
@@ -49,7 +49,7 @@ def generate(spec: Spec, seed: int) -> list[Problem]:
     The random stream starts from the fingerprint, not from the bare seed: two sets of one split whose specs
     differ in anything are independent draws and share a problem only by chance (likely where there are few
     different ones, as with small mazes). Train and test of a generated source never do: the problem itself
-    decides its split. For the others `passk.problems.separation` looks.
+    decides its split. For the others `passk.problems.contamination` looks.
 
     Raises ConfigError, field first and mend last, where the specification cannot be met, and PasskError where
     what it names is out of reach.

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from passk.problems import hub, tables
 from passk.problems.record import Problem
-from passk.problems.worded import Item, problems
+from passk.problems.text_problems import Item, problems
 
 VERSION = 1
 VERIFIER = "math"

@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from passk import verifiers
-from passk.errors import ConfigError, PasskError, nearest
-from passk.problems import tables, worded
+from passk.base.errors import ConfigError, PasskError, nearest
+from passk.problems import tables, text_problems
 from passk.problems.record import Problem
-from passk.problems.worded import Item, Worded
+from passk.problems.text_problems import Item, Worded
 
 VERSION = 1
 
@@ -47,7 +47,7 @@ class ParquetProblems(FileSpec):
 
 def check(spec: FileSpec) -> None:
     """Raise ConfigError where there is no such file or verifier, or the file's name ends otherwise."""
-    worded.check(spec)
+    text_problems.check(spec)
     (file,) = spec.files()
     if (file.suffix == ".parquet") != (spec.source == "parquet"):
         raise ConfigError(f"source: {spec.file} is not read as {spec.source}; its name says otherwise, mend either")
@@ -87,7 +87,7 @@ def generate(spec: FileSpec, rng: random.Random) -> list[Problem]:
                 metadata={"file": file.name},
             )
         )
-    return worded.problems(spec, items, rng, verifier=spec.verifier)
+    return text_problems.problems(spec, items, rng, verifier=spec.verifier)
 
 
 def _columns(spec: FileSpec) -> dict[str, str | None]:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from passk.errors import ConfigError, PasskError
+from passk.base.errors import ConfigError, PasskError
 from passk.problems import tables
-from passk.problems.worded import Worded
+from passk.problems.text_problems import Worded
 
 DATASET = "its name on the hub, or the directory of a copy"
 REVISION = "the commit that is taken; of no effect on a copy"

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from passk.problems import hub
 from passk.problems.record import Problem
-from passk.problems.worded import Item, last_boxed, problems
+from passk.problems.text_problems import Item, last_boxed, problems
 
 VERSION = 1
 VERIFIER = "math"

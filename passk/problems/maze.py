@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from passk.errors import ConfigError
+from passk.base.errors import ConfigError
 from passk.problems.record import Problem, Spec
 
 VERSION = 1

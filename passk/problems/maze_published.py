@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from passk.errors import PasskError
+from passk.base.errors import PasskError
 from passk.problems import hub, maze
 from passk.problems.record import Problem
-from passk.problems.worded import Item, problems
+from passk.problems.text_problems import Item, problems
 
 VERSION = 1
 # "published": the message of the data set itself, which holds the maze

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from passk import problems, verifiers
-from passk.columns import clock
-from passk.errors import ConfigError, under
-from passk.layout import write_json
-from passk.problems import separation
+from passk.base.errors import ConfigError, under
+from passk.base.terminal import clock
+from passk.files.layout import write_json
+from passk.problems import contamination
 from passk.problems.record import Problem, Spec, bare, set_hash
-from passk.problems.worded import Worded
+from passk.problems.text_problems import Worded
 from passk.verifiers import audit
 from passk.verifiers.pool import Pool
 
@@ -117,16 +117,16 @@ def separate(specs: Mapping[str, Spec], rows: Mapping[str, list[Problem]], say: 
 
     What is given is what SEPARATION holds.
     """
-    texts = {name: separation.Texts([bare(specs[name], row.prompt) for row in own]) for name, own in rows.items()}
+    texts = {name: contamination.Texts([bare(specs[name], row.prompt) for row in own]) for name, own in rows.items()}
     found: dict[str, Any] = {}
     for test in (name for name in rows if specs[name].split == "test"):
         ids = [row.id for row in rows[test]]
-        if twice := separation.repeated(texts[test]):
+        if twice := contamination.repeated(texts[test]):
             pairs = [f"{ids[place]} = {ids[first]}" for place, first in twice]
             say(f"problems {test}: {_count(len(pairs))} twice in it, {_examples(pairs)}")
         clean = []
         for train in (name for name in rows if specs[name].split == "train"):
-            matches = separation.overlap(texts[train], texts[test])
+            matches = contamination.overlap(texts[train], texts[test])
             named = [(ids[match.test], rows[train][match.train].id, match) for match in matches]
             exact = [[a, b] for a, b, match in named if match.exact]
             near = [[a, b, round(match.share, 3)] for a, b, match in named if not match.exact]

@@ -1,7 +1,7 @@
 """Any task of the package reasoning_gym, by its name. The split is decided by a hash of the question.
 
 Some tasks draw in the order of a Python set, which differs from process to process: they are drawn by a child
-whose PYTHONHASHSEED is 0 (passk/problems/drawing.py), so that the same seed gives the same problems.
+whose PYTHONHASHSEED is 0 (passk/problems/reasoning_gym_worker.py), so that the same seed gives the same problems.
 """
 
 import importlib
@@ -18,10 +18,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from passk.errors import ConfigError, PasskError, nearest
-from passk.problems import worded
+from passk.base.errors import ConfigError, PasskError, nearest
+from passk.problems import text_problems
 from passk.problems.record import Problem
-from passk.problems.worded import Item, Worded
+from passk.problems.text_problems import Item, Worded
 
 
 def _package() -> str:
@@ -59,7 +59,7 @@ class ReasoningGymProblems(Worded):
 
 def check(spec: ReasoningGymProblems) -> None:
     """Raise ConfigError for a task that is not there, and for options that it does not take."""
-    worded.check(spec)
+    text_problems.check(spec)
     known = tasks()
     if spec.task not in known:
         raise ConfigError(f"task: reasoning_gym has no {spec.task!r}{nearest(spec.task, known)}")
@@ -104,7 +104,7 @@ def generate(spec: ReasoningGymProblems, rng: random.Random) -> list[Problem]:
                 metadata={"task": spec.task},
             )
         )
-    return worded.problems(spec, items, rng, verifier=VERIFIER)
+    return text_problems.problems(spec, items, rng, verifier=VERIFIER)
 
 
 def _drawn(spec: ReasoningGymProblems, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -113,7 +113,7 @@ def _drawn(spec: ReasoningGymProblems, seed: int) -> Iterator[tuple[str, dict[st
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,  # a pipe that nobody reads fills up
         subprocess.Popen(
-            [sys.executable, "-m", "passk.problems.drawing", json.dumps(asked)],
+            [sys.executable, "-m", "passk.problems.reasoning_gym_worker", json.dumps(asked)],
             env=os.environ | {"PYTHONHASHSEED": "0"},
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -1,6 +1,6 @@
 """Draw problems of a task of reasoning_gym, a JSON object a line on standard output.
 
-    PYTHONHASHSEED=0 python -m passk.problems.drawing '{"task", "options", "count", "split", "seed"}'
+    PYTHONHASHSEED=0 python -m passk.problems.reasoning_gym_worker '{"task", "options", "count", "split", "seed"}'
 
 Each line is {"id", "entry"} as it is drawn, so that whoever asked may go away; where there are not as many
 different problems, {"error"} is the last.

@@ -18,7 +18,7 @@ from passk.problems import (
     maze_published,
     olymmath,
     reasoning_gym,
-    worded,
+    text_problems,
 )
 from passk.problems.record import Spec
 
@@ -49,7 +49,7 @@ def module(spec: Spec) -> ModuleType:
 def check(spec: Spec) -> None:
     """Raise ConfigError, the field first, for a specification that contradicts itself; generates nothing."""
     if isinstance(spec, hub.HubSpec):
-        worded.check(spec)
+        text_problems.check(spec)
         hub.check(spec)
     else:
         module(spec).check(spec)

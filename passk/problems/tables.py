@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from passk.errors import PasskError, nearest
+from passk.base.errors import PasskError, nearest
 
 Row = dict[str, Any]
 SUFFIXES = (".parquet", ".jsonl")

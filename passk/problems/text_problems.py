@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from passk.errors import ConfigError, nearest
+from passk.base.errors import ConfigError, nearest
 from passk.problems.record import Problem, Spec
 
 MATHEMATICS = {

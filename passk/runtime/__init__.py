@@ -1,0 +1,1 @@
+"""Processes, ports, Ray jobs and what watches them."""

@@ -4,9 +4,9 @@ import os
 import re
 from collections.abc import Mapping
 
-from passk.config import Compute
-from passk.openrlhf.cpu import ENVIRONMENT_SWITCH, operators
-from passk.ports import free_port
+from passk.cpu import ENVIRONMENT_SWITCH, operators
+from passk.experiment.config import Compute
+from passk.runtime.ports import free_port
 
 # None of these reports what it does to its makers; a user who wants that sets the variable.
 QUIET = {

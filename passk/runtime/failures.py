@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from passk.errors import PasskError
+from passk.base.errors import PasskError
 
 Kind = Literal["configuration", "memory", "disk", "lost", "hung", "code"]
 RETRIED = ("lost", "hung")

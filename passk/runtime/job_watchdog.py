@@ -1,6 +1,6 @@
 """Holds a training command on a Ray cluster: it lives as long as somebody follows it.
 
-    python -m passk.openrlhf.leash ALIVE LOG COMMAND...
+    python -m passk.runtime.job_watchdog ALIVE LOG COMMAND...
 
 This is the entrypoint of a stage's Ray job. Whoever follows the job writes a new number into the file ALIVE
 every few seconds; where that stops, whatever the reason, the command and all its processes are ended, and
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from passk import guard
+from passk.runtime import process_tree
 
 BEAT_SECONDS = 2.0
 SILENCE_SECONDS = 15.0
@@ -119,7 +119,7 @@ def main(alive: Path, log: Path, command: list[str]) -> int:
         memory.look()
         return follower.is_gone()
 
-    status = guard.keep(command, is_gone)
+    status = process_tree.keep(command, is_gone)
     if status and memory.killed_lately():
         print("passk: memory: Linux killed a process for want of memory", flush=True)
     if status and MARK in os.environ:

@@ -9,7 +9,7 @@ import random
 import socket
 from pathlib import Path
 
-from passk.errors import PasskError
+from passk.base.errors import PasskError
 
 _GIVEN_BY_KERNEL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LOWEST = 20_000  # Ray's workers have 10002-19999

@@ -111,7 +111,7 @@ def start(
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "passk.guard", str(scratch or ""), *command],
+            [sys.executable, "-m", "passk.runtime.process_tree", str(scratch or ""), *command],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from passk import guard
-from passk.config import Compute
-from passk.errors import ConfigError, PasskError
-from passk.openrlhf.environment import environment
-from passk.ports import free_port
+from passk.base.errors import ConfigError, PasskError
+from passk.experiment.config import Compute
+from passk.runtime import process_tree
+from passk.runtime.environment import environment
+from passk.runtime.ports import free_port
 
 START_SECONDS = 300
 """for one that comes up slowly, on a machine that does much else; one that dies is noticed at once"""
@@ -37,7 +37,7 @@ class _Session:
     def __init__(self, compute: Compute, log: Path) -> None:
         self._compute, self._log = compute, log
         self._lock = threading.Lock()
-        self._head: guard.Guarded | None = None
+        self._head: process_tree.Guarded | None = None
         self._closed = False
         self._joined: dict[str, str] = {}
 
@@ -70,7 +70,7 @@ class _Session:
         self._log.write_bytes(b"")
         variables = environment(self._compute) | LOOPBACK_ONLY
         command = _head(self._compute, ports, scratch)
-        self._head = guard.start(command, log=self._log, environment=variables, scratch=scratch)
+        self._head = process_tree.start(command, log=self._log, environment=variables, scratch=scratch)
         if not self._head.wait_until(lambda: b"Ray runtime started" in self._log.read_bytes(), START_SECONDS):
             self._head.stop()
             raise PasskError(f"Ray did not start on 127.0.0.1:{ports[0]}; see {os.path.relpath(self._log)}")
@@ -146,7 +146,7 @@ def _head(compute: Compute, ports: list[int], scratch: Path) -> list[str]:
     command = [
         sys.executable,
         "-m",
-        "passk.openrlhf.head",
+        "passk.runtime.ray_head",
         "start",
         "--head",
         "--block",

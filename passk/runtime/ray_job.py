@@ -17,12 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from passk import guard
-from passk.errors import PasskError
-from passk.openrlhf import failures
-from passk.openrlhf.failures import StageFailed
-from passk.openrlhf.leash import BEAT_SECONDS, MARK
-from passk.openrlhf.record import read_metrics
+from passk.base.errors import PasskError
+from passk.openrlhf.step_recorder import read_metrics
+from passk.runtime import failures, process_tree
+from passk.runtime.failures import StageFailed
+from passk.runtime.job_watchdog import BEAT_SECONDS, MARK
 
 if TYPE_CHECKING:
     from ray.job_submission import JobDetails
@@ -46,7 +45,7 @@ def run(command: Sequence[str], *, environment: Mapping[str, str], directory: Pa
     """
     log, metrics = directory / "log.txt", directory / "metrics.jsonl"
     start = _size(log)
-    process = guard.start(command, log=log, environment=environment)
+    process = process_tree.start(command, log=log, environment=environment)
     moved, seen = time.monotonic(), _size(metrics)
     try:
         while (status := process.poll()) is None:
@@ -62,7 +61,7 @@ def run(command: Sequence[str], *, environment: Mapping[str, str], directory: Pa
 
 
 class Job:
-    """A job on a Ray cluster, held on a leash (passk/openrlhf/leash.py) from here."""
+    """A job on a Ray cluster, held on a leash (passk/runtime/job_watchdog.py) from here."""
 
     def __init__(self, server: str, directory: Path) -> None:
         """server: the job server's address, as in http://127.0.0.1:8265."""
@@ -88,7 +87,7 @@ class Job:
         self._end_those_before()
         self._beat()
         log = self._directory / "log.txt"
-        leash = [sys.executable, "-m", "passk.openrlhf.leash", str(self._alive), str(log), *command]
+        leash = [sys.executable, "-m", "passk.runtime.job_watchdog", str(self._alive), str(log), *command]
         while True:
             try:
                 self._client.submit_job(

@@ -1,0 +1,1 @@
+"""Pass@k metrics, confidence intervals and paired differences. numpy and scipy only."""

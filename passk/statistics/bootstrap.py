@@ -2,7 +2,7 @@
 
 What varies from problem to problem is the error that an interval here shows: it says how far the mean over
 other problems of the same kind may lie, with the samples that they would get. It says nothing of another
-training run: passk/evaluate/seeds.py does, where there are several.
+training run: passk/statistics/seeds.py does, where there are several.
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from passk.evaluate.estimators import Floats
+from passk.statistics.pass_at_k import Floats
 
 LEVEL = 0.95
 SKEWED = 0.05
-"""the acceleration from where BCa no longer holds its level (bench/coverage.py)"""
+"""the acceleration from where BCa no longer holds its level (dev/coverage.py)"""
 UNSEEN = 1 / 3
 """problems added at each end of the scale where values are skewed: Kerman's (2011) neutral prior, from which the truth
 is as often above as below; more of them shift the interval, fewer let it miss what is rare"""
@@ -127,7 +127,7 @@ def studentized(off: Floats, squares: Floats, values: Floats) -> tuple[float, fl
 
     off, squares: [draws], of each resample the mean of what its values are off the sample's mean, and of the squares
     of that. How far a resample's mean is off is measured by its own spread: of a few long values among many, one
-    without them has both too low a mean and too little spread, and BCa does not see the second (bench/coverage.py).
+    without them has both too low a mean and too little spread, and BCa does not see the second (dev/coverage.py).
     """
     ordered = np.sort(values)
     mean, deviation = ordered.mean(), ordered.std()

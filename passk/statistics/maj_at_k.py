@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from passk.evaluate.estimators import Floats, wrong_answers
+from passk.statistics.pass_at_k import Floats, wrong_answers
 
 _CHUNK = 15_000  # complex numbers that a block of problems may take: what stays in a processor's cache is faster
 _NOTHING = 1e-14  # a number of votes that is less likely than this is left out

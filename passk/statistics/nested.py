@@ -1,6 +1,6 @@
 """Several training runs of the same kind: each with problems of its own, or paired by seed with another kind of run.
 
-passk/evaluate/seeds.py has those whose problems are the same for all seeds and whose seeds are not paired. Where the
+passk/statistics/seeds.py has those whose problems are the same for all seeds and whose seeds are not paired. Where the
 seed decides the problems too, other seeds bring other problems, and the two are nested instead of crossed.
 """
 
@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import stdtr, stdtrit
 
-from passk.evaluate.compare import paired_difference, sign_flip_p
-from passk.evaluate.estimators import Floats
-from passk.evaluate.intervals import LEVEL, Estimate, all_equal, mean_interval, scores
-from passk.evaluate.seeds import Spread, interaction, problems_spread, seed_table
+from passk.statistics.bootstrap import LEVEL, Estimate, all_equal, mean_interval, scores
+from passk.statistics.paired import paired_difference, sign_flip_p
+from passk.statistics.pass_at_k import Floats
+from passk.statistics.seeds import Spread, interaction, problems_spread, seed_table
 
 
 def mean_nested(values: Sequence[ArrayLike], draws: int = 10_000, seed: int = 0) -> Estimate:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from passk.evaluate.estimators import Floats
-from passk.evaluate.intervals import Estimate, acceleration, all_equal, bayesian, scores
+from passk.statistics.bootstrap import Estimate, acceleration, all_equal, bayesian, scores
+from passk.statistics.pass_at_k import Floats
 
 UNSEEN = 0.5
 """problems added at either end of the differences"""
@@ -27,7 +27,7 @@ def paired_difference(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed: int
     hard a problem is, so the interval is narrower than the two means suggest.
     Bayesian bootstrap (Rubin 1981) with half a problem more to either side, at the largest difference seen or,
     where m problems differ at all, 1 / (m + 1) of the way from there to 1: differences are mostly small and now and
-    then large, where BCa is too narrow, and the fewer are seen the less is known of the largest (bench/coverage.py).
+    then large, where BCa is too narrow, and the fewer are seen the less is known of the largest (dev/coverage.py).
     Where all are equal it is as in `mean_intervals`, on the scale from -1 to 1. Raises ValueError for lengths that
     differ and scores outside [0, 1].
     """

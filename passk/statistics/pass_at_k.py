@@ -1,7 +1,7 @@
 """Figures of merit of each problem: arrays in, arrays out, numpy alone.
 
 P problems with n samples each. All figures are of one problem, [P], so that the interval of their mean can be
-had from passk/evaluate/intervals.py; maj@k is in passk/evaluate/majority.py.
+had from passk/statistics/bootstrap.py; maj@k is in passk/statistics/maj_at_k.py.
 """
 
 import numpy as np

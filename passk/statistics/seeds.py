@@ -1,6 +1,6 @@
 """Several training runs of the same kind, each on the same problems: what other seeds and other problems would give.
 
-A bootstrap of three or five seeds is far too narrow (bench/coverage.py), since it never sees more spread than
+A bootstrap of three or five seeds is far too narrow (dev/coverage.py), since it never sees more spread than
 theirs; so the spread of the seeds is estimated as a component of variance, and Student's t makes up for how few.
 """
 
@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtr, stdtrit
 
-from passk.evaluate.compare import Comparison, paired_difference, sign_flip_p
-from passk.evaluate.estimators import Floats
-from passk.evaluate.intervals import LEVEL, Estimate, mean_interval, scores
+from passk.statistics.bootstrap import LEVEL, Estimate, mean_interval, scores
+from passk.statistics.paired import Comparison, paired_difference, sign_flip_p
+from passk.statistics.pass_at_k import Floats
 
 
 @dataclass(frozen=True)

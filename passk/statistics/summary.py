@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from passk.evaluate import estimators
-from passk.evaluate.estimators import Floats
-from passk.evaluate.intervals import Estimate, intervals
-from passk.evaluate.majority import maj_at_each
+from passk.statistics import pass_at_k
+from passk.statistics.bootstrap import Estimate, intervals
+from passk.statistics.maj_at_k import maj_at_each
+from passk.statistics.pass_at_k import Floats
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,17 @@ def by_problem(samples: Samples, k: Iterable[int], votes: Iterable[int] = ()) ->
     """
     n, c = samples.correct.shape[1], samples.correct.sum(axis=1)
     k = list(k)
-    found = {f"avg@{n}": estimators.avg_at_n(samples.score)}
-    found |= {f"pass@{i}": estimators.pass_at_k(n, c, i) for i in k}
-    found |= {f"pass^{i}": estimators.pass_hat_k(n, c, i) for i in k}
+    found = {f"avg@{n}": pass_at_k.avg_at_n(samples.score)}
+    found |= {f"pass@{i}": pass_at_k.pass_at_k(n, c, i) for i in k}
+    found |= {f"pass^{i}": pass_at_k.pass_hat_k(n, c, i) for i in k}
     votes = list(votes)
     if votes:
         majority = maj_at_each(samples.answer, samples.correct, votes)
         found |= {f"maj@{i}": own for i, own in zip(votes, majority, strict=True)}
-    found["distinct_wrong"] = estimators.distinct_wrong(samples.answer, samples.correct)
-    found["truncated"] = estimators.share(samples.truncated)
-    found["length"] = estimators.avg_at_n(samples.tokens)
-    found["logprob"] = estimators.token_mean(samples.logprob, samples.tokens)
+    found["distinct_wrong"] = pass_at_k.distinct_wrong(samples.answer, samples.correct)
+    found["truncated"] = pass_at_k.share(samples.truncated)
+    found["length"] = pass_at_k.avg_at_n(samples.tokens)
+    found["logprob"] = pass_at_k.token_mean(samples.logprob, samples.tokens)
     if samples.on_policy:
         found["entropy"] = -found["logprob"]
     return found

@@ -1,4 +1,4 @@
--- The store's first form. A row here can always be made again from the files that passk/layout.py describes.
+-- The store's first form. A row here can always be made again from the files that passk/files/layout.py describes.
 -- Small tables carry their natural key as PRIMARY KEY. Rollouts and samples, which grow to millions of rows,
 -- name theirs in the comment alone: an index over them would cost more than the rows do.
 

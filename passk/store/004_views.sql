@@ -78,7 +78,7 @@ SELECT experiment, benchmark, checkpoint, k, avg(pass_at_k(n, c, k) ORDER BY pro
        avg(pass_hat_k(n, c, k) ORDER BY problem) AS pass_hat_k, count(*) AS problems, any_value(samples) AS samples
 FROM each_k
 GROUP BY experiment, benchmark, checkpoint, k;
-COMMENT ON VIEW pass_at_k IS 'pass@k of every checkpoint of the present configuration, mean over problems. Intervals are the report''s and passk.evaluate''s';
+COMMENT ON VIEW pass_at_k IS 'pass@k of every checkpoint of the present configuration, mean over problems. Intervals are the report''s and passk.evaluation''s';
 COMMENT ON COLUMN pass_at_k.experiment IS 'experiments.name';
 COMMENT ON COLUMN pass_at_k.benchmark IS 'the benchmark''s name in the experiment file';
 COMMENT ON COLUMN pass_at_k.checkpoint IS 'present name of the stage whose model was sampled; base: the experiment''s own model';

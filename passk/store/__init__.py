@@ -8,16 +8,16 @@
 Every call opens the store, does one thing in one transaction and closes it again.
 """
 
-from passk.store.asking import Answer, ask
 from passk.store.connection import reading
-from passk.store.exporting import export
-from passk.store.filing import STORE, fill, pieces, rebuild
+from passk.store.export import export
+from passk.store.index import STORE, fill, pieces, rebuild
 from passk.store.ingest import (
     ingest_experiment_record,
     ingest_problems,
     ingest_sampling,
     ingest_stage,
 )
+from passk.store.sql import Answer, ask
 
 __all__ = [
     "STORE",

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import duckdb
 
-from passk.errors import PasskError
+from passk.base.errors import PasskError
 from passk.store import migrations
 
 T = TypeVar("T")

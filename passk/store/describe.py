@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from passk.store import migrations
-from passk.store.exporting import relations
+from passk.store.export import relations
 
 _PART = re.compile(r"(<!-- store -->\n).*(<!-- end of store -->)", re.DOTALL)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from passk.errors import ConfigError, PasskError
+from passk.base.errors import ConfigError, PasskError
 from passk.store.connection import WAIT, one_line, reading
 
 

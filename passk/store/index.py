@@ -9,8 +9,8 @@ from pathlib import Path
 
 import duckdb
 
-from passk.errors import PasskError
-from passk.layout import ExperimentRecord, SamplingRecord, StageRecord
+from passk.base.errors import PasskError
+from passk.files.layout import ExperimentRecord, SamplingRecord, StageRecord
 from passk.store import ingest, queries
 from passk.store.connection import POLL, WAIT, held, log_of, reading, remove, sealed, turn
 from passk.store.ingest import Damaged, Piece

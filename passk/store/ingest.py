@@ -13,8 +13,9 @@ from typing import Any, get_origin
 
 import duckdb
 
-from passk.errors import PasskError
-from passk.layout import (
+from passk.base.errors import PasskError
+from passk.base.redact import without_secrets
+from passk.files.layout import (
     METRICS,
     ROLLOUT_COLUMNS,
     SAMPLE_COLUMNS,
@@ -23,7 +24,6 @@ from passk.layout import (
     StageRecord,
     is_finished,
 )
-from passk.secrets import without_secrets
 from passk.store import derived
 from passk.store.connection import WAIT, one_line, transaction, turn
 
@@ -241,7 +241,7 @@ def _require_all_steps(connection: duckdb.DuckDBPyConnection, path: Path, key: s
 
 
 def record_of(path: Path, kind: type[Any]) -> Any:
-    """A record of passk/layout.py. Raises Damaged naming a file that is missing, cut off or none of its kind."""
+    """A record of passk/files/layout.py. Raises Damaged naming a file that is missing, cut off or none of its kind."""
     try:
         # what an earlier passk wrote may have one still
         found = kind(**without_secrets(json.loads(path.read_text())))

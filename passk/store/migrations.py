@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from passk.errors import PasskError
+from passk.base.errors import PasskError
 
 
 @dataclass(frozen=True)

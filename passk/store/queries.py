@@ -10,8 +10,8 @@ import json
 import duckdb
 import pandas as pd
 
-from passk.errors import PasskError, nearest
-from passk.layout import ExperimentRecord
+from passk.base.errors import PasskError, nearest
+from passk.files.layout import ExperimentRecord
 
 
 def experiment(connection: duckdb.DuckDBPyConnection, name: str) -> ExperimentRecord:
@@ -60,7 +60,7 @@ def stages(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
 
 def steps(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
     """Every step of the finished stages: stage (its name), kind, total_step (rl steps of ancestors included)
-    and all metrics of passk/layout.py; pass_at_k is a dict k -> value, correct_counts a list."""
+    and all metrics of passk/files/layout.py; pass_at_k is a dict k -> value, correct_counts a list."""
     return connection.execute(
         """
         SELECT named.name AS stage, stages.kind, stages.first_step + steps.step AS total_step,

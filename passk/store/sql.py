@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from passk.errors import ConfigError
+from passk.base.errors import ConfigError
 from passk.store.connection import WAIT, one_line, reading
 
 if TYPE_CHECKING:

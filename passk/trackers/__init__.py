@@ -12,11 +12,11 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from passk.config import Experiment
-from passk.errors import ConfigError
-from passk.openrlhf.failures import StageFailed
-from passk.openrlhf.record import read_metrics
-from passk.plan import Plan, PlannedStage
+from passk.base.errors import ConfigError
+from passk.experiment.config import Experiment
+from passk.experiment.plan import Plan, PlannedStage
+from passk.openrlhf.step_recorder import read_metrics
+from passk.runtime.failures import StageFailed
 from passk.trackers.mlflow_run import MlflowRun, uri_of
 from passk.trackers.outside import Outside, reason
 from passk.trackers.tensorboard import TensorBoard

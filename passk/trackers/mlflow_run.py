@@ -4,9 +4,9 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from passk.config import MlflowTracker
-from passk.errors import ConfigError
-from passk.layout import StageRecord
+from passk.base.errors import ConfigError
+from passk.experiment.config import MlflowTracker
+from passk.files.layout import StageRecord
 from passk.trackers.scalars import parameters, scalars, texts
 
 MOST_METRICS = 1000

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from passk.openrlhf.record import read_metrics
-from passk.secrets import hidden
+from passk.base.redact import hidden
+from passk.openrlhf.step_recorder import read_metrics
 
 RETRY_SECONDS = 60.0
 """after a failure; the end of the stage does not wait for it"""

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from passk.layout import StageRecord
+from passk.files.layout import StageRecord
 
 
 def scalars(line: dict[str, Any]) -> dict[str, float]:

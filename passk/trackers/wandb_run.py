@@ -5,10 +5,10 @@ import shutil
 from collections.abc import Sequence
 from typing import Any
 
-from passk.config import WandbTracker
-from passk.errors import ConfigError, PasskError
-from passk.layout import StageRecord
-from passk.plan import Plan
+from passk.base.errors import ConfigError, PasskError
+from passk.experiment.config import WandbTracker
+from passk.experiment.plan import Plan
+from passk.files.layout import StageRecord
 from passk.trackers.scalars import parameters, scalars
 
 INIT_SECONDS = FINISH_SECONDS = 15.0

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
 
-from passk import plugins
-from passk.errors import ConfigError, PasskError, nearest
+from passk.base import plugins
+from passk.base.errors import ConfigError, PasskError, nearest
 
 GROUP = "passk.verifiers"
 TIMEOUT, CRASH = "timeout", "crash"

@@ -9,7 +9,7 @@ run. What makes verdicts differ is Python's order of sets and dicts (its hash se
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from passk.errors import PasskError
+from passk.base.errors import PasskError
 from passk.verifiers import Verdict
 from passk.verifiers.pool import MEMORY, SECONDS, Pool
 

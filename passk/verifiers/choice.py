@@ -15,7 +15,7 @@ Linear in the response.
 import re
 
 from passk.verifiers import AnswerError, Verdict
-from passk.verifiers.reading import after_thinking, final
+from passk.verifiers.extract import after_thinking, final
 
 REASONS = ("correct", "no answer", "several", "denied", "wrong")
 EXAMPLE = ("The answer is (B).", "B")

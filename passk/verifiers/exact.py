@@ -7,7 +7,7 @@ all); without either the whole response. Case counts, and so does every sign. Li
 import unicodedata
 
 from passk.verifiers import LONGEST, AnswerError, Verdict
-from passk.verifiers.reading import after_thinking, last_answer, last_boxes
+from passk.verifiers.extract import after_thinking, last_answer, last_boxes
 
 REASONS = ("correct", "no answer", "wrong")
 EXAMPLE = ("<answer>Old  Oak</answer>", "Old Oak")

@@ -26,7 +26,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from passk.verifiers import AnswerError, Verdict
-from passk.verifiers.reading import final
+from passk.verifiers.extract import final
 from passk.verifiers.units import makes_another
 
 if TYPE_CHECKING:

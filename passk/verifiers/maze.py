@@ -15,7 +15,7 @@ Linear in the response, whatever it holds: no pattern backtracks, nothing recurs
 import re
 
 from passk.verifiers import AnswerError, Verdict
-from passk.verifiers.reading import last_answer, last_box
+from passk.verifiers.extract import last_answer, last_box
 
 REASONS = ("correct", "empty", "off the grid", "into a wall", "not at the end")
 EXAMPLE = ("I go right. <answer>RR</answer>", "S.E\n.*.\n...")

@@ -9,7 +9,7 @@ last tag decides, whatever the ones before it hold. Linear in the response.
 import re
 
 from passk.verifiers import Verdict, maze
-from passk.verifiers.reading import after_thinking, last_answer
+from passk.verifiers.extract import after_thinking, last_answer
 
 REASONS = (*maze.REASONS, "no answer tag", "not a path")
 EXAMPLE = maze.EXAMPLE

@@ -19,7 +19,7 @@ import re
 from fractions import Fraction
 
 from passk.verifiers import AnswerError, Verdict
-from passk.verifiers.reading import final
+from passk.verifiers.extract import final
 from passk.verifiers.units import is_unit
 
 REASONS = ("correct", "no answer", "not a number", "wrong")

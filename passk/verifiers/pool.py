@@ -30,7 +30,7 @@ from typing import Any, Self
 
 import passk
 from passk import verifiers
-from passk.errors import PasskError
+from passk.base.errors import PasskError
 from passk.verifiers import CRASH, TIMEOUT, AnswerError, Verdict
 
 SECONDS = 5.0

@@ -28,7 +28,7 @@ from functools import lru_cache
 from typing import Any
 
 from passk.verifiers import AnswerError, Verdict
-from passk.verifiers.reading import after_thinking, last_answer
+from passk.verifiers.extract import after_thinking, last_answer
 
 REASONS = ("correct", "no answer", "not of the form", "partly right", "wrong")
 EXAMPLE = (

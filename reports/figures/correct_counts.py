@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from reports import style
 from reports.comparison import Comparison, Contest
-from reports.curves import steps_of
+from reports.figures import style
+from reports.figures.curves import steps_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

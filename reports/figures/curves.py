@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from reports import style
 from reports.comparison import Comparison, Entry
+from reports.figures import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from passk.evaluate.intervals import Estimate
-from reports import over_seeds, style
+from passk.statistics.bootstrap import Estimate
+from reports import seed_statistics
 from reports.comparison import Comparison, Entry
+from reports.figures import style
 from reports.results import Results
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _draw_panel(axes: "Axes", bins: Bins, entries: list[Entry], k: int, looks: d
 def estimate(entry: Entry, places: set[tuple[str, str]], k: int) -> Estimate | None:
     """Mean pass@k of those problems; over seeds too, where there are several with five problems or more each."""
     rows = [row for run in entry.runs if len(row := _values(run, entry.checkpoint, places, k)) >= 5]
-    return over_seeds.mean(rows) if rows else None
+    return seed_statistics.mean(rows) if rows else None
 
 
 def _values(run: Results, checkpoint: str, places: set[tuple[str, str]], k: int) -> pd.Series:

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports import style
 from reports.comparison import Comparison, Entry
+from reports.figures import style
 from reports.results import ALL
 
 if TYPE_CHECKING:

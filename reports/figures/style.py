@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports.comparison import Entry
-from reports.text import visible
+from reports.markdown import visible
 
 if TYPE_CHECKING:
     import pandas as pd

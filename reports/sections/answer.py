@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from passk.evaluate.intervals import Estimate
-from passk.layout import FILING
+from passk.files.layout import FILING
+from passk.statistics.bootstrap import Estimate
 from reports.comparison import Comparison, Contest, Difference, Entry
+from reports.markdown import listed
 from reports.results import ALL
-from reports.text import listed
 
 NO_DIFFERENCE = "no difference that these data can show"
 SAMPLING = "sample"

@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 
 from reports.comparison import Comparison
+from reports.markdown import code, inline, seconds, table
 from reports.results import Results
-from reports.text import code, inline, seconds, table
 
 PHASES = ("seconds_generation", "seconds_experience", "seconds_training", "seconds_sync")
 HEADER = [

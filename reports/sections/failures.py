@@ -3,9 +3,9 @@
 from collections import Counter
 
 from reports.comparison import Comparison
-from reports.costs import ended, several
+from reports.markdown import code, listed, seconds, table
 from reports.results import Results
-from reports.text import code, listed, seconds, table
+from reports.sections.costs import ended, several
 
 LISTED = 20
 """kinds of failure that are listed; and pauses, a quarter of them"""

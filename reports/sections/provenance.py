@@ -7,10 +7,10 @@ from typing import Any
 
 import yaml
 
-from passk.layout import ExperimentRecord
+from passk.files.layout import ExperimentRecord
 from reports.comparison import Comparison
+from reports.markdown import code, inline, listed, table
 from reports.results import Results
-from reports.text import code, inline, listed, table
 
 
 def facts(comparison: Comparison) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from reports.comparison import Comparison, Entry
-from reports.text import code, table
+from reports.markdown import code, table
 
 LISTED = 5
 

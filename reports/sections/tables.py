@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from passk.evaluate.intervals import Estimate
-from reports.answer import interval, p_text
+from passk.statistics.bootstrap import Estimate
 from reports.comparison import Comparison, Difference
-from reports.over_seeds import sign
+from reports.markdown import code, listed, table
 from reports.results import ALL, Results
-from reports.text import code, listed, table
+from reports.sections.answer import interval, p_text
+from reports.seed_statistics import sign
 
 
 def main_table(

@@ -6,7 +6,7 @@ import pandas as pd
 
 from passk.verifiers import FAILURES
 from reports.comparison import Comparison
-from reports.text import code, table
+from reports.markdown import code, table
 
 RIGHT = "correct"
 SHOWN = 5

@@ -1,0 +1,1 @@
+"""The study of Pass@k training on mazes."""

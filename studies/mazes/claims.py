@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from reports.study import AFTER_PASSK, FINAL, MAIN, WARM, Study
-from reports.study_tables import KS, Paired, cells, corrected, paired
-from reports.tables import difference_columns
-from reports.text import code, table
+from reports.markdown import code, table
+from reports.sections.tables import difference_columns
+from studies.mazes.study import AFTER_PASSK, FINAL, MAIN, WARM, Study
+from studies.mazes.tables import KS, Paired, cells, corrected, paired
 
 PASS1, AFTER = MAIN
 SPLIT = "easy and hard"

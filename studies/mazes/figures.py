@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from passk.evaluate.intervals import Estimate
-from reports import over_seeds, style
-from reports.curves import band, window
-from reports.study import AFTER_PASSK, MAIN, Study
-from reports.study_goals import GOALS
-from reports.study_tables import KS, checkpoints, paired, scores, splits
+from passk.statistics.bootstrap import Estimate
+from reports import seed_statistics
+from reports.figures import style
+from reports.figures.curves import band, window
+from studies.mazes.goals import GOALS
+from studies.mazes.study import AFTER_PASSK, MAIN, Study
+from studies.mazes.tables import KS, checkpoints, paired, scores, splits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,7 +96,7 @@ def _ends(axes: "Axes", study: Study, regime: str, split: str, colours: dict[str
             found = list(scores(study, regime, arm, split, k, checkpoint).values())
             if found:
                 own = [row.mean() for row in found]
-                _point(axes, place, k, over_seeds.mean(found), own, colours.get(name, style.GREY))
+                _point(axes, place, k, seed_statistics.mean(found), own, colours.get(name, style.GREY))
     axes.set_yticks(range(len(lines)), [style.shortened(name) for name, _, _ in lines])
     # but for the first of a row, none: the names are there once
     for label, (name, _, _) in zip(axes.get_yticklabels(), lines, strict=False):

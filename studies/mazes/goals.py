@@ -1,12 +1,12 @@
-"""The goals that were set before the study ran (docs/journal.md), and what came of them."""
+"""The goals that were set before the study ran (studies/journal.md), and what came of them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from reports.answer import interval, p_text
-from reports.study import MAIN, Study
-from reports.study_tables import Paired, corrected, paired
-from reports.text import table
+from reports.markdown import table
+from reports.sections.answer import interval, p_text
+from studies.mazes.study import MAIN, Study
+from studies.mazes.tables import Paired, corrected, paired
 
 YES, UNCLEAR, NO, OPEN, NOT_RUN = "yes", "yes, not clear", "**no**", "not shown", "–"
 

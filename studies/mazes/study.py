@@ -1,7 +1,7 @@
 """The study: many experiments, of several regimes and seeds -> two Parquet files, and from these alone all its numbers.
 
-    python -m reports.study export docs/study [EXPERIMENT ...] --runs runs      # all that are named study-...
-    python -m reports.study remake docs/study           # tables.md and figures/ again, from the Parquet files alone
+    python -m studies.mazes.study export studies/mazes [EXPERIMENT ...] --runs runs      # all that are named study-...
+    python -m studies.mazes.study remake studies/mazes   # tables.md and figures/ again
 
 An experiment study-trap-s3 is a seed of the regime trap; so is study-trap-more-s3, with further arms.
 
@@ -24,11 +24,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from passk.errors import PasskError
-from passk.evaluate.estimators import pass_at_k
-from passk.layout import BASE
+from passk.base.errors import PasskError
+from passk.files.layout import BASE
+from passk.statistics.pass_at_k import pass_at_k
 from passk.store import STORE, queries, reading
-from reports.arms import Arm
+from reports.methods import Arm
 from reports.results import Results, load
 
 MARKED = re.compile(r"(<!-- numbers -->).*?(<!-- end of numbers -->)", re.DOTALL)
@@ -130,7 +130,9 @@ def read(directory: Path) -> Study:
     """Raises PasskError where a file is missing."""
     for name in (PROBLEMS, STEPS):
         if not (directory / name).is_file():
-            raise PasskError(f"{directory / name}: no such file; python -m reports.study export {directory} makes it")
+            raise PasskError(
+                f"{directory / name}: no such file; python -m studies.mazes.study export {directory} makes it"
+            )
     return Study(pd.read_parquet(directory / PROBLEMS), pd.read_parquet(directory / STEPS))
 
 
@@ -186,15 +188,15 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
 def remake(directory: Path) -> str:
     """tables.md and figures/ from the two files alone; gives the tables' text.
 
-    The page of that name, docs/study.md beside docs/study, has its main ones too, where it is MARKED.
+    The README.md in the directory has its main tables too, where it is MARKED.
     """
-    from reports import study_claims, study_figures, study_goals, study_tables
+    from studies.mazes import claims, figures, goals, tables
 
     study = read(directory)
-    text, numbers = study_tables.texts(study, study_goals.markdown(study), study_claims.markdown(study))
+    text, numbers = tables.texts(study, goals.markdown(study), claims.markdown(study))
     (directory / "tables.md").write_text(text, encoding="utf-8")
-    study_figures.draw(study, directory / "figures")
-    page = directory.with_suffix(".md")
+    figures.draw(study, directory / "figures")
+    page = directory / "README.md"
     if page.is_file():
         words = page.read_text(encoding="utf-8")
         page.write_text(MARKED.sub(lambda found: f"{found[1]}\n\n{numbers}\n\n{found[2]}", words), encoding="utf-8")
@@ -202,7 +204,7 @@ def remake(directory: Path) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m reports.study", description="The study's numbers.")
+    parser = argparse.ArgumentParser(prog="python -m studies.mazes.study", description="The study's numbers.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, what in (("export", "write the Parquet files from the store"), ("remake", "tables and figures again")):
         command = commands.add_parser(name, help=what)

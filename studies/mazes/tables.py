@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from passk.evaluate.compare import holm
-from passk.evaluate.intervals import Estimate
-from reports import over_seeds
-from reports.answer import interval
-from reports.study import AFTER_PASSK, FINAL, MAIN, WARM, Study
-from reports.tables import difference_columns, signed
-from reports.text import code, table
+from passk.statistics.bootstrap import Estimate
+from passk.statistics.paired import holm
+from reports import seed_statistics
+from reports.markdown import code, table
+from reports.sections.answer import interval
+from reports.sections.tables import difference_columns, signed
+from studies.mazes.study import AFTER_PASSK, FINAL, MAIN, WARM, Study
 
 KS = (1, 8)
 SPLITS = {"easy": ("easy",), "hard": ("hard",), "easy and hard": ("easy", "hard"), "ood": ("ood",)}
@@ -31,7 +31,7 @@ class Paired:
     @property
     def sign(self) -> int:
         """+1 or -1 where the interval is clear of zero."""
-        return over_seeds.sign(self.estimate)
+        return seed_statistics.sign(self.estimate)
 
 
 def splits(study: Study, regime: str) -> list[str]:
@@ -63,7 +63,7 @@ def paired(
         return None
     ours, others = [share * mine[seed] for seed in seeds], [theirs[seed] for seed in seeds]
     by_seed = {seed: float(a.mean() - b.mean()) for seed, a, b in zip(seeds, ours, others, strict=True)}
-    estimate, p = over_seeds.difference(ours, others), over_seeds.p_value(ours, others)
+    estimate, p = seed_statistics.difference(ours, others), seed_statistics.p_value(ours, others)
     return Paired(_mean(ours), _mean(others), estimate, by_seed, p)
 
 
@@ -96,7 +96,7 @@ def texts(study: Study, goals: str, claims: str) -> tuple[str, str]:
         "Share of held-out problems solved (unbiased pass@k), with 95 % intervals over seeds and problems, of one\n"
         "seed over problems alone. Differences are paired by seed and problem; **bold**: over two seeds or more, and\n"
         "the interval is clear of zero. p: two-sided, of two seeds or more; p (Holm): corrected for all of a table.\n"
-        "`python -m reports.study remake` makes this from problems.parquet and steps.parquet alone."
+        "`python -m studies.mazes.study remake` makes this from problems.parquet and steps.parquet alone."
     )
     return _joined("# The study's numbers", note, *whole, cost) + "\n", _joined(goals, claims, *main.values(), cost)
 
@@ -120,7 +120,7 @@ def _main(study: Study, regime: str) -> str:
             label = label if checkpoint == WARM else code(label)
             found = [list(scores(study, regime, arm, split, k, checkpoint).values()) for k in KS]
             if all(found):
-                rows.append([split, label, str(len(found[0])), *(interval(over_seeds.mean(own)) for own in found)])
+                rows.append([split, label, str(len(found[0])), *(interval(seed_statistics.mean(own)) for own in found)])
     return table(["problems", "arm", "seeds", *(f"pass@{k}" for k in KS)], rows, left=2) if rows else ""
 
 

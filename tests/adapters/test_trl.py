@@ -11,7 +11,7 @@ import torch
 from trl import GRPOTrainer
 
 from passk import advantage
-from passk.errors import ConfigError, PasskError
+from passk.base.errors import ConfigError, PasskError
 from tests.adapters.tiny import ROLLOUTS, ends_in_a, prompts, trainer
 
 ROOT = Path(__file__).parents[2]

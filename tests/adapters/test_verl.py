@@ -16,7 +16,7 @@ from verl.trainer.ppo.v1.utils import compute_advantage_for_multi_trajectories
 
 from passk import advantage
 from passk.adapters import verl as adapter
-from passk.errors import ConfigError, PasskError
+from passk.base.errors import ConfigError, PasskError
 
 N, PROMPTS, LENGTH = 6, 5, 4
 NEEDED = {

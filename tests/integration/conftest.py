@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from passk.openrlhf import cpu
+from passk import cpu
 from tests.processes import marked, named
 
 EXPERIMENT = """

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from passk.config import Compute
-from passk.openrlhf.cluster import ray_cluster
+from passk.experiment.config import Compute
+from passk.runtime.ray_cluster import ray_cluster
 from tests.processes import command_lines, descendants, listening, living
 
 

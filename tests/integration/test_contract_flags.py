@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from passk import config, plan, steps
+from passk.experiment import config, plan
+from passk.pipeline import stages
 from tests.integration.installed import flags_of, source_of
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +23,7 @@ def test_every_flag_that_a_shipped_experiment_emits_exists_in_the_installed_open
     laid_out = plan.plan(config.load(file), tmp_path)
     known = {"sft": flags_of("openrlhf.cli.train_sft"), "rl": flags_of("openrlhf.cli.train_ppo_ray")}
     for planned in laid_out.stages:
-        command = steps.command(laid_out, planned)
+        command = stages.command(laid_out, planned)
         flags = [word for word in command[command.index("-m") :] if word.startswith("--")]
         flags = [word for word in flags if not word.startswith(("--passk.", "--standalone", "--nproc"))]
         assert len(flags) > 20
@@ -64,7 +65,7 @@ def test_the_gpu_lock_holds_the_same_versions_as_the_cpu_lock():
 
 @pytest.mark.parametrize("file", EXPERIMENTS, ids=lambda file: file.stem)
 def test_every_shipped_experiment_passes_its_own_checks(file):
-    from passk.check import check
+    from passk.experiment.validate import check
 
     check(config.load(file))
     assert yaml.safe_load(file.read_text())["name"] == file.stem

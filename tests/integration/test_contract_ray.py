@@ -2,7 +2,7 @@
 
 import inspect
 
-from passk.openrlhf import head, watch
+from passk.runtime import actor_monitor, ray_head
 
 
 def test_the_dashboard_is_started_by_the_function_that_the_head_replaces_and_takes_the_modules_it_adds():
@@ -21,7 +21,7 @@ def test_the_dashboard_has_the_modules_that_the_job_server_needs():
     from ray.dashboard.modules.job.job_head import JobHead
     from ray.dashboard.modules.node.node_head import NodeHead
 
-    assert {JobHead.__name__, NodeHead.__name__} == set(head.MODULES)
+    assert {JobHead.__name__, NodeHead.__name__} == set(ray_head.MODULES)
 
 
 def test_an_actor_of_the_state_api_has_the_fields_that_the_watch_reads():
@@ -37,6 +37,6 @@ def test_an_actor_of_the_state_api_has_the_fields_that_the_watch_reads():
     cause.actor_died_error_context.reason = ActorDiedErrorContext.Reason.Value("WORKER_DIED")
     cause.actor_died_error_context.error_message = "killed"
     told = {"State": "DEAD", "DeathCause": cause, "ActorClassName": "A", "Pid": 1, "Address": {"IPAddress": "x"}}
-    assert watch.lost({"one": told}) == "lost: actor A (pid 1 on x): killed"
+    assert actor_monitor.lost({"one": told}) == "lost: actor A (pid 1 on x): killed"
     cause.actor_died_error_context.reason = ActorDiedErrorContext.Reason.Value("RAY_KILL")
-    assert watch.lost({"one": told}) is None
+    assert actor_monitor.lost({"one": told}) is None

@@ -16,9 +16,9 @@ import psutil
 import pytest
 import yaml
 
-from flows import again
+from flows import rerun_crashed
 from flows.serve import LOOK_SECONDS
-from passk.openrlhf.environment import free_port
+from passk.runtime.environment import free_port
 from tests.processes import command_lines, descendants, listening
 
 from .conftest import EXPERIMENT, left_after, prepared
@@ -167,8 +167,8 @@ def the_process(served, words: str, run: str = "") -> psutil.Process:
     found = []
     for process, line in command_lines(descendants(served.process.pid)):
         with contextlib.suppress(psutil.Error):
-            it = words in " ".join(line) and "passk.guard" not in line
-            if it and process.environ().get(again.RUN, "") == run:
+            it = words in " ".join(line) and "passk.runtime.process_tree" not in line
+            if it and process.environ().get(rerun_crashed.RUN, "") == run:
                 found.append(process)
     assert len(found) == 1, found
     return found[0]
@@ -213,7 +213,7 @@ def test_a_run_whose_process_or_worker_is_killed_is_run_again_by_itself(served):
     ended = served.wait(third, done, seconds=600)
     assert ended["state"]["type"] == "COMPLETED", served.log()
     assert ended["parameters"] == served.ask(f"/flow_runs/{first}")["parameters"]
-    assert any(name.startswith(f"{again.DONE}killed") for name in ended["labels"])
+    assert any(name.startswith(f"{rerun_crashed.DONE}killed") for name in ended["labels"])
 
     # What a person cancelled is not begun again, nor what fails by itself.
     file.write_text(file.read_text().replace("name: killed", "name: cancelled"))

@@ -13,13 +13,14 @@ import pytest
 import yaml
 from ray.job_submission import JobSubmissionClient
 
-from passk import config, plan, steps
-from passk.config import Compute, TinyModel
-from passk.evaluate.request import PIECE_SAMPLES, Work, problem_seed
-from passk.layout import SAMPLE_COLUMNS
-from passk.model import make_tiny
-from passk.openrlhf.cluster import ray_cluster
-from passk.openrlhf.environment import environment
+from passk.evaluation.request import PIECE_SAMPLES, Work, problem_seed
+from passk.experiment import config, plan
+from passk.experiment.config import Compute, TinyModel
+from passk.files.layout import SAMPLE_COLUMNS
+from passk.models.tiny import make_tiny
+from passk.pipeline import stages
+from passk.runtime.environment import environment
+from passk.runtime.ray_cluster import ray_cluster
 from passk.store import reading
 
 from .conftest import left_after, passk, prepared
@@ -42,7 +43,7 @@ compute: {{profile: cpu, deterministic: true}}
 SMALL_PARTS = """
 import sys
 from pathlib import Path
-from passk.evaluate import generate, sample
+from passk.evaluation import generate, sample
 
 generate.PART_SAMPLES = 64
 sample.main(Path(sys.argv[1]))
@@ -161,7 +162,7 @@ def work(evaluated: Evaluated, directory: Path, **compute) -> tuple[plan.Plan, P
     raw["compute"] = {"profile": "cpu", **compute}
     raw["model"]["path"] = str(evaluated.directory / "tiny")
     laid_out = plan.plan(config.parse(raw), directory)
-    steps.prepare(laid_out, print)
+    stages.prepare(laid_out, print)
     return laid_out, laid_out.directory / "samples" / "request.json"
 
 
@@ -174,13 +175,13 @@ def same_rows(one: pd.DataFrame, other: pd.DataFrame) -> None:
 
 def test_as_a_stream_too_nothing_is_lost_or_doubled_when_it_is_killed(evaluated, tmp_path):
     laid_out, file = work(evaluated, tmp_path)
-    Work([steps._request(laid_out, laid_out.samplings[0])], engines=1, gpus=1, on_ray=False).write(file)
+    Work([stages._request(laid_out, laid_out.samplings[0])], engines=1, gpus=1, on_ray=False).write(file)
     variables = environment(laid_out.experiment.compute)
     small = [sys.executable, "-c", SMALL_PARTS, str(file)]
     killed_at_parts(subprocess.Popen(small, env=variables), tmp_path, 2)
     assert 2 <= len(list(tmp_path.rglob("parts/*.parquet"))) < PROBLEMS * SAMPLES // 64
     assert not list(tmp_path.rglob("samples.parquet"))
-    steps.sample(laid_out, print)
+    stages.sample(laid_out, print)
     same_rows(samples(tmp_path), samples(evaluated.directory / "whole"))
 
 
@@ -191,7 +192,7 @@ def test_on_a_cluster_that_runs_one_engine_or_two_sample_all_rows_there_each_its
         for gpus, on in ((1, ""), (2, " on 2 engines")):
             said = []
             laid_out, _ = work(evaluated, tmp_path / str(gpus), gpus_per_node=gpus)
-            steps.sample(laid_out, said.append)
+            stages.sample(laid_out, said.append)
             assert said[0] == f"sampling 1 times{on}: 1 checkpoints"
             assert said[-1].startswith(f"base on test: {PROBLEMS * SAMPLES}/{PROBLEMS * SAMPLES} samples, ")
             same_rows(samples(tmp_path / str(gpus)), samples(evaluated.directory / "whole"))

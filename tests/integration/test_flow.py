@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from passk.errors import PasskError, SomeFailed
-from tasks.tries import FRUITLESS
+from passk.base.errors import PasskError, SomeFailed
+from tasks.retries import FRUITLESS
 
 STAGES = """
 name: arms
@@ -43,8 +43,8 @@ def test_a_failed_arm_or_filing_stops_no_other_and_what_was_lost_is_tried_again(
     (tmp_path / "arms.yaml").write_text(STAGES)
     from flows.experiment import experiment
     from flows.server import prefect_server
-    from tasks import experiment as tasks
-    from tasks import tries
+    from tasks import retries
+    from tasks import stages as tasks
 
     calls, asked = [], []
 
@@ -77,7 +77,7 @@ def test_a_failed_arm_or_filing_stops_no_other_and_what_was_lost_is_tried_again(
     monkeypatch.setattr(tasks.steps, "file", file)
     monkeypatch.setattr(tasks.reports, "write_report", lambda store, directory: directory / "experiment.json")
     monkeypatch.setattr(tasks.reports, "results_rows", lambda store, name: [])
-    monkeypatch.setattr(tries, "FIRST_SECONDS", 0.1)
+    monkeypatch.setattr(retries, "FIRST_SECONDS", 0.1)
     with prefect_server(tmp_path / "prefect.log"), pytest.raises(SomeFailed) as failed:
         experiment("arms.yaml", "runs")
     assert "PREFECT_API_URL" not in os.environ

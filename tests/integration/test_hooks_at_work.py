@@ -18,7 +18,7 @@ def config_of_openrlhf():
 def test_the_samples_generator_deals_prompts_to_idle_engines_in_turn(actor_classes, monkeypatch):
     from openrlhf.trainer.ppo_utils import samples_generator
 
-    from passk.openrlhf.samples import PasskSamplesGenerator
+    from passk.openrlhf.samples_generator import PasskSamplesGenerator
 
     calls = []
 
@@ -54,7 +54,7 @@ def test_a_batch_stands_in_the_order_of_its_prompts_however_the_answers_came(act
     import torch
     from openrlhf.trainer.ppo_utils.experience import Experience
 
-    from passk.openrlhf import samples
+    from passk.openrlhf import samples_generator as samples
 
     def group(prompt, *tokens):
         return [Experience(prompts=[prompt], labels=[["x"]], sequences=torch.tensor([[token]])) for token in tokens]
@@ -109,9 +109,9 @@ def test_every_answer_trains_on_its_own_advantage_wherever_it_was_dealt_to(actor
     import torch
 
     from passk import advantage
+    from passk.experiment.k_schedule import Schedule
     from passk.openrlhf import trainer
     from passk.openrlhf.settings import PluginSettings
-    from passk.schedule import Schedule
 
     monkeypatch.setattr(trainer, "apply_length_penalties", lambda experiences, args: None)
     maker = object.__new__(trainer.PasskExperienceMaker)
@@ -139,8 +139,8 @@ def test_every_answer_trains_on_its_own_advantage_wherever_it_was_dealt_to(actor
 
 
 def test_vllm_is_asked_for_what_the_benchmark_says():
-    from passk.evaluate import generate
-    from passk.evaluate.request import Request
+    from passk.evaluation import generate
+    from passk.evaluation.request import Request
 
     config = {"samples": 3, "temperature": 0.7, "top_p": 0.9, "max_response": 8}
     asked = generate.sampling_parameters(Request({"config": config}, "m", "p", "d", {}, chat=False), 11)

@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from passk.config import Compute
-from passk.errors import ConfigError
-from passk.openrlhf import cluster, job
+from passk.base.errors import ConfigError
+from passk.experiment.config import Compute
+from passk.runtime import ray_cluster, ray_job
 from tests.processes import command_lines, descendants, marked, named
 
 DRIVER = """
@@ -45,7 +45,7 @@ while True:  # not in ray.get on an actor, as OpenRLHF in a rendezvous is not
 FOLLOWER = f"""
 import os, sys
 from pathlib import Path
-from passk.config import Compute
+from passk.experiment.config import Compute
 from passk.openrlhf import cluster, job
 with cluster.ray_cluster(Compute(profile="cpu"), Path("unused.log")) as joined:
     job.train([sys.executable, "-c", {DRIVER!r}], cluster=joined, environment={{"MARK": os.environ["MARK"]}},
@@ -58,7 +58,9 @@ def elsewhere(tmp_path_factory):
     """The address of a cluster with two logical GPUs that is not this run's own."""
     kept = os.environ.pop("RAY_ADDRESS", None)
     try:
-        with cluster.ray_cluster(Compute(profile="cpu"), tmp_path_factory.mktemp("elsewhere") / "ray.log") as joined:
+        with ray_cluster.ray_cluster(
+            Compute(profile="cpu"), tmp_path_factory.mktemp("elsewhere") / "ray.log"
+        ) as joined:
             yield joined
     finally:
         if kept is not None:
@@ -160,8 +162,8 @@ def test_a_follower_that_comes_after_a_killed_one_ends_its_job_first(elsewhere, 
 
 
 def test_a_bad_argument_fails_at_once_with_its_reason(elsewhere, tmp_path):
-    with pytest.raises(job.StageFailed, match=r"^--passk\.k: .*; see .*log\.txt$") as raised:
-        job.train(
+    with pytest.raises(ray_job.StageFailed, match=r"^--passk\.k: .*; see .*log\.txt$") as raised:
+        ray_job.train(
             [sys.executable, "-m", "passk.openrlhf", "--passk.rule", "grpo", "--passk.k", "four"],
             cluster=elsewhere,
             environment={},
@@ -176,10 +178,10 @@ def test_a_bad_argument_fails_at_once_with_its_reason(elsewhere, tmp_path):
 def test_what_is_submitted_names_no_secret(elsewhere, tmp_path, monkeypatch):
     from ray.job_submission import JobSubmissionClient
 
-    from passk.openrlhf.environment import environment, passed_on
+    from passk.runtime.environment import environment, passed_on
 
     monkeypatch.setenv("WANDB_API_KEY", "a-secret")
-    job.train(
+    ray_job.train(
         [sys.executable, "-c", "pass"],
         cluster=elsewhere,
         environment=passed_on(environment(Compute(profile="cpu"))),
@@ -195,7 +197,7 @@ def test_what_is_submitted_names_no_secret(elsewhere, tmp_path, monkeypatch):
 
 def test_a_run_own_cluster_whose_head_was_lost_is_started_anew(tmp_path, monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    with cluster.ray_cluster(Compute(profile="cpu"), tmp_path / "ray.log") as joined:
+    with ray_cluster.ray_cluster(Compute(profile="cpu"), tmp_path / "ray.log") as joined:
         port = joined["RAY_ADDRESS"].rpartition(":")[2]
         [head] = [
             process
@@ -204,11 +206,11 @@ def test_a_run_own_cluster_whose_head_was_lost_is_started_anew(tmp_path, monkeyp
         ]
         head.kill()
         deadline = time.monotonic() + 60
-        while cluster.rejoined(joined)["RAY_ADDRESS"] == joined["RAY_ADDRESS"] and time.monotonic() < deadline:
+        while ray_cluster.rejoined(joined)["RAY_ADDRESS"] == joined["RAY_ADDRESS"] and time.monotonic() < deadline:
             time.sleep(0.5)
-        again = cluster.rejoined(joined)
+        again = ray_cluster.rejoined(joined)
         assert again["RAY_ADDRESS"] != joined["RAY_ADDRESS"]
-        job.train(
+        ray_job.train(
             [sys.executable, "-c", "print('well')"],
             cluster=again,
             environment={},
@@ -218,15 +220,15 @@ def test_a_run_own_cluster_whose_head_was_lost_is_started_anew(tmp_path, monkeyp
             on_step=print,
         )
     assert (tmp_path / "log.txt").read_text() == "well\n"
-    assert not cluster.is_open(joined)
+    assert not ray_cluster.is_open(joined)
 
 
 def test_an_address_that_takes_no_jobs_is_refused_in_one_line():
     with pytest.raises(ConfigError, match=r"^RAY_ADDRESS: ray://head:10001 takes no jobs; give .*$"):
-        cluster.job_server("ray://head:10001")
+        ray_cluster.job_server("ray://head:10001")
 
 
 def test_a_head_that_does_not_answer_is_worth_another_try_in_a_run_that_samples():
-    with pytest.raises(cluster.NoJobServer, match="^RAY_ADDRESS: no job server found by 127.0.0.1:1 ") as raised:
-        cluster.job_server("127.0.0.1:1")
+    with pytest.raises(ray_cluster.NoJobServer, match="^RAY_ADDRESS: no job server found by 127.0.0.1:1 ") as raised:
+        ray_cluster.job_server("127.0.0.1:1")
     assert raised.value.retry

@@ -8,11 +8,11 @@ import sys
 import numpy as np
 import pytest
 
-from passk.config import TinyModel
-from passk.evaluate.estimators import avg_at_n
-from passk.evaluate.intervals import mean_interval
-from passk.evaluate.majority import maj_at_k
-from passk.model import make_tiny
+from passk.experiment.config import TinyModel
+from passk.models.tiny import make_tiny
+from passk.statistics.bootstrap import mean_interval
+from passk.statistics.maj_at_k import maj_at_k
+from passk.statistics.pass_at_k import avg_at_n
 
 PROBLEMS, SAMPLES = 60, 8
 TASK = """

@@ -12,11 +12,12 @@ import pytest
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from passk import config, plan, steps
-from passk.layout import METRICS, ROLLOUT_COLUMNS
+from passk.experiment import config, plan
+from passk.files.layout import METRICS, ROLLOUT_COLUMNS
 from passk.openrlhf.checkpoints import SEAL
-from passk.openrlhf.cluster import ray_cluster
-from passk.openrlhf.job import StageFailed
+from passk.pipeline import stages
+from passk.runtime.ray_cluster import ray_cluster
+from passk.runtime.ray_job import StageFailed
 from tests.processes import command_lines, descendants
 
 # From random weights nothing is solved: wrong answers that are paid at random make the gradients.
@@ -61,20 +62,20 @@ def runs(tmp_path_factory) -> Runs:
         patch.delenv("RAY_ADDRESS", raising=False)
         with ray_cluster(laid_out["whole"].experiment.compute, directory / "ray.log") as cluster:
             for one in laid_out.values():
-                steps.prepare(one, said.append)
+                stages.prepare(one, said.append)
             [whole], [cut] = (one.stages for one in laid_out.values())
-            steps.train(laid_out["whole"], whole, cluster, said.append)
+            stages.train(laid_out["whole"], whole, cluster, said.append)
             saves = cut.directory / "checkpoints" / "_actor"
             threading.Thread(target=kill_the_policy_in_its_save, args=(saves, 4), daemon=True).start()
             with pytest.raises(StageFailed):
-                steps.train(laid_out["cut"], cut, cluster, said.append)
+                stages.train(laid_out["cut"], cut, cluster, said.append)
             begun = sorted(saves.glob("global_step*"))
             sealed = [checkpoint for checkpoint in begun if (checkpoint / SEAL).exists()]
             # and the newest that was sealed is damaged afterwards
             with next(sealed[-1].glob("*optim_states.pt")).open("r+b") as file:
                 file.truncate(1000)
             said.clear()
-            steps.train(laid_out["cut"], cut, cluster, said.append)
+            stages.train(laid_out["cut"], cut, cluster, said.append)
     return Runs(
         undisturbed=whole.directory,
         resumed=cut.directory,

@@ -16,9 +16,9 @@ from prefect import flow, task
 from prefect.context import refresh_global_settings_context
 
 from flows.server import prefect_server
-from passk.config import Compute
-from passk.ports import free_port
-from tasks.places import POLL_SECONDS, Places
+from passk.experiment.config import Compute
+from passk.runtime.ports import free_port
+from tasks.train_slots import POLL_SECONDS, Places
 from tests.processes import command_lines, descendants
 
 
@@ -55,7 +55,7 @@ def servers(address: str) -> list[psutil.Process]:
     """The processes that serve at the address, their guards apart."""
     port = address.rpartition(":")[2].partition("/")[0]
     known = command_lines(descendants())
-    return [process for process, words in known if port in words and "passk.guard" not in words]
+    return [process for process, words in known if port in words and "passk.runtime.process_tree" not in words]
 
 
 def kill(address: str) -> None:

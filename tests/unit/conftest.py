@@ -1,4 +1,4 @@
-"""A small run directory in exactly the form of passk/layout.py, made without training anything."""
+"""A small run directory in exactly the form of passk/files/layout.py, made without training anything."""
 
 import json
 import os
@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from passk import plugins
-from passk.layout import (
+from passk.base import plugins
+from passk.files.layout import (
     ROLLOUT_COLUMNS,
     SAMPLE_COLUMNS,
     ExperimentRecord,

@@ -9,11 +9,12 @@ import pytest
 
 import reports
 from flows import experiment
-from passk import cli, steps
-from passk.config import parse
-from passk.errors import PasskError, SomeFailed
-from passk.layout import SAMPLE_COLUMNS, write_json
-from passk.plan import plan
+from passk.base.errors import PasskError, SomeFailed
+from passk.cli.main import main
+from passk.experiment.config import parse
+from passk.experiment.plan import plan
+from passk.files.layout import SAMPLE_COLUMNS, write_json
+from passk.pipeline import stages
 from passk.store import queries, reading
 from tests.unit.conftest import write_parquet
 
@@ -21,8 +22,8 @@ from tests.unit.conftest import write_parquet
 @pytest.fixture
 def laid_out(tmp_path, monkeypatch):
     """An evaluation whose samplings are finished, and of which the one on `cut` lost the end of its file."""
-    monkeypatch.setattr(steps, "prepare", lambda *_: None)
-    monkeypatch.setattr(cli, "check_machine", lambda _: None)
+    monkeypatch.setattr(stages, "prepare", lambda *_: None)
+    monkeypatch.setattr(main, "check_machine", lambda _: None)
     described = {
         "name": "tiny", "question": "?", "seed": 1, "model": {"path": str(tmp_path)}, "stages": {},
         "problems": {"test": {"source": "maze", "split": "test", "count": 4}},
@@ -51,7 +52,7 @@ def cut(laid_out) -> Path:
 
 
 def by_command(laid_out):
-    cli._carry_out(laid_out, cli._without_prefect)
+    main._carry_out(laid_out, main._without_prefect)
 
 
 def by_flow(laid_out):
@@ -73,7 +74,7 @@ def tasks(monkeypatch):
     own = SimpleNamespace(
         prepare=lambda *_, **__: ended(lambda: None),
         sample=lambda *_, **__: ended(lambda: None),
-        file=lambda laid_out, **_: ended(lambda: steps.file(laid_out)),
+        file=lambda laid_out, **_: ended(lambda: stages.file(laid_out)),
         report=lambda laid_out, *_, **__: reports.write_report(laid_out.store, laid_out.directory),
     )
     monkeypatch.setattr(experiment, "tasks", own)

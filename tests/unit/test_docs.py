@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from passk import advantage
-from passk.advantage import cards, eta
+from passk.advantage import cards, step_size
 
 DOCS = Path(__file__).parents[2] / "docs"
 N, K = 32, 4
@@ -21,7 +21,7 @@ def test_the_table_of_rules_in_the_docs_is_made_from_their_cards():
 
 
 def test_every_rule_of_ours_has_a_family():
-    ours = {file.stem for file in (DOCS.parent / "passk" / "advantage" / "rules").glob("[!_]*.py")}
+    ours = {file.stem for file in (DOCS.parent / "passk" / "advantage" / "estimators").glob("[!_]*.py")}
     assert sorted(name for family in cards.FAMILIES.values() for name in family) == sorted(ours)
 
 
@@ -60,7 +60,7 @@ def pass_1(c):
     ],
 )
 def test_the_weights_of_the_unified_view_are_the_rules(name, k, options, weight):
-    for c, (wrong, right) in enumerate(eta.kinds(name, N, k, options)):
+    for c, (wrong, right) in enumerate(step_size.kinds(name, N, k, options)):
         if 0 < c < N:
             assert right == pytest.approx(weight(c) * (1 - c / N), rel=1e-5, abs=1e-12), c
             assert wrong == pytest.approx(-weight(c) * c / N, rel=1e-5, abs=1e-12), c

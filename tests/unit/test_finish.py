@@ -3,10 +3,10 @@
 import json
 import shutil
 
-from passk import steps
-from passk.config import parse
-from passk.plan import plan
-from tests.unit.test_config import changed
+from passk.experiment.config import parse
+from passk.experiment.plan import plan
+from passk.pipeline import stages
+from tests.unit.experiment.test_config import changed
 
 
 def test_a_stages_model_is_on_the_disk_before_its_manifest_and_both_before_its_checkpoints_go(
@@ -24,7 +24,7 @@ def test_a_stages_model_is_on_the_disk_before_its_manifest_and_both_before_its_c
     flushed_when_removed = []
     monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: flushed_when_removed.extend(flushed))
 
-    steps.finish(planned, seconds=1.0, startup=None)
+    stages.finish(planned, seconds=1.0, startup=None)
 
     manifest = next(number for number, path in enumerate(flushed) if "manifest.json" in path.name)
     assert {*files, model, model / "tokenizer"} <= set(flushed[:manifest])

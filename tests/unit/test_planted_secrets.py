@@ -8,14 +8,15 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 
-from passk import config, runrecord
-from passk.check import check
-from passk.config import parse
-from passk.errors import ConfigError, PasskError
-from passk.layout import write_json
-from passk.openrlhf import failures
-from passk.plan import plan
-from passk.runrecord import RunRecord
+from passk.base.errors import ConfigError, PasskError
+from passk.experiment import config
+from passk.experiment.config import parse
+from passk.experiment.plan import plan
+from passk.experiment.validate import check
+from passk.files.layout import write_json
+from passk.pipeline import run_record
+from passk.pipeline.run_record import RunRecord
+from passk.runtime import failures
 from passk.store import export, rebuild
 from reports import write_report
 from tasks import artifacts
@@ -90,7 +91,7 @@ def ran(filed, planted, monkeypatch):
     laid_out = plan(with_secrets(), filed.runs)
     (filed.directory / "experiment.json").rename(filed.directory / "before.json")
     monkeypatch.setattr(sys, "argv", COMMAND)
-    run = RunRecord(laid_out, runrecord.spelled_command())
+    run = RunRecord(laid_out, run_record.spelled_command())
     planned = laid_out.stages[1]
     planned.directory.mkdir(parents=True)
     log = planned.directory / "log.txt"

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from passk import advantage
-from passk.errors import ConfigError
+from passk.base.errors import ConfigError
 
 
 def log_choose(n, k):

@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 
-from passk import steps
-from passk.config import parse
-from passk.plan import plan
+from passk.experiment.config import parse
+from passk.experiment.plan import plan
+from passk.pipeline import stages
 
 
 @pytest.fixture
@@ -30,22 +30,22 @@ def save(directory, step):
 
 def test_a_sealed_checkpoint_a_part_and_a_finished_stage_are_progress_and_steps_done_again_are_none(laid_out):
     stage, sampling = laid_out.stages[0].own, laid_out.samplings[-1].directory
-    seen = [steps.standing(laid_out)]
+    seen = [stages.standing(laid_out)]
     half = save(stage, 2)
     (stage / "metrics.jsonl").write_text(json.dumps({"step": 1}) + "\n")
-    assert steps.standing(laid_out) == seen[0]
+    assert stages.standing(laid_out) == seen[0]
     half.write_text("{}")
-    seen.append(steps.standing(laid_out))
+    seen.append(stages.standing(laid_out))
     (stage / "manifest.json").write_text("{}")
-    seen.append(steps.standing(laid_out))
+    seen.append(stages.standing(laid_out))
     (sampling / "parts").mkdir(parents=True)
     (sampling / "parts" / "000001.parquet").touch()
-    seen.append(steps.standing(laid_out))
-    assert steps.sampled(laid_out) == (0, 1)
+    seen.append(stages.standing(laid_out))
+    assert stages.sampled(laid_out) == (0, 1)
     (sampling / "manifest.json").write_text("{}")
     shutil.rmtree(sampling / "parts")
-    seen.append(steps.standing(laid_out))
-    assert steps.sampled(laid_out) == (1, 0)
+    seen.append(stages.standing(laid_out))
+    assert stages.sampled(laid_out) == (1, 0)
     assert len(set(seen)) == len(seen), seen
 
 
@@ -54,6 +54,6 @@ def test_the_sampling_that_ends_is_further_than_its_parts(laid_out):
     (sampling / "parts").mkdir(parents=True)
     for number in range(9):
         (sampling / "parts" / f"{number:06d}.parquet").touch()
-    before = steps.sampled(laid_out)
+    before = stages.sampled(laid_out)
     (sampling / "manifest.json").write_text("{}")
-    assert steps.sampled(laid_out) > before
+    assert stages.sampled(laid_out) > before

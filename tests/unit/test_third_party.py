@@ -10,7 +10,7 @@ from textwrap import indent
 
 import pytest
 
-from tests.unit.test_config import GOOD
+from tests.unit.experiment.test_config import GOOD
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "passk-halfway"
 
@@ -32,7 +32,7 @@ def python(code: str, environment: dict[str, str], *words: str) -> subprocess.Co
     return subprocess.run([sys.executable, "-c", code, *words], env=environment, capture_output=True, text=True)
 
 
-PASSK = "from passk.cli import main; main()"
+PASSK = "from passk.cli.main import main; main()"
 
 
 def test_the_command_lists_and_shows_it(installed):

@@ -6,10 +6,10 @@ gradient of the expected reward; `rloo` is without the factor. Groups whose rewa
 
 import torch
 
-from passk.advantage import rule
+from passk.advantage import estimator
 
 
-@rule(
+@estimator(
     k="1",
     formula="r_i - mean r",
     source="Liu et al. 2025, arXiv 2503.20783",

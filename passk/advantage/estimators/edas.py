@@ -18,10 +18,10 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 
-from passk.advantage import compute, rule
+from passk.advantage import compute, estimator
 
 
-@rule(
+@estimator(
     k="any",
     binary=True,
     formula="base + sgn(d) min(|d|, |base| / kappa) on wrong answers",

@@ -10,11 +10,11 @@ from typing import Literal
 
 import torch
 
-from passk.advantage import rule
+from passk.advantage import estimator
 from passk.advantage.standardize import standardize
 
 
-@rule(
+@estimator(
     k="1",
     formula="(r_i - mean r) / std r",
     source="Shao et al. 2024, arXiv 2402.03300",

@@ -8,11 +8,11 @@ max@k; over the floor(N / k) groups of a prompt it is their sum. Rollouts that f
 
 import torch
 
-from passk.advantage import rule
+from passk.advantage import estimator
 from passk.advantage.disjoint import disjoint, rejoined
 
 
-@rule(
+@estimator(
     k="2 .. N",
     formula="max r - max of the others, in groups of k",
     source="Tang et al. 2025, arXiv 2503.19595",

@@ -9,11 +9,11 @@ Rollouts that fill no group get 0.
 
 import torch
 
-from passk.advantage import rule
+from passk.advantage import estimator
 from passk.advantage.disjoint import disjoint, rejoined
 
 
-@rule(
+@estimator(
     k="2 .. N",
     formula="reward of the majority - that without i, in groups of k",
     source="Tang et al. 2025, arXiv 2503.19595",

@@ -13,11 +13,11 @@ from math import comb
 
 import torch
 
-from passk.advantage import rule
-from passk.advantage.ranks import Ranked
+from passk.advantage import estimator
+from passk.advantage.order_statistics import Ranked
 
 
-@rule(
+@estimator(
     k="< N",
     formula="(k/N) mean over j and sets T of max(T + i) - max(T + j)",
     source="arXiv 2606.06080 (reconstructed from the abstract)",

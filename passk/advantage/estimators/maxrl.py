@@ -6,10 +6,10 @@ if the mean score of all were also taken off where no answer is right.
 Groups without a right answer, and without a wrong one, get 0.
 """
 
-from passk.advantage import count_rule
+from passk.advantage import count_estimator
 
 
-@count_rule(
+@count_estimator(
     k="1",
     formula="(r_i - c/N) / (c/N)",
     source="arXiv 2602.02710",

@@ -4,10 +4,10 @@ Zhu et al. 2025 (arXiv 2506.01347). Its mean of A_i grad log p is unbiased for t
 group without a right answer pushes all of its answers down.
 """
 
-from passk.advantage import count_rule
+from passk.advantage import count_estimator
 
 
-@count_rule(
+@count_estimator(
     k="1",
     formula="0 right, -1 wrong",
     source="Zhu et al. 2025, arXiv 2506.01347",

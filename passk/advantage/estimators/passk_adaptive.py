@@ -7,11 +7,11 @@ equal entropy the earlier one counts as the higher. Degenerate groups are those 
 
 import torch
 
-from passk.advantage import compute, rule
-from passk.advantage.rules.passk_analytical import passk_analytical
+from passk.advantage import compute, estimator
+from passk.advantage.estimators.passk_analytical import passk_analytical
 
 
-@rule(
+@estimator(
     k="< N",
     binary=True,
     formula="grpo on the half of the prompts with the higher entropy, passk_analytical on the others",

@@ -19,10 +19,10 @@ Precision: q / (1 - q) is a ratio of exact integers, rounded once.
 
 import math
 
-from passk.advantage import count_rule
+from passk.advantage import count_estimator
 
 
-@count_rule(
+@count_estimator(
     k="< N",
     formula="right sqrt(q / (1-q)), wrong -c/(N-c) times that; q = C(N-c,k) / C(N,k)",
     source="Chen et al. 2025, arXiv 2508.10751, Eq. 7-15",

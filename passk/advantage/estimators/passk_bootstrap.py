@@ -13,11 +13,11 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 
-from passk.advantage import rule
+from passk.advantage import estimator
 from passk.advantage.standardize import standardize
 
 
-@rule(
+@estimator(
     k="< N",
     formula="sum over the drawn groups with i of grpo of their best",
     source="Chen et al. 2025, arXiv 2508.10751, Eq. 6, Alg. 2",

@@ -4,11 +4,11 @@ Hard prompts get mostly the Pass@1 advantage (`grpo`), easy ones mostly that of 
 fades to 0. Groups that are all right or all wrong get 0.
 """
 
-from passk.advantage import count_rule
-from passk.advantage.rules.passk_analytical import passk_analytical
+from passk.advantage import count_estimator
+from passk.advantage.estimators.passk_analytical import passk_analytical
 
 
-@count_rule(
+@count_estimator(
     k="< N",
     formula="c/N * passk_analytical + (1 - c/N) * grpo",
     source="Chen et al. 2025, arXiv 2508.10751, Eq. 18",

@@ -9,11 +9,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from passk.advantage import count_rule
-from passk.advantage.rules.passk_analytical import passk_analytical
+from passk.advantage import count_estimator
+from passk.advantage.estimators.passk_analytical import passk_analytical
 
 
-@count_rule(
+@count_estimator(
     k="< N",
     formula="passk_analytical where c/N <= threshold, else 0",
     source="Chen et al. 2025, arXiv 2508.10751, section 4.1.2",

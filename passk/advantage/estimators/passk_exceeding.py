@@ -7,11 +7,11 @@ where the advantage is 0; degenerate groups are those of `passk_analytical`.
 
 import math
 
-from passk.advantage import count_rule
-from passk.advantage.rules.passk_analytical import passk_analytical
+from passk.advantage import count_estimator
+from passk.advantage.estimators.passk_analytical import passk_analytical
 
 
-@count_rule(
+@count_estimator(
     k="< N",
     formula="4 / (10 ln(c + 0.5)) * passk_analytical",
     source="Chen et al. 2025, arXiv 2508.10751, Eq. 17",

@@ -7,12 +7,12 @@ One group would always get 0: k <= N / 2. k = 1 is `grpo`.
 
 import torch
 
-from passk.advantage import rule
+from passk.advantage import estimator
 from passk.advantage.disjoint import disjoint, rejoined
 from passk.advantage.standardize import standardize
 
 
-@rule(
+@estimator(
     k="<= N / 2",
     formula="grpo of the best of each of floor(N/k) disjoint groups",
     source="Chen et al. 2025, arXiv 2508.10751, Alg. 1",

@@ -7,11 +7,11 @@ is large. On 0/1 rewards: right k/N, wrong k/N (1 - C(N-1-c, k-1) / C(N-1, k-1))
 
 import torch
 
-from passk.advantage import rule
-from passk.advantage.ranks import Ranked
+from passk.advantage import estimator
+from passk.advantage.order_statistics import Ranked
 
 
-@rule(
+@estimator(
     k="<= N",
     formula="(k/N) mean of the best of the sets of k with i",
     source="Walder & Karkhanis 2025, arXiv 2505.15201, Eq. 8 and section 3",

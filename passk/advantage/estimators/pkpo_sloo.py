@@ -7,11 +7,11 @@ gradient of max@k. It needs k < N, and at k = 1 is r_i / N - mean of the others 
 
 import torch
 
-from passk.advantage import rule
-from passk.advantage.ranks import Ranked
+from passk.advantage import estimator
+from passk.advantage.order_statistics import Ranked
 
 
-@rule(
+@estimator(
     k="< N",
     formula="s_i - (k/(N-1)) mean of the best of the sets of k without i",
     source="Walder & Karkhanis 2025, arXiv 2505.15201, Eq. 29",

@@ -13,11 +13,11 @@ from math import comb
 
 import torch
 
-from passk.advantage import rule
-from passk.advantage.ranks import Ranked
+from passk.advantage import estimator
+from passk.advantage.order_statistics import Ranked
 
 
-@rule(
+@estimator(
     k="2 .. N",
     formula="(k/N) mean of what i adds to the best of the sets of k with i",
     source="Walder & Karkhanis 2025, arXiv 2505.15201, Eq. 33-34",

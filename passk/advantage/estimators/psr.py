@@ -3,10 +3,10 @@
 Zhu et al. 2025 (arXiv 2506.01347). Its mean of A_i grad log p is unbiased for the gradient of pass@1.
 """
 
-from passk.advantage import count_rule
+from passk.advantage import count_estimator
 
 
-@count_rule(
+@count_estimator(
     k="1",
     formula="1 right, 0 wrong",
     source="Zhu et al. 2025, arXiv 2506.01347",

@@ -5,10 +5,10 @@ REINFORCE with the chain rule, grad pass@k = k (1 - p)^(k-1) grad p, and p repla
 are all right or all wrong get 0.
 """
 
-from passk.advantage import count_rule
+from passk.advantage import count_estimator
 
 
-@count_rule(
+@count_estimator(
     k="any",
     formula="k (1 - c/N)^(k-1) (r_i - c/N)",
     source="Mahdavi et al. 2025; Thrampoulidis et al. 2025, arXiv 2510.23049",

@@ -6,11 +6,11 @@ Groups whose rewards are all equal, and a rollout without others, get 0.
 
 import torch
 
-from passk.advantage import rule
-from passk.advantage.rules.dr_grpo import dr_grpo
+from passk.advantage import estimator
+from passk.advantage.estimators.dr_grpo import dr_grpo
 
 
-@rule(
+@estimator(
     k="1",
     formula="r_i - mean of the others",
     source="Kool et al. 2019; Ahmadian et al. 2024, arXiv 2402.14740",

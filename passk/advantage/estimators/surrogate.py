@@ -12,12 +12,12 @@ Groups that are all right or all wrong get 0, and F' is not asked there.
 import math
 from collections.abc import Callable
 
-from passk.advantage import count_rule
+from passk.advantage import count_estimator
 from passk.advantage.formula import evaluate
-from passk.errors import ConfigError
+from passk.base.errors import ConfigError
 
 
-@count_rule(
+@count_estimator(
     k="any",
     formula="F'(c/N) (r_i - c/N)",
     source="Thrampoulidis et al. 2025, arXiv 2510.23049",

@@ -8,10 +8,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from passk.advantage import count_rule
+from passk.advantage import count_estimator
 
 
-@count_rule(
+@count_estimator(
     k="1",
     formula="lambda right, -1 wrong",
     source="Zhu et al. 2025, arXiv 2506.01347",

@@ -7,11 +7,11 @@ import torch
 from pydantic import Field
 
 from passk import advantage
-from passk.advantage import Rule, count_rule, rule
-from passk.errors import ConfigError
+from passk.advantage import Estimator, count_estimator, estimator
+from passk.base.errors import ConfigError
 
 
-@rule(k="<= N", binary=True, formula="f", source="s", estimates="e", scale="sum")
+@estimator(k="<= N", binary=True, formula="f", source="s", estimates="e", scale="sum")
 def everything(
     rewards: torch.Tensor,
     k: int,
@@ -24,13 +24,13 @@ def everything(
     return rewards * times
 
 
-@count_rule(k="any")
+@count_estimator(k="any")
 def untyped(n, c, k, *, by=3):
     return 0.0, by
 
 
 def test_the_card_is_read_from_the_signature():
-    assert isinstance(everything, Rule) and everything.name == "everything"
+    assert isinstance(everything, Estimator) and everything.name == "everything"
     assert (everything.counts, everything.binary, everything.scale) == (False, True, "sum")
     assert everything.inputs == ("answers", "entropy") and everything.needs == ("answers",)
     assert list(everything.options) == ["times", "kind"] and everything.options["times"] == 2.0
@@ -76,7 +76,7 @@ def test_compute_takes_a_rule_that_nobody_installed():
 def test_a_rule_gets_answers_as_numbers_and_rewards_as_finite_doubles():
     seen = {}
 
-    @rule(k="any")
+    @estimator(k="any")
     def watching(rewards, k, *, answers, entropy):
         seen.update(rewards=rewards, answers=answers, entropy=entropy)
         return rewards
@@ -95,11 +95,11 @@ def test_a_rule_gets_answers_as_numbers_and_rewards_as_finite_doubles():
 
 
 def test_what_overflows_float32_becomes_its_largest_number():
-    @count_rule(k="any")
+    @count_estimator(k="any")
     def huge(n, c, k):
         return -1e300, 1e300
 
-    @rule(k="any")
+    @estimator(k="any")
     def larger(rewards, k):
         return rewards * 1e300
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from passk import advantage
-from passk.advantage.rules.passk_bootstrap import from_groups
+from passk.advantage.estimators.passk_bootstrap import from_groups
 from tests.unit.advantage import cases, exact
 
 VARIANTS = [  # rule, options of the code, options of the definition

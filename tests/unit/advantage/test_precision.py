@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from passk import advantage
-from passk.advantage.rules.passk_bootstrap import from_groups
+from passk.advantage.estimators.passk_bootstrap import from_groups
 from tests.unit.advantage import cases, exact
 from tests.unit.advantage.closed import ON_MEANS, ON_SETS, Sorted, analytical, combination, exceeding, weighted
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from passk import advantage
-from passk.advantage.rules.passk_bootstrap import from_groups
-from passk.errors import PasskError
+from passk.advantage.estimators.passk_bootstrap import from_groups
+from passk.base.errors import PasskError
 from tests.unit.advantage import cases
 from tests.unit.advantage.cases import compute
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from passk import advantage
-from passk.errors import ConfigError, PasskError
+from passk.base.errors import ConfigError, PasskError
 from tests.unit.advantage import cases
 
 NAN, INF = math.nan, math.inf

@@ -10,19 +10,20 @@ import pytest
 import torch
 
 from passk import advantage
-from passk.advantage import Rule, registry, rules
-from passk.errors import ConfigError, PasskError
+from passk.advantage import Estimator, registry
+from passk.advantage import estimators as rules
+from passk.base.errors import ConfigError, PasskError
 from tests.unit.advantage import cases
 
 FILES = sorted(path for path in Path(rules.__file__).parent.glob("*.py") if path.stem != "__init__")
 MINE = """
-from passk.advantage import count_rule, rule
+from passk.advantage import count_estimator, estimator
 
-@count_rule(k="< N", formula="c - k", source="here", estimates="nothing", scale="sum")
+@count_estimator(k="< N", formula="c - k", source="here", estimates="nothing", scale="sum")
 def mine(n, c, k, *, by: float = 1.0):
     return -by * c, by * (n - k)
 
-@rule(k="any")
+@estimator(k="any")
 def batched(rewards, k):
     return rewards * k
 """
@@ -71,7 +72,7 @@ def test_names_and_checks_of_counts_leave_torch_and_numpy_out_of_a_fresh_process
         import sys
         from passk import advantage
         assert "passk_analytical" in advantage.names()
-        assert not any(name.startswith("passk.advantage.rules.") for name in sys.modules)
+        assert not any(name.startswith("passk.advantage.estimators.") for name in sys.modules)
         advantage.check("passk_analytical", 4, 16, {"sigma": False})
         advantage.check("surrogate", 4, 16, {"derivative": "1 / p"})
         advantage.check("passk_easy_masked", 4, 16, {"threshold": 0.5})
@@ -164,7 +165,7 @@ def test_one_package_seen_twice_is_no_clash(install):
 def test_a_name_that_is_taken_is_refused(install, name):
     install("mine = their_rules:mine\n", their_rules=MINE)
     install(f"{name} = other_rules:{name}\n")
-    of = "passk.advantage.rules.grpo:grpo" if name == "grpo" else "their_rules:mine"
+    of = "passk.advantage.estimators.grpo:grpo" if name == "grpo" else "their_rules:mine"
     for call in (advantage.names, lambda: advantage.get("grpo"), lambda: advantage.check("dr_grpo", 1, 8)):
         refused(call, f"{name} is both", of, f"other_rules:{name}", "uninstall or rename")
 
@@ -188,4 +189,4 @@ def test_an_entry_point_that_is_no_rule_is_refused_in_one_line_and_harms_no_othe
     install(entry + "\n", **({"their_rules": source} if source else {}))
     assert "mine" in advantage.names()
     refused(lambda: advantage.get("mine"), *words)
-    assert isinstance(advantage.get("grpo"), Rule)
+    assert isinstance(advantage.get("grpo"), Estimator)

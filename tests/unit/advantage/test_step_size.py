@@ -5,8 +5,8 @@ import math
 import pytest
 
 from passk import advantage
-from passk.advantage import eta
-from passk.errors import ConfigError
+from passk.advantage import step_size
+from passk.base.errors import ConfigError
 from tests.unit.advantage import cases
 
 K4 = (
@@ -25,32 +25,34 @@ K8 = (
 )
 def test_the_table_of_peaks(k, peak, height, zero_from):
     # of 32, 25 % right for k = 4 and 12.5 % for k = 8 (the paper's text says 25 % for 8)
-    curve = eta.curve("passk_analytical", 32, k)
+    curve = step_size.curve("passk_analytical", 32, k)
     assert len(curve) == 33 and curve[0] == 0
     assert curve.index(max(curve)) == peak and max(curve) == pytest.approx(height, abs=0.005)
     assert all(curve[1:zero_from]) and not any(curve[zero_from:])
-    assert eta.lr_scale("passk_analytical", 32, k) == pytest.approx(32 / height, rel=2e-3)
+    assert step_size.lr_scale("passk_analytical", 32, k) == pytest.approx(32 / height, rel=2e-3)
 
 
 @pytest.mark.parametrize(("k", "printed"), [(4, K4), (8, K8)])
 def test_the_two_curves_that_are_printed(k, printed):
-    assert eta.curve("passk_analytical", 32, k)[1:32] == pytest.approx([float(x) for x in printed.split()], abs=0.0051)
+    assert step_size.curve("passk_analytical", 32, k)[1:32] == pytest.approx(
+        [float(x) for x in printed.split()], abs=0.0051
+    )
 
 
 def test_pass_at_4_spends_less_on_easy_prompts_than_on_the_hardest():
-    curve = eta.curve("passk_analytical", 32, 4)
+    curve = step_size.curve("passk_analytical", 32, 4)
     assert curve[19] > curve[1] > curve[20]
 
 
 @pytest.mark.parametrize(("k", "peak", "height"), [(4, 9, 23.6), (8, 8, 21.9)])
 def test_combination(k, peak, height):
-    curve = eta.curve("passk_combination", 32, k)
+    curve = step_size.curve("passk_combination", 32, k)
     assert curve.index(max(curve)) == peak and max(curve) == pytest.approx(height, abs=0.05)
 
 
 @pytest.mark.parametrize("k", [4, 8])
 def test_exceeding(k):
-    curve, plain = eta.curve("passk_exceeding", 32, k), eta.curve("passk_analytical", 32, k)
+    curve, plain = step_size.curve("passk_exceeding", 32, k), step_size.curve("passk_analytical", 32, k)
     assert curve.index(max(curve)) == 1
     factors = {c: curve[c] / plain[c] for c in (1, 2, 8)}
     assert factors == pytest.approx({1: 0.9865, 2: 0.4365, 8: 0.187}, abs=6e-4)
@@ -59,17 +61,17 @@ def test_exceeding(k):
 
 def test_grpo_peaks_at_n_and_needs_no_other_learning_rate():
     for n in (2, 8, 32):
-        curve = eta.curve("grpo", n, 1)
+        curve = step_size.curve("grpo", n, 1)
         assert curve == pytest.approx([2 * math.sqrt(c * (n - c)) for c in range(n + 1)], rel=1e-6)
-        assert eta.lr_scale("grpo", n, 1) == pytest.approx(1)
-        assert eta.lr_scale("passk_analytical", n, 1) == pytest.approx(1)
+        assert step_size.lr_scale("grpo", n, 1) == pytest.approx(1)
+        assert step_size.lr_scale("passk_analytical", n, 1) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("name", [name for name in advantage.names() if not advantage.get(name).needs])
 def test_kinds_are_what_the_rule_gives_on_average_over_the_orders(name):
     n, k = 6, cases.some_k(name, 6)
     options = cases.OPTIONS.get(name)
-    kinds = eta.kinds(name, n, k, options)
+    kinds = step_size.kinds(name, n, k, options)
     assert len(kinds) == n + 1 and kinds[0][1] == 0 and kinds[n][0] == 0
     if name not in (*cases.PLACES, *cases.DRAWN):
         found = cases.compute(name, cases.staircase(n), k)
@@ -79,32 +81,32 @@ def test_kinds_are_what_the_rule_gives_on_average_over_the_orders(name):
             if c < n:
                 assert kinds[c][0] == pytest.approx(found[c, -1].item(), rel=1e-5, abs=1e-9)
     totals = [(n - c) * abs(wrong) + c * abs(right) for c, (wrong, right) in enumerate(kinds)]
-    assert eta.curve(name, n, k, options) == pytest.approx(totals)
-    assert eta.lr_scale(name, n, k, options) == pytest.approx(n / max(totals))
+    assert step_size.curve(name, n, k, options) == pytest.approx(totals)
+    assert step_size.lr_scale(name, n, k, options) == pytest.approx(n / max(totals))
 
 
 def test_a_rule_that_looks_at_places_is_averaged_over_orders():
     # of 8 with one right in groups of 4 it is in one group of the two: +1 for it, and for three of the wrong
     right, wrong = 1.0, (3 - 4) / 7
-    assert eta.kinds("passk_full", 8, 4)[1] == pytest.approx((wrong, right), abs=1e-6)
-    again = [eta.kinds("passk_bootstrap", 8, 4) for _ in range(2)]
+    assert step_size.kinds("passk_full", 8, 4)[1] == pytest.approx((wrong, right), abs=1e-6)
+    again = [step_size.kinds("passk_bootstrap", 8, 4) for _ in range(2)]
     assert again[0] == again[1]
 
 
 @pytest.mark.parametrize("name", ["majority", "edas", "passk_adaptive"])
 def test_a_rule_that_needs_more_than_rewards_has_no_curve(name):
-    for of in (eta.kinds, eta.curve):
+    for of in (step_size.kinds, step_size.curve):
         with pytest.raises(ConfigError, match="^rule: "):
             of(name, 8, cases.some_k(name, 8), cases.OPTIONS.get(name))
-    assert eta.lr_scale(name, 8, 2) is None
+    assert step_size.lr_scale(name, 8, 2) is None
 
 
 def test_a_rule_that_never_moves_anything_has_no_scale():
-    assert eta.lr_scale("passk_easy_masked", 8, 4, {"threshold": 0.0}) is None
+    assert step_size.lr_scale("passk_easy_masked", 8, 4, {"threshold": 0.0}) is None
 
 
 def test_what_check_refuses_has_no_curve():
-    for of in (eta.kinds, eta.curve, eta.lr_scale):
+    for of in (step_size.kinds, step_size.curve, step_size.lr_scale):
         with pytest.raises(ConfigError, match="^k: "):
             of("passk_analytical", 8, 8)
         with pytest.raises(ConfigError, match=r"^options\.threshold: "):

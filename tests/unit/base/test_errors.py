@@ -4,8 +4,8 @@ import pickle
 
 import pytest
 
-from passk.errors import LONGEST, ConfigError, PasskError
-from passk.runrecord import _one_line
+from passk.base.errors import LONGEST, ConfigError, PasskError
+from passk.pipeline.run_record import _one_line
 
 
 @pytest.mark.parametrize("kind", [PasskError, ConfigError])

@@ -1,6 +1,6 @@
 import pytest
 
-from passk.secrets import HIDDEN, hidden, without_secrets
+from passk.base.redact import HIDDEN, hidden, without_secrets
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Columns of text for a terminal."""
 
-from passk.columns import aligned
+from passk.base.terminal import aligned
 
 
 def test_columns_are_as_wide_as_their_longest_cell_and_numbers_stand_to_the_right():

@@ -6,10 +6,11 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from passk import advantage, rules_cli
+from passk import advantage
 from passk.advantage import registry, show
-from passk.cli import app
-from passk.errors import ConfigError, PasskError
+from passk.base.errors import ConfigError, PasskError
+from passk.cli import advantage as rules_cli
+from passk.cli.main import app
 
 REQUIRED = {"passk_easy_masked": '{"threshold": 0.5}', "surrogate": '{"derivative": "1 / p"}'}
 SHOWN = [name for name in advantage.names() if not advantage.get(name).needs]
@@ -57,7 +58,7 @@ def test_a_terminal_gets_the_same_words_in_lines_that_fit(width):
 
 
 def test_a_rule_that_is_broken_is_listed_with_its_fault_and_hides_no_other(monkeypatch):
-    def get(name: str) -> advantage.Rule:
+    def get(name: str) -> advantage.Estimator:
         if name == "grpo":
             raise PasskError("rule: grpo is not to be had")
         return registry.get(name)
@@ -175,7 +176,7 @@ def test_what_cannot_be_shown_is_refused_in_one_line_and_nothing_is_printed(word
 
 
 def test_the_command_exits_with_status_2_and_says_one_line():
-    code = "import sys; from passk.cli import main; sys.argv[1:] = ['rules', 'show', 'edas']; main()"
+    code = "import sys; from passk.cli.main import main; sys.argv[1:] = ['rules', 'show', 'edas']; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith("passk: rule: edas needs answers")

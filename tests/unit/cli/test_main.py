@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from passk import cli, config, runrecord, steps
-from passk.errors import ConfigError, PasskError, SomeFailed
-from tests.unit.test_config import GOOD, changed
+from passk.base.errors import ConfigError, PasskError, SomeFailed
+from passk.cli.main import main
+from passk.experiment import config
+from passk.pipeline import run_record
+from passk.pipeline import stages as steps
+from tests.unit.experiment.test_config import GOOD, changed
 
 
 def passk(directory: Path, *words: str) -> subprocess.CompletedProcess:
@@ -85,7 +88,7 @@ def test_what_a_study_lacks_for_every_seed_is_refused_before_anything_is_written
     file = tmp_path / "bad.yaml"
     file.write_text(yaml.safe_dump(changed("model", {"path": str(tmp_path / "none")})))
     with pytest.raises(ConfigError, match="^model.path: there is no directory "):
-        cli.study([file], "1,2", tmp_path / "runs")
+        main.study([file], "1,2", tmp_path / "runs")
     assert list(tmp_path.iterdir()) == [file]
 
 
@@ -93,7 +96,7 @@ def test_what_a_study_lacks_for_every_seed_is_refused_before_anything_is_written
 def studied(tmp_path, monkeypatch):
     """Run a study of GOOD in which some seeds fail: the seeds that were begun, what was compared, how it ended."""
     (tmp_path / "good.yaml").write_text(GOOD)
-    monkeypatch.setattr(cli, "check_installation", lambda _: None)
+    monkeypatch.setattr(main, "check_installation", lambda _: None)
 
     def study(failing, compare=lambda *_: None):
         begun, compared = [], []
@@ -103,11 +106,11 @@ def studied(tmp_path, monkeypatch):
             if error := failing.get(begun[-1]):
                 raise error
 
-        monkeypatch.setattr(cli, "run", run)
-        monkeypatch.setattr(cli, "compare", lambda names, *_: (compared.append(names), compare()))
+        monkeypatch.setattr(main, "run", run)
+        monkeypatch.setattr(main, "compare", lambda names, *_: (compared.append(names), compare()))
         ended = None
         try:
-            cli.study([tmp_path / "good.yaml"], "1,2,3,4", tmp_path / "runs")
+            main.study([tmp_path / "good.yaml"], "1,2,3,4", tmp_path / "runs")
         except PasskError as error:
             ended = error
         return begun, compared, ended
@@ -142,9 +145,9 @@ def test_a_comparison_that_fails_is_told_beside_the_seeds_that_did(studied):
 
 
 def test_ctrl_c_stops_all_seeds_of_a_study(studied):
-    begun, compared, ended = studied({2: cli.Stopped("stopped")})
+    begun, compared, ended = studied({2: main.Stopped("stopped")})
     assert (begun, compared) == ([1, 2], [])
-    assert isinstance(ended, cli.Stopped)
+    assert isinstance(ended, main.Stopped)
 
 
 def test_a_command_that_does_not_exist_is_status_2(tmp_path):
@@ -152,9 +155,9 @@ def test_a_command_that_does_not_exist_is_status_2(tmp_path):
 
 
 def test_every_command_is_in_the_readme():
-    from passk.cli import app
+    from passk.cli.main import app
 
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
     names = [command.name or command.callback.__name__ for command in app.registered_commands]
     names += [group.name or group.typer_instance.info.name for group in app.registered_groups]
     assert len(names) >= 12 and "problems" in names
@@ -167,20 +170,20 @@ def ran(tmp_path, monkeypatch):
     sessions = []
 
     def gone_through(laid_out, file):
-        sessions.append(runrecord.RunRecord(laid_out, f"passk run {file}"))
+        sessions.append(run_record.RunRecord(laid_out, f"passk run {file}"))
         if laid_out.experiment.question != "Stopped?":
             (laid_out.directory / "report.md").write_text("")
 
     monkeypatch.setattr(steps, "all_finished", lambda _: True)
-    monkeypatch.setattr(cli, "check_machine", lambda _: None)
-    monkeypatch.setattr(cli, "_by_prefect", gone_through)
-    monkeypatch.setattr("passk.openrlhf.environment.be_quiet", lambda: None)
+    monkeypatch.setattr(main, "check_machine", lambda _: None)
+    monkeypatch.setattr(main, "_by_prefect", gone_through)
+    monkeypatch.setattr("passk.runtime.environment.be_quiet", lambda: None)
     monkeypatch.setattr("reports.results_table", lambda *_: "the table")
 
     def run(described):
         file = tmp_path / "small.yaml"
         file.write_text(yaml.safe_dump(described))
-        cli.run(file, tmp_path / "runs")
+        main.run(file, tmp_path / "runs")
         return len(sessions)
 
     return run

@@ -5,9 +5,9 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from passk import problems_cli
-from passk.cli import app
-from passk.errors import ConfigError
+from passk.base.errors import ConfigError
+from passk.cli import problems
+from passk.cli.main import app
 from passk.problems.sources import SPECS
 
 
@@ -17,7 +17,7 @@ def run(*words):
 
 def test_every_source_is_listed_with_its_splits_and_its_verifier():
     lines = run("list").splitlines()
-    assert re.split(r"  +", lines[0]) == list(problems_cli.HEAD)
+    assert re.split(r"  +", lines[0]) == list(problems.HEAD)
     assert [line.split()[0] for line in lines[1:]] == list(SPECS)
     rows = {line.split()[0]: re.split(r"  +", line) for line in lines[1:]}
     assert rows["gsm8k"][1:3] == ["train test", "numeric"] and rows["math500"][1:3] == ["test", "math"]

@@ -5,9 +5,9 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from passk.cli import app
-from passk.errors import ConfigError
-from tests.unit.test_cli import passk
+from passk.base.errors import ConfigError
+from passk.cli.main import app
+from tests.unit.cli.test_main import passk
 
 
 def test_verdicts_are_printed_in_the_order_of_the_file(tmp_path):

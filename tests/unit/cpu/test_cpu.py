@@ -33,4 +33,4 @@ def test_nothing_stands_in_for_cuda_or_flash_attention_unless_the_environment_as
     assert done.returncode == 0, done.stderr
     unset, off, on = json.loads(done.stdout)
     assert unset == off == {"finder": False, "hook": None, "imported": []}
-    assert on == {"finder": True, "hook": "passk.openrlhf.cpu.install_if_asked", "imported": ["flash_attn"]}
+    assert on == {"finder": True, "hook": "passk.cpu.install_if_asked", "imported": ["flash_attn"]}

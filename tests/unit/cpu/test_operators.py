@@ -4,9 +4,9 @@ import sys
 import time
 from pathlib import Path
 
-from passk.config import Compute
-from passk.openrlhf.cpu.operators import STALE_SECONDS, forget_stale_locks
-from passk.openrlhf.environment import environment
+from passk.cpu.operators import STALE_SECONDS, forget_stale_locks
+from passk.experiment.config import Compute
+from passk.runtime.environment import environment
 
 
 def test_locks_that_no_process_holds_are_removed_and_one_that_is_held_is_not(tmp_path):

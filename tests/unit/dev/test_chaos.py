@@ -1,4 +1,4 @@
-"""bench/chaos.py fails where something was lost: what it counts, and what it makes of the counts."""
+"""dev/chaos.py fails where something was lost: what it counts, and what it makes of the counts."""
 
 import shutil
 
@@ -6,8 +6,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from bench.chaos import Kill, Standing, judged, samples_on_disk
-from bench.chaos_store import Compared, differences, finished_rows, rows_lost
+from dev.chaos import Kill, Standing, judged, samples_on_disk
+from dev.chaos_store import Compared, differences, finished_rows, rows_lost
 from passk.store.connection import turn
 
 STEP = "INSERT INTO steps (stage, step, reward, seconds) VALUES ('a', {step}, {reward}, {seconds})"

@@ -1,12 +1,12 @@
-"""What bench/coverage.py holds the intervals against is the truth, and it counts right."""
+"""What dev/coverage.py holds the intervals against is the truth, and it counts right."""
 
 import math
 
 import numpy as np
 import pytest
 
-from bench import coverage
-from bench.estimators import worst
+from bench.metrics import worst
+from dev import coverage
 
 
 @pytest.mark.parametrize("name", coverage.POPULATIONS)

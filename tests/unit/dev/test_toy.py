@@ -1,9 +1,9 @@
-"""What bench/toy.py measures is what PKPO's toy experiments are about."""
+"""What dev/toy.py measures is what PKPO's toy experiments are about."""
 
 import pytest
 import torch
 
-from bench import toy
+from dev import toy
 
 
 @pytest.mark.parametrize(("k", "theta", "height"), [(1, 0.862, 0.661), (4, 0.939, 0.892), (16, 0.986, 0.971)])

@@ -8,11 +8,11 @@ from dataclasses import asdict
 import pandas as pd
 import pytest
 
-from passk.errors import PasskError
-from passk.evaluate import engines, sample
-from passk.evaluate.generate import Part
-from passk.evaluate.request import Request, Work
-from passk.layout import SAMPLE_COLUMNS, SamplingRecord, is_finished
+from passk.base.errors import PasskError
+from passk.evaluation import engines, evaluate
+from passk.evaluation.generate import Part
+from passk.evaluation.request import Request, Work
+from passk.files.layout import SAMPLE_COLUMNS, SamplingRecord, is_finished
 from passk.verifiers import TIMEOUT, Verdict
 from passk.verifiers.pool import Pool
 
@@ -53,7 +53,7 @@ def ask(tmp_path, monkeypatch):
 
     def of(problems, checkpoint="base", model="model", most=0.05):
         rows = [{"id": f"p{i}", "prompt": "?", "answer": "5", "verifier": "exact"} for i in range(problems)]
-        monkeypatch.setattr(sample, "asked", lambda file: rows)
+        monkeypatch.setattr(evaluate, "asked", lambda file: rows)
         config = {"samples": SAMPLES, "temperature": 1.0, "top_p": 0.95, "max_response": 8, "max_failed": most}
         record = SamplingRecord("key", "e", checkpoint, None, "test", "print", config, 5, {})
         return Request(asdict(record), model, "problems", str(tmp_path / checkpoint), {}, chat=False)
@@ -91,7 +91,7 @@ def test_what_no_verdict_was_come_to_is_refused_at_every_attempt_however_few_the
         with pytest.raises(
             PasskError, match=r"^max_failed: \d+ of \d+ samples: .* on 100\.0% .*max_failed, and the same"
         ):
-            sample.sample(started, request, tmp_path / "said")
+            evaluate.sample(started, request, tmp_path / "said")
         assert not is_finished(tmp_path / "base"), attempt
         assert not (tmp_path / "base" / "samples.parquet").exists()
         # it is not asked for longer than is needed to know that it still fails
@@ -103,9 +103,9 @@ def test_once_the_verifier_is_mended_the_same_samples_are_judged_and_none_is_sam
     request = ask(30)
     first = Engines(failing=lambda number: number % 2)
     with pytest.raises(PasskError, match=r"on 50\.0% of the responses \(timeout 50\.0%\)"):
-        sample.sample(first, request, tmp_path / "said")
+        evaluate.sample(first, request, tmp_path / "said")
     second = Engines(failing=lambda number: False)
-    sample.sample(second, request, tmp_path / "said")
+    evaluate.sample(second, request, tmp_path / "said")
     frame = pd.read_parquet(tmp_path / "base" / "samples.parquet")
     assert len(frame) == 30 * SAMPLES == first.sampled + second.sampled
     assert (frame.reason == "correct").all() and frame.correct.all() and (frame.extracted == "5").all()
@@ -115,8 +115,8 @@ def test_once_the_verifier_is_mended_the_same_samples_are_judged_and_none_is_sam
 
 def test_where_more_failures_are_allowed_now_the_sampling_goes_on(ask, hanging, tmp_path):
     with pytest.raises(PasskError, match="max_failed"):
-        sample.sample(Engines(failing=lambda number: number < 8), ask(10), tmp_path / "said")
-    sample.sample(Engines(failing=lambda number: number < 8), ask(10, most=0.25), tmp_path / "said")
+        evaluate.sample(Engines(failing=lambda number: number < 8), ask(10), tmp_path / "said")
+    evaluate.sample(Engines(failing=lambda number: number < 8), ask(10, most=0.25), tmp_path / "said")
     assert is_finished(tmp_path / "base") and hanging == []
 
 
@@ -134,7 +134,7 @@ def test_one_that_fails_keeps_none_of_the_others_and_the_line_at_the_end_names_e
     ]  # fmt: skip
     Work(requests, engines=1, gpus=1, on_ray=False).write(tmp_path / "request.json")
     with pytest.raises(PasskError) as raised:
-        sample.main(tmp_path / "request.json")
+        evaluate.main(tmp_path / "request.json")
     assert started.loaded == ["refused", "prompt", "good", "too", "last"]
     assert [is_finished(tmp_path / name) for name in started.loaded] == [False, False, True, False, True]
     line = str(raised.value)
@@ -156,5 +156,5 @@ def test_a_model_that_cannot_be_loaded_keeps_none_of_the_others(ask, tmp_path, m
         tmp_path / "request.json"
     )
     with pytest.raises(engines.NotLoaded, match="vLLM cannot load none"):
-        sample.main(tmp_path / "request.json")
+        evaluate.main(tmp_path / "request.json")
     assert [is_finished(tmp_path / name) for name in ("gone", "good")] == [False, True]

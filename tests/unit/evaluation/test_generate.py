@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from passk.errors import PasskError
-from passk.evaluate import generate
-from passk.evaluate.engines import shares
-from passk.evaluate.request import Request, problem_seed
-from passk.layout import SAMPLE_COLUMNS, SamplingRecord
+from passk.base.errors import PasskError
+from passk.evaluation import generate
+from passk.evaluation.engines import shares
+from passk.evaluation.request import Request, problem_seed
+from passk.files.layout import SAMPLE_COLUMNS, SamplingRecord
 from passk.verifiers import AnswerError, Verdict
 
 from .engine import SIZE, Engine
@@ -101,7 +101,7 @@ def test_parts_come_in_time_though_nothing_is_finished(request_, monkeypatch):
 
 def test_a_batch_that_takes_long_gives_signs_of_life_and_is_one_part_all_the_same(request_, monkeypatch):
     monkeypatch.setattr(generate, "PART_SECONDS", 0.0)
-    monkeypatch.setattr("passk.evaluate.request.PIECE_SAMPLES", 7 * N)
+    monkeypatch.setattr("passk.evaluation.request.PIECE_SAMPLES", 7 * N)
     engine, steps = Engine(), []
     for part in generate.parts(engine, replace(request_, deterministic=True), rows(20), Judge()):
         steps.append((engine.steps, len(part)))
@@ -158,7 +158,7 @@ def test_an_answer_of_ours_that_cannot_be_read_is_one_line_that_names_the_proble
 
 
 def test_a_deterministic_sampling_has_the_same_batches_whatever_was_done_before(request_, monkeypatch):
-    monkeypatch.setattr("passk.evaluate.request.PIECE_SAMPLES", 7 * N)
+    monkeypatch.setattr("passk.evaluation.request.PIECE_SAMPLES", 7 * N)
     fixed = replace(request_, deterministic=True)
     whole = Engine()
     parts = list(generate.parts(whole, fixed, rows(40), Judge(late=5)))
@@ -201,7 +201,7 @@ def test_a_sampling_that_is_left_leaves_nothing_in_the_engine_and_no_verdict_to_
     request_, monkeypatch, deterministic
 ):
     monkeypatch.setattr(generate, "PART_SAMPLES", 30)
-    monkeypatch.setattr("passk.evaluate.request.PIECE_SAMPLES", 30)
+    monkeypatch.setattr("passk.evaluation.request.PIECE_SAMPLES", 30)
     own = replace(request_, deterministic=deterministic)
     engine, judge = Engine(), Judge(late=40)
     parts = generate.parts(engine, own, rows(200), judge)

@@ -1,6 +1,6 @@
 """What is said while checkpoints are sampled."""
 
-from passk.evaluate import progress
+from passk.evaluation import progress
 
 
 def test_lines_tell_done_of_total_pace_and_time_left_and_reach_whoever_follows(tmp_path, monkeypatch, capsys):

@@ -5,10 +5,10 @@ import json
 import pandas as pd
 import pytest
 
-from passk.errors import PasskError
-from passk.evaluate.generate import Part
-from passk.evaluate.parts import Parts
-from passk.layout import SAMPLE_COLUMNS, SamplingRecord, is_finished
+from passk.base.errors import PasskError
+from passk.evaluation.generate import Part
+from passk.evaluation.shards import Parts
+from passk.files.layout import SAMPLE_COLUMNS, SamplingRecord, is_finished
 
 N = 2
 PROBLEMS = [f"p{i}" for i in range(10)]
@@ -26,7 +26,7 @@ def part(*problems: str) -> Part:
 
 
 def test_parts_in_any_order_become_one_file_in_the_order_of_the_problems(tmp_path, monkeypatch):
-    monkeypatch.setattr("passk.evaluate.parts.MERGED_SAMPLES", 3 * N)
+    monkeypatch.setattr("passk.evaluation.shards.MERGED_SAMPLES", 3 * N)
     parts = Parts(tmp_path, PROBLEMS)
     for problems in (["p7", "p0", "p3"], [], ["p9", "p1", "p2", "p8"], ["p6", "p5", "p4"]):
         parts.add(part(*problems))

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from passk import plan
-from passk.evaluate import benchmarks, table
-from passk.layout import write_json
+from passk.evaluation import table
+from passk.experiment import benchmark_presets, plan
+from passk.files.layout import write_json
 
 N = 6
 
@@ -14,7 +14,7 @@ N = 6
 @pytest.fixture
 def sampled(tmp_path):
     """Of 20 problems the first 5 are always solved, and so are 3 samples of each of the next 5."""
-    laid_out = plan.plan(benchmarks.experiment(str(tmp_path), ["maze-easy", "maze-far"], samples=N), tmp_path)
+    laid_out = plan.plan(benchmark_presets.experiment(str(tmp_path), ["maze-easy", "maze-far"], samples=N), tmp_path)
     directory = laid_out.samplings[0].directory
     directory.mkdir(parents=True)
     place, sample = np.divmod(np.arange(20 * N), N)

@@ -4,18 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from passk import check, plan
-from passk.errors import ConfigError
-from passk.evaluate import benchmarks
+from passk.base.errors import ConfigError
+from passk.experiment import benchmark_presets, plan, validate
 
 ROOT = Path(__file__).parents[3]
 MAZE = ROOT / "experiments" / "maze-cpu.yaml"
 
 
-@pytest.mark.parametrize("name", benchmarks.PRESETS)
+@pytest.mark.parametrize("name", benchmark_presets.PRESETS)
 def test_each_benchmark_is_a_whole_experiment_with_the_papers_sampling_settings(tmp_path, name):
-    made = benchmarks.experiment(str(tmp_path), [name])
-    check.check(made)
+    made = benchmark_presets.experiment(str(tmp_path), [name])
+    validate.check(made)
     [sampling] = plan.plan(made, tmp_path).samplings
     config = sampling.record.config
     assert (config["samples"], config["temperature"], config["top_p"]) == (32, 1.0, 0.95)
@@ -23,16 +22,16 @@ def test_each_benchmark_is_a_whole_experiment_with_the_papers_sampling_settings(
 
 
 def test_several_benchmarks_share_one_experiment_and_samples_bound_k(tmp_path):
-    made = benchmarks.experiment(str(tmp_path), ["maze-easy", "maze-hard"], samples=6)
+    made = benchmark_presets.experiment(str(tmp_path), ["maze-easy", "maze-hard"], samples=6)
     assert list(made.benchmarks) == ["maze-easy", "maze-hard"]
     assert {(benchmark.samples, benchmark.k) for benchmark in made.benchmarks.values()} == {(6, (1, 4))}
 
 
 def test_a_files_own_benchmarks_go_before_the_named_ones_and_its_compute_is_taken(tmp_path):
-    made = benchmarks.experiment(str(tmp_path), ["easy", "maze-far"], file=MAZE)
+    made = benchmark_presets.experiment(str(tmp_path), ["easy", "maze-far"], file=MAZE)
     assert list(made.benchmarks) == ["easy", "maze-far"]
     assert (made.benchmarks["easy"].problems, made.compute.micro_batch) == ("easy", 128)
-    assert list(benchmarks.experiment(str(tmp_path), file=MAZE).benchmarks) == ["easy", "hard", "far"]
+    assert list(benchmark_presets.experiment(str(tmp_path), file=MAZE).benchmarks) == ["easy", "hard", "far"]
 
 
 @pytest.mark.parametrize(
@@ -45,12 +44,12 @@ def test_a_files_own_benchmarks_go_before_the_named_ones_and_its_compute_is_take
 )
 def test_nonsense_is_refused_in_one_line(tmp_path, names, samples, told):
     with pytest.raises(ConfigError) as refusal:
-        benchmarks.experiment(str(tmp_path), names, samples)
+        benchmark_presets.experiment(str(tmp_path), names, samples)
     assert str(refusal.value).startswith(told)
 
 
 def test_gpus_that_are_hidden_are_not_counted(monkeypatch):
-    monkeypatch.setattr(benchmarks.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
+    monkeypatch.setattr(benchmark_presets.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
     for visible, found in {"0,3": 2, "": 0, "-1": 0, "GPU-8f,": 1}.items():
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-        assert benchmarks.compute().get("gpus_per_node", 0) == found
+        assert benchmark_presets.compute().get("gpus_per_node", 0) == found

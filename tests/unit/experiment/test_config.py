@@ -4,9 +4,9 @@ import os
 import pytest
 import yaml
 
-from passk import config
-from passk.check import check, check_machine
-from passk.errors import ConfigError
+from passk.base.errors import ConfigError
+from passk.experiment import config
+from passk.experiment.validate import check, check_machine
 
 SFT = {"kind": "sft", "problems": "train", "steps": 2, "lr": 1.0e-3}
 GOOD = """

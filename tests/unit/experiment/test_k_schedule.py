@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from passk.schedule import Schedule
+from passk.experiment.k_schedule import Schedule
 
 
 def test_a_number_is_k_all_the_way():

@@ -3,11 +3,11 @@
 import pytest
 import yaml
 
-from passk import config, learning_rate
-from passk.check import check
-from passk.errors import ConfigError
+from passk.base.errors import ConfigError
+from passk.experiment import config, lr_scaling
+from passk.experiment.validate import check
 from passk.openrlhf import flags
-from tests.unit.test_config import GOOD, changed
+from tests.unit.experiment.test_config import GOOD, changed
 
 
 def arm(**fields):
@@ -33,7 +33,7 @@ def value(words: list[str], flag: str) -> str:
 @pytest.mark.parametrize(("k", "factor"), [(1, 1.0), (4, 3.1), (8, 6.2), (16, 14.2)])
 def test_the_scale_is_32_over_the_peak_of_eta_at_the_papers_32_rollouts(k, factor):
     _, stage = arm(rollouts=32, k=k)
-    assert [scale.factor for scale in learning_rate.scales(stage)] == [pytest.approx(factor, rel=0.02)]
+    assert [scale.factor for scale in lr_scaling.scales(stage)] == [pytest.approx(factor, rel=0.02)]
 
 
 def test_auto_multiplies_the_base_and_a_number_is_taken_as_it_is():

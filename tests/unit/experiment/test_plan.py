@@ -5,11 +5,13 @@ import sys
 import pytest
 import yaml
 
-from passk import config, plugins, steps, versions
-from passk.layout import BASE, write_json
-from passk.plan import Plan, plan
-from passk.versions import VERIFIER_PACKAGES, engine_versions
-from tests.unit.test_config import GOOD, changed
+from passk.base import plugins
+from passk.experiment import config, result_versions
+from passk.experiment.plan import Plan, plan
+from passk.experiment.result_versions import VERIFIER_PACKAGES, engine_versions
+from passk.files.layout import BASE, write_json
+from passk.pipeline import stages as steps
+from tests.unit.experiment.test_config import GOOD, changed
 
 
 def laid_out(tmp_path, raw=None) -> Plan:
@@ -89,7 +91,7 @@ def test_where_passk_judges_otherwise_samples_and_what_was_trained_by_it_are_oth
     sets = {name: {"source": "reasoning_gym", "task": "countdown", "count": 64} for name in ("train", "test")}
     raw = changed("problems", {name: {**spec, "split": name} for name, spec in sets.items()})
     before = laid_out(tmp_path, raw)
-    monkeypatch.setitem(versions.VERDICTS, "reasoning_gym", "3")
+    monkeypatch.setitem(result_versions.VERDICTS, "reasoning_gym", "3")
     after = laid_out(tmp_path, raw)
     [warm, arm], [warm_then, arm_then] = (list(keys(each).values()) for each in (before, after))
     assert warm == warm_then and arm != arm_then
@@ -167,7 +169,17 @@ def test_a_model_by_name_needs_no_warm_start_and_is_sampled_too(tmp_path):
     assert planned.parent_model(planned.stages[0]) == "owner/name"
 
 
-@pytest.mark.parametrize("module", ["passk.config", "passk.plan", "passk.check", "passk.cli", "passk.store", "reports"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "passk.experiment.config",
+        "passk.experiment.plan",
+        "passk.experiment.validate",
+        "passk.cli.main",
+        "passk.store",
+        "reports",
+    ],
+)
 def test_what_must_answer_at_once_imports_no_engine(module):
     heavy = "{'torch', 'ray', 'vllm', 'openrlhf', 'prefect', 'datasets'}"
     code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"

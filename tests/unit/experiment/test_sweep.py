@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from passk import config, sweep
-from passk.errors import ConfigError
-from passk.plan import plan
+from passk.base.errors import ConfigError
+from passk.experiment import config, sweep
+from passk.experiment.plan import plan
 from passk.problems import preparation
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MAZE = str(ROOT / "experiments" / "maze-cpu.yaml")
 
 
@@ -97,7 +97,7 @@ def test_a_checkpoint_that_was_written_over_is_evaluated_anew(maze, tmp_path):
 
 
 def test_evaluations_on_benchmarks_that_share_a_name_alone_do_not_share_a_directory(maze, tmp_path):
-    trap = config.load(ROOT / "experiments" / "study-trap.yaml")
+    trap = config.load(ROOT / "studies" / "mazes" / "experiments" / "study-trap.yaml")
     names = {evaluation(of, tmp_path, benchmarks=["easy"]).name for of in (maze, trap)}
     raw = yaml.safe_load(Path(MAZE).read_text())
     for section, name, field, value in (

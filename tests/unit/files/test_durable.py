@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from passk import disk
-from passk.errors import PasskError
-from passk.evaluate.generate import Part
-from passk.evaluate.parts import Parts
-from passk.layout import SAMPLE_COLUMNS, SamplingRecord, write_json
+from passk.base.errors import PasskError
+from passk.evaluation.generate import Part
+from passk.evaluation.shards import Parts
+from passk.experiment.k_schedule import Schedule
+from passk.files import durable
+from passk.files.layout import SAMPLE_COLUMNS, SamplingRecord, write_json
 from passk.openrlhf import checkpoints
-from passk.openrlhf.record import MetricsLog, StepRecorder, read_metrics
 from passk.openrlhf.settings import PluginSettings
-from passk.schedule import Schedule
+from passk.openrlhf.step_recorder import MetricsLog, StepRecorder, read_metrics
 from passk.store import fill, ingest_stage, pieces, rebuild
 from tests.unit.openrlhf.test_checkpoints import sealed
-from tests.unit.openrlhf.test_record import ONE_STEP, Letters, rollouts
+from tests.unit.openrlhf.test_step_recorder import ONE_STEP, Letters, rollouts
 from tests.unit.store.test_ingest import contents
 
 REASON = {"full": "No space left on device", "limit": "File too large"}
@@ -141,7 +141,7 @@ def test_a_checkpoint_that_does_not_fit_leaves_the_one_before_it_and_its_room(sm
 def test_an_error_that_is_not_the_disks_stays_what_it_is(tmp_path):
     with pytest.raises(ZeroDivisionError), checkpoints.saving(tmp_path / "_actor" / "global_step4"):
         1 / 0  # noqa: B018
-    with pytest.raises(PermissionError), disk.telling_when_full(tmp_path):
+    with pytest.raises(PermissionError), durable.telling_when_full(tmp_path):
         raise PermissionError(13, "Permission denied")
     assert not list(tmp_path.iterdir())
 

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from passk import lock
-from passk.errors import PasskError
+from passk.base.errors import PasskError
+from passk.files import file_lock
 
 HOLD = """
 import sys, time
@@ -46,7 +46,7 @@ def holder(tmp_path):
 @pytest.fixture
 def ours(tmp_path):
     def take(say):
-        return lock.alone(tmp_path / "locks" / "key", what="warm", experiment="a", does="trains it", say=say)
+        return file_lock.alone(tmp_path / "locks" / "key", what="warm", experiment="a", does="trains it", say=say)
 
     return take
 
@@ -98,7 +98,7 @@ def test_waiting_ends_at_ctrl_c(holder, tmp_path):
 def test_waiting_ends_with_the_run_that_waits(holder, tmp_path):
     waits = {"what": "warm", "experiment": "a", "does": "trains it", "say": print, "going": lambda: False}
     stopped = pytest.raises(PasskError, match=f"warm: stopped while it waited for .*process {holder.pid}")
-    with stopped, lock.alone(tmp_path / "locks" / "key", **waits):
+    with stopped, file_lock.alone(tmp_path / "locks" / "key", **waits):
         pytest.fail("held twice")
 
 
@@ -111,7 +111,7 @@ def test_no_two_hold_it_at_once(tmp_path):
 
 
 def test_threads_of_one_process_exclude_each_other_too(ours, monkeypatch):
-    monkeypatch.setattr(lock, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(file_lock, "POLL_SECONDS", 0.01)
     with ours(pytest.fail), pytest.raises(KeyboardInterrupt):
 
         def stop(line):
@@ -135,7 +135,9 @@ def test_a_lock_that_is_kept_is_free_when_the_process_is_gone(tmp_path):
         said.append(line)
         kept.kill()
 
-    with lock.alone(tmp_path / "stage" / ".writer", what="warm", experiment="a", does="still writes there", say=say):
+    with file_lock.alone(
+        tmp_path / "stage" / ".writer", what="warm", experiment="a", does="still writes there", say=say
+    ):
         assert kept.wait() == -signal.SIGKILL
     assert len(said) == 1
     assert f"waits for process {kept.pid} on" in said[0]
@@ -151,22 +153,22 @@ def test_who_keeps_a_lock_says_once_for_whom_it_waits(holder, tmp_path, monkeypa
             holder.kill()
             holder.wait()
 
-    monkeypatch.setattr(lock.time, "sleep", sleep)
-    lock.keep(tmp_path / "locks" / "key")
+    monkeypatch.setattr(file_lock.time, "sleep", sleep)
+    file_lock.keep(tmp_path / "locks" / "key")
     who = f"experiment b, process {holder.pid} on {os.uname().nodename}"
     assert capsys.readouterr().out == f"locks: waits for {who}, which still writes there\n"
 
 
 def test_who_would_not_wait_for_a_lock_is_told_who_holds_it(holder, tmp_path):
     with pytest.raises(PasskError, match=f"process {holder.pid} on .* writes into {tmp_path / 'locks'}"):
-        lock.keep(tmp_path / "locks" / "key", waits=False)
+        file_lock.keep(tmp_path / "locks" / "key", waits=False)
 
 
 def test_where_the_file_system_has_no_locks_it_says_so_and_goes_on(ours, monkeypatch):
     def unsupported(*_):
-        raise OSError(lock.errno.ENOLCK, "No locks available")
+        raise OSError(file_lock.errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(lock.fcntl, "flock", unsupported)
+    monkeypatch.setattr(file_lock.fcntl, "flock", unsupported)
     said = []
     with ours(said.append):
         assert ["has no locks" in line for line in said] == [True]

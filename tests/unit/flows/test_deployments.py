@@ -13,9 +13,9 @@ from prefect.utilities.importtools import import_object
 
 from flows import checkout
 from flows.serve import POOLS, switch_back
-from passk import config
+from passk.experiment import config
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DEPLOYMENTS = {entry["name"]: entry for entry in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
 
 

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from flows import experiment
-from passk.errors import ConfigError, PasskError
-from tests.unit.test_config import GOOD
+from passk.base.errors import ConfigError, PasskError
+from tests.unit.experiment.test_config import GOOD
 
 
 @pytest.mark.parametrize("error", [PasskError("held by a notebook"), OSError("no room")])

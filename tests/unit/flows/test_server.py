@@ -8,8 +8,8 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.server import LASTING_LEASES, prefect_server
-from passk.errors import PasskError
-from passk.ports import free_port
+from passk.base.errors import PasskError
+from passk.runtime.ports import free_port
 
 
 def test_a_configured_server_that_does_not_answer_is_one_line_with_the_mend(tmp_path):
@@ -45,6 +45,6 @@ def test_a_configured_server_that_answers_whatever_is_used(tmp_path):
 
 
 def test_a_clusters_server_is_told_to_keep_its_leases_as_ours_is():
-    recipe = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
+    recipe = (Path(__file__).parents[3] / "docs" / "deploy.md").read_text()
     for name, value in LASTING_LEASES.items():
         assert f"export {name}={value}\n" in recipe

@@ -8,9 +8,10 @@ import sys
 
 import pytest
 
-from passk import config, problems
-from passk.config import TinyModel
-from passk.model import has_chat_template, make_tiny
+from passk import problems
+from passk.experiment import config
+from passk.experiment.config import TinyModel
+from passk.models.tiny import has_chat_template, make_tiny
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +83,8 @@ def test_a_chat_template_is_used_where_a_model_has_one(directory, tmp_path):
 
 
 ASK = """
-from passk.errors import PasskError
-from passk.model import fetch_tokenizer, has_chat_template
+from passk.base.errors import PasskError
+from passk.models.tiny import fetch_tokenizer, has_chat_template
 print(has_chat_template("owner/base"), has_chat_template("owner/chat"), has_chat_template("owner/none"))
 try:
     fetch_tokenizer("owner/none")

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from passk import config
+from passk.base.randomness import seed_of
+from passk.experiment import config
 from passk.openrlhf import checkpoints, flags
 from passk.openrlhf.checkpoints import SEAL, mend, seal
-from passk.openrlhf.randomness import seed_of
-from tests.unit.test_config import GOOD
+from tests.unit.experiment.test_config import GOOD
 
 
 def written(root, step, size=300_000):

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from passk import advantage, verifiers
-from passk.errors import PasskError
-from passk.openrlhf.inputs import flip_wrong, inputs
-from passk.openrlhf.labels import Label
-from passk.openrlhf.record import Answer
+from passk.base.errors import PasskError
+from passk.openrlhf.estimator_inputs import flip_wrong, inputs
+from passk.openrlhf.prompt_label import Label
+from passk.openrlhf.step_recorder import Answer
 
 MAZE = Label("maze-1", "maze", "S.E").dump()
 

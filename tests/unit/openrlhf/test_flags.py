@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from passk import config
-from passk.openrlhf import environment, flags
-from tests.unit.test_config import changed
+from passk.experiment import config
+from passk.openrlhf import flags
+from passk.runtime import environment
+from tests.unit.experiment.test_config import changed
 
 ROOT = Path(__file__).parents[3]
 
@@ -43,7 +44,7 @@ def test_a_micro_batch_of_supervised_training_divides_its_batch(batch, gpus, mos
 def test_operators_are_compiled_by_the_environments_own_ninja_and_kept_where_stale_locks_are_looked_for(
     monkeypatch, profile
 ):
-    from passk.openrlhf.cpu import operators
+    from passk.cpu import operators
 
     monkeypatch.delenv("TORCH_EXTENSIONS_DIR", raising=False)
     variables = environment.environment(config.Compute(profile=profile))

@@ -2,10 +2,10 @@
 
 import pytest
 
-from passk.errors import ConfigError
+from passk.base.errors import ConfigError
 from passk.openrlhf.__main__ import check
-from passk.openrlhf.record import MetricsLog
 from passk.openrlhf.settings import split_arguments
+from passk.openrlhf.step_recorder import MetricsLog
 
 
 @pytest.fixture(autouse=True)

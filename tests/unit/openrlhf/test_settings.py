@@ -2,7 +2,7 @@
 
 import pytest
 
-from passk.errors import ConfigError
+from passk.base.errors import ConfigError
 from passk.openrlhf.settings import split_arguments
 
 

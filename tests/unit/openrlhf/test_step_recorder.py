@@ -7,12 +7,12 @@ import sys
 import numpy as np
 import pytest
 
-from passk.errors import ConfigError
-from passk.openrlhf.labels import NO_VERDICT, REASON, Label, identity, problem_of, reason_of
-from passk.openrlhf.progress import Progress
-from passk.openrlhf.record import WRITER, MetricsLog, Rollouts, StepRecorder, gathered, read_metrics
+from passk.base.errors import ConfigError
+from passk.experiment.k_schedule import Schedule
+from passk.openrlhf.prompt_label import NO_VERDICT, REASON, Label, identity, problem_of, reason_of
 from passk.openrlhf.settings import PluginSettings
-from passk.schedule import Schedule
+from passk.openrlhf.step_recorder import WRITER, MetricsLog, Rollouts, StepRecorder, gathered, read_metrics
+from passk.pipeline.progress import Progress
 
 
 class Letters:

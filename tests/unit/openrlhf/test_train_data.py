@@ -5,12 +5,13 @@ import json
 import pytest
 from datasets import load_from_disk
 
-from passk import config, problems
-from passk.errors import ConfigError
-from passk.model import make_tiny
-from passk.openrlhf import data
-from passk.openrlhf.labels import Label
-from tests.unit.test_config import changed
+from passk import problems
+from passk.base.errors import ConfigError
+from passk.experiment import config
+from passk.models.tiny import make_tiny
+from passk.openrlhf import train_data
+from passk.openrlhf.prompt_label import Label
+from tests.unit.experiment.test_config import changed
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def source(tmp_path_factory):
 
 def taken(source, directory, steps: int, first_prompt: int) -> list[str]:
     experiment = config.parse(changed("stages.arm.steps", steps))
-    data.write(experiment.stages["arm"], source, directory, seed=1, first_prompt=first_prompt, end="$")
+    train_data.write(experiment.stages["arm"], source, directory, seed=1, first_prompt=first_prompt, end="$")
     return [json.loads(label)["problem"] for label in load_from_disk(directory)["label"]]
 
 
@@ -51,7 +52,7 @@ def test_a_row_has_the_prompt_and_all_that_its_verifier_needs(source, tmp_path):
 
 def test_a_demonstration_ends_with_the_end_token_so_that_openrlhf_adds_no_space(source, tmp_path):
     stage = config.parse(changed("stages.warm.batch_size", 8)).stages["warm"]
-    data.write(stage, source, tmp_path / "data", seed=1, first_prompt=0, end="$")
+    train_data.write(stage, source, tmp_path / "data", seed=1, first_prompt=0, end="$")
     rows = load_from_disk(tmp_path / "data")
     assert len(rows) == 2 * 8
     assert all(response.endswith("$") and set(response[:-1]) <= set("LRUD") for response in rows["response"])
@@ -69,9 +70,9 @@ def test_a_prompt_that_openrlhf_would_cut_is_refused_and_the_longest_named(sourc
     for most in (len(longest["prompt"]), len(longest["prompt"]) - 1):
         stage = config.parse(changed("stages.arm.max_prompt", most)).stages["arm"]
         if most == len(longest["prompt"]):
-            data.require_prompts_fit({"arm": stage}, {"train": source}, tmp_path / "tiny", chat=False)
+            train_data.require_prompts_fit({"arm": stage}, {"train": source}, tmp_path / "tiny", chat=False)
             continue
         with pytest.raises(
             ConfigError, match=rf"^stages.arm.max_prompt: .* in train has {most + 1} tokens.* make it {most + 1}, "
         ):
-            data.require_prompts_fit({"arm": stage}, {"train": source}, tmp_path / "tiny", chat=False)
+            train_data.require_prompts_fit({"arm": stage}, {"train": source}, tmp_path / "tiny", chat=False)

@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from passk.config import parse
-from passk.errors import PasskError
-from passk.plan import plan
-from passk.runrecord import RunRecord
+from passk.base.errors import PasskError
+from passk.experiment.config import parse
+from passk.experiment.plan import plan
+from passk.pipeline.run_record import RunRecord
 
 
 @pytest.fixture
@@ -36,7 +36,9 @@ def test_a_run_that_is_killed_at_once_is_one_that_did_not_end(laid_out):
 
 def test_each_run_keeps_the_commit_that_it_ran_from(laid_out, monkeypatch):
     for commit in ("one", "two"):
-        monkeypatch.setattr("passk.runrecord._code", lambda _, commit=commit: {"commit": commit, "dirty": False})
+        monkeypatch.setattr(
+            "passk.pipeline.run_record._code", lambda _, commit=commit: {"commit": commit, "dirty": False}
+        )
         RunRecord(laid_out, "passk run maze.yaml").ended()
     assert [session["code"]["commit"] for session in sessions(laid_out)] == ["one", "two"]
 

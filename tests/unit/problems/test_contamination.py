@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from passk.problems import separation
-from passk.problems.separation import COMMON, PHRASE, Match, Texts
+from passk.problems import contamination
+from passk.problems.contamination import COMMON, PHRASE, Match, Texts
 
 LONG = (
     "A train leaves the station at noon and goes north at a speed of 60 miles an hour while a second train leaves "
@@ -16,7 +16,7 @@ LONG = (
 
 
 def overlap(train, test):
-    return separation.overlap(Texts(train), Texts(test))
+    return contamination.overlap(Texts(train), Texts(test))
 
 
 def phrases(text):
@@ -120,9 +120,9 @@ def test_empty_sets_and_empty_texts_are_no_trouble():
 def test_a_set_that_was_read_is_compared_with_any_other_and_stays_as_it_is():
     train, tests = Texts(["a b c d", "e f g h i", LONG]), [["a  b c D"], [], ["x", LONG.replace("60", "70")]]
     for _ in range(2):
-        found = [separation.overlap(train, Texts(test)) for test in tests]
+        found = [contamination.overlap(train, Texts(test)) for test in tests]
         assert [[match[:2] for match in own] for own in found] == [[(0, 0)], [], [(1, 2)]]
 
 
 def test_what_comes_twice_in_one_set_is_found():
-    assert separation.repeated(Texts(["a b", "c", "A  B", "c", "a"])) == [(2, 0), (3, 1)]
+    assert contamination.repeated(Texts(["a b", "c", "A  B", "c", "a"])) == [(2, 0), (3, 1)]

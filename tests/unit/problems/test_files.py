@@ -5,7 +5,7 @@ import json
 import pytest
 
 from passk import problems
-from passk.errors import ConfigError
+from passk.base.errors import ConfigError
 from passk.problems.files import JsonlProblems, ParquetProblems
 from tests.unit.problems import copies
 

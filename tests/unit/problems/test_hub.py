@@ -18,7 +18,7 @@ GENERATE = """
 import json
 import sys
 from passk import problems
-from passk.errors import PasskError
+from passk.base.errors import PasskError
 from passk.problems.sources import SPECS
 try:
     found = problems.generate(SPECS["gsm8k"](source="gsm8k", split=sys.argv[1], **json.loads(sys.argv[2])), 1)

@@ -2,8 +2,9 @@
 
 import pytest
 
-from passk import config, problems, verifiers
-from passk.errors import ConfigError, PasskError
+from passk import problems, verifiers
+from passk.base.errors import ConfigError, PasskError
+from passk.experiment import config
 from passk.problems import sources
 from tests.unit.problems import copies
 

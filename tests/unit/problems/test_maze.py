@@ -5,8 +5,8 @@ from collections import deque
 import pytest
 
 from passk import verifiers
-from passk.config import MazeProblems
-from passk.errors import ConfigError
+from passk.base.errors import ConfigError
+from passk.experiment.config import MazeProblems
 from passk.problems import generate
 from passk.problems.maze import ALPHABET
 

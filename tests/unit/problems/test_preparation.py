@@ -5,15 +5,16 @@ import threading
 
 import pytest
 
-from passk import problems, steps, verifiers
-from passk.config import parse
-from passk.errors import ConfigError, PasskError
-from passk.plan import plan
+from passk import problems, verifiers
+from passk.base.errors import ConfigError, PasskError
+from passk.experiment.config import parse
+from passk.experiment.plan import plan
+from passk.pipeline import stages
 from passk.problems import preparation
 from passk.problems.files import JsonlProblems
 from passk.problems.maze import MazeProblems
+from tests.unit.experiment.test_config import changed
 from tests.unit.problems import copies
-from tests.unit.test_config import changed
 
 GRIDS = ["SE", "ES", "S.E", "E.S", "S..E", "E..S"]
 
@@ -167,7 +168,7 @@ def test_an_sft_stage_refuses_problems_without_demonstrations_before_anything_is
     spec = jsonl("train", [row(0), row(1)], "train")
     experiment = parse(changed("problems.train", spec.model_dump(mode="json", exclude_defaults=True)))
     with pytest.raises(ConfigError, match=r"^stages\.warm\.problems: train has 2 problems without a demonstration"):
-        steps.prepare(plan(experiment, tmp_path / "runs"), lambda _: None)
+        stages.prepare(plan(experiment, tmp_path / "runs"), lambda _: None)
 
 
 def test_a_verifier_that_is_noisy_on_a_set_stops_it_before_it_is_saved(jsonl, prepare, tmp_path, monkeypatch):

@@ -6,8 +6,8 @@ import pytest
 import reasoning_gym
 
 from passk import problems
-from passk.errors import ConfigError
-from passk.problems import drawing
+from passk.base.errors import ConfigError
+from passk.problems import reasoning_gym_worker
 from passk.problems.reasoning_gym import ReasoningGymProblems
 
 
@@ -51,9 +51,9 @@ def test_train_and_test_are_disjoint_even_where_there_are_few_different_problems
 
 
 def test_a_task_with_too_few_different_problems_says_how_many_there_are(monkeypatch):
-    monkeypatch.setattr(drawing, "PATIENCE", 300)
+    monkeypatch.setattr(reasoning_gym_worker, "PATIENCE", 300)
     options = {"min_terms": 2, "max_terms": 2, "min_digits": 1, "max_digits": 1}
-    *drawn, last = drawing.draw("chain_sum", options, 5000, "test", 1)
+    *drawn, last = reasoning_gym_worker.draw("chain_sum", options, 5000, "test", 1)
     assert 5 < len(drawn) < 5000
     assert last["error"].startswith(f"count: 5000 different problems of chain_sum asked for, {len(drawn)} found")
 

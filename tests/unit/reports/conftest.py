@@ -3,12 +3,12 @@ import shutil
 
 import pytest
 
-from passk.layout import write_json
+from passk.files.layout import write_json
 from passk.store import ingest_experiment_record, rebuild
-from reports import study
 from reports.comparison import Comparison
 from reports.report import render
 from reports.results import load
+from studies.mazes import study
 
 _STUDY_STAGES = {"pass4": "passk", "pass4-pass1": "passk_pass1"}
 _STUDY_SEEDS = {"study-trap": (11, 12), "study-trap-more": (12,), "study-control": (11, 12)}

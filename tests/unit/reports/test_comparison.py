@@ -4,15 +4,15 @@ import re
 import pyarrow.parquet as pq
 import pytest
 
-from passk.errors import PasskError
-from passk.layout import write_json
+from passk.base.errors import PasskError
+from passk.files.layout import write_json
 from passk.store import ingest_experiment_record, rebuild
 from reports import compare
-from reports.answer import answer
 from reports.comparison import Comparison
 from reports.report import _title, joined
 from reports.results import ALL, load
-from reports.tables import difference_table
+from reports.sections.answer import answer
+from reports.sections.tables import difference_table
 from tests.unit.reports.conftest import text_of
 
 

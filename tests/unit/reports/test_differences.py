@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from passk.evaluate.compare import holm, sign_flip_p
-from passk.evaluate.intervals import Estimate
-from reports.answer import answer, interval, p_text
+from passk.statistics.bootstrap import Estimate
+from passk.statistics.paired import holm, sign_flip_p
 from reports.comparison import Comparison, Difference
 from reports.results import ALL, load
-from reports.study_tables import Paired
+from reports.sections.answer import answer, interval, p_text
+from studies.mazes.tables import Paired
 from tests.unit.reports.conftest import text_of
 
 

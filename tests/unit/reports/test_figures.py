@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from passk.store import rebuild
-from reports import counts, curves, difficulty, style
 from reports.comparison import Comparison
 from reports.designs import Entry
+from reports.figures import correct_counts, curves, difficulty, style
 from reports.results import load
 
 
@@ -67,7 +67,7 @@ def test_grades_without_a_number_stand_in_their_natural_order():
 def test_a_histogram_holds_the_groups_of_all_seeds_and_each_column_is_a_whole(seeds_once):
     found = Comparison([load(run.store, run.name) for run in seeds_once])
     contest = next(contest for contest in found.contests if len(contest.rl) == 2)
-    made = counts.histogram(contest)
+    made = correct_counts.histogram(contest)
     assert made.shares.shape == (17, 18)
     assert np.allclose(made.shares.sum(axis=0), 1)
     assert np.allclose(made.shares[0], 14 / 32)
@@ -98,6 +98,6 @@ def test_lines_can_be_told_apart_without_seeing_hues(seeds_once):
 
 def test_figures_say_neither_when_nor_by_what_they_were_made(seeds_once, tmp_path):
     found = Comparison([load(run.store, run.name) for run in seeds_once])
-    assert counts.draw(found, tmp_path / "counts")
+    assert correct_counts.draw(found, tmp_path / "counts")
     assert b"dc:date" not in (tmp_path / "counts.svg").read_bytes()
     assert b"Software" not in (tmp_path / "counts.png").read_bytes()

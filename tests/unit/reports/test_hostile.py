@@ -11,7 +11,7 @@ import pytest
 from passk.store import rebuild
 from reports import write_report
 from reports.html import twin
-from reports.text import code, fenced, inline, table
+from reports.markdown import code, fenced, inline, table
 
 PLANTED = [
     "<script>alert('planted')</script>",

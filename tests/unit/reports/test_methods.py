@@ -1,6 +1,6 @@
 import pytest
 
-from reports.arms import arms, matchups, nodes
+from reports.methods import arms, matchups, nodes
 
 
 def sft(parent=None):

@@ -6,9 +6,9 @@ import re
 import pytest
 
 from passk.store import rebuild
-from reports import provenance
 from reports.comparison import Comparison
 from reports.results import load
+from reports.sections import provenance
 from tests.unit.reports.conftest import amend, text_of
 
 

@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from passk.errors import PasskError
+from passk.base.errors import PasskError
 from passk.store import rebuild
 from reports import results_table, write_report
-from reports.answer import NO_DIFFERENCE, answer
 from reports.comparison import Comparison
+from reports.figures.style import spread
 from reports.report import FIGURES
 from reports.results import load
-from reports.style import spread
+from reports.sections.answer import NO_DIFFERENCE, answer
 from tests.unit.reports.conftest import amend, text_of
 
 

@@ -2,7 +2,7 @@
 
 from ray.core.generated import common_pb2
 
-from passk.openrlhf.watch import lost
+from passk.runtime.actor_monitor import lost
 
 
 def actor(reason: str, message: str = "", state: str = "DEAD") -> dict:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from passk.openrlhf.failures import StageFailed, failure, read
+from passk.runtime.failures import StageFailed, failure, read
 
 # What Ray says of an actor that was killed, and what all the others then say.
 KILLED_ACTOR = """

@@ -1,8 +1,8 @@
 """What a training job takes along is seen by whoever sees Ray's dashboard."""
 
-from passk.config import Compute
+from passk.experiment.config import Compute
 from passk.openrlhf.__main__ import runtime_environment
-from passk.openrlhf.environment import environment, passed_on
+from passk.runtime.environment import environment, passed_on
 
 SECRETS = {"WANDB_API_KEY": "s", "HF_TOKEN": "s", "VLLM_API_KEY": "s", "AWS_SECRET_ACCESS_KEY": "s", "HOME": "/h"}
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from passk.openrlhf import job
+from passk.runtime import ray_job as job
 
 SLOW = "for i in 1 2 3 4 5 6; do echo '{}' >> metrics.jsonl; sleep 1; done"
 

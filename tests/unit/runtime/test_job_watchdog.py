@@ -6,7 +6,7 @@ import time
 
 import psutil
 
-from passk.openrlhf import leash
+from passk.runtime import job_watchdog
 from tests.processes import descendants, living
 
 
@@ -44,10 +44,16 @@ def test_a_command_that_ends_gives_its_status_and_its_output(tmp_path):
 
 
 def test_the_constants_add_up_to_less_than_half_a_minute():
-    from passk import guard
+    from passk.runtime import process_tree
 
-    assert leash.SILENCE_SECONDS + leash.LOOK_SECONDS + guard.GRACE_SECONDS + leash.SWEEP_SECONDS < 30
-    assert leash.BEAT_SECONDS * 3 < leash.SILENCE_SECONDS
+    assert (
+        job_watchdog.SILENCE_SECONDS
+        + job_watchdog.LOOK_SECONDS
+        + process_tree.GRACE_SECONDS
+        + job_watchdog.SWEEP_SECONDS
+        < 30
+    )
+    assert job_watchdog.BEAT_SECONDS * 3 < job_watchdog.SILENCE_SECONDS
 
 
 def test_the_command_dies_with_a_leash_that_is_killed_outright(tmp_path):
@@ -62,9 +68,9 @@ def test_the_command_dies_with_a_leash_that_is_killed_outright(tmp_path):
 
 
 def test_what_is_left_of_a_failed_job_is_swept_up_and_nothing_else_is(tmp_path, monkeypatch):
-    monkeypatch.setenv(leash.MARK, "another")
+    monkeypatch.setenv(job_watchdog.MARK, "another")
     bystander = subprocess.Popen(["sleep", "300"])
-    monkeypatch.setenv(leash.MARK, "mine")
+    monkeypatch.setenv(job_watchdog.MARK, "mine")
     orphan = subprocess.Popen(["sleep", "300"])
     (tmp_path / "alive").write_text("1")
     try:
@@ -78,9 +84,9 @@ def test_what_is_left_of_a_failed_job_is_swept_up_and_nothing_else_is(tmp_path, 
 
 def test_a_process_killed_for_want_of_memory_hours_ago_is_no_reason_for_todays_end(monkeypatch):
     clock, kills = [1000.0], [3]
-    monkeypatch.setattr(leash.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(leash, "oom_kills", lambda: kills[0])
-    memory = leash.Memory()
+    monkeypatch.setattr(job_watchdog.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(job_watchdog, "oom_kills", lambda: kills[0])
+    memory = job_watchdog.Memory()
     clock[0] += 2
     memory.look()
     assert not memory.killed_lately()
@@ -88,7 +94,7 @@ def test_a_process_killed_for_want_of_memory_hours_ago_is_no_reason_for_todays_e
     assert memory.killed_lately(), "seen at the end alone"
     clock[0] += 2
     memory.look()
-    clock[0] += leash.LATELY_SECONDS - 1
+    clock[0] += job_watchdog.LATELY_SECONDS - 1
     memory.look()
     assert memory.killed_lately()
     clock[0] += 2

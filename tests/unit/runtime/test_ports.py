@@ -2,7 +2,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from passk.ports import free_port
+from passk.runtime.ports import free_port
 
 FIRST, LAST = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
 

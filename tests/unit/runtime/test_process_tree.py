@@ -8,7 +8,7 @@ import time
 
 import psutil
 
-from passk import guard
+from passk.runtime import process_tree
 
 # A process that leaves its session, its parent and its terminal, and ignores requests to end: a daemon.
 DAEMON = """
@@ -32,21 +32,21 @@ def pid_in(file) -> int:
 
 
 def gone(pid: int) -> bool:
-    deadline = time.monotonic() + guard.GRACE_SECONDS + 10
+    deadline = time.monotonic() + process_tree.GRACE_SECONDS + 10
     while psutil.pid_exists(pid) and time.monotonic() < deadline:
         time.sleep(0.1)
     return not psutil.pid_exists(pid)
 
 
 def test_a_stopped_command_takes_its_detached_daemon_with_it(tmp_path):
-    job = guard.start([sys.executable, "-c", DAEMON, str(tmp_path / "pid"), "stay"], log=tmp_path / "log")
+    job = process_tree.start([sys.executable, "-c", DAEMON, str(tmp_path / "pid"), "stay"], log=tmp_path / "log")
     pid = pid_in(tmp_path / "pid")
     job.stop()
     assert gone(pid)
 
 
 def test_a_command_that_ends_leaves_no_daemon_behind(tmp_path):
-    job = guard.start([sys.executable, "-c", DAEMON, str(tmp_path / "pid"), "leave"], log=tmp_path / "log")
+    job = process_tree.start([sys.executable, "-c", DAEMON, str(tmp_path / "pid"), "leave"], log=tmp_path / "log")
     pid = pid_in(tmp_path / "pid")
     while job.poll() is None:
         time.sleep(0.1)
@@ -69,12 +69,12 @@ time.sleep(600)
     assert gone(pid)
 
 
-def kept(tmp_path, program: str, said: list[str]) -> guard.Kept:
+def kept(tmp_path, program: str, said: list[str]) -> process_tree.Kept:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     command = [sys.executable, "-c", program, str(tmp_path / "pids")]
-    return guard.Kept(
-        lambda: guard.start(command, log=tmp_path / "log", scratch=scratch), name="the sleeper", say=said.append
+    return process_tree.Kept(
+        lambda: process_tree.start(command, log=tmp_path / "log", scratch=scratch), name="the sleeper", say=said.append
     )
 
 
@@ -122,4 +122,4 @@ def test_a_command_that_was_never_ready_is_not_started_again(tmp_path):
 
 
 def test_the_exit_status_is_the_commands_own(tmp_path):
-    assert guard.start([sys.executable, "-c", "raise SystemExit(7)"], log=tmp_path / "log")._process.wait() == 7
+    assert process_tree.start([sys.executable, "-c", "raise SystemExit(7)"], log=tmp_path / "log")._process.wait() == 7

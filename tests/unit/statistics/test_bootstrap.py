@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from passk.evaluate.compare import paired_difference
-from passk.evaluate.estimators import pass_at_k
-from passk.evaluate.intervals import Estimate, bayesian, bca, bootstrap_means, intervals, mean_interval
+from passk.statistics.bootstrap import Estimate, bayesian, bca, bootstrap_means, intervals, mean_interval
+from passk.statistics.paired import paired_difference
+from passk.statistics.pass_at_k import pass_at_k
 
 
 def test_a_large_symmetric_sample_gets_the_normal_interval():

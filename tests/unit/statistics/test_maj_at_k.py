@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from passk.evaluate.majority import maj_at_k
+from passk.statistics.maj_at_k import maj_at_k
 
 
 def enumerated(answers, correct, k):

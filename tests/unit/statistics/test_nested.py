@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from passk.evaluate.compare import paired_difference, sign_flip_p
-from passk.evaluate.intervals import mean_interval
-from passk.evaluate.nested import crossed_p, difference_crossed, difference_nested, mean_nested, nested_p
+from passk.statistics.bootstrap import mean_interval
+from passk.statistics.nested import crossed_p, difference_crossed, difference_nested, mean_nested, nested_p
+from passk.statistics.paired import paired_difference, sign_flip_p
 
 
 def drawn(rng, seeds, problems, spread, shift=0.0):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from passk.evaluate.compare import compare, holm, sign_flip_p
+from passk.statistics.paired import compare, holm, sign_flip_p
 
 
 def test_the_p_value_of_few_problems_is_by_all_signs():

@@ -4,7 +4,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from passk.evaluate.estimators import (
+from passk.statistics.pass_at_k import (
     avg_at_n,
     cumulative_solve_rate,
     distinct_wrong,

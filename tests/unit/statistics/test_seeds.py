@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from passk.evaluate.intervals import mean_interval
-from passk.evaluate.seeds import difference_over_seeds, mean_over_seeds
+from passk.statistics.bootstrap import mean_interval
+from passk.statistics.seeds import difference_over_seeds, mean_over_seeds
 
 
 def test_seeds_that_agree_give_the_interval_of_the_problems():

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from bench import estimators as bench
-from passk.evaluate.figures import Samples, by_problem, summary
-from passk.evaluate.intervals import mean_interval
+from bench import metrics as bench
+from passk.statistics.bootstrap import mean_interval
+from passk.statistics.summary import Samples, by_problem, summary
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import sys
 import duckdb
 import pytest
 
-from passk.errors import PasskError
+from passk.base.errors import PasskError
 from passk.store import migrations, reading, rebuild
 from passk.store.connection import holder_in, turn
 

@@ -2,9 +2,9 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from passk.errors import ConfigError, PasskError
+from passk.base.errors import ConfigError, PasskError
 from passk.store import export, reading
-from passk.store.exporting import relations
+from passk.store.export import relations
 
 
 def test_every_table_and_view_is_there_with_every_row(filed_once, tmp_path):
@@ -36,7 +36,7 @@ def test_a_directory_with_something_in_it_is_left_alone(filed_once, tmp_path):
 
 
 def test_what_cannot_be_written_whole_leaves_nothing(filed_once, tmp_path, monkeypatch):
-    monkeypatch.setattr("passk.store.exporting.relations", lambda _: [("steps", ""), ("nowhere", "")])
+    monkeypatch.setattr("passk.store.export.relations", lambda _: [("steps", ""), ("nowhere", "")])
     with pytest.raises(PasskError, match="nowhere"):
         export(filed_once.store, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from passk.layout import write_json
+from passk.files.layout import write_json
 from passk.store import fill, ingest, pieces, reading, rebuild
 from passk.store.connection import held, turn
 from tests.unit.conftest import write_parquet
@@ -179,9 +179,9 @@ def test_others_get_their_turn_while_much_is_filed(run, monkeypatch):
         turns.append(words)
         return turn(*words)
 
-    monkeypatch.setattr("passk.store.filing.turn", counted)
-    monkeypatch.setattr("passk.store.filing.TURN", 0.0)
-    monkeypatch.setattr("passk.store.filing.POLL", 0.0)
+    monkeypatch.setattr("passk.store.index.turn", counted)
+    monkeypatch.setattr("passk.store.index.TURN", 0.0)
+    monkeypatch.setattr("passk.store.index.POLL", 0.0)
     filled = fill(run.store, pieces(run.runs)).new
     assert len(turns) == 1 + filled.total(), "one to look, and one each"
 
@@ -206,7 +206,7 @@ def test_what_is_finished_and_filed_by_another_while_a_store_is_made_again_is_in
         with held(store, wait):
             yield
 
-    monkeypatch.setattr("passk.store.filing.held", held_after_others)
+    monkeypatch.setattr("passk.store.index.held", held_after_others)
     (line,) = rebuild(run.runs)
     assert str(harmed) in line, "the only one that is left out"
     monkeypatch.undo()

@@ -3,8 +3,8 @@ import threading
 
 import pytest
 
-from passk.errors import PasskError
-from passk.layout import write_json
+from passk.base.errors import PasskError
+from passk.files.layout import write_json
 from passk.store import (
     ingest_experiment_record,
     ingest_problems,

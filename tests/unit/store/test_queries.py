@@ -4,8 +4,8 @@ import json
 import duckdb
 import pytest
 
-from passk.errors import PasskError
-from passk.layout import write_json
+from passk.base.errors import PasskError
+from passk.files.layout import write_json
 from passk.store import ingest_experiment_record, queries, reading, report_queries
 
 

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from passk import store_cli
-from passk.cli import app
-from passk.errors import LONGEST, ConfigError
+from passk.base.errors import LONGEST, ConfigError
+from passk.cli import store as store_cli
+from passk.cli.main import app
 from passk.store import ask
 from tests.unit.conftest import HOSTILE
 
@@ -108,7 +108,7 @@ def test_the_walls_hold_whatever_kind_of_statement_it_is(store, tmp_path, sql, m
         def __contains__(self, _):
             return True
 
-    monkeypatch.setattr("passk.store.asking._READS", Any())
+    monkeypatch.setattr("passk.store.sql._READS", Any())
     test_sql_that_does_more_than_read_the_store_is_refused_in_one_line(store, tmp_path, sql)
 
 

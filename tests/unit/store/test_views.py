@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from passk.evaluate import estimators
-from passk.layout import write_json
+from passk.files.layout import write_json
+from passk.statistics import pass_at_k
 from passk.store import ask, ingest_experiment_record
 
 
@@ -32,7 +32,7 @@ def test_pass_at_k_is_the_mean_over_problems_of_the_samples(filed_once, parquet)
     assert len(rows) == 4 * 2 * 5
     for row in rows:
         n, c = counts(parquet, filed_once, f"key-{row['checkpoint']}-{row['benchmark']}")
-        assert row["pass_at_k"] == pytest.approx(estimators.pass_at_k(n, c, row["k"]).mean(), rel=1e-12)
+        assert row["pass_at_k"] == pytest.approx(pass_at_k.pass_at_k(n, c, row["k"]).mean(), rel=1e-12)
         right = np.array([np.prod([(c - i) / (n - i) for i in range(row["k"])], axis=0)]).mean()
         assert row["pass_hat_k"] == pytest.approx(max(right, 0), abs=1e-12)
         assert (row["problems"], row["samples"]) == (16, 16)

@@ -7,17 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from passk.errors import PasskError
+from passk.base.errors import PasskError
 from passk.store import rebuild
-from reports import over_seeds, study, study_claims, study_tables
+from reports import seed_statistics
 from reports.comparison import Comparison
 from reports.results import load
+from studies.mazes import claims as study_claims
+from studies.mazes import study, tables
 
 
 def mean(*where):
     """Estimate and seeds of what study_tables.scores gives."""
-    found = list(study_tables.scores(*where).values())
-    return over_seeds.mean(found), len(found)
+    found = list(tables.scores(*where).values())
+    return seed_statistics.mean(found), len(found)
 
 
 def test_the_files_have_the_columns_that_were_asked_for_and_each_row_once(made_study):
@@ -88,7 +90,7 @@ def test_from_the_files_alone_come_the_numbers_of_passk_compare(made_study, stud
                 assert mean(alone, "trap", arm, split, k)[0] == compared.estimate(by_label[arm], split, k)
     for split in ("easy", "hard"):
         theirs = compared.difference(by_label["passk_pass1"], by_label["pass1"], split, 1)
-        mine = study_tables.paired(alone, "trap", "passk_pass1", "pass1", split, 1)
+        mine = tables.paired(alone, "trap", "passk_pass1", "pass1", split, 1)
         assert mine.estimate == theirs.estimate
         assert tuple(mine.by_seed.values()) == pytest.approx(theirs.by_seed)
 
@@ -98,7 +100,7 @@ def test_easy_and_hard_are_one_split_of_all_their_mazes(made_study):
     parts = [mean(alone, "trap", "pass1", split, 1)[0].value for split in ("easy", "hard")]
     both, seeds = mean(alone, "trap", "pass1", "easy and hard", 1)
     assert (both.value, seeds) == (pytest.approx(np.mean(parts)), 2)
-    assert "ood" not in study_tables.splits(alone, "trap")
+    assert "ood" not in tables.splits(alone, "trap")
 
 
 def test_a_claim_is_the_difference_of_its_two_checkpoints_and_stands_in_the_tables(made_study):
@@ -172,7 +174,7 @@ def test_with_one_seed_nothing_is_bold_and_with_two_what_is_clear_of_zero_is(mad
     problems.loc[mine, "c"] = 16
     both, one = (study.Study(frame, alone.steps) for frame in (problems, problems[problems["seed"] == 12]))
     for given, bold in ((both, True), (one, False)):
-        text = study_tables.texts(given, "", study_claims.markdown(given))[0]
+        text = tables.texts(given, "", study_claims.markdown(given))[0]
         rows = re.findall(r"^\| (?:and ends higher|`passk_pass1` − `pass1` \| hard).*$", text, re.M)
         assert rows and all(("**" in row) is bold for row in rows)
         assert all(("| – |" in re.sub(" +", " ", row)) is not bold for row in rows), "one seed has no p"

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from passk import config
-from passk.check import check
-from passk.plan import plan
-from reports.arms import arms, nodes
-from reports.study import MAIN, regime_of
+from passk.experiment import config
+from passk.experiment.plan import plan
+from passk.experiment.validate import check
+from reports.methods import arms, nodes
+from studies.mazes.study import MAIN, regime_of
 
-EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+EXPERIMENTS = Path(__file__).parents[3] / "studies" / "mazes" / "experiments"
 FILES = sorted(EXPERIMENTS.glob("study-*.yaml"))
 SIZES = {
     **dict.fromkeys(("trap", "collapse", "control"), (600, 32, 2e-4)),

@@ -2,13 +2,13 @@
 
 import pytest
 
-from reports import study, study_goals
+from studies.mazes import goals, study
 
 
 def verdicts(problems, alone):
     """Regime -> its goals' verdicts."""
     found = {}
-    for outcome in study_goals.outcomes(study.Study(problems, alone.steps)):
+    for outcome in goals.outcomes(study.Study(problems, alone.steps)):
         found.setdefault(outcome.regime, []).append(outcome.verdict)
     return found
 
@@ -20,14 +20,14 @@ def test_a_goal_that_is_not_reached_is_ruled_out_or_not_shown_and_one_that_was_n
     theirs = (same["arm"] == "pass1") & (same["checkpoint"] == "final")
     same.loc[mine, "c"] = same.loc[theirs, "c"].to_numpy()
     found = verdicts(same, alone)
-    assert found["trap"] == [study_goals.NO, study_goals.OPEN, study_goals.NO]
-    assert found["control"] == [study_goals.YES] * 2
-    assert found["collapse"] == [study_goals.NOT_RUN] * 2
+    assert found["trap"] == [goals.NO, goals.OPEN, goals.NO]
+    assert found["control"] == [goals.YES] * 2
+    assert found["collapse"] == [goals.NOT_RUN] * 2
     # every maze solved by the one, and one answer in 16 of the other: all that was hoped for
     same.loc[mine, "c"], same.loc[theirs, "c"] = 16, 1
     found = verdicts(same, alone)
-    assert found["trap"] == [study_goals.YES] * 3 and found["control"] == [study_goals.NO] * 2
-    assert verdicts(same[same["seed"] == 12], alone)["trap"] == [study_goals.NOT_RUN] * 3, "one seed gets no verdict"
+    assert found["trap"] == [goals.YES] * 3 and found["control"] == [goals.NO] * 2
+    assert verdicts(same[same["seed"] == 12], alone)["trap"] == [goals.NOT_RUN] * 3, "one seed gets no verdict"
 
 
 def test_a_gain_as_large_as_was_asked_that_is_not_clear_of_zero_is_not_a_plain_yes(made_study):
@@ -37,7 +37,7 @@ def test_a_gain_as_large_as_was_asked_that_is_not_clear_of_zero_is_not_a_plain_y
     theirs = (problems["arm"] == "pass1") & (problems["checkpoint"] == "final")
     problems.loc[mine, "c"] = problems.loc[theirs, "c"].to_numpy()
     problems.loc[mine & (problems["seed"] == 12), "c"] = 16  # all of the gain is one seed's
-    assert verdicts(problems, alone)["collapse"] == [study_goals.UNCLEAR, study_goals.YES]
+    assert verdicts(problems, alone)["collapse"] == [goals.UNCLEAR, goals.YES]
 
 
 def test_so_many_times_the_baseline_is_ruled_out_by_an_interval_and_not_by_the_mean_alone(made_study):
@@ -46,17 +46,17 @@ def test_so_many_times_the_baseline_is_ruled_out_by_an_interval_and_not_by_the_m
     mine = (problems["arm"] == "passk_pass1") & (problems["checkpoint"] == "final")
     theirs = (problems["arm"] == "pass1") & (problems["checkpoint"] == "final")
     problems.loc[mine, "c"], problems.loc[theirs, "c"] = 8, 4
-    assert verdicts(problems, alone)["trap"][0] == study_goals.NO, "twice in every seed is not five times"
+    assert verdicts(problems, alone)["trap"][0] == goals.NO, "twice in every seed is not five times"
     first = problems["seed"] == problems["seed"].min()
     problems.loc[mine & first, "c"], problems.loc[theirs & first, "c"] = 16, 0
-    assert verdicts(problems, alone)["trap"][0] == study_goals.OPEN, "another seed may be like the first"
-    told = study_goals.markdown(study.Study(problems, alone.steps))
+    assert verdicts(problems, alone)["trap"][0] == goals.OPEN, "another seed may be like the first"
+    told = goals.markdown(study.Study(problems, alone.steps))
     assert "times; 1/5 of it less `pass1`: " in told
 
 
 def test_the_goals_of_a_regime_are_corrected_among_themselves_alone(made_study):
     alone = study.read(made_study)
-    trap = [one for one in study_goals.outcomes(alone) if one.regime == "trap"]
+    trap = [one for one in goals.outcomes(alone) if one.regime == "trap"]
     ordered = sorted(trap, key=lambda one: one.found.p)
     assert ordered[0].corrected == pytest.approx(min(3 * ordered[0].found.p, 1))
-    assert f"{ordered[0].corrected:.3f}" in study_goals.markdown(alone)
+    assert f"{ordered[0].corrected:.3f}" in goals.markdown(alone)

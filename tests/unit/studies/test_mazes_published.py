@@ -1,4 +1,4 @@
-"""The study as it is committed: docs/study.md says what its two Parquet files say."""
+"""The study as it is committed: studies/mazes/README.md says what its two Parquet files say."""
 
 import re
 import shutil
@@ -10,9 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports import study, study_figures, style
+from reports.figures import style
+from studies.mazes import figures, study
 
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = Path(__file__).parents[3] / "studies" / "mazes"
 SPLITS = {"easy": ["easy"], "hard": ["hard"], "easy and hard": ["easy", "hard"], "ood": ["ood"]}
 ENDS = {"before rl": ("pass1", "warm"), "`passk`": ("passk_pass1", "passk")}
 ROW = re.compile(r"^\| (easy|hard|easy and hard|ood) +\| (before rl|`\w+`) +\| +(\d+) \|(.*)\|$", re.M)
@@ -20,7 +21,7 @@ ROW = re.compile(r"^\| (easy|hard|easy and hard|ood) +\| (before rl|`\w+`) +\| +
 
 @pytest.fixture(scope="module")
 def problems():
-    return pd.read_parquet(DOCS / "study" / study.PROBLEMS)
+    return pd.read_parquet(DOCS / study.PROBLEMS)
 
 
 def pass_at_k(rows, k):
@@ -30,7 +31,7 @@ def pass_at_k(rows, k):
 
 
 def test_every_number_of_the_main_tables_is_that_of_the_committed_samples(problems):
-    page = (DOCS / "study.md").read_text()
+    page = (DOCS / "README.md").read_text()
     parts = re.split(r"^## ([\w-]+)$", page[page.index("<!-- numbers -->") :], flags=re.M)
     sections = dict(zip(parts[1::2], parts[2::2], strict=True))
     checked = 0
@@ -51,14 +52,14 @@ def test_every_number_of_the_main_tables_is_that_of_the_committed_samples(proble
 
 
 def test_tables_page_and_figures_are_remade_from_the_committed_files_alone(tmp_path):
-    shutil.copytree(DOCS / "study", tmp_path / "study", ignore=shutil.ignore_patterns("figures", "tables.md"))
-    words = (DOCS / "study.md").read_text()
-    (tmp_path / "study.md").write_text(study.MARKED.sub(r"\1 nothing \2", words))
+    shutil.copytree(DOCS, tmp_path / "study", ignore=shutil.ignore_patterns("figures", "tables.md"))
+    words = (DOCS / "README.md").read_text()
+    (tmp_path / "study" / "README.md").write_text(study.MARKED.sub(r"\1 nothing \2", words))
     study.remake(tmp_path / "study")
-    for name in ("study.md", "study/tables.md"):
-        assert (tmp_path / name).read_text() == (DOCS / name).read_text(), name
-    for figure in re.findall(r"\]\((study/figures/[^)]*)\)", words):
-        assert (tmp_path / figure).is_file()
+    for name in ("README.md", "tables.md"):
+        assert (tmp_path / "study" / name).read_text() == (DOCS / name).read_text(), name
+    for figure in re.findall(r"\]\((figures/[^)]*)\)", words):
+        assert (tmp_path / "study" / figure).is_file()
 
 
 def test_the_files_have_32_samples_of_200_mazes_a_split_each_row_once_and_are_small(problems):
@@ -66,9 +67,9 @@ def test_the_files_have_32_samples_of_200_mazes_a_split_each_row_once_and_are_sm
     whose = ["regime", "arm", "seed", "checkpoint", "split"]
     assert (problems.groupby(whose).problem_id.nunique() == 200).all()
     assert not problems.duplicated([*whose, "problem_id"]).any()
-    steps = pd.read_parquet(DOCS / "study" / study.STEPS)
+    steps = pd.read_parquet(DOCS / study.STEPS)
     assert not steps.duplicated(["regime", "arm", "seed", "step"]).any()
-    assert sum((DOCS / "study" / name).stat().st_size for name in (study.PROBLEMS, study.STEPS)) < 5_000_000
+    assert sum((DOCS / name).stat().st_size for name in (study.PROBLEMS, study.STEPS)) < 5_000_000
 
 
 def test_no_line_of_a_figure_leaves_its_panel(tmp_path, monkeypatch):
@@ -81,7 +82,7 @@ def test_no_line_of_a_figure_leaves_its_panel(tmp_path, monkeypatch):
             panels.extend(axes for axes in grid.flat if axes.lines)
 
     monkeypatch.setattr(style, "figure", kept)
-    study_figures.draw(study.read(DOCS / "study"), tmp_path)
+    figures.draw(study.read(DOCS), tmp_path)
     assert len(panels) > 20
     for axes in panels:
         for values, limits in (("get_xdata", axes.get_xlim()), ("get_ydata", axes.get_ylim())):

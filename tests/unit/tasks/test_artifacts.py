@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from passk.config import parse
-from passk.plan import plan
-from reports.text import fenced
+from passk.experiment.config import parse
+from passk.experiment.plan import plan
+from reports.markdown import fenced
 from tasks import artifacts
 
 

@@ -3,7 +3,7 @@
 import logging
 import sys
 
-from passk.errors import PasskError
+from passk.base.errors import PasskError
 from tasks.logs import one_line_errors
 
 

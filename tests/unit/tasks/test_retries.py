@@ -4,12 +4,12 @@ import threading
 
 import pytest
 
-from passk.config import Compute
-from passk.errors import PasskError
-from passk.openrlhf.failures import StageFailed
-from tasks import tries
-from tasks.places import Places
-from tasks.tries import FRUITLESS, Tries
+from passk.base.errors import PasskError
+from passk.experiment.config import Compute
+from passk.runtime.failures import StageFailed
+from tasks import retries
+from tasks.retries import FRUITLESS, Tries
+from tasks.train_slots import Places
 
 
 def attempts(reached, *errors):
@@ -34,14 +34,14 @@ def lost():
 def test_a_stage_that_comes_further_each_time_may_lose_a_worker_as_often_as_it_likes():
     made, waits, given_up = attempts(lambda number: number, *[lost() for _ in range(3 * FRUITLESS)])
     assert (made, given_up) == (3 * FRUITLESS, None)
-    assert max(waits) <= 1.5 * tries.FIRST_SECONDS
+    assert max(waits) <= 1.5 * retries.FIRST_SECONDS
 
 
 def test_a_stage_that_fails_at_the_same_step_again_and_again_is_given_up_with_its_reason():
     made, waits, given_up = attempts(lambda number: 3, *[lost() for _ in range(3 * FRUITLESS)])
     assert made == FRUITLESS + 1  # the first one came to step 3
     assert given_up == "a worker died; see log.txt"
-    assert waits[1:] == sorted(waits[1:]) and max(waits) > tries.LONGEST_SECONDS
+    assert waits[1:] == sorted(waits[1:]) and max(waits) > retries.LONGEST_SECONDS
     assert 600 <= sum(waits) <= 1000
 
 

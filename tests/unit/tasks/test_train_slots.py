@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from passk.config import Compute
-from passk.errors import ConfigError
-from tasks import places as module
-from tasks.places import Places
+from passk.base.errors import ConfigError
+from passk.experiment.config import Compute
+from tasks import train_slots as module
+from tasks.train_slots import Places
 
 
 @pytest.fixture(autouse=True)

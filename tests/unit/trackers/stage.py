@@ -5,11 +5,12 @@ import time
 
 import pytest
 
-from passk import config, trackers
-from passk.layout import write_json
-from passk.openrlhf.record import MetricsLog, read_metrics
-from passk.plan import plan
-from tests.unit.test_config import changed
+from passk import trackers
+from passk.experiment import config
+from passk.experiment.plan import plan
+from passk.files.layout import write_json
+from passk.openrlhf.step_recorder import MetricsLog, read_metrics
+from tests.unit.experiment.test_config import changed
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 """with the form of one of W&B's"""

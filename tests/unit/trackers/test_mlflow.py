@@ -7,7 +7,7 @@ import time
 import pytest
 from mlflow.tracking import MlflowClient
 
-from passk.openrlhf.failures import StageFailed
+from passk.runtime.failures import StageFailed
 from tests.unit.trackers.stage import Stage
 
 

@@ -6,10 +6,11 @@ import pytest
 import wandb
 import yaml
 
-from passk import config, trackers
-from passk.errors import ConfigError
+from passk import trackers
+from passk.base.errors import ConfigError
+from passk.experiment import config
 from passk.trackers.scalars import scalars
-from tests.unit.test_config import GOOD, refusal
+from tests.unit.experiment.test_config import GOOD, refusal
 from tests.unit.trackers.stage import KEY, Stage
 
 

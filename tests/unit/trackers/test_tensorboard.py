@@ -4,7 +4,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 
 from passk import trackers
-from passk.layout import write_json
+from passk.files.layout import write_json
 from tests.unit.trackers.stage import Stage
 
 

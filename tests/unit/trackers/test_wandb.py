@@ -9,7 +9,7 @@ import pytest
 import wandb
 from wandb.proto import wandb_internal_pb2
 
-from passk.openrlhf.failures import StageFailed
+from passk.runtime.failures import StageFailed
 from passk.trackers import wandb_run
 from tests.unit.trackers.stage import KEY, Stage
 

@@ -3,7 +3,7 @@
 import pytest
 
 from passk import verifiers
-from passk.errors import ConfigError, PasskError
+from passk.base.errors import ConfigError, PasskError
 from passk.verifiers import AnswerError, verify
 
 OTHERS = ["choice", "exact", "maze_strict", "numeric"]

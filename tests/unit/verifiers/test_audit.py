@@ -3,7 +3,7 @@
 import pytest
 
 from passk import verifiers
-from passk.errors import PasskError
+from passk.base.errors import PasskError
 from passk.verifiers.audit import audit, check, probes
 
 

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from passk.errors import ConfigError
+from passk.base.errors import ConfigError
 from passk.problems import preparation
 from passk.problems.files import JsonlProblems
 from passk.problems.record import Problem

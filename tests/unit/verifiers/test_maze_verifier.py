@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from passk import verifiers
-from passk.errors import ConfigError
+from passk.base.errors import ConfigError
 from passk.verifiers import Verdict, verify
 from passk.verifiers.maze import REASONS
 

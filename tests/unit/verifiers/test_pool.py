@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from passk import verifiers
-from passk.errors import ConfigError, PasskError
+from passk.base.errors import ConfigError, PasskError
 from passk.verifiers import AnswerError, Verdict, pool
 from passk.verifiers.pool import Pool
 from tests.processes import living
