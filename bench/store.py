@@ -47,7 +47,7 @@ def make(runs: Path, words: int) -> None:
     rng, directory = np.random.default_rng(0), runs / "bench"
     respond = _prose(rng, words) if words else _moves(rng)
     graph = {
-        f"arm-{i:02d}": {"kind": "rl", "from": None, "rule": "grpo", "k": 1, "steps": STEPS} for i in range(STAGES)
+        f"arm-{i:02d}": {"kind": "rl", "from": None, "advantage": "grpo", "k": 1, "steps": STEPS} for i in range(STAGES)
     }
     benchmark = {"problems": "test", "samples": SAMPLES, "k": [1, 4, 8]}
     problems = {
@@ -99,7 +99,8 @@ def _write_stage(
                 directory / "rollouts" / f"step-{step:06d}.parquet", dict(zip(ROLLOUT_COLUMNS, columns, strict=True))
             )
             special = {
-                "step": step, "rule": "grpo", "k": 1, "tokens": size * 8, "reasons": {"right": float(right.mean())},
+                "step": step, "estimator": "grpo", "k": 1, "tokens": size * 8,
+                "reasons": {"right": float(right.mean())},
                 "pass_at_k": {str(k): float(rng.random()) for k in (1, 2, 4, 8)},
                 "correct_counts": np.bincount(groups, minlength=N + 1).tolist(),
             }  # fmt: skip

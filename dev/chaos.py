@@ -35,14 +35,16 @@ question: Does a run that is killed again and again end as one that is not?
 seed: {seed}
 model: {{tiny: {{}}}}
 problems:
-  train: {{source: maze, split: train, count: 512, easy: 1.0, wander: 0.2, shortest: [2, 3]}}
-  test: {{source: maze, split: test, count: 20, easy: 1.0, shortest: [2, 3]}}
+  train: {{source: maze, split: train, size: 512, easy_fraction: 1.0, random_move_prob: 0.2, path_length: [2, 3]}}
+  test: {{source: maze, split: test, size: 20, easy_fraction: 1.0, path_length: [2, 3]}}
 stages:
   warm: {{kind: sft, problems: train, steps: 30, batch_size: 64, lr: 3.0e-3, save_every: 5}}
-  pass4: {{kind: rl, from: warm, problems: train, rule: passk_analytical, k: [[1, 4], [20, 2]], steps: {steps},
-          prompts: 8, rollouts: 8, lr: 1.0e-4, max_prompt: 31, max_response: 8, save_every: {save_every}}}
-  pass1: {{kind: rl, from: pass4, problems: train, rule: grpo, steps: {steps},
-          prompts: 8, rollouts: 8, lr: 1.0e-4, max_prompt: 31, max_response: 8, save_every: {save_every}}}
+  pass4: {{kind: rl, from: warm, problems: train, advantage: passk_analytical, k: [[1, 4], [20, 2]], steps: {steps},
+          prompts_per_step: 8, rollouts_per_prompt: 8, lr: 1.0e-4, max_prompt: 31, max_response: 8,
+          save_every: {save_every}}}
+  pass1: {{kind: rl, from: pass4, problems: train, advantage: grpo, steps: {steps},
+          prompts_per_step: 8, rollouts_per_prompt: 8, lr: 1.0e-4, max_prompt: 31, max_response: 8,
+          save_every: {save_every}}}
 benchmarks:
   test: {{problems: test, samples: 64, k: [1, 8], max_response: 8}}
 compute: {{profile: cpu, micro_batch: 64, threads: 1, deterministic: true}}

@@ -25,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(advantage.app, name="rules")
+app.add_typer(advantage.app, name="estimators")
 app.add_typer(problems.app, name="problems")
 app.command()(verifiers.verify)
 store.add_to(app)
@@ -108,8 +108,8 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
         stage, record = planned.stage, planned.record
         state = "done" if planned.finished else "to do"
         start = f"from {stage.parent}" if stage.parent else f"from {laid_out.model}"
-        rule = f", {stage.rule} k={stage.k.label}" if stage.kind == "rl" else ""
-        typer.echo(f"# {record.name}: {stage.kind}{rule}, {stage.steps} steps {start}, key {record.key}, {state}")
+        estimator = f", {stage.advantage} k={stage.k.label}" if stage.kind == "rl" else ""
+        typer.echo(f"# {record.name}: {stage.kind}{estimator}, {stage.steps} steps {start}, key {record.key}, {state}")
         if stage.kind == "rl":
             typer.echo(f"#   {_learning_rate(stage)}")
         typer.echo(_wrapped(stages.command(laid_out, planned)) + "\n")
@@ -229,7 +229,9 @@ def _learning_rate(stage: RlStage) -> str:
     ]
     more = f", ... {len(shown)} in all" if len(shown) > SCALES else ""
     rate = f"{lr_scaling.first_rate(stage):.3g}" + (", by lr: auto" if stage.lr == "auto" else "")
-    return f"lr {rate}; GRPO-sized steps want ({stage.rollouts} / max eta): {', '.join(shown[:SCALES])}{more}"
+    return (
+        f"lr {rate}; GRPO-sized steps want ({stage.rollouts_per_prompt} / max eta): {', '.join(shown[:SCALES])}{more}"
+    )
 
 
 def _numbers(field: str, text: str) -> list[int]:

@@ -17,8 +17,8 @@ from passk.experiment.result_versions import (
     SAMPLING_VERSION,
     TRAINING_VERSION,
     engine_versions,
+    estimator_version,
     judging,
-    rule_version,
     verdicts,
 )
 from passk.files.layout import BASE, SamplingRecord, StageRecord, is_finished
@@ -109,7 +109,9 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
         trained_by = versions
         if isinstance(stage, RlStage):
             trained_by = (
-                versions | rule_version(stage.rule, stage.options) | verdicts(_verifier(experiment, stage.problems))
+                versions
+                | estimator_version(stage.advantage, stage.options)
+                | verdicts(_verifier(experiment, stage.problems))
             )
         # Without the defaults, so that a field which is new to passk leaves the keys of what was trained before it.
         chosen = stage.model_dump(mode="json", exclude_defaults=True, exclude={"parent", *_WITHOUT_EFFECT})
@@ -138,7 +140,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
             first_step=sum(a.stage.steps for a in ancestors if a.stage.kind == "rl"),
             versions=trained_by,
         )
-        taken = sum(a.stage.steps * a.stage.prompts for a in ancestors if _same_prompts(a.stage, stage))
+        taken = sum(a.stage.steps * a.stage.prompts_per_step for a in ancestors if _same_prompts(a.stage, stage))
         stages[name] = PlannedStage(record, stage, directory / "stages" / key, taken, experiment.compute)
     model: Path | str = directory / "model" if experiment.model.tiny else _expanded(str(experiment.model.path))
     samplings = [

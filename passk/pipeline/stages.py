@@ -119,7 +119,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             environment={**passed_on(environment(compute)), **alone},
             directory=directory,
             about=f"{planned.record.experiment}: {planned.record.name}",
-            hung_after=compute.hung_after,
+            stall_timeout_s=compute.stall_timeout_s,
             gpus=0 if isinstance(stage, RlStage) else compute.gpus_per_node,
             is_open=lambda: is_open(cluster),
             on_step=on_step,
@@ -213,7 +213,9 @@ def sample(plan: Plan, say: Say) -> None:
         if on_ray:
             _sample_on_ray(plan, command, directory)
         else:
-            ray_job.run(command, environment=environment(compute), directory=directory, hung_after=compute.hung_after)
+            ray_job.run(
+                command, environment=environment(compute), directory=directory, stall_timeout_s=compute.stall_timeout_s
+            )
     missing = sorted({planned.record.checkpoint for planned in left if not planned.finished})
     if missing:
         raise PasskError(
@@ -247,7 +249,7 @@ def _sample_on_ray(plan: Plan, command: list[str], directory: Path) -> None:
             environment=passed_on(environment(compute)),
             directory=directory,
             about=f"{plan.experiment.name}: sampling",
-            hung_after=compute.hung_after,
+            stall_timeout_s=compute.stall_timeout_s,
             on_step=lambda line: None,
         )
 

@@ -98,13 +98,13 @@ CREATE TABLE steps (
     lr DOUBLE,
     grad_norm DOUBLE,
     loss DOUBLE,
-    rule VARCHAR,
+    estimator VARCHAR,
     k INTEGER,
     reward DOUBLE,
     pass_at_k MAP(INTEGER, DOUBLE),
-    all_wrong DOUBLE,
-    all_right DOUBLE,
-    few_wrong DOUBLE,
+    all_incorrect DOUBLE,
+    all_correct DOUBLE,
+    few_incorrect DOUBLE,
     correct_counts INTEGER[],
     "distinct" DOUBLE,
     entropy DOUBLE,
@@ -127,13 +127,13 @@ COMMENT ON COLUMN steps.seconds IS 'wall time of the step';
 COMMENT ON COLUMN steps.lr IS 'learning rate';
 COMMENT ON COLUMN steps.grad_norm IS 'norm of the gradient before clipping';
 COMMENT ON COLUMN steps.loss IS 'sft only: mean negative log-likelihood of a response token, in nats';
-COMMENT ON COLUMN steps.rule IS 'advantage rule';
-COMMENT ON COLUMN steps.k IS 'k of the rule in this step';
+COMMENT ON COLUMN steps.estimator IS 'advantage estimator';
+COMMENT ON COLUMN steps.k IS 'k of the estimator in this step';
 COMMENT ON COLUMN steps.reward IS 'mean reward of the step''s rollouts';
 COMMENT ON COLUMN steps.pass_at_k IS 'k -> unbiased pass@k of the step''s own groups';
-COMMENT ON COLUMN steps.all_wrong IS 'share of groups without a right answer';
-COMMENT ON COLUMN steps.all_right IS 'share of groups without a wrong answer';
-COMMENT ON COLUMN steps.few_wrong IS 'share of groups with fewer wrong answers than k: the Pass@k advantage is 0 there';
+COMMENT ON COLUMN steps.all_incorrect IS 'share of groups without a right answer';
+COMMENT ON COLUMN steps.all_correct IS 'share of groups without a wrong answer';
+COMMENT ON COLUMN steps.few_incorrect IS 'share of groups with fewer wrong answers than k: the Pass@k advantage is 0 there';
 COMMENT ON COLUMN steps.correct_counts IS 'groups with 0, 1, ... N right answers';
 COMMENT ON COLUMN steps."distinct" IS 'distinct responses of a group / N, mean over groups';
 COMMENT ON COLUMN steps.entropy IS 'policy entropy, nats a token';
@@ -145,7 +145,7 @@ COMMENT ON COLUMN steps.seconds_generation IS 'wall time of sampling the rollout
 COMMENT ON COLUMN steps.seconds_experience IS 'wall time of log-probabilities and advantages';
 COMMENT ON COLUMN steps.seconds_training IS 'wall time of the optimizer';
 COMMENT ON COLUMN steps.seconds_sync IS 'wall time of handing the weights to vLLM';
-COMMENT ON COLUMN steps.seconds_advantage IS 'wall time of the rule itself, part of seconds_experience';
+COMMENT ON COLUMN steps.seconds_advantage IS 'wall time of the estimator itself, part of seconds_experience';
 
 CREATE TABLE rollouts (
     stage VARCHAR NOT NULL,
@@ -166,8 +166,8 @@ COMMENT ON COLUMN rollouts.problem IS 'problems.id in the stage''s problems';
 COMMENT ON COLUMN rollouts.sample IS 'index in the group';
 COMMENT ON COLUMN rollouts.response IS 'what the model wrote: untrusted text';
 COMMENT ON COLUMN rollouts.reward IS 'the verifier''s score';
-COMMENT ON COLUMN rollouts.advantage IS 'what the rule made of the group''s rewards';
-COMMENT ON COLUMN rollouts.k IS 'k of the rule in this step';
+COMMENT ON COLUMN rollouts.advantage IS 'what the estimator made of the group''s rewards';
+COMMENT ON COLUMN rollouts.k IS 'k of the estimator in this step';
 COMMENT ON COLUMN rollouts.tokens IS 'response tokens';
 COMMENT ON COLUMN rollouts.truncated IS 'cut at max_response';
 

@@ -11,7 +11,7 @@ CREATE TABLE groups (
     step INTEGER NOT NULL,
     problem VARCHAR NOT NULL,
     occurrence INTEGER NOT NULL,
-    rule VARCHAR,
+    estimator VARCHAR,
     k INTEGER,
     n INTEGER NOT NULL,
     c INTEGER NOT NULL,
@@ -25,8 +25,8 @@ COMMENT ON COLUMN groups.stage IS 'stages.key';
 COMMENT ON COLUMN groups.step IS 'step of the stage, from 1';
 COMMENT ON COLUMN groups.problem IS 'problems.id in the stage''s problems';
 COMMENT ON COLUMN groups.occurrence IS '1; 2 and on where a step has the problem more than once, as at the end of an epoch';
-COMMENT ON COLUMN groups.rule IS 'advantage rule';
-COMMENT ON COLUMN groups.k IS 'k of the rule in this step';
+COMMENT ON COLUMN groups.estimator IS 'advantage estimator';
+COMMENT ON COLUMN groups.k IS 'k of the estimator in this step';
 COMMENT ON COLUMN groups.n IS 'rollouts';
 COMMENT ON COLUMN groups.c IS 'rollouts whose reward is 1';
 COMMENT ON COLUMN groups.dead IS 'every advantage is 0: the group taught nothing';
@@ -35,7 +35,7 @@ COMMENT ON COLUMN groups.truncated IS 'rollouts cut at max_response';
 COMMENT ON COLUMN groups.tokens IS 'response tokens';
 
 INSERT INTO groups
-SELECT rollouts.stage, rollouts.step, rollouts.problem, rollouts.occurrence, any_value(steps.rule), max(rollouts.k),
+SELECT rollouts.stage, rollouts.step, rollouts.problem, rollouts.occurrence, any_value(steps.estimator), max(rollouts.k),
        count(*), count(*) FILTER (rollouts.reward = 1), bool_and(rollouts.advantage = 0),
        count(DISTINCT rollouts.response), count(*) FILTER (rollouts.truncated), sum(rollouts.tokens)
 FROM rollouts

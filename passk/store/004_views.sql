@@ -25,8 +25,8 @@ CREATE MACRO pass_hat_k(n, c, k) AS
     END;
 COMMENT ON MACRO pass_hat_k IS 'The chance that k of n samples, c of them right, are all right: C(c, k) / C(n, k). An error for k > n';
 
-CREATE MACRO few_wrong(n, c, k) AS n - c < k;
-COMMENT ON MACRO few_wrong IS 'Whether a group of n rollouts with c right ones has fewer wrong ones than k: every set of k has a right one, and the Pass@k advantage is 0';
+CREATE MACRO few_incorrect(n, c, k) AS n - c < k;
+COMMENT ON MACRO few_incorrect IS 'Whether a group of n rollouts with c right ones has fewer wrong ones than k: every set of k has a right one, and the Pass@k advantage is 0';
 
 CREATE VIEW lineage AS
 WITH RECURSIVE lines(stage, ancestor, distance) AS (
@@ -146,8 +146,8 @@ COMMENT ON COLUMN leaderboard.train_gpu_seconds IS 'the same times the GPUs that
 
 CREATE VIEW learning_curves AS
 SELECT named.experiment, named.name AS stage, stages.kind, steps.step, stages.first_step + steps.step AS total_step,
-       steps.rule, steps.k, steps.reward, steps.pass_at_k, steps.entropy, steps."distinct", steps.all_wrong,
-       steps.all_right, steps.few_wrong, steps.length, steps.truncated, steps.loss, steps.lr, steps.grad_norm,
+       steps.estimator, steps.k, steps.reward, steps.pass_at_k, steps.entropy, steps."distinct", steps.all_incorrect,
+       steps.all_correct, steps.few_incorrect, steps.length, steps.truncated, steps.loss, steps.lr, steps.grad_norm,
        steps.clip_ratio, steps.seconds,
        sum(steps.tokens) OVER (PARTITION BY named.experiment, named.name ORDER BY steps.step)::BIGINT AS tokens
 FROM experiment_stages AS named
@@ -159,15 +159,15 @@ COMMENT ON COLUMN learning_curves.stage IS 'the stage''s name in the experiment 
 COMMENT ON COLUMN learning_curves.kind IS 'sft or rl';
 COMMENT ON COLUMN learning_curves.step IS 'step of the stage, from 1';
 COMMENT ON COLUMN learning_curves.total_step IS 'step, counted on from the rl steps of its ancestors';
-COMMENT ON COLUMN learning_curves.rule IS 'advantage rule';
-COMMENT ON COLUMN learning_curves.k IS 'k of the rule in this step';
+COMMENT ON COLUMN learning_curves.estimator IS 'advantage estimator';
+COMMENT ON COLUMN learning_curves.k IS 'k of the estimator in this step';
 COMMENT ON COLUMN learning_curves.reward IS 'mean reward of the step''s rollouts';
 COMMENT ON COLUMN learning_curves.pass_at_k IS 'k -> unbiased pass@k of the step''s own groups, as in pass_at_k[8]';
 COMMENT ON COLUMN learning_curves.entropy IS 'policy entropy, nats a token';
 COMMENT ON COLUMN learning_curves."distinct" IS 'distinct responses of a group / N, mean over groups';
-COMMENT ON COLUMN learning_curves.all_wrong IS 'share of groups without a right answer';
-COMMENT ON COLUMN learning_curves.all_right IS 'share of groups without a wrong answer';
-COMMENT ON COLUMN learning_curves.few_wrong IS 'share of groups with fewer wrong answers than k: the Pass@k advantage is 0 there';
+COMMENT ON COLUMN learning_curves.all_incorrect IS 'share of groups without a right answer';
+COMMENT ON COLUMN learning_curves.all_correct IS 'share of groups without a wrong answer';
+COMMENT ON COLUMN learning_curves.few_incorrect IS 'share of groups with fewer wrong answers than k: the Pass@k advantage is 0 there';
 COMMENT ON COLUMN learning_curves.length IS 'mean response tokens';
 COMMENT ON COLUMN learning_curves.truncated IS 'share of responses cut at max_response';
 COMMENT ON COLUMN learning_curves.loss IS 'sft only: mean negative log-likelihood of a response token, in nats';
@@ -179,10 +179,10 @@ COMMENT ON COLUMN learning_curves.tokens IS 'response tokens of the stage up to 
 
 CREATE VIEW group_diagnostics AS
 SELECT named.experiment, named.name AS stage, groups.step, stages.first_step + groups.step AS total_step,
-       problems.difficulty, any_value(groups.rule) AS rule, max(groups.k) AS k, count(*) AS groups,
-       count(*) FILTER (groups.dead) AS dead, count(*) FILTER (groups.c = 0) AS all_wrong,
-       count(*) FILTER (groups.c = groups.n) AS all_right,
-       count(*) FILTER (few_wrong(groups.n, groups.c, groups.k)) AS few_wrong,
+       problems.difficulty, any_value(groups.estimator) AS estimator, max(groups.k) AS k, count(*) AS groups,
+       count(*) FILTER (groups.dead) AS dead, count(*) FILTER (groups.c = 0) AS all_incorrect,
+       count(*) FILTER (groups.c = groups.n) AS all_correct,
+       count(*) FILTER (few_incorrect(groups.n, groups.c, groups.k)) AS few_incorrect,
        sum(groups.c) / sum(groups.n) AS right_share, sum(groups."distinct") / sum(groups.n) AS distinct_share
 FROM experiment_stages AS named
 JOIN stages ON stages.key = named.stage
@@ -195,12 +195,12 @@ COMMENT ON COLUMN group_diagnostics.stage IS 'the stage''s name in the experimen
 COMMENT ON COLUMN group_diagnostics.step IS 'step of the stage, from 1';
 COMMENT ON COLUMN group_diagnostics.total_step IS 'step, counted on from the rl steps of its ancestors';
 COMMENT ON COLUMN group_diagnostics.difficulty IS 'difficulty of the problems, as their source grades it';
-COMMENT ON COLUMN group_diagnostics.rule IS 'advantage rule';
-COMMENT ON COLUMN group_diagnostics.k IS 'k of the rule in this step';
+COMMENT ON COLUMN group_diagnostics.estimator IS 'advantage estimator';
+COMMENT ON COLUMN group_diagnostics.k IS 'k of the estimator in this step';
 COMMENT ON COLUMN group_diagnostics.groups IS 'groups';
 COMMENT ON COLUMN group_diagnostics.dead IS 'groups in which every advantage is 0';
-COMMENT ON COLUMN group_diagnostics.all_wrong IS 'groups without a right answer';
-COMMENT ON COLUMN group_diagnostics.all_right IS 'groups without a wrong answer';
-COMMENT ON COLUMN group_diagnostics.few_wrong IS 'groups with fewer wrong answers than k: the Pass@k advantage is 0 there';
+COMMENT ON COLUMN group_diagnostics.all_incorrect IS 'groups without a right answer';
+COMMENT ON COLUMN group_diagnostics.all_correct IS 'groups without a wrong answer';
+COMMENT ON COLUMN group_diagnostics.few_incorrect IS 'groups with fewer wrong answers than k: the Pass@k advantage is 0 there';
 COMMENT ON COLUMN group_diagnostics.right_share IS 'right rollouts / rollouts';
 COMMENT ON COLUMN group_diagnostics.distinct_share IS 'distinct responses of the groups / rollouts';

@@ -17,7 +17,7 @@ WITH counted AS (
     FROM rollouts WHERE stage = $stage
     GROUP BY step, problem, occurrence
 )
-SELECT $stage, counted.step, problem, occurrence, steps.rule, counted.k, n, c, dead, counted."distinct",
+SELECT $stage, counted.step, problem, occurrence, steps.estimator, counted.k, n, c, dead, counted."distinct",
        counted.truncated, counted.tokens
 FROM counted
 LEFT JOIN steps ON steps.stage = $stage AND steps.step = counted.step

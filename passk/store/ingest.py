@@ -29,7 +29,7 @@ from passk.store.connection import WAIT, one_line, transaction, turn
 
 PROBLEM_COLUMNS = ("id", "prompt", "answer", "verifier", "split", "difficulty", "demonstration", "metadata")
 METRIC_TYPES = {
-    "step": "INTEGER", "rule": "VARCHAR", "k": "INTEGER", "tokens": "BIGINT",
+    "step": "INTEGER", "estimator": "VARCHAR", "k": "INTEGER", "tokens": "BIGINT",
     "pass_at_k": "MAP(INTEGER, DOUBLE)", "correct_counts": "INTEGER[]", "reasons": "MAP(VARCHAR, DOUBLE)",
 }  # fmt: skip
 

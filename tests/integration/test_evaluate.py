@@ -33,7 +33,7 @@ question: What does it solve?
 seed: 3
 model: {{path: tiny}}
 problems:
-  test: {{source: maze, split: test, count: {PROBLEMS}, easy: 1.0, shortest: [1, 3]}}
+  test: {{source: maze, split: test, size: {PROBLEMS}, easy_fraction: 1.0, path_length: [1, 3]}}
 stages: {{}}
 benchmarks:
   test: {{problems: test, samples: {SAMPLES}, k: [1, 4], max_response: 8}}

@@ -68,8 +68,8 @@ def test_the_metrics_are_those_of_the_contract_and_agree_with_the_rollouts(finis
         right = own.groupby("problem").reward.sum()
         assert math.isclose(line["reward"], own.reward.mean(), abs_tol=1e-6)
         assert math.isclose(line["pass_at_k"]["8"], (right > 0).mean(), abs_tol=1e-9)
-        assert math.isclose(line["all_wrong"], (right == 0).mean(), abs_tol=1e-9)
-        assert math.isclose(line["few_wrong"], (8 - right < line["k"]).mean(), abs_tol=1e-9)
+        assert math.isclose(line["all_incorrect"], (right == 0).mean(), abs_tol=1e-9)
+        assert math.isclose(line["few_incorrect"], (8 - right < line["k"]).mean(), abs_tol=1e-9)
         assert sum(line["correct_counts"]) == 8
         assert line["tokens"] == own.tokens.sum()
         assert line["entropy"] > 0

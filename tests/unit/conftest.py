@@ -23,7 +23,7 @@ from passk.files.layout import (
 )
 from passk.store import rebuild
 
-# Rules and verifiers of other packages that are installed here are no matter of these tests.
+# Estimators and verifiers of other packages that are installed here are no matter of these tests.
 INSTALLED = {entry for group in ("passk.advantage", "passk.verifiers") for entry in entry_points(group=group)}
 plugins.entry_points = lambda **asked: [entry for entry in entry_points(**asked) if entry not in INSTALLED]
 
@@ -57,11 +57,11 @@ class SyntheticRun:
         return sorted((self.directory / "samples").iterdir())
 
 
-def _rl(parent: str, rule: str, k: int, steps: int) -> dict:
+def _rl(parent: str, advantage: str, k: int, steps: int) -> dict:
     return {
         "kind": "rl",
         "from": parent,
-        "rule": rule,
+        "advantage": advantage,
         "k": k,
         "steps": steps,
         "problems": "train",
@@ -182,14 +182,14 @@ def _rl_line(settings: dict, step: int, first_step: int, rng) -> dict:
     reward = float(np.clip(0.25 + 0.002 * done * (0.7 if k > 1 else 1) + rng.normal(0, 0.02), 0, 1))
     curve = {str(j): 1 - (1 - reward) ** j**0.7 for j in (1, 2, 4, 8, 16)}
     shares = {
-        "all_wrong": 0.45 - 0.001 * done,
-        "all_right": 0.05 + 0.001 * done,
-        "few_wrong": 0.05 + 5e-4 * k * done,
+        "all_incorrect": 0.45 - 0.001 * done,
+        "all_correct": 0.05 + 0.001 * done,
+        "few_incorrect": 0.05 + 5e-4 * k * done,
     }
     phases = {"generation": 1.1, "experience": 0.4, "training": 0.8, "sync": 0.2, "advantage": 0.001}
     return {
         **{"step": step, "time": 1e9 + done, "seconds": 2.6, "lr": 1e-4, "grad_norm": 0.4},
-        **{"rule": settings["rule"], "k": k, "reward": reward, "pass_at_k": curve, **shares},
+        **{"estimator": settings["estimator"], "k": k, "reward": reward, "pass_at_k": curve, **shares},
         **{"correct_counts": [14, *[1] * 15, 3], "distinct": 0.6, "length": 4.6, "truncated": 0.01},
         **{"entropy": 0.55 - (0.001 if k > 1 else 0.002) * done, "clip_ratio": 0.0, "tokens": 2355},
         **{f"seconds_{phase}": value for phase, value in phases.items()},

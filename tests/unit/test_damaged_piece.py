@@ -26,7 +26,7 @@ def laid_out(tmp_path, monkeypatch):
     monkeypatch.setattr(main, "check_machine", lambda _: None)
     described = {
         "name": "tiny", "question": "?", "seed": 1, "model": {"path": str(tmp_path)}, "stages": {},
-        "problems": {"test": {"source": "maze", "split": "test", "count": 4}},
+        "problems": {"test": {"source": "maze", "split": "test", "size": 4}},
         "benchmarks": {name: {"problems": "test", "samples": 8, "max_response": 8} for name in ("whole", "cut")},
         "compute": {"profile": "cpu"},
     }  # fmt: skip

@@ -39,11 +39,12 @@ FORMS = {
 PLANTED = {**ENVIRONMENT, **FORMS}
 EXPERIMENT = {
     "name": "maze-cpu", "question": "?", "seed": 1, "model": {"tiny": {}},
-    "problems": {name: {"source": "maze", "split": name, "count": 64} for name in ("train", "test")},
+    "problems": {name: {"source": "maze", "split": name, "size": 64} for name in ("train", "test")},
     "stages": {
         "warm": {"kind": "sft", "problems": "train", "steps": 4, "lr": 1e-3},
         "pass1": {
-            "kind": "rl", "from": "warm", "problems": "train", "rule": "grpo", "steps": 1, "prompts": 4, "rollouts": 16,
+            "kind": "rl", "from": "warm", "problems": "train", "advantage": "grpo", "steps": 1, "prompts_per_step": 4,
+                  "rollouts_per_prompt": 16,
             "lr": 1e-4, "max_prompt": 31, "max_response": 8,
         },
     },

@@ -34,10 +34,10 @@ def test_stages_come_parents_first_whatever_their_order_in_the_file(tmp_path):
         ("stages.arm.k", 2, {"arm"}),
         ("stages.warm.lr", 2e-3, {"warm", "arm"}),
         ("seed", 2, {"warm", "arm"}),
-        ("problems.train.count", 65, {"warm", "arm"}),
+        ("problems.train.size", 65, {"warm", "arm"}),
         ("model.tiny", {"layers": 2}, {"warm", "arm"}),
         ("question", "Another?", set()),
-        ("stages.arm.keep", 3, set()),
+        ("stages.arm.keep_checkpoints", 3, set()),
         ("stages.arm.evaluate", False, set()),
         ("compute.threads", 1, set()),
         ("compute.deterministic", True, {"warm", "arm"}),
@@ -66,9 +66,9 @@ def test_a_sampling_follows_its_stage_and_its_settings_but_not_which_k_are_repor
     ("source", "judges"),
     [
         ({"source": "math500"}, {"math-verify", "latex2sympy2_extended", "sympy"}),
-        ({"source": "reasoning_gym", "task": "countdown", "split": "test", "count": 8}, {"reasoning_gym", "sympy"}),
+        ({"source": "reasoning_gym", "task": "countdown", "split": "test", "size": 8}, {"reasoning_gym", "sympy"}),
         ({"source": "gsm8k", "split": "test"}, set()),
-        ({"source": "maze", "split": "test", "count": 8}, set()),
+        ({"source": "maze", "split": "test", "size": 8}, set()),
     ],
 )
 def test_a_sampling_is_another_where_what_judges_it_has_another_version_and_training_is_not(
@@ -88,7 +88,7 @@ def test_a_sampling_is_another_where_what_judges_it_has_another_version_and_trai
 
 
 def test_where_passk_judges_otherwise_samples_and_what_was_trained_by_it_are_others(tmp_path, monkeypatch):
-    sets = {name: {"source": "reasoning_gym", "task": "countdown", "count": 64} for name in ("train", "test")}
+    sets = {name: {"source": "reasoning_gym", "task": "countdown", "size": 64} for name in ("train", "test")}
     raw = changed("problems", {name: {**spec, "split": name} for name, spec in sets.items()})
     before = laid_out(tmp_path, raw)
     monkeypatch.setitem(result_versions.VERDICTS, "reasoning_gym", "3")
@@ -100,7 +100,7 @@ def test_where_passk_judges_otherwise_samples_and_what_was_trained_by_it_are_oth
 
 def test_an_arm_that_branches_later_takes_the_problems_where_its_parent_stopped(tmp_path):
     raw = yaml.safe_load(GOOD)
-    raw["stages"]["then"] = {**raw["stages"]["arm"], "from": "arm", "rule": "grpo", "k": 1}
+    raw["stages"]["then"] = {**raw["stages"]["arm"], "from": "arm", "advantage": "grpo", "k": 1}
     then = laid_out(tmp_path, raw).stages[-1]
     assert (then.record.first_step, then.first_prompt) == (2, 2 * 32)
 
@@ -208,7 +208,7 @@ def test_another_version_of_another_packages_rule_or_verifier_is_another_result(
     tmp_path, monkeypatch, group, name, touched
 ):
     raw = yaml.safe_load(GOOD)
-    raw["stages"]["arm"] |= {"rule": "edas", "k": 1, "options": {"base": "rloo"}}
+    raw["stages"]["arm"] |= {"advantage": "edas", "k": 1, "options": {"base": "rloo"}}
 
     def by(version):
         brought = {(group, name): f"theirs {version}"}

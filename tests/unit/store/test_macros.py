@@ -95,5 +95,5 @@ def test_few_wrong_is_where_every_set_of_k_has_a_right_one(store):
     for n in range(1, 8):
         for c in range(n + 1):
             for k in range(1, n + 1):
-                (few,) = store.execute(f"SELECT few_wrong({n}, {c}, {k})").fetchone()
+                (few,) = store.execute(f"SELECT few_incorrect({n}, {c}, {k})").fetchone()
                 assert few == (exact("pass_at_k", n, c, k) == 1)

@@ -75,8 +75,14 @@ def test_group_diagnostics_add_up_to_the_groups(filed_once, parquet):
     assert [row["step"] for row in rows] == list(range(1, 13))
     # two groups of four rollouts a step, two of them right: 2 wrong ones are fewer than k = 4
     for row in rows:
-        assert (row["difficulty"], row["k"], row["rule"]) == ("train", 4, "passk_analytical")
-        assert (row["groups"], row["dead"], row["all_wrong"], row["all_right"], row["few_wrong"]) == (2, 0, 0, 0, 2)
+        assert (row["difficulty"], row["k"], row["estimator"]) == ("train", 4, "passk_analytical")
+        assert (row["groups"], row["dead"], row["all_incorrect"], row["all_correct"], row["few_incorrect"]) == (
+            2,
+            0,
+            0,
+            0,
+            2,
+        )
         assert (row["right_share"], row["distinct_share"]) == (0.5, 0.25)
     (child,) = dicts(filed_once.store, "FROM group_diagnostics WHERE stage = 'pass4-pass1' AND step = 1")
     assert child["total_step"] == 13
