@@ -63,7 +63,7 @@ WORDS = {
     "leash": "passk.runtime.job_watchdog",
     "trainer actor": "ray::PasskPolicy",
     "vLLM actor": "ray::PasskEngine",
-    "sampling": "passk.evaluation.evaluate",
+    "evaluation": "passk.evaluation.evaluate",
 }
 FILING = "flow while it files"
 KINDS = ("flow", FILING, "ingest --rebuild", *WORDS)
@@ -79,7 +79,7 @@ class Standing:
     steps: int
     checkpoint: int
     samples: int
-    """on disk, of whatever sampling"""
+    """on disk, of whatever evaluation"""
 
     def beyond(self, other: "Standing") -> bool:
         """Further than `other`, which was killed: a step or a sample that was not there. One stage trains at a time."""
@@ -114,7 +114,7 @@ class Run:
 
     def standing(self) -> Standing:
         runs = self.directory / "runs" / "chaos"
-        finished = len(list(runs.glob("stages/*/manifest.json"))) + len(list(runs.glob("samples/*/manifest.json")))
+        finished = len(list(runs.glob("stages/*/manifest.json"))) + len(list(runs.glob("evaluations/*/manifest.json")))
         for metrics in runs.glob("stages/*/metrics.jsonl"):
             if not (metrics.parent / "manifest.json").exists():
                 saved = [int(seal.parent.name.removeprefix("global_step")) for seal in _seals(metrics.parent)]
@@ -154,16 +154,16 @@ class Run:
 
 
 def samples_on_disk(run: Path) -> int:
-    """Judged samples in the files of all samplings of a run."""
+    """Judged samples in the files of all evaluations of a run."""
     while True:
-        # Parts go when their sampling is sealed: who looked just then looks again.
+        # Parts go when their evaluation is sealed: who looked just then looks again.
         with suppress(FileNotFoundError):
-            return sum(map(_samples_of, run.glob("samples/*/sampling.json")))
+            return sum(map(_samples_of, run.glob("evaluations/*/evaluation.json")))
 
 
-def _samples_of(sampling: Path) -> int:
-    whole = (sampling.parent / "manifest.json").exists()
-    files = [sampling.parent / "samples.parquet"] if whole else list(sampling.parent.glob("parts/[0-9]*.parquet"))
+def _samples_of(evaluation: Path) -> int:
+    whole = (evaluation.parent / "manifest.json").exists()
+    files = [evaluation.parent / "samples.parquet"] if whole else list(evaluation.parent.glob("parts/[0-9]*.parquet"))
     return sum(pyarrow.parquet.read_metadata(file).num_rows for file in files)
 
 
@@ -296,7 +296,7 @@ def _moment(run: Run, rng: random.Random, hits: Counter[str]) -> str | None:
 
 
 def _row(number: int, kill: Kill) -> str:
-    where = f"stage {kill.at.stage[:4]}" if kill.at.stage else "between stages, sampling or filing"
+    where = f"stage {kill.at.stage[:4]}" if kill.at.stage else "between stages, evaluation or filing"
     ended, at = "yes" if kill.flow_ended else "no, it tried again", kill.at
     how_far = (at.steps, at.checkpoint, at.samples, kill.lost)
     return f"| {number} | {kill.kind} | {where} | {' | '.join(map(str, how_far))} | {kill.seconds:.1f} | {ended} |"

@@ -54,7 +54,7 @@ class Arm:
     def recipe(self) -> str:
         """What the arm did, such as `passk_analytical k=4, 600 steps -> grpo, 300 steps`."""
         parts = [
-            f"{node.estimator}{'' if node.is_pass_at_1 else f' k={node.k.label}'}, {node.steps} steps"
+            f"{node.advantage}{'' if node.is_pass_at_1 else f' k={node.k.label}'}, {node.steps} steps"
             for node in self.rl
         ]
         return " → ".join(parts)
@@ -68,7 +68,7 @@ def nodes(stages: Mapping[str, Mapping[str, Any]]) -> list[Node]:
     found = {
         name: Node(
             name, stage["kind"], stage.get("parent", stage.get("from")), int(stage["steps"]),
-            stage.get("estimator", ""), Schedule.of(stage.get("k", 1)),
+            stage.get("advantage", ""), Schedule.of(stage.get("k", 1)),
         )
         for name, stage in stages.items()
     }  # fmt: skip

@@ -95,7 +95,7 @@ def evaluate(
     check_machine(made)  # before anything is written
     sweep.write(made, runs)
     _carry_out(plan(made, runs), _without_prefect)
-    typer.echo(f"\nmeans over problems with their 95 % intervals:\n{table.table(plan(made, runs).samplings)}")
+    typer.echo(f"\nmeans over problems with their 95 % intervals:\n{table.table(plan(made, runs).evaluations)}")
 
 
 @app.command("plan")
@@ -113,7 +113,7 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
         if stage.kind == "rl":
             typer.echo(f"#   {_learning_rate(stage)}")
         typer.echo(_wrapped(stages.command(laid_out, planned)) + "\n")
-    for planned in laid_out.samplings:
+    for planned in laid_out.evaluations:
         state = "done" if planned.finished else "to do"
         record, benchmark = planned.record, planned.benchmark
         typer.echo(f"# sample {record.checkpoint} on {record.benchmark}: {benchmark.samples} a problem, {state}")
@@ -205,13 +205,13 @@ def _without_prefect(laid_out: Plan) -> None:
             with run.phase("prepare"):
                 stages.prepare(laid_out, typer.echo)
             try:
-                with run.phase("sample"):
-                    stages.sample(laid_out, typer.echo)
+                with run.phase("evaluate"):
+                    stages.evaluate(laid_out, typer.echo)
             except PasskError as error:
-                run.failed("sample", str(error))
+                run.failed("evaluate", str(error))
             run.ended()
             try:
-                stages.file(laid_out)
+                stages.ingest(laid_out)
             except PasskError as error:
                 run.filing_failed(str(error))
             reports.write_report(laid_out.store, laid_out.directory)

@@ -125,7 +125,7 @@ def _mark(evaluated: Experiment, model: str) -> str:
         "model": model,
         "weights": weights(Path(model)),
         "seed": evaluated.seed,
-        # without what only stops it: a sampling that failed too often goes on with a larger share
+        # without what only stops it: an evaluation that failed too often goes on with a larger share
         "benchmarks": {
             name: benchmark.model_dump(mode="json", exclude_defaults=True, exclude={"max_failed"})
             for name, benchmark in evaluated.benchmarks.items()

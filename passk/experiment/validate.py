@@ -18,8 +18,8 @@ from passk.files.layout import BASE
 from passk.models.tiny import fetch_tokenizer, from_the_hub
 
 GIB = 2**30
-TAKEN = {"stages": (BASE, "sample"), "benchmarks": ("all",)}
-"""names that records and reports have for something else: the model before any stage, sampling, all together"""
+TAKEN = {"stages": (BASE, "evaluate"), "benchmarks": ("all",)}
+"""names that records and reports have for something else: the model before any stage, evaluation, all together"""
 # What the processes of a CPU run take beside the KV cache: measured, see README ("Speed and size").
 CPU_RUN_GIB = 5.0
 

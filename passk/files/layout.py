@@ -17,12 +17,12 @@
     runs/<experiment>/tensorboard/<stage's name>/
                                                 metrics.jsonl again, for TensorBoard (passk/trackers)
     runs/<experiment>/wandb/                    what W&B's client writes, where W&B is named
-    runs/<experiment>/samples/metrics.jsonl     how far the sampling is: lines for people, with their time
-    runs/<experiment>/samples/<key>/
-        sampling.json                           SamplingRecord
+    runs/<experiment>/evaluations/metrics.jsonl     how far the evaluation is: lines for people, with their time
+    runs/<experiment>/evaluations/<key>/
+        evaluation.json                           EvaluationRecord
         parts/000001.parquet                    whole problems, while it samples (passk/evaluation/shards.py)
         samples.parquet                         a row a response (SAMPLE_COLUMNS)
-        manifest.json                           last of all: the sampling is finished
+        manifest.json                           last of all: the evaluation is finished
 
 Whatever has a manifest is finished and never changes; whatever has none is taken up again.
 """
@@ -37,8 +37,8 @@ from passk.files.durable import telling_when_full
 
 BASE = "base"
 """the checkpoint name of a model that needed no warm start"""
-FILING = "the filing"
-"""under which an experiment's failures have that of the filing: no stage can have this name"""
+INGEST = "the ingest"
+"""Name of the ingest among an experiment's failures. No stage can have it."""
 
 # A line of metrics.jsonl. Every stage has the first five, an sft stage then `loss`, an rl stage all that follow.
 METRICS = {
@@ -96,8 +96,8 @@ class StageRecord:
 
 
 @dataclass(frozen=True)
-class SamplingRecord:
-    """sampling.json: one checkpoint sampled on one benchmark."""
+class EvaluationRecord:
+    """evaluation.json: one checkpoint sampled on one benchmark."""
 
     key: str
     experiment: str
@@ -127,10 +127,10 @@ class ExperimentRecord:
     """git commit and whether the tree was dirty, where there is a git checkout; of the latest session"""
     stages: dict[str, str]
     """stage name -> key, in the order of the graph"""
-    samplings: list[str] = field(default_factory=list)
+    evaluations: list[str] = field(default_factory=list)
     """keys"""
     failures: dict[str, str] = field(default_factory=dict)
-    """stage's name, "sample" or FILING -> one line"""
+    """stage's name, "evaluate" or INGEST -> one line"""
     sessions: list[dict[str, Any]] = field(default_factory=list)
     """one for each `passk run` that did something: {"started", "code" (as above, of this session),
     "before" (seconds of its process before that), "seconds", "busy" (those in which a phase went on), "phases": {name:

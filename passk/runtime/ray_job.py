@@ -1,6 +1,6 @@
-"""Run a training or sampling command, follow its metrics, and say in one line why it failed.
+"""Run a training or evaluation command, follow its metrics, and say in one line why it failed.
 
-A training stage is a job of Ray's (`train`), on the run's own cluster or on somebody else's. So is a sampling with
+A training stage is a job of Ray's (`train`), on the run's own cluster or on somebody else's. So is an evaluation with
 several engines, or on somebody else's cluster; one engine alone is a process under guard on this machine (`run`).
 Either way, whatever ends the call ends the command.
 """

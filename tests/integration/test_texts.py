@@ -56,7 +56,7 @@ def run(tmp_path_factory):
 
 
 def samples_of(run, benchmark, checkpoint):
-    for record in run.glob("samples/*/sampling.json"):
+    for record in run.glob("evaluations/*/evaluation.json"):
         found = json.loads(record.read_text())
         if (found["benchmark"], found["checkpoint"]) == (benchmark, checkpoint):
             return pyarrow.parquet.read_table(record.with_name("samples.parquet")).to_pylist()

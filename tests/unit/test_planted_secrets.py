@@ -99,19 +99,19 @@ def ran(filed, planted, monkeypatch):
     log.write_text("\n".join([*LOG, ""]))
     with pytest.raises(failures.StageFailed) as raised, run.phase("train pass1"):
         raise failures.StageFailed(failures.read(log, 0, 1).reason, "code")
-    with pytest.raises(ValueError), run.phase("sample"):
+    with pytest.raises(ValueError), run.phase("evaluate"):
         raise ValueError(FORMS["failure"])
     run.failed("pass1", str(raised.value))
-    run.failed("sample", f"ValueError: {FORMS['failure']}")
+    run.failed("evaluate", f"ValueError: {FORMS['failure']}")
     run.ended()
     # the stages and samples of the run that is there, under this record
     written = json.loads((filed.directory / "experiment.json").read_text())
     before = json.loads((filed.directory / "before.json").read_text())
     stages = {"warm": before["stages"]["warm"], "pass1": before["stages"]["pass1"]}
-    samplings = [key for key in before["samplings"] if key.startswith(("key-warm", "key-pass1-"))]
+    evaluations = [key for key in before["evaluations"] if key.startswith(("key-warm", "key-pass1-"))]
     config = {**written["config"], "benchmarks": before["config"]["benchmarks"]}
     write_json(
-        filed.directory / "experiment.json", {**written, "config": config, "stages": stages, "samplings": samplings}
+        filed.directory / "experiment.json", {**written, "config": config, "stages": stages, "evaluations": evaluations}
     )
     (filed.directory / "before.json").unlink()
     rebuild(filed.runs)

@@ -49,9 +49,9 @@ def test_a_key_changes_with_all_that_decides_the_result_and_with_nothing_else(tm
     assert {name for name in before if before[name] != after[name]} == touched
 
 
-def test_a_sampling_follows_its_stage_and_its_settings_but_not_which_k_are_reported(tmp_path):
+def test_a_evaluation_follows_its_stage_and_its_settings_but_not_which_k_are_reported(tmp_path):
     def sampled(raw):
-        return {(s.record.checkpoint, s.record.benchmark): s.record.key for s in laid_out(tmp_path, raw).samplings}
+        return {(s.record.checkpoint, s.record.benchmark): s.record.key for s in laid_out(tmp_path, raw).evaluations}
 
     before = sampled(yaml.safe_load(GOOD))
     assert set(before) == {("warm", "test"), ("arm", "test")}
@@ -71,19 +71,19 @@ def test_a_sampling_follows_its_stage_and_its_settings_but_not_which_k_are_repor
         ({"source": "maze", "split": "test", "size": 8}, set()),
     ],
 )
-def test_a_sampling_is_another_where_what_judges_it_has_another_version_and_training_is_not(
+def test_a_evaluation_is_another_where_what_judges_it_has_another_version_and_training_is_not(
     tmp_path, monkeypatch, source, judges
 ):
     raw, version = changed("problems.test", source), importlib.metadata.version
     before = laid_out(tmp_path, raw)
-    own = before.samplings[0].record.versions
+    own = before.evaluations[0].record.versions
     assert set(own) - {"verdicts"} == set(engine_versions()) | judges
     assert ("verdicts" in own) == (source["source"] != "maze")
     assert all(own[name] == version(name) for name in judges)
     others = {name for packages in VERIFIER_PACKAGES.values() for name in packages}
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "9.9" if name in others else version(name))
     after = laid_out(tmp_path, raw)
-    assert (after.samplings[0].record.key != before.samplings[0].record.key) == bool(judges)
+    assert (after.evaluations[0].record.key != before.evaluations[0].record.key) == bool(judges)
     assert keys(after) == keys(before)
 
 
@@ -95,7 +95,7 @@ def test_where_passk_judges_otherwise_samples_and_what_was_trained_by_it_are_oth
     after = laid_out(tmp_path, raw)
     [warm, arm], [warm_then, arm_then] = (list(keys(each).values()) for each in (before, after))
     assert warm == warm_then and arm != arm_then
-    assert not {one.record.key for one in before.samplings} & {one.record.key for one in after.samplings}
+    assert not {one.record.key for one in before.evaluations} & {one.record.key for one in after.evaluations}
 
 
 def test_an_arm_that_branches_later_takes_the_problems_where_its_parent_stopped(tmp_path):
@@ -134,7 +134,7 @@ def test_a_stage_that_another_experiment_finishes_meanwhile_is_found_without_a_n
     assert warm.finished
     assert warm.directory == theirs
     assert second.parent_model(arm) == theirs / "model"
-    assert {sampling.model for sampling in second.samplings} == {theirs / "model", arm.own / "model"}
+    assert {evaluation.model for evaluation in second.evaluations} == {theirs / "model", arm.own / "model"}
 
 
 def test_a_stage_that_another_experiment_began_goes_on_where_it_is_the_furthest(tmp_path):
@@ -165,7 +165,7 @@ def test_a_model_by_name_needs_no_warm_start_and_is_sampled_too(tmp_path):
     raw = changed("model", {"path": "owner/name"})
     raw["stages"] = {"arm": {name: value for name, value in raw["stages"]["arm"].items() if name != "from"}}
     planned = laid_out(tmp_path, raw)
-    assert {sampling.record.checkpoint for sampling in planned.samplings} == {BASE, "arm"}
+    assert {evaluation.record.checkpoint for evaluation in planned.evaluations} == {BASE, "arm"}
     assert planned.parent_model(planned.stages[0]) == "owner/name"
 
 
@@ -197,7 +197,7 @@ def test_another_model_written_over_the_first_is_another_start_and_so_is_all_tha
     (directory / "model.safetensors").write_bytes(b"another")
     after = laid_out(tmp_path, raw)
     assert not set(keys(before).values()) & set(keys(after).values())
-    assert not {one.record.key for one in before.samplings} & {one.record.key for one in after.samplings}
+    assert not {one.record.key for one in before.evaluations} & {one.record.key for one in after.evaluations}
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_another_version_of_another_packages_rule_or_verifier_is_another_result(
         brought = {(group, name): f"theirs {version}"}
         monkeypatch.setattr(plugins, "package", lambda *asked: brought.get(asked))
         laid = laid_out(tmp_path, raw)
-        return keys(laid) | {f"{s.record.checkpoint} on {s.record.benchmark}": s.record.key for s in laid.samplings}
+        return keys(laid) | {f"{s.record.checkpoint} on {s.record.benchmark}": s.record.key for s in laid.evaluations}
 
     before, after = by("1.0"), by("2.0")
     assert before == by("1.0")

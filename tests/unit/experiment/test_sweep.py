@@ -60,7 +60,7 @@ def test_an_evaluation_samples_the_checkpoint_and_trains_nothing(maze, tmp_path)
     made = evaluation(maze, tmp_path, benchmarks=["hard"], samples=6)
     laid_out = plan(made, tmp_path)
     assert laid_out.stages == ()
-    assert [(s.record.checkpoint, s.record.benchmark, s.model) for s in laid_out.samplings] == [
+    assert [(s.record.checkpoint, s.record.benchmark, s.model) for s in laid_out.evaluations] == [
         ("base", "hard", str(tmp_path.resolve()))
     ]
     assert made.benchmarks["hard"].samples == 6

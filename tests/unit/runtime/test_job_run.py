@@ -16,7 +16,7 @@ def run(directory, command, stall_timeout_s):
     )
 
 
-def test_a_sampling_without_a_sign_of_life_is_hung_and_is_worth_another_try(tmp_path):
+def test_a_evaluation_without_a_sign_of_life_is_hung_and_is_worth_another_try(tmp_path):
     with pytest.raises(job.StageFailed, match=r"^no sample for 5 s; see .*log\.txt$") as raised:
         run(tmp_path, "echo $$ > pid; exec sleep 600", stall_timeout_s=5)
     assert raised.value.kind == "hung" and raised.value.retry
@@ -24,7 +24,7 @@ def test_a_sampling_without_a_sign_of_life_is_hung_and_is_worth_another_try(tmp_
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
-def test_a_sampling_that_says_a_line_now_and_then_may_take_longer_than_that(tmp_path):
+def test_a_evaluation_that_says_a_line_now_and_then_may_take_longer_than_that(tmp_path):
     run(tmp_path, SLOW, stall_timeout_s=4)
     assert (tmp_path / "metrics.jsonl").read_text().count("\n") == 6
 

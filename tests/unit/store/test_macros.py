@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from passk.statistics import pass_at_k
-from passk.store import migrations
+from passk.store import schema
 
 TINY = Fraction(1, 10**300)
 """below this a double has no digits to compare"""
@@ -17,7 +17,7 @@ TINY = Fraction(1, 10**300)
 @pytest.fixture(scope="module")
 def store():
     with duckdb.connect() as connection:
-        migrations.apply(connection)
+        schema.create(connection)
         yield connection
 
 

@@ -230,7 +230,7 @@ def test_what_ingest_skips_is_said_on_standard_error_and_by_its_status(run):
     done = CliRunner().invoke(app, ["ingest", "--runs", str(run.runs)])
     assert (done.exit_code, done.stderr) == (0, "")
     run.store.unlink()
-    (run.samplings()[0] / "samples.parquet").write_bytes(b"half of it")
+    (run.evaluations()[0] / "samples.parquet").write_bytes(b"half of it")
     for again in ([], ["--rebuild"]):
         done = CliRunner().invoke(app, ["ingest", "--runs", str(run.runs), *again])
         assert done.exit_code == 1

@@ -41,7 +41,7 @@ def test_a_key_or_a_password_in_the_file_is_refused_and_not_repeated(named, fiel
 
 def test_a_tracker_changes_no_key(tmp_path):
     def keys(stage):
-        return [entry.record.key for entry in (*stage.plan.stages, *stage.plan.samplings)]
+        return [entry.record.key for entry in (*stage.plan.stages, *stage.plan.evaluations)]
 
     both = {"wandb": {"project": "mazes"}, "mlflow": {"experiment": "mazes", "uri": "sqlite:///m.db"}}
     assert keys(Stage(tmp_path)) == keys(Stage(tmp_path, both))
