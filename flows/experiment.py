@@ -85,7 +85,7 @@ def attempt_all(laid_out: Plan, run: RunRecord, places: Places) -> None:
 def train_all(laid_out: Plan, run: RunRecord, places: Places, tries: Tries, prepared: State) -> list[PrefectFuture]:
     """Train what is not finished, each stage as soon as its parent and a place allow it.
 
-    One arm that fails does not stop the others; what starts from it is not trained.
+    One method that fails does not stop the others; what starts from it is not trained.
     """
     left = [planned for planned in laid_out.stages if not planned.finished]
     if not left:

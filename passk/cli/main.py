@@ -136,7 +136,7 @@ def compare(
     ] = None,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Compare experiments: arms by their names, over all seeds, in a report like that of one."""
+    """Compare experiments: methods by their names, over all seeds, in a report like that of one."""
     import reports
     from passk.store import STORE
 

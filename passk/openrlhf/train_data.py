@@ -20,7 +20,7 @@ def write(
     """Write what OpenRLHF reads (a `datasets` directory), whole or not at all.
 
     The rows are the problems in an order that the seed alone decides, again in another order once all were
-    taken; `first_prompt` says how many of them the stage's ancestors took. Two arms that branch after
+    taken; `first_prompt` says how many of them the stage's ancestors took. Two methods that branch after
     different numbers of steps so see the same problems at the same step. end: what a demonstration is ended with.
     """
     from datasets import Dataset

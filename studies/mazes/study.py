@@ -28,7 +28,7 @@ from passk.base.errors import PasskError
 from passk.files.layout import BASE
 from passk.statistics.pass_at_k import pass_at_k
 from passk.store import STORE, queries, reading
-from reports.methods import Arm
+from reports.methods import Method
 from reports.results import Results, load
 
 MARKED = re.compile(r"(<!-- numbers -->).*?(<!-- end of numbers -->)", re.DOTALL)
@@ -105,7 +105,7 @@ def export(store: Path, directory: Path, names: Sequence[str] = ()) -> Study:
             names = [name for name in queries.names(connection) if name.startswith(PREFIX)]
     if not names:
         raise PasskError(f"{store}: no experiment is called {PREFIX}...; name those of the study")
-    chosen: dict[tuple[str, int, str], tuple[Results, Arm]] = {}
+    chosen: dict[tuple[str, int, str], tuple[Results, Method]] = {}
     for run in (load(store, name) for name in sorted(set(names))):
         if run.seed is None:
             raise PasskError(f"{run.name}: its record has no seed; run it again")
@@ -152,7 +152,7 @@ def _keys(frame: pd.DataFrame) -> pd.MultiIndex:
     return pd.MultiIndex.from_frame(frame[KEYS])
 
 
-def _problems(key: tuple[str, int, str], run: Results, arm: Arm) -> Iterator[pd.DataFrame]:
+def _problems(key: tuple[str, int, str], run: Results, arm: Method) -> Iterator[pd.DataFrame]:
     regime, seed, name = key
     warm = run.record.stages.get(arm.warm_start, BASE)
     for stage in (BASE, *(node.name for node in arm.chain)):
@@ -166,7 +166,7 @@ def _problems(key: tuple[str, int, str], run: Results, arm: Arm) -> Iterator[pd.
                 )
 
 
-def _steps(key: tuple[str, int, str], run: Results, arm: Arm) -> Iterator[pd.DataFrame]:
+def _steps(key: tuple[str, int, str], run: Results, arm: Method) -> Iterator[pd.DataFrame]:
     regime, seed, name = key
     for node in arm.rl:
         own = run.steps[run.steps["stage"] == node.name]
