@@ -42,6 +42,11 @@ METRICS = [
     "grad_norm", "lr", "tokens", "seconds",
 ]  # fmt: skip
 """of a step, beside its pass@k as pass_at_1, pass_at_2, ..."""
+STORE_NAMES = {
+    "total_step": "step", "estimator": "rule", "all_incorrect": "all_wrong", "all_correct": "all_right",
+    "few_incorrect": "few_wrong",
+}  # fmt: skip
+"""column of the store -> column of steps.parquet"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +114,7 @@ def export(store: Path, directory: Path, names: Sequence[str] = ()) -> Study:
     for run in (load(store, name) for name in sorted(set(names))):
         if run.seed is None:
             raise PasskError(f"{run.name}: its record has no seed; run it again")
-        for arm in run.arms:
+        for arm in run.methods:
             key = (regime_of(run.name), run.seed, arm.name)
             if key not in chosen or (arm.name in run.checkpoints and arm.name not in chosen[key][0].checkpoints):
                 chosen[key] = (run, arm)
@@ -172,7 +177,7 @@ def _steps(key: tuple[str, int, str], run: Results, arm: Method) -> Iterator[pd.
         own = run.steps[run.steps["stage"] == node.name]
         if not own.empty:
             curves = pd.DataFrame([{int(k): value for k, value in curve.items()} for curve in own["pass_at_k"]])
-            kept = own[["total_step", "k", "rule", *METRICS]].rename(columns={"total_step": "step"})
+            kept = own.drop(columns="step").rename(columns=STORE_NAMES)[["step", "k", "rule", *METRICS]]
             curves = curves.reindex(columns=sorted(curves)).add_prefix("pass_at_").set_index(kept.index)
             whose = pd.DataFrame({"regime": regime, "arm": name, "seed": seed}, index=kept.index)
             yield pd.concat([whose, kept, curves], axis=1)
