@@ -35,7 +35,7 @@ def advantages(estimator: Estimator, rewards: torch.Tensor, k: int, inputs: Mapp
     found = estimator(rewards.double(), k, **options, **_inputs(estimator, given, rewards))
     if found.shape != rewards.shape or found.isnan().any():
         raise PasskError(
-            f"estimator: {estimator.name} gave NaN or the shape {list(found.shape)}, not {list(rewards.shape)}; mend it"
+            f"advantage: {estimator.name} gave NaN or the shape {list(found.shape)}, not {list(rewards.shape)}; mend it"
         )
     return found.clamp(-LARGEST, LARGEST).float()
 

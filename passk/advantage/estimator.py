@@ -133,11 +133,11 @@ class Estimator:
             except (ArithmeticError, TypeError, ValueError) as error:
                 reason = " ".join(str(error).split())
                 raise ConfigError(
-                    f"estimator: {self.name} has no value at N = {n}, c = {c}, k = {k}: {reason}"
+                    f"advantage: {self.name} has no value at N = {n}, c = {c}, k = {k}: {reason}"
                 ) from None
             if not (math.isfinite(wrong) and math.isfinite(right)):
                 raise ConfigError(
-                    f"estimator: {self.name} gives {wrong}, {right} at N = {n}, c = {c}, k = {k}; mend it"
+                    f"advantage: {self.name} gives {wrong}, {right} at N = {n}, c = {c}, k = {k}; mend it"
                 )
             found.append((min(max(wrong, -LARGEST), LARGEST), min(max(right, -LARGEST), LARGEST)))
         return found

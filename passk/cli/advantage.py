@@ -41,7 +41,7 @@ def show_rule(
     estimator = advantage.get(name)
     if estimator.needs:
         raise ConfigError(
-            f"estimator: {name} needs {estimator.needs[0]} beside the rewards, which a count of right answers has not; "
+            f"advantage: {name} needs {estimator.needs[0]} beside the rewards, which a count of right answers has not; "
             f"use passk.advantage.compute({name!r}, rewards, k, {estimator.needs[0]}=...)"
         )
     if n < 1:

@@ -35,7 +35,7 @@ def inputs(
         surprises = [answer.surprise for answer in answers]
         if None in surprises:
             raise PasskError(
-                f"estimator: {estimator.name} takes entropy from log-probabilities, and OpenRLHF returned none; "
+                f"advantage: {estimator.name} takes entropy from log-probabilities, and OpenRLHF returned none; "
                 "choose an estimator that needs none"
             )
         given["entropy"] = torch.tensor(surprises).view(-1, rollouts)
@@ -53,7 +53,7 @@ def _judged(estimator: Estimator, label: Any, text: str) -> "Future[Verdict]":
         problem = Label.load(label)
     except ValueError:
         raise PasskError(
-            f"estimator: {estimator.name} needs answers, which passk's verifiers read; use prompts with labels of passk"
+            f"advantage: {estimator.name} needs answers, which passk's verifiers read; use prompts with labels of passk"
         ) from None
     return pool.shared().submit(problem.verifier, text, problem.answer)
 

@@ -113,7 +113,7 @@ def test_processes_that_share_a_group_agree_on_its_advantages(tmp_path):
     [
         ({"estimator": "passk_analytical", "k": ROLLOUTS}, f"k: .*{ROLLOUTS}.* lower k or raise rollouts"),
         ({"estimator": "passk_analytical", "k": 0}, "k: must be a whole number"),
-        ({"estimator": "passk_analitical", "k": 2}, "estimator: .* did you mean passk_analytical?"),
+        ({"estimator": "passk_analitical", "k": 2}, "advantage: .* did you mean passk_analytical?"),
         ({"estimator": "passk_analytical", "k": 2, "options": {"sgma": True}}, "options.sgma: .* did you mean sigma?"),
         ({"estimator": "passk_adaptive", "k": 2}, "estimator: passk_adaptive needs entropy"),
         (

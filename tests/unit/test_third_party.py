@@ -70,7 +70,7 @@ assert expected[1].abs().min() > 0.1  # where Pass@4 alone pays nothing
 )
 def test_an_experiment_names_it_like_any_other(installed, tmp_path, options, refusal):
     (tmp_path / "experiment.yaml").write_text(
-        GOOD.replace("estimator: passk_analytical, k: 4", f"estimator: halfway, k: 4, options: {options}")
+        GOOD.replace("advantage: passk_analytical, k: 4", f"advantage: halfway, k: 4, options: {options}")
     )
     code = "import sys; from passk.experiment import config, validate; validate.check(config.load(sys.argv[1]))"
     done = python(code, installed, str(tmp_path / "experiment.yaml"))

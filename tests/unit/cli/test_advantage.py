@@ -65,7 +65,7 @@ def test_a_terminal_gets_the_same_words_in_lines_that_fit(width):
 def test_a_rule_that_is_broken_is_listed_with_its_fault_and_hides_no_other(monkeypatch):
     def get(name: str) -> advantage.Estimator:
         if name == "grpo":
-            raise PasskError("estimator: grpo is not to be had")
+            raise PasskError("advantage: grpo is not to be had")
         return registry.get(name)
 
     monkeypatch.setattr(advantage, "get", get)
@@ -155,7 +155,7 @@ def test_k_is_asked_for_where_the_rule_pays_by_it_and_left_out_where_it_does_not
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["grpoo"], "estimator: 'grpoo' does not exist; did you mean grpo?"),
+        (["grpoo"], "advantage: 'grpoo' does not exist; did you mean grpo?"),
         (["grpo", "--n", "0"], "n: must be 1 rollout or more, not 0"),
         (["grpo", "--k", "4"], "k: "),
         (["passk_analytical", "--k", "32"], "k: "),
@@ -168,9 +168,9 @@ def test_k_is_asked_for_where_the_rule_pays_by_it_and_left_out_where_it_does_not
         (["surrogate", "--k", "2"], "options.derivative: "),
         (["surrogate", "--k", "2", "--options", '{"derivative": "q"}'], "options.derivative: "),
         (["grpo", "--png", "nowhere/a.png"], "png: nowhere/a.png: No such file or directory"),
-        (["edas", "--k", "1"], "estimator: edas needs answers"),
-        (["majority"], "estimator: majority needs answers"),
-        (["passk_adaptive", "--k", "4"], "estimator: passk_adaptive needs entropy"),
+        (["edas", "--k", "1"], "advantage: edas needs answers"),
+        (["majority"], "advantage: majority needs answers"),
+        (["passk_adaptive", "--k", "4"], "advantage: passk_adaptive needs entropy"),
     ],
 )
 def test_what_cannot_be_shown_is_refused_in_one_line_and_nothing_is_printed(words, message):
