@@ -26,7 +26,7 @@ from .conftest import EXPERIMENT, left_after, prepared
 ROOT = Path(__file__).parents[2]
 SHORT = EXPERIMENT.replace("steps: 24", "steps: 2").replace("steps: 8,", "steps: 2,")
 LONG = SHORT.replace("name: small", "name: long").replace("advantage: passk_analytical", "advantage: grpo")
-LONG = LONG.replace("k: [[1, 4], [5, 2]], steps: 2", "steps: 500").replace("count: 512", "count: 4000")
+LONG = LONG.replace("k: [[1, 4], [5, 2]], steps: 2", "steps: 500").replace("size: 512", "size: 4000")
 
 
 @dataclass(frozen=True)
