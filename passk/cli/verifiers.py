@@ -1,4 +1,4 @@
-"""`passk verify`: judge the responses of a file."""
+"""`passk verify`: judge the responses of a file. `passk verifiers list`: the verifiers."""
 
 import json
 import sys
@@ -12,8 +12,28 @@ import typer
 
 from passk import verifiers
 from passk.base.errors import ConfigError
+from passk.base.terminal import aligned
 from passk.verifiers import AnswerError
 from passk.verifiers.pool import MEMORY, SECONDS, Pool
+
+app = typer.Typer(help="List the verifiers.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """List the verifiers."""
+
+
+@app.command("list")
+def list_verifiers() -> None:
+    """Print each verifier with what it is and the reasons of its verdicts."""
+    rows = [(name, _summary(name), ", ".join(verifiers.load(name).REASONS)) for name in verifiers.names()]
+    typer.echo("\n".join(aligned([("verifier", "what it compares", "reasons"), *rows])))
+
+
+def _summary(name: str) -> str:
+    """Return the first sentence of a verifier's docstring."""
+    return (verifiers.load(name).__doc__ or "").strip().split("\n\n")[0].split(". ")[0].replace("\n", " ").rstrip(".")
 
 
 def verify(

@@ -74,22 +74,26 @@ def test_a_plan_says_how_many_scales_there_are_where_they_are_too_many_for_a_lin
 
 
 @pytest.mark.parametrize(
-    ("seeds", "said"), [("1,two", "seeds: must be whole numbers"), ("1,1", "seeds: 1 is there more than once")]
+    ("seeds", "said"),
+    [("1,two", "seeds: '1,two' is no list of whole numbers"), ("1,1", "seeds: 1 is there more than once")],
 )
-def test_seeds_of_a_study_that_are_none_are_one_line_and_nothing_is_written(tmp_path, seeds, said):
+def test_seeds_of_a_sweep_that_are_none_are_one_line_and_nothing_is_written(tmp_path, seeds, said):
     (tmp_path / "good.yaml").write_text(GOOD)
-    done = passk(tmp_path, "study", "good.yaml", "--seeds", seeds)
+    done = passk(tmp_path, "sweep", "good.yaml", "--seeds", seeds)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"passk: {said}") and done.stderr.count("\n") == 1
     assert [file.name for file in tmp_path.iterdir()] == ["good.yaml"]
 
 
-def test_what_a_study_lacks_for_every_seed_is_refused_before_anything_is_written(tmp_path):
+def test_what_a_sweep_lacks_for_every_seed_is_refused_before_anything_is_written(tmp_path):
     file = tmp_path / "bad.yaml"
     file.write_text(yaml.safe_dump(changed("model", {"path": str(tmp_path / "none")})))
     with pytest.raises(ConfigError, match="^model.path: there is no directory "):
-        main.study([file], "1,2", tmp_path / "runs")
+        main.sweep([file], seeds="1,2", runs=tmp_path / "runs", **NOTHING)
     assert list(tmp_path.iterdir()) == [file]
+
+
+NOTHING = {"advantage": "", "k": "", "settings": [], "stage": ""}
 
 
 @pytest.fixture
@@ -110,8 +114,8 @@ def studied(tmp_path, monkeypatch):
         monkeypatch.setattr(main, "compare", lambda names, *_: (compared.append(names), compare()))
         ended = None
         try:
-            main.study([tmp_path / "good.yaml"], "1,2,3,4", tmp_path / "runs")
-        except PasskError as error:
+            main.sweep([tmp_path / "good.yaml"], seeds="1,2,3,4", runs=tmp_path / "runs", **NOTHING)
+        except (PasskError, main.Stopped) as error:
             ended = error
         return begun, compared, ended
 
@@ -144,7 +148,7 @@ def test_a_comparison_that_fails_is_told_beside_the_seeds_that_did(studied):
     )
 
 
-def test_ctrl_c_stops_all_seeds_of_a_study(studied):
+def test_ctrl_c_stops_all_seeds_of_a_sweep(studied):
     begun, compared, ended = studied({2: main.Stopped("stopped")})
     assert (begun, compared) == ([1, 2], [])
     assert isinstance(ended, main.Stopped)
@@ -201,9 +205,9 @@ def ran(tmp_path, monkeypatch):
 )
 def test_what_no_key_tells_apart_is_recorded_and_reported_anew_and_then_done(ran, tmp_path, capsys, path, value):
     assert [ran(yaml.safe_load(GOOD)), ran(yaml.safe_load(GOOD))] == [1, 1]
-    assert "small: everything is done already" in capsys.readouterr().out
+    assert "small: nothing to do, all is finished" in capsys.readouterr().out
     assert ran(changed(path, value)) == 2
-    assert "done already" not in capsys.readouterr().out
+    assert "nothing to do" not in capsys.readouterr().out
     recorded = json.loads((tmp_path / "runs" / "small" / "experiment.json").read_text())
     assert config.parse(recorded["config"]) == config.parse(changed(path, value))
     assert ran(changed(path, value)) == 2
