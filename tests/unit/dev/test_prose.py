@@ -82,7 +82,7 @@ def test_the_mean_of_a_page_is_at_most_18_words():
         ("**Seeds.** Every sample has its own.", [5]),
         ("It stops here. passk prints why.", [3, 3]),
         ("Is it done? Yes, it is.", [3, 3]),
-        ("Write a, b - and c.", [4]),
+        ("Write a, b - and c.", [5]),
     ],
 )
 def test_sentences_are_split_where_they_end(text, counts):
@@ -127,4 +127,5 @@ def test_a_page_that_is_not_yet_rewritten_is_left_out(tmp_path, monkeypatch, cap
     assert capsys.readouterr().out == "README.md:1: 'told'; write: print, log, report\n"
     monkeypatch.setattr("sys.argv", ["prose", "--figures"])
     assert prose.main() == 0
-    assert "docs/old.md  1          4.0   4        not yet rewritten" in capsys.readouterr().out
+    page = next(line for line in capsys.readouterr().out.splitlines() if "docs/old.md" in line)
+    assert page.split() == ["docs/old.md", "1", "4.0", "4", "not", "yet", "rewritten"]
