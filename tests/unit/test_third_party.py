@@ -70,7 +70,7 @@ def test_an_experiment_names_it_like_any_other(installed, tmp_path, options, ref
     (tmp_path / "experiment.yaml").write_text(
         GOOD.replace("rule: passk_analytical, k: 4", f"rule: halfway, k: 4, options: {options}")
     )
-    code = "import sys; from passk import check, config; check.check(config.load(sys.argv[1]))"
+    code = "import sys; from passk.experiment import config, validate; validate.check(config.load(sys.argv[1]))"
     done = python(code, installed, str(tmp_path / "experiment.yaml"))
     assert (done.returncode == 0) == (refusal == ""), done.stderr
     assert refusal in done.stderr
