@@ -41,7 +41,7 @@ RULES: tuple[tuple[str, int, dict[str, Any]], ...] = (
 
 
 def weights(name: str, k: int) -> list[float]:
-    """Return w(c) for c = 1 .. N-1: the correct advantage minus the incorrect one, times N for an estimator of a sum."""
+    """Return w(c) for c = 1 .. N-1: correct minus incorrect advantage, times N for an estimator of a sum."""
     scale = N if advantage.get(name).scale == "sum" else 1
     return [scale * (right - wrong) for wrong, right in step_size.kinds(name, N, k)[1:N]]
 

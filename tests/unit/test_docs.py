@@ -31,6 +31,25 @@ def test_every_figure_that_a_document_shows_is_there():
             assert (document.parent / figure).is_file(), f"{document.name}: {figure}"
 
 
+def anchors(page):
+    """The anchors of a page's headings, as they are linked to."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(
+    "page",
+    sorted([*DOCS.parent.glob("*.md"), *DOCS.rglob("README.md"), *DOCS.glob("*.md")]),
+    ids=lambda page: page.name,
+)
+def test_every_link_of_a_page_leads_to_a_file_and_a_heading(page):
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text()):
+        name, _, anchor = target.partition("#")
+        file = page.parent / name if name else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), target
+
+
 def q(c):
     return math.comb(N - c, K) / math.comb(N, K)
 
