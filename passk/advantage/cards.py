@@ -22,7 +22,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 }
 """what belongs together, in the order of the table; rules of other packages come last"""
 
-_HEAD = ("rule", "advantage of rollout i", "k", "rewards", "needs", "its gradient", "taken as", "source")
+_HEAD = ("estimator", "advantage of rollout i", "k", "rewards", "needs", "its gradient", "taken as", "source")
 
 
 def table() -> str:
