@@ -37,7 +37,7 @@ RULES: tuple[tuple[str, int, dict[str, Any]], ...] = (
     ("maxrl", 1, {}),
     ("reinforce_k", 4, {}),
 )
-"""(rule, k, options)"""
+"""(estimator, k, options)"""
 
 
 def weights(name: str, k: int) -> list[float]:
@@ -109,11 +109,11 @@ def draw_eta(path: Path) -> None:
                 range(N + 1), step_size.curve("passk_analytical", N, k), color=colour, linestyle=line, label=label
             )
         by_k.set(title="passk_analytical", ylabel="eta = sum of |A| over the rollouts")
-        rules = (
+        estimators = (
             ("grpo", 1, {}), ("passk_analytical", K, {}), ("passk_exceeding", K, {}),
             ("passk_combination", K, {}), ("passk_easy_masked", K, {"threshold": 0.5}),
         )  # fmt: skip
-        for (name, k, options), colour, line in zip(rules, style.COLOURS, LINES, strict=False):
+        for (name, k, options), colour, line in zip(estimators, style.COLOURS, LINES, strict=False):
             label = name + "".join(f", {option} {value}" for option, value in options.items())
             by_rule.plot(range(N + 1), step_size.curve(name, N, k, options), color=colour, linestyle=line, label=label)
         by_rule.set(title=f"k = {K}")

@@ -1,4 +1,4 @@
-"""docs/advantage.md says what the rules say."""
+"""docs/advantage.md says what the estimators say."""
 
 import math
 import re
