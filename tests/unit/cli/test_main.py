@@ -158,14 +158,15 @@ def test_a_command_that_does_not_exist_is_status_2(tmp_path):
     assert passk(tmp_path, "rnu").returncode == 2
 
 
-def test_every_command_is_in_the_readme():
+@pytest.mark.xfail(strict=True, reason="`estimators` and `study` become `advantage` and `sweep`, as the page has them")
+def test_every_command_is_in_the_quickstart():
     from passk.cli.main import app
 
-    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "quickstart.md").read_text()
     names = [command.name or command.callback.__name__ for command in app.registered_commands]
     names += [group.name or group.typer_instance.info.name for group in app.registered_groups]
     assert len(names) >= 12 and "problems" in names
-    assert [name for name in names if f"passk {name}" not in readme] == []
+    assert [name for name in names if f"passk {name}" not in page] == []
 
 
 @pytest.fixture
