@@ -75,7 +75,10 @@ def test_a_plan_says_how_many_scales_there_are_where_they_are_too_many_for_a_lin
 
 @pytest.mark.parametrize(
     ("seeds", "said"),
-    [("1,two", "seeds: '1,two' is no list of whole numbers"), ("1,1", "seeds: 1 is there more than once")],
+    [
+        ("1,two", "seeds: '1,two' is no list of whole numbers"),
+        ("1,1", "seeds: 1 is there more than once"),
+    ],
 )
 def test_seeds_of_a_sweep_that_are_none_are_one_line_and_nothing_is_written(tmp_path, seeds, said):
     (tmp_path / "good.yaml").write_text(GOOD)
