@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeVar
 
+from passk.experiment.fields import LIMIT, MOST_ROLLOUTS
+
 T = TypeVar("T")
 
 
@@ -44,6 +46,8 @@ class Schedule:
                 )
         if least := [k for _, k in changes if k < 1]:
             raise ValueError(f"must be 1 or more at every step, not {least[0]}")
+        if most := [max(change) for change in changes if change[0] >= LIMIT or change[1] >= MOST_ROLLOUTS]:
+            raise ValueError(f"{most[0]} is too large; write a step below {LIMIT} and a k below {MOST_ROLLOUTS}")
         return cls(tuple(changes), written)
 
     @classmethod
@@ -93,6 +97,9 @@ def _ramp(written: Mapping[str, Any]) -> list[tuple[int, int]]:
     for key, value in written.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise ValueError(f"{key} must be a whole number of 1 or more, not {value!r}")
+        limit = MOST_ROLLOUTS if key in ("from", "to") else LIMIT
+        if value >= limit:
+            raise ValueError(f"{key} must be below {limit}, not {value}; lower it")
     start, end = written["from"], written["to"]
     if "at" in keys:
         return [(1, end)] if written["at"] == 1 else [(1, start), (written["at"], end)]

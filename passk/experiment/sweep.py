@@ -12,10 +12,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from passk.base.errors import ConfigError, nearest
-from passk.experiment import config
+from passk.experiment import config, validate, yaml_file
 from passk.experiment.config import Experiment, RlStage
 from passk.experiment.validate import check
 from passk.models.tiny import weights
@@ -37,14 +35,14 @@ def study(
         for field, value in {"of": of, "stage": stage, "rules": rules, "k": k, "seeds": seeds}.items():
             if value:
                 raise ConfigError(f"{field}: belongs to a sweep; leave it empty beside files, or leave files empty")
-        found = [config.load(file) for file in files]
+        found = [validate.load(file) for file in files]
     elif not of:
         raise ConfigError("files: nothing to study; name experiment files, or in `of` the one to vary")
     else:
         found = sweep(config.load(of), stage, rules, k, seeds)
+        for experiment in found:
+            check(experiment)
     _refuse_twice("name", [experiment.name for experiment in found])
-    for experiment in found:
-        check(experiment)
     return found
 
 
@@ -141,7 +139,7 @@ def write(experiment: Experiment, runs: Path) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     raw = experiment.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     # what must be there, must be there when it is empty too
-    file.write_text(yaml.safe_dump({"stages": {}, **raw}, sort_keys=False, allow_unicode=True))
+    file.write_text(yaml_file.dump({"stages": {}, **raw}))
     return file
 
 

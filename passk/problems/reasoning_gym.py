@@ -53,7 +53,7 @@ class ReasoningGymProblems(Worded):
     template: str = Field(
         "tagged", description="one of the templates below, or a text of your own that holds {problem}"
     )
-    count: int = Field(ge=1)
+    count: int = Field(ge=1, lt=10**9)
     options: dict[str, Any] = Field(default={}, description="the task's own, such as its sizes")
 
 
