@@ -44,8 +44,6 @@ from passk.experiment.tracker_config import MlflowTracker, Trackers, WandbTracke
 from passk.problems.maze import MazeProblems as MazeProblems
 from passk.problems.sources import SPECS, Problems
 
-DEFAULT_MAX_LENGTH = 4096
-"""Tokens of a prompt with its demonstration, for a model that is not made from scratch."""
 K = Annotated[Schedule, BeforeValidator(Schedule.of), PlainSerializer(lambda schedule: schedule.written)]
 MaxFailed = Annotated[Share, Field(description="largest share of the verifier's timeouts and crashes")]
 

@@ -183,6 +183,11 @@ def _fits_model(experiment: Experiment, tiny: TinyModel) -> None:
     kv_bytes = 2 * 2 * tiny.layers * tiny.hidden_size  # keys and values in bf16, a token
     for name, stage in experiment.stages.items():
         if not isinstance(stage, RlStage):
+            if stage.max_length and stage.max_length > tiny.max_length:
+                raise ConfigError(
+                    f"stages.{name}.max_length: {stage.max_length} tokens are more than the {tiny.max_length} of "
+                    "model.tiny.max_length; lower it, or raise that"
+                )
             continue
         longest = stage.max_prompt + stage.max_response
         if longest > tiny.max_length:
