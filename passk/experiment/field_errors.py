@@ -49,8 +49,9 @@ def one_line(
         word = first["ctx"]["discriminator"].strip("'")
         tags = sources if word == "source" else kinds
         tag = first["ctx"].get("tag")
-        fault = f"is missing; there is {', '.join(tags)}" if tag is None else f"there is no {tag!r}{nearest(tag, tags)}"
-        return f"{where}.{word}: {fault}{more}"
+        if tag is None:
+            return f"{where}.{word}: is missing; there is {', '.join(tags)}{more}"
+        return f"{where}.{word}: there is no {word} {tag!r}{nearest(tag, tags)}{more}"
     if first["type"] == "string_pattern_mismatch" and (is_key or location[-1] in ("name", "from", "problems")):
         return (
             f"{where}: {first['input']!r} is not a name; use at most 64 of a-z, 0-9, '.', '_' and '-', "

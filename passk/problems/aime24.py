@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from passk.problems import hub, tables
+from passk.problems import hub
 from passk.problems.record import Problem
 from passk.problems.text_problems import Item, problems
 
@@ -34,8 +34,8 @@ def generate(spec: Aime24Problems, rng: random.Random) -> list[Problem]:
         Item(
             f"aime24-{row['id']}",
             row["problem"],
-            whole(tables.text(row["answer"])),
-            demonstration=tables.text(row["solution"]),
+            whole(row["answer"]),
+            demonstration=row["solution"],
             metadata=origin,
         )
         for row in rows

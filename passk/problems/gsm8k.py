@@ -33,7 +33,7 @@ class Gsm8kProblems(hub.HubSpec):
 
 def generate(spec: Gsm8kProblems, rng: random.Random) -> list[Problem]:
     """The split's problems. Raises PasskError where they cannot be had."""
-    rows, origin = hub.rows(spec, ("question", "answer"))
+    rows, origin = hub.rows(spec, ("question", "answer"), words=("question",))
     items = []
     for number, row in enumerate(rows):
         solution, _, answer = row["answer"].rpartition("####")

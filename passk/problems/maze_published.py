@@ -16,6 +16,7 @@ from passk.problems.record import Problem
 from passk.problems.text_problems import Item, problems
 
 VERSION = 1
+COLUMNS = ("prompt", "reward_model")
 # "published": the message of the data set itself, which holds the maze
 TEMPLATES = {"published": "{problem}", "instruct": maze.TEMPLATES["instruct"].replace("{maze}", "{problem}")}
 
@@ -37,7 +38,7 @@ class PublishedMazeProblems(hub.HubSpec):
 
 def generate(spec: PublishedMazeProblems, rng: random.Random) -> list[Problem]:
     """The split's mazes; `difficulty` is the size. Raises PasskError where they cannot be had."""
-    rows, origin = hub.rows(spec, ("prompt", "reward_model"))
+    rows, origin = hub.rows(spec, COLUMNS, shaped=COLUMNS)
     items = []
     for number, row in enumerate(rows):
         try:
