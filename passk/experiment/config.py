@@ -26,6 +26,7 @@ from passk.experiment import yaml_file
 from passk.experiment.field_errors import Location, one_line, require_plain
 from passk.experiment.fields import (
     LIMIT,
+    MOST_ROLLOUTS,
     Betas,
     Clip,
     Count,
@@ -51,18 +52,19 @@ MaxFailed = Annotated[Share, Field(description="largest share of the verifier's 
 class TinyModel(Strict):
     """A Qwen2 made from scratch, for a machine without a GPU. Sizes as in HF's Qwen2Config."""
 
-    hidden_size: Count = Field(96, ge=32)
+    hidden_size: int = Field(96, ge=32, lt=LIMIT)
     layers: Count = 3
     heads: Count = 3
-    feed_forward: Count = Field(256, ge=32)
-    max_length: Count = Field(128, ge=32)
+    feed_forward: int = Field(256, ge=32, lt=LIMIT)
+    max_length: int = Field(128, ge=32, lt=LIMIT)
     alphabet: Literal["maze", "bytes"] = Field("maze", description="a token a maze character, or a byte of any text")
 
     @model_validator(mode="after")
     def _head_size_has_a_kernel(self) -> Self:
         if self.hidden_size % self.heads or self.hidden_size // self.heads % 32:
             raise ValueError(
-                "hidden_size / heads must be a multiple of 32: vLLM has no CPU kernel for other head sizes"
+                "hidden_size / heads must be a multiple of 32, since vLLM has no CPU kernel for other head sizes; "
+                "set hidden_size to 32 x heads or a multiple"
             )
         return self
 
@@ -76,7 +78,9 @@ class Model(Strict):
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.tiny is None) == (self.path is None):
-            raise ValueError("give either tiny: (from scratch) or path: (a HF model), and not both")
+            raise ValueError(
+                "needs one of tiny and path; give either tiny: (from scratch) or path: (a HF model), and not both"
+            )
         return self
 
 
@@ -135,7 +139,7 @@ class RlStage(Stage):
     entropy_coef: NotNegative = Field(0.0, description="entropy bonus in the loss")
     flip_wrong: Share = Field(0.0, description="share of the wrong answers that are paid as right ones")
     prompts: Count = Field(32, description="prompts a step")
-    rollouts: Rollouts = Field(16, ge=2, description="sampled answers a prompt, N")
+    rollouts: int = Field(16, ge=2, lt=MOST_ROLLOUTS, description="sampled answers a prompt, N")
     mini_batch: Count | None = Field(None, description="prompts an optimizer step; None: all of them")
     temperature: Positive = 1.0
     top_p: float = Field(1.0, gt=0, le=1)

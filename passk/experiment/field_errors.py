@@ -21,6 +21,8 @@ _FIXES = {
     "dict_type": "write a mapping of keys and values",
     "model_type": "write a mapping of keys and values",
     "tuple_type": "write a list",
+    "string_too_short": "write some text",
+    "model_attributes_type": "write a mapping of keys and values",
     "literal_error": "write one of them",
     "too_short": "add one",
     "too_long": "remove one",

@@ -21,8 +21,8 @@ class Aime25Problems(hub.HubSpec):
 
     source: Literal["aime25"]
     split: Literal["test"] = "test"
-    dataset: str = Field("math-ai/aime25", description=hub.DATASET)
-    revision: str = Field("563bb8404243c5f09de6ec262f2db674fe5bce9b", description=hub.REVISION)
+    dataset: str = Field("math-ai/aime25", min_length=1, description=hub.DATASET)
+    revision: str = Field("563bb8404243c5f09de6ec262f2db674fe5bce9b", min_length=1, description=hub.REVISION)
 
     def patterns(self) -> Sequence[str]:
         return ("test.jsonl",)

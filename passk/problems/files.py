@@ -18,13 +18,17 @@ VERSION = 2
 class FileSpec(Worded):
     judged_by: ClassVar = "any"
 
-    file: str = Field(description="where it lies, from the directory that passk is started in")
-    verifier: str = Field(description="what judges the answers: `passk verify --help` lists them")
-    problem: str = Field("problem", description="the column that holds what is asked")
-    answer: str = Field("answer", description="the column that holds what the verifier judges by")
-    id: str | None = Field(None, description="the column that names a problem; else its row does")
-    solution: str | None = Field(None, description="the column with right responses, to learn from by sft")
-    difficulty: str | None = Field(None, description="a column by which the report tells the problems apart")
+    file: str = Field(min_length=1, description="where it lies, from the directory that passk is started in")
+    verifier: str = Field(min_length=1, description="what judges the answers: `passk verify --help` lists them")
+    problem: str = Field("problem", min_length=1, description="the column that holds what is asked")
+    answer: str = Field("answer", min_length=1, description="the column that holds what the verifier judges by")
+    id: str | None = Field(None, min_length=1, description="the column that names a problem; else its row does")
+    solution: str | None = Field(
+        None, min_length=1, description="the column with right responses, to learn from by sft"
+    )
+    difficulty: str | None = Field(
+        None, min_length=1, description="a column by which the report tells the problems apart"
+    )
 
     def files(self) -> list[Path]:
         file = Path(self.file).expanduser()

@@ -25,8 +25,8 @@ _SHARD = re.compile(r"(.*)-\d{5}-of-(\d{5})\.parquet")
 class HubSpec(Worded):
     """Of a source on the hub."""
 
-    dataset: str = Field(description=DATASET)
-    revision: str = Field(description=REVISION)
+    dataset: str = Field(min_length=1, description=DATASET)
+    revision: str = Field(min_length=1, description=REVISION)
 
     def patterns(self) -> Sequence[str]:
         """Which files of the data set hold the split."""

@@ -27,10 +27,12 @@ class PublishedMazeProblems(hub.HubSpec):
     about: ClassVar = "the paper's mazes, 40000 to train and 775 to test"
 
     source: Literal["maze_published"]
-    template: str = Field("published", description="published: the data set's own words; or as elsewhere")
+    template: str = Field("published", min_length=1, description="published: the data set's own words; or as elsewhere")
     verifier: Literal["maze", "maze_strict"] = Field("maze", description="maze_strict wants the answer's tags")
-    dataset: str = Field("RUC-AIBOX/Passk_Training_Maze", description=hub.DATASET)
-    revision: str = Field("main", description="a commit; none is known to us, so name the one that is reported")
+    dataset: str = Field("RUC-AIBOX/Passk_Training_Maze", min_length=1, description=hub.DATASET)
+    revision: str = Field(
+        "main", min_length=1, description="a commit; none is known to us, so name the one that is reported"
+    )
 
     def patterns(self) -> Sequence[str]:
         return (f"**/*{self.split}*.*",)
