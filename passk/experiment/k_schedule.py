@@ -94,8 +94,8 @@ def held(changes: Sequence[tuple[int, T]], step: int) -> T:
 def _ramp(written: Mapping[str, Any]) -> list[tuple[int, int]]:
     keys = set(written)
     if keys not in ({"from", "to", "every"}, {"from", "to", "at"}):
-        names = shortened(", ".join(map(str, written)), 60) or "none"
-        raise ValueError(f"has other keys than a schedule: {names}; give from, to and either every or at")
+        names = shortened(", ".join(map(str, written)), 60) or "nothing"
+        raise ValueError(f"give from, to and either every or at, not {names}; correct the keys")
     for key, value in written.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise ValueError(f"{key} must be a whole number of 1 or more, not {shortened(repr(value), 60)}; correct it")
