@@ -96,7 +96,7 @@ class Stage(Strict):
     warmup: Natural = Field(0, description="steps in which the learning rate rises")
     evaluate: bool = Field(True, description="sample the finished model on every benchmark")
     save_every: Count = Field(20, description="steps between checkpoints")
-    keep: Count = Field(2, description="checkpoints kept for resuming, at least 2 while training")
+    keep_checkpoints: Count = Field(2, description="checkpoints kept for resuming, at least 2 while training")
 
     @model_validator(mode="after")
     def _warm_up_ends(self) -> Self:
@@ -131,16 +131,16 @@ class RlStage(Stage):
     """Reinforcement learning with verifiable rewards: OpenRLHF's train_ppo_ray with passk's plugin."""
 
     kind: Literal["rl"]
-    rule: Text
+    advantage: Text
     k: K = Schedule.of(1)
-    options: dict[str, Any] = Field(default={}, description="of the rule; `passk rules` lists them")
+    options: dict[str, Any] = Field(default={}, description="of the estimator; `passk advantage list` lists them")
     lr: LearningRate
     base_lr: Positive | None = Field(None, description="with lr: auto, the learning rate that GRPO would get")
     entropy_coef: NotNegative = Field(0.0, description="entropy bonus in the loss")
-    flip_wrong: Share = Field(0.0, description="share of the wrong answers that are paid as right ones")
-    prompts: Count = Field(32, description="prompts a step")
-    rollouts: int = Field(16, ge=2, lt=MOST_ROLLOUTS, description="sampled answers a prompt, N")
-    mini_batch: Count | None = Field(None, description="prompts an optimizer step; None: all of them")
+    false_positive_rate: Share = Field(0.0, description="share of the wrong answers that are paid as right ones")
+    prompts_per_step: Count = Field(32, description="prompts a step")
+    rollouts_per_prompt: int = Field(16, ge=2, lt=MOST_ROLLOUTS, description="sampled answers a prompt, N")
+    mini_batch_prompts: Count | None = Field(None, description="prompts an optimizer step; None: all of them")
     temperature: Positive = 1.0
     top_p: float = Field(1.0, gt=0, le=1)
     clip: Clip = (0.2, 0.28)
@@ -150,7 +150,7 @@ class RlStage(Stage):
 
     @model_validator(mode="after")
     def _fits_in_memory(self) -> Self:
-        return self._limited("steps x prompts", self.steps * self.prompts)
+        return self._limited("steps x prompts_per_step", self.steps * self.prompts_per_step)
 
 
 STAGES: dict[str, type[Stage]] = {"sft": SftStage, "rl": RlStage}
@@ -203,9 +203,9 @@ class Compute(Strict):
     memory_utilization: float = Field(0.6, gt=0, lt=1, description="vLLM's share of a GPU's memory")
     kv_cache_gib: Count = Field(1, description="vLLM's KV cache on a CPU; vLLM takes whole GiB")
     threads: Count = Field(2, description="CPU threads of a process that computes")
-    hung_after: Count = Field(1800, description="seconds without a step after which a stage counts as hung")
+    stall_timeout_s: Count = Field(1800, description="seconds without a step after which a stage counts as hung")
     deterministic: bool = Field(False, description="the same numbers to the last digit, killed and resumed or not")
-    side_by_side: Count = Field(1, description="stages that train at once where they do not need each other")
+    max_parallel_stages: Count = Field(1, description="stages that train at once where they do not need each other")
 
     @model_validator(mode="after")
     def _trainer_and_engines_get_on(self) -> Self:

@@ -43,7 +43,7 @@ TABLE = {
     "model.tiny.max_length": ("count", [32], [31]),
     "model.tiny.alphabet": ("choice", ["maze", "bytes"], []),
     "model.path": ("text", ["owner/name"], []),
-    "problems": ("mapping", [], [{}, {"A": {"source": "maze", "split": "train", "count": 1}}]),
+    "problems": ("mapping", [], [{}, {"A": {"source": "maze", "split": "train", "size": 1}}]),
     "stages": (
         "mapping",
         [{"a": {"kind": "sft", "problems": "train", "steps": 1, "lr": 1e-3}}],
@@ -70,7 +70,7 @@ STAGE = {
     "warmup": ("natural", [0, 2], [3]),
     "evaluate": ("truth", [True, False], []),
     "save_every": ("count", [1], []),
-    "keep": ("count", [1], []),
+    "keep_checkpoints": ("count", [1], []),
 }
 SFT = STAGE | {
     "lr": ("positive", [1, 1e-6], ["auto"]),
@@ -81,16 +81,16 @@ SCHEDULE = [0, -1, True, "4", 1.5, 1.0, None, [], [[]], [[1]], [[1, True]], [[1,
             {"from": 999_999_999, "to": 1, "every": 1}, {"from": 8, "to": 1, "every": 10**9},
             {"from": 8.0, "to": 1, "at": 2}, {"from": 8}, {"a": 1}]  # fmt: skip
 RL = STAGE | {
-    "rule": ("text", ["grpo"], []),
+    "advantage": ("text", ["grpo"], []),
     "k": (None, [1, 9999, {"from": 8, "to": 1, "every": 1}, {"from": 8, "to": 1, "at": 2}, [[1, 8], [2, 1]]], SCHEDULE),
     "options": ("mapping", [{}, {"a": [1, {"b": 2.5}]}], [{"a": math.nan}, {"a": "\0"}, {"\0": 1}, {5: 1}]),
     "lr": (None, [1, 1e-6, "auto"], [*NOT_NUMBERS, 0, -1, "Auto", "", None]),
     "base_lr": ("positive", [1, 1e-6, None], []),
     "entropy_coef": ("not negative", [0, 1], []),
-    "flip_wrong": ("share", [0, 1, 0.5], []),
-    "prompts": ("count", [1], [999_999_999]),
-    "rollouts": ("count", [2, 9999], [1, 10_000]),
-    "mini_batch": ("count", [1, None], []),
+    "false_positive_rate": ("share", [0, 1, 0.5], []),
+    "prompts_per_step": ("count", [1], [999_999_999]),
+    "rollouts_per_prompt": ("count", [2, 9999], [1, 10_000]),
+    "mini_batch_prompts": ("count", [1, None], []),
     "temperature": ("positive", [1, 0.5], []),
     "top_p": ("positive", [1, 0.5], [1.01]),
     "clip": ("pair", [[0, 0], (0.2, 0.28), [1, 5]], [[-0.1, 0.2], [0.2, -0.1]]),
@@ -116,18 +116,18 @@ COMPUTE = {
     "colocate": ("truth", [True, False], []),
 } | {name: ("truth", [True, False], []) for name in ("packing", "gradient_checkpointing", "deterministic")}
 COUNTS = ["nodes", "gpus_per_node", "engines", "tensor_parallel", "micro_batch", "kv_cache_gib", "threads"]
-COUNTS += ["hung_after", "side_by_side"]
+COUNTS += ["stall_timeout_s", "max_parallel_stages"]
 COMPUTE |= {name: ("count", [1, 8], []) for name in COUNTS}
 SPEC = {
     "source": ("choice", [], []),
     "split": ("choice", [], []),
-    "count": ("count", [1], []),
-    "size": ("count", [2, 64], [1, 65]),
+    "size": ("count", [1], []),
+    "width": ("count", [2, 64], [1, 65]),
     "walls": ("not negative", [0, 0.9], [1]),
-    "easy": ("share", [0, 1], []),
-    "shortest": (None, [[1, 2], (1, 2)], [*NOT_INTEGERS, [1], [1, 2, 3], [1.0, 2], [True, 2], ["1", 2]]),
+    "easy_fraction": ("share", [0, 1], []),
+    "path_length": (None, [[1, 2], (1, 2)], [*NOT_INTEGERS, [1], [1, 2, 3], [1.0, 2], [True, 2], ["1", 2]]),
     "border": ("truth", [True], []),
-    "wander": ("not negative", [0, 0.9], [1]),
+    "random_move_prob": ("not negative", [0, 0.9], [1]),
     "template": ("word", ["{problem}"], []),
     "verifier": ("word", ["maze"], []),
     "unreadable": ("choice", ["refuse", "leave_out"], []),
@@ -138,7 +138,7 @@ SPEC = {
     name: ("word", ["a"], [])
     for name in ("dataset", "revision", "file", "problem", "answer", "id", "solution", "difficulty", "task")
 }
-REQUIRED = {"split": "test", "count": 1, "task": "chain_sum", "file": "a.jsonl", "verifier": "maze"}
+REQUIRED = {"split": "test", "size": 1, "task": "chain_sum", "file": "a.jsonl", "verifier": "maze"}
 SECTIONS = {"stages.warm": SFT, "stages.arm": RL, "benchmarks.test": BENCHMARK, "compute": COMPUTE}
 TABLE |= {f"{section}.{name}": row for section, rows in SECTIONS.items() for name, row in rows.items()}
 for _source, _spec in SPECS.items():

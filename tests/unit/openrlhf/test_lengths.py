@@ -19,7 +19,7 @@ TEMPLATE = "{% for m in messages %}<{{ m.content }}>{% endfor %}{% if add_genera
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    spec = config.MazeProblems(source="maze", split="train", count=40)
+    spec = config.MazeProblems(source="maze", split="train", size=40)
     file = tmp_path_factory.mktemp("problems") / "train.parquet"
     problems.save(problems.generate(spec, 1), file)
     return file
@@ -60,7 +60,7 @@ def test_openrlhf_keeps_each_row_that_fits_and_loses_one_of_a_token_more(tmp_pat
 
     from openrlhf.datasets import SFTDataset
 
-    problem = next(iter(problems.generate(config.MazeProblems(source="maze", split="train", count=1), 1)))
+    problem = next(iter(problems.generate(config.MazeProblems(source="maze", split="train", size=1), 1)))
     problem = dataclasses.replace(problem, demonstration="R")
     problems.save([problem], tmp_path / "one.parquet")
     needed = len(problem.prompt) + lengths.PROMPT_ROOM
