@@ -107,7 +107,7 @@ def test_a_good_experiment_is_read_and_passes():
         ("seed", "one", "seed", "integer"),
         ("question", None, "question", "required"),
         ("stages.base", SFT, "stages.base", "give it another one"),
-        ("stages.sample", SFT, "stages.sample", "give it another one"),
+        ("stages.evaluate", SFT, "stages.evaluate", "give it another one"),
         ("benchmarks.all", {"problems": "test", "max_response": 8}, "benchmarks.all", "give it another one"),
     ],
 )
