@@ -11,9 +11,9 @@ from prefect.states import State
 
 from flows import rerun_crashed
 from passk.base.errors import ConfigError
-from passk.experiment import config
+from passk.experiment import config, validate
 from passk.experiment.plan import Plan, plan
-from passk.experiment.validate import check, check_installation
+from passk.experiment.validate import check_installation
 from passk.pipeline import stages
 from passk.pipeline.run_record import RunRecord
 from passk.runtime.ray_cluster import ray_cluster
@@ -45,8 +45,7 @@ def experiment(file: str, runs: str = "runs", command: str | None = None) -> Non
         command: What the report names as the command to run it again. Empty: passk run FILE.
     """
     one_line_errors()
-    described = config.load(file)
-    check(described)
+    described = validate.load(file)
     check_installation(described)
     laid_out, places, say = plan(described, Path(runs)), Places(described.compute), get_run_logger().info
     with stages.alone(laid_out, say):

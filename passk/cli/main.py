@@ -12,10 +12,10 @@ import typer
 from passk.base.errors import ConfigError, PasskError, SomeFailed
 from passk.base.redact import hidden
 from passk.cli import advantage, listing, problems, store, verifiers
-from passk.experiment import config
+from passk.experiment import validate
 from passk.experiment.config import RlStage
 from passk.experiment.plan import Plan, plan
-from passk.experiment.validate import check, check_installation, check_machine
+from passk.experiment.validate import check_installation, check_machine
 from passk.files.durable import FULL
 
 app = typer.Typer(
@@ -242,9 +242,7 @@ def _numbers(field: str, text: str) -> list[int]:
 
 
 def _laid_out(file: Path, runs: Path) -> Plan:
-    described = config.load(file)
-    check(described)
-    return plan(described, runs)
+    return plan(validate.load(file), runs)
 
 
 def _wrapped(command: list[str]) -> str:

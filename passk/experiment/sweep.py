@@ -12,10 +12,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from passk.base.errors import ConfigError, nearest
-from passk.experiment import config
+from passk.experiment import config, validate, yaml_file
 from passk.experiment.config import Experiment, RlStage
 from passk.experiment.validate import check
 from passk.models.tiny import weights
@@ -39,14 +37,14 @@ def experiments(
         for field, value in given.items():
             if value:
                 raise ConfigError(f"{field}: belongs to a sweep; leave it empty beside files, or leave files empty")
-        found = [config.load(file) for file in files]
+        found = [validate.load(file) for file in files]
     elif not of:
         raise ConfigError("files: nothing to run; name experiment files, or in `of` the one to vary")
     else:
         found = sweep(config.load(of), stage, advantage, k, seeds, settings)
+        for experiment in found:
+            check(experiment)
     _refuse_twice("name", [experiment.name for experiment in found])
-    for experiment in found:
-        check(experiment)
     return found
 
 
@@ -90,8 +88,8 @@ def _axis(setting: str) -> list[tuple[str, Any, str]]:
     """Return (field, value, word in the experiment's name) for each value of FIELD=VALUE,VALUE."""
     path, equals, text = setting.partition("=")
     try:
-        values = yaml.safe_load(f"[{text}]")
-    except yaml.YAMLError:
+        values = yaml_file.values(text)
+    except ConfigError:
         values = []
     if not (path and equals and values):
         raise ConfigError(f"set: {setting!r} is not FIELD=VALUE,VALUE; write it as in stages.pass4.lr=1.0e-4,2.0e-4")
@@ -173,7 +171,7 @@ def write(experiment: Experiment, runs: Path) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     raw = experiment.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     # what must be there, must be there when it is empty too
-    file.write_text(yaml.safe_dump({"stages": {}, **raw}, sort_keys=False, allow_unicode=True))
+    file.write_text(yaml_file.dump({"stages": {}, **raw}))
     return file
 
 

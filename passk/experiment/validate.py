@@ -11,7 +11,7 @@ from passk import advantage, problems, trackers
 from passk.base import gpus
 from passk.base.errors import ConfigError, nearest, under
 from passk.base.redact import is_secret
-from passk.experiment import lr_scaling
+from passk.experiment import config, lr_scaling, yaml_file
 from passk.experiment.config import Compute, Experiment, RlStage, TinyModel
 from passk.experiment.plan import order
 from passk.files.layout import BASE
@@ -22,6 +22,15 @@ TAKEN = {"stages": (BASE, "evaluate"), "benchmarks": ("all",)}
 """names that records and reports have for something else: the model before any stage, evaluation, all together"""
 # What the processes of a CPU run take beside the KV cache: measured, see README ("Speed and size").
 CPU_RUN_GIB = 5.0
+
+
+def load(path: str | Path) -> Experiment:
+    """Read an experiment file and check it. Raises ConfigError: one line with file, line, field, fault and fix."""
+    source = yaml_file.read(path)
+    experiment = config.parsed(source)
+    with source.located():
+        check(experiment)
+    return experiment
 
 
 def check(experiment: Experiment) -> None:
@@ -48,11 +57,6 @@ def check(experiment: Experiment) -> None:
             raise ConfigError(
                 f"benchmarks.{name}.samples: at temperature 0 all {benchmark.samples} answers are the same one; "
                 "set samples to 1, or temperature above 0"
-            )
-        if max(benchmark.k) > benchmark.samples:
-            raise ConfigError(
-                f"benchmarks.{name}.k: pass@{max(benchmark.k)} needs as many samples; "
-                f"set samples to {max(benchmark.k)} or more, not {benchmark.samples}"
             )
     if experiment.model.tiny:
         _fits_model(experiment, experiment.model.tiny)
@@ -182,6 +186,11 @@ def _fits_model(experiment: Experiment, tiny: TinyModel) -> None:
     kv_bytes = 2 * 2 * tiny.layers * tiny.hidden_size  # keys and values in bf16, a token
     for name, stage in experiment.stages.items():
         if not isinstance(stage, RlStage):
+            if stage.max_length and stage.max_length > tiny.max_length:
+                raise ConfigError(
+                    f"stages.{name}.max_length: {stage.max_length} tokens are more than the {tiny.max_length} of "
+                    "model.tiny.max_length; lower it, or raise that"
+                )
             continue
         longest = stage.max_prompt + stage.max_response
         if longest > tiny.max_length:

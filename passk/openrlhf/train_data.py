@@ -1,13 +1,11 @@
 """A stage's training data: just the rows it takes, in the order in which it takes them."""
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from passk import problems
-from passk.base.errors import ConfigError
 from passk.experiment.config import RlStage, SftStage
 from passk.files.durable import flush_all
 from passk.openrlhf.flags import LABEL, PROMPT, RESPONSE
@@ -46,37 +44,6 @@ def write(
     # A directory that is there is trusted: it must not come out of a power loss with half its files.
     flush_all(temporary)
     temporary.replace(directory)
-
-
-def require_prompts_fit(
-    stages: Mapping[str, RlStage], files: Mapping[str, Path], model: Path | str, *, chat: bool
-) -> None:
-    """Raise ConfigError where a prompt is longer than its stage's max_prompt: OpenRLHF would cut off its beginning.
-
-    stages: by name; files: of the problems, by theirs; chat: whether the model's chat template words the prompts.
-    """
-    for problem_set in dict.fromkeys(stage.problems for stage in stages.values()):
-        rows = problems.load(files[problem_set])
-        lengths = _lengths(list(rows["prompt"]), model, chat=chat)
-        longest = max(range(len(lengths)), key=lengths.__getitem__)
-        for name, stage in stages.items():
-            if stage.problems == problem_set and lengths[longest] > stage.max_prompt:
-                raise ConfigError(
-                    f"stages.{name}.max_prompt: the prompt of {rows[longest]['id']} in {problem_set} has "
-                    f"{lengths[longest]} tokens, and OpenRLHF would cut off its beginning; make it "
-                    f"{lengths[longest]}, not {stage.max_prompt}"
-                )
-
-
-def _lengths(prompts: list[str], model: Path | str, *, chat: bool) -> list[int]:
-    """In tokens, as OpenRLHF makes them."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(model)
-    if chat:
-        turns = [[{"role": "user", "content": prompt}] for prompt in prompts]
-        prompts = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-    return [len(tokens) for tokens in tokenizer(prompts, add_special_tokens=False)["input_ids"]]
 
 
 def _order(rows: int, count: int, seed: int) -> np.ndarray:

@@ -24,7 +24,7 @@ from passk.experiment.plan import Plan, PlannedEvaluation, PlannedStage
 from passk.files import durable, file_lock
 from passk.files.layout import is_finished, write_json
 from passk.models.tiny import ENDS, has_chat_template, make_tiny
-from passk.openrlhf import checkpoints, flags, train_data
+from passk.openrlhf import checkpoints, flags, lengths, train_data
 from passk.openrlhf.step_recorder import WRITER, read_metrics
 from passk.pipeline.progress import Progress
 from passk.problems import preparation
@@ -50,13 +50,14 @@ def prepare(plan: Plan, say: Say) -> None:
         make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
         temporary.replace(plan.model)
         say("model: a tiny Qwen2 from scratch")
-    unbegun: dict[str, RlStage] = {}
+    unbegun: dict[str, SftStage | RlStage] = {}
     for planned in plan.stages:
         if planned.finished:
             trackers.show_finished(plan, planned, say)
-        elif isinstance(planned.stage, RlStage) and not (planned.directory / "data").exists():
+        elif not (planned.directory / "data").exists():
             unbegun[planned.record.name] = planned.stage
-    train_data.require_prompts_fit(unbegun, plan.problems, plan.model, chat=has_chat_template(plan.model))
+    chat, tiny = has_chat_template(plan.model), plan.experiment.model.tiny
+    lengths.require_fit(unbegun, plan.problems, plan.model, chat=chat, tiny=tiny)
 
 
 def alone(plan: Plan, say: Say) -> AbstractContextManager[None]:
@@ -153,7 +154,7 @@ def command(plan: Plan, planned: PlannedStage) -> list[str]:
     if isinstance(stage, RlStage):
         arguments = flags.rl(stage, experiment.compute, paths, seed=experiment.seed, chat=chat)
         return [sys.executable, "-m", "passk.openrlhf", *arguments]
-    longest = experiment.model.tiny.max_length if experiment.model.tiny else 4096
+    longest = lengths.max_length(stage, experiment.model.tiny)
     arguments = flags.sft(stage, experiment.compute, paths, seed=experiment.seed, chat=chat, max_tokens=longest)
     return [*_launcher(experiment.compute), "-m", "passk.openrlhf.sft", *arguments]
 

@@ -49,11 +49,11 @@ class ReasoningGymProblems(Worded):
     about: ClassVar = "any task of reasoning_gym, generated; `passk problems show reasoning_gym` lists them"
 
     source: Literal["reasoning_gym"]
-    task: str = Field(description="its name in reasoning_gym")
+    task: str = Field(min_length=1, description="its name in reasoning_gym")
     template: str = Field(
-        "tagged", description="one of the templates below, or a text of your own that holds {problem}"
+        "tagged", min_length=1, description="one of the templates below, or a text of your own that holds {problem}"
     )
-    size: int = Field(ge=1)
+    size: int = Field(ge=1, lt=10**9)
     options: dict[str, Any] = Field(default={}, description="the task's own, such as its sizes")
 
 

@@ -24,8 +24,8 @@ def passk(directory: Path, *words: str) -> subprocess.CompletedProcess:
 @pytest.mark.parametrize(
     ("path", "value", "field"),
     [
-        ("stages.arm.k", 16, "stages.arm.k"),
-        ("sede", 1, "sede"),
+        ("stages.arm.k", 16, "bad.yaml:28: stages.arm.k"),
+        ("sede", 1, "bad.yaml:24: sede"),
         ("compute.kv_cache_gib", 1_000_000, "compute.kv_cache_gib"),
         ("model", {"path": "./none"}, "model.path"),
         ("model", {"path": "nobody-of-this-name/no-such-model"}, "model.path"),

@@ -6,9 +6,7 @@ import pytest
 from datasets import load_from_disk
 
 from passk import problems
-from passk.base.errors import ConfigError
 from passk.experiment import config
-from passk.models.tiny import make_tiny
 from passk.openrlhf import train_data
 from passk.openrlhf.prompt_label import Label
 from tests.unit.experiment.test_config import changed
@@ -62,17 +60,3 @@ def test_the_data_is_on_the_disk_before_it_has_the_name_that_is_trusted(source, 
     taken(source, tmp_path / "data", 1, 0)
     files = {tmp_path / ".data" / file.name for file in (tmp_path / "data").iterdir()}
     assert len(files) > 1 and {tmp_path / ".data", *files} <= set(flushed)
-
-
-def test_a_prompt_that_openrlhf_would_cut_is_refused_and_the_longest_named(source, tmp_path):
-    make_tiny(config.TinyModel(), tmp_path / "tiny", seed=1)
-    longest = max(problems.load(source), key=lambda row: len(row["prompt"]))
-    for most in (len(longest["prompt"]), len(longest["prompt"]) - 1):
-        stage = config.parse(changed("stages.arm.max_prompt", most)).stages["arm"]
-        if most == len(longest["prompt"]):
-            train_data.require_prompts_fit({"arm": stage}, {"train": source}, tmp_path / "tiny", chat=False)
-            continue
-        with pytest.raises(
-            ConfigError, match=rf"^stages.arm.max_prompt: .* in train has {most + 1} tokens.* make it {most + 1}, "
-        ):
-            train_data.require_prompts_fit({"arm": stage}, {"train": source}, tmp_path / "tiny", chat=False)
