@@ -13,6 +13,7 @@ import typer
 from passk.base.errors import ConfigError, PasskError, SomeFailed
 from passk.base.redact import hidden
 from passk.cli import advantage, problems, store, verifiers
+from passk.cli.verifiers import OpensThinking
 from passk.experiment import config
 from passk.experiment.config import RlStage
 from passk.experiment.plan import Plan, plan
@@ -84,6 +85,7 @@ def evaluate(
     benchmark: Annotated[str, typer.Option(help="names, with commas between")] = "",
     samples: Annotated[int | None, typer.Option(help="a problem; 32 where the file says nothing else")] = None,
     file: Annotated[Path | None, typer.Option(help="experiment whose benchmarks and compute are taken")] = None,
+    opens_thinking: OpensThinking = False,
     runs: Runs = Path("runs"),
 ) -> None:
     """Sample a checkpoint on benchmarks, judge its answers, report. The same command goes on where one was stopped."""
@@ -91,7 +93,7 @@ def evaluate(
     from passk.experiment import benchmark_presets, sweep
 
     names = [name.strip() for name in benchmark.split(",") if name.strip()]
-    made = benchmark_presets.experiment(model, names, samples, file)
+    made = benchmark_presets.experiment(model, names, samples, file, opens_thinking=opens_thinking)
     check_machine(made)  # before anything is written
     sweep.write(made, runs)
     _carry_out(plan(made, runs), _without_prefect)

@@ -56,7 +56,12 @@ def prepare(plan: Plan, say: Say) -> None:
             trackers.show_finished(plan, planned, say)
         elif isinstance(planned.stage, RlStage) and not (planned.directory / "data").exists():
             unbegun[planned.record.name] = planned.stage
-    train_data.require_prompts_fit(unbegun, plan.problems, plan.model, chat=has_chat_template(plan.model))
+    chat = has_chat_template(plan.model)
+    train_data.require_prompts_fit(unbegun, plan.problems, plan.model, chat=chat)
+    judged = {stage.problems for stage in unbegun.values()}
+    judged |= {planned.benchmark.problems for planned in plan.samplings if not planned.finished}
+    files = {name: file for name, file in plan.problems.items() if name in judged}
+    train_data.require_thinking_opened_as_said(plan.experiment.model.opens_thinking, files, plan.model, chat=chat)
 
 
 def alone(plan: Plan, say: Say) -> AbstractContextManager[None]:
@@ -102,6 +107,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             seed=planned.record.seed,
             first_prompt=planned.first_prompt,
             end=ENDS[tiny.alphabet] if tiny else "",
+            opens_thinking=plan.experiment.model.opens_thinking,
         )
     operators.forget_stale_locks()
     progress = Progress(planned.record.name, stage.steps, say)
@@ -269,6 +275,7 @@ def _request(plan: Plan, planned: PlannedSampling) -> Request:
         engine=engine,
         chat=has_chat_template(plan.model),
         deterministic=compute.deterministic,
+        opens_thinking=plan.experiment.model.opens_thinking,
     )
 
 

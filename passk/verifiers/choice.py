@@ -39,7 +39,7 @@ _OR = r"(?i:or|and|rather|actually|maybe|perhaps|possibly|probably|sorry|no(?=,)
 _OTHER = re.compile(
     rf"\A\W*(?:{_OR}[\s,]*)+(?:[(\[]?([a-z])[)\]]|([b-h])(?=\s*(?:$|[.,;:?!](?![a-z]))))"
     r"|\A\s*[,/&]\s*[(\[]([a-hj-uwyz])[)\]](?=\W*$)"
-    r"|(?<![A-Za-z0-9'])([B-HJ-Z])(?![A-Za-z0-9'])|[(\[]([A-Z])[)\]]|\b(A)(?=[).:,]|$| (?:or|and)\b)"
+    r"|(?<![A-Za-z0-9'])([B-HJ-Z])(?![A-Za-z0-9']|\s*[=<>^+≤≥])|[(\[]([A-Z])[)\]]|\b(A)(?=[).:,]|$| (?:or|and)\b)"
     r"|(?:\b(?:or|and)\b|[,/])\s*([AI])(?=\s*(?:[).:,;/]|$)|\s+(?:or|and|because|since)\b)"
 )
 _ENDS = r"(?=\s*(?:$|[^\w\s]))"

@@ -20,14 +20,14 @@ _BARE = re.compile(
     r"""\s*( (?= [-+−]?\$?[0-9.] | [-+−]?\\[A-Za-z] | [A-Za-z](?![A-Za-z]) )
       (?: \{ (?: [^{}] | \{ [^{}]{0,200} \} ){0,200} \}
         | (?! [$\n}&] | \\[)\]] | \\\\ | \\(?:boxed|fbox|framebox)
-            | [.,;:!?]?\s+(?!(?:and|or)\b)[A-Za-z]{2} | [.,;:](?:\s|$) ) .
+            | [.,;:!?]?\s+(?!(?:and|or)\s+(?![A-Za-z]{2}))[A-Za-z]{2} | [.,;:](?:\s|$) ) .
       ){1,200} )""",
     re.VERBOSE,
 )
 _JOINT = re.compile(r"(?:[\s$,*]|\\[(),;\[\]]|and|or|\\text\{ ?(?:and|or) ?\}|\\q?quad)*")
 _DELIMITER = re.compile(r"\\\\|\\[()\[\]]|\$\$")
 _BOLD = re.compile(r"(?<![A-Za-z0-9)])(?:\*\*|__)|(?:\*\*|__)(?![A-Za-z0-9(])")
-_QUOTES = {'"': '"', "“": "”", "`": "`", "*": "*"}
+_QUOTES = {'"': '"', "“": "”"}
 
 
 class Box(NamedTuple):
@@ -37,6 +37,17 @@ class Box(NamedTuple):
     inner: int
     end: int
     after: int
+
+
+def opens_thinking(prompt: str) -> bool:
+    """Return whether a prompt ends with a <think> that the response has to close."""
+    *_, last = (None, *_THINKING.finditer(prompt))
+    return last is not None and not (last[1] or last[2] or last[3]) and not prompt[last.end() :].strip()
+
+
+def as_read(response: str, *, opens_thinking: bool) -> str:
+    """Return a response as a verifier has to read it: with the <think> that its prompt ended with, if it did."""
+    return THINK + response if opens_thinking else response
 
 
 def after_thinking(response: str) -> str:
@@ -67,7 +78,7 @@ def last_answer(response: str) -> str | None:
 def last_boxes(response: str) -> str | None:
     r"""Return the content of the last box; of \boxed{1} and \boxed{2}, side by side, it is "1, 2"."""
     found = boxes(response)
-    return _joined(response, found, len(found) - 1) if found else None
+    return _joined(response, found) if found else None
 
 
 def boxes(response: str) -> list[Box]:
@@ -115,9 +126,9 @@ def clean(text: str) -> str:
     if len(text) > stated.WINDOW:
         return text
     text = _DELIMITER.sub(lambda found: found[0] if found[0] == "\\\\" else " ", text)
-    text = _BOLD.sub("", text).strip()
+    text = _BOLD.sub("", text).lstrip(" \n*_`")
     while True:
-        shorter = text
+        shorter = text.rstrip(" \n_`" if text.endswith("^*") else " \n*_`")
         if shorter[-1:] in (".", ",", ";", ":") and not shorter[:-1].endswith("\\"):
             shorter = shorter[:-1].rstrip()
         if len(shorter) > 1 and _QUOTES.get(shorter[0]) == shorter[-1]:
@@ -130,20 +141,24 @@ def clean(text: str) -> str:
 def _last_box(response: str, *, joined: bool, options: bool) -> tuple[Box, str] | None:
     """Return the last box, and its content or with `joined` that of all boxes beside it."""
     found = boxes(response)
-    for last in range(len(found) - 1, max(-1, len(found) - 1 - stated.TRIES), -1):
-        text = _joined(response, found, last) if joined else _content(response, found[last])
+    for _ in range(stated.TRIES):
+        if not found:
+            break
+        last = found[-1]
+        text = _joined(response, found) if joined else _content(response, found.pop())
         if not (options and stated.is_mathematics(text)):
-            return found[last], text
+            return last, text
     return None
 
 
-def _joined(response: str, found: list[Box], last: int) -> str:
-    """Return the content of the box `last`, after that of the boxes before it that stand side by side with it."""
-    parts = [found[last]]
-    for box in reversed(found[:last]):
+def _joined(response: str, found: list[Box]) -> str:
+    """Take the last box off the list, and the boxes that stand side by side with it; return their contents."""
+    parts = [found.pop()]
+    while found:
+        box = found[-1]
         if box.end >= parts[-1].start or not _JOINT.fullmatch(response, box.after, parts[-1].start):
             break
-        parts.append(box)
+        parts.append(found.pop())
     return ", ".join(_content(response, box) for box in reversed(parts))
 
 

@@ -32,7 +32,7 @@ _MARK = re.compile(
         {_COLON}
       | {_SAID}
       | [,\s]{{1,4}} (?:to|for|of|in|as|after|rounded|we|that|you)\b
-        (?: [^.:\n?!] | \.(?=[0-9]) ){{1,100}}? (?: {_SAID} | : )
+        (?: [^.:\n?!] | \.(?=[0-9]) ){{1,60}}? (?: [,\s] {_IS} {_SURELY} (?:{_COLON})? | : )
       | [ \t]{{0,4}} (?= \$ | \\[(\[] )
       | (?= [ ] (?:isn|is[ ]not|cannot) )
     )
@@ -63,7 +63,7 @@ _NUMBERED = re.compile(r"\(?(?:[0-9]{1,2}|[A-Za-z])[.):]\s+\S*[A-Za-z]{2}")
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _OPTION = re.compile(
     r"\W*(?:\\(?:text|math)[a-z]{2}\s*\{\W*|\\(?:text|mbox)\s*\{\W*)?(?:(?:option|choice|answer)\W+)?"
-    r"[A-Z]\s*(?:[).:}\]]|$|[*_]|(?:because|since|as|is)\b)",
+    r"[A-Z]\s*(?:[).:}\]]|$|[*_]|[–—-]{1,3}\s|\(|(?:because|since|as|is)\b)",
     re.IGNORECASE,
 )
 _MATHEMATICS = re.compile(
