@@ -129,7 +129,7 @@ def clean(text: str) -> str:
     text = _BOLD.sub("", text).lstrip(" \n*_`")
     while True:
         shorter = text.rstrip(" \n_`" if text.endswith("^*") else " \n*_`")
-        if shorter[-1:] in (".", ",", ";", ":") and not shorter[:-1].endswith("\\"):
+        if shorter[-1:] in (".", ",", ";", ":", "。") and not shorter[:-1].endswith("\\"):
             shorter = shorter[:-1].rstrip()
         if len(shorter) > 1 and _QUOTES.get(shorter[0]) == shorter[-1]:
             shorter = shorter[1:-1].strip()

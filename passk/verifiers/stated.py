@@ -42,11 +42,13 @@ _MARK = re.compile(
 )
 # A line with nothing but "Final answer", "## Answer" or "**The answer**".
 _HEADING = re.compile(
-    r"^(?P<sign>[#>*_ \t-]{0,12})(?:[0-9][.)][ \t]{1,4}[*_]{0,3})?(?:(?:the|my|our)[ \t]{1,4})?"
-    r"(?P<final>(?:final|correct)[ \t]{1,4})?answers?[ \t:*_]{0,12}$",
+    r"^[#>*_ \t-]{0,12}(?:[0-9][.)][ \t]{1,4}[*_]{0,3})?(?:(?:the|my|our)[ \t]{1,4})?(?:(?:final|correct)[ \t]{1,4})?"
+    r"answers?[ \t:*_]{0,12}$",
     re.IGNORECASE | re.MULTILINE,
 )
-_LEADING = re.compile(r"[\s*_`:>]*")
+_LEADING = re.compile(r"(?:[\s*_`:>]|</?(?:b|strong|i|em|u|p|br)>)*")
+# An item of a list: "- 2", "* 2", "1. 2".
+_ITEM = re.compile(r"[ \t>]*(?:[-•*+]|[0-9]{1,2}[.)])[ \t]+(?=\S)")
 # What begins as a value does; a statement of anything else does not take the place of an earlier box.
 _VALUE = re.compile(
     r"""["'“‘({\[]*
@@ -82,7 +84,8 @@ _SPAN = re.compile(
         | [,;] \s+ (?= (?:(?:and|so)\s+)?{_BEGINS} ) | , \s+ (?=I\s)
         | [,;] (?P<clause>) \s+ (?=[A-Za-z]{{2}}) (?!(?:and|or)\b)
         | \s+ (?:[–—]|-{{1,3}}) \s+ (?=[A-Za-z]{{2}}) | — (?=[A-Za-z]{{2}})
-        | \s+ (?= \(?(?:because|since|as|so|which|where|while|whereas|i\.e\.|rounded|meaning)\b )
+        | \s+ (?= \(?(?:because|since|as|so|which|where|while|whereas|rounded|meaning)\b | \(?i\.e\. )
+        | \s+ (?= (?:to[ ]the[ ]nearest|correct[ ]to)\b )
         | \s+ (?= \((?:see|from|by|the|this|that|note)\b ) | ,? \s+ (?= or \s+ (?:equivalently|approximately|about)\b )
         | (?= <\|?[a-z/] )
       )
@@ -126,11 +129,7 @@ def last(response: str, *, options: bool = False) -> Statement | None:
         for mark in _MARK.finditer(response)
         if options or not mark["option"]
     ]
-    found += [
-        (mark.start(), mark.end(), False)
-        for mark in _HEADING.finditer(response)
-        if mark["final"] or mark["sign"].strip()
-    ]
+    found += [(mark.start(), mark.end(), False) for mark in _HEADING.finditer(response)]
     first = None
     for start, end, hashes in sorted(found, reverse=True)[:TRIES]:
         text = _line(response[end : end + WINDOW])
@@ -163,10 +162,16 @@ def is_mathematics(text: str) -> bool:
 
 
 def _line(window: str) -> str:
-    """Return the first line that holds something, with those that its display math takes."""
+    """Return the first line that holds something, with those that its display math takes; or a list as "2, 3"."""
     start = _LEADING.match(window)
     assert start
     first, *more = window[start.end() :].split("\n")
+    _, on_next_line, begin = start[0].rpartition("\n")
+    if on_next_line and (item := _ITEM.match(begin + first)):
+        items = [(begin + first)[item.end() :]]
+        while more and (item := _ITEM.match(more[0])):
+            items.append(more.pop(0)[item.end() :])
+        return ", ".join(item.lstrip(" *_`") for item in items)
     text = first
     while not _is_closed(text):
         if not more:

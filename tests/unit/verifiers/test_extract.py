@@ -38,7 +38,11 @@ STATEMENTS = (
     "The answer to the question is %s.", "The answer to 2.5 + 2.5 is %s.", "So the answer is then %s.",
     "The correct answer is: %s", "The answers are %s.", "The answer equals %s.", "The answer is exactly %s.",
     "The answer is equal to %s.", "The answer is most likely %s.", "Answer: %s<|im_end|>",
-    "The answer is \u201c%s\u201d.", "#### %s", "####%s\n", "<answer>The answer is %s.</answer>",
+    "The answer is \u201c%s\u201d.", "#### %s", "####%s\n",
+    "Answer\n%s", "The answer is:\n- %s\n\nDone.", "**Answer:**\n\n* **%s**", "Answer:\n1. %s", "<b>Answer:</b> %s",
+    "The answer is %s, i.e. 6 - 1.", "The answer is %s to the nearest whole number.", "The answer is %s\u3002",
+    "The answer, rounded to two places, is %s.", "The answer we look for is %s.", "The answer is:\n```\n%s\n```",
+    "<answer>The answer is %s.</answer>",
     "<answer>**%s**</answer>", "<answer>\\(%s\\)</answer>", "<answer>\n%s.\n</answer>",
 )  # fmt: skip
 
@@ -95,6 +99,8 @@ def test_math_reads_a_letter_behind_its_delimiter(form):
         "The answer is 5 - clearly wrong.", "The answer is 5. That is incorrect.", "The answer is 5, maybe 6.",
         "The answer is 5, or rather 6.", "The answer is 5?", "Is the answer 5?", "The answer is not 5.",
         "The answer isn't 5.", "\\boxed{5}\n\nThe answer is 6.", "\\boxed{5}\n**Answer: 6**",
+        "The answers are:\n- 5\n- 6", "**Answers**\n\n* 5\n* 6", "Answers:\n1. 5\n2. 6",
+        "Answer:\n-5", "**Answer:**\n\n5. Then we are done.",
         "\\boxed{5}. No, the answer is not 5.", "The answer is 5.\nThe answer is 6.",
         "Answer: 5\n\n## Final answer\n6", "#### 5\n#### 6", "The answer is 6. I first had 5.",
         "The answer is 5 or 6.", "The answer is 6, since 5 + 1 = 6.", "The answer is 5 and 6.",
