@@ -59,7 +59,7 @@ def prepare(plan: Plan, say: Say) -> None:
     chat = has_chat_template(plan.model)
     train_data.require_prompts_fit(unbegun, plan.problems, plan.model, chat=chat)
     judged = {stage.problems for stage in unbegun.values()}
-    judged |= {planned.benchmark.problems for planned in plan.samplings if not planned.finished}
+    judged |= {planned.benchmark.problems for planned in plan.evaluations if not planned.finished}
     files = {name: file for name, file in plan.problems.items() if name in judged}
     train_data.require_thinking_opened_as_said(plan.experiment.model.opens_thinking, files, plan.model, chat=chat)
 

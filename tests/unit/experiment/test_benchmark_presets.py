@@ -31,7 +31,7 @@ def test_a_model_whose_prompts_open_the_thinking_is_evaluated_as_such(tmp_path):
     plain = benchmark_presets.experiment(str(tmp_path), ["gsm8k"])
     opens = benchmark_presets.experiment(str(tmp_path), ["gsm8k"], opens_thinking=True)
     assert (plain.model.opens_thinking, opens.model.opens_thinking) == (False, True)
-    [one], [other] = (plan.plan(made, tmp_path).samplings for made in (plain, opens))
+    [one], [other] = (plan.plan(made, tmp_path).evaluations for made in (plain, opens))
     assert one.record.key != other.record.key
 
 
