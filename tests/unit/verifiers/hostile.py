@@ -48,7 +48,7 @@ PROSE = (
     "<think>a</think> <think>\\boxed{{{g}}}", "<thinking>\nAnswer: {g}\n", "[THINK]\\boxed{{{g}}}", "<THINK>#### {g}",
     "The answer is {g}. That is wrong.", "The answer is {g} - clearly wrong.", "The answer is {g}? No.",
     "The answer is {w}, since {g} is too big.", "The answer is {w}. I hope {g} is wrong.", "The answer isn't {g}.",
-    "## Answer\n{w}\n{g}", "\\boxed {{{w}}} {g}", "\\boxed {w} {g}", "\\fbox{{{g}}}, \\boxed {w}",
+    "## Answer\n{w}\n{g}", "\\boxed {{{w}}} {g}", "\\boxed {w} {g}", "\\fbox{{{g}}}, \\boxed{{{w}}}",
     "The answer is {g}.\nNo. The answer is {w}.",
     "#### {g}\n#### {w}", "Answer: {g}\nAnswer: {w}\nAnswer: ", "The answer is not {g}.", "Is the answer {g}?",
     "Options: {g}, {w}", "1. {g}\n2. {w}\n3. all of them", "{w}" * 40 + "{g}" * 40,
