@@ -12,6 +12,7 @@ import typer
 from passk.base.errors import ConfigError, PasskError, SomeFailed
 from passk.base.redact import hidden
 from passk.cli import advantage, listing, problems, store, verifiers
+from passk.cli.verifiers import OpensThinking
 from passk.experiment import validate
 from passk.experiment.config import RlStage
 from passk.experiment.plan import Plan, plan
@@ -95,6 +96,7 @@ def evaluate(
     benchmark: Annotated[str, typer.Option(help="Names, separated by commas (default: all of --file).")] = "",
     samples: Annotated[int | None, typer.Option(help="Samples per problem (default: the file's, else 32).")] = None,
     file: Annotated[Path | None, typer.Option(help="Experiment file with benchmarks and compute.")] = None,
+    opens_thinking: OpensThinking = False,
     runs: Runs = Path("runs"),
 ) -> None:
     """Evaluate a checkpoint on benchmarks and report. Repeat the command to resume."""
@@ -102,7 +104,7 @@ def evaluate(
     from passk.experiment import benchmark_presets, sweep
 
     names = [name.strip() for name in benchmark.split(",") if name.strip()]
-    made = benchmark_presets.experiment(model, names, samples, file)
+    made = benchmark_presets.experiment(model, names, samples, file, opens_thinking=opens_thinking)
     check_machine(made)  # before anything is written
     sweep.write(made, runs)
     _carry_out(plan(made, runs), _without_prefect)

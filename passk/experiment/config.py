@@ -74,6 +74,11 @@ class Model(Strict):
 
     tiny: TinyModel | None = None
     path: Text | None = None
+    opens_thinking: bool = Field(
+        False,
+        description="the prompts end with <think>, by the chat template or their own wording: a response without "
+        "</think> never gives an answer",
+    )
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:

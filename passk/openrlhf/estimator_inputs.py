@@ -9,6 +9,7 @@ from passk.base.errors import PasskError
 from passk.openrlhf.prompt_label import Label
 from passk.openrlhf.step_recorder import Answer
 from passk.verifiers import Verdict, pool
+from passk.verifiers.extract import as_read
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -55,7 +56,8 @@ def _judged(estimator: Estimator, label: Any, text: str) -> "Future[Verdict]":
         raise PasskError(
             f"advantage: {estimator.name} needs answers, which passk's verifiers read; use prompts with labels of passk"
         ) from None
-    return pool.shared().submit(problem.verifier, text, problem.answer)
+    read = as_read(text, opens_thinking=problem.opens_thinking)
+    return pool.shared().submit(problem.verifier, read, problem.answer)
 
 
 def false_positive_rate(rewards: torch.Tensor, share: float, generator: torch.Generator) -> torch.Tensor:

@@ -1,25 +1,40 @@
 """A stage's training data: just the rows it takes, in the order in which it takes them."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from passk import problems
+from passk.base.errors import ConfigError
 from passk.experiment.config import RlStage, SftStage
 from passk.files.durable import flush_all
 from passk.openrlhf.flags import LABEL, PROMPT, RESPONSE
 from passk.openrlhf.prompt_label import Label
+from passk.verifiers import extract
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 def write(
-    stage: SftStage | RlStage, source: Path, directory: Path, *, seed: int, first_prompt: int, end: str = ""
+    stage: SftStage | RlStage,
+    source: Path,
+    directory: Path,
+    *,
+    seed: int,
+    first_prompt: int,
+    end: str = "",
+    opens_thinking: bool = False,
 ) -> None:
     """Write what OpenRLHF reads (a `datasets` directory), whole or not at all.
 
     The rows are the problems in an order that the seed alone decides, again in another order once all were
     taken; `first_prompt` says how many of them the stage's ancestors took. Two methods that branch after
     different numbers of steps so see the same problems at the same step. end: what a demonstration is ended with.
+    opens_thinking: whether the prompts end with <think>, for the reward function.
     """
     from datasets import Dataset
 
@@ -28,7 +43,7 @@ def write(
     taken = rows.select(_order(len(rows), first_prompt + count, seed)[first_prompt:])
     if isinstance(stage, RlStage):
         labels = [
-            Label(row["id"], row["verifier"], row["answer"]).dump()
+            Label(row["id"], row["verifier"], row["answer"], opens_thinking).dump()
             for row in taken.select_columns(["id", "verifier", "answer"])
         ]
         data = Dataset.from_dict({PROMPT: list(taken["prompt"]), LABEL: labels})
@@ -44,6 +59,34 @@ def write(
     # A directory that is there is trusted: it must not come out of a power loss with half its files.
     flush_all(temporary)
     temporary.replace(directory)
+
+
+def require_thinking_opened_as_said(
+    opens_thinking: bool, files: Mapping[str, Path], model: Path | str, *, chat: bool
+) -> None:
+    """Raise ConfigError where the prompts end with <think> and `model.opens_thinking` is not set, or the reverse.
+
+    files: of the problems, by their names; chat: whether the model's chat template words the prompts.
+    """
+    tokenizer = None
+    if chat and files:
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(model)
+    for name, file in files.items():
+        first = problems.load(file)[0]
+        prompt = _worded(tokenizer, [first["prompt"]])[0] if tokenizer else first["prompt"]
+        if extract.opens_thinking(prompt) != opens_thinking:
+            does, value = ("does not end", "false") if opens_thinking else ("ends", "true")
+            raise ConfigError(
+                f"model.opens_thinking: the prompt of {first['id']} in {name} {does} with <think>; set it to {value}"
+            )
+
+
+def _worded(tokenizer: "PreTrainedTokenizerBase", prompts: list[str]) -> list[str]:
+    """Return the prompts as the chat template words them, with the begin of the response."""
+    turns = [[{"role": "user", "content": prompt}] for prompt in prompts]
+    return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
 
 
 def _order(rows: int, count: int, seed: int) -> np.ndarray:

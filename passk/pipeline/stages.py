@@ -58,6 +58,10 @@ def prepare(plan: Plan, say: Say) -> None:
             unbegun[planned.record.name] = planned.stage
     chat, tiny = has_chat_template(plan.model), plan.experiment.model.tiny
     lengths.require_fit(unbegun, plan.problems, plan.model, chat=chat, tiny=tiny)
+    judged = {stage.problems for stage in unbegun.values() if isinstance(stage, RlStage)}
+    judged |= {planned.benchmark.problems for planned in plan.evaluations if not planned.finished}
+    files = {name: file for name, file in plan.problems.items() if name in judged}
+    train_data.require_thinking_opened_as_said(plan.experiment.model.opens_thinking, files, plan.model, chat=chat)
 
 
 def alone(plan: Plan, say: Say) -> AbstractContextManager[None]:
@@ -103,6 +107,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             seed=planned.record.seed,
             first_prompt=planned.first_prompt,
             end=ENDS[tiny.alphabet] if tiny else "",
+            opens_thinking=plan.experiment.model.opens_thinking,
         )
     operators.forget_stale_locks()
     progress = Progress(planned.record.name, stage.steps, say)
@@ -272,6 +277,7 @@ def _request(plan: Plan, planned: PlannedEvaluation) -> Request:
         engine=engine,
         chat=has_chat_template(plan.model),
         deterministic=compute.deterministic,
+        opens_thinking=plan.experiment.model.opens_thinking,
     )
 
 

@@ -17,7 +17,7 @@ SHOWN = [name for name in advantage.names() if not advantage.get(name).needs]
 
 
 def passk_rules(*words: str) -> str:
-    done = CliRunner().invoke(app, ["estimators", *words], catch_exceptions=True)
+    done = CliRunner().invoke(app, ["advantage", *words] if words else ["advantage", "list"], catch_exceptions=True)
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     assert done.exit_code == 0
@@ -174,14 +174,14 @@ def test_k_is_asked_for_where_the_rule_pays_by_it_and_left_out_where_it_does_not
     ],
 )
 def test_what_cannot_be_shown_is_refused_in_one_line_and_nothing_is_printed(words, message):
-    done = CliRunner().invoke(app, ["estimators", "show", *words])
+    done = CliRunner().invoke(app, ["advantage", "show", *words])
     assert isinstance(done.exception, ConfigError)  # of which the command makes exit status 2
     assert str(done.exception).startswith(message) and "\n" not in str(done.exception)
     assert done.stdout == ""
 
 
 def test_the_command_exits_with_status_2_and_says_one_line():
-    code = "import sys; from passk.cli.main import main; sys.argv[1:] = ['estimators', 'show', 'edas']; main()"
+    code = "import sys; from passk.cli.main import main; sys.argv[1:] = ['advantage', 'show', 'edas']; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith("passk: estimator: edas needs answers")

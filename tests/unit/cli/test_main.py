@@ -24,7 +24,7 @@ def passk(directory: Path, *words: str) -> subprocess.CompletedProcess:
 @pytest.mark.parametrize(
     ("path", "value", "field"),
     [
-        ("stages.arm.k", 16, "bad.yaml:28: stages.arm.k"),
+        ("stages.arm.k", 16, "bad.yaml:29: stages.arm.k"),
         ("sede", 1, "bad.yaml:24: sede"),
         ("compute.kv_cache_gib", 1_000_000, "compute.kv_cache_gib"),
         ("model", {"path": "./none"}, "model.path"),

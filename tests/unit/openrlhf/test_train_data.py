@@ -6,7 +6,9 @@ import pytest
 from datasets import load_from_disk
 
 from passk import problems
+from passk.base.errors import ConfigError
 from passk.experiment import config
+from passk.models.tiny import make_tiny
 from passk.openrlhf import train_data
 from passk.openrlhf.prompt_label import Label
 from tests.unit.experiment.test_config import changed
@@ -46,6 +48,37 @@ def test_a_row_has_the_prompt_and_all_that_its_verifier_needs(source, tmp_path):
         label = Label.load(row["label"])
         assert row["prompt"] == by_id[label.problem]["prompt"]
         assert (label.verifier, label.answer) == ("maze", by_id[label.problem]["answer"])
+
+
+def test_a_label_says_whether_the_prompt_opens_the_thinking_and_an_older_label_is_read(source, tmp_path):
+    stage = config.parse(changed("stages.arm.steps", 1)).stages["arm"]
+    train_data.write(stage, source, tmp_path / "data", seed=1, first_prompt=0, opens_thinking=True)
+    labels = load_from_disk(tmp_path / "data")["label"]
+    assert all(Label.load(label).opens_thinking for label in labels)
+    older = json.loads(labels[0])
+    del older["opens_thinking"]
+    assert Label.load(json.dumps(older)) == Label.load(labels[0])._replace(opens_thinking=False)
+
+
+TEMPLATES = {
+    "{% for m in messages %}{{ m.content }}{% endfor %}<think>\n": True,
+    "{{ messages[0].content }}<think>\n\n</think>\n\n": False,
+    "{{ messages[0].content }} Think in <think> and </think>.": False,
+}
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_field_that_does_not_fit_the_chat_template_is_refused(source, tmp_path, template):
+    model, files, opens = tmp_path / "tiny", {"train": source}, TEMPLATES[template]
+    make_tiny(config.TinyModel(), model, seed=1)
+    (model / "chat_template.jinja").write_text(template)
+    train_data.require_thinking_opened_as_said(opens, files, model, chat=True)
+    train_data.require_thinking_opened_as_said(False, files, model, chat=False)  # mazes end with no tag of their own
+    does, value = ("ends", "true") if opens else ("does not end", "false")
+    with pytest.raises(
+        ConfigError, match=rf"^model.opens_thinking: the prompt of maze-\S+ in train {does} .* set it to {value}$"
+    ):
+        train_data.require_thinking_opened_as_said(not opens, files, model, chat=True)
 
 
 def test_a_demonstration_ends_with_the_end_token_so_that_openrlhf_adds_no_space(source, tmp_path):
