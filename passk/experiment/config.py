@@ -59,11 +59,16 @@ class Model(Strict):
 
     tiny: TinyModel | None = None
     path: str | None = None
+    trust_remote_code: bool = Field(
+        False, description="run the Python code that comes with the model of `path` (default: refuse such a model)"
+    )
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.tiny is None) == (self.path is None):
             raise ValueError("give either tiny: (from scratch) or path: (a HF model), and not both")
+        if self.tiny and self.trust_remote_code:
+            raise ValueError("trust_remote_code has no effect on a model from scratch; remove it")
         return self
 
 

@@ -106,7 +106,7 @@ def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), sampl
     raw |= {
         "name": f"evaluate-{checkpoint_name(path)}",
         "question": f"How many of the benchmarks' problems does {model} solve?",
-        "model": {"path": path},
+        "model": {"path": path} | ({"trust_remote_code": True} if of.model.trust_remote_code else {}),
         # the training sets too: preparation says what of the benchmarks is in them
         "problems": {
             name: spec for name, spec in raw["problems"].items() if name in needed or of.problems[name].split == "train"

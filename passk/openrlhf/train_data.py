@@ -49,15 +49,21 @@ def write(
 
 
 def require_prompts_fit(
-    stages: Mapping[str, RlStage], files: Mapping[str, Path], model: Path | str, *, chat: bool
+    stages: Mapping[str, RlStage],
+    files: Mapping[str, Path],
+    model: Path | str,
+    *,
+    chat: bool,
+    trusted: bool = False,
 ) -> None:
     """Raise ConfigError where a prompt is longer than its stage's max_prompt: OpenRLHF would cut off its beginning.
 
-    stages: by name; files: of the problems, by theirs; chat: whether the model's chat template words the prompts.
+    stages: by name; files: of the problems, by theirs; chat: whether the model's chat template words the prompts;
+    trusted: run code that comes with the tokenizer.
     """
     for problem_set in dict.fromkeys(stage.problems for stage in stages.values()):
         rows = problems.load(files[problem_set])
-        lengths = _lengths(list(rows["prompt"]), model, chat=chat)
+        lengths = _lengths(list(rows["prompt"]), model, chat=chat, trusted=trusted)
         longest = max(range(len(lengths)), key=lengths.__getitem__)
         for name, stage in stages.items():
             if stage.problems == problem_set and lengths[longest] > stage.max_prompt:
@@ -68,11 +74,11 @@ def require_prompts_fit(
                 )
 
 
-def _lengths(prompts: list[str], model: Path | str, *, chat: bool) -> list[int]:
+def _lengths(prompts: list[str], model: Path | str, *, chat: bool, trusted: bool) -> list[int]:
     """In tokens, as OpenRLHF makes them."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=trusted)
     if chat:
         turns = [[{"role": "user", "content": prompt}] for prompt in prompts]
         prompts = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)

@@ -23,6 +23,7 @@ from passk.experiment.config import Compute, RlStage, SftStage
 from passk.experiment.plan import Plan, PlannedSampling, PlannedStage
 from passk.files import durable, file_lock
 from passk.files.layout import is_finished, write_json
+from passk.models import remote_code
 from passk.models.tiny import ENDS, has_chat_template, make_tiny
 from passk.openrlhf import checkpoints, flags, train_data
 from passk.openrlhf.step_recorder import WRITER, read_metrics
@@ -56,7 +57,13 @@ def prepare(plan: Plan, say: Say) -> None:
             trackers.show_finished(plan, planned, say)
         elif isinstance(planned.stage, RlStage) and not (planned.directory / "data").exists():
             unbegun[planned.record.name] = planned.stage
-    train_data.require_prompts_fit(unbegun, plan.problems, plan.model, chat=has_chat_template(plan.model))
+    train_data.require_prompts_fit(
+        unbegun,
+        plan.problems,
+        plan.model,
+        chat=_chat(plan),
+        trusted=plan.experiment.model.trust_remote_code,
+    )
 
 
 def alone(plan: Plan, say: Say) -> AbstractContextManager[None]:
@@ -149,7 +156,8 @@ def command(plan: Plan, planned: PlannedStage) -> list[str]:
     """The command line that trains a stage: the interpreter, the module, OpenRLHF's flags and ours."""
     experiment, stage = plan.experiment, planned.stage
     paths = flags.Paths(str(plan.parent_model(planned)), planned.directory / "data", planned.directory)
-    chat = has_chat_template(plan.model)
+    remote_code.check(plan.parent_model(planned), trusted=experiment.model.trust_remote_code)
+    chat = _chat(plan)
     if isinstance(stage, RlStage):
         arguments = flags.rl(stage, experiment.compute, paths, seed=experiment.seed, chat=chat)
         return [sys.executable, "-m", "passk.openrlhf", *arguments]
@@ -252,13 +260,19 @@ def _sample_on_ray(plan: Plan, command: list[str], directory: Path) -> None:
         )
 
 
+def _chat(plan: Plan) -> bool:
+    return has_chat_template(plan.model, trusted=plan.experiment.model.trust_remote_code)
+
+
 def _has_model(planned: PlannedSampling) -> bool:
     return planned.stage is None or planned.stage.finished
 
 
 def _request(plan: Plan, planned: PlannedSampling) -> Request:
     compute, tiny = plan.experiment.compute, plan.experiment.model.tiny
-    engine = engine_settings(compute, seed=planned.record.seed)
+    trusted = plan.experiment.model.trust_remote_code
+    remote_code.check(planned.model, trusted=trusted)
+    engine = engine_settings(compute, seed=planned.record.seed) | {"trust_remote_code": trusted}
     if tiny:
         engine["max_model_len"] = tiny.max_length
     return Request(
@@ -267,7 +281,7 @@ def _request(plan: Plan, planned: PlannedSampling) -> Request:
         problems=str(plan.problems[planned.benchmark.problems]),
         directory=str(planned.directory),
         engine=engine,
-        chat=has_chat_template(plan.model),
+        chat=_chat(plan),
         deterministic=compute.deterministic,
     )
 
