@@ -62,7 +62,7 @@ def test_home_is_empty_and_the_real_one_out_of_reach(bad, shut, tmp_path_factory
             for doing in ("list ~", "read ~/secret", f"read {home}/secret")
         }
     assert [verdict.extracted for verdict in said.values()] == ["nothing", "", ""]
-    assert os.listdir(home) == ["secret"]
+    assert [file.name for file in home.iterdir()] == ["secret"]
 
 
 def test_the_parents_environment_and_the_working_directory_are_out_of_reach(judge, tmp_path_factory, monkeypatch):
