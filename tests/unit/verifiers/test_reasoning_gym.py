@@ -134,7 +134,7 @@ def test_a_gold_answer_that_would_be_evaluated_is_refused_with_its_field(task, t
         ("basic_arithmetic", {"operators": ["+__import__('os').getcwd()+"]}),
         ("spell_backward", {"data_file": "../../../secret.txt"}),
         ("spell_backward", {"data_file": "/etc/passwd"}),
-        ("simple_integration", {"symbols": ["x", "exit()"]}),
+        ("polynomial_equations", {"operators": ["+", "exit()"]}),
         ("chain_sum", {"exit()": 1}),
         ("chain_sum", {"min_terms": [[[[[[[[[[[[1]]]]]]]]]]]]}),
         ("composite", {"datasets": [{"name": "chain_sum", "weight": 1, "config": {}}]}),
