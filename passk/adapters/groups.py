@@ -15,7 +15,7 @@ from passk.base.errors import ConfigError
 
 
 def advantages(
-    rule: advantage.Estimator,
+    estimator: advantage.Estimator,
     rewards: torch.Tensor,
     prompts: Sequence[Hashable],
     trained: Sequence[bool],
@@ -34,17 +34,21 @@ def advantages(
     for a group that had too few before, and as `compute` for the rollouts that are left.
     """
     result = torch.zeros_like(rewards, dtype=torch.float32)
-    for rows in _groups(rule, prompts, trained, k, options):
+    for rows in _groups(estimator, prompts, trained, k, options):
         inputs: dict[str, Any] = {"generator": generator}
         if answers is not None:
             inputs["answers"] = [[answers[row] for row in group] for group in rows]
         at = torch.tensor(rows, device=rewards.device)
-        result[at] = advantage.compute(rule, rewards[at], k, **options, **inputs)
+        result[at] = advantage.compute(estimator, rewards[at], k, **options, **inputs)
     return result
 
 
 def _groups(
-    rule: advantage.Estimator, prompts: Sequence[Hashable], trained: Sequence[bool], k: int, options: Mapping[str, Any]
+    estimator: advantage.Estimator,
+    prompts: Sequence[Hashable],
+    trained: Sequence[bool],
+    k: int,
+    options: Mapping[str, Any],
 ) -> list[list[list[int]]]:
     """Return the groups' rows without the rejected ones, a list for each group size."""
     by_prompt: dict[Hashable, list[int]] = {}
@@ -56,10 +60,11 @@ def _groups(
         size = len(remaining)
         if not remaining:
             continue
-        if size < len(rows) and not _is_defined(rule, k, size, options):
-            advantage.check(rule, k, len(rows), options)
+        if size < len(rows) and not _is_defined(estimator, k, size, options):
+            advantage.check(estimator, k, len(rows), options)
             warnings.warn(
-                f"passk: rejected rollouts left a group too small for {rule.name} with k={k}; its advantages are 0",
+                f"passk: rejected rollouts left a group too small for {estimator.name} with k={k}; "
+                "its advantages are 0",
                 stacklevel=2,
             )
             continue
@@ -67,9 +72,9 @@ def _groups(
     return list(by_size.values())
 
 
-def _is_defined(rule: advantage.Estimator, k: int, size: int, options: Mapping[str, Any]) -> bool:
+def _is_defined(estimator: advantage.Estimator, k: int, size: int, options: Mapping[str, Any]) -> bool:
     try:
-        advantage.check(rule, k, size, options)
+        advantage.check(estimator, k, size, options)
     except ConfigError:
         return False
     return True
