@@ -156,7 +156,7 @@ def test_a_group_that_rejection_left_too_small_gets_no_advantage_and_a_warning()
     with pytest.warns(UserWarning, match="too small for passk_analytical with k=3"):
         done = compute_advantage(data, adv_estimator=config.adv_estimator, config=config)
     assert not done.batch["advantages"][few].any()
-    expected = advantage.compute("passk_analytical", rewards[[whole]], 3)[0].unsqueeze(-1)
+    expected = advantage.compute("passk_analytical", rewards[whole].unsqueeze(0), 3)[0].unsqueeze(-1)
     assert expected.any() and torch.equal(
         done.batch["advantages"][whole], expected * data.batch["response_mask"][whole]
     )
