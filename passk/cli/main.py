@@ -18,6 +18,7 @@ from passk.experiment.config import RlStage
 from passk.experiment.plan import Plan, plan
 from passk.experiment.validate import check_installation, check_machine
 from passk.files.durable import FULL
+from passk.models import remote_code
 
 app = typer.Typer(
     help="Train language models by Pass@k reinforcement learning and measure whether it helped.",
@@ -117,6 +118,11 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
     from passk.pipeline import stages
 
     laid_out = _laid_out(file, runs)
+    model = laid_out.experiment.model
+    remote_code.check(laid_out.model, trusted=model.trust_remote_code)
+    if model.path:
+        code = "runs (model.trust_remote_code)" if model.trust_remote_code else "is refused"
+        typer.echo(f"# model {laid_out.model}: code that comes with it {code}")
     for planned in laid_out.stages:
         stage, record = planned.stage, planned.record
         state = "done" if planned.finished else "to do"

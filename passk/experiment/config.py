@@ -79,6 +79,10 @@ class Model(Strict):
         description="the prompts end with <think>, by the chat template or their own wording: a response without "
         "</think> never gives an answer",
     )
+    trust_remote_code: bool = Field(
+        False,
+        description="run the Python code that comes with the model of `path` (default: refuse such a model)",
+    )
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
@@ -86,6 +90,8 @@ class Model(Strict):
             raise ValueError(
                 "needs one of tiny and path; give either tiny: (from scratch) or path: (a HF model), and not both"
             )
+        if self.tiny and self.trust_remote_code:
+            raise ValueError("trust_remote_code has no effect on a model from scratch; remove it")
         return self
 
 

@@ -20,6 +20,8 @@ from passk.models.tiny import weights
 from passk.problems import fingerprint
 
 FILE = "experiment.yaml"
+_OF_THE_MODEL = {"opens_thinking", "trust_remote_code"}
+"""Fields of `model:` that an evaluation takes from its experiment file."""
 
 
 def experiments(
@@ -136,7 +138,8 @@ def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), sampl
     raw |= {
         "name": f"evaluate-{checkpoint_name(path)}",
         "question": f"How many of the benchmarks' problems does {model} solve?",
-        "model": {"path": path} | ({"opens_thinking": True} if of.model.opens_thinking else {}),
+        "model": {"path": path}
+        | of.model.model_dump(include={"opens_thinking", "trust_remote_code"}, exclude_defaults=True),
         # the training sets too: preparation says what of the benchmarks is in them
         "problems": {
             name: spec for name, spec in raw["problems"].items() if name in needed or of.problems[name].split == "train"

@@ -15,6 +15,7 @@ from passk.experiment import config, lr_scaling, yaml_file
 from passk.experiment.config import Compute, Experiment, RlStage, TinyModel
 from passk.experiment.plan import order
 from passk.files.layout import BASE
+from passk.models import remote_code
 from passk.models.tiny import fetch_tokenizer, from_the_hub
 
 GIB = 2**30
@@ -85,7 +86,7 @@ def check_installation(experiment: Experiment) -> None:
     compute = experiment.compute
     trackers.require(experiment)
     if experiment.model.path:
-        _model_is_there(experiment.model.path)
+        _model_is_there(experiment.model.path, trusted=experiment.model.trust_remote_code)
     if compute.nodes > 1 and "RAY_ADDRESS" not in os.environ:
         raise ConfigError(
             f"compute.nodes: {compute.nodes} nodes need a Ray cluster that runs; set RAY_ADDRESS to it, or nodes to 1"
@@ -126,19 +127,22 @@ def _gpus_are_there(experiment: Experiment) -> None:
         )
 
 
-def _model_is_there(path: str) -> None:
+def _model_is_there(path: str, *, trusted: bool) -> None:
     directory = Path(path).expanduser()
     if directory.is_dir():
         if not (directory / "config.json").is_file():
             raise ConfigError(f"model.path: {path} has no config.json; name the directory of a HF model")
+        remote_code.check(path, trusted=trusted)
         return
     if path.startswith((".", "/", "~")) or path.count("/") != 1:
         raise ConfigError(f"model.path: there is no directory {path}; name a HF model as owner/name or by its path")
-    from huggingface_hub import hf_hub_download
-
     with from_the_hub(f"{path} is no directory, and"):
-        hf_hub_download(path, "config.json")
-    fetch_tokenizer(path)
+        files = remote_code.fetch(path)
+    if not (files / "config.json").is_file():
+        raise ConfigError(f"model.path: {path} has no config.json on the HF hub; name a HF model")
+    if not trusted:
+        remote_code.refuse(files, model=path)
+    fetch_tokenizer(path, trusted=trusted)
 
 
 def _known_problems(experiment: Experiment, field: str, name: str, *, split: str) -> None:

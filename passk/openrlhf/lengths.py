@@ -34,16 +34,18 @@ def require_fit(
     *,
     chat: bool,
     tiny: TinyModel | None,
+    trusted: bool = False,
 ) -> None:
     """Raise ConfigError for a problem that is longer than a stage takes.
 
     stages, files: by the names of the stages and of their problems. chat: whether the model has a chat template.
+    trusted: run code that comes with the tokenizer.
     """
     if not stages:
         return
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=trusted)
     for problem_set in dict.fromkeys(stage.problems for stage in stages.values()):
         rows = problems.load(files[problem_set])
         trained = {name: stage for name, stage in stages.items() if stage.problems == problem_set}

@@ -15,6 +15,7 @@ from openrlhf.trainer.ray.vllm_worker_wrap import WorkerWrap
 
 from passk import cpu
 from passk.base.randomness import seed_of
+from passk.models import remote_code
 from passk.openrlhf.prompt_label import identity
 
 
@@ -38,6 +39,8 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         self._waiting: list[tuple[list[int], int, asyncio.Future]] = []
         self._asked: dict[tuple[str, str], int] = {}
         options["worker_extension_cls"] = f"{__name__}.{PasskWorkerWrap.__name__}"
+        # OpenRLHF says True. A model with code has come so far only if the experiment trusts it.
+        options["trust_remote_code"] = remote_code.has_code(options["model"])
         if self.deterministic and cpu.asked():
             # Where a prompt is read in pieces, vLLM winds a seeded request's generator back, which a CPU's cannot.
             options["enable_chunked_prefill"] = False

@@ -62,7 +62,7 @@ def write(
 
 
 def require_thinking_opened_as_said(
-    opens_thinking: bool, files: Mapping[str, Path], model: Path | str, *, chat: bool
+    opens_thinking: bool, files: Mapping[str, Path], model: Path | str, *, chat: bool, trusted: bool = False
 ) -> None:
     """Raise ConfigError where the prompts end with <think> and `model.opens_thinking` is not set, or the reverse.
 
@@ -72,7 +72,7 @@ def require_thinking_opened_as_said(
     if chat and files:
         from transformers import AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(model)
+        tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=trusted)
     for name, file in files.items():
         first = problems.load(file)[0]
         prompt = _worded(tokenizer, [first["prompt"]])[0] if tokenizer else first["prompt"]

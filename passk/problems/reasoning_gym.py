@@ -22,6 +22,7 @@ from passk.base.errors import ConfigError, PasskError, nearest
 from passk.problems import text_problems
 from passk.problems.record import Problem
 from passk.problems.text_problems import Item, Worded
+from passk.verifiers.reasoning_gym_golds import config_problem
 
 
 def _package() -> str:
@@ -68,6 +69,8 @@ def check(spec: ReasoningGymProblems) -> None:
     for option in spec.options:
         if option not in takes:
             raise ConfigError(f"options: {spec.task} has no {option!r}{nearest(option, takes)}")
+    if why := config_problem(spec.task, spec.options):
+        raise ConfigError(why.replace("answer: ", "options: ", 1))
     try:
         made = config(**spec.options)
         if hasattr(made, "validate"):

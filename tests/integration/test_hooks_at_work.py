@@ -5,6 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from passk.experiment import config
+
+ROOT = Path(__file__).parents[2]
+
 
 def config_of_openrlhf():
     """As much of OpenRLHF's arguments as its samples generator reads."""
@@ -68,6 +72,27 @@ def test_a_batch_stands_in_the_order_of_its_prompts_however_the_answers_came(act
     ordered, consumed, exhausted = generator._generate_vllm(n_samples_per_prompt=2)
     assert [int(experience.sequences) for experience in ordered] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert (consumed, exhausted) == (4, False)
+
+
+def test_every_rollout_has_a_token_that_is_trained_on_so_none_is_masked_in_its_group(actor_classes):
+    from openrlhf.trainer.ppo_utils.samples_generator import SamplesGenerator
+
+    from passk.openrlhf import flags
+
+    experiment = config.load(ROOT / "experiments" / "maze-cpu.yaml")
+    stage = next(stage for stage in experiment.stages.values() if stage.kind == "rl")
+    paths = flags.Paths("model", Path("data"), Path("out"))
+    arguments = flags.rl(stage, experiment.compute, paths, seed=0, chat=False)
+    longest = int(arguments[arguments.index("--data.max_len") + 1])
+    generator = object.__new__(SamplesGenerator)
+    for prompt in (1, stage.max_prompt):  # a longer one is refused before training
+        for tokens in (1, stage.max_response):
+            response = {
+                "observation_tokens": [5] * (prompt + tokens), "action_ranges": [(prompt, prompt + tokens)],
+                "rollout_log_probs": None, "prompt": "", "label": "", "truncated": tokens == stage.max_response,
+            }  # fmt: skip
+            experience = generator._process_response_into_experience(response, max_len=longest)
+            assert int(experience.action_mask.sum()) == tokens
 
 
 @pytest.mark.parametrize("dynamic", [False, True])
