@@ -1,9 +1,12 @@
 """What passk puts into OpenRLHF's and vLLM's hooks, at work on a few numbers in the classes that are installed."""
 
+import contextlib
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
+from passk.base.errors import PasskError
 
 
 def config_of_openrlhf():
@@ -63,11 +66,48 @@ def test_a_batch_stands_in_the_order_of_its_prompts_however_the_answers_came(act
     monkeypatch.setattr(samples.SamplesGenerator, "_generate_vllm", lambda *_, **__: (arrived, 4, False))
     generator = object.__new__(samples.PasskSamplesGenerator)
     generator.vllm_engines, generator.args, generator.step = [], config_of_openrlhf(), 1
+    monkeypatch.setattr(generator, "_compare_weights", lambda max_length: None)
     monkeypatch.setattr(samples.ray, "get", lambda references: setattr(generator, "dispatched", dealt))
     dealt = [("a", ["x"]), ("b", ["x"]), ("a", ["x"]), ("c", ["x"])]
     ordered, consumed, exhausted = generator._generate_vllm(n_samples_per_prompt=2)
     assert [int(experience.sequences) for experience in ordered] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert (consumed, exhausted) == (4, False)
+
+
+@pytest.mark.parametrize(
+    ("engines", "ranks", "stops"),
+    [
+        ([[-1.0, -2.0], [-1.0, -2.1]], [[-1.0, -2.0]], False),
+        ([[-1.0, -2.0], [-1.0, -9.0]], [[-1.0, -2.0]], True),
+        ([[-1.0, -2.0]], [[-1.0, -2.0], [-1.0, -9.0]], True),
+        ([[float("nan"), -2.0], [-1.0, -2.0]], [[-1.0, -2.0]], True),
+    ],
+    ids=["equal", "one engine is off", "one rank is off", "not a number"],
+)
+def test_every_engine_is_compared_with_every_rank_before_a_batch(actor_classes, monkeypatch, engines, ranks, stops):
+    from passk.openrlhf import samples_generator as samples
+
+    class Engine:
+        def __init__(self, found):
+            self.log_probs = SimpleNamespace(remote=lambda tokens: found)
+
+    seen = []
+
+    def async_run_method(method_name, tokens):
+        seen.append((method_name, len(tokens)))
+        return ranks
+
+    generator = object.__new__(samples.PasskSamplesGenerator)
+    generator.vllm_engines, generator.step = [Engine(found) for found in engines], 4
+    generator.policy = SimpleNamespace(async_run_method=async_run_method)
+    generator.tokenizer = SimpleNamespace(
+        all_special_ids=[0], get_added_vocab=dict, get_vocab=lambda: {str(i): i for i in range(99)}
+    )
+    monkeypatch.setattr(samples.ray, "get", lambda references: references)
+    with pytest.raises(PasskError, match="^model: step 4: vLLM") if stops else contextlib.nullcontext():
+        generator._compare_weights(max_length=17)
+    assert seen == [("log_probs", 16)]
+    assert stops or generator.logprob_gap == pytest.approx(0.05)
 
 
 @pytest.mark.parametrize("dynamic", [False, True])
