@@ -28,11 +28,11 @@ question: Does vLLM get the weights of a tied model?
 seed: 3
 model: {tiny: {layers: 2, tie_word_embeddings: true}}
 problems:
-  train: {source: maze, split: train, count: 32, easy: 1.0, shortest: [2, 3]}
-  test: {source: maze, split: test, count: 10, easy: 1.0, shortest: [2, 3]}
+  train: {source: maze, split: train, size: 32, easy_fraction: 1.0, path_length: [2, 3]}
+  test: {source: maze, split: test, size: 10, easy_fraction: 1.0, path_length: [2, 3]}
 stages:
-  arm: {kind: rl, problems: train, rule: passk_bootstrap, k: 4, flip_wrong: 0.3, steps: 3, prompts: 8,
-        rollouts: 8, lr: 3.0e-2, max_prompt: 31, max_response: 8}
+  arm: {kind: rl, problems: train, advantage: passk_bootstrap, k: 4, false_positive_rate: 0.3, steps: 3,
+        prompts_per_step: 8, rollouts_per_prompt: 8, lr: 3.0e-2, max_prompt: 31, max_response: 8}
 benchmarks:
   test: {problems: test, max_response: 8}
 compute: {profile: cpu, micro_batch: 64}
