@@ -58,6 +58,7 @@ class TinyModel(Strict):
     feed_forward: int = Field(256, ge=32, lt=LIMIT)
     max_length: int = Field(128, ge=32, lt=LIMIT)
     alphabet: Literal["maze", "bytes"] = Field("maze", description="a token a maze character, or a byte of any text")
+    tie_word_embeddings: bool = Field(False, description="the output head shares the weights of the embeddings")
 
     @model_validator(mode="after")
     def _head_size_has_a_kernel(self) -> Self:

@@ -101,7 +101,7 @@ def make_tiny(tiny: TinyModel, directory: Path, *, seed: int) -> None:
         num_attention_heads=tiny.heads,
         num_key_value_heads=tiny.heads,
         max_position_embeddings=tiny.max_length,
-        tie_word_embeddings=False,
+        tie_word_embeddings=tiny.tie_word_embeddings,
         pad_token_id=symbols.index(PAD),
         bos_token_id=None,
         eos_token_id=symbols.index(end),

@@ -12,10 +12,11 @@ from typing import Any
 
 from openrlhf.trainer.ray.vllm_engine import RolloutRayActor
 from openrlhf.trainer.ray.vllm_worker_wrap import WorkerWrap
+from vllm import SamplingParams
 
 from passk import cpu
 from passk.base.randomness import seed_of
-from passk.models import remote_code
+from passk.models import log_probs, remote_code
 from passk.openrlhf.prompt_label import identity
 
 
@@ -53,6 +54,14 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         await self.llm.collective_rpc("seed_sampling", args=(seed_of("engine", self.seed, step),))
         if self.deterministic:
             await self.pause_generation()
+
+    async def log_probs(self, tokens: list[int]) -> list[float]:
+        """Return vLLM's log-probability of each token after the first. The engine must be idle and awake."""
+        if self.deterministic:
+            await self.resume_generation()  # a step without prompts leaves it paused
+        output = await super().generate(tokens, SamplingParams(**log_probs.REQUEST))
+        await self.reset_prefix_cache()  # a rollout must not depend on this request
+        return log_probs.of_prompt(output.prompt_logprobs, tokens)
 
     async def generate_responses(
         self,
