@@ -15,13 +15,13 @@ _STUDY_SEEDS = {"study-trap": (11, 12), "study-trap-more": (12,), "study-control
 
 
 def text_of(store, *names):
-    """The markdown alone: figures are what takes the time."""
+    """Return the markdown alone, because figures take most of the time."""
     comparison = Comparison([load(store, name) for name in names])
     return render(store, comparison, names[0], dict.fromkeys(("curves", "counts", "pass_at_k", "difficulty"), False))
 
 
 def amend(run, **changes):
-    """Change experiment.json as a later run would, and file it."""
+    """Change experiment.json as a later run would, and ingest it."""
     record = json.loads((run.directory / "experiment.json").read_text()) | changes
     write_json(run.directory / "experiment.json", record)
     ingest_experiment_record(run.store, run.directory)
@@ -31,9 +31,9 @@ def amend(run, **changes):
 def seeds_once(tmp_path_factory, write_run_of):
     """Three seeds of one design, in one store."""
     runs = tmp_path_factory.mktemp("seeds") / "runs"
-    made = [write_run_of(runs, name=f"maze-s{seed}", seed=seed, problems=40) for seed in (11, 12, 13)]
+    written = [write_run_of(runs, name=f"maze-s{seed}", seed=seed, problems=40) for seed in (11, 12, 13)]
     assert rebuild(runs) == []
-    return made
+    return written
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def seeds(seeds_once, tmp_path):
 
 
 def _renamed(run):
-    """With the names that the study's experiments have."""
+    """Rename the stages as in the experiments of the study."""
     record = json.loads((run.directory / "experiment.json").read_text())
     stages = record["config"]["stages"]
     for old, new in _STUDY_STAGES.items():
