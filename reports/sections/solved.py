@@ -41,7 +41,7 @@ def solved(comparison: Comparison) -> list[Solved]:
 
 def _solved(comparison: Comparison, of: Entry, to: Entry, benchmark: str) -> Iterator[Solved]:
     parts = []
-    for ours, theirs in comparison.comparisons(of, to, benchmark):
+    for ours, theirs in comparison.pairs(of, to, benchmark):
         mine, other = ours.problems(of.checkpoint, benchmark), theirs.problems(to.checkpoint, benchmark)
         if mine is not None and other is not None:
             parts.append(mine[["n", "c"]].join(other[["n", "c"]], how="inner", rsuffix="_to"))
