@@ -25,7 +25,7 @@ from pathlib import Path
 from passk.base.errors import PasskError
 
 POLL_SECONDS = 0.5
-_NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 _kept: dict[Path, FileIO] = {}
 
 
@@ -93,7 +93,7 @@ def _attempts(lock: FileIO, what: str, say: Callable[[str], None]) -> Iterator[s
         except BlockingIOError:
             yield _holder(lock)
         except OSError as error:
-            if error.errno not in _NO_LOCKS_HERE:
+            if error.errno not in NO_LOCKS:
                 raise
             say(f"{what}: the file system of {lock.name} has no locks; do not run it twice at once")
             return

@@ -1,6 +1,7 @@
 """What the files have and the store has not; and the store once more, from the files alone."""
 
-import os
+import fcntl
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -10,12 +11,15 @@ from pathlib import Path
 import duckdb
 
 from passk.base.errors import PasskError
+from passk.files import scratch
 from passk.files.layout import ExperimentRecord, SamplingRecord, StageRecord
 from passk.store import ingest, queries
-from passk.store.connection import POLL, WAIT, held, log_of, reading, remove, sealed, turn
+from passk.store.connection import POLL, WAIT, held, log_of, reading, sealed, turn
 from passk.store.ingest import Damaged, Piece
 
 STORE = "passk.duckdb"
+_NAMED_BY_PROCESS = re.compile(rf"\.+{re.escape(STORE)}(?:\.\d+)+(?:\.new)?(?:\.wal)?")
+"""An unfinished store of an earlier passk, which named it by the number of its process."""
 TURN = 5.0
 """seconds of filing after which others who wait for the store get their turn"""
 KINDS = {
@@ -52,6 +56,7 @@ def fill(store: Path, wanted: Iterable[Piece], wait: float = WAIT) -> Filled:
     What has a manifest never changes, so what is in is not read again. Raises PasskError when another process holds
     the store for longer than `wait` seconds, and where the store takes no more, as on a full disk.
     """
+    remove_abandoned(store)
     with turn(store, wait):
         pass  # a store without a row is a store
     with reading(store, wait) as connection:
@@ -77,10 +82,10 @@ def rebuild(runs: Path, wait: float = WAIT) -> list[str]:
     the rest goes in. Raises PasskError when another process holds the old store for longer than `wait` seconds, and
     where the new one cannot be written whole, as on a full disk.
     """
-    store = runs / STORE
-    fresh = runs / f".{STORE}.{os.getpid()}"
-    filled = Filled()
-    try:
+    store, filled = runs / STORE, Filled()
+    remove_abandoned(store)
+    with scratch.beside(store) as directory:
+        fresh = directory / STORE
         with turn(fresh) as connection:
             left = {piece for piece in pieces(runs) if not _attempt(connection, piece, filled)}
         with held(store, wait):
@@ -92,9 +97,27 @@ def rebuild(runs: Path, wait: float = WAIT) -> list[str]:
                         _attempt(connection, piece, filled)
             log_of(store).unlink(missing_ok=True)
             fresh.replace(store)
-    finally:
-        remove(fresh)
     return filled.skipped
+
+
+def remove_abandoned(store: Path) -> None:
+    """Remove the unfinished stores that killed processes left beside `store`."""
+    scratch.remove_abandoned(store)
+    for file in store.parent.glob(".*"):
+        if _NAMED_BY_PROCESS.fullmatch(file.name) and not _is_open(file.with_name(file.name.removesuffix(".wal"))):
+            file.unlink(missing_ok=True)
+
+
+def _is_open(store: Path) -> bool:
+    """Whether a process holds DuckDB's lock on a store."""
+    try:
+        with store.open("rb+") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
 
 
 def _attempt(connection: duckdb.DuckDBPyConnection, piece: Piece, filled: Filled) -> bool:
