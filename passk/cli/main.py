@@ -6,9 +6,11 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import click
 import typer
+from typer.core import TyperGroup
 
 from passk.base.errors import ConfigError, PasskError, SomeFailed
 from passk.base.redact import hidden
@@ -19,7 +21,23 @@ from passk.experiment.plan import Plan, plan
 from passk.experiment.validate import check, check_installation, check_machine
 from passk.files.durable import FULL
 
+
+class Stopped(PasskError):
+    """Ctrl-C."""
+
+
+class Commands(TyperGroup):
+    """All commands: Ctrl-C in any of them is one line and exit status 130."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Stopped("stopped; run the same command again to continue") from None
+
+
 app = typer.Typer(
+    cls=Commands,
     help="Train language models by Pass@k reinforcement learning, and find out whether it helped.",
     no_args_is_help=True,
     add_completion=False,
@@ -32,10 +50,6 @@ store.add_to(app)
 File = Annotated[Path, typer.Argument(help="the experiment's YAML file")]
 Runs = Annotated[Path, typer.Option(help="directory of all runs")]
 SCALES = 16  # of a schedule, shown beside each k in a plan; a longer line is not read
-
-
-class Stopped(PasskError):
-    """Ctrl-C."""
 
 
 @app.command()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from passk.base.errors import ConfigError
+from passk.base.errors import ConfigError, PasskError
 from passk.experiment.config import TinyModel
 from passk.problems.maze import ALPHABET
 
@@ -29,7 +29,20 @@ def has_chat_template(model: Path | str) -> bool:
     if (directory / "chat_template.jinja").is_file():
         return True
     settings = directory / "tokenizer_config.json"
-    return settings.is_file() and bool(json.loads(settings.read_text()).get("chat_template"))
+    if not settings.is_file():
+        return False
+    try:
+        return bool(json.loads(settings.read_text()).get("chat_template"))
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        raise unreadable_tokenizer(model, error) from None
+
+
+def unreadable_tokenizer(model: Path | str, error: Exception) -> PasskError:
+    """The error for a model whose tokenizer is damaged or missing."""
+    reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return PasskError(
+        f"{model}: its tokenizer cannot be read ({reason}); restore it, or delete the model to get it anew"
+    )
 
 
 @cache

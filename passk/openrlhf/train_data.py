@@ -10,6 +10,7 @@ from passk import problems
 from passk.base.errors import ConfigError
 from passk.experiment.config import RlStage, SftStage
 from passk.files.durable import flush_all
+from passk.models.tiny import unreadable_tokenizer
 from passk.openrlhf.flags import LABEL, PROMPT, RESPONSE
 from passk.openrlhf.prompt_label import Label
 
@@ -72,7 +73,10 @@ def _lengths(prompts: list[str], model: Path | str, *, chat: bool) -> list[int]:
     """In tokens, as OpenRLHF makes them."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(model)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(model)
+    except Exception as error:  # of whatever library the tokenizer is made by
+        raise unreadable_tokenizer(model, error) from None
     if chat:
         turns = [[{"role": "user", "content": prompt}] for prompt in prompts]
         prompts = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)

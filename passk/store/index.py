@@ -12,12 +12,11 @@ import duckdb
 
 from passk.base.errors import PasskError
 from passk.files import scratch
-from passk.files.layout import ExperimentRecord, SamplingRecord, StageRecord
+from passk.files.layout import STORE, ExperimentRecord, SamplingRecord, StageRecord
 from passk.store import ingest, queries
 from passk.store.connection import POLL, WAIT, held, log_of, reading, sealed, turn
 from passk.store.ingest import Damaged, Piece
 
-STORE = "passk.duckdb"
 _NAMED_BY_PROCESS = re.compile(rf"\.+{re.escape(STORE)}(?:\.\d+)+(?:\.new)?(?:\.wal)?")
 """An unfinished store of an earlier passk, which named it by the number of its process."""
 TURN = 5.0

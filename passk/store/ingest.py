@@ -42,6 +42,7 @@ class Damaged(PasskError):
 
 
 RESTORE = "restore it from a copy, or delete its directory and run the experiment again"
+RESTORE_EXPERIMENT = "restore it from a copy, or delete it: the next run writes it again without its earlier sessions"
 STAGE_TABLES = {
     "stages": "key", "steps": "stage", "rollouts": "stage", "groups": "stage", "checkpoints": "stage"
 }  # fmt: skip
@@ -255,17 +256,18 @@ def _require_all_steps(connection: duckdb.DuckDBPyConnection, path: Path, key: s
 
 def record_of(path: Path, kind: type[Any]) -> Any:
     """A record of passk/files/layout.py. Raises Damaged naming a file that is missing, cut off or none of its kind."""
+    restore = RESTORE_EXPERIMENT if kind is ExperimentRecord else RESTORE
     try:
         # what an earlier passk wrote may have one still
         found = kind(**without_secrets(json.loads(path.read_text())))
     except FileNotFoundError:
         raise Damaged(f"{path}: no such file") from None
     except UNREADABLE as error:
-        raise Damaged(f"{path}: not a {kind.__name__}: {_reason(error)}; {RESTORE}") from None
+        raise Damaged(f"{path}: not a {kind.__name__}: {_reason(error)}; {restore}") from None
     for field in fields(found):
         expected = get_origin(field.type) or field.type
         if expected in (str, dict, list) and not isinstance(getattr(found, field.name), expected):
-            raise Damaged(f"{path}: not a {kind.__name__}: {field.name} is no {expected.__name__}")
+            raise Damaged(f"{path}: not a {kind.__name__}: {field.name} is no {expected.__name__}; {restore}")
     return found
 
 
