@@ -202,7 +202,8 @@ def train(
             ended = job.poll()
             for line in new_lines():
                 moved = time.monotonic()
-                on_step(line)
+                if type(line.get("step")) is int:  # an evaluation's progress has none
+                    on_step(line)
             if not is_open():
                 raise PasskError("stopped; the same command goes on from the last checkpoint")
             if time.monotonic() - moved > hung_after:

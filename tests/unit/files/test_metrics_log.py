@@ -66,3 +66,11 @@ def test_a_damaged_line_is_new_once_it_is_whole(tmp_path):
     assert steps(new()) == [1]
     file.write_text(line(1) + line(2))
     assert steps(new()) == [2]
+
+
+def test_lines_of_an_evaluations_progress_are_new_lines_and_no_steps(tmp_path):
+    file = tmp_path / "metrics.jsonl"
+    new = NewLines(file)
+    file.write_text('{"time": 1.0, "line": "warm on test: 8/16 samples"}\n')
+    assert [line["line"] for line in new()] == ["warm on test: 8/16 samples"]
+    assert read_metrics(file) == []
