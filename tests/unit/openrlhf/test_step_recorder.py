@@ -120,7 +120,7 @@ def test_a_run_that_begins_anew_leaves_the_steps_of_another_run_alone(tmp_path):
 def test_a_run_that_begins_anew_is_refused_while_another_writes_and_takes_a_directory_that_is_empty(tmp_path):
     begins = StepRecorder(PluginSettings("grpo", Schedule.of(1), {}, tmp_path))
     # Another process, since a lock that is kept lasts as long as its process.
-    code = "import sys; from pathlib import Path; from passk import lock\n"
+    code = "import sys; from pathlib import Path; from passk.files import file_lock as lock\n"
     code += "lock.keep(Path(sys.argv[1])); print('held', flush=True); sys.stdin.readline()"
     command = [sys.executable, "-c", code, str(tmp_path / WRITER)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
