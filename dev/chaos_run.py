@@ -134,7 +134,7 @@ class Run:
 
     def standing(self) -> Standing:
         run = self.runs / NAME
-        finished = len(list(run.glob("stages/*/manifest.json"))) + len(list(run.glob("samples/*/manifest.json")))
+        finished = len(list(run.glob("stages/*/manifest.json"))) + len(list(run.glob("evaluations/*/manifest.json")))
         for metrics in run.glob("stages/*/metrics.jsonl"):
             if not (metrics.parent / "manifest.json").exists():
                 seals = metrics.parent.glob("checkpoints/**/seal.json")
@@ -198,12 +198,12 @@ def samples_on_disk(run: Path) -> int:
     while True:
         # Shards go when their evaluation is sealed: look again then.
         with suppress(FileNotFoundError):
-            return sum(map(_samples_of, run.glob("samples/*/sampling.json")))
+            return sum(map(_samples_of, run.glob("evaluations/*/evaluation.json")))
 
 
-def _samples_of(sampling: Path) -> int:
-    whole = (sampling.parent / "manifest.json").exists()
-    files = [sampling.parent / "samples.parquet"] if whole else list(sampling.parent.glob("parts/[0-9]*.parquet"))
+def _samples_of(evaluation: Path) -> int:
+    whole = (evaluation.parent / "manifest.json").exists()
+    files = [evaluation.parent / "samples.parquet"] if whole else list(evaluation.parent.glob("parts/[0-9]*.parquet"))
     return sum(pyarrow.parquet.read_metadata(file).num_rows for file in files)
 
 

@@ -44,9 +44,16 @@ SETUPS = (
 
 def write(directory: Path, setup: Setup, seed: int) -> Path:
     """Write the experiment of a setup, and the problems it needs, into `directory`; return its file."""
-    maze = {"source": "maze", "easy": 1.0, "shortest": [2, 3]}
+    maze = {"source": "maze", "easy_fraction": 1.0, "path_length": [2, 3]}
     rl = {
-        **{"kind": "rl", "problems": "train", "steps": STEPS, "prompts": 8, "rollouts": 8, "lr": 1e-4},
+        **{
+            "kind": "rl",
+            "problems": "train",
+            "steps": STEPS,
+            "prompts_per_step": 8,
+            "rollouts_per_prompt": 8,
+            "lr": 1e-4,
+        },
         **{"max_prompt": 31, "max_response": 8, "save_every": SAVE_EVERY},
     }
     experiment = {
@@ -55,8 +62,8 @@ def write(directory: Path, setup: Setup, seed: int) -> Path:
         "seed": seed,
         "model": {"tiny": {}},
         "problems": {
-            "train": {**maze, "split": "train", "count": 512, "wander": 0.2},
-            "test": {**maze, "split": "test", "count": 20},
+            "train": {**maze, "split": "train", "size": 512, "random_move_prob": 0.2},
+            "test": {**maze, "split": "test", "size": 20},
             "sums": {"source": "jsonl", "split": "test", "file": SUMS, "verifier": "math"},
         },
         "stages": {
@@ -64,8 +71,8 @@ def write(directory: Path, setup: Setup, seed: int) -> Path:
                 **{"kind": "sft", "problems": "train", "steps": STEPS, "batch_size": 64, "lr": 3e-3},
                 "save_every": SAVE_EVERY,
             },
-            "pass4": {**rl, "from": "warm", "rule": "passk_analytical", "k": [[1, 4], [20, 2]]},
-            "pass1": {**rl, "from": "pass4", "rule": "grpo"},
+            "pass4": {**rl, "from": "warm", "advantage": "passk_analytical", "k": [[1, 4], [20, 2]]},
+            "pass1": {**rl, "from": "pass4", "advantage": "grpo"},
         },
         "benchmarks": {
             "test": {"problems": "test", "samples": 64, "k": [1, 8], "max_response": 8},
@@ -73,7 +80,7 @@ def write(directory: Path, setup: Setup, seed: int) -> Path:
         },
         "compute": {
             **{"profile": "cpu", "micro_batch": 16, "threads": 1, "deterministic": True},
-            **{"hung_after": STALL_SECONDS, **setup.compute},
+            **{"stall_timeout_s": STALL_SECONDS, **setup.compute},
         },
     }
     lines = [f'{{"problem": "{a}+{a + 1}=", "answer": "{2 * a + 1}"}}\n' for a in range(10)]

@@ -6,7 +6,8 @@ import duckdb
 
 from passk.base.errors import ConfigError, PasskError
 from passk.files import scratch
-from passk.store.connection import WAIT, one_line, reading
+from passk.store.connection import WAIT, one_line
+from passk.store.index import reading
 
 
 def export(store: Path, directory: Path, wait: float = WAIT) -> list[str]:

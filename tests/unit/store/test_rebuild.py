@@ -8,7 +8,7 @@ import sys
 import duckdb
 import pytest
 
-from passk.store import export, fill, index, pieces, reading, rebuild
+from passk.store import export, index, ingest_items, items, reading, rebuild
 from passk.store.connection import transaction, turn
 from tests.unit.store.test_ingest import contents
 
@@ -45,7 +45,7 @@ def test_a_killed_rebuild_leaves_no_row_and_no_file_to_the_next_one(run):
     assert (contents(run.store), names(run.runs)) == (before, there)
 
 
-@pytest.mark.parametrize("clean", [rebuild, lambda runs: fill(runs / index.STORE, pieces(runs)).skipped])
+@pytest.mark.parametrize("clean", [rebuild, lambda runs: ingest_items(runs / index.STORE, items(runs)).skipped])
 def test_stores_that_an_earlier_passk_named_by_its_process_are_removed_and_not_taken_up(run, clean):
     for name in (f".passk.duckdb.{os.getpid()}", ".passk.duckdb.7", f"..passk.duckdb.7.{os.getpid()}.new"):
         with turn(run.runs / name) as connection:
@@ -76,7 +76,7 @@ def test_rows_that_a_killed_query_had_spilled_beside_the_store_are_removed(run):
     spilled = run.store.with_name(f"{run.store.name}.tmp")
     spilled.mkdir()
     (spilled / "duckdb_temp_storage_DEFAULT-0.tmp").write_bytes(bytes(9))
-    fill(run.store, pieces(run.runs))
+    ingest_items(run.store, items(run.runs))
     assert not spilled.exists()
 
 
