@@ -47,7 +47,7 @@ WORDS = {
 }
 KINDS = (FLOW, FILING, REBUILD, *WORDS)
 _OF_THE_CLUSTER = ("Ray head", "raylet", "job server", "Ray agent", "runtime env agent")
-_DEPLOYED = "prefect.flow_engine"
+_DEPLOYED = "prefect.engine"
 _EXPORT = re.compile(r"export \S.*")
 
 

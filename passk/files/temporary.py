@@ -2,11 +2,13 @@
 
 import os
 import tempfile
+from pathlib import Path
 
 from passk.base.errors import ConfigError
 
 _SOCKET_BYTES = 107
-_RAY = "/passk-12345678/r/session_2026-01-31_00-00-00_000000_1234567/sockets/plasma_store"
+_HIGHEST_PID = Path("/proc/sys/kernel/pid_max").read_text().strip()
+_RAY = f"/passk-12345678/r/session_2026-01-31_00-00-00_000000_{_HIGHEST_PID}/sockets/plasma_store"
 _VLLM = "/12345678-1234-1234-1234-123456789012"
 RAY_BYTES, VLLM_BYTES = _SOCKET_BYTES - len(_RAY), _SOCKET_BYTES - len(_VLLM)
 """Longest TMPDIR for a Ray cluster that passk starts, and for vLLM alone."""
