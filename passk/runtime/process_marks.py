@@ -44,8 +44,9 @@ def end_abandoned() -> None:
 
 
 def own_scratch(scratch: Path, name: str) -> None:
-    """Note in a scratch directory which guard works in it."""
-    (scratch / OWNER).write_text(name)
+    """Note in a scratch directory which guard works in it, for the case that nobody is left to remove it."""
+    with contextlib.suppress(OSError):  # on a full disk the directory is only not removed then
+        (scratch / OWNER).write_text(name)
 
 
 def remove_abandoned_scratch() -> None:
