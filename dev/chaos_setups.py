@@ -60,11 +60,11 @@ def write(directory: Path, setup: Setup, seed: int) -> Path:
         "name": NAME,
         "question": "Does a run that is killed again and again end as one that is not?",
         "seed": seed,
-        "model": {"tiny": {}},
+        "model": {"tiny": {"alphabet": "bytes"}},
         "problems": {
             "train": {**maze, "split": "train", "size": 512, "random_move_prob": 0.2},
             "test": {**maze, "split": "test", "size": 20},
-            "sums": {"source": "jsonl", "split": "test", "file": SUMS, "verifier": "math"},
+            "sums": {"source": "jsonl", "split": "test", "file": SUMS, "verifier": "math", "template": "plain"},
         },
         "stages": {
             "warm": {

@@ -12,7 +12,7 @@ def test_ctrl_c_is_one_line_and_status_130(words, tmp_path, monkeypatch, capsys)
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").mkdir()
-    for name in ("fill", "ask", "export"):
+    for name in ("ingest_items", "ask", "export"):
         monkeypatch.setattr(f"passk.store.{name}", interrupted)
     monkeypatch.setattr("reports.write_report", interrupted)
     monkeypatch.setattr("sys.argv", ["passk", *words])
