@@ -76,7 +76,7 @@ def tasks(monkeypatch):
     own = SimpleNamespace(
         prepare=lambda *_, **__: ended(lambda: None),
         evaluate=lambda *_, **__: ended(lambda: None),
-        file=lambda laid_out, **_: ended(lambda: stages.ingest(laid_out)),
+        ingest=lambda laid_out, **_: ended(lambda: stages.ingest(laid_out)),
         report=lambda laid_out, *_, **__: reports.write_report(laid_out.store, laid_out.directory),
     )
     monkeypatch.setattr(experiment, "tasks", own)
