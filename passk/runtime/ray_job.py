@@ -22,6 +22,7 @@ from passk.openrlhf.step_recorder import read_metrics
 from passk.runtime import failures, process_tree
 from passk.runtime.failures import StageFailed
 from passk.runtime.job_watchdog import BEAT_SECONDS, MARK
+from passk.runtime.ray_cluster import request_headers
 
 if TYPE_CHECKING:
     from ray.job_submission import JobDetails
@@ -63,14 +64,14 @@ def run(command: Sequence[str], *, environment: Mapping[str, str], directory: Pa
 class Job:
     """A job on a Ray cluster, held on a leash (passk/runtime/job_watchdog.py) from here."""
 
-    def __init__(self, server: str, directory: Path) -> None:
-        """server: the job server's address, as in http://127.0.0.1:8265."""
+    def __init__(self, server: str, directory: Path, headers: Mapping[str, str] | None = None) -> None:
+        """server: the job server's address, as in http://127.0.0.1:8265. headers: of every request (ray_cluster)."""
         from ray.job_submission import JobSubmissionClient
 
         # Ray would take the address from its variables before it takes ours.
         with _without("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
             try:
-                self._client: JobSubmissionClient = JobSubmissionClient(server)
+                self._client: JobSubmissionClient = JobSubmissionClient(server, headers=dict(headers or {}))
             except OSError:
                 raise StageFailed(f"the job server at {server} does not answer", "lost") from None
         self.name = f"passk-{directory.name}-{uuid.uuid4().hex[:8]}"
@@ -182,7 +183,7 @@ def train(
     start = _size(log)
     # A resumed run does the steps after its last checkpoint again: news is what was written after what is there.
     seen_at = max((line["time"] for line in read_metrics(metrics)), default=0.0)
-    job = Job(cluster["RAY_API_SERVER_ADDRESS"], directory)
+    job = Job(cluster["RAY_API_SERVER_ADDRESS"], directory, request_headers(cluster))
     try:
         job.submit(command, environment=environment, gpus=gpus, about=about)
         moved, ended = time.monotonic(), None
