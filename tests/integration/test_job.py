@@ -73,7 +73,8 @@ def following(elsewhere, tmp_path):
     processes = []
 
     def start(hung_after: float = 600) -> tuple[subprocess.Popen, list[int]]:
-        known = {**os.environ, "RAY_ADDRESS": elsewhere["RAY_API_SERVER_ADDRESS"], "MARK": str(tmp_path)}
+        # The user's cluster demands a token, and the user has it in the environment.
+        known = {**os.environ, **elsewhere, "RAY_ADDRESS": elsewhere["RAY_API_SERVER_ADDRESS"], "MARK": str(tmp_path)}
         command = [sys.executable, "-c", FOLLOWER, str(tmp_path), str(hung_after)]
         said = (tmp_path / "follower.txt").open("a")
         seen = log_lines(tmp_path)
@@ -190,7 +191,8 @@ def test_what_is_submitted_names_no_secret(elsewhere, tmp_path, monkeypatch):
         hung_after=600,
         on_step=print,
     )
-    listed = JobSubmissionClient(elsewhere["RAY_API_SERVER_ADDRESS"]).list_jobs()
+    server, headers = elsewhere["RAY_API_SERVER_ADDRESS"], ray_cluster.request_headers(elsewhere)
+    listed = JobSubmissionClient(server, headers=headers).list_jobs()
     assert any(details.metadata == {"passk": "a quiet one"} for details in listed)
     assert "a-secret" not in str([details.dict() for details in listed])
 
