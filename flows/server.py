@@ -43,6 +43,7 @@ FLUSH_SECONDS = 10
 EVENTS_ATTEMPTS = 60
 """of events, a second each, to reach a server that comes back: after 10, as Prefect has it, they are lost"""
 DATABASE = "prefect.db"
+LISTENERS, _LISTEN = Path("/proc/net/tcp"), "0A"
 LASTING_LEASES = {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem"}
 """Who holds a slot of a limit. In memory, as Prefect has it, a slot would by a server's end stay taken for ever. These
 lie in PREFECT_HOME, so only a server whose database is the user's has them: it has the limits that they are of."""
@@ -81,7 +82,7 @@ def prefect_server(log: Path, port: int | None = None) -> Iterator[str]:
         say=get_logger("server").warning,
     )
     try:
-        if not server.wait_until(lambda: _answers(address), START_SECONDS):
+        if not server.wait_until(lambda: is_ours(port) and _answers(address), START_SECONDS):
             raise PasskError(f"Prefect's server did not start on 127.0.0.1:{port}; see {os.path.relpath(log)}")
         if scratch:
             _keep_empty(scratch)
@@ -165,6 +166,13 @@ def _keep_empty(scratch: Path) -> None:
         with contextlib.closing(sqlite3.connect(scratch / DATABASE)) as database:
             database.execute("VACUUM INTO ?", [str(temporary)])
         temporary.replace(_empty())
+
+
+def is_ours(port: int) -> bool:
+    """Return whether processes of this user, and no others, listen at a port: its server is sent the string."""
+    sockets = [line.split() for line in LISTENERS.read_text().splitlines()[1:]]
+    users = {int(each[7]) for each in sockets if each[3] == _LISTEN and each[1].endswith(f":{port:04X}")}
+    return users == {os.geteuid()}
 
 
 def _answers(address: str) -> bool:

@@ -1,5 +1,7 @@
 """A server that is configured and not there. Those that a run starts are tests/integration's matter."""
 
+import os
+import socket
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -8,6 +10,7 @@ from threading import Thread
 import pytest
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
+from flows import server
 from flows.server import LASTING_LEASES, prefect_server
 from passk.base.errors import ConfigError, PasskError
 from passk.runtime.ports import free_port
@@ -34,14 +37,14 @@ def answering(status):
         def log_message(self, *words):
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
+    answers = HTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=answers.serve_forever, daemon=True).start()
     try:
-        with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{server.server_port}/api"}):
-            yield f"http://127.0.0.1:{server.server_port}/api"
+        with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{answers.server_port}/api"}):
+            yield f"http://127.0.0.1:{answers.server_port}/api"
     finally:
-        server.shutdown()
-        server.server_close()
+        answers.shutdown()
+        answers.server_close()
 
 
 def test_a_configured_server_that_answers_whatever_is_used(tmp_path):
@@ -58,6 +61,16 @@ def test_a_configured_server_that_refuses_the_string_is_one_line_without_it(tmp_
             f"PREFECT_API_AUTH_STRING: the server at PREFECT_API_URL={address} refuses"
         )
         assert "\n" not in str(refused.value) and "another-servers" not in str(refused.value)
+
+
+def test_a_port_that_another_user_listens_at_is_not_ours(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert server.is_ours(port)
+        monkeypatch.setattr(server.os, "geteuid", lambda: 1 + os.getuid())
+        assert not server.is_ours(port)
+    monkeypatch.undo()
+    assert not server.is_ours(port)
 
 
 def test_a_clusters_server_is_told_to_keep_its_leases_as_ours_is():
