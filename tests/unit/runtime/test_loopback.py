@@ -92,6 +92,14 @@ def test_the_only_process_of_a_stage_listens_on_loopback():
     assert lines_of(["-c", GROUP.replace(", listening(os.getppid())", "")], **single_process()) == [[1, ["127.0.0.1"]]]
 
 
+def test_the_parameters_are_those_of_the_installed_torch():
+    [names] = lines_of(
+        ["-c", "import json, re, torch.distributed as dist; text = dist.TCPStore.__init__.__doc__.splitlines()[0]; "
+               "print(json.dumps(re.findall(r'(\\w+): ', text)))"]
+    )  # fmt: skip
+    assert tuple(names[1:]) == loopback._PARAMETERS
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "[::1]", "127.0.1.1"])
 def test_addresses_that_only_this_machine_reaches(host):
     assert loopback.is_loopback(host)
