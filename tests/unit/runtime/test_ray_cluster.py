@@ -1,4 +1,4 @@
-"""The token of a cluster of our own, and the command that starts it. The cluster itself is tests/integration's matter."""
+"""The token of a cluster of our own, and the command that starts it. tests/integration starts a cluster itself."""
 
 import os
 import stat
