@@ -77,7 +77,7 @@ class _Session:
     def _start(self) -> None:
         scratch = Path(tempfile.mkdtemp(prefix="passk-"))  # mode 0700
         access = _access(scratch)
-        ports = [free_port() for _ in range(5)]
+        ports = [free_port() for _ in range(6)]
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._log.write_bytes(b"")
         variables = environment(self._compute) | LOOPBACK_ONLY | access
@@ -196,11 +196,10 @@ def _head(compute: Compute, ports: list[int], scratch: Path) -> list[str]:
         "--dashboard-host=127.0.0.1",
         f"--dashboard-port={ports[1]}",
         # Fixed by default, and so in the way of a second cluster on this machine:
-        f"--dashboard-agent-listen-port={ports[2]}",
-        f"--dashboard-agent-grpc-port={ports[3]}",
-        f"--metrics-export-port={ports[4]}",
-        # Nobody uses Ray's client server; 0: none.
-        "--ray-client-server-port=0",
+        f"--ray-client-server-port={ports[2]}",
+        f"--dashboard-agent-listen-port={ports[3]}",
+        f"--dashboard-agent-grpc-port={ports[4]}",
+        f"--metrics-export-port={ports[5]}",
         # Fixed to 10002-19999, of which two clusters take the same one at once; 0: whichever the kernel gives.
         "--min-worker-port=0",
         "--max-worker-port=0",

@@ -101,6 +101,24 @@ def test_a_driver_joins_with_the_token_alone(cluster, given):
     assert given != "the token"
 
 
+@pytest.mark.parametrize(
+    "mode", [{"RAY_AUTH_MODE": "disabled"}, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64}]
+)
+def test_rays_client_server_takes_nobody_without_the_token(cluster, mode):
+    [port] = [
+        word.removeprefix("--port=")
+        for _, words in command_lines(descendants())
+        for word in words
+        if "ray.util.client.server" in words and word.startswith("--port=")
+    ]
+    known = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")} | mode
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        join = JOIN.replace("ray.init(", f"ray.init('ray://127.0.0.1:{port}', ")
+        done = subprocess.run([sys.executable, "-c", join], env=known, capture_output=True, text=True, timeout=60)
+        assert done.returncode != 0 and "joined" not in done.stdout
+        assert "AuthenticationError" in done.stderr or "UNAUTHENTICATED" in done.stderr, done.stderr[-2000:]
+
+
 def test_other_users_cannot_enter_the_clusters_directory_nor_see_its_token(cluster):
     file = token_file(cluster)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
