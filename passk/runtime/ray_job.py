@@ -66,6 +66,7 @@ class Job:
 
     def __init__(self, server: str, directory: Path, headers: Mapping[str, str] | None = None) -> None:
         """server: the job server's address, as in http://127.0.0.1:8265. headers: of every request (ray_cluster)."""
+        from ray.exceptions import AuthenticationError
         from ray.job_submission import JobSubmissionClient
 
         # Ray would take the address from its variables before it takes ours.
@@ -74,6 +75,12 @@ class Job:
                 self._client: JobSubmissionClient = JobSubmissionClient(server, headers=dict(headers or {}))
             except OSError:
                 raise StageFailed(f"the job server at {server} does not answer", "lost") from None
+            except AuthenticationError:
+                raise StageFailed(
+                    f"RAY_AUTH_MODE: the job server at {server} refuses this run's token; "
+                    "export RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH=FILE of that cluster",
+                    "configuration",
+                ) from None
         self.name = f"passk-{directory.name}-{uuid.uuid4().hex[:8]}"
         self._directory = directory
         self._alive = directory / f".alive-{self.name}"
