@@ -15,7 +15,7 @@ from tests.processes import command_lines, descendants
 
 from .conftest import EXPERIMENT, left_after, passk, prepared
 
-SHORT = EXPERIMENT.replace("steps: 24", "steps: 6").replace("steps: 8,", "steps: 3,")
+SHORT = EXPERIMENT.replace("steps: 24", "steps: 2").replace("steps: 8,", "steps: 2,")
 LOOPBACK = {"127.0.0.1", "::1"}
 AT_WORK = {
     "server": "prefect server start",
