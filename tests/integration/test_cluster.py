@@ -141,7 +141,7 @@ def test_two_clusters_have_two_tokens_and_one_ends_without_the_other(cluster, tm
         (tmp_path / "job").mkdir()
         ray_job.train(
             [sys.executable, "-c", "print('well')"], cluster=other, environment={}, directory=tmp_path / "job",
-            about="test", hung_after=600, on_step=print,
+            about="test", stall_timeout_s=600, on_step=print,
         )  # fmt: skip
     assert not token_file(other).parent.exists()
     with pytest.raises(PasskError, match="^the Ray cluster of this run is gone; ") as gone:
