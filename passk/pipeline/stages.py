@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,11 @@ from passk.experiment.config import Compute, RlStage, SftStage
 from passk.experiment.plan import Plan, PlannedEvaluation, PlannedStage
 from passk.files import durable, file_lock
 from passk.files.layout import is_finished, write_json
+from passk.files.metrics_log import damaged_line, read_metrics
+from passk.models import remote_code
 from passk.models.tiny import ENDS, has_chat_template, make_tiny
-from passk.openrlhf import checkpoints, flags, train_data
-from passk.openrlhf.step_recorder import WRITER, read_metrics
+from passk.openrlhf import checkpoints, flags, lengths, train_data
+from passk.openrlhf.step_recorder import WRITER
 from passk.pipeline.progress import Progress
 from passk.problems import preparation
 from passk.runtime import ray_job
@@ -34,6 +37,8 @@ from passk.runtime.ray_cluster import is_open, ray_cluster, rejoined
 from passk.store import ingest as store_items
 
 Say = Callable[[str], None]
+LAST_WRITER_SECONDS = 120.0
+"""Longest wait for what the killed holder of a stage had started: its job watchdog needs 30 s to end it."""
 
 
 def prepare(plan: Plan, say: Say) -> None:
@@ -48,15 +53,23 @@ def prepare(plan: Plan, say: Say) -> None:
         temporary = plan.model.with_name(".model")
         shutil.rmtree(temporary, ignore_errors=True)
         make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
+        durable.flush_all(temporary)
         temporary.replace(plan.model)
         say("model: a tiny Qwen2 from scratch")
-    unbegun: dict[str, RlStage] = {}
+    unbegun: dict[str, SftStage | RlStage] = {}
     for planned in plan.stages:
         if planned.finished:
             trackers.show_finished(plan, planned, say)
-        elif isinstance(planned.stage, RlStage) and not (planned.directory / "data").exists():
+        elif not (planned.directory / "data").exists():
             unbegun[planned.record.name] = planned.stage
-    train_data.require_prompts_fit(unbegun, plan.problems, plan.model, chat=has_chat_template(plan.model))
+    chat, model = _chat(plan), plan.experiment.model
+    lengths.require_fit(unbegun, plan.problems, plan.model, chat=chat, tiny=model.tiny, trusted=model.trust_remote_code)
+    judged = {stage.problems for stage in unbegun.values() if isinstance(stage, RlStage)}
+    judged |= {planned.benchmark.problems for planned in plan.evaluations if not planned.finished}
+    files = {name: file for name, file in plan.problems.items() if name in judged}
+    train_data.require_thinking_opened_as_said(
+        model.opens_thinking, files, plan.model, chat=chat, trusted=model.trust_remote_code
+    )
 
 
 def alone(plan: Plan, say: Say) -> AbstractContextManager[None]:
@@ -73,19 +86,19 @@ def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Sa
     """
     name, experiment = planned.record.name, plan.experiment.name
 
-    def alone(file: Path, does: str) -> AbstractContextManager[None]:
-        return file_lock.alone(
-            file, what=name, experiment=experiment, does=does, say=say, going=lambda: is_open(cluster)
-        )
-
-    with alone(plan.locks / planned.record.key, "trains it"):
+    alone = partial(file_lock.alone, what=name, experiment=experiment, say=say, going=lambda: is_open(cluster))
+    with alone(plan.locks / planned.record.key, does="trains it"):
         if planned.finished:
             say(f"{name}: finished meanwhile, in {ray_job.shown(planned.directory)}")
             trackers.show_finished(plan, planned, say)
             return
         # That lock is free as soon as its holder died; what the holder had started may need some seconds to end.
-        with alone(planned.directory / WRITER, "still writes there"):
-            pass
+        ray_job.end_jobs(planned.directory)
+        try:
+            with alone(planned.directory / WRITER, does="still writes there", longest=LAST_WRITER_SECONDS):
+                pass
+        except file_lock.StillHeld as error:
+            raise ray_job.StageFailed(str(error), "lost") from None
         _train(plan, planned, cluster, say)
 
 
@@ -102,10 +115,11 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             seed=planned.record.seed,
             first_prompt=planned.first_prompt,
             end=ENDS[tiny.alphabet] if tiny else "",
+            opens_thinking=plan.experiment.model.opens_thinking,
         )
     operators.forget_stale_locks()
     progress = Progress(planned.record.name, stage.steps, say)
-    started = time.time()
+    started = time.monotonic()
     alone = {} if isinstance(stage, RlStage) else _alone(compute)
     with trackers.Following(plan, planned, say) as follow:
 
@@ -124,7 +138,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             is_open=lambda: is_open(cluster),
             on_step=on_step,
         )
-        finish(planned, seconds=time.time() - started, startup=progress.startup)
+        finish(planned, seconds=time.monotonic() - started, startup=progress.startup)
 
 
 def _mended(planned: PlannedStage, say: Say) -> Path:
@@ -133,6 +147,8 @@ def _mended(planned: PlannedStage, say: Say) -> Path:
     while True:
         directory = planned.directory
         done = len(read_metrics(directory / "metrics.jsonl"))
+        if number := damaged_line(directory / "metrics.jsonl"):
+            say(f"{name}: line {number} of metrics.jsonl is damaged; the steps from it on are done again")
         mended = checkpoints.mend(directory / "checkpoints", recorded=done)
         for line in mended.removed:
             say(f"{name}: {line}")
@@ -149,11 +165,12 @@ def command(plan: Plan, planned: PlannedStage) -> list[str]:
     """The command line that trains a stage: the interpreter, the module, OpenRLHF's flags and ours."""
     experiment, stage = plan.experiment, planned.stage
     paths = flags.Paths(str(plan.parent_model(planned)), planned.directory / "data", planned.directory)
-    chat = has_chat_template(plan.model)
+    remote_code.check(plan.parent_model(planned), trusted=experiment.model.trust_remote_code)
+    chat = _chat(plan)
     if isinstance(stage, RlStage):
         arguments = flags.rl(stage, experiment.compute, paths, seed=experiment.seed, chat=chat)
         return [sys.executable, "-m", "passk.openrlhf", *arguments]
-    longest = experiment.model.tiny.max_length if experiment.model.tiny else 4096
+    longest = lengths.max_length(stage, experiment.model.tiny)
     arguments = flags.sft(stage, experiment.compute, paths, seed=experiment.seed, chat=chat, max_tokens=longest)
     return [*_launcher(experiment.compute), "-m", "passk.openrlhf.sft", *arguments]
 
@@ -254,13 +271,19 @@ def _sample_on_ray(plan: Plan, command: list[str], directory: Path) -> None:
         )
 
 
+def _chat(plan: Plan) -> bool:
+    return has_chat_template(plan.model, trusted=plan.experiment.model.trust_remote_code)
+
+
 def _has_model(planned: PlannedEvaluation) -> bool:
     return planned.stage is None or planned.stage.finished
 
 
 def _request(plan: Plan, planned: PlannedEvaluation) -> Request:
     compute, tiny = plan.experiment.compute, plan.experiment.model.tiny
-    engine = engine_settings(compute, seed=planned.record.seed)
+    trusted = plan.experiment.model.trust_remote_code
+    remote_code.check(planned.model, trusted=trusted)
+    engine = engine_settings(compute, seed=planned.record.seed) | {"trust_remote_code": trusted}
     if tiny:
         engine["max_model_len"] = tiny.max_length
     return Request(
@@ -269,8 +292,9 @@ def _request(plan: Plan, planned: PlannedEvaluation) -> Request:
         problems=str(plan.problems[planned.benchmark.problems]),
         directory=str(planned.directory),
         engine=engine,
-        chat=has_chat_template(plan.model),
+        chat=_chat(plan),
         deterministic=compute.deterministic,
+        opens_thinking=plan.experiment.model.opens_thinking,
     )
 
 

@@ -26,8 +26,10 @@ class Worded(Spec):
 
     templates: ClassVar[Mapping[str, str]] = MATHEMATICS
 
-    template: str = Field("boxed", description="one of the templates below, or a text of your own that holds {problem}")
-    size: int | None = Field(None, ge=1, description="that many, drawn at random; all, where it is left out")
+    template: str = Field(
+        "boxed", min_length=1, description="one of the templates below, or a text of your own that holds {problem}"
+    )
+    size: int | None = Field(None, ge=1, lt=10**9, description="that many, drawn at random; all, where it is left out")
     unreadable: Literal["refuse", "leave_out"] = Field(
         "refuse", description="what becomes of problems whose gold answer the verifier cannot read"
     )

@@ -9,9 +9,10 @@ import sys
 import pytest
 
 from passk import problems
+from passk.base.errors import PasskError
 from passk.experiment import config
 from passk.experiment.config import TinyModel
-from passk.models.tiny import has_chat_template, make_tiny
+from passk.models.tiny import has_chat_template, load_tokenizer, make_tiny
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +75,20 @@ def test_the_same_seed_makes_the_same_model_and_another_seed_another(directory, 
     assert weights(2) != weights(1)
 
 
+def test_a_tied_model_has_one_tensor_for_embeddings_and_head(tmp_path):
+    from safetensors import safe_open
+    from transformers import AutoModelForCausalLM
+
+    def names(tied: bool) -> set[str]:
+        make_tiny(TinyModel(tie_word_embeddings=tied), tmp_path / str(tied), seed=1)
+        with safe_open(tmp_path / str(tied) / "model.safetensors", framework="pt") as file:
+            return set(file.keys())
+
+    assert names(False) - names(True) == {"lm_head.weight"}
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "True")
+    assert model.lm_head.weight is model.model.embed_tokens.weight
+
+
 def test_a_chat_template_is_used_where_a_model_has_one(directory, tmp_path):
     assert not has_chat_template(directory)
     assert not has_chat_template(str(directory))
@@ -108,3 +123,13 @@ def test_a_base_model_of_the_hub_is_not_taken_for_one_with_a_chat_template(direc
     found, said = done.stdout.splitlines()
     assert found == "False True True", "a plan needs no network"
     assert said.startswith("model.path: the tokenizer of owner/none is not to be had from the HF hub (OSError); mend")
+
+
+@pytest.mark.parametrize("file", ["tokenizer.json", "tokenizer_config.json"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff"])
+def test_a_damaged_tokenizer_file_is_one_line_that_names_the_model(tmp_path, file, content):
+    make_tiny(TinyModel(), tmp_path / "model", seed=1)
+    (tmp_path / "model" / file).write_bytes(content)
+    with pytest.raises(PasskError, match=rf"^{tmp_path}/model: its tokenizer cannot be read \(.*\); restore it, or"):
+        has_chat_template(tmp_path / "model")
+        load_tokenizer(tmp_path / "model")
