@@ -6,7 +6,6 @@ import pytest
 
 from passk import verifiers
 from passk.verifiers import verify
-from passk.verifiers.math import _parsed
 
 
 def judged(given: str, answer: str) -> str:
