@@ -10,6 +10,7 @@ from pydantic import Field
 
 from passk.base.errors import ConfigError, nearest
 from passk.problems.record import Problem, Spec
+from passk.verifiers.extract import final
 
 MATHEMATICS = {
     "boxed": "{problem}\n\nThink step by step, then give your final answer inside \\boxed{}.",
@@ -76,6 +77,11 @@ def problems(spec: Worded, items: Iterable[Item], rng: random.Random, *, verifie
         )
         for item in found
     ]
+
+
+def gold(solution: str) -> str:
+    """Return the gold answer of a solution, read as a verifier reads a response; "" for none."""
+    return final(solution, joined=True) or last_boxed(solution)
 
 
 def last_boxed(text: str) -> str:

@@ -18,7 +18,7 @@ from passk.verifiers import AnswerError, Verdict
 from passk.verifiers.extract import final
 from passk.verifiers.math_equal import equal, expressions, restated
 from passk.verifiers.math_show import LONGEST, show
-from passk.verifiers.math_values import Unreadable, Value, read
+from passk.verifiers.math_values import Unreadable, Value, Words, as_text, read
 from passk.verifiers.units import without_letter
 
 REASONS = ("correct", "no answer", "unreadable", "restated", "wrong")
@@ -44,6 +44,11 @@ def _verdict(given: str, answer: str) -> Verdict:
         return Verdict(1.0, True, show(gold, gold), "correct")
     if not any(part.free_symbols for part in expressions(gold)):
         given = without_letter(given)
+    if _is_text(answer):
+        text = as_text(given)
+        correct = text == gold
+        shown = text.text if text else " ".join(given.split())
+        return Verdict(float(correct), correct, shown, "correct" if correct else "wrong")
     value = _value(given)
     if value is None:
         return Verdict(0.0, False, " ".join(given.split()), "unreadable")
@@ -65,13 +70,23 @@ def check_answer(answer: str) -> str | None:
 @lru_cache(maxsize=1024)
 def _gold(answer: str) -> Value:
     # a whole solution as the answer has a box in it
-    found = final(answer, joined=True) if "\\boxed" in answer else answer.strip()
-    value = _value(found) if found and len(found) <= LONGEST else None
+    found = _stated(answer)
+    value = (_value(found) or as_text(found)) if found else None
     if value is None:
         raise AnswerError(
             f"answer: not an expression that the verifier reads: {answer[:80]!r}; give another form of it"
         )
     return value
+
+
+def _is_text(answer: str) -> bool:
+    """Whether the gold answer is no expression and is compared as a text."""
+    return isinstance(_gold(answer), Words) and _value(_stated(answer)) is None
+
+
+def _stated(answer: str) -> str:
+    found = (final(answer, joined=True) or "") if "\\boxed" in answer else answer.strip()
+    return found if len(found) <= LONGEST else ""
 
 
 def _value(text: str) -> Value | None:

@@ -46,10 +46,10 @@ def equal(gold: Value, value: Value) -> bool:
             return equal(gold, value.sides[-1])
         case Listing(), Listing():
             return _same_lists(gold, value) or _same_sets(gold, value)
-    if isinstance(gold, Listing) and len(gold.items) == 1 and gold.kind in ("set", "list"):
-        return equal(gold.items[0], value)
-    if isinstance(value, Listing) and len(value.items) == 1 and value.kind in ("set", "list"):
-        return equal(gold, value.items[0])
+    if isinstance(gold, Listing) and gold.kind in ("set", "list"):
+        return _matched(gold.items, [value]) or _same_sets(gold, value)
+    if isinstance(value, Listing) and value.kind in ("set", "list"):
+        return _matched([gold], value.items) or _same_sets(gold, value)
     if (vector := _vector(gold, value)) is not None:
         return vector
     if _is_interval(gold) or _is_interval(value) or isinstance(gold, (Relation, Joined)):
@@ -134,8 +134,9 @@ def _digits(value: Based) -> "Basic | None":
 
 
 def _curve(gold: Labelled) -> bool:
-    """Whether an equation with a name alone on one side is one of a line or curve: y = 2x + 1."""
-    return any(part.free_symbols for part in expressions(gold.value)) and gold.side is not None
+    """Whether an equation with a name on one side is one of a line or curve: y = 2x + 1, xy = 1."""
+    sides = [gold.side, *expressions(gold.value)]
+    return len(set().union(*(getattr(side, "free_symbols", set()) for side in sides))) > 1
 
 
 def _as_relation(value: Labelled) -> Value:
@@ -147,7 +148,7 @@ def _labelled(gold: Labelled, value: Labelled) -> bool:
         return equal(gold.value, value.value)
     if _named(gold) or _named(value):
         return _spread_equal(gold, value)
-    return _curve(gold) and _curve(value) and _same_relations(_as_relation(gold), _as_relation(value))
+    return _same_relations(_as_relation(gold), _as_relation(value))
 
 
 def _named(value: Value) -> bool:

@@ -27,6 +27,9 @@ _SIGNS = {
 }
 _SIGN = re.compile("[" + "".join(map(re.escape, _SIGNS)) + "]")
 _SUPERSCRIPT, _SUBSCRIPT = re.compile("[⁰¹²³⁴-⁾ⁿⁱ]+"), re.compile("[₀-₎ₙᵢ]+")
+_DASH = re.compile("[−–—‐‑‒﹣－]")
+_THIN_BLANKS = str.maketrans("\u2009\u202f\u00a0", "~~~")
+_TIMES_TEN = re.compile(r"(?<=[0-9.])()\s*(?:\\times|\\cdot|×|·|\*)\s*10\s*\^\s*\{?([-+]?[0-9]{1,3})\}?(?![0-9])")
 _VULGAR = re.compile("[¼-¾⅐-⅞↉]")
 
 _STATED = re.compile(r"(?<!\\)\$|(?<!\\)\\[()\[\]]|\\[$]|[€£¥₹]|\\(?:pounds|euro)(?![a-zA-Z])")
@@ -65,6 +68,7 @@ _UPRIGHT = re.compile(r"\\text\{\s*([ei])\s*\}")
 _NUMERAL = re.compile(
     r"(?<![0-9a-zA-Z)}\].])\\(?:text|mathbf|underline|mathcal|ensuremath)\{(\s*[-+(]*\.?[0-9][-+0-9.,:/()%!\s\\^]*)\}"
 )
+_LETTERS = re.compile(r"\\text\{(\s*[A-Za-z](?:\s*(?:,|,?\s*and\s|,?\s*or\s)\s*[A-Za-z])+\s*)\}")
 _COLOURED = re.compile(r"\\textcolor\{[^{}]*\}(?=\{)")
 _SUBSCRIPTED = re.compile(
     r"_\s*(?:\\(max|min|sup|inf|text)(?![a-zA-Z])(?:\{([^{}]*)\})?|\{\s*\\(max|min|text)(?![a-zA-Z])\s*(?:\{([^{}]*)\})?\s*\})"
@@ -99,6 +103,7 @@ def clean(text: str) -> str | None:
     text = _COLOURED.sub("", _LAYOUT.sub(" ", text))
     text = _STATED.sub(" ", text).strip().strip("*").strip()
     text = _OPERATOR.sub(r"\\\1 ", text)
+    text = _LETTERS.sub(r"\1", text)
     text = _NUMERAL.sub(r"\1", _UPRIGHT.sub(r" \1 ", text))
     text = _SUBSCRIPTED.sub(
         lambda part: "_{" + "".join(filter(None, part.groups())).removeprefix("text").strip() + "}", text
@@ -120,11 +125,24 @@ def clean(text: str) -> str | None:
     return text
 
 
+def numerals(text: str) -> str | None:
+    r"""Return the text with the forms of one number as plain ones: dashes, ½, 10\,000, 0.\overline{3}, 2 \times 10^3.
+
+    None where blanks part two digits. What may be a unit, such as ², stays as it is.
+    """
+    text = _DASH.sub("-", text).translate(_THIN_BLANKS)
+    joined = join_digits(_VULGAR.sub(_vulgar, text))
+    if joined is None:
+        return None
+    joined = _TIMES_TEN.sub(r"\1e\2", joined)
+    return _braced(_ENDLESS.sub(_endless, _REPEATING.sub(_repeating, joined)))
+
+
 def signs(text: str) -> str:
     """Return the text with its Unicode signs as LaTeX; digits of other scripts stay what they are."""
     text = _SUPERSCRIPT.sub(lambda run: f"^{{{run[0].translate(_SUPERSCRIPTS)}}}", text)
     text = _SUBSCRIPT.sub(lambda run: f"_{{{run[0].translate(_SUBSCRIPTS)}}}", text)
-    text = _VULGAR.sub(lambda sign: "\\frac{%s}{%s}" % tuple(unicodedata.normalize("NFKC", sign[0]).split("⁄")), text)
+    text = _VULGAR.sub(_vulgar, text)
     return _SIGN.sub(lambda sign: _SIGNS[sign[0]], text)
 
 
@@ -134,6 +152,11 @@ def join_digits(text: str) -> str | None:
     text = _PLACES.sub(lambda places: _GAPS.sub("", places[0]), text)
     text = _DECIMAL_COMMA.sub(r"\1.\2", text)
     return None if _SIDE_BY_SIDE.search(text) else text
+
+
+def _vulgar(sign: re.Match[str]) -> str:
+    above, below = unicodedata.normalize("NFKC", sign[0]).split("⁄")
+    return f"\\frac{{{above}}}{{{below}}}"
 
 
 def _power_of_ten(number: re.Match[str]) -> str:

@@ -82,6 +82,7 @@ class Joined:
 
 Value = Union[Words, Time, Based, Listing, Relation, Labelled, Joined, "Basic"]
 
+_NO_TEXT = re.compile(r"[-+(\[{\s.]*(?:[0-9]|\\frac|\\sqrt)|\\boxed")
 _WRAPPED = re.compile(r"\\(?:text|mathbf)\s*\{([^{}]*)\}")
 _WORD = re.compile(r"[A-Za-z]{2,}(?:[ '-]+[A-Za-z]+)*")
 _TIME = re.compile(
@@ -136,6 +137,20 @@ def read(text: str) -> Value:
         return _read(cleaned)
     except RecursionError:
         raise Unreadable from None
+
+
+def as_text(text: str) -> Words | None:
+    r"""Return what no expression is read from as a text to be compared: letters and signs, without blanks and styles.
+
+    None for what begins as a number, has no letter, or has a brace too many: that is a mistake and no text.
+    """
+    cleaned = clean(text)
+    if not cleaned or _NO_TEXT.match(cleaned) or not re.search("[A-Za-z]{2}|[A-Za-z] ", cleaned):
+        return None
+    braces = re.sub(r"\\.", "", cleaned)
+    if braces.count("{") != braces.count("}"):
+        return None
+    return Words(re.sub(r"\\(?:text|mathbf)(?![a-zA-Z])|[\s{}]", "", cleaned).casefold())
 
 
 def words(text: str) -> str | None:
