@@ -18,7 +18,7 @@ VERIFIER_PACKAGES = {
     "reasoning_gym": ("reasoning_gym", "sympy"),
 }
 """what the verdict of a verifier hangs on beside passk"""
-VERDICTS = {"choice": "3", "math": "3", "numeric": "3", "reasoning_gym": "2"}
+VERDICTS = {"choice": "3", "math": "4", "numeric": "4", "reasoning_gym": "2"}
 """raised whenever passk's own part of a verifier judges otherwise than before; the others are at their first"""
 # Raised whenever a change to passk, its defaults too, alters what the same configuration trains; and what it samples.
 TRAINING_VERSION = 2

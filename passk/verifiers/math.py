@@ -71,7 +71,9 @@ def check_answer(answer: str) -> str | None:
 def _gold(answer: str) -> Value:
     # a whole solution as the answer has a box in it
     found = _stated(answer)
-    value = (_value(found) or as_text(found)) if found else None
+    value = _value(found) if found else None
+    if value is None and found:
+        value = as_text(found)
     if value is None:
         raise AnswerError(
             f"answer: not an expression that the verifier reads: {answer[:80]!r}; give another form of it"

@@ -8,7 +8,18 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from passk.verifiers import math_numbers as numbers
-from passk.verifiers.math_values import Based, Joined, Labelled, Listing, Relation, Time, Value, Words, is_false
+from passk.verifiers.math_values import (
+    Based,
+    Joined,
+    Labelled,
+    Listing,
+    Relation,
+    Time,
+    Value,
+    Words,
+    expression,
+    is_false,
+)
 
 if TYPE_CHECKING:
     from sympy import Basic
@@ -50,10 +61,12 @@ def equal(gold: Value, value: Value) -> bool:
         return _matched(gold.items, [value]) or _same_sets(gold, value)
     if isinstance(value, Listing) and value.kind in ("set", "list"):
         return _matched([gold], value.items) or _same_sets(gold, value)
+    if isinstance(gold, Words) or isinstance(value, Words):
+        return numbers.same_or_false(*map(_product, (gold, value)))
     if (vector := _vector(gold, value)) is not None:
         return vector
     if _is_interval(gold) or _is_interval(value) or isinstance(gold, (Relation, Joined)):
-        if not (isinstance(gold, Listing) and gold.kind == "()" and isinstance(value, (Relation, Joined))):
+        if not (_is_point(gold) and isinstance(value, (Relation, Joined))):
             return _same_sets(gold, value)
     if isinstance(gold, (Words, Time, Listing, Relation, Joined)) or isinstance(
         value, (Words, Time, Listing, Relation, Joined)
@@ -125,6 +138,13 @@ def _same_time(gold: Time, value: Time) -> bool:
     if (gold.half and value.half) or gold.hour > 12 or value.hour > 12:
         return minutes(gold) == minutes(value)
     return (gold.hour, gold.minute, gold.second) == (value.hour, value.minute, value.second)
+
+
+def _product(value: Value) -> Value:
+    r"""Letters as a product, where the other side is an expression: xy and x \cdot y."""
+    return (
+        expression(value.text) if isinstance(value, Words) and value.text.isalpha() and len(value.text) < 4 else value
+    )
 
 
 def _digits(value: Based) -> "Basic | None":
@@ -232,6 +252,13 @@ def _is_interval(value: Value) -> bool:
     return isinstance(value, Set) or (
         isinstance(value, Listing) and value.kind in ("()", "[]", "(]", "[)") and len(value.items) == 2
     )
+
+
+def _is_point(value: Value) -> bool:
+    """Whether it is a pair (1, 2), which is taken for a point and not for an interval where a bound is compared."""
+    if not isinstance(value, Listing) or value.kind != "()":
+        return False
+    return not any(getattr(item, "is_infinite", False) for part in value.items for item in expressions(part))
 
 
 def _same_sets(gold: Value, value: Value) -> bool:

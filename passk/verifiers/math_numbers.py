@@ -62,10 +62,9 @@ def order(left: Any, right: Any) -> str | None:
 
 def decimals(number: "Basic") -> list[Any]:
     """The number as mpmath's complex one; per cent as either number that it is taken for."""
-    from math_verify.grader import get_pct_val
     from sympy import Integer
 
-    per_cent = get_pct_val(number)
+    per_cent = get_percent(number)
     found = []
     for part in (number,) if per_cent is None else (per_cent, per_cent / Integer(100)):
         found.append(_decimal(part))
@@ -98,7 +97,24 @@ def _same_numbers(gold: "Basic", value: "Basic") -> bool | None:
     except Exception:  # infinity, zero divisions, what has no decimals
         return None
     rounded = gold.has(Float) or value.has(Float)
-    return any(_close(a, b, rounded=rounded) for a in golds for b in values)
+    close = any(_close(a, b, rounded=rounded) for a in golds for b in values)
+    return close and (rounded or _same_integers(gold, value))
+
+
+def _same_integers(gold: "Basic", value: "Basic") -> bool:
+    """Whether numbers that are close are equal, where both are rational: 2^{2004} is not 2^{2004} + 1."""
+    from sympy import Rational
+
+    if get_percent(gold) is not None or get_percent(value) is not None:
+        return True
+    sides = gold.doit(), value.doit()
+    return sides[0] == sides[1] if all(isinstance(side, Rational) for side in sides) else True
+
+
+def get_percent(value: "Basic") -> "Basic | None":
+    from math_verify.grader import get_pct_val
+
+    return get_pct_val(value)
 
 
 def _close(gold: Any, value: Any, *, rounded: bool) -> bool:

@@ -99,6 +99,13 @@ def _variables(value: Value) -> set[Any]:
     return set().union(*(getattr(side, "free_symbols", set()) for side in sides))
 
 
+def _is_variable(side: Any) -> bool:
+    """Whether it is a name alone: x, or f(x)."""
+    from sympy.core.function import AppliedUndef
+
+    return isinstance(side, AppliedUndef) or getattr(side, "is_Symbol", False)
+
+
 def _solved(value: Relation) -> "Set | None":
     """Of bounds for one variable that stands alone: 1 < x <= 2, x > 3, x != 0."""
     from sympy import FiniteSet, Interval, Reals, oo
@@ -107,11 +114,11 @@ def _solved(value: Relation) -> "Set | None":
     if len(_variables(value)) != 1:
         return None
     for left, sign, right in zip(value.sides, value.signs, value.sides[1:], strict=False):
-        if getattr(right, "is_Symbol", False):
+        if _is_variable(right):
             left, right = right, left
             sign = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}.get(sign, sign)
         bound = _end(right)
-        if not getattr(left, "is_Symbol", False) or bound is None:
+        if not _is_variable(left) or bound is None:
             return None
         match sign:
             case "<" | "<=":

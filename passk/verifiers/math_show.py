@@ -1,5 +1,6 @@
 """A value in one form, however it was written: what tells different answers apart."""
 
+import hashlib
 from typing import Any
 
 from passk.verifiers.math_equal import _settled
@@ -19,8 +20,16 @@ def show(value: Value, gold: Value) -> str:
             value = value.value
     if isinstance(gold, Listing) and gold.kind not in ("list", "set") and isinstance(value, Listing):
         if value.kind == "list":  # a list stands for a tuple in its own order
-            return ", ".join(map(_shown, value.items))[:LONGEST]
-    return _shown(value)[:LONGEST]
+            return _limited(", ".join(map(_shown, value.items)))
+    return _limited(_shown(value))
+
+
+def _limited(text: str) -> str:
+    """The text, or its beginning and a digest of all of it: long answers that differ late are different too."""
+    if len(text) <= LONGEST:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+    return f"{text[: LONGEST - 20]}... {digest}"
 
 
 def _shown(value: Value) -> str:

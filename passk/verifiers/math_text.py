@@ -46,7 +46,8 @@ _SPELLINGS = (
     (re.compile(r"!="), r"\\neq "), (re.compile(r"\\varnothing(?![a-zA-Z])|\\O(?![a-zA-Z])"), r"\\emptyset "),
     (re.compile(r"\\(?:lbrace)(?![a-zA-Z])"), r"\\{"), (re.compile(r"\\(?:rbrace)(?![a-zA-Z])"), r"\\}"),
     (re.compile(r"\\(?:degree|textdegree)(?![a-zA-Z])|\\text\{ ?°\}"), r"^\\circ "),
-    (re.compile(r"\^\s*\{\s*\\circ\s*\}|\^\s*\\circ(?![a-zA-Z])"), r"^\\circ "),
+    (re.compile(r"\^\s*\{\s*\\circ\s*\}|\^\s*\\circ(?![a-zA-Z])|\^\s*(?:o(?![a-zA-Z])|\{o\})"), r"^\\circ "),
+    (re.compile(r"\\mathbb\{R\}\s*(?:\^|_)\s*(?:\+|\{\s*(?:\+|>\s*0)\s*\})"), r"(0,\\infty)"),
     (re.compile(r"\\(?:colon)(?![a-zA-Z])|\{:\}|\\!:\\!"), ":"), (re.compile(r"\\(?:space|thinspace)(?![a-zA-Z])"), "~"),
     (re.compile(r"\\backslash(?![a-zA-Z])"), r"\\setminus "), (re.compile(r"\\(?:dots[cbmio]?|cdots)(?![a-zA-Z])"), r"\\ldots "),
     (re.compile(r"\\text(?:normal|rm|it|bf|sf|tt)?(?=\s*\{)|\\(?:mbox|hbox|mathrm|mathit|mathsf|mathtt)(?=\s*\{)"), r"\\text"),
@@ -69,6 +70,7 @@ _NUMERAL = re.compile(
     r"(?<![0-9a-zA-Z)}\].])\\(?:text|mathbf|underline|mathcal|ensuremath)\{(\s*[-+(]*\.?[0-9][-+0-9.,:/()%!\s\\^]*)\}"
 )
 _LETTERS = re.compile(r"\\text\{(\s*[A-Za-z](?:\s*(?:,|,?\s*and\s|,?\s*or\s)\s*[A-Za-z])+\s*)\}")
+_ALL_TEXT = re.compile(r"\\text\{(\s*[-+$]?[0-9][^{}]*)\}")
 _COLOURED = re.compile(r"\\textcolor\{[^{}]*\}(?=\{)")
 _SUBSCRIPTED = re.compile(
     r"_\s*(?:\\(max|min|sup|inf|text)(?![a-zA-Z])(?:\{([^{}]*)\})?|\{\s*\\(max|min|text)(?![a-zA-Z])\s*(?:\{([^{}]*)\})?\s*\})"
@@ -104,6 +106,7 @@ def clean(text: str) -> str | None:
     text = _STATED.sub(" ", text).strip().strip("*").strip()
     text = _OPERATOR.sub(r"\\\1 ", text)
     text = _LETTERS.sub(r"\1", text)
+    text = whole[1] if (whole := _ALL_TEXT.fullmatch(text.strip())) else text
     text = _NUMERAL.sub(r"\1", _UPRIGHT.sub(r" \1 ", text))
     text = _SUBSCRIPTED.sub(
         lambda part: "_{" + "".join(filter(None, part.groups())).removeprefix("text").strip() + "}", text

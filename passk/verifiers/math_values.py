@@ -116,6 +116,7 @@ _LABEL = re.compile(
 )
 _NOT_LABEL = re.compile(r"\\(?:sqrt|pi|sin|cos|tan|log|ln|cdot|times|infty)(?![a-zA-Z])|^e$|^i$")
 _SPACED = re.compile(r"\s+|\\(?:text|mathbf|overline|angle|measuredangle|triangle|vec|,)(?![a-zA-Z])|[{}|]")
+_DESCRIBED = re.compile(r"\s*[a-zA-Z]\s*(?:\\in\s*\\mathbb\{R\}\s*)?(?:\\mid(?![a-zA-Z])|\||:)(.*)", re.DOTALL)
 _OPEN, _CLOSE = (
     ("{", "(", "[", "\\{", "\\langle", "\\lfloor", "\\lceil"),
     ("}", ")", "]", "\\}", "\\rangle", "\\rfloor", "\\rceil"),
@@ -178,6 +179,7 @@ def _read(text: str) -> Value:
     plain = without_unit(text)
     if plain and _COMMAS.fullmatch(plain.strip()):
         return expression(plain.replace(",", ""))
+    text = _without_commas(text)
     pieces, joints = _pieces(text)
     if len(pieces) > 1:
         return _joined(pieces, joints)
@@ -257,14 +259,20 @@ def _related(sides: list[str], signs: list[str]) -> Value:
         raise Unreadable
     if signs == ["="] and is_label(sides[1]) and not is_label(sides[0]):
         return Labelled(label(sides[1]), _side(sides[1]), _piece(sides[0]))
-    return Relation(tuple(_piece(side) for side in sides), tuple(signs))
+    return Relation(tuple(map(_factors, sides)), tuple(signs))
 
 
 def _side(text: str) -> Value | None:
     try:
-        return _piece(text)
+        return expression(text.strip())
     except Unreadable:
         return None
+
+
+def _factors(text: str) -> Value:
+    """The value of a side of a relation, where letters alone are a product and no word."""
+    value = _piece(text)
+    return (_side(text) or value) if isinstance(value, Words) and "\\text" not in text else value
 
 
 def is_label(text: str) -> bool:
@@ -311,8 +319,8 @@ def _bracketed(text: str) -> Value | None:
     if pair == ("\\{", "\\}"):
         if not inner:
             return expression("\\emptyset")
-        if re.search(r"\\mid|\||:", inner):
-            raise Unreadable
+        if described := _DESCRIBED.fullmatch(inner):
+            return _read(described[1])
         return Listing("set", tuple(value for piece in pieces for value in _several(piece)))
     if len(pieces) < 2 or pair[0] in ("\\lfloor", "\\lceil"):
         if pair == ("(", ")") and inner and (len(pieces) == 1):
@@ -325,10 +333,15 @@ def _bracketed(text: str) -> Value | None:
     return Listing("".join(pair), tuple(value for piece in pieces for value in _several(piece)))
 
 
+def _without_commas(text: str) -> str:
+    """The text with 1,000 as 1000, where every comma in it stands before three digits and no bracket is around all."""
+    if text.startswith(("(", "[", "\\{")) or re.search(r",\s|,(?![0-9]{3}(?![0-9]))", text):
+        return text
+    return _COMMA_NUMBER.sub(lambda number: number[0].replace(",", ""), text)
+
+
 def _pieces(text: str) -> tuple[list[str], list[str]]:
     """Parts at commas, semicolons, "and" and "or" outside of brackets, and what stands between them."""
-    if not text.startswith(("(", "[", "\\{")) and not re.search(r",\s|,(?![0-9]{3}(?![0-9]))", text):
-        text = _COMMA_NUMBER.sub(lambda number: number[0].replace(",", ""), text)
     text = _AND_OR.sub(lambda word: "\x1f" if (word[1] or word[2] or word[3]) in ("or", "lor", "vee") else "\x1e", text)
     parts, joints, depth = [""], [], 0
     for token in _TOKEN.finditer(text):
@@ -367,11 +380,13 @@ def _signed(text: str) -> list[str]:
 def expression(text: str) -> "Basic":
     """Return what latex2sympy reads. Raises Unreadable for what it does not read, and for numbers that are too large."""
     from latex2sympy2_extended import latex2sympy
-    from sympy import I
+    from sympy import I, Mul, Rational, UnevaluatedExpr
     from sympy.matrices import MatrixBase
 
     from passk.verifiers.math_size import size
 
+    if (percent := text.strip().removesuffix("\\%")) != text.strip() and not re.fullmatch(r"[-+]?[0-9.,]+\s*", percent):
+        return Mul(expression(percent), UnevaluatedExpr(Rational(1, 100)), evaluate=False)
     for part in _WRAPPED.finditer(text):
         content = part[1].strip().strip("()").strip()
         if not content.isalpha() or (len(content) > 1 and part[0] != text.strip()):
@@ -398,5 +413,6 @@ def expression(text: str) -> "Basic":
 def _finished(text: str) -> str:
     """The last changes, of what the steps before still need: bars, subscripts, and what latex2sympy has no word for."""
     text = re.sub(r"_\{\s*([0-9A-Za-z])\s*\}", r"_\1", text)
+    text = re.sub(r"\\lg(?![a-zA-Z])", r"\\log", text)
     text = re.sub(r"(?<![A-Za-z0-9}])\\text\{([A-Za-z])\}", r"\1", text)
     return re.sub(r"^\+", "", text.strip())

@@ -40,7 +40,7 @@ _SHORT = (
     "|cats|dogs|cars|pens|bags|tons|cups|boys|kids|ways|bits|feet|days|inch|mile|mils|cent|year|hour|unit"
 )
 _PLAIN = re.compile(
-    r"(?<=[0-9)}%])(?P<gap>\s*)(?P<unit>[A-Za-z]+\.?(?:(?:\s*\^\{-?[1-3]\})?(?:\s+|\s*/\s*|-)[A-Za-z]+\.?)*)"
+    r"(?:(?<=[0-9)}%])|(?<=\\pi))(?P<gap>\s*)(?P<unit>[A-Za-z]+\.?(?:(?:\s*\^\{-?[1-3]\})?(?:\s+|\s*/\s*|-)[A-Za-z]+\.?)*)"
     r"(?:\s*\^\{(?P<power>-?[1-3])\})?\s*$"
 )
 _WORDS = re.compile(r"[A-Za-z]+(?:/[A-Za-z]+)?")
