@@ -3,7 +3,7 @@ r"""Mathematics: numbers, expressions, equations, sets, tuples, times and words,
 The last answer of a response is read (passk/verifiers/extract.py). Boxes side by side are one answer. Nothing else is
 searched, and an answer that cannot be read is `unreadable`.
 
-`math_text.py` rewrites the text as plain LaTeX and `math_values.py` takes it apart. `math_equal.py` compares it with
+`math_text.py` rewrites the text as plain LaTeX and `math_read.py` takes it apart. `math_equal.py` compares it with
 the gold answer. latex2sympy reads the expressions, and math-verify judges those that no decimals decide.
 docs/verifiers-math.md lists what is read, what is forgiven and what is not.
 
@@ -16,9 +16,10 @@ from functools import lru_cache
 
 from passk.verifiers import AnswerError, Verdict
 from passk.verifiers.extract import final
-from passk.verifiers.math_equal import equal, expressions, restated
+from passk.verifiers.math_equal import equal, restated
+from passk.verifiers.math_read import read
 from passk.verifiers.math_show import LONGEST, show
-from passk.verifiers.math_values import Unreadable, Value, Words, as_text, read
+from passk.verifiers.math_values import Unreadable, Value, Words, as_text, expressions
 from passk.verifiers.units import without_letter
 
 REASONS = ("correct", "no answer", "unreadable", "restated", "wrong")

@@ -4,10 +4,11 @@ Numbers are compared by their decimals, other expressions at a few points, both 
 nothing. Equations are equal where one is a constant times the other.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from passk.verifiers import math_numbers as numbers
+from passk.verifiers.math_expression import expression
 from passk.verifiers.math_values import (
     Based,
     Joined,
@@ -17,7 +18,7 @@ from passk.verifiers.math_values import (
     Time,
     Value,
     Words,
-    expression,
+    expressions,
     is_false,
 )
 
@@ -29,7 +30,7 @@ _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
 
 def equal(gold: Value, value: Value) -> bool:
     """Return whether the value is the gold answer."""
-    gold, value = _settled(gold, value)
+    gold, value = settled(gold, value)
     match gold, value:
         case (Words(), Words()) | (Time(), Time()) | (Based(), Based()):
             return _same_time(gold, value) if isinstance(gold, Time) else gold == value
@@ -65,9 +66,9 @@ def equal(gold: Value, value: Value) -> bool:
         return numbers.same_or_false(*map(_product, (gold, value)))
     if (vector := _vector(gold, value)) is not None:
         return vector
-    if _is_interval(gold) or _is_interval(value) or isinstance(gold, (Relation, Joined)):
-        if not (_is_point(gold) and isinstance(value, (Relation, Joined))):
-            return _same_sets(gold, value)
+    sets = _is_interval(gold) or _is_interval(value) or isinstance(gold, (Relation, Joined))
+    if sets and not (_is_point(gold) and isinstance(value, (Relation, Joined))):
+        return _same_sets(gold, value)
     if isinstance(gold, (Words, Time, Listing, Relation, Joined)) or isinstance(
         value, (Words, Time, Listing, Relation, Joined)
     ):
@@ -89,31 +90,7 @@ def restated(gold: Value, value: Value) -> bool:
     return isinstance(gold, Labelled) and isinstance(value, Relation) and "=" in value.signs and not _curve(gold)
 
 
-def expressions(value: Value | None) -> "Iterable[Basic]":
-    """Yield every expression in a value."""
-    match value:
-        case None | Words() | Time() | Based():
-            return
-        case Listing() | Joined():
-            parts: Sequence[Value | None] = value.items
-        case Relation():
-            parts = value.sides
-        case Labelled():
-            parts = (value.value,)
-        case _:
-            if hasattr(value, "atoms"):
-                yield value
-            return
-    for part in parts:
-        yield from expressions(part)
-
-
-def compare(left: Value, right: Value) -> str | None:
-    """Return how two numbers stand to each other, one of = < > and <> for complex ones; None where one is no number."""
-    return numbers.order(left, right)
-
-
-def _settled(gold: Value, value: Value) -> tuple[Value, Value]:
+def settled(gold: Value, value: Value) -> tuple[Value, Value]:
     """Both as ratios where only one of them can be a time."""
     if isinstance(gold, Time) == isinstance(value, Time):
         return gold, value
@@ -159,12 +136,16 @@ def _curve(gold: Labelled) -> bool:
     return len(set().union(*(getattr(side, "free_symbols", set()) for side in sides))) > 1
 
 
+def same_label(gold: Labelled, value: Labelled) -> bool:
+    return gold.label.casefold() == value.label.casefold()
+
+
 def _as_relation(value: Labelled) -> Value:
     return Relation((value.side, value.value), ("=",)) if value.side is not None else value
 
 
 def _labelled(gold: Labelled, value: Labelled) -> bool:
-    if gold.label.casefold() == value.label.casefold():
+    if same_label(gold, value):
         return equal(gold.value, value.value)
     if _named(gold) or _named(value):
         return _spread_equal(gold, value)

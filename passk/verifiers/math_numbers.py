@@ -25,10 +25,8 @@ def same(gold: Any, value: Any) -> bool:
         return _same_matrices(gold, value)
     if isinstance(gold, Set) or isinstance(value, Set):
         return gold == value
-    if is_number(gold) and is_number(value):
-        found = _same_numbers(gold, value)
-    else:
-        found = _same_functions(gold, value)
+    by_value = _same_numbers if is_number(gold) and is_number(value) else _same_functions
+    found = by_value(gold, value)
     return _by_math_verify(gold, value) if found is None else found
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from passk.verifiers.math_equal import _settled
+from passk.verifiers.math_equal import same_label, settled
 from passk.verifiers.math_values import Based, Joined, Labelled, Listing, Relation, Time, Value, Words
 
 LONGEST = 400
@@ -14,13 +14,12 @@ _EXPONENT = 8
 
 def show(value: Value, gold: Value) -> str:
     """Return the value in one form; the name of x = 5 is left out where the gold answer has none or the same."""
-    _, value = _settled(gold, value)
-    if isinstance(value, Labelled):
-        if not isinstance(gold, Labelled) or gold.label.casefold() == value.label.casefold():
-            value = value.value
-    if isinstance(gold, Listing) and gold.kind not in ("list", "set") and isinstance(value, Listing):
-        if value.kind == "list":  # a list stands for a tuple in its own order
-            return _limited(", ".join(map(_shown, value.items)))
+    _, value = settled(gold, value)
+    if isinstance(value, Labelled) and (not isinstance(gold, Labelled) or same_label(gold, value)):
+        value = value.value
+    ordered = isinstance(gold, Listing) and gold.kind not in ("list", "set")
+    if ordered and isinstance(value, Listing) and value.kind == "list":  # it stands for a tuple in its own order
+        return _limited(", ".join(map(_shown, value.items)))
     return _limited(_shown(value))
 
 

@@ -48,9 +48,11 @@ _SPELLINGS = (
     (re.compile(r"\\(?:degree|textdegree)(?![a-zA-Z])|\\text\{ ?°\}"), r"^\\circ "),
     (re.compile(r"\^\s*\{\s*\\circ\s*\}|\^\s*\\circ(?![a-zA-Z])|\^\s*(?:o(?![a-zA-Z])|\{o\})"), r"^\\circ "),
     (re.compile(r"\\mathbb\{R\}\s*(?:\^|_)\s*(?:\+|\{\s*(?:\+|>\s*0)\s*\})"), r"(0,\\infty)"),
-    (re.compile(r"\\(?:colon)(?![a-zA-Z])|\{:\}|\\!:\\!"), ":"), (re.compile(r"\\(?:space|thinspace)(?![a-zA-Z])"), "~"),
-    (re.compile(r"\\backslash(?![a-zA-Z])"), r"\\setminus "), (re.compile(r"\\(?:dots[cbmio]?|cdots)(?![a-zA-Z])"), r"\\ldots "),
-    (re.compile(r"\\text(?:normal|rm|it|bf|sf|tt)?(?=\s*\{)|\\(?:mbox|hbox|mathrm|mathit|mathsf|mathtt)(?=\s*\{)"), r"\\text"),
+    (re.compile(r"\\(?:colon)(?![a-zA-Z])|\{:\}|\\!:\\!"), ":"),
+    (re.compile(r"\\(?:space|thinspace)(?![a-zA-Z])"), "~"),
+    (re.compile(r"\\backslash(?![a-zA-Z])"), r"\\setminus "),
+    (re.compile(r"\\(?:dots[cbmio]?|cdots)(?![a-zA-Z])"), r"\\ldots "),
+    (re.compile(r"\\(?:text(?:normal|rm|it|bf|sf|tt)?|mbox|hbox|mathrm|mathit|mathsf|mathtt)(?=\s*\{)"), r"\\text"),
     (re.compile(r"\\(?:boldsymbol|bm|mathbf|pmb)(?=\s*\{)"), r"\\mathbf"), (re.compile(r"\\text\s+\{"), r"\\text{"),
     (re.compile(r"\*\*(?=\S)(?<=\S\*\*)"), "^"),
     (re.compile(r"\s*(?:\\text\{\s*)?(?<![a-zA-Z])(?:percent(?:age)?|pct)(?![a-zA-Z])(?:\s*\})?|(?<!\\)%"), r"\\%"),
@@ -94,6 +96,8 @@ _ELLIPSIS = re.compile(r"(?<=[0-9])(\.[0-9]+)(?:\\ldots|\.\.\.)")
 _MINUTES = re.compile(r"([0-9]+)\^\\circ\s*([0-9]{1,2})'(?:\s*([0-9]{1,2})(?:''|\"))?")
 _TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])")
 _DEGREES = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*\^\\circ")
+_ROOT = re.compile(r"\s*\[")
+_EXPONENT = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|\s+|.", re.DOTALL)
 
 
@@ -208,10 +212,10 @@ def _braced(text: str) -> str:
             done.append(text[position : end + 1])
             position = end + 1
         count = {"\\frac": 2, "\\binom": 2, "\\sqrt": 1, "^": 1}.get(token[0], 0)
-        if token[0] == "\\sqrt" and (root := re.compile(r"\s*\[").match(text, position)):
-            if (end := _closing(text, root.end() - 1)) >= 0:
-                done.append(text[root.end() - 1 : end + 1])
-                position = end + 1
+        root = _ROOT.match(text, position) if token[0] == "\\sqrt" else None
+        if root and (end := _closing(text, root.end() - 1)) >= 0:
+            done.append(text[root.end() - 1 : end + 1])
+            position = end + 1
         for _ in range(count):
             argument, position = _argument(text, position, token[0])
             done.append(argument)
@@ -227,7 +231,7 @@ def _argument(text: str, position: int, command: str) -> tuple[str, int]:
     if text[position] == "{" or (text[position] == "(" and command in ("\\sqrt", "^")):
         end = _closing(text, position)
         return (text[position:], len(text)) if end < 0 else ("{" + _braced(text[position + 1 : end]) + "}", end + 1)
-    if command in ("^", "\\sqrt") and (number := re.compile(r"-?[0-9]+(?:\.[0-9]+)?").match(text, position)):
+    if command in ("^", "\\sqrt") and (number := _EXPONENT.match(text, position)):
         return "{" + number[0] + "}", number.end()
     token = _TOKEN.match(text, position)
     assert token
