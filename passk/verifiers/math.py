@@ -45,14 +45,12 @@ def _verdict(given: str, answer: str) -> Verdict:
         return Verdict(1.0, True, show(gold, gold), "correct")
     if not any(part.free_symbols for part in expressions(gold)):
         given = without_letter(given)
-    if _is_text(answer):
-        text = as_text(given)
-        correct = text == gold
-        shown = text.text if text else " ".join(given.split())
-        return Verdict(float(correct), correct, shown, "correct" if correct else "wrong")
-    value = _value(given)
+    value = None if _is_text(answer) else _value(given)
     if value is None:
-        return Verdict(0.0, False, " ".join(given.split()), "unreadable")
+        text = as_text(given)
+        correct = text is not None and text == gold
+        shown = text.text if text else " ".join(given.split())
+        return Verdict(float(correct), correct, shown, "correct" if correct else "wrong" if text else "unreadable")
     if restated(gold, value):
         return Verdict(0.0, False, show(value, gold), "restated")
     correct = equal(gold, value)

@@ -35,9 +35,9 @@ def equal(gold: Value, value: Value) -> bool:
         case (Words(), Words()) | (Time(), Time()) | (Based(), Based()):
             return _same_time(gold, value) if isinstance(gold, Time) else gold == value
         case Based(), _:
-            return numbers.same(_digits(gold), value)
+            return numbers.same_or_false(_digits(gold), value)
         case _, Based():
-            return numbers.same(gold, _digits(value))
+            return numbers.same_or_false(gold, _digits(value))
         case Labelled(), Labelled():
             return _labelled(gold, value)
         case ((Listing() | Labelled()), (Listing() | Labelled())) if _named(gold) or _named(value):

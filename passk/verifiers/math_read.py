@@ -41,7 +41,7 @@ _AND_OR = re.compile(
 _TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|.", re.DOTALL)
 _SIGN = {
     "=": "=", "<": "<", ">": ">", "\\leq": "<=", "\\geq": ">=", "\\neq": "!=", "\\in": "in", "\\approx": "~",
-    "\\equiv": "==", "\\sim": "~", "\\notin": "not in", "\\ni": "ni", "\\subset": "subset", "\\subseteq": "subset",
+    "\\equiv": "==", "\\sim": "sim", "\\notin": "not in", "\\ni": "ni", "\\subset": "subset", "\\subseteq": "subset",
     "\\to": "->", "\\rightarrow": "->", "\\mapsto": "->", "\\implies": "->", "\\Rightarrow": "->", "\\iff": "<->",
     "\\perp": "perp", "\\parallel": "parallel", "\\mid": "divides", "\\cong": "cong", "\\Leftrightarrow": "<->",
 }  # fmt: skip

@@ -20,7 +20,8 @@ def as_set(value: Value) -> "Set | None":
             ends = [_end(item) for item in value.items]
             if any(end is None for end in ends):
                 return None
-            return Interval(*ends, left_open=kind[0] == "(", right_open=kind[1] == ")")
+            found = Interval(*ends, left_open=kind[0] == "(", right_open=kind[1] == ")")
+            return None if found.is_empty else found  # (3, 1) is a point
         case Labelled():
             return as_set(value.value) or _one(value)
         case Relation():
