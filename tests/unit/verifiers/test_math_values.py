@@ -53,7 +53,8 @@ def test_thin_blanks_and_commas_part_groups_of_three_digits(forms, others):
 
 @pytest.mark.parametrize(
     "text",
-    ["5 7", "5\\ 7", "5 \\quad 7", "5\\,7", "12\\,34", "1\\,2345", "1 251", "10\\ 000", "\\sqrt{5 7}", "x^{1 2}", "1 1/2",
+    ["5 7", "5\\ 7", "5 \\quad 7", "5\\,7", "12\\,34", "1\\,2345", "1 251", "10\\ 000", "\\sqrt{5 7}", "x^{1 2}",
+        "1 1/2",
      "(1 2, 3)", "5\n7"],
 )  # fmt: skip
 def test_digits_side_by_side_are_no_number_in_an_answer_and_in_a_gold_answer(text):
