@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 DIGITS = 10_000
 """of the largest number that is worked out: 9^{9^{9^9}} is no answer, and takes the deadline to find that out"""
 _TEXT = re.compile(r"\\(?:text|mathbf)\s*\{([^{}]*)\}")
+_PROSE = re.compile(r"(?:^|\s)[A-Za-z]{4,}(?=[\s,]|$)")
 _LONG = 30
 """digits of an exponent that is worked out to see how large a power is"""
 
@@ -23,6 +24,8 @@ def expression(text: str) -> "Basic":
 
     if (percent := text.strip().removesuffix("\\%")) != text.strip() and not re.fullmatch(r"[-+]?[0-9.,]+\s*", percent):
         return Mul(expression(percent), UnevaluatedExpr(Rational(1, 100)), evaluate=False)
+    if _PROSE.search(text):
+        raise Unreadable
     for part in _TEXT.finditer(text):
         content = part[1].strip().strip("()").strip()
         if not content.isalpha() or (len(content) > 1 and part[0] != text.strip()):
