@@ -1,4 +1,4 @@
-"""What the rules of passk.advantage take, beside the ways they are usually written.
+"""What the estimators of passk.advantage take, beside the ways they are usually written.
 
     python -m bench.advantage [--metrics RUNS/EXPERIMENT/stages/KEY/metrics.jsonl ...]
 
@@ -33,7 +33,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "passk_easy_masked": {"threshold": 0.5},
     "surrogate": {"derivative": "1 / p"},
 }
-"""for the rules that want a choice"""
+"""for the estimators that want a choice"""
 PKPO = ("pkpo_s", "pkpo_sloo", "pkpo_sloo_minus_one")
 
 Timed = dict[str, Callable[[], Any]]
@@ -96,7 +96,7 @@ def _b(g: np.ndarray, k: int) -> np.ndarray:
 
 
 def pkpo_of_group(name: str, rewards: np.ndarray, k: int) -> np.ndarray:
-    """A rule of PKPO on one prompt in O(N k), by the recursions of its paper: rewards [N] -> [N]."""
+    """An estimator of PKPO on one prompt in O(N k), by the recursions of its paper: rewards [N] -> [N]."""
     order = np.argsort(rewards)
     g, n = rewards[order].astype(float), len(rewards)
     found = _s(g, k)
@@ -149,12 +149,14 @@ def against_clone(threads: int) -> list[str]:
         found = seconds(
             {
                 "clone": rewards.clone,
-                "rule": lambda rewards=rewards: advantage.compute("passk_analytical", rewards, K),
+                "estimator": lambda rewards=rewards: advantage.compute("passk_analytical", rewards, K),
             },
             TURNS,
         )
-        rule, clone = found["rule"], found["clone"]
-        lines.append(f"| {prompts} x {rollouts} | {threads} | {_us(rule)} | {_us(clone)} | {rule / clone:.1f} |")
+        estimator, clone = found["estimator"], found["clone"]
+        lines.append(
+            f"| {prompts} x {rollouts} | {threads} | {_us(estimator)} | {_us(clone)} | {estimator / clone:.1f} |"
+        )
     return lines
 
 
@@ -166,11 +168,11 @@ def against_groups() -> list[str]:
         {
             "by uid, as a trainer's hook": lambda: by_uid(flat, uids, K),
             "by row of a numpy array, the formula alone": lambda: by_prompt(array, K),
-            "rule": lambda: advantage.compute("passk_analytical", rewards, K),
+            "estimator": lambda: advantage.compute("passk_analytical", rewards, K),
         },
         SLOW_TURNS,
     )
-    quick = slow.pop("rule")
+    quick = slow.pop("estimator")
     return [f"| {name} | {took * 1e3:.1f} ms | {_us(quick)} | {took / quick:,.0f} |" for name, took in slow.items()]
 
 
@@ -181,12 +183,12 @@ def pkpo() -> list[str]:
         found = seconds(
             {
                 "loop": lambda name=name: pkpo_by_prompt(name, array, K),
-                "rule": lambda name=name: advantage.compute(name, rewards, K),
+                "estimator": lambda name=name: advantage.compute(name, rewards, K),
             },
             SLOW_TURNS,
         )
-        loop, rule = found["loop"], found["rule"]
-        lines.append(f"| {name} | {loop:.2f} s | {rule * 1e3:.2f} ms | {loop / rule:,.0f} |")
+        loop, estimator = found["loop"], found["estimator"]
+        lines.append(f"| {name} | {loop:.2f} s | {estimator * 1e3:.2f} ms | {loop / estimator:,.0f} |")
     return lines
 
 
@@ -197,12 +199,14 @@ def every_rule() -> list[str]:
     inputs = {"answers": answers, "entropy": torch.rand(rewards.shape, generator=generator)}
     timed: Timed = {"clone": rewards.clone}
     for name in advantage.names():
-        rule = advantage.get(name)
-        extra = OPTIONS.get(name, {}) | {need: inputs[need] for need in rule.needs}
-        if any(default is inspect.Parameter.empty and option not in extra for option, default in rule.options.items()):
+        estimator = advantage.get(name)
+        extra = OPTIONS.get(name, {}) | {need: inputs[need] for need in estimator.needs}
+        if any(
+            default is inspect.Parameter.empty and option not in extra for option, default in estimator.options.items()
+        ):
             continue  # of somebody else, with an option that only they can choose
-        k = 1 if rule.k == "1" else K
-        timed[name] = lambda rule=rule, k=k, extra=extra: advantage.compute(rule, rewards, k, **extra)
+        k = 1 if estimator.k == "1" else K
+        timed[name] = lambda estimator=estimator, k=k, extra=extra: advantage.compute(estimator, rewards, k, **extra)
     found = seconds(timed, TURNS // 4)
     clone = found.pop("clone")
     return [
@@ -215,10 +219,10 @@ def share_of_step(metrics: Path) -> str:
     lines = [json.loads(line) for line in metrics.read_text().splitlines()]
     if not lines or "seconds_advantage" not in lines[0]:
         raise SystemExit(f"--metrics: {metrics} is not of an rl stage; name one that is")
-    rule, step = ([line[key] for line in lines] for key in ("seconds_advantage", "seconds"))
-    each = statistics.median(a / b for a, b in zip(rule, step, strict=True))
-    took = f"{statistics.median(rule) * 1e3:.2f} ms of {statistics.median(step):.2f} s"
-    return f"| {lines[0]['rule']} | {len(lines)} | {took} | {each:.4%} | {sum(rule) / sum(step):.4%} |"
+    estimator, step = ([line[key] for line in lines] for key in ("seconds_advantage", "seconds"))
+    each = statistics.median(a / b for a, b in zip(estimator, step, strict=True))
+    took = f"{statistics.median(estimator) * 1e3:.2f} ms of {statistics.median(step):.2f} s"
+    return f"| {lines[0]['estimator']} | {len(lines)} | {took} | {each:.4%} | {sum(estimator) / sum(step):.4%} |"
 
 
 def _us(took: float) -> str:
@@ -230,24 +234,26 @@ def main() -> None:
     parser.add_argument("--metrics", type=Path, nargs="+", default=[])
     wanted = parser.parse_args()
     default = torch.get_num_threads()
-    print(f"torch {torch.__version__}, {os.cpu_count()} cores, seed {SEED}; k = {K}, and 1 for Pass@1 rules")
+    print(f"torch {torch.__version__}, {os.cpu_count()} cores, seed {SEED}; k = {K}, and 1 for Pass@1 estimators")
 
-    print("\n| passk_analytical, 0/1 rewards | threads | rule | rewards.clone() | ratio |\n|---|---|---|---|---|")
+    print("\n| passk_analytical, 0/1 rewards | threads | estimator | rewards.clone() | ratio |\n|---|---|---|---|---|")
     for threads in sorted({1, default}):
         print("\n".join(against_clone(threads)), flush=True)
     torch.set_num_threads(1)
 
-    print(f"\n| passk_analytical, {PROMPTS} x {ROLLOUTS} | a loop over prompts | rule | ratio |\n|---|---|---|---|")
+    print(
+        f"\n| passk_analytical, {PROMPTS} x {ROLLOUTS} | a loop over prompts | estimator | ratio |\n|---|---|---|---|"
+    )
     print("\n".join(against_groups()), flush=True)
 
-    print(f"\n| real rewards, {PROMPTS} x {WIDE} | O(N k) loop | rule | ratio |\n|---|---|---|---|")
+    print(f"\n| real rewards, {PROMPTS} x {WIDE} | O(N k) loop | estimator | ratio |\n|---|---|---|---|")
     print("\n".join(pkpo()), flush=True)
 
-    print(f"\n| rule, {PROMPTS} x {ROLLOUTS}, 1 thread | time | of clone's |\n|---|---|---|")
+    print(f"\n| estimator, {PROMPTS} x {ROLLOUTS}, 1 thread | time | of clone's |\n|---|---|---|")
     print("\n".join(every_rule()), flush=True)
 
     if wanted.metrics:
-        print("\n| a real run's rule | steps | medians | median share | of all the time |\n|---|---|---|---|---|")
+        print("\n| a real run's estimator | steps | medians | median share | of all the time |\n|---|---|---|---|---|")
         print("\n".join(share_of_step(path) for path in wanted.metrics))
 
 

@@ -28,7 +28,7 @@ from passk.evaluation.generate import sampling_parameters
 from passk.evaluation.request import Request, problem_seed
 from passk.experiment import benchmark_presets, config
 from passk.experiment.config import Compute
-from passk.files.layout import SamplingRecord
+from passk.files.layout import EvaluationRecord
 from passk.pipeline.stages import engine_settings
 from passk.runtime.environment import environment
 
@@ -44,7 +44,7 @@ def request(wanted: argparse.Namespace, directory: Path) -> Request:
         made = [type(each)(**{**vars(each), "verifier": wanted.verifier, "answer": answer}) for each in made]
     problems.save(made, file)
     settings = experiment.benchmarks["test"].model_dump(mode="json")
-    record = SamplingRecord("key", "bench", "base", None, "test", "", settings, 0, {})
+    record = EvaluationRecord("key", "bench", "base", None, "test", "", settings, 0, {})
     engine = engine_settings(experiment.compute, seed=0)
     return Request(asdict(record), str(wanted.model), str(file), str(directory), engine, chat=False)
 

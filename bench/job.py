@@ -37,7 +37,7 @@ def main() -> None:
                     environment={},
                     directory=Path(scratch),
                     about="bench",
-                    hung_after=600,
+                    stall_timeout_s=600,
                     on_step=print,
                 )
                 over = time.perf_counter() - started - alone

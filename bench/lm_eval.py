@@ -3,7 +3,7 @@
     python -m bench.lm_eval MODEL [--problems 200] [--samples 16] [--tokens 16] [--rounds 2]
 
 MODEL is one that writes maze paths (a stage's model/ of the demo). Counted is all that each command does from its start
-to its end: imports, engine, sampling, verdicts, files, and of passk the store and the report as well.
+to its end: imports, engine, evaluation, verdicts, files, and of passk the store and the report as well.
 lm-eval keeps the answers and judges them by string equality; passk by walking the maze.
 """
 

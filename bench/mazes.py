@@ -24,7 +24,7 @@ def experiment(wanted: argparse.Namespace) -> dict[str, Any]:
         "question": "?",
         "seed": 0,
         "model": {"path": str(wanted.model.resolve())},
-        "problems": {"test": {"source": "maze", "split": "test", "count": wanted.problems, "easy": 1.0}},
+        "problems": {"test": {"source": "maze", "split": "test", "count": wanted.problems, "easy_fraction": 1.0}},
         "stages": {},
         "benchmarks": {
             "test": {"problems": "test", "samples": wanted.samples, "k": [1], "max_response": wanted.tokens}

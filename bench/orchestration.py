@@ -38,9 +38,7 @@ def main() -> None:
     for name in ("RAY_ADDRESS", "PREFECT_API_URL"):
         os.environ.pop(name, None)
 
-    print(
-        "| steps | bare, s | passk run, s | sampling, left out, s | ratio | more, s |\n|---:|---:|---:|---:|---:|---:|"
-    )
+    print("| steps | bare, s | passk run, s | evaluation, s | ratio | more, s |\n|---:|---:|---:|---:|---:|---:|")
     for _ in range(wanted.rounds):
         with tempfile.TemporaryDirectory(prefix="passk-bench-") as scratch:
             _round(wanted.experiment, wanted.steps, Path(scratch))

@@ -60,10 +60,10 @@ def main() -> None:
 
     record = json.loads((wanted.experiment / "experiment.json").read_text())
     laid_out = planning.plan(config.parse(record["config"]), wanted.experiment.parent)
-    planned = next(p for p in laid_out.stages if p.stage.kind == "rl" and p.stage.rule == "grpo")
+    planned = next(p for p in laid_out.stages if p.stage.kind == "rl" and p.stage.advantage == "grpo")
     stage = planned.stage.model_copy(update={"save_every": 10**6, "steps": wanted.steps})
     scratch = Path(tempfile.mkdtemp(prefix="passk-bench-"))
-    data = _first_rows(planned.directory / "data", wanted.steps * stage.prompts, scratch / "data")
+    data = _first_rows(planned.directory / "data", wanted.steps * stage.prompts_per_step, scratch / "data")
 
     totals: dict[str, list[float]] = {"stock": [], "passk": []}
     with ray_cluster(laid_out.experiment.compute, scratch / "ray.log") as cluster:
@@ -77,7 +77,7 @@ def main() -> None:
                 )
                 module = "passk.openrlhf"
                 if name == "stock":
-                    arguments, module = arguments[: arguments.index("--passk.rule")], "bench.stock"
+                    arguments, module = arguments[: arguments.index("--passk.advantage")], "bench.stock"
                 steps = timed_steps([sys.executable, "-m", module, *arguments], variables, output / "log.txt")
                 seconds += steps
                 print(f"{name} round {turn + 1}: {len(steps)} steps, mean {statistics.mean(steps):.3f} s", flush=True)

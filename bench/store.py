@@ -28,8 +28,8 @@ from passk.files.layout import (
     METRICS,
     ROLLOUT_COLUMNS,
     SAMPLE_COLUMNS,
+    EvaluationRecord,
     ExperimentRecord,
-    SamplingRecord,
     StageRecord,
     write_json,
 )
@@ -47,7 +47,7 @@ def make(runs: Path, words: int) -> None:
     rng, directory = np.random.default_rng(0), runs / "bench"
     respond = _prose(rng, words) if words else _moves(rng)
     graph = {
-        f"arm-{i:02d}": {"kind": "rl", "from": None, "rule": "grpo", "k": 1, "steps": STEPS} for i in range(STAGES)
+        f"arm-{i:02d}": {"kind": "rl", "from": None, "advantage": "grpo", "k": 1, "steps": STEPS} for i in range(STAGES)
     }
     benchmark = {"problems": "test", "samples": SAMPLES, "k": [1, 4, 8]}
     problems = {
@@ -61,16 +61,16 @@ def make(runs: Path, words: int) -> None:
     for name, config in graph.items():
         _write_stage(directory / "stages" / name, name, config, problems["id"], respond, rng)
     for name in list(graph)[:4]:
-        record = SamplingRecord(name, "bench", name, name, "test", "train", benchmark, 0, VERSIONS)
-        write_json(directory / "samples" / name / "sampling.json", record)
+        record = EvaluationRecord(name, "bench", name, name, "test", "train", benchmark, 0, VERSIONS)
+        write_json(directory / "evaluations" / name / "evaluation.json", record)
         rows, right = 200 * SAMPLES, rng.random(200 * SAMPLES) < 0.3
         columns = (
             np.repeat(problems["id"][:200], SAMPLES), np.tile(np.arange(SAMPLES), 200), respond(rows),
             right.astype(float), right, respond(rows), np.where(right, "right", "wrong"), rng.integers(1, 16, rows),
             ["stop"] * rows, np.zeros(rows, int), -rng.random(rows),
         )  # fmt: skip
-        _write(directory / "samples" / name / "samples.parquet", dict(zip(SAMPLE_COLUMNS, columns, strict=True)))
-        write_json(directory / "samples" / name / "manifest.json", {"key": name, "samples": rows, "seconds": 1.0})
+        _write(directory / "evaluations" / name / "samples.parquet", dict(zip(SAMPLE_COLUMNS, columns, strict=True)))
+        write_json(directory / "evaluations" / name / "manifest.json", {"key": name, "samples": rows, "seconds": 1.0})
     record = ExperimentRecord(
         "bench", "How long does filing take?", {"stages": graph, "benchmarks": {"test": benchmark}}, "bench", VERSIONS,
         {}, {}, {name: name for name in graph}, list(graph)[:4],
@@ -99,7 +99,8 @@ def _write_stage(
                 directory / "rollouts" / f"step-{step:06d}.parquet", dict(zip(ROLLOUT_COLUMNS, columns, strict=True))
             )
             special = {
-                "step": step, "rule": "grpo", "k": 1, "tokens": size * 8, "reasons": {"right": float(right.mean())},
+                "step": step, "estimator": "grpo", "k": 1, "tokens": size * 8,
+                "reasons": {"right": float(right.mean())},
                 "pass_at_k": {str(k): float(rng.random()) for k in (1, 2, 4, 8)},
                 "correct_counts": np.bincount(groups, minlength=N + 1).tolist(),
             }  # fmt: skip
@@ -143,7 +144,7 @@ def bare(runs: Path, file: Path, ordered: bool = True) -> None:
 def ask(path: Path) -> None:
     """All that a report asks, and the views."""
     with reading(path) as connection:
-        for query in (queries.stages, queries.steps, queries.samplings, queries.problem_counts):
+        for query in (queries.stages, queries.steps, queries.evaluations, queries.problem_counts):
             assert len(query(connection, "bench")), query
         for name in ("arm-00", "arm-01", "arm-02", "arm-03"):
             assert len(queries.transcripts(connection, "bench", name))
@@ -179,7 +180,7 @@ def main() -> None:
             with timed(alone):
                 bare(runs, plain)
             with timed(filed):
-                skipped = store.fill(path, store.pieces(runs)).skipped
+                skipped = store.ingest_items(path, store.items(runs)).skipped
             assert skipped == [], skipped
         with timed(asked):
             ask(path)

@@ -35,14 +35,16 @@ question: Does a run that is killed again and again end as one that is not?
 seed: {seed}
 model: {{tiny: {{}}}}
 problems:
-  train: {{source: maze, split: train, count: 512, easy: 1.0, wander: 0.2, shortest: [2, 3]}}
-  test: {{source: maze, split: test, count: 20, easy: 1.0, shortest: [2, 3]}}
+  train: {{source: maze, split: train, size: 512, easy_fraction: 1.0, random_move_prob: 0.2, path_length: [2, 3]}}
+  test: {{source: maze, split: test, size: 20, easy_fraction: 1.0, path_length: [2, 3]}}
 stages:
   warm: {{kind: sft, problems: train, steps: 30, batch_size: 64, lr: 3.0e-3, save_every: 5}}
-  pass4: {{kind: rl, from: warm, problems: train, rule: passk_analytical, k: [[1, 4], [20, 2]], steps: {steps},
-          prompts: 8, rollouts: 8, lr: 1.0e-4, max_prompt: 31, max_response: 8, save_every: {save_every}}}
-  pass1: {{kind: rl, from: pass4, problems: train, rule: grpo, steps: {steps},
-          prompts: 8, rollouts: 8, lr: 1.0e-4, max_prompt: 31, max_response: 8, save_every: {save_every}}}
+  pass4: {{kind: rl, from: warm, problems: train, advantage: passk_analytical, k: [[1, 4], [20, 2]], steps: {steps},
+          prompts_per_step: 8, rollouts_per_prompt: 8, lr: 1.0e-4, max_prompt: 31, max_response: 8,
+          save_every: {save_every}}}
+  pass1: {{kind: rl, from: pass4, problems: train, advantage: grpo, steps: {steps},
+          prompts_per_step: 8, rollouts_per_prompt: 8, lr: 1.0e-4, max_prompt: 31, max_response: 8,
+          save_every: {save_every}}}
 benchmarks:
   test: {{problems: test, samples: 64, k: [1, 8], max_response: 8}}
 compute: {{profile: cpu, micro_batch: 64, threads: 1, deterministic: true}}
@@ -61,7 +63,7 @@ WORDS = {
     "leash": "passk.runtime.job_watchdog",
     "trainer actor": "ray::PasskPolicy",
     "vLLM actor": "ray::PasskEngine",
-    "sampling": "passk.evaluation.evaluate",
+    "evaluation": "passk.evaluation.evaluate",
 }
 FILING = "flow while it files"
 KINDS = ("flow", FILING, "ingest --rebuild", *WORDS)
@@ -77,7 +79,7 @@ class Standing:
     steps: int
     checkpoint: int
     samples: int
-    """on disk, of whatever sampling"""
+    """on disk, of whatever evaluation"""
 
     def beyond(self, other: "Standing") -> bool:
         """Further than `other`, which was killed: a step or a sample that was not there. One stage trains at a time."""
@@ -112,7 +114,7 @@ class Run:
 
     def standing(self) -> Standing:
         runs = self.directory / "runs" / "chaos"
-        finished = len(list(runs.glob("stages/*/manifest.json"))) + len(list(runs.glob("samples/*/manifest.json")))
+        finished = len(list(runs.glob("stages/*/manifest.json"))) + len(list(runs.glob("evaluations/*/manifest.json")))
         for metrics in runs.glob("stages/*/metrics.jsonl"):
             if not (metrics.parent / "manifest.json").exists():
                 saved = [int(seal.parent.name.removeprefix("global_step")) for seal in _seals(metrics.parent)]
@@ -152,16 +154,16 @@ class Run:
 
 
 def samples_on_disk(run: Path) -> int:
-    """Judged samples in the files of all samplings of a run."""
+    """Judged samples in the files of all evaluations of a run."""
     while True:
-        # Parts go when their sampling is sealed: who looked just then looks again.
+        # Parts go when their evaluation is sealed: who looked just then looks again.
         with suppress(FileNotFoundError):
-            return sum(map(_samples_of, run.glob("samples/*/sampling.json")))
+            return sum(map(_samples_of, run.glob("evaluations/*/evaluation.json")))
 
 
-def _samples_of(sampling: Path) -> int:
-    whole = (sampling.parent / "manifest.json").exists()
-    files = [sampling.parent / "samples.parquet"] if whole else list(sampling.parent.glob("parts/[0-9]*.parquet"))
+def _samples_of(evaluation: Path) -> int:
+    whole = (evaluation.parent / "manifest.json").exists()
+    files = [evaluation.parent / "samples.parquet"] if whole else list(evaluation.parent.glob("parts/[0-9]*.parquet"))
     return sum(pyarrow.parquet.read_metadata(file).num_rows for file in files)
 
 
@@ -294,7 +296,7 @@ def _moment(run: Run, rng: random.Random, hits: Counter[str]) -> str | None:
 
 
 def _row(number: int, kill: Kill) -> str:
-    where = f"stage {kill.at.stage[:4]}" if kill.at.stage else "between stages, sampling or filing"
+    where = f"stage {kill.at.stage[:4]}" if kill.at.stage else "between stages, evaluation or filing"
     ended, at = "yes" if kill.flow_ended else "no, it tried again", kill.at
     how_far = (at.steps, at.checkpoint, at.samples, kill.lost)
     return f"| {number} | {kill.kind} | {where} | {' | '.join(map(str, how_far))} | {kill.seconds:.1f} | {ended} |"

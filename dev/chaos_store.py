@@ -15,8 +15,8 @@ CLOCKS = ("time", "seconds", "startup_seconds", "sessions", "command", "hardware
 # Of each run of the command, of which a run that was killed has more; and how long a stage's start took, which is not
 # known where the run that ended it began at its last step.
 _SESSIONS = {"costs": "kind <> 'session' AND phase <> 'startup'"}
-_RESULTS = {"steps": "stage", "rollouts": "stage", "samples": "sampling"}
-"""table -> column that says of which finished stage or sampling a row is"""
+_RESULTS = {"steps": "stage", "rollouts": "stage", "samples": "evaluation"}
+"""table -> column that says of which finished stage or evaluation a row is"""
 
 
 class Compared(NamedTuple):
@@ -51,7 +51,7 @@ def shown(found: Sequence[Compared]) -> str:
 
 
 def finished_rows(store: Path) -> dict[tuple[str, str], int]:
-    """(table, stage or sampling) -> rows that a store has of it. A run that files meanwhile is waited for."""
+    """(table, stage or evaluation) -> rows that a store has of it. A run that files meanwhile is waited for."""
     with stores.reading(store) as connection:
         return {
             (table, key): count

@@ -1,8 +1,8 @@
-"""What the rules weigh, by how many of a prompt's answers are right: the tables and figures of docs/advantage.md.
+"""What the estimators weigh, by how many of a prompt's answers are right: the tables and figures of docs/advantage.md.
 
     python -m dev.eta --out DIR
 
-Prints where each rule's total advantage peaks and what that asks of the learning rate, and how much larger the
+Prints where each estimator's total advantage peaks and what that asks of the learning rate, and how much larger the
 bootstrapped advantages are. Writes weights.png and eta.png to DIR.
 """
 
@@ -37,17 +37,17 @@ RULES: tuple[tuple[str, int, dict[str, Any]], ...] = (
     ("maxrl", 1, {}),
     ("reinforce_k", 4, {}),
 )
-"""(rule, k, options)"""
+"""(estimator, k, options)"""
 
 
 def weights(name: str, k: int) -> list[float]:
-    """w(c) for c = 1 .. N-1, as of a mean over the rollouts: right less wrong, N times that for a rule of a sum."""
+    """w(c) for c = 1 .. N-1, as of a mean over the rollouts: right less wrong (N times that for a sum)."""
     scale = N if advantage.get(name).scale == "sum" else 1
     return [scale * (right - wrong) for wrong, right in step_size.kinds(name, N, k)[1:N]]
 
 
 def show_peaks() -> None:
-    print(f"\n| rule, N = {N} | k | peak at c | share right | max eta | zero from c = | learning rate x |")
+    print(f"\n| estimator, N = {N} | k | peak at c | share right | max eta | zero from c = | learning rate x |")
     print("|---|---|---|---|---|---|---|")
     for name, k, options in RULES:
         curve = step_size.curve(name, N, k, options)
@@ -109,11 +109,11 @@ def draw_eta(path: Path) -> None:
                 range(N + 1), step_size.curve("passk_analytical", N, k), color=colour, linestyle=line, label=label
             )
         by_k.set(title="passk_analytical", ylabel="eta = sum of |A| over the rollouts")
-        rules = (
+        estimators = (
             ("grpo", 1, {}), ("passk_analytical", K, {}), ("passk_exceeding", K, {}),
             ("passk_combination", K, {}), ("passk_easy_masked", K, {"threshold": 0.5}),
         )  # fmt: skip
-        for (name, k, options), colour, line in zip(rules, style.COLOURS, LINES, strict=False):
+        for (name, k, options), colour, line in zip(estimators, style.COLOURS, LINES, strict=False):
             label = name + "".join(f", {option} {value}" for option, value in options.items())
             by_rule.plot(range(N + 1), step_size.curve(name, N, k, options), color=colour, linestyle=line, label=label)
         by_rule.set(title=f"k = {K}")

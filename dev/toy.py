@@ -1,4 +1,4 @@
-"""PKPO's toy experiments (Walder & Karkhanis 2025, arXiv 2505.15201, section 5.1) with the rules of passk.advantage.
+"""PKPO's toy experiments (Walder & Karkhanis 2025, arXiv 2505.15201, section 5.1) with passk.advantage.
 
     python -m dev.toy --out DIR
 
@@ -161,10 +161,10 @@ ESTIMATORS: dict[str, tuple[Estimator, int]] = {
 """and the smallest N that each is for"""
 
 
-def estimates(rule: Estimator, n: int) -> torch.Tensor:
-    """DRAWS independent estimates of the gradient from n tries each; the same tries for every rule."""
+def estimates(estimator: Estimator, n: int) -> torch.Tensor:
+    """DRAWS independent estimates of the gradient from n tries each; the same tries for every estimator."""
     noise = torch.randn(DRAWS, n, generator=torch.Generator().manual_seed(SEED + n))
-    return (rule(reward(THETA + SD * noise)).double() * noise / SD).sum(dim=1)
+    return (estimator(reward(THETA + SD * noise)).double() * noise / SD).sum(dim=1)
 
 
 def variance(values: torch.Tensor) -> tuple[float, float]:
@@ -179,13 +179,13 @@ def show_variance(out: Path) -> None:
     print(f"\ngradient at theta = {THETA:g}, k = {K}: {truth:.4f}; {DRAWS} estimates a cell, seed {SEED} + N")
     spread: dict[str, list[tuple[int, float, float]]] = {}
     mean: dict[str, list[str]] = {}
-    for name, (rule, smallest) in ESTIMATORS.items():
+    for name, (estimator, smallest) in ESTIMATORS.items():
         spread[name], mean[name] = [], []
         for n in NS:
             if n < smallest:
                 mean[name].append("-")
                 continue
-            values = estimates(rule, n)
+            values = estimates(estimator, n)
             found, error = variance(values)
             spread[name].append((n, found, error))
             mean[name].append(f"{values.mean():.2f} ± {math.sqrt(found / len(values)):.2f}")
@@ -239,7 +239,7 @@ def _label_log(axes: "Axes", ends: list[tuple[float, str, str]]) -> None:
         )  # fmt: skip
 
 
-# 3. What the rules make of rewards
+# 3. What the estimators make of rewards
 
 
 def show_transform(out: Path) -> None:

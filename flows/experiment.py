@@ -36,7 +36,7 @@ def experiment_name() -> str:
 def experiment(file: str, runs: str = "runs", command: str | None = None) -> None:
     """Prepare, train every stage, sample every checkpoint, file it all, write the report.
 
-    What an earlier run finished is not done again. Where a stage, the sampling or the filing fails, the others go
+    What an earlier run finished is not done again. Where a stage, the evaluation or the filing fails, the others go
     on, the report is written of what was filed, and the flow fails at its end.
 
     Args:
@@ -65,18 +65,18 @@ def run_through(laid_out: Plan, command: str, places: Places) -> None:
 
 
 def attempt_all(laid_out: Plan, run: RunRecord, places: Places) -> None:
-    """The steps, whatever becomes of a stage, the sampling or the filing: `run` has what failed."""
+    """The steps, whatever becomes of a stage, the evaluation or the filing: `run` has what failed."""
     with run.phase("prepare"):
         prepared = tasks.prepare(laid_out, return_state=True)
     prepared.result()
     tries = Tries(places.pause)
     trained = train_all(laid_out, run, places, tries, prepared)
     waited = [allow_failure(future) for future in trained] or [prepared]
-    sampled = tasks.sample(laid_out, run, places, tries, wait_for=waited, return_state=True)
+    sampled = tasks.evaluate(laid_out, run, places, tries, wait_for=waited, return_state=True)
     if not sampled.is_completed():
-        run.failed("sample", str(sampled.result(raise_on_failure=False)))
+        run.failed("evaluate", str(sampled.result(raise_on_failure=False)))
     run.ended()
-    filed = tasks.file(laid_out, wait_for=[allow_failure(sampled)], return_state=True)
+    filed = tasks.ingest(laid_out, wait_for=[allow_failure(sampled)], return_state=True)
     if not filed.is_completed():
         run.filing_failed(str(filed.result(raise_on_failure=False)))
     tasks.report(laid_out, run, wait_for=[allow_failure(filed)])
@@ -115,7 +115,7 @@ def train_all(laid_out: Plan, run: RunRecord, places: Places, tries: Tries, prep
 def file_meanwhile(laid_out: Plan, run: RunRecord) -> None:
     """File what is finished while others train. No reason to end them where it fails: it is tried again at the end."""
     try:
-        with run.phase("file"):
-            tasks.file(laid_out)
+        with run.phase("ingest"):
+            tasks.ingest(laid_out)
     except Exception as error:
         get_run_logger().warning("not filed yet (%s); it is tried again at the end", error)

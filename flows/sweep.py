@@ -17,7 +17,7 @@ def study_name() -> str:
     parameters = flow_run.parameters
     if files := parameters.get("files"):
         return f"study {', '.join(Path(file).stem for file in files)}"[:100]
-    varied = [name for name in ("rules", "k", "seeds") if parameters.get(name)]
+    varied = [name for name in ("estimators", "k", "seeds") if parameters.get(name)]
     return f"study {Path(parameters.get('of') or 'nothing').stem} over {', '.join(varied) or 'nothing'}"
 
 
@@ -26,7 +26,7 @@ def study(
     files: tuple[str, ...] = (),
     of: str = "",
     stage: str = "",
-    rules: tuple[str, ...] = (),
+    estimators: tuple[str, ...] = (),
     k: tuple[int, ...] = (),
     seeds: tuple[int, ...] = (),
     runs: str = "runs",
@@ -37,15 +37,15 @@ def study(
 
     Args:
         files: Experiment files to run as they are. Leave empty for a sweep.
-        of: The experiment file that a sweep varies: an experiment for each combination of rules, k and seeds.
-        stage: The rl stage that gets the rules and the k. Empty where the file has one alone.
-        rules: Names of advantage rules; `passk rules` lists them.
+        of: The experiment file that a sweep varies: an experiment for each combination of estimators, k and seeds.
+        stage: The rl stage that gets the estimators and the k. Empty where the file has one alone.
+        estimators: Names of advantage estimators; `passk advantage list` lists them.
         k: The k of Pass@k.
         seeds: Seeds of the whole experiment.
         runs: Directory of all runs.
     """
     one_line_errors()
-    made = sweep.study(files, of, stage, rules, k, seeds)
+    made = sweep.study(files, of, stage, estimators, k, seeds)
     written = {described.name: sweep.write(described, Path(runs)) for described in made}
     outcomes = dict.fromkeys(written, "waits")
     for name, file in written.items():

@@ -18,7 +18,7 @@ class Node:
     kind: str
     parent: str | None
     steps: int
-    rule: str = ""
+    advantage: str = ""
     k: Schedule = PASS_AT_1
 
     @property
@@ -54,7 +54,8 @@ class Arm:
     def recipe(self) -> str:
         """What the arm did, such as `passk_analytical k=4, 600 steps -> grpo, 300 steps`."""
         parts = [
-            f"{node.rule}{'' if node.is_pass_at_1 else f' k={node.k.label}'}, {node.steps} steps" for node in self.rl
+            f"{node.advantage}{'' if node.is_pass_at_1 else f' k={node.k.label}'}, {node.steps} steps"
+            for node in self.rl
         ]
         return " → ".join(parts)
 
@@ -67,7 +68,7 @@ def nodes(stages: Mapping[str, Mapping[str, Any]]) -> list[Node]:
     found = {
         name: Node(
             name, stage["kind"], stage.get("parent", stage.get("from")), int(stage["steps"]),
-            stage.get("rule", ""), Schedule.of(stage.get("k", 1)),
+            stage.get("advantage", ""), Schedule.of(stage.get("k", 1)),
         )
         for name, stage in stages.items()
     }  # fmt: skip

@@ -152,7 +152,7 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         truncated=any(sample["sort"] == "truncated" for sample in shown[1]),
         elsewhere=any(len(run.trained_elsewhere) for run in comparison.results),
         stage_costs=costs.stages(comparison),
-        sampling_costs=costs.samplings(comparison),
+        sampling_costs=costs.evaluations(comparison),
         wall_clock=costs.wall_clock(comparison),
         sessions=costs.sessions(comparison),
         failures=failures.failures(comparison),

@@ -23,7 +23,7 @@ class Results:
     record: ExperimentRecord
     stages: pd.DataFrame
     steps: pd.DataFrame
-    samplings: pd.DataFrame
+    evaluations: pd.DataFrame
     counts: pd.DataFrame
     traits: pd.DataFrame
     launches: pd.DataFrame
@@ -117,7 +117,7 @@ def load(store: Path, experiment: str) -> Results:
             record=record,
             stages=stages,
             steps=queries.steps(connection, experiment),
-            samplings=queries.samplings(connection, experiment),
+            evaluations=queries.evaluations(connection, experiment),
             counts=queries.problem_counts(connection, experiment),
             traits=report_queries.traits(connection, experiment),
             launches=report_queries.launches(connection, experiment),

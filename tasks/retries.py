@@ -16,7 +16,7 @@ FIRST_SECONDS, LONGEST_SECONDS = 5.0, 300.0
 FRUITLESS = 8
 """tries in a row without a step more, after which it is given up; their waits come to 10 to 15 minutes"""
 HUNG_COUNTS = 3
-"""a try that hung has cost compute.hung_after"""
+"""a try that hung has cost compute.stall_timeout_s"""
 IN_ALL = 100
 """tries of one step in one run, however far each of them came"""
 

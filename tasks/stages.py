@@ -53,15 +53,15 @@ def train(
 
 
 @task(task_run_name="sample every checkpoint on every benchmark", cache_policy=NO_CACHE, **TRIED_AGAIN)
-def sample(plan: Plan, run: RunRecord, places: Places, tries: Tries) -> None:
+def evaluate(plan: Plan, run: RunRecord, places: Places, tries: Tries) -> None:
     say = get_run_logger().info
-    with tries.one("sampling", partial(stages.sampled, plan), say), places.one(say), run.phase("sample"):
-        stages.sample(plan, say)
+    with tries.one("evaluation", partial(stages.sampled, plan), say), places.one(say), run.phase("evaluate"):
+        stages.evaluate(plan, say)
 
 
 @task(task_run_name="file what is finished in DuckDB", cache_policy=NO_CACHE)
-def file(plan: Plan) -> None:
-    stages.file(plan)
+def ingest(plan: Plan) -> None:
+    stages.ingest(plan)
 
 
 @task(task_run_name="write the report", cache_policy=NO_CACHE)

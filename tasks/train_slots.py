@@ -1,6 +1,6 @@
 """Who may train now: so many stages of a run side by side, so many of all runs under one Prefect server.
 
-The first number is the experiment's `compute.side_by_side`: a run's Ray cluster holds that many stages. The
+The first number is the experiment's `compute.max_parallel_stages`: a run's Ray cluster holds that many stages. The
 second is Prefect's global concurrency limit `passk-cpu` or `passk-gpu`, where the server has one (`make serve`
 creates them): it says how many stages fit on the machines of that profile.
 """
@@ -39,7 +39,7 @@ class Places:
     def __init__(self, compute: Compute) -> None:
         self._compute = compute
         self._limit = limit_name(compute.profile)
-        self._free = threading.BoundedSemaphore(compute.side_by_side)
+        self._free = threading.BoundedSemaphore(compute.max_parallel_stages)
         self._threads: set[int] = set()
         self._stopped = False
 
@@ -51,7 +51,7 @@ class Places:
         try:
             with ExitStack() as held:
                 if not self._free.acquire(blocking=False):
-                    say("waits: the run trains as many stages at once as compute.side_by_side allows")
+                    say("waits: the run trains as many stages at once as compute.max_parallel_stages allows")
                     while not self._free.acquire(timeout=POLL_SECONDS):
                         pass
                 held.callback(self._free.release)

@@ -1,1 +1,1 @@
-"""passk's rules in other trainers, a file a trainer; docs/adapters.md. Neither trainer is a requirement of passk."""
+"""passk's estimators in other trainers, a file each (docs/adapters.md). Neither trainer is a requirement."""

@@ -1,8 +1,8 @@
-"""TRL's GRPOTrainer with a rule of passk:
+"""TRL's GRPOTrainer with an estimator of passk:
 
     from passk.adapters.trl import PasskGRPOTrainer
 
-    trainer = PasskGRPOTrainer(model, reward, args, dataset, rule="passk_analytical", k=4, options={"sigma": False})
+    trainer = PasskGRPOTrainer(model, reward, args, dataset, estimator="passk_analytical", k=4)
     trainer.train()
 
 All else is GRPOTrainer's own. The advantages are replaced where TRL has computed its own, from the rewards that TRL
@@ -24,39 +24,41 @@ Answers = Callable[[list[Any]], list[str | None]]
 
 
 class PasskGRPOTrainer(GRPOTrainer):
-    """GRPOTrainer whose advantages are a rule's.
+    """GRPOTrainer whose advantages are an estimator's.
 
-    rule, k, options: as `passk.advantage.compute` takes them; N is `num_generations`. answers: for a rule that needs
-    them, completions as a reward function gets them -> the answer of each, None where there is none. All other
+    estimator, k, options: as `passk.advantage.compute` takes them; N is `num_generations`. answers: for an estimator
+    that needs them, completions as a reward function gets them -> the answer of each, or None. All other
     arguments are GRPOTrainer's. A completion's reward is the sum of its reward functions' by `reward_weights`.
 
-    Raises ConfigError where the rule is not to be had as it is asked for, before anything is trained; while training,
-    PasskError as `compute`, also for a completion that no reward function has scored.
+    Raise ConfigError before training where the estimator cannot be used as requested. While training, raise
+    PasskError as `compute` does, also for a completion that no reward function has scored.
     """
 
     def __init__(
         self,
         *arguments: Any,
-        rule: str | advantage.Estimator,
+        estimator: str | advantage.Estimator,
         k: int,
         options: Mapping[str, Any] | None = None,
         answers: Answers | None = None,
         **keywords: Any,
     ) -> None:
-        self.rule = advantage.get(rule) if isinstance(rule, str) else rule
+        self.estimator = advantage.get(estimator) if isinstance(estimator, str) else estimator
         self.k, self.answers = k, answers
         super().__init__(*arguments, **keywords)
-        self.options = advantage.check(self.rule, k, self.num_generations, options)
-        needs = advantage.needs(self.rule, self.options)
+        self.options = advantage.check(self.estimator, k, self.num_generations, options)
+        needs = advantage.needs(self.estimator, self.options)
         if "entropy" in needs:
-            raise ConfigError(f"rule: {needs['entropy']} needs entropy, which TRL has not got yet; choose another rule")
+            raise ConfigError(
+                f"estimator: {needs['entropy']} needs entropy, which TRL has not got yet; choose another estimator"
+            )
         if "answers" in needs and answers is None:
             raise ConfigError(f"answers: {needs['answers']} needs them; give answers=, completions -> an answer each")
-        if "answers" not in self.rule.inputs and answers is not None:
-            raise ConfigError(f"answers: {self.rule.name} does not look at them; leave answers= out")
+        if "answers" not in self.estimator.inputs and answers is not None:
+            raise ConfigError(f"answers: {self.estimator.name} does not look at them; leave answers= out")
         if self.multi_objective_aggregation != "sum_then_normalize":
             raise ConfigError(
-                "multi_objective_aggregation: a rule takes the sum of the rewards; set sum_then_normalize"
+                "multi_objective_aggregation: an estimator takes the sum of the rewards; set sum_then_normalize"
             )
         # the same in every process: they draw alike for the batch that they share
         self._generator = torch.Generator().manual_seed(self.args.seed)
@@ -87,6 +89,6 @@ class PasskGRPOTrainer(GRPOTrainer):
         extra: dict[str, Any] = {}
         if self.answers:
             extra["answers"] = [self._answers[i : i + n] for i in range(0, len(self._answers), n)]
-        if "generator" in self.rule.inputs:
+        if "generator" in self.estimator.inputs:
             extra["generator"] = self._generator
-        return advantage.compute(self.rule, rewards.view(-1, n), self.k, **self.options, **extra).flatten()
+        return advantage.compute(self.estimator, rewards.view(-1, n), self.k, **self.options, **extra).flatten()

@@ -1,11 +1,11 @@
-"""Every rule as an advantage estimator of verl, under the name passk/<rule>. In a run of verl, add
+"""Every estimator as an advantage estimator of verl, under the name passk/<estimator>. In a run of verl, add
 
     +ray_kwargs.ray_init.runtime_env.env_vars.VERL_USE_EXTERNAL_MODULES=passk.adapters.verl
     algorithm.adv_estimator=passk/passk_analytical
     +algorithm.passk.k=4
     +algorithm.passk.options.sigma=false
 
-The first makes every process of verl import this module, and importing it registers the rules. The prefix is
+The first makes every process of verl import this module, and importing it registers the estimators. The prefix is
 there because verl has a grpo, an rloo and others of its own, which are something else. In a program of one's own,
 `import passk.adapters.verl` is enough.
 
@@ -30,7 +30,7 @@ Estimator = Callable[..., tuple[torch.Tensor, torch.Tensor]]
 
 
 def register() -> list[str]:
-    """Register every rule with verl, and return the names. Doing it again changes nothing.
+    """Register every estimator with verl, and return the names. Doing it again changes nothing.
 
     Raises verl's ValueError where somebody else has registered one of the names.
     """
@@ -41,37 +41,37 @@ def register() -> list[str]:
 
 @cache
 def estimator(name: str) -> Estimator:
-    """The rule of that name as verl calls it.
+    """The estimator of that name as verl calls it.
 
     token_level_rewards, response_mask: [B, T]; index: [B], equal for the rollouts of a prompt; config: verl's
     algorithm section, of which `passk.k` and `passk.options` are read. Returns (advantages, returns), [B, T]: both
     the rollout's advantage where the mask is 1, 0 elsewhere.
 
-    Raises ConfigError for a k or options that the rule does not take, PasskError for a rule that needs more than
-    rewards, and as `passk.advantage.compute`.
+    Raise ConfigError for a k or options that the estimator does not take, PasskError for one that needs more
+    than rewards, and as `passk.advantage.compute`.
     """
 
     def estimate(
         token_level_rewards: torch.Tensor, response_mask: torch.Tensor, index: Any, config: Any, **_: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        rule = advantage.get(name)
-        if rule.needs:
+        estimator = advantage.get(name)
+        if estimator.needs:
             raise PasskError(
-                f"algorithm.adv_estimator: {name} needs {rule.needs[0]}, which verl hands to no estimator; "
-                "choose a rule that needs rewards alone"
+                f"algorithm.adv_estimator: {name} needs {estimator.needs[0]}, which verl hands to no estimator; "
+                "choose an estimator that needs rewards alone"
             )
-        k, options = _settings(rule, config)
+        k, options = _settings(estimator, config)
         rewards = token_level_rewards.sum(dim=-1)
         found = torch.zeros_like(rewards, dtype=torch.float32)
         for rows in _groups(index.tolist(), response_mask.any(dim=-1).tolist()):
-            found[rows] = advantage.compute(rule, rewards[rows], k, **options)
+            found[rows] = advantage.compute(estimator, rewards[rows], k, **options)
         advantages = found.unsqueeze(-1) * response_mask
         return advantages, advantages
 
     return estimate
 
 
-def _settings(rule: advantage.Estimator, config: Any) -> tuple[int, dict[str, Any]]:
+def _settings(estimator: advantage.Estimator, config: Any) -> tuple[int, dict[str, Any]]:
     section = (config or {}).get("passk") or {}
     given = OmegaConf.to_container(OmegaConf.create({"passk": section}), resolve=True)["passk"]
     known = ("k", "options")
@@ -80,8 +80,8 @@ def _settings(rule: advantage.Estimator, config: Any) -> tuple[int, dict[str, An
     for key in given:
         if key not in known:
             raise ConfigError(f"algorithm.passk.{key}: does not exist{nearest(key, known)}")
-    if "k" not in given and rule.k != "1":
-        raise ConfigError(f"algorithm.passk.k: {rule.name} needs it; add +algorithm.passk.k=4")
+    if "k" not in given and estimator.k != "1":
+        raise ConfigError(f"algorithm.passk.k: {estimator.name} needs it; add +algorithm.passk.k=4")
     return given.get("k", 1), dict(given.get("options", {}))
 
 

@@ -1,11 +1,11 @@
-"""Advantage rules: rewards [P, N] of P prompts with N rollouts each -> advantages [P, N], float32.
+"""Advantage estimators: rewards [P, N] of P prompts with N rollouts each -> advantages [P, N], float32.
 
     advantage.compute("passk_analytical", rewards, k=4)
     advantage.compute("edas", rewards, k=1, answers=[["7", "8", None, "7"]], base="dr_grpo")
 
-A rule has no state: every token of a rollout gets its rollout's advantage. `names()` are all there are,
+An estimator has no state: every token of a rollout gets its rollout's advantage. `names()` are all there are,
 `get(name)` is one with its formula, source, options and needs (passk/advantage/estimator.py). Importing this
-imports neither torch nor a rule.
+imports neither torch nor an estimator.
 """
 
 from collections.abc import Mapping
@@ -22,22 +22,24 @@ __all__ = ["Estimator", "check", "compute", "count_estimator", "estimator", "get
 
 
 def check(name: str | Estimator, k: int, n: int, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """All options, once the rule is there, is defined for k of n and takes the options.
+    """All options, once the estimator is there, is defined for k of n and takes the options.
 
     Raises ConfigError otherwise, field first and mend last.
     """
     found = get(name) if isinstance(name, str) else name
     found.check_k(k, n)
     complete = found.validated(options or {})
-    if "base" in complete:  # a transform of another rule's advantages
+    if "base" in complete:  # a transform of another estimator's advantages
         if complete["base"] == found.name:
-            raise ConfigError(f"options.base: {found.name} cannot change its own advantages; name another rule")
+            raise ConfigError(f"options.base: {found.name} cannot change its own advantages; name another estimator")
         try:
             check(complete["base"], k, n, complete.get("base_options"))
         except ConfigError as error:
             # the fields as they are called here
             said = str(error).removeprefix("options.")
-            own = said.replace("rule:", "options.base:", 1) if said == str(error) else f"options.base_options.{said}"
+            own = (
+                said.replace("estimator:", "options.base:", 1) if said == str(error) else f"options.base_options.{said}"
+            )
             raise ConfigError(own) from None
     if found.counts:
         found.pairs(n, k, complete)
@@ -45,7 +47,7 @@ def check(name: str | Estimator, k: int, n: int, options: Mapping[str, Any] | No
 
 
 def needs(name: str | Estimator, options: Mapping[str, Any]) -> dict[str, str]:
-    """Input without which the rule cannot work -> whose need it is: its own, or the rule's whose advantages it changes.
+    """Return the inputs that the estimator needs, each with the estimator that needs it (itself or its base).
 
     options: all of them, as `check` returns them.
     """
@@ -58,16 +60,16 @@ def needs(name: str | Estimator, options: Mapping[str, Any]) -> dict[str, str]:
 
 
 def compute(name: str | Estimator, rewards: "torch.Tensor", k: int, **inputs: Any) -> "torch.Tensor":
-    """Advantages of a batch by a rule, given by its name or itself.
+    """Advantages of a batch by an estimator, given by its name or itself.
 
     rewards: [P, N], a row a prompt, a tensor or what torch.as_tensor takes; read as float32.
-    inputs: the rule's options, and what it may need, which other rules pass over: `answers`, [P][N] of str or
+    inputs: the estimator's options, and what it may need, which other estimators pass over: `answers`, [P][N] of str or
     None (or int64 [P, N], equal where the answers to a prompt are equal, negative for none); `entropy`, [P, N],
-    mean nats a token; `generator`, a torch.Generator on the CPU for a rule that draws.
+    mean nats a token; `generator`, a torch.Generator on the CPU for an estimator that draws.
     Returns [P, N], float32, on the device of the rewards.
 
     Raises ConfigError as `check` does, and PasskError for rewards or inputs that are not of that shape, not
-    finite, or not what the rule takes.
+    finite, or not what the estimator takes.
     """
     from passk.advantage.batch import advantages
 

@@ -1,4 +1,4 @@
-"""A batch through a rule: what is wrong with it is said here, once for all rules."""
+"""A batch through an estimator: what is wrong with it is said here, once for all estimators."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -13,8 +13,8 @@ from passk.base.errors import PasskError
 _SMALLEST = torch.finfo(torch.float32).tiny
 
 
-def advantages(rule: Estimator, rewards: torch.Tensor, k: int, inputs: Mapping[str, Any]) -> torch.Tensor:
-    """What `passk.advantage.compute` does, for a rule that was found."""
+def advantages(estimator: Estimator, rewards: torch.Tensor, k: int, inputs: Mapping[str, Any]) -> torch.Tensor:
+    """What `passk.advantage.compute` does, for an estimator that was found."""
     if not isinstance(rewards, torch.Tensor):
         try:
             rewards = torch.as_tensor(rewards)
@@ -24,35 +24,35 @@ def advantages(rule: Estimator, rewards: torch.Tensor, k: int, inputs: Mapping[s
         raise PasskError(f"rewards: must be [prompts, rollouts], not of shape {list(rewards.shape)}")
     rewards = rewards.detach().float()
     options = {name: value for name, value in inputs.items() if name not in INPUTS}
-    if rule.counts:
-        return looked_up(rule, rewards, k, options)
+    if estimator.counts:
+        return looked_up(estimator, rewards, k, options)
     given = {name: value for name, value in inputs.items() if name in INPUTS and value is not None}
-    options = advantage.check(rule, k, rewards.shape[1], options)
+    options = advantage.check(estimator, k, rewards.shape[1], options)
     if not (rewards * 0).sum() == 0:
         raise _not_finite(rewards)
-    if rule.binary and (rewards * (1 - rewards)).any():
-        raise _not_binary(rule, rewards)
-    found = rule(rewards.double(), k, **options, **_inputs(rule, given, rewards))
+    if estimator.binary and (rewards * (1 - rewards)).any():
+        raise _not_binary(estimator, rewards)
+    found = estimator(rewards.double(), k, **options, **_inputs(estimator, given, rewards))
     if found.shape != rewards.shape or found.isnan().any():
         raise PasskError(
-            f"rule: {rule.name} gave NaN or the shape {list(found.shape)}, not {list(rewards.shape)}; mend it"
+            f"estimator: {estimator.name} gave NaN or the shape {list(found.shape)}, not {list(rewards.shape)}; mend it"
         )
     return found.clamp(-LARGEST, LARGEST).float()
 
 
-def looked_up(rule: Estimator, rewards: torch.Tensor, k: int, options: Mapping[str, Any]) -> torch.Tensor:
-    """A rule of counts on float32 rewards [P, N], by its table."""
+def looked_up(estimator: Estimator, rewards: torch.Tensor, k: int, options: Mapping[str, Any]) -> torch.Tensor:
+    """An estimator of counts on float32 rewards [P, N], by its table."""
     n = rewards.shape[1]
     # with their types, since True, 1 and 1.0 are one key otherwise
     key = tuple((name, type(value), value) for name, value in options.items())
     try:
-        made = table(rule, n, k, type(k), rewards.device, key)
+        made = table(estimator, n, k, type(k), rewards.device, key)
     except TypeError:  # a k or an option that is not hashable can only be a wrong one
-        advantage.check(rule, k, n, options)
+        advantage.check(estimator, k, n, options)
         raise
     off = torch.addcmul(rewards, rewards, rewards, value=-1).reshape(-1)  # r - r * r
     if off.dot(off):  # also NaN where a reward is not finite; what is within 1e-22 of 0 counts as 0
-        raise _not_binary(rule, rewards) if rewards.isfinite().all() else _not_finite(rewards)
+        raise _not_binary(estimator, rewards) if rewards.isfinite().all() else _not_finite(rewards)
     count = rewards.sum(dim=1, keepdim=True)
     at = count.long()
     if made.weight is not None:
@@ -63,7 +63,7 @@ def looked_up(rule: Estimator, rewards: torch.Tensor, k: int, options: Mapping[s
 class Table(NamedTuple):
     """The advantages of a wrong and of a right answer beside c right ones, [N + 1].
 
-    `weight` is there where every prompt's advantages sum to 0, as nearly every rule's do: they are
+    `weight` is there where every prompt's advantages sum to 0, as nearly every estimator's do: they are
     weight (c - N r) then, one look-up less, and c - N r is a whole number, so that no digit is lost.
     """
 
@@ -74,14 +74,14 @@ class Table(NamedTuple):
 
 @lru_cache(maxsize=256)
 def table(
-    rule: Estimator, n: int, k: int, _: type, device: torch.device, options: tuple[tuple[str, type, Any], ...]
+    estimator: Estimator, n: int, k: int, _: type, device: torch.device, options: tuple[tuple[str, type, Any], ...]
 ) -> Table:
-    """The table of a rule for N rollouts, k and options.
+    """The table of an estimator for N rollouts, k and options.
 
     Float64 rounded once to float32; what is below float32's smallest normal number (1.2e-38) is 0.
     """
-    complete = advantage.check(rule, k, n, {name: value for name, _, value in options})
-    pairs = torch.tensor(rule.pairs(n, k, complete), dtype=torch.float64)
+    complete = advantage.check(estimator, k, n, {name: value for name, _, value in options})
+    pairs = torch.tensor(estimator.pairs(n, k, complete), dtype=torch.float64)
     pairs = pairs.masked_fill(pairs.abs() < _SMALLEST, 0.0)
     wrong, right = pairs.unbind(dim=1)
     counts = torch.arange(n, dtype=torch.float64)
@@ -93,11 +93,11 @@ def table(
     return Table(wrong, right, weight if centred and normal else None)
 
 
-def _inputs(rule: Estimator, given: Mapping[str, Any], rewards: torch.Tensor) -> dict[str, Any]:
-    missing = [name for name in rule.needs if given.get(name) is None]
+def _inputs(estimator: Estimator, given: Mapping[str, Any], rewards: torch.Tensor) -> dict[str, Any]:
+    missing = [name for name in estimator.needs if given.get(name) is None]
     if missing:
-        raise PasskError(f"{missing[0]}: {rule.name} needs it, of shape {list(rewards.shape)}; give {missing[0]}=")
-    taken = {name: value for name, value in given.items() if name in rule.inputs}
+        raise PasskError(f"{missing[0]}: {estimator.name} needs it, of shape {list(rewards.shape)}; give {missing[0]}=")
+    taken = {name: value for name, value in given.items() if name in estimator.inputs}
     if "answers" in taken:
         taken["answers"] = _numbered(taken["answers"], rewards)
     if "entropy" in taken:
@@ -141,7 +141,7 @@ def _not_finite(rewards: torch.Tensor) -> PasskError:
     return PasskError(f"rewards: {bad} of {rewards.numel()} are NaN or infinite; mend the reward function")
 
 
-def _not_binary(rule: Estimator, rewards: torch.Tensor) -> PasskError:
+def _not_binary(estimator: Estimator, rewards: torch.Tensor) -> PasskError:
     other = rewards[(rewards != 0) & (rewards != 1)]
     shown = ", ".join(f"{value:g}" for value in other.unique()[:3].tolist())
-    return PasskError(f"rewards: {rule.name} takes 0 and 1 alone, not {shown}; use a verifier that scores so")
+    return PasskError(f"rewards: {estimator.name} takes 0 and 1 alone, not {shown}; use a verifier that scores so")

@@ -1,4 +1,4 @@
-"""All rules in one table, made from their cards."""
+"""All estimators in one table, made from their cards."""
 
 import inspect
 
@@ -20,15 +20,15 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "of the solve rate": ("reinforce_k", "surrogate"),
     "transforms": ("edas",),
 }
-"""what belongs together, in the order of the table; rules of other packages come last"""
+"""what belongs together, in the order of the table; estimators of other packages come last"""
 
-_HEAD = ("rule", "advantage of rollout i", "k", "rewards", "needs", "its gradient", "taken as", "source")
+_HEAD = ("estimator", "advantage of rollout i", "k", "rewards", "needs", "its gradient", "taken as", "source")
 
 
 def table() -> str:
-    """Every rule there is, those of other packages included, a row each, as a markdown table.
+    """Every estimator there is, those of other packages included, a row each, as a markdown table.
 
-    "its gradient" is what the rule estimates and with what bias; "taken as", whether that is the mean or the sum
+    "its gradient" is what the estimator estimates and with what bias; "taken as", whether that is the mean or the sum
     of A_i grad log p(y_i) over the rollouts of a prompt.
     """
     ours = [name for family in FAMILIES.values() for name in family]
@@ -37,8 +37,17 @@ def table() -> str:
     return "".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |\n" for line in lines)
 
 
-def _row(rule: Estimator) -> tuple[str, ...]:
-    wanted = [option for option, default in rule.options.items() if default is inspect.Parameter.empty]
-    needs = ", ".join([*rule.needs, *(f"option {option}" for option in wanted)])
-    rewards = "0 and 1" if rule.binary else "any"
-    return f"`{rule.name}`", rule.formula, rule.k, rewards, needs, rule.estimates, rule.scale, rule.source
+def _row(estimator: Estimator) -> tuple[str, ...]:
+    wanted = [option for option, default in estimator.options.items() if default is inspect.Parameter.empty]
+    needs = ", ".join([*estimator.needs, *(f"option {option}" for option in wanted)])
+    rewards = "0 and 1" if estimator.binary else "any"
+    return (
+        f"`{estimator.name}`",
+        estimator.formula,
+        estimator.k,
+        rewards,
+        needs,
+        estimator.estimates,
+        estimator.scale,
+        estimator.source,
+    )

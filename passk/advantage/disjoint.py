@@ -1,4 +1,4 @@
-"""A prompt's rollouts cut into disjoint groups of k, in their order: what rules on groups as they were drawn share."""
+"""Cut a prompt's rollouts into disjoint groups of k, in their order."""
 
 import torch
 

@@ -1,13 +1,13 @@
-"""What a rule is: a decorated function, and what a person should know about it.
+"""What an estimator is: a decorated function, and what a person should know about it.
 
-A rule on 0/1 rewards whose advantages depend on nothing but how many are right is written for one group:
+An estimator on 0/1 rewards whose advantages depend on nothing but how many are right is written for one group:
 
     @count_estimator(k="< N", ...)
     def name(n: int, c: int, k: int, *, option: float = 1.0) -> tuple[float, float]:
         ...  # advantages of (a wrong, a right) answer where c of n are right
 
 It is called once for each (N, k, options) and c, in plain Python; batches are looked up in the table of it.
-Every other rule gets the batch:
+Every other estimator gets the batch:
 
     @estimator(k="<= N", ...)
     def name(rewards: torch.Tensor, k: int, *, answers: torch.Tensor, option: float = 1.0) -> torch.Tensor:
@@ -32,15 +32,15 @@ LARGEST = 3.4028234663852886e38
 """of float32, in which advantages are given"""
 INPUTS = ("answers", "entropy", "generator")
 """answers [P, N] int64, the same number for the same answer to a prompt, negative for none; entropy [P, N],
-mean nats a token; generator, a torch.Generator on the CPU for rules that draw"""
+mean nats a token; generator, a torch.Generator on the CPU for estimators that draw"""
 
 Domain = Literal["any", "1", "< N", "<= N", "2 .. N", "<= N / 2"]
-"""the k for which a rule is defined, N rollouts a prompt"""
+"""the k for which an estimator is defined, N rollouts a prompt"""
 
 
 @dataclass(frozen=True, eq=False)
 class Estimator:
-    """A rule and its card. Calling it calls the function as it was written."""
+    """An estimator and its card. Calling it calls the function as it was written."""
 
     name: str
     function: Callable[..., Any]
@@ -108,14 +108,14 @@ class Estimator:
             raise ConfigError(f"options.{name}: {self.name} says: {message.lower()}{given}") from None
 
     def check_k(self, k: int, n: int) -> None:
-        """Raise ConfigError unless the rule is defined for k of n rollouts."""
+        """Raise ConfigError unless the estimator is defined for k of n rollouts."""
         if not isinstance(k, int) or isinstance(k, bool) or k < 1:
             raise ConfigError(f"k: must be a whole number of 1 or more, not {shown(k)}")
         if n < 1:
             raise ConfigError(f"rollouts: must be 1 or more, not {n}")
         allowed, must_be, mend = {
             "any": (True, "", ""),
-            "1": (k == 1, "1", "set it, or choose a Pass@k rule such as passk_analytical"),
+            "1": (k == 1, "1", "set it, or choose a Pass@k estimator such as passk_analytical"),
             "< N": (k < n, f"smaller than the rollouts a prompt ({n})", "lower k or raise rollouts"),
             "<= N": (k <= n, f"at the most the rollouts a prompt ({n})", "lower k or raise rollouts"),
             "2 .. N": (2 <= k <= n, f"from 2 to the rollouts a prompt ({n})", "mend k or raise rollouts"),
@@ -125,16 +125,20 @@ class Estimator:
             raise ConfigError(f"k: must be {must_be} for {self.name}, not {k}; {mend}")
 
     def pairs(self, n: int, k: int, options: Mapping[str, Any]) -> list[tuple[float, float]]:
-        """A rule of counts: (wrong, right) beside c = 0 .. N right answers, each finite. Raises ConfigError."""
+        """An estimator of counts: (wrong, right) beside c = 0 .. N right answers, each finite. Raises ConfigError."""
         found = []
         for c in range(n + 1):
             try:
                 wrong, right = map(float, self.function(n, c, k, **options))
             except (ArithmeticError, TypeError, ValueError) as error:
                 reason = " ".join(str(error).split())
-                raise ConfigError(f"rule: {self.name} has no value at N = {n}, c = {c}, k = {k}: {reason}") from None
+                raise ConfigError(
+                    f"estimator: {self.name} has no value at N = {n}, c = {c}, k = {k}: {reason}"
+                ) from None
             if not (math.isfinite(wrong) and math.isfinite(right)):
-                raise ConfigError(f"rule: {self.name} gives {wrong}, {right} at N = {n}, c = {c}, k = {k}; mend it")
+                raise ConfigError(
+                    f"estimator: {self.name} gives {wrong}, {right} at N = {n}, c = {c}, k = {k}; mend it"
+                )
             found.append((min(max(wrong, -LARGEST), LARGEST), min(max(right, -LARGEST), LARGEST)))
         return found
 
@@ -148,7 +152,7 @@ def estimator(
     estimates: str = "",
     scale: Literal["mean", "sum"] = "mean",
 ) -> Callable[[Callable[..., Any]], Estimator]:
-    """Make a rule of a function of a batch, (rewards [P, N], k, ...) -> [P, N]. See the module's text."""
+    """Make an estimator of a function of a batch, (rewards [P, N], k, ...) -> [P, N]. See the module's text."""
 
     def decorate(function: Callable[..., Any]) -> Estimator:
         _check_written(function, k, "rewards", "k")
@@ -165,7 +169,7 @@ def count_estimator(
     estimates: str = "",
     scale: Literal["mean", "sum"] = "mean",
 ) -> Callable[[Callable[..., tuple[float, float]]], Estimator]:
-    """Make a rule of a function of counts, (n, c, k, ...) -> (wrong, right). See the module's text."""
+    """Make an estimator of a function of counts, (n, c, k, ...) -> (wrong, right). See the module's text."""
 
     def decorate(function: Callable[..., tuple[float, float]]) -> Estimator:
         _check_written(function, k, "n", "c", "k")
@@ -175,7 +179,7 @@ def count_estimator(
 
 
 def _check_written(function: Callable[..., Any], k: str, *first: str) -> None:
-    """Raise TypeError at whoever writes a rule that could not be used as it is written."""
+    """Raise TypeError at whoever writes an estimator that could not be used as it is written."""
     if k not in typing.get_args(Domain):
         raise TypeError(f"{function.__name__}: k is one of {', '.join(typing.get_args(Domain))}, not {k!r}")
     kinds = {name: p.kind for name, p in inspect.signature(function).parameters.items()}
@@ -191,7 +195,7 @@ def shown(value: Any) -> str:
 
 
 def read_options(text: str, *, field: str) -> dict[str, Any]:
-    """A rule's options from a command line: a JSON object. Raises ConfigError, `field` first."""
+    """An estimator's options from a command line: a JSON object. Raises ConfigError, `field` first."""
     try:
         options = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""Groups in ascending order: what the rules on the best of k real-valued rewards are computed from.
+"""Groups in ascending order: what the estimators on the best of k real-valued rewards are computed from.
 
 With g_1 <= ... <= g_N sorted and gaps d_l = g_{l+1} - g_l >= 0 (l = 1 .. N-1), the best of any set of
 rollouts is g_1 plus the gaps below its highest rank. So a mean over sets is a sum over gaps, each times the

@@ -1,4 +1,4 @@
-"""A rule's advantages over c, how many of a prompt's N answers are right: as a table, for a terminal, as a PNG.
+"""An estimator's advantages over c, how many of a prompt's N answers are right: as a table, for a terminal, as a PNG.
 
 All take `kinds`, (wrong, right) for c = 0 .. N, and `totals`, eta for the same c (passk/advantage/step_size.py).
 """

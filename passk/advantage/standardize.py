@@ -1,4 +1,4 @@
-"""Rewards less their mean, by their deviation: the step that GRPO and the sampled Pass@k rules share."""
+"""Rewards less their mean, by their deviation: the step that GRPO and the sampled Pass@k estimators share."""
 
 import torch
 

@@ -33,7 +33,7 @@ class ConfigError(PasskError):
 
 
 class SomeFailed(PasskError):
-    """A run that came to its end, report and all, although a stage, the sampling or the filing failed: which, why."""
+    """A run that came to its end, report and all, although a stage, the evaluation or the filing failed: which, why."""
 
 
 @contextmanager

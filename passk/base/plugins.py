@@ -1,4 +1,4 @@
-"""What other packages bring: rules and verifiers by their entry points, beside passk's own."""
+"""What other packages bring: estimators and verifiers by their entry points, beside passk's own."""
 
 import importlib
 from collections.abc import Mapping

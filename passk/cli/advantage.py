@@ -1,4 +1,4 @@
-"""`passk rules`: all advantage rules as a table, and one of them over the number of right answers."""
+"""`passk advantage list`: all advantage estimators as a table, and one of them over the number of right answers."""
 
 import inspect
 import json
@@ -16,37 +16,37 @@ from passk.advantage.registry import package
 from passk.base.errors import ConfigError, PasskError
 from passk.base.terminal import aligned
 
-app = typer.Typer(help="List the advantage rules, or show what one of them pays.")
-HEAD = ("rule", "k", "needs", "options", "formula", "source", "package")
+app = typer.Typer(help="List the advantage estimators, or show what one of them pays.")
+HEAD = ("estimator", "k", "needs", "options", "formula", "source", "package")
 CHART = 80
 """columns of a chart where the output is no terminal"""
 
 
 @app.callback(invoke_without_command=True)
-def rules(context: typer.Context) -> None:
-    """List all advantage rules, or show what one of them pays."""
+def estimators(context: typer.Context) -> None:
+    """List all advantage estimators, or show what one of them pays."""
     if context.invoked_subcommand is None:
         typer.echo(listing(cards(), _terminal_width()))
 
 
 @app.command("show")
 def show_rule(
-    name: Annotated[str, typer.Argument(help="the rule's")],
+    name: Annotated[str, typer.Argument(help="the estimator's")],
     n: Annotated[int, typer.Option(help="rollouts a prompt")] = 32,
-    k: Annotated[int | None, typer.Option(help="of Pass@k; a Pass@1 rule needs none")] = None,
-    options: Annotated[str, typer.Option(help="the rule's, as JSON")] = "{}",
+    k: Annotated[int | None, typer.Option(help="of Pass@k; a Pass@1 estimator needs none")] = None,
+    options: Annotated[str, typer.Option(help="the estimator's, as JSON")] = "{}",
     png: Annotated[Path | None, typer.Option(help="draw into this file instead of here")] = None,
 ) -> None:
-    """Print and draw a rule's advantages over c, how many of the N answers are right (rewards 0 and 1)."""
-    rule = advantage.get(name)
-    if rule.needs:
+    """Print and draw an estimator's advantages over c, how many of the N answers are right (rewards 0 and 1)."""
+    estimator = advantage.get(name)
+    if estimator.needs:
         raise ConfigError(
-            f"rule: {name} needs {rule.needs[0]} beside the rewards, which a count of right answers has not; "
-            f"use passk.advantage.compute({name!r}, rewards, k, {rule.needs[0]}=...)"
+            f"estimator: {name} needs {estimator.needs[0]} beside the rewards, which a count of right answers has not; "
+            f"use passk.advantage.compute({name!r}, rewards, k, {estimator.needs[0]}=...)"
         )
     if n < 1:
         raise ConfigError(f"n: must be 1 rollout or more, not {n}")
-    if k is None and rule.k != "1":
+    if k is None and estimator.k != "1":
         raise ConfigError(f"k: {name} pays by k, and there is no usual one; add it, as in --k 4")
     k = 1 if k is None else k
     given = advantage.read_options(options, field="options")
@@ -56,34 +56,36 @@ def show_rule(
     title = ", ".join([name, f"N = {n}", f"k = {k}", *complete])
     if png is not None:
         try:
-            show.png(png, kinds, totals, title, rule.formula)
+            show.png(png, kinds, totals, title, estimator.formula)
         except OSError as error:
             raise ConfigError(f"png: {png}: {error.strerror}; name a file in a directory that is there") from None
     width = _terminal_width()
-    typer.echo(f"{title}\n{_about(rule, max(totals), n, width)}\n\n{show.table(kinds, totals)}\n")
+    typer.echo(f"{title}\n{_about(estimator, max(totals), n, width)}\n\n{show.table(kinds, totals)}\n")
     typer.echo(f"drawn: {png}" if png else show.chart(kinds, totals, max(45, width or CHART)))
 
 
 def cards() -> list[tuple[str, ...]]:
-    """A row of HEAD for each rule there is; one that cannot be had says why instead of its formula."""
+    """A row of HEAD for each estimator there is; one that cannot be had says why instead of its formula."""
     found = []
     for name in advantage.names():
         brought = package(name) or "passk"
         try:
-            rule = advantage.get(name)
+            estimator = advantage.get(name)
         except PasskError as error:
             found.append((name, "?", "", "", str(error), "", brought))
             continue
         options = ", ".join(
             f"{option} (required)" if default is inspect.Parameter.empty else f"{option}={_json(default)}"
-            for option, default in rule.options.items()
+            for option, default in estimator.options.items()
         )
-        found.append((name, rule.k, ", ".join(rule.needs), options, rule.formula, rule.source, brought))
+        found.append(
+            (name, estimator.k, ", ".join(estimator.needs), options, estimator.formula, estimator.source, brought)
+        )
     return found
 
 
 def listing(rows: list[tuple[str, ...]], width: int | None) -> str:
-    """A line a rule where `width` columns (None: no end) hold the longest, else a paragraph a rule."""
+    """A line an estimator where `width` columns (None: no end) hold the longest, else a paragraph an estimator."""
     lines = aligned([HEAD, *([cell or "-" for cell in row] for row in rows)])
     if width is None or max(map(len, lines)) <= width:
         return "\n".join(lines)
@@ -98,13 +100,13 @@ def listing(rows: list[tuple[str, ...]], width: int | None) -> str:
     return "\n".join(paragraphs)
 
 
-def _about(rule: advantage.Estimator, peak: float, n: int, width: int | None) -> str:
-    how = "" if rule.counts else "; shown is the mean over random orders of the rollouts"
+def _about(estimator: advantage.Estimator, peak: float, n: int, width: int | None) -> str:
+    how = "" if estimator.counts else "; shown is the mean over random orders of the rollouts"
     rate = f"{n / peak:.3g} times GRPO's (N / max eta = {n} / {peak:.4g})" if peak else "none: it never pays anything"
     lines = [
-        f"formula: {rule.formula or '-'}{how}",
-        f"source: {rule.source or '-'}",
-        f"expected gradient, as the {rule.scale} of A_i grad log p: {rule.estimates or '-'}",
+        f"formula: {estimator.formula or '-'}{how}",
+        f"source: {estimator.source or '-'}",
+        f"expected gradient, as the {estimator.scale} of A_i grad log p: {estimator.estimates or '-'}",
         f"learning rate for steps as large as GRPO's: {rate}",
     ]
     return "\n".join(part for line in lines for part in _wrapped(line, width, "  "))

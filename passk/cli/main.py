@@ -25,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(advantage.app, name="rules")
+app.add_typer(advantage.app, name="estimators")
 app.add_typer(problems.app, name="problems")
 app.command()(verifiers.verify)
 store.add_to(app)
@@ -95,7 +95,7 @@ def evaluate(
     check_machine(made)  # before anything is written
     sweep.write(made, runs)
     _carry_out(plan(made, runs), _without_prefect)
-    typer.echo(f"\nmeans over problems with their 95 % intervals:\n{table.table(plan(made, runs).samplings)}")
+    typer.echo(f"\nmeans over problems with their 95 % intervals:\n{table.table(plan(made, runs).evaluations)}")
 
 
 @app.command("plan")
@@ -108,12 +108,12 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
         stage, record = planned.stage, planned.record
         state = "done" if planned.finished else "to do"
         start = f"from {stage.parent}" if stage.parent else f"from {laid_out.model}"
-        rule = f", {stage.rule} k={stage.k.label}" if stage.kind == "rl" else ""
-        typer.echo(f"# {record.name}: {stage.kind}{rule}, {stage.steps} steps {start}, key {record.key}, {state}")
+        estimator = f", {stage.advantage} k={stage.k.label}" if stage.kind == "rl" else ""
+        typer.echo(f"# {record.name}: {stage.kind}{estimator}, {stage.steps} steps {start}, key {record.key}, {state}")
         if stage.kind == "rl":
             typer.echo(f"#   {_learning_rate(stage)}")
         typer.echo(_wrapped(stages.command(laid_out, planned)) + "\n")
-    for planned in laid_out.samplings:
+    for planned in laid_out.evaluations:
         state = "done" if planned.finished else "to do"
         record, benchmark = planned.record, planned.benchmark
         typer.echo(f"# sample {record.checkpoint} on {record.benchmark}: {benchmark.samples} a problem, {state}")
@@ -205,13 +205,13 @@ def _without_prefect(laid_out: Plan) -> None:
             with run.phase("prepare"):
                 stages.prepare(laid_out, typer.echo)
             try:
-                with run.phase("sample"):
-                    stages.sample(laid_out, typer.echo)
+                with run.phase("evaluate"):
+                    stages.evaluate(laid_out, typer.echo)
             except PasskError as error:
-                run.failed("sample", str(error))
+                run.failed("evaluate", str(error))
             run.ended()
             try:
-                stages.file(laid_out)
+                stages.ingest(laid_out)
             except PasskError as error:
                 run.filing_failed(str(error))
             reports.write_report(laid_out.store, laid_out.directory)
@@ -229,7 +229,9 @@ def _learning_rate(stage: RlStage) -> str:
     ]
     more = f", ... {len(shown)} in all" if len(shown) > SCALES else ""
     rate = f"{lr_scaling.first_rate(stage):.3g}" + (", by lr: auto" if stage.lr == "auto" else "")
-    return f"lr {rate}; GRPO-sized steps want ({stage.rollouts} / max eta): {', '.join(shown[:SCALES])}{more}"
+    return (
+        f"lr {rate}; GRPO-sized steps want ({stage.rollouts_per_prompt} / max eta): {', '.join(shown[:SCALES])}{more}"
+    )
 
 
 def _numbers(field: str, text: str) -> list[int]:

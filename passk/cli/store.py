@@ -1,4 +1,4 @@
-"""`passk ingest`, `passk sql`, `passk export`: the store, filled and asked."""
+"""`passk ingest`, `passk sql`, `passk export`: the store, ingested and asked."""
 
 import csv
 import json
@@ -47,9 +47,9 @@ def ingest(
     if rebuild:
         skipped, done = store.rebuild(runs), "made again"
     else:
-        filled = store.fill(path, store.pieces(runs))
-        skipped = filled.skipped
-        done = ", ".join(f"{count} {kind}" for kind, count in filled.new.items()) or "nothing new"
+        ingested = store.ingest_items(path, store.items(runs))
+        skipped = ingested.skipped
+        done = ", ".join(f"{count} {kind}" for kind, count in ingested.new.items()) or "nothing new"
     for line in skipped:
         typer.echo(f"skipped: {line}", err=True)
     typer.echo(f"store: {os.path.relpath(path)}: {done}")

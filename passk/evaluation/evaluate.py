@@ -4,7 +4,7 @@
 
 One engine a GPU, and one a shape of model: the weights of the next checkpoint are loaded into the engines that
 are there. REQUEST.json is a `Work`; passk/pipeline/stages.py writes it. What an earlier process left
-of a sampling is gone on with. One that fails keeps none of the others: all failures are told at the end.
+of an evaluation is gone on with. One that fails keeps none of the others: all failures are told at the end.
 """
 
 import sys
@@ -20,7 +20,7 @@ from passk.evaluation import engines, progress
 from passk.evaluation.request import Request, Work
 from passk.evaluation.shards import Parts
 from passk.files import file_lock
-from passk.files.layout import SamplingRecord, write_json
+from passk.files.layout import EvaluationRecord, write_json
 from passk.openrlhf.step_recorder import WRITER
 from passk.verifiers.pool import Pool
 
@@ -38,7 +38,7 @@ def main(file: Path) -> None:
             try:
                 sample(started, request, file.with_name(progress.FILE))
             except (PasskError, engines.NotLoaded) as error:
-                failed.append(f"{_name(request.sampling)}: {error}")
+                failed.append(f"{_name(request.evaluation)}: {error}")
                 print(f"not sampled: {failed[-1]}", flush=True)
                 unloaded = error if isinstance(error, engines.NotLoaded) else unloaded
     if unloaded:
@@ -53,9 +53,9 @@ def sample(started: engines.Engines, request: Request, said: Path) -> None:
     said: file of the lines that tell how far it is. Raises PasskError where a verifier came to no verdict on more
     than `max_failed` of the samples: they are kept, and the next attempt judges those without a verdict again.
     """
-    record, directory = request.sampling, Path(request.directory)
+    record, directory = request.evaluation, Path(request.directory)
     rows = asked(Path(request.problems))
-    write_json(directory / "sampling.json", without_secrets(asdict(record)))
+    write_json(directory / "evaluation.json", without_secrets(asdict(record)))
     parts = Parts(directory, [row["id"] for row in rows])
     left = [row for row in rows if row["id"] not in parts.problems]
     done, total = (len(rows) - len(left)) * request.samples, len(rows) * request.samples
@@ -94,12 +94,12 @@ def _judge_again(parts: Parts, rows: list[dict[str, Any]], most: float) -> None:
         )
 
 
-def _name(record: SamplingRecord) -> str:
+def _name(record: EvaluationRecord) -> str:
     return f"{record.checkpoint} on {record.benchmark}"
 
 
 def asked(file: Path) -> list[dict[str, Any]]:
-    """What sampling needs of the problems: id, prompt, answer, verifier."""
+    """What evaluation needs of the problems: id, prompt, answer, verifier."""
     table = problems.load(file).select_columns(["id", "prompt", "answer", "verifier"])
     return table.to_list()
 

@@ -20,7 +20,7 @@ _POLL_SECONDS = 0.5
 
 
 class Progress:
-    """Of one sampling; called with each part."""
+    """Of one evaluation; called with each part."""
 
     def __init__(self, file: Path, name: str, total: int, done: int) -> None:
         """total, done: samples; those done before count for no pace."""

@@ -1,4 +1,4 @@
-"""What one sampling is asked for: written by passk/pipeline/stages.py, read by the process that samples."""
+"""What one evaluation is asked for: written by passk/pipeline/stages.py, read by the process that samples."""
 
 import hashlib
 import json
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from passk.files.layout import SamplingRecord, write_json
+from passk.files.layout import EvaluationRecord, write_json
 
 PIECE_SAMPLES = 256
-"""that a deterministic sampling makes as one batch"""
+"""that a deterministic evaluation makes as one batch"""
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Request:
     """One checkpoint on one benchmark."""
 
     record: dict[str, Any]
-    """SamplingRecord"""
+    """EvaluationRecord"""
     model: str
     problems: str
     directory: str
@@ -29,8 +29,8 @@ class Request:
     """in batches that are the same whatever was stopped before, not as one stream"""
 
     @property
-    def sampling(self) -> SamplingRecord:
-        return SamplingRecord(**self.record)
+    def evaluation(self) -> EvaluationRecord:
+        return EvaluationRecord(**self.record)
 
     @property
     def samples(self) -> int:

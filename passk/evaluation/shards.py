@@ -1,4 +1,4 @@
-"""The files of a sampling: parts as it goes, each whole or not there; samples.parquet and the manifest at its end.
+"""The files of an evaluation: parts as it goes, each whole or not there; samples.parquet and the manifest at its end.
 
 A part holds whole problems, so a problem is either in the parts with all its samples or is sampled again. One
 process writes (passk/evaluation/evaluate.py holds the lock).
@@ -18,7 +18,7 @@ import numpy as np
 from passk.base.errors import PasskError
 from passk.evaluation.generate import Part
 from passk.files.durable import telling_when_full
-from passk.files.layout import SamplingRecord, write_json
+from passk.files.layout import EvaluationRecord, write_json
 from passk.verifiers import FAILURES, AnswerError, Verdict
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ _OWN = b"passk"
 
 
 class Parts:
-    """The parts of one sampling, in `directory`/parts, and what they come to."""
+    """The parts of one evaluation, in `directory`/parts, and what they come to."""
 
     def __init__(self, directory: Path, problems: list[str], say: Callable[[str], None] = print) -> None:
         """problems: ids in the order of their file. What a crash left half written is removed, and said."""
-        self._sampling, self.directory = directory, directory / "parts"
+        self._evaluation, self.directory = directory, directory / "parts"
         self._place = {problem: place for place, problem in enumerate(problems)}
         self._number = 0
         self.problems: set[str] = set()
@@ -126,19 +126,19 @@ class Parts:
             if left < 0:
                 return
 
-    def seal(self, record: SamplingRecord) -> None:
+    def seal(self, record: EvaluationRecord) -> None:
         """Make samples.parquet of the parts, in the order of the problems, and the manifest last.
 
         Raises PasskError where a sample is missing or there twice.
         """
         schema = _schema()
         _write(
-            self._sampling / "samples.parquet",
+            self._evaluation / "samples.parquet",
             schema.remove(schema.get_field_index(_PLACE)),
             self._in_order(record.config["samples"]),
         )
         write_json(
-            self._sampling / "manifest.json",
+            self._evaluation / "manifest.json",
             {
                 "key": record.key,
                 "samples": len(self._place) * record.config["samples"],

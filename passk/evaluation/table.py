@@ -7,26 +7,26 @@ from pathlib import Path
 import numpy as np
 
 from passk.base.terminal import aligned
-from passk.experiment.plan import PlannedSampling
+from passk.experiment.plan import PlannedEvaluation
 from passk.statistics.bootstrap import Estimate
 from passk.statistics.summary import Samples, by_problem, summary
 
 _COLUMNS = ("score", "correct", "extracted", "tokens", "finish_reason", "logprob")
 
 
-def table(samplings: Sequence[PlannedSampling]) -> str:
+def table(evaluations: Sequence[PlannedEvaluation]) -> str:
     """A row a figure, a column a benchmark; only what is finished."""
-    found = {each.record.benchmark: _figures(each) for each in samplings if each.finished}
+    found = {each.record.benchmark: _figures(each) for each in evaluations if each.finished}
     names = dict.fromkeys(name for figures in found.values() for name in figures)
     rows = [["", *found]]
     rows += [[name, *(_shown(figures.get(name)) for figures in found.values())] for name in names]
     return "\n".join(aligned(rows, right=range(1, len(rows[0]))))
 
 
-def _figures(sampling: PlannedSampling) -> dict[str, Estimate]:
-    config = sampling.benchmark
+def _figures(evaluation: PlannedEvaluation) -> dict[str, Estimate]:
+    config = evaluation.benchmark
     on_policy = config.temperature == 1 and config.top_p == 1
-    samples = read(sampling.directory / "samples.parquet", config.samples, on_policy=on_policy)
+    samples = read(evaluation.directory / "samples.parquet", config.samples, on_policy=on_policy)
     votes = [k for k in config.k if k > 1]
     return summary(by_problem(samples, sorted(set(config.k)), votes))
 

@@ -30,13 +30,13 @@ def _maze(**spec: Any) -> dict[str, Any]:
 
 PRESETS = {
     # for the tiny model, which knows no words
-    "maze-easy": Preset(_maze(count=200, easy=1.0), 16),
-    "maze-hard": Preset(_maze(count=200, easy=0.0), 16),
-    "maze-far": Preset(_maze(count=200, easy=1.0, shortest=(5, 8)), 16),
+    "maze-easy": Preset(_maze(size=200, easy_fraction=1.0), 16),
+    "maze-hard": Preset(_maze(size=200, easy_fraction=0.0), 16),
+    "maze-far": Preset(_maze(size=200, easy_fraction=1.0, path_length=(5, 8)), 16),
     # the sizes of the paper's tests
-    "maze-7": Preset(_maze(count=75, size=7, border=True, shortest=(2, 40), template="instruct"), 4096),
-    "maze-9": Preset(_maze(count=100, size=9, border=True, shortest=(2, 40), template="instruct"), 4096),
-    "maze-11": Preset(_maze(count=100, size=11, border=True, shortest=(2, 40), template="instruct"), 4096),
+    "maze-7": Preset(_maze(size=75, width=7, border=True, path_length=(2, 40), template="instruct"), 4096),
+    "maze-9": Preset(_maze(size=100, width=9, border=True, path_length=(2, 40), template="instruct"), 4096),
+    "maze-11": Preset(_maze(size=100, width=11, border=True, path_length=(2, 40), template="instruct"), 4096),
     "gsm8k": Preset({"source": "gsm8k", "split": "test"}, 2048),
     "math500": Preset({"source": "math500"}, 8192),
     "aime24": Preset({"source": "aime24"}, 16384),
@@ -52,7 +52,7 @@ def preset(name: str) -> Preset:
     """Raises ConfigError for a name that is none."""
     task = name.removeprefix(REASONING_GYM)
     if task != name:
-        return Preset({"source": "reasoning_gym", "task": task, "split": "test", "count": 100}, 4096)
+        return Preset({"source": "reasoning_gym", "task": task, "split": "test", "size": 100}, 4096)
     if name not in PRESETS:
         raise ConfigError(f"benchmark: there is none named {name!r}{nearest(name, PRESETS)}")
     return PRESETS[name]

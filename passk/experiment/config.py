@@ -79,7 +79,7 @@ class Stage(Strict):
     warmup: int = Field(0, ge=0, description="steps in which the learning rate rises")
     evaluate: bool = Field(True, description="sample the finished model on every benchmark")
     save_every: int = Field(20, ge=1, description="steps between checkpoints")
-    keep: int = Field(2, ge=1, description="checkpoints kept for resuming, at least 2 while training")
+    keep_checkpoints: int = Field(2, ge=1, description="checkpoints kept for resuming, at least 2 while training")
 
 
 class SftStage(Stage):
@@ -94,16 +94,18 @@ class RlStage(Stage):
     """Reinforcement learning with verifiable rewards: OpenRLHF's train_ppo_ray with passk's plugin."""
 
     kind: Literal["rl"]
-    rule: str
+    advantage: str
     k: K = Schedule.of(1)
-    options: dict[str, Any] = Field(default={}, description="of the rule; `passk rules` lists them")
+    options: dict[str, Any] = Field(default={}, description="of the estimator; `passk advantage list` lists them")
     lr: Annotated[float, Field(gt=0)] | Literal["auto"]
     base_lr: float | None = Field(None, gt=0, description="with lr: auto, the learning rate that GRPO would get")
     entropy_coef: float = Field(0.0, ge=0, description="entropy bonus in the loss")
-    flip_wrong: float = Field(0.0, ge=0, le=1, description="share of the wrong answers that are paid as right ones")
-    prompts: int = Field(32, ge=1, description="prompts a step")
-    rollouts: int = Field(16, ge=2, description="sampled answers a prompt, N")
-    mini_batch: int | None = Field(None, ge=1, description="prompts an optimizer step; None: all of them")
+    false_positive_rate: float = Field(
+        0.0, ge=0, le=1, description="share of the wrong answers that are paid as right ones"
+    )
+    prompts_per_step: int = Field(32, ge=1, description="prompts a step")
+    rollouts_per_prompt: int = Field(16, ge=2, description="sampled answers a prompt, N")
+    mini_batch_prompts: int | None = Field(None, ge=1, description="prompts an optimizer step; None: all of them")
     temperature: float = Field(1.0, gt=0)
     top_p: float = Field(1.0, gt=0, le=1)
     clip: tuple[float, float] = (0.2, 0.28)
@@ -145,9 +147,9 @@ class Compute(Strict):
     memory_utilization: float = Field(0.6, gt=0, lt=1, description="vLLM's share of a GPU's memory")
     kv_cache_gib: int = Field(1, ge=1, description="vLLM's KV cache on a CPU; vLLM takes whole GiB")
     threads: int = Field(2, ge=1, description="CPU threads of a process that computes")
-    hung_after: int = Field(1800, ge=1, description="seconds without a step after which a stage counts as hung")
+    stall_timeout_s: int = Field(1800, ge=1, description="seconds without a step after which a stage counts as hung")
     deterministic: bool = Field(False, description="the same numbers to the last digit, killed and resumed or not")
-    side_by_side: int = Field(1, ge=1, description="stages that train at once where they do not need each other")
+    max_parallel_stages: int = Field(1, ge=1, description="stages that train at once where they do not need each other")
 
     @model_validator(mode="after")
     def _trainer_and_engines_get_on(self) -> Self:

@@ -1,7 +1,7 @@
 """The learning rate beside k: larger k makes smaller steps, `lr: auto` makes up for it.
 
-A rule's largest total advantage (passk/advantage/step_size.py) is N for GRPO and less for Pass@k; with `lr: auto`
-the rate at each step is `base_lr`, what GRPO would get, times N / max eta of the rule at that step's k.
+An estimator's largest total advantage (passk/advantage/step_size.py) is N for GRPO and less for Pass@k; with `lr: auto`
+the rate at each step is `base_lr`, what GRPO would get, times N / max eta of the estimator at that step's k.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,15 @@ class Scale:
     """from which it holds"""
     k: int
     factor: float | None
-    """N / max eta; None where the rule's advantages depend on more than rewards"""
+    """N / max eta; None where the estimator's advantages depend on more than rewards"""
 
 
 def scales(stage: RlStage) -> list[Scale]:
-    """One for every k of the stage. Raises ConfigError where the rule is not defined for one of them."""
+    """One for every k of the stage. Raises ConfigError where the estimator is not defined for one of them."""
     changes = stage.k.within(stage.steps)
-    return [Scale(step, k, lr_scale(stage.rule, stage.rollouts, k, stage.options)) for step, k in changes]
+    return [
+        Scale(step, k, lr_scale(stage.advantage, stage.rollouts_per_prompt, k, stage.options)) for step, k in changes
+    ]
 
 
 def factors(stage: RlStage) -> list[tuple[int, float]]:
@@ -32,7 +34,7 @@ def factors(stage: RlStage) -> list[tuple[int, float]]:
     for scale in scales(stage):
         if scale.factor is None:
             raise ConfigError(
-                f"lr: auto cannot tell how large the steps of {stage.rule} at k = {scale.k} are; give a number"
+                f"lr: auto cannot tell how large the steps of {stage.advantage} at k = {scale.k} are; give a number"
             )
         found.append((scale.step, scale.factor))
     return found

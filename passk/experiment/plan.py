@@ -17,11 +17,11 @@ from passk.experiment.result_versions import (
     SAMPLING_VERSION,
     TRAINING_VERSION,
     engine_versions,
+    estimator_version,
     judging,
-    rule_version,
     verdicts,
 )
-from passk.files.layout import BASE, SamplingRecord, StageRecord, is_finished
+from passk.files.layout import BASE, EvaluationRecord, StageRecord, is_finished
 from passk.models.tiny import weights
 
 _WITHOUT_EFFECT = {"evaluate", "save_every", "keep", "max_failed"}
@@ -48,8 +48,8 @@ class PlannedStage:
 
 
 @dataclass(frozen=True)
-class PlannedSampling:
-    record: SamplingRecord
+class PlannedEvaluation:
+    record: EvaluationRecord
     benchmark: Benchmark
     stage: PlannedStage | None
     """whose model is sampled"""
@@ -77,7 +77,7 @@ class Plan:
     """where stages without a parent start: a directory of our own (tiny), or a HF model"""
     stages: tuple[PlannedStage, ...]
     """parents first"""
-    samplings: tuple[PlannedSampling, ...]
+    evaluations: tuple[PlannedEvaluation, ...]
 
     @property
     def store(self) -> Path:
@@ -109,7 +109,9 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
         trained_by = versions
         if isinstance(stage, RlStage):
             trained_by = (
-                versions | rule_version(stage.rule, stage.options) | verdicts(_verifier(experiment, stage.problems))
+                versions
+                | estimator_version(stage.advantage, stage.options)
+                | verdicts(_verifier(experiment, stage.problems))
             )
         # Without the defaults, so that a field which is new to passk leaves the keys of what was trained before it.
         chosen = stage.model_dump(mode="json", exclude_defaults=True, exclude={"parent", *_WITHOUT_EFFECT})
@@ -138,11 +140,11 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
             first_step=sum(a.stage.steps for a in ancestors if a.stage.kind == "rl"),
             versions=trained_by,
         )
-        taken = sum(a.stage.steps * a.stage.prompts for a in ancestors if _same_prompts(a.stage, stage))
+        taken = sum(a.stage.steps * a.stage.prompts_per_step for a in ancestors if _same_prompts(a.stage, stage))
         stages[name] = PlannedStage(record, stage, directory / "stages" / key, taken, experiment.compute)
     model: Path | str = directory / "model" if experiment.model.tiny else _expanded(str(experiment.model.path))
-    samplings = [
-        _sampling(experiment, directory, checkpoint, benchmark, stages, base, model, fingerprints, versions)
+    evaluations = [
+        _evaluation(experiment, directory, checkpoint, benchmark, stages, base, model, fingerprints, versions)
         for checkpoint in _checkpoints(experiment, list(stages))
         for benchmark in experiment.benchmarks
     ]
@@ -152,7 +154,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
         problems={name: directory / "problems" / f"{mark}.parquet" for name, mark in fingerprints.items()},
         model=model,
         stages=tuple(stages.values()),
-        samplings=tuple(samplings),
+        evaluations=tuple(evaluations),
     )
 
 
@@ -197,7 +199,7 @@ def _checkpoints(experiment: Experiment, stages: list[str]) -> list[str]:
     return base + [name for name in stages if experiment.stages[name].evaluate]
 
 
-def _sampling(
+def _evaluation(
     experiment: Experiment,
     directory: Path,
     checkpoint: str,
@@ -207,14 +209,14 @@ def _sampling(
     model: Path | str,
     fingerprints: dict[str, str],
     versions: dict[str, str],
-) -> PlannedSampling:
+) -> PlannedEvaluation:
     config = experiment.benchmarks[benchmark]
     stage = stages.get(checkpoint)
     versions = versions | judging(_verifier(experiment, config.problems))
     decides: dict[str, Any] = {
         "benchmark": benchmark,
         "checkpoint": stage.record.key if stage else base,
-        # which k are reported is no matter of sampling, nor is what stops it
+        # which k are reported is no matter of evaluation, nor is what stops it
         "config": config.model_dump(mode="json", exclude={"k", "max_failed"}, exclude_defaults=True),
         "problems": fingerprints[config.problems],
         "versions": versions,
@@ -222,7 +224,7 @@ def _sampling(
         "seed": experiment.seed,
     }
     key = _hash(decides)
-    record = SamplingRecord(
+    record = EvaluationRecord(
         key=key,
         experiment=experiment.name,
         checkpoint=checkpoint,
@@ -233,7 +235,7 @@ def _sampling(
         seed=experiment.seed,
         versions=versions,
     )
-    return PlannedSampling(record, config, stage, model, directory / "samples" / key)
+    return PlannedEvaluation(record, config, stage, model, directory / "evaluations" / key)
 
 
 def _verifier(experiment: Experiment, problem_set: str) -> str:

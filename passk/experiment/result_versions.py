@@ -32,9 +32,9 @@ def engine_versions() -> dict[str, str]:
     return {name.removesuffix("-cpu"): version.partition("+")[0] for name, version in found.items()}
 
 
-def rule_version(rule: str, options: Mapping[str, Any]) -> dict[str, str]:
-    """The packages of a rule, and of the one it changes, that are not passk's own and change apart from it."""
-    packages = {"rule": registry.package(rule), "base": registry.package(str(options.get("base")))}
+def estimator_version(estimator: str, options: Mapping[str, Any]) -> dict[str, str]:
+    """The packages of an estimator, and of the one it changes, that are not passk's own and change apart from it."""
+    packages = {"estimator": registry.package(estimator), "base": registry.package(str(options.get("base")))}
     return {name: package for name, package in packages.items() if package}
 
 

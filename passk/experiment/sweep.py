@@ -1,4 +1,4 @@
-"""Experiments made from experiments: a sweep over rules, k and seeds, and the evaluation of a checkpoint.
+"""Experiments made from experiments: a sweep over estimators, k and seeds, and the evaluation of a checkpoint.
 
 What comes out is an `Experiment` like any other, and is written down as YAML beside its run, so that
 `passk run` does the same again. Stages that several have in common have the same key, and are trained once.
@@ -28,20 +28,20 @@ def study(
     files: Sequence[str],
     of: str = "",
     stage: str = "",
-    rules: Sequence[str] = (),
+    estimators: Sequence[str] = (),
     k: Sequence[int] = (),
     seeds: Sequence[int] = (),
 ) -> list[Experiment]:
     """The experiments of a study: those in `files`, or those of a sweep of one file. Raises ConfigError."""
     if files:
-        for field, value in {"of": of, "stage": stage, "rules": rules, "k": k, "seeds": seeds}.items():
+        for field, value in {"of": of, "stage": stage, "estimators": estimators, "k": k, "seeds": seeds}.items():
             if value:
                 raise ConfigError(f"{field}: belongs to a sweep; leave it empty beside files, or leave files empty")
         found = [config.load(file) for file in files]
     elif not of:
         raise ConfigError("files: nothing to study; name experiment files, or in `of` the one to vary")
     else:
-        found = sweep(config.load(of), stage, rules, k, seeds)
+        found = sweep(config.load(of), stage, estimators, k, seeds)
     _refuse_twice("name", [experiment.name for experiment in found])
     for experiment in found:
         check(experiment)
@@ -49,29 +49,29 @@ def study(
 
 
 def sweep(
-    of: Experiment, stage: str = "", rules: Sequence[str] = (), k: Sequence[int] = (), seeds: Sequence[int] = ()
+    of: Experiment, stage: str = "", estimators: Sequence[str] = (), k: Sequence[int] = (), seeds: Sequence[int] = ()
 ) -> list[Experiment]:
     """An experiment for each combination, every other field as it is in `of`. Raises ConfigError.
 
-    stage: the rl stage that gets the rule and the k; it may be left out where there is one alone. A rule
+    stage: the rl stage that gets the estimator and the k; it may be left out where there is one alone. An estimator
     other than the stage's own comes with its default options.
     """
-    for field, values in {"rules": rules, "k": k, "seeds": seeds}.items():
+    for field, values in {"estimators": estimators, "k": k, "seeds": seeds}.items():
         _refuse_twice(field, values)
-    if not (rules or k or seeds):
-        raise ConfigError("rules: nothing varies; give rules, k or seeds")
-    if stage and not (rules or k):
-        raise ConfigError("stage: has no effect where neither rules nor k vary; leave it empty")
-    varied = _varied_stage(of, stage) if rules or k else None
+    if not (estimators or k or seeds):
+        raise ConfigError("estimators: nothing varies; give estimators, k or seeds")
+    if stage and not (estimators or k):
+        raise ConfigError("stage: has no effect where neither estimators nor k vary; leave it empty")
+    varied = _varied_stage(of, stage) if estimators or k else None
     made = []
-    for rule, each_k, seed in product(rules or [None], k or [None], seeds or [None]):
+    for estimator, each_k, seed in product(estimators or [None], k or [None], seeds or [None]):
         raw = of.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         words = [of.name]
-        if varied and rule is not None:
-            if rule != raw["stages"][varied]["rule"]:
+        if varied and estimator is not None:
+            if estimator != raw["stages"][varied]["advantage"]:
                 raw["stages"][varied].pop("options", None)
-            raw["stages"][varied]["rule"] = rule
-            words.append(rule)
+            raw["stages"][varied]["advantage"] = estimator
+            words.append(estimator)
         if varied and each_k is not None:
             raw["stages"][varied]["k"] = each_k
             words.append(f"k{each_k}")
@@ -125,7 +125,7 @@ def _mark(evaluated: Experiment, model: str) -> str:
         "model": model,
         "weights": weights(Path(model)),
         "seed": evaluated.seed,
-        # without what only stops it: a sampling that failed too often goes on with a larger share
+        # without what only stops it: an evaluation that failed too often goes on with a larger share
         "benchmarks": {
             name: benchmark.model_dump(mode="json", exclude_defaults=True, exclude={"max_failed"})
             for name, benchmark in evaluated.benchmarks.items()

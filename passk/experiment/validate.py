@@ -18,8 +18,8 @@ from passk.files.layout import BASE
 from passk.models.tiny import fetch_tokenizer, from_the_hub
 
 GIB = 2**30
-TAKEN = {"stages": (BASE, "sample"), "benchmarks": ("all",)}
-"""names that records and reports have for something else: the model before any stage, sampling, all together"""
+TAKEN = {"stages": (BASE, "evaluate"), "benchmarks": ("all",)}
+"""names that records and reports have for something else: the model before any stage, evaluation, all together"""
 # What the processes of a CPU run take beside the KV cache: measured, see README ("Speed and size").
 CPU_RUN_GIB = 5.0
 
@@ -97,12 +97,12 @@ def check_memory(compute: Compute) -> None:
     if compute.profile != "cpu":
         return
     available = psutil.virtual_memory().available / GIB
-    needed = compute.side_by_side * (CPU_RUN_GIB + compute.kv_cache_gib)
+    needed = compute.max_parallel_stages * (CPU_RUN_GIB + compute.kv_cache_gib)
     if available < needed:
         each = f"{compute.kv_cache_gib} GiB and about {CPU_RUN_GIB:g} GiB for the processes"
-        if compute.side_by_side > 1:
+        if compute.max_parallel_stages > 1:
             raise ConfigError(
-                f"compute.side_by_side: {compute.side_by_side} stages of {each} each do not fit in the "
+                f"compute.max_parallel_stages: {compute.max_parallel_stages} stages of {each} each do not fit in the "
                 f"{available:.1f} GiB of memory that are free; train fewer at once or free some"
             )
         raise ConfigError(
@@ -114,7 +114,7 @@ def check_memory(compute: Compute) -> None:
 def _gpus_are_there(experiment: Experiment) -> None:
     """Ray would wait for them as long as a stage may be silent."""
     compute, found = experiment.compute, gpus.visible()
-    if found < (needed := experiment.gpus * compute.side_by_side):
+    if found < (needed := experiment.gpus * compute.max_parallel_stages):
         engines = ", the engines' own among them" if experiment.gpus > compute.nodes * compute.gpus_per_node else ""
         raise ConfigError(
             f"compute.gpus_per_node: what trains at once takes {needed} GPUs{engines}, and this machine has {found}; "
@@ -148,7 +148,7 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
     compute = experiment.compute
     with under(f"stages.{name}"):
         for _, k in stage.k.within(stage.steps):
-            advantage.check(stage.rule, k, stage.rollouts, stage.options)
+            advantage.check(stage.advantage, k, stage.rollouts_per_prompt, stage.options)
         lr_scaling.first_rate(stage)
         if stage.lr != "auto" and stage.base_lr is not None:
             raise ConfigError("base_lr: has no effect beside a number for lr; write lr: auto, or leave it out")
@@ -156,22 +156,25 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
         raise ConfigError(
             f"stages.{name}.from: a model made from scratch has nothing to reinforce; start from a stage of kind sft"
         )
-    mini_batch = stage.mini_batch or stage.prompts
-    if stage.prompts % mini_batch:
+    mini_batch_prompts = stage.mini_batch_prompts or stage.prompts_per_step
+    if stage.prompts_per_step % mini_batch_prompts:
         raise ConfigError(
-            f"stages.{name}.mini_batch: {mini_batch} does not divide the {stage.prompts} prompts of a step"
+            f"stages.{name}.mini_batch_prompts: {mini_batch_prompts} does not divide "
+            f"prompts_per_step, {stage.prompts_per_step}"
         )
     processes = compute.nodes * compute.gpus_per_node
     if compute.max_tokens_per_gpu:
-        if mini_batch * stage.rollouts % processes:
+        if mini_batch_prompts * stage.rollouts_per_prompt % processes:
             raise ConfigError(
-                f"stages.{name}.rollouts: the {mini_batch * stage.rollouts} answers of an optimizer step do not divide "
+                f"stages.{name}.rollouts_per_prompt: the {mini_batch_prompts * stage.rollouts_per_prompt} rollouts "
+                "of an optimizer step do not divide "
                 f"over {processes} GPUs, and OpenRLHF would leave some out; make them a multiple"
             )
-    elif mini_batch * stage.rollouts % (compute.micro_batch * processes):
+    elif mini_batch_prompts * stage.rollouts_per_prompt % (compute.micro_batch * processes):
         raise ConfigError(
             f"compute.micro_batch: {compute.micro_batch} sequences on each of {processes} GPUs do not divide "
-            f"the {mini_batch * stage.rollouts} of an optimizer step in stages.{name}; make it a divisor"
+            f"the {mini_batch_prompts * stage.rollouts_per_prompt} of an optimizer step in stages.{name}; "
+            "make it a divisor"
         )
 
 

@@ -17,12 +17,12 @@
     runs/<experiment>/tensorboard/<stage's name>/
                                                 metrics.jsonl again, for TensorBoard (passk/trackers)
     runs/<experiment>/wandb/                    what W&B's client writes, where W&B is named
-    runs/<experiment>/samples/metrics.jsonl     how far the sampling is: lines for people, with their time
-    runs/<experiment>/samples/<key>/
-        sampling.json                           SamplingRecord
+    runs/<experiment>/evaluations/metrics.jsonl     how far the evaluation is: lines for people, with their time
+    runs/<experiment>/evaluations/<key>/
+        evaluation.json                           EvaluationRecord
         parts/000001.parquet                    whole problems, while it samples (passk/evaluation/shards.py)
         samples.parquet                         a row a response (SAMPLE_COLUMNS)
-        manifest.json                           last of all: the sampling is finished
+        manifest.json                           last of all: the evaluation is finished
 
 Whatever has a manifest is finished and never changes; whatever has none is taken up again.
 """
@@ -37,8 +37,8 @@ from passk.files.durable import telling_when_full
 
 BASE = "base"
 """the checkpoint name of a model that needed no warm start"""
-FILING = "the filing"
-"""under which an experiment's failures have that of the filing: no stage can have this name"""
+INGEST = "the ingest"
+"""Name of the ingest among an experiment's failures. No stage can have it."""
 
 # A line of metrics.jsonl. Every stage has the first five, an sft stage then `loss`, an rl stage all that follow.
 METRICS = {
@@ -48,13 +48,13 @@ METRICS = {
     "lr": "float, as the schedule stands after the step: while it warms up, that of the next one",
     "grad_norm": "float or null",
     "loss": "float, sft only: mean negative log-likelihood of a response token, in nats",
-    "rule": "str",
+    "estimator": "str",
     "k": "int",
     "reward": "float, mean over the step's rollouts",
     "pass_at_k": "object, k as text -> unbiased pass@k of the step's own groups",
-    "all_wrong": "float, share of groups without a right answer",
-    "all_right": "float, share of groups without a wrong answer",
-    "few_wrong": "float, share of groups with fewer wrong answers than k: the Pass@k advantage is 0 there",
+    "all_incorrect": "float, share of groups without a right answer",
+    "all_correct": "float, share of groups without a wrong answer",
+    "few_incorrect": "float, share of groups with fewer wrong answers than k: the Pass@k advantage is 0 there",
     "correct_counts": "list of N+1 ints: groups with 0, 1, ... N right answers",
     "distinct": "float, distinct responses of a group / N, mean over groups",
     "entropy": "float or null, nats a token",
@@ -66,7 +66,7 @@ METRICS = {
     "seconds_experience": "float, log-probabilities and advantages",
     "seconds_training": "float",
     "seconds_sync": "float, weights to vLLM",
-    "seconds_advantage": "float, the rule itself",
+    "seconds_advantage": "float, the estimator itself",
     "reasons": "object, reason of the verifier's verdicts -> share of the rollouts; null: not our reward function",
 }
 ROLLOUT_COLUMNS = ("step", "problem", "sample", "response", "reward", "advantage", "k", "tokens", "truncated")
@@ -96,8 +96,8 @@ class StageRecord:
 
 
 @dataclass(frozen=True)
-class SamplingRecord:
-    """sampling.json: one checkpoint sampled on one benchmark."""
+class EvaluationRecord:
+    """evaluation.json: one checkpoint sampled on one benchmark."""
 
     key: str
     experiment: str
@@ -127,10 +127,10 @@ class ExperimentRecord:
     """git commit and whether the tree was dirty, where there is a git checkout; of the latest session"""
     stages: dict[str, str]
     """stage name -> key, in the order of the graph"""
-    samplings: list[str] = field(default_factory=list)
+    evaluations: list[str] = field(default_factory=list)
     """keys"""
     failures: dict[str, str] = field(default_factory=dict)
-    """stage's name, "sample" or FILING -> one line"""
+    """stage's name, "evaluate" or INGEST -> one line"""
     sessions: list[dict[str, Any]] = field(default_factory=list)
     """one for each `passk run` that did something: {"started", "code" (as above, of this session),
     "before" (seconds of its process before that), "seconds", "busy" (those in which a phase went on), "phases": {name:

@@ -34,7 +34,7 @@ def has_chat_template(model: Path | str) -> bool:
 
 @cache
 def _hub_has_template(name: str) -> bool:
-    """Asked once: all stages and samplings start from the one model. LookupError where it is not in the cache."""
+    """Asked once: all stages and evaluations start from the one model. LookupError where it is not in the cache."""
     from transformers import AutoTokenizer
 
     try:

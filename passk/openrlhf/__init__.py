@@ -1,1 +1,1 @@
-"""All that knows OpenRLHF. `python -m passk.openrlhf` is its PPO trainer with passk's advantage rules."""
+"""All that knows OpenRLHF. `python -m passk.openrlhf` is its PPO trainer with passk's advantage estimators."""

@@ -1,8 +1,8 @@
-"""OpenRLHF's train_ppo_ray with the advantage rules of passk.
+"""OpenRLHF's train_ppo_ray with the advantage estimators of passk.
 
-    python -m passk.openrlhf <OpenRLHF flags> --passk.rule passk_analytical --passk.k 4
+    python -m passk.openrlhf <OpenRLHF flags> --passk.advantage passk_analytical --passk.k 4
 
-Everything else is OpenRLHF's own: models, engines, reward function, checkpoints, logging. The rule takes
+Everything else is OpenRLHF's own: models, engines, reward function, checkpoints, logging. The estimator takes
 the place of `--algo.advantage.estimator` (give `group_norm`, which adds no whitening of its own), and
 `--reward.clip_range` does not touch the advantage. Metrics and rollouts of every step are written to
 `--passk.record`. On a cluster each node needs passk installed, as it needs OpenRLHF.

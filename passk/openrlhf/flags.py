@@ -63,7 +63,7 @@ def _largest_divisor(number: int, most: int) -> int:
 
 def rl(stage: RlStage, compute: Compute, paths: Paths, *, seed: int, chat: bool) -> list[str]:
     """Arguments of passk.openrlhf."""
-    mini_batch = stage.mini_batch or stage.prompts
+    mini_batch_prompts = stage.mini_batch_prompts or stage.prompts_per_step
     flags: Flags = {
         "--actor.model_name_or_path": paths.model,
         "--actor.num_nodes": compute.nodes,
@@ -94,13 +94,13 @@ def rl(stage: RlStage, compute: Compute, paths: Paths, *, seed: int, chat: bool)
         "--data.apply_chat_template": chat,
         "--data.max_len": stage.max_prompt + stage.max_response,
         "--reward.remote_url": str(Path(__file__).with_name("reward.py")),
-        "--rollout.batch_size": stage.prompts,
-        "--rollout.n_samples_per_prompt": stage.rollouts,
+        "--rollout.batch_size": stage.prompts_per_step,
+        "--rollout.n_samples_per_prompt": stage.rollouts_per_prompt,
         "--rollout.micro_batch_size": compute.micro_batch,
         "--rollout.max_new_tokens": stage.max_response,
         "--rollout.temperature": stage.temperature,
         "--rollout.top_p": stage.top_p,
-        "--train.batch_size": mini_batch * stage.rollouts,
+        "--train.batch_size": mini_batch_prompts * stage.rollouts_per_prompt,
         "--train.micro_batch_size": compute.micro_batch,
         "--train.max_epochs": 1,
         "--train.num_episodes": 1,
@@ -120,10 +120,10 @@ def rl(stage: RlStage, compute: Compute, paths: Paths, *, seed: int, chat: bool)
 def _own(stage: RlStage, paths: Paths) -> Flags:
     """The plugin's flags (settings.py)."""
     flags: Flags = {
-        "--passk.rule": stage.rule,
+        "--passk.advantage": stage.advantage,
         "--passk.k": stage.k.until(stage.steps).spelled,
         "--passk.options": json.dumps(stage.options) if stage.options else None,
-        "--passk.flip_wrong": stage.flip_wrong or None,
+        "--passk.false_positive_rate": stage.false_positive_rate or None,
         "--passk.max_failed": stage.max_failed,
         "--passk.record": str(paths.output),
         "--passk.keep_order": True,
@@ -143,7 +143,7 @@ def _common(stage: SftStage | RlStage, compute: Compute, paths: Paths) -> Flags:
         "--ckpt.output_dir": str(paths.output / "model"),
         "--ckpt.path": str(paths.output / "checkpoints"),
         "--ckpt.save_steps": stage.save_every,
-        "--ckpt.max_num": max(stage.keep, LEAST_KEPT),
+        "--ckpt.max_num": max(stage.keep_checkpoints, LEAST_KEPT),
         "--ckpt.load_enable": True,
         "--train.full_determinism_enable": compute.deterministic,
     }

@@ -15,15 +15,15 @@ from passk.experiment.k_schedule import Schedule, held
 class PluginSettings:
     """What the plugin is told. It travels to the trainer's Ray actor by pickle."""
 
-    rule: str
+    estimator: str
     k: Schedule
     options: dict[str, Any]
-    """of the rule"""
+    """of the estimator"""
     record: Path
     """directory for metrics.jsonl and rollouts/ (passk/files/layout.py)"""
     keep_order: bool = False
     """take the prompts in the order of the dataset instead of OpenRLHF's shuffle"""
-    flip_wrong: float = 0.0
+    false_positive_rate: float = 0.0
     """share of the wrong answers that are paid as right ones"""
     lr_scale: tuple[tuple[int, float], ...] = ()
     """(step, factor) of the actor's learning rate, each from its step on; empty: OpenRLHF's alone"""
@@ -31,9 +31,9 @@ class PluginSettings:
     """share of a step's responses without a verdict (timeout, crash) above which training stops"""
 
     def check(self, rollouts: int) -> None:
-        """Raise ConfigError unless the rule is defined for every k of the schedule."""
+        """Raise ConfigError unless the estimator is defined for every k of the schedule."""
         for _, k in self.k.changes:
-            advantage.check(self.rule, k, rollouts, self.options)
+            advantage.check(self.estimator, k, rollouts, self.options)
 
     def lr_factor(self, step: int) -> float:
         return held(self.lr_scale, step)
@@ -46,12 +46,14 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
     """
     parser = argparse.ArgumentParser(
         prog="python -m passk.openrlhf",
-        description="OpenRLHF's train_ppo_ray with passk's advantage rules; every other flag is OpenRLHF's.",
+        description="OpenRLHF's train_ppo_ray with passk's advantage estimators; every other flag is OpenRLHF's.",
         allow_abbrev=False,
     )
-    parser.add_argument("--passk.rule", dest="rule", required=True, help=f"one of {', '.join(advantage.names())}")
+    parser.add_argument(
+        "--passk.advantage", dest="estimator", required=True, help=f"one of {', '.join(advantage.names())}"
+    )
     parser.add_argument("--passk.k", dest="k", default="1", help="the k of Pass@k: 4, or 1:8,1500:1 by step")
-    parser.add_argument("--passk.options", dest="options", default="{}", help="the rule's options, as JSON")
+    parser.add_argument("--passk.options", dest="options", default="{}", help="the estimator's options, as JSON")
     parser.add_argument(
         "--passk.record",
         dest="record",
@@ -66,8 +68,8 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         help="take prompts in the dataset's order",
     )
     parser.add_argument(
-        "--passk.flip_wrong",
-        dest="flip_wrong",
+        "--passk.false_positive_rate",
+        dest="false_positive_rate",
         type=float,
         default=0.0,
         help="pay this share of the wrong answers as right ones: the noise baseline",
@@ -86,17 +88,17 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         help="stop where the verifier came to no verdict on more than this share of a step's answers",
     )
     own, rest = parser.parse_known_args(arguments)
-    if not 0 <= own.flip_wrong <= 1:
-        raise ConfigError(f"--passk.flip_wrong: is a share from 0 to 1, not {own.flip_wrong:g}")
+    if not 0 <= own.false_positive_rate <= 1:
+        raise ConfigError(f"--passk.false_positive_rate: is a share from 0 to 1, not {own.false_positive_rate:g}")
     if not 0 <= own.max_failed <= 1:
         raise ConfigError(f"--passk.max_failed: is a share from 0 to 1, not {own.max_failed:g}")
     settings = PluginSettings(
-        rule=own.rule,
+        estimator=own.estimator,
         k=_schedule(own.k),
         options=advantage.read_options(own.options, field="--passk.options"),
         record=own.record.resolve(),
         keep_order=own.keep_order,
-        flip_wrong=own.flip_wrong,
+        false_positive_rate=own.false_positive_rate,
         lr_scale=_lr_scale(own.lr_scale),
         max_failed=own.max_failed,
     )

@@ -112,15 +112,15 @@ class Rollouts:
         responses = [tuple(tokens) for tokens in self.tokens]
         groups = [responses[i * samples : (i + 1) * samples] for i in range(prompts)]
         lengths = [len(tokens) for tokens in responses]
-        # Some rules take a k beyond N, of which no group of N tells pass@k.
+        # Some estimators take a k beyond N, of which no group of N tells pass@k.
         ks = sorted({k for k in (*(2**i for i in range(samples.bit_length())), self.k) if k <= samples})
         return {
             "k": self.k,
             "reward": float(self.rewards.mean()),
             "pass_at_k": {str(k): float(pass_at_k(samples, right, k).mean()) for k in ks},
-            "all_wrong": float((right == 0).mean()),
-            "all_right": float((right == samples).mean()),
-            "few_wrong": float((samples - right < self.k).mean()),
+            "all_incorrect": float((right == 0).mean()),
+            "all_correct": float((right == samples).mean()),
+            "few_incorrect": float((samples - right < self.k).mean()),
             "correct_counts": np.bincount(right, minlength=samples + 1).tolist(),
             "distinct": float(np.mean([len(set(group)) / samples for group in groups])),
             "length": float(np.mean(lengths)),
@@ -157,7 +157,7 @@ class StepRecorder:
     """Writes a stage's metrics.jsonl and rollouts/. One writer a directory."""
 
     def __init__(self, settings: PluginSettings) -> None:
-        self.rule = settings.rule
+        self.estimator = settings.estimator
         self.log = MetricsLog(settings.record)
         self.rollouts = settings.record / "rollouts"
         self.rollouts.mkdir(parents=True, exist_ok=True)
@@ -206,7 +206,7 @@ class StepRecorder:
                 "seconds": seconds,
                 "lr": status.get("actor_lr"),
                 "grad_norm": status.get("actor_grad_norm"),
-                "rule": self.rule,
+                "estimator": self.estimator,
                 "entropy": status.get("entropy_loss"),
                 "clip_ratio": status.get("ppo_clip_ratio"),
                 "seconds_generation": status.get("timing/generation"),

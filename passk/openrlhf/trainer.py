@@ -1,4 +1,4 @@
-"""passk inside OpenRLHF's trainer: the rule in the experience maker, a record of every step.
+"""passk inside OpenRLHF's trainer: the estimator in the experience maker, a record of every step.
 
 `PPOTrainer` is a Ray actor class; the plain class under it is subclassed here, and made an actor class
 again. Whatever is overridden is held by tests/integration/test_contract_hooks.py.
@@ -21,7 +21,7 @@ from transformers import set_seed
 from passk import advantage, verifiers
 from passk.base.randomness import seed_of
 from passk.openrlhf import checkpoints
-from passk.openrlhf.estimator_inputs import flip_wrong, inputs
+from passk.openrlhf.estimator_inputs import false_positive_rate, inputs
 from passk.openrlhf.prompt_label import REASON
 from passk.openrlhf.samples_generator import PasskSamplesGenerator
 from passk.openrlhf.settings import PluginSettings
@@ -32,7 +32,7 @@ _STEP_SEEDS = 1_000_003
 
 
 class PasskExperienceMaker(RemoteExperienceMaker):
-    """OpenRLHF's experience maker with a rule of passk in the place of its estimators."""
+    """OpenRLHF's experience maker with an estimator of passk in the place of its estimators."""
 
     settings: PluginSettings
     step: int
@@ -56,13 +56,17 @@ class PasskExperienceMaker(RemoteExperienceMaker):
         for experience in experiences:
             experience.info.pop(REASON, None)  # a number without a mean; OpenRLHF would log one
 
-        rule, k = advantage.get(self.settings.rule), self.settings.k.at(self.step)
+        estimator, k = advantage.get(self.settings.estimator), self.settings.k.at(self.step)
         # Drawn anew for each step, so that a run which is resumed draws what it would have drawn.
         generator = torch.Generator().manual_seed(self.args.train.seed + _STEP_SEEDS * self.step)
-        paid = flip_wrong(rewards, self.settings.flip_wrong, generator) if self.settings.flip_wrong else rewards
-        extra = inputs(rule, answers, rewards.shape[1], generator, self.tokenizer)
+        paid = (
+            false_positive_rate(rewards, self.settings.false_positive_rate, generator)
+            if self.settings.false_positive_rate
+            else rewards
+        )
+        extra = inputs(estimator, answers, rewards.shape[1], generator, self.tokenizer)
         started = time.perf_counter()
-        advantages = advantage.compute(rule, paid, k, **self.settings.options, **extra)  # [P, N]
+        advantages = advantage.compute(estimator, paid, k, **self.settings.options, **extra)  # [P, N]
         seconds = time.perf_counter() - started
 
         sizes = [len(e.index) for e in experiences]
@@ -84,7 +88,7 @@ class PasskExperienceMaker(RemoteExperienceMaker):
 
 
 class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
-    """OpenRLHF's synchronous PPO trainer, with a rule of passk and a record of every step."""
+    """OpenRLHF's synchronous PPO trainer, with an estimator of passk and a record of every step."""
 
     def __init__(self, *arguments: Any, settings: PluginSettings, **options: Any) -> None:
         super().__init__(*arguments, **options)

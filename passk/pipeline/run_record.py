@@ -22,7 +22,7 @@ from passk.base.errors import PasskError, SomeFailed, line
 from passk.base.redact import hidden, without_secrets
 from passk.experiment.plan import Plan
 from passk.experiment.result_versions import VERIFIER_PACKAGES, engine_versions, installed
-from passk.files.layout import FILING, ExperimentRecord, write_json
+from passk.files.layout import INGEST, ExperimentRecord, write_json
 from passk.store import ingest_experiment_record
 
 OTHER_PACKAGES = ("passk", "prefect", "duckdb", "datasets", "pandas", "numpy")
@@ -50,7 +50,7 @@ class RunRecord:
             hardware=_hardware(),
             code=_code(Path(__file__).parents[1]),
             stages={planned.record.name: planned.record.key for planned in plan.stages},
-            samplings=[planned.record.key for planned in plan.samplings],
+            evaluations=[planned.record.key for planned in plan.evaluations],
             sessions=self._earlier_sessions(),
         )
         # At once: a session that is killed in its first phase was one too.
@@ -93,19 +93,19 @@ class RunRecord:
             raise
 
     def failed(self, name: str, reason: str) -> None:
-        """Note that a stage or the sampling failed for good, in one line."""
+        """Note that a stage or the evaluation failed for good, in one line."""
         with self._writing:
             self.record = replace(self.record, failures={**self.record.failures, name: _one_line(reason)})
             self._save()
 
     def filing_failed(self, reason: str) -> None:
         """Note that not all could be filed, in the store too: it has this run as one that went well."""
-        self.failed(FILING, reason)
+        self.failed(INGEST, reason)
         self.ended()
         ingest_experiment_record(self._store, self._file.parent)
 
     def require_no_failure(self) -> None:
-        """Raise SomeFailed where a stage, the sampling or the filing failed for good."""
+        """Raise SomeFailed where a stage, the evaluation or the filing failed for good."""
         if failures := self.record.failures:
             raise SomeFailed("; ".join(f"{name} failed: {reason}" for name, reason in failures.items()))
 

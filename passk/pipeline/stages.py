@@ -20,7 +20,7 @@ from passk.cpu import operators
 from passk.evaluation import progress
 from passk.evaluation.request import Request, Work
 from passk.experiment.config import Compute, RlStage, SftStage
-from passk.experiment.plan import Plan, PlannedSampling, PlannedStage
+from passk.experiment.plan import Plan, PlannedEvaluation, PlannedStage
 from passk.files import durable, file_lock
 from passk.files.layout import is_finished, write_json
 from passk.models.tiny import ENDS, has_chat_template, make_tiny
@@ -31,7 +31,7 @@ from passk.problems import preparation
 from passk.runtime import ray_job
 from passk.runtime.environment import environment, passed_on, single_process
 from passk.runtime.ray_cluster import is_open, ray_cluster, rejoined
-from passk.store import ingest
+from passk.store import ingest as store_items
 
 Say = Callable[[str], None]
 
@@ -119,7 +119,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             environment={**passed_on(environment(compute)), **alone},
             directory=directory,
             about=f"{planned.record.experiment}: {planned.record.name}",
-            hung_after=compute.hung_after,
+            stall_timeout_s=compute.stall_timeout_s,
             gpus=0 if isinstance(stage, RlStage) else compute.gpus_per_node,
             is_open=lambda: is_open(cluster),
             on_step=on_step,
@@ -190,16 +190,16 @@ def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> N
     shutil.rmtree(directory / "checkpoints", ignore_errors=True)
 
 
-def sample(plan: Plan, say: Say) -> None:
+def evaluate(plan: Plan, say: Say) -> None:
     """Sample every finished checkpoint on every benchmark, as far as it has not been, on all GPUs.
 
     Several engines, and any where RAY_ADDRESS names a cluster, are a job of Ray; else one is a process of this machine.
     Raises PasskError; a job.StageFailed's `retry` tells whether to try again.
     """
-    left = [planned for planned in plan.samplings if not planned.finished and _has_model(planned)]
+    left = [planned for planned in plan.evaluations if not planned.finished and _has_model(planned)]
     if not left:
         return
-    compute, directory = plan.experiment.compute, plan.directory / "samples"
+    compute, directory = plan.experiment.compute, plan.directory / "evaluations"
     # A CPU's engines are processes: no more of them than the trainer has.
     gpus = plan.experiment.gpus if compute.profile == "gpu" else compute.nodes * compute.gpus_per_node
     engines = gpus // compute.tensor_parallel or 1
@@ -208,23 +208,25 @@ def sample(plan: Plan, say: Say) -> None:
     Work([_request(plan, planned) for planned in left], engines, compute.tensor_parallel, on_ray).write(file)
     command = [sys.executable, "-m", "passk.evaluation.evaluate", str(file)]
     on = f" on {engines} engines" if engines > 1 else ""
-    say(f"sampling {len(left)} times{on}: {len({p.record.checkpoint for p in left})} checkpoints")
+    say(f"evaluation {len(left)} times{on}: {len({p.record.checkpoint for p in left})} checkpoints")
     with progress.followed(directory / progress.FILE, say):
         if on_ray:
             _sample_on_ray(plan, command, directory)
         else:
-            ray_job.run(command, environment=environment(compute), directory=directory, hung_after=compute.hung_after)
+            ray_job.run(
+                command, environment=environment(compute), directory=directory, stall_timeout_s=compute.stall_timeout_s
+            )
     missing = sorted({planned.record.checkpoint for planned in left if not planned.finished})
     if missing:
         raise PasskError(
-            f"sampling of {', '.join(missing)} is not complete; see {ray_job.shown(directory / 'log.txt')}"
+            f"evaluation of {', '.join(missing)} is not complete; see {ray_job.shown(directory / 'log.txt')}"
         )
 
 
 def sampled(plan: Plan) -> tuple[int, int]:
-    """How far the sampling is: samplings that are finished, parts of the others."""
-    finished = [planned.finished for planned in plan.samplings]
-    left = [planned for planned, done in zip(plan.samplings, finished, strict=True) if not done]
+    """How far the evaluation is: evaluations that are finished, parts of the others."""
+    finished = [planned.finished for planned in plan.evaluations]
+    left = [planned for planned, done in zip(plan.evaluations, finished, strict=True) if not done]
     return sum(finished), sum(1 for planned in left for _ in planned.directory.glob("parts/[0-9]*.parquet"))
 
 
@@ -235,7 +237,7 @@ def standing(plan: Plan) -> str:
         for planned in plan.stages
     ]
     finished, parts = sampled(plan)
-    return ", ".join([*saved, f"{finished} samplings and {parts} parts"])
+    return ", ".join([*saved, f"{finished} evaluations and {parts} parts"])
 
 
 def _sample_on_ray(plan: Plan, command: list[str], directory: Path) -> None:
@@ -246,17 +248,17 @@ def _sample_on_ray(plan: Plan, command: list[str], directory: Path) -> None:
             cluster=cluster,
             environment=passed_on(environment(compute)),
             directory=directory,
-            about=f"{plan.experiment.name}: sampling",
-            hung_after=compute.hung_after,
+            about=f"{plan.experiment.name}: evaluation",
+            stall_timeout_s=compute.stall_timeout_s,
             on_step=lambda line: None,
         )
 
 
-def _has_model(planned: PlannedSampling) -> bool:
+def _has_model(planned: PlannedEvaluation) -> bool:
     return planned.stage is None or planned.stage.finished
 
 
-def _request(plan: Plan, planned: PlannedSampling) -> Request:
+def _request(plan: Plan, planned: PlannedEvaluation) -> Request:
     compute, tiny = plan.experiment.compute, plan.experiment.model.tiny
     engine = engine_settings(compute, seed=planned.record.seed)
     if tiny:
@@ -292,15 +294,15 @@ def engine_settings(compute: Compute, *, seed: int) -> dict[str, Any]:
     return engine
 
 
-def file(plan: Plan) -> None:
-    """File all that is finished and not in DuckDB yet. Raises PasskError naming what is damaged; the rest is filed."""
-    wanted: list[ingest.Piece] = [(ingest.experiment_record, plan.directory)]
-    wanted += [(ingest.problem_set, path) for path in plan.problems.values() if path.exists()]
-    wanted += [(ingest.stage, planned.directory) for planned in plan.stages if planned.finished]
-    wanted += [(ingest.sampling, planned.directory) for planned in plan.samplings if planned.finished]
-    if skipped := store.fill(plan.store, wanted).skipped:
+def ingest(plan: Plan) -> None:
+    """Ingest all that is finished into DuckDB. Raise PasskError that names damaged items; the rest is ingested."""
+    wanted: list[store_items.Item] = [(store_items.experiment_record, plan.directory)]
+    wanted += [(store_items.problem_set, path) for path in plan.problems.values() if path.exists()]
+    wanted += [(store_items.stage, planned.directory) for planned in plan.stages if planned.finished]
+    wanted += [(store_items.evaluation, planned.directory) for planned in plan.evaluations if planned.finished]
+    if skipped := store.ingest_items(plan.store, wanted).skipped:
         raise PasskError("; ".join(skipped))
 
 
 def all_finished(plan: Plan) -> bool:
-    return all(s.finished for s in plan.stages) and all(is_finished(s.directory) for s in plan.samplings)
+    return all(s.finished for s in plan.stages) and all(is_finished(s.directory) for s in plan.evaluations)

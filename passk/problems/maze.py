@@ -56,14 +56,14 @@ class MazeProblems(Spec):
     about: ClassVar = "generated mazes of any size"
 
     source: Literal["maze"]
-    count: int = Field(ge=1)
-    size: int = Field(5, ge=2, le=64)
+    size: int = Field(ge=1, description="number of mazes")
+    width: int = Field(5, ge=2, le=64)
     walls: float = Field(0.3, ge=0, lt=1, description="chance of a cell to be a wall")
-    easy: float = Field(0.5, ge=0, le=1, description="share of mazes whose shortest path needs no detour")
-    shortest: tuple[int, int] = Field((2, 14), description="shortest path, from and to, in moves")
+    easy_fraction: float = Field(0.5, ge=0, le=1, description="share of mazes whose shortest path needs no detour")
+    path_length: tuple[int, int] = Field((2, 14), description="shortest path, from and to, in moves")
     border: bool = Field(False, description="a wall around the grid, as in the published mazes")
     template: Literal["compact", "instruct"] = Field("compact", description="how the prompt is worded")
-    wander: float = Field(0.0, ge=0, lt=1, description="share of random legal moves in the demonstrations")
+    random_move_prob: float = Field(0.0, ge=0, lt=1, description="share of random legal moves in the demonstrations")
     verifier: Literal["maze", "maze_strict"] = Field("maze", description="maze_strict wants the answer's tags")
 
     def wording(self) -> str:
@@ -114,33 +114,35 @@ class Maze(NamedTuple):
 
 def check(spec: MazeProblems) -> None:
     """Raise ConfigError where no maze at all can be meant."""
-    low, high = spec.shortest
+    low, high = spec.path_length
     if spec.verifier == "maze_strict" and spec.template == "compact":
         raise ConfigError("verifier: maze_strict wants tags that the compact template does not ask for; use maze")
-    inner = spec.size - 2 * spec.border
+    inner = spec.width - 2 * spec.border
     if inner < 2:
-        raise ConfigError(f"size: {spec.size} leaves no maze inside the border, which counts; make it 4 or more")
+        raise ConfigError(f"width: {spec.width} leaves no maze inside the border, which counts; make it 4 or more")
     if not 1 <= low <= high:
-        raise ConfigError(f"shortest: from {low} to {high} moves is empty; give 1 <= from <= to")
-    if spec.easy < 1 and (inner == 2 or spec.walls == 0):
-        raise ConfigError(f"easy: no maze of this size and walls {spec.walls:g} needs a detour; set easy to 1")
-    if low > 2 * (inner - 1) and spec.easy > 0:
+        raise ConfigError(f"path_length: from {low} to {high} moves is empty; give 1 <= from <= to")
+    if spec.easy_fraction < 1 and (inner == 2 or spec.walls == 0):
         raise ConfigError(
-            f"shortest: no easy maze of this size has a path of {low} moves; "
-            f"start at {2 * (inner - 1)} or less, or set easy to 0"
+            f"easy_fraction: no maze of this size and walls {spec.walls:g} needs a detour; set easy_fraction to 1"
+        )
+    if low > 2 * (inner - 1) and spec.easy_fraction > 0:
+        raise ConfigError(
+            f"path_length: no easy maze of this size has a path of {low} moves; "
+            f"start at {2 * (inner - 1)} or less, or set easy_fraction to 0"
         )
 
 
 def generate(spec: MazeProblems, rng: random.Random) -> list[Problem]:
-    """`spec.count` different mazes in random order, round(count * easy) of them easy, the rest hard.
+    """`spec.size` different mazes in random order, round(size * easy_fraction) of them easy, the rest hard.
 
     Within its split, its class and its range of lengths every set is drawn as described above, without
     replacement. Raises ConfigError after many tries without a new maze: there are too few of the kind.
     """
-    wanted = {"easy": round(spec.count * spec.easy)}
-    wanted["hard"] = spec.count - wanted["easy"]
-    inside = range(spec.border, spec.size - spec.border)
-    cells = [row * (spec.size + 1) + column for row in inside for column in inside]
+    wanted = {"easy": round(spec.size * spec.easy_fraction)}
+    wanted["hard"] = spec.size - wanted["easy"]
+    inside = range(spec.border, spec.width - spec.border)
+    cells = [row * (spec.width + 1) + column for row in inside for column in inside]
     patience = max(20_000, _PATIENCE // max(25, len(cells)))
 
     problems: list[Problem] = []
@@ -154,7 +156,7 @@ def generate(spec: MazeProblems, rng: random.Random) -> list[Problem]:
         if len(free) < 2:
             continue
         start, end = rng.sample(free, 2)
-        maze = Maze(spec.size, start, end, sum(1 << cell for cell in free))
+        maze = Maze(spec.width, start, end, sum(1 << cell for cell in free))
         text = maze.text()
         digest = hashlib.sha256(text.encode()).digest()
         identity = f"maze-{digest.hex()[:12]}"
@@ -162,7 +164,7 @@ def generate(spec: MazeProblems, rng: random.Random) -> list[Problem]:
             continue
         distance = {cell: moves for moves, layer in enumerate(maze.layers()) for cell in _cells(layer)}
         shortest = distance.get(start)
-        if shortest is None or not spec.shortest[0] <= shortest <= spec.shortest[1]:
+        if shortest is None or not spec.path_length[0] <= shortest <= spec.path_length[1]:
             continue
         difficulty = "easy" if shortest == maze.manhattan() else "hard"
         if not wanted[difficulty]:
@@ -170,8 +172,8 @@ def generate(spec: MazeProblems, rng: random.Random) -> list[Problem]:
         wanted[difficulty] -= 1
         tries = 0
         seen.add(identity)
-        path = _walk(maze, distance, spec.wander, rng)
-        metadata: dict[str, Any] = {"size": spec.size, "shortest": shortest, "manhattan": maze.manhattan()}
+        path = _walk(maze, distance, spec.random_move_prob, rng)
+        metadata: dict[str, Any] = {"size": spec.width, "shortest": shortest, "manhattan": maze.manhattan()}
         problems.append(
             Problem(
                 id=identity,
@@ -188,16 +190,16 @@ def generate(spec: MazeProblems, rng: random.Random) -> list[Problem]:
     return problems
 
 
-def _walk(maze: Maze, distance: dict[int, int], wander: float, rng: random.Random) -> str:
+def _walk(maze: Maze, distance: dict[int, int], random_move_prob: float, rng: random.Random) -> str:
     """A path from S that ends at the first visit of E: each move is uniform on the shortest ones or, with
-    probability `wander`, on all legal ones. At most 2 * shortest + 8 moves: past that it wanders no more."""
+    probability `random_move_prob`, on all legal ones. At most 2 * shortest + 8 moves: past that no move is random."""
     steps = {"L": -1, "R": 1, "U": -maze.size - 1, "D": maze.size + 1}
     left = 2 * distance[maze.start] + 8
     at, path = maze.start, ""
     while at != maze.end:
         legal = {letter: at + step for letter, step in steps.items() if at + step in distance}
         nearer = [letter for letter, cell in legal.items() if distance[cell] < distance[at]]
-        move = rng.choice(list(legal) if rng.random() < wander else nearer)
+        move = rng.choice(list(legal) if rng.random() < random_move_prob else nearer)
         if distance[legal[move]] >= left:
             move = rng.choice(nearer)
         at, path, left = legal[move], path + move, left - 1
@@ -206,13 +208,13 @@ def _walk(maze: Maze, distance: dict[int, int], wander: float, rng: random.Rando
 
 def _too_few(spec: MazeProblems, wanted: dict[str, int], tries: int) -> ConfigError:
     difficulty = max(wanted, key=lambda name: wanted[name])
-    asked = round(spec.count * spec.easy)
-    asked = asked if difficulty == "easy" else spec.count - asked
+    asked = round(spec.size * spec.easy_fraction)
+    asked = asked if difficulty == "easy" else spec.size - asked
     found = asked - wanted[difficulty]
     return ConfigError(
-        f"count: {asked} different {difficulty} mazes asked for, {found} found when {tries} tries brought "
-        f"no new one (size {spec.size}, walls {spec.walls:g}, split {spec.split}, shortest path "
-        f"{spec.shortest[0]} to {spec.shortest[1]}); lower count, or widen size, shortest or easy"
+        f"size: {asked} different {difficulty} mazes asked for, {found} found when {tries} tries brought "
+        f"no new one (width {spec.width}, walls {spec.walls:g}, split {spec.split}, shortest path "
+        f"{spec.path_length[0]} to {spec.path_length[1]}); lower size, or widen width, path_length or easy_fraction"
     )
 
 

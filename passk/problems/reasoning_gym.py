@@ -53,7 +53,7 @@ class ReasoningGymProblems(Worded):
     template: str = Field(
         "tagged", description="one of the templates below, or a text of your own that holds {problem}"
     )
-    count: int = Field(ge=1)
+    size: int = Field(ge=1)
     options: dict[str, Any] = Field(default={}, description="the task's own, such as its sizes")
 
 
@@ -87,7 +87,7 @@ def tasks() -> dict[str, type]:
 
 
 def generate(spec: ReasoningGymProblems, rng: random.Random) -> list[Problem]:
-    """`spec.count` different problems. Raises ConfigError where the task has not as many, PasskError where it fails.
+    """`spec.size` different problems. Raises ConfigError where the task has not as many, PasskError where it fails.
 
     The answer is what its scorer needs, as JSON: {"task", "entry", and "config" where options were given}.
     """
@@ -109,7 +109,7 @@ def generate(spec: ReasoningGymProblems, rng: random.Random) -> list[Problem]:
 
 def _drawn(spec: ReasoningGymProblems, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """(id, entry) of each problem, as the child draws them."""
-    asked = {"task": spec.task, "options": spec.options, "count": spec.count, "split": spec.split, "seed": seed}
+    asked = {"task": spec.task, "options": spec.options, "count": spec.size, "split": spec.split, "seed": seed}
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,  # a pipe that nobody reads fills up
         subprocess.Popen(

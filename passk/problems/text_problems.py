@@ -28,7 +28,7 @@ class Worded(Spec):
     templates: ClassVar[Mapping[str, str]] = MATHEMATICS
 
     template: str = Field("boxed", description="one of the templates below, or a text of your own that holds {problem}")
-    count: int | None = Field(None, ge=1, description="that many, drawn at random; all, where it is left out")
+    size: int | None = Field(None, ge=1, description="that many, drawn at random; all, where it is left out")
     unreadable: Literal["refuse", "leave_out"] = Field(
         "refuse", description="what becomes of problems whose gold answer the verifier cannot read"
     )
@@ -59,10 +59,10 @@ def check(spec: Worded) -> None:
 def problems(spec: Worded, items: Iterable[Item], rng: random.Random, *, verifier: str) -> list[Problem]:
     """The problems of a source's items, in its order. Raises ConfigError where `count` asks for more than there are."""
     found = list(items)
-    if spec.count is not None:
-        if spec.count > len(found):
-            raise ConfigError(f"count: {spec.count} problems asked for, the source has {len(found)}; lower count")
-        found = [found[row] for row in sorted(rng.sample(range(len(found)), spec.count))]
+    if spec.size is not None:
+        if spec.size > len(found):
+            raise ConfigError(f"size: {spec.size} problems asked for, the source has {len(found)}; lower size")
+        found = [found[row] for row in sorted(rng.sample(range(len(found)), spec.size))]
     wording = spec.wording()
     return [
         Problem(

@@ -1,4 +1,4 @@
-"""The environment of a training or sampling process, by profile."""
+"""The environment of a training or evaluation process, by profile."""
 
 import os
 import re
@@ -79,7 +79,7 @@ def environment(compute: Compute) -> dict[str, str]:
             "TORCHDYNAMO_DISABLE": "1",
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # two runs on one machine must not share a core by accident
             # Threads that wait for each other by spinning wait for whatever else wants their core: nine times slower
-            # sampling, measured beside one busy process on two cores (docs/openrlhf.md).
+            # evaluation, measured beside one busy process on two cores (docs/openrlhf.md).
             "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
             # glibc asks Linux for huge pages: a tensor is made anew in every operation, and 4 KiB at a time its pages
             # take longer than its numbers on some virtual machines (docs/openrlhf.md).

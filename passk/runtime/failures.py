@@ -4,7 +4,7 @@ configuration   arguments that passk, OpenRLHF or the model's own files refuse
 memory          a GPU's or the machine's was too small
 disk            full
 lost            an actor, worker, node or the cluster's head went away, or was taken away
-hung            no step for compute.hung_after seconds
+hung            no step for compute.stall_timeout_s seconds
 code            any other exception
 
 A run that lost something or hung goes on from its last checkpoint when it is tried again. All else would fail again.

@@ -168,7 +168,7 @@ def _head(compute: Compute, ports: list[int], scratch: Path) -> list[str]:
     ]
     if compute.profile == "cpu":
         stage = compute.nodes * compute.gpus_per_node + compute.engines * compute.tensor_parallel
-        gpus = stage * compute.side_by_side
+        gpus = stage * compute.max_parallel_stages
         command += [
             f"--num-gpus={gpus}",
             f"--num-cpus={gpus + 4}",

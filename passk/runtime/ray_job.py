@@ -1,6 +1,6 @@
-"""Run a training or sampling command, follow its metrics, and say in one line why it failed.
+"""Run a training or evaluation command, follow its metrics, and say in one line why it failed.
 
-A training stage is a job of Ray's (`train`), on the run's own cluster or on somebody else's. So is a sampling with
+A training stage is a job of Ray's (`train`), on the run's own cluster or on somebody else's. So is an evaluation with
 several engines, or on somebody else's cluster; one engine alone is a process under guard on this machine (`run`).
 Either way, whatever ends the call ends the command.
 """
@@ -38,10 +38,10 @@ STOP_SECONDS = 20
 _PATIENCE = {"RAY_JOB_STOP_WAIT_TIME_S": "15"}
 
 
-def run(command: Sequence[str], *, environment: Mapping[str, str], directory: Path, hung_after: float) -> None:
+def run(command: Sequence[str], *, environment: Mapping[str, str], directory: Path, stall_timeout_s: float) -> None:
     """Run `command` on this machine to its end, its output in directory/log.txt. Raises StageFailed.
 
-    hung_after: seconds without a new line in directory/metrics.jsonl.
+    stall_timeout_s: seconds without a new line in directory/metrics.jsonl.
     """
     log, metrics = directory / "log.txt", directory / "metrics.jsonl"
     start = _size(log)
@@ -52,8 +52,8 @@ def run(command: Sequence[str], *, environment: Mapping[str, str], directory: Pa
             time.sleep(POLL_SECONDS)
             if (size := _size(metrics)) != seen:
                 moved, seen = time.monotonic(), size
-            if time.monotonic() - moved > hung_after:
-                raise StageFailed(f"no sample for {hung_after:g} s; see {shown(log)}", "hung")
+            if time.monotonic() - moved > stall_timeout_s:
+                raise StageFailed(f"no sample for {stall_timeout_s:g} s; see {shown(log)}", "hung")
     finally:
         process.stop()
     if status != 0:
@@ -166,7 +166,7 @@ def train(
     environment: Mapping[str, str],
     directory: Path,
     about: str,
-    hung_after: float,
+    stall_timeout_s: float,
     gpus: int = 0,
     is_open: Callable[[], bool] = lambda: True,
     on_step: Callable[[dict[str, Any]], None],
@@ -174,7 +174,7 @@ def train(
     """Run `command` as a Ray job to its end, `on_step` called with each new line of directory/metrics.jsonl.
 
     cluster: from ray_cluster. environment: variables that the job's processes need beyond those of their node; Ray's
-    dashboard shows them. about: what Ray's dashboard calls it. hung_after:
+    dashboard shows them. about: what Ray's dashboard calls it. stall_timeout_s:
     seconds without a new step. gpus: that the command itself computes on; its Ray actors ask for theirs.
     is_open: False once the flow has left the cluster, from whatever thread. Raises StageFailed.
     """
@@ -195,8 +195,8 @@ def train(
                     on_step(line)
             if not is_open():
                 raise PasskError("stopped; the same command goes on from the last checkpoint")
-            if time.monotonic() - moved > hung_after:
-                raise StageFailed(f"no step for {hung_after:g} s; see {shown(log)}", "hung")
+            if time.monotonic() - moved > stall_timeout_s:
+                raise StageFailed(f"no step for {stall_timeout_s:g} s; see {shown(log)}", "hung")
     except StageFailed as error:
         if error.kind == "lost":
             # The log may know more of why the cluster is gone, but the training is lost with it in any case.

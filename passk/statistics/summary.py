@@ -1,4 +1,4 @@
-"""All figures of merit of one sampling, with their intervals over problems."""
+"""All figures of merit of one evaluation, with their intervals over problems."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,20 +1,19 @@
-"""DuckDB, the index over the files: migrations, ingest, queries. No other room opens the database.
+"""DuckDB, the index over the files: schema, ingest, queries. No other room opens the database.
 
-    from passk.store import fill, pieces, queries, reading, rebuild
-    fill(store, pieces(runs))
+    from passk.store import ingest_items, items, queries, reading, rebuild
+    ingest_items(store, items(runs))
     with reading(store) as connection:
         frame = queries.steps(connection, experiment)
 
 Every call opens the store, does one thing in one transaction and closes it again.
 """
 
-from passk.store.connection import reading
 from passk.store.export import export
-from passk.store.index import STORE, fill, pieces, rebuild
+from passk.store.index import STORE, ingest_items, items, reading, rebuild
 from passk.store.ingest import (
+    ingest_evaluation,
     ingest_experiment_record,
     ingest_problems,
-    ingest_sampling,
     ingest_stage,
 )
 from passk.store.sql import Answer, ask
@@ -24,12 +23,12 @@ __all__ = [
     "Answer",
     "ask",
     "export",
-    "fill",
+    "ingest_evaluation",
     "ingest_experiment_record",
+    "ingest_items",
     "ingest_problems",
-    "ingest_sampling",
     "ingest_stage",
-    "pieces",
+    "items",
     "reading",
     "rebuild",
 ]

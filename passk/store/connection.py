@@ -13,14 +13,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import duckdb
 
 from passk.base.errors import PasskError
-from passk.store import migrations
-
-T = TypeVar("T")
+from passk.store import schema
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +27,7 @@ _QUIET = 2.0
 """seconds of waiting that nobody need be told of"""
 POLL = 0.1
 """seconds between two looks at a store that is held"""
-_FILING = "SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'"
+_INGEST = "SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'"
 """A table has no order, and rows of many small files go in twice as fast where none is kept. DuckDB's log goes into the
 file at the end of a turn, not every 16 MiB: each time before would compress and write the last rows once more."""
 _in_this_process = threading.Lock()
@@ -38,17 +35,17 @@ _in_this_process = threading.Lock()
 
 @contextmanager
 def turn(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The store, made and brought to the newest version where need be, for transactions one after another.
+    """Open the store for transactions one after another, and create it where there is none. Other processes wait.
 
-    Others wait meanwhile. Raises PasskError when another process still holds the file after `wait` seconds, when a
-    newer passk made it, or when it is no DuckDB file.
+    Raise PasskError when another process still holds the file after `wait` seconds, when it is no DuckDB file or a
+    newer passk made it, and OlderStore when an older passk made it.
     """
     with _alone(store, wait):
         if not store.exists():
             _make(store)
         with _opened(store, wait, read_only=False) as connection:
-            _named(store, migrations.apply, connection)
-            connection.execute(_FILING)
+            _named(store, schema.require_current, connection)
+            connection.execute(_INGEST)
             yield connection
 
 
@@ -66,19 +63,12 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 @contextmanager
 def reading(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The store, read-only. Raises PasskError as `turn` does, and where there is no store."""
+    """Open the store read-only. Raise PasskError as `turn` does, and where there is no store."""
     if not store.is_file():
         raise PasskError(f"{store}: there is no store yet; run an experiment, or make it again from the files")
-    with _alone(store, wait):
-        with _opened(store, wait, read_only=True) as connection:
-            current = _named(store, migrations.is_current, connection)
-            if current:
-                yield connection
-                return
-        with _opened(store, wait, read_only=False) as connection:
-            _named(store, migrations.apply, connection)
-        with _opened(store, wait, read_only=True) as connection:
-            yield connection
+    with _alone(store, wait), _opened(store, wait, read_only=True) as connection:
+        _named(store, schema.require_current, connection)
+        yield connection
 
 
 @contextmanager
@@ -153,7 +143,7 @@ def _make(store: Path) -> None:
     remove(fresh)
     try:
         with sealed(fresh) as connection:
-            migrations.apply(connection)
+            schema.create(connection)
         os.link(fresh, store)
     except FileExistsError:
         pass  # another process was faster
@@ -197,11 +187,13 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split("\n\n")[0].split())
 
 
-def _named(store: Path, check: Callable[[duckdb.DuckDBPyConnection], T], connection: duckdb.DuckDBPyConnection) -> T:
-    """What `check` says of the open store; its complaint gets the store's name in front."""
+def _named(
+    store: Path, check: Callable[[duckdb.DuckDBPyConnection], None], connection: duckdb.DuckDBPyConnection
+) -> None:
+    """Check the open store; put its path in front of an error."""
     try:
-        return check(connection)
+        check(connection)
     except PasskError as error:
-        raise PasskError(f"{store}: {error}") from None
+        raise type(error)(f"{store}: {error}") from None
     except duckdb.Error as error:
         raise PasskError(f"{store}: {one_line(error)}") from None

@@ -1,9 +1,8 @@
-"""Rows that follow from other rows: groups, evaluations, checkpoints, costs.
+"""Rows that follow from other rows: groups, evaluation_counts, checkpoints, costs.
 
-Written with what they follow from, in its transaction. The migrations derive the same rows for stores of before; a
-test holds the two together. Distinct responses are told apart by their 64-bit hash, which is much faster: two of a
-group of 1,024 share one with a chance of 3e-14. Sums of seconds have an order, so that they come out the same to the
-last digit however many threads add them.
+Written with what they follow from, in its transaction. Distinct responses are told apart by their 64-bit hash, which
+is much faster: two of a group of 1,024 share one with a chance of 3e-14. Sums of seconds have an order, so that they
+come out the same to the last digit however many threads add them.
 """
 
 import duckdb
@@ -17,7 +16,7 @@ WITH counted AS (
     FROM rollouts WHERE stage = $stage
     GROUP BY step, problem, occurrence
 )
-SELECT $stage, counted.step, problem, occurrence, steps.rule, counted.k, n, c, dead, counted."distinct",
+SELECT $stage, counted.step, problem, occurrence, steps.estimator, counted.k, n, c, dead, counted."distinct",
        counted.truncated, counted.tokens
 FROM counted
 LEFT JOIN steps ON steps.stage = $stage AND steps.step = counted.step
@@ -56,18 +55,18 @@ SELECT experiment, 'stage', key, phase, seconds, tokens FROM phases WHERE second
 """
 
 _EVALUATIONS = """
-INSERT INTO evaluations
-SELECT experiment, sampling, problem, count(*), count(*) FILTER (correct), count(DISTINCT response),
+INSERT INTO evaluation_counts
+SELECT experiment, evaluation, problem, count(*), count(*) FILTER (correct), count(DISTINCT response),
        count(DISTINCT nullif(extracted, '')), count(*) FILTER (finish_reason = 'length'), sum(tokens)
-FROM samples WHERE experiment = $experiment AND sampling = $sampling
-GROUP BY experiment, sampling, problem ORDER BY problem
+FROM samples WHERE experiment = $experiment AND evaluation = $evaluation
+GROUP BY experiment, evaluation, problem ORDER BY problem
 """
 
 _SAMPLING_COSTS = """
 INSERT INTO costs
-SELECT experiment, 'sampling', key, 'sampling', seconds,
-       (SELECT sum(tokens) FROM evaluations WHERE experiment = $experiment AND sampling = $sampling)
-FROM samplings WHERE experiment = $experiment AND key = $sampling
+SELECT experiment, 'evaluation', key, 'evaluation', seconds,
+       (SELECT sum(tokens) FROM evaluation_counts WHERE experiment = $experiment AND evaluation = $evaluation)
+FROM evaluations WHERE experiment = $experiment AND key = $evaluation
 """
 
 _SESSION_COSTS = """
@@ -90,11 +89,11 @@ def of_stage(connection: duckdb.DuckDBPyConnection, stage: str) -> None:
         connection.execute(statement, {"stage": stage})
 
 
-def of_sampling(connection: duckdb.DuckDBPyConnection, experiment: str, sampling: str) -> None:
-    """The evaluations and the cost of a sampling whose rows are in."""
-    key = {"experiment": experiment, "sampling": sampling}
+def of_evaluation(connection: duckdb.DuckDBPyConnection, experiment: str, evaluation: str) -> None:
+    """The evaluation_counts and the cost of an evaluation whose rows are in."""
+    key = {"experiment": experiment, "evaluation": evaluation}
     connection.execute(
-        "DELETE FROM costs WHERE kind = 'sampling' AND experiment = $experiment AND item = $sampling", key
+        "DELETE FROM costs WHERE kind = 'evaluation' AND experiment = $experiment AND item = $evaluation", key
     )
     for statement in (_EVALUATIONS, _SAMPLING_COSTS):
         connection.execute(statement, key)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from passk.store import migrations
+from passk.store import schema
 from passk.store.export import relations
 
 _PART = re.compile(r"(<!-- store -->\n).*(<!-- end of store -->)", re.DOTALL)
@@ -18,7 +18,7 @@ _PART = re.compile(r"(<!-- store -->\n).*(<!-- end of store -->)", re.DOTALL)
 def markdown() -> str:
     """A heading and a table of columns for each table and view of a new store, and one table of the macros."""
     with duckdb.connect() as connection:
-        migrations.apply(connection)
+        schema.create(connection)
         views = {name for (name,) in connection.execute("SELECT view_name FROM duckdb_views()").fetchall()}
         parts = [_relation(connection, name, comment, name in views) for name, comment in relations(connection)]
         macros = connection.execute(

@@ -7,7 +7,8 @@ from pathlib import Path
 import duckdb
 
 from passk.base.errors import ConfigError, PasskError
-from passk.store.connection import WAIT, one_line, reading
+from passk.store.connection import WAIT, one_line
+from passk.store.index import reading
 
 
 def export(store: Path, directory: Path, wait: float = WAIT) -> list[str]:

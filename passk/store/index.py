@@ -1,19 +1,25 @@
 """What the files have and the store has not; and the store once more, from the files alone."""
 
+import logging
 import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
 from passk.base.errors import PasskError
-from passk.files.layout import ExperimentRecord, SamplingRecord, StageRecord
-from passk.store import ingest, queries
-from passk.store.connection import POLL, WAIT, held, log_of, reading, remove, sealed, turn
-from passk.store.ingest import Damaged, Piece
+from passk.files.layout import EvaluationRecord, ExperimentRecord, StageRecord
+from passk.store import connection as connections
+from passk.store import ingest, queries, schema
+from passk.store.connection import POLL, WAIT, held, log_of, remove, sealed, turn
+from passk.store.ingest import Damaged, Item
+from passk.store.schema import OlderStore
+
+log = logging.getLogger(__name__)
 
 STORE = "passk.duckdb"
 TURN = 5.0
@@ -22,19 +28,19 @@ KINDS = {
     ingest.experiment_record: "experiments",
     ingest.problem_set: "problem sets",
     ingest.stage: "stages",
-    ingest.sampling: "samplings",
+    ingest.evaluation: "evaluations",
 }
 
 
 @dataclass
-class Filled:
+class Ingested:
     new: Counter[str] = field(default_factory=Counter)
     """how many of each of KINDS went in"""
     skipped: list[str] = field(default_factory=list)
-    """a line for each piece that is unfinished, cut off or damaged"""
+    """a line for each item that is unfinished, cut off or damaged"""
 
 
-def pieces(runs: Path) -> Iterator[Piece]:
+def items(runs: Path) -> Iterator[Item]:
     """All there is under a directory of runs, in an order that only the names decide."""
     for experiment in _directories(runs):
         yield ingest.experiment_record, experiment
@@ -42,69 +48,105 @@ def pieces(runs: Path) -> Iterator[Piece]:
             yield ingest.problem_set, problems
         for stage in _directories(experiment / "stages"):
             yield ingest.stage, stage
-        for sampling in _directories(experiment / "samples"):
-            yield ingest.sampling, sampling
+        for evaluation in _directories(experiment / "evaluations"):
+            yield ingest.evaluation, evaluation
 
 
-def fill(store: Path, wanted: Iterable[Piece], wait: float = WAIT) -> Filled:
+def ingest_items(store: Path, wanted: Iterable[Item], wait: float = WAIT) -> Ingested:
     """File what of `wanted` is not in the store yet; what cannot be read is named and skipped, the rest goes in.
 
     What has a manifest never changes, so what is in is not read again. Raises PasskError when another process holds
     the store for longer than `wait` seconds, and where the store takes no more, as on a full disk.
     """
-    with turn(store, wait):
-        pass  # a store without a row is a store
+    try:
+        with turn(store, wait):
+            pass  # a store without a row is a store
+    except OlderStore:
+        renew(store, wait)
     with reading(store, wait) as connection:
         there = _There.of(connection)
-    left, filled = [piece for piece in wanted if not there.has(*piece)][::-1], Filled()
+    left, ingested = [item for item in wanted if not there.has(*item)][::-1], Ingested()
     while left:
         with turn(store, wait) as connection:
             started = time.monotonic()
             while left:
-                _attempt(connection, left.pop(), filled)
+                _attempt(connection, left.pop(), ingested)
                 if time.monotonic() - started > TURN:
                     break
         if left:
             time.sleep(2 * POLL)
-    return filled
+    return ingested
 
 
 def rebuild(runs: Path, wait: float = WAIT) -> list[str]:
     """Make runs/passk.duckdb again from the files under `runs`; returns a line for each thing left out.
 
     The new store is made beside the old one and takes its place in one rename: a failure leaves the old one. What
-    others file meanwhile is in it too. Unfinished, half-written and damaged stages and samplings are named and skipped,
-    the rest goes in. Raises PasskError when another process holds the old store for longer than `wait` seconds, and
+    others file meanwhile is in it too. Unfinished and damaged stages and evaluations are named and skipped, the
+    rest goes in. Raises PasskError when another process holds the old store for longer than `wait` seconds, and
     where the new one cannot be written whole, as on a full disk.
     """
     store = runs / STORE
     fresh = runs / f".{STORE}.{os.getpid()}"
-    filled = Filled()
+    ingested = Ingested()
     try:
         with turn(fresh) as connection:
-            left = {piece for piece in pieces(runs) if not _attempt(connection, piece, filled)}
+            left = {item for item in items(runs) if not _attempt(connection, item, ingested)}
         with held(store, wait):
             # What others filed meanwhile stands in the old store alone.
             with sealed(fresh) as connection:
-                there, filled = _There.of(connection), Filled()
-                for piece in pieces(runs):
-                    if piece in left or not there.has(*piece):
-                        _attempt(connection, piece, filled)
+                there, ingested = _There.of(connection), Ingested()
+                for item in items(runs):
+                    if item in left or not there.has(*item):
+                        _attempt(connection, item, ingested)
+            _keep_older(store)
             log_of(store).unlink(missing_ok=True)
             fresh.replace(store)
     finally:
         remove(fresh)
-    return filled.skipped
+    return ingested.skipped
 
 
-def _attempt(connection: duckdb.DuckDBPyConnection, piece: Piece, filled: Filled) -> bool:
-    """File a piece, or say in `filled` why not; whether it is filed."""
+@contextmanager
+def reading(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the store read-only, rebuilt first where an older passk made it. Raise PasskError as `turn` does."""
     try:
-        ingest.ingest(connection, piece)
+        with connections.reading(store, wait):
+            pass
+    except OlderStore:
+        renew(store, wait)
+    with connections.reading(store, wait) as connection:
+        yield connection
+
+
+def renew(store: Path, wait: float = WAIT) -> None:
+    """Rebuild a store that an older passk made, and log which files stay out."""
+    log.warning("%s: made by an older passk; rebuilding it from the files, the old one is kept beside it", store)
+    for line in rebuild(store.parent, wait):
+        log.warning("left out: %s", line)
+
+
+def _keep_older(store: Path) -> None:
+    """Keep a store of another version as passk.duckdb.version-N before its successor takes its place."""
+    try:
+        with duckdb.connect(str(store), read_only=True) as connection:
+            found = schema.version_of(connection)
+    except duckdb.Error:
+        return  # nobody can open it
+    if found != schema.VERSION:
+        kept = store.with_name(f"{store.name}.version-{found}")
+        kept.unlink(missing_ok=True)
+        os.link(store, kept)
+
+
+def _attempt(connection: duckdb.DuckDBPyConnection, item: Item, ingested: Ingested) -> bool:
+    """File an item, or say in `ingested` why not; whether it is filed."""
+    try:
+        ingest.ingest(connection, item)
     except Damaged as error:
-        filled.skipped.append(str(error))
+        ingested.skipped.append(str(error))
         return False
-    filled.new[KINDS[piece[0]]] += 1
+    ingested.new[KINDS[item[0]]] += 1
     return True
 
 
@@ -116,7 +158,7 @@ class _There:
     problems: set[str]
     stages: dict[str, str]
     """key -> the experiment that trained it"""
-    samplings: set[tuple[str, str]]
+    evaluations: set[tuple[str, str]]
 
     @classmethod
     def of(cls, connection: duckdb.DuckDBPyConnection) -> "_There":
@@ -127,7 +169,7 @@ class _There:
             {name: queries.experiment(connection, name) for (name,) in rows("SELECT name FROM experiments")},
             {fingerprint for (fingerprint,) in rows("SELECT DISTINCT fingerprint FROM problems")},
             {key: experiment for key, experiment in rows("SELECT key, experiment FROM stages")},
-            {(experiment, key) for experiment, key in rows("SELECT experiment, key FROM samplings")},
+            {(experiment, key) for experiment, key in rows("SELECT experiment, key FROM evaluations")},
         )
 
     def has(self, take: Callable[[duckdb.DuckDBPyConnection, Path], None], path: Path) -> bool:
@@ -141,8 +183,8 @@ class _There:
                 record = ingest.record_of(path / "stage.json", StageRecord)
                 # of a stage that two experiments trained, the first by name is filed
                 return record.key in self.stages and self.stages[record.key] <= record.experiment
-            record = ingest.record_of(path / "sampling.json", SamplingRecord)
-            return (record.experiment, record.key) in self.samplings
+            record = ingest.record_of(path / "evaluation.json", EvaluationRecord)
+            return (record.experiment, record.key) in self.evaluations
         except PasskError:
             return False  # ingest says what is wrong with it
 

@@ -1,4 +1,4 @@
-"""Files -> store, one transaction a piece: an experiment's record, a set of problems, a stage, a sampling.
+"""Files -> store, one transaction an item: an experiment's record, a set of problems, a stage, an evaluation.
 
 Each goes in under its natural key: twice is once, and readers see all or nothing. Only finished directories go in
 (manifest.json is there), and of those only whole ones. DuckDB reads Parquet and JSON lines itself; no row passes
@@ -19,8 +19,8 @@ from passk.files.layout import (
     METRICS,
     ROLLOUT_COLUMNS,
     SAMPLE_COLUMNS,
+    EvaluationRecord,
     ExperimentRecord,
-    SamplingRecord,
     StageRecord,
     is_finished,
 )
@@ -29,7 +29,7 @@ from passk.store.connection import WAIT, one_line, transaction, turn
 
 PROBLEM_COLUMNS = ("id", "prompt", "answer", "verifier", "split", "difficulty", "demonstration", "metadata")
 METRIC_TYPES = {
-    "step": "INTEGER", "rule": "VARCHAR", "k": "INTEGER", "tokens": "BIGINT",
+    "step": "INTEGER", "estimator": "VARCHAR", "k": "INTEGER", "tokens": "BIGINT",
     "pass_at_k": "MAP(INTEGER, DOUBLE)", "correct_counts": "INTEGER[]", "reasons": "MAP(VARCHAR, DOUBLE)",
 }  # fmt: skip
 
@@ -42,22 +42,22 @@ STAGE_TABLES = {
     "stages": "key", "steps": "stage", "rollouts": "stage", "groups": "stage", "checkpoints": "stage"
 }  # fmt: skip
 """table -> its column with the stage's key; `costs`, which others share, are derived's"""
-SAMPLING_TABLES = {"samplings": "key", "samples": "sampling", "evaluations": "sampling"}
+EVALUATION_TABLES = {"evaluations": "key", "samples": "evaluation", "evaluation_counts": "evaluation"}
 
 
-Piece = tuple[Callable[[duckdb.DuckDBPyConnection, Path], None], Path]
-"""one of `experiment_record`, `problem_set`, `stage` and `sampling`, and the file or directory that it files"""
+Item = tuple[Callable[[duckdb.DuckDBPyConnection, Path], None], Path]
+"""one of `experiment_record`, `problem_set`, `stage` and `evaluation`, and the file or directory that it files"""
 
 STORE_FAILS = (duckdb.IOException, duckdb.TransactionException, duckdb.OutOfMemoryException, duckdb.FatalException)
 """what DuckDB raises when it can write no more, and, naming the file, when it cannot read one"""
 
 
-def ingest(connection: duckdb.DuckDBPyConnection, piece: Piece) -> None:
-    """File one piece by one transaction; nothing is changed where it fails.
+def ingest(connection: duckdb.DuckDBPyConnection, item: Item) -> None:
+    """File one item by one transaction; nothing is changed where it fails.
 
     Raises Damaged, naming the file; PasskError where it is the store that fails, on a full disk for one.
     """
-    take, path = piece
+    take, path = item
     try:
         with transaction(connection):
             take(connection, path)
@@ -91,10 +91,10 @@ def ingest_stage(store: Path, directory: Path, wait: float = WAIT) -> None:
         ingest(connection, (stage, directory))
 
 
-def ingest_sampling(store: Path, directory: Path, wait: float = WAIT) -> None:
-    """File a finished sampling: its record and its samples. Raises Damaged as `ingest_stage` does."""
+def ingest_evaluation(store: Path, directory: Path, wait: float = WAIT) -> None:
+    """File a finished evaluation: its record and its samples. Raises Damaged as `ingest_stage` does."""
     with turn(store, wait) as connection:
-        ingest(connection, (sampling, directory))
+        ingest(connection, (evaluation, directory))
 
 
 def experiment_record(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
@@ -158,31 +158,31 @@ def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     derived.of_stage(connection, record.key)
 
 
-def sampling(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
-    """A finished sampling's directory."""
-    _require_finished(directory, "sampling")
-    record = record_of(directory / "sampling.json", SamplingRecord)
+def evaluation(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
+    """A finished evaluation's directory."""
+    _require_finished(directory, "evaluation")
+    record = record_of(directory / "evaluation.json", EvaluationRecord)
     manifest = _manifest(directory, record.key)
     file, key = directory / "samples.parquet", [record.experiment, record.key]
-    for table, column in SAMPLING_TABLES.items():
+    for table, column in EVALUATION_TABLES.items():
         connection.execute(f"DELETE FROM {table} WHERE experiment = ? AND {column} = ?", key)
-    _insert(connection, "samplings", asdict(record) | {"seconds": manifest.get("seconds")})
+    _insert(connection, "evaluations", asdict(record) | {"seconds": manifest.get("seconds")})
     connection.execute(
-        f"INSERT INTO samples BY NAME SELECT ? AS experiment, ? AS sampling, {', '.join(SAMPLE_COLUMNS)} "
+        f"INSERT INTO samples BY NAME SELECT ? AS experiment, ? AS evaluation, {', '.join(SAMPLE_COLUMNS)} "
         "FROM read_parquet(?) ORDER BY problem, sample",
         [*key, str(file)],
     )
     rows, distinct = connection.execute(
-        "SELECT count(*), count(DISTINCT (problem, sample)) FROM samples WHERE experiment = ? AND sampling = ?",
+        "SELECT count(*), count(DISTINCT (problem, sample)) FROM samples WHERE experiment = ? AND evaluation = ?",
         key,
     ).fetchone() or (0, 0)
     if not rows:
-        raise Damaged(f"{directory}: a finished sampling without a sample")
+        raise Damaged(f"{directory}: a finished evaluation without a sample")
     if rows != distinct:
         raise Damaged(f"{directory}: {rows - distinct} samples have the problem and index of another one")
     if rows != (expected := manifest.get("samples", rows)):
         raise Damaged(f"{file}: {rows} samples of {expected}")
-    derived.of_sampling(connection, record.experiment, record.key)
+    derived.of_evaluation(connection, record.experiment, record.key)
 
 
 def _require_every_file(connection: duckdb.DuckDBPyConnection, directory: Path, key: str, rollouts: list[str]) -> None:

@@ -1,6 +1,6 @@
 """What reports ask of the store: a connection (passk.store.reading), an experiment's name -> pandas frames.
 
-Only what the experiment's present configuration names is returned: stages and samplings of an earlier version
+Only what the experiment's present configuration names is returned: stages and evaluations of an earlier version
 of the experiment file stay in the store, but belong to no report. All frames are sorted by their key columns, and sums
 of fractions go by the order of the steps: in another order their last digit is another.
 """
@@ -16,7 +16,7 @@ from passk.files.layout import ExperimentRecord
 
 def experiment(connection: duckdb.DuckDBPyConnection, name: str) -> ExperimentRecord:
     """experiment.json as it was filed. Raises PasskError for a name that is not in the store."""
-    columns = "name, question, config, command, versions, hardware, code, samplings, failures, sessions"
+    columns = "name, question, config, command, versions, hardware, code, evaluations, failures, sessions"
     row = connection.execute(f"SELECT {columns} FROM experiments WHERE name = ?", [name]).fetchone()
     if row is None:
         known = names(connection)
@@ -75,8 +75,8 @@ def steps(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
     ).df()
 
 
-def samplings(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
-    """The finished samplings: checkpoint, benchmark, key, problems (fingerprint), seed, seconds,
+def evaluations(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
+    """The finished evaluations: checkpoint, benchmark, key, problems (fingerprint), seed, seconds,
     problem_count, sample_count, tokens, truncated (share cut at max_response)."""
     return connection.execute(
         """
@@ -84,8 +84,8 @@ def samplings(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
                count(DISTINCT samples.problem) AS problem_count, count(*) AS sample_count,
                sum(samples.tokens)::BIGINT AS tokens,
                avg((samples.finish_reason = 'length')::INTEGER) AS truncated
-        FROM current_samplings AS own
-        JOIN samples ON samples.experiment = own.experiment AND samples.sampling = own.key
+        FROM current_evaluations AS own
+        JOIN samples ON samples.experiment = own.experiment AND samples.evaluation = own.key
         WHERE own.experiment = ?
         GROUP BY ALL ORDER BY own.checkpoint, own.benchmark
         """,
@@ -98,8 +98,8 @@ def problem_counts(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataF
     return connection.execute(
         """
         SELECT own.checkpoint, own.benchmark, counts.problem, counts.difficulty, counts.n, counts.c
-        FROM current_samplings AS own
-        JOIN problem_counts AS counts ON counts.experiment = own.experiment AND counts.sampling = own.key
+        FROM current_evaluations AS own
+        JOIN problem_counts AS counts ON counts.experiment = own.experiment AND counts.evaluation = own.key
         WHERE own.experiment = ?
         ORDER BY own.checkpoint, own.benchmark, counts.problem
         """,
@@ -122,8 +122,8 @@ def transcripts(connection: duckdb.DuckDBPyConnection, name: str, checkpoint: st
                    own.benchmark, samples.problem, samples.sample, problems.prompt, problems.demonstration,
                    samples.response, samples.extracted, samples.reason, samples.tokens,
                    md5(concat_ws('/', own.benchmark, samples.problem, samples.sample)) AS draw
-            FROM current_samplings AS own
-            JOIN samples ON samples.experiment = own.experiment AND samples.sampling = own.key
+            FROM current_evaluations AS own
+            JOIN samples ON samples.experiment = own.experiment AND samples.evaluation = own.key
             LEFT JOIN problems ON problems.fingerprint = own.problems AND problems.id = samples.problem
             WHERE own.experiment = ? AND own.checkpoint = ?
         ), one_a_problem AS (

@@ -9,7 +9,7 @@ def traits(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
     return connection.execute(
         """
         SELECT DISTINCT own.benchmark, problems.id AS problem, problems.difficulty, problems.metadata
-        FROM current_samplings AS own
+        FROM current_evaluations AS own
         JOIN problems ON problems.fingerprint = own.problems
         WHERE own.experiment = ?
         ORDER BY own.benchmark, problems.id
@@ -77,8 +77,8 @@ def reasons(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
             SELECT own.checkpoint, own.benchmark,
                    CASE WHEN samples.correct THEN 'correct' ELSE coalesce(samples.reason, 'none given') END AS reason,
                    count(*)::DOUBLE AS weight
-            FROM current_samplings AS own
-            JOIN samples ON samples.experiment = own.experiment AND samples.sampling = own.key
+            FROM current_evaluations AS own
+            JOIN samples ON samples.experiment = own.experiment AND samples.evaluation = own.key
             WHERE own.experiment = $name
             GROUP BY ALL
         )

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from passk.base.errors import ConfigError
-from passk.store.connection import WAIT, one_line, reading
+from passk.store.connection import WAIT, one_line
+from passk.store.index import reading
 
 if TYPE_CHECKING:
     import pyarrow

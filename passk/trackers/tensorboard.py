@@ -5,7 +5,7 @@ from metrics.jsonl whenever the next line does not follow on what was written: a
 for one. That needs nothing to be right of what the session before has left, be it cut off or behind the file.
 
 OpenRLHF's own writer is not switched on: resumed it appends to what it wrote, its steps stand twice, and it has
-none of the rule's metrics. torch is not imported for this.
+none of the estimator's metrics. torch is not imported for this.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Figure: how training went, every rl stage over the rl steps behind it, with the k of its rule beneath."""
+"""Figure: how training went, every rl stage over the rl steps behind it, with the k of its estimator beneath."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,8 @@ PANELS = {
     "pass_at_k": "pass@{k} of the step's own groups",
     "entropy": "entropy, nats a token",
     "distinct": "distinct responses of a group, share",
-    "all_wrong": "dead groups: none right, share",
-    "few_wrong": "saturated: fewer wrong than k, share",
+    "all_incorrect": "dead groups: none right, share",
+    "few_incorrect": "saturated: fewer wrong than k, share",
 }
 _HEIGHT = 8.6
 _POINTS = 800
@@ -98,8 +98,8 @@ def band(runs: list[pd.Series], wide: int) -> tuple[pd.Series, pd.Series, pd.Ser
 
 
 def draw_k(axes: "Axes", tracks: dict[Entry, list[pd.DataFrame]], looks: dict[Entry, style.Look]) -> None:
-    """The k of each stage's rule; the few lines that lie on each other are moved apart by their width."""
-    axes.set_title("k of the rule")
+    """The k of each stage's estimator; the few lines that lie on each other are moved apart by their width."""
+    axes.set_title("k of the estimator")
     ks = sorted({int(k) for frames in tracks.values() for frame in frames for k in frame["k"].dropna()} | {1})
     apart = min(0.07, 0.5 / len(tracks)) * max(ks)
     for i, (entry, frames) in enumerate(tracks.items()):

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 
-from passk.files.layout import FILING
+from passk.files.layout import INGEST
 from passk.statistics.bootstrap import Estimate
 from reports.comparison import Comparison, Contest, Difference, Entry
 from reports.markdown import listed
 from reports.results import ALL
 
 NO_DIFFERENCE = "no difference that these data can show"
-SAMPLING = "sample"
-"""under which an experiment's failures have that of the sampling"""
+EVALUATION = "evaluate"
+"""under which an experiment's failures have that of the evaluation"""
 STATED = 4
 """checkpoints whose numbers are in the answer where no arms compete; the table has all"""
 
@@ -46,18 +46,18 @@ def _failed_arms(comparison: Comparison, name: Callable[[str], str]) -> list[str
             lines.append(f"{name(contest.entry.label)} failed in stage {name(stage)}{seeds}.")
         if not failed and contest.entry not in comparison.sampled:
             missing.append(name(contest.entry.label))
-    sampling = _failed(comparison, "Sampling", SAMPLING, name)
-    if missing and sampling:
-        lines.append(f"{sampling}; there are no samples of {listed(missing)}.")
+    evaluation = _failed(comparison, "Evaluation", EVALUATION, name)
+    if missing and evaluation:
+        lines.append(f"{evaluation}; there are no samples of {listed(missing)}.")
     elif missing:
         lines.append(f"There are no samples of {listed(missing)} yet.")
-    elif sampling and comparison.contests:
-        lines.append(f"{sampling} before its end: some samples are missing.")
+    elif evaluation and comparison.contests:
+        lines.append(f"{evaluation} before its end: some samples are missing.")
     return lines
 
 
 def _not_filed(comparison: Comparison, name: Callable[[str], str]) -> list[str]:
-    filing = _failed(comparison, "Filing", FILING, name)
+    filing = _failed(comparison, "Filing", INGEST, name)
     return [f"{filing}: what could not be filed is missing here."] if filing else []
 
 
@@ -81,16 +81,16 @@ def _failed_stages(contest: Contest) -> dict[str, list[str]]:
 
 def _without_arms(comparison: Comparison, name: Callable[[str], str]) -> list[str]:
     """Nothing was trained by rl: what each checkpoint solves, and a lone one on each benchmark."""
-    sampling = _failed(comparison, "Sampling", SAMPLING, name)
+    evaluation = _failed(comparison, "Evaluation", EVALUATION, name)
     lines = [
         f"{name(stage)} failed{f' in {name(run.name)}' if len(comparison.results) > 1 else ''}."
         for run in comparison.results
         for stage in run.record.failures
-        if stage not in (SAMPLING, FILING)
+        if stage not in (EVALUATION, INGEST)
     ]
     if not comparison.groups:
-        return [*lines, f"{sampling}; there are no samples." if sampling else "Nothing has been sampled yet."]
-    lines += [f"{sampling}."] if sampling else []
+        return [*lines, f"{evaluation}; there are no samples." if evaluation else "Nothing has been sampled yet."]
+    lines += [f"{evaluation}."] if evaluation else []
     overall = comparison.groups[0]
     for entry in comparison.sampled[:STATED]:
         found = [(k, comparison.estimate(entry, overall, k)) for k in comparison.ends(overall)]

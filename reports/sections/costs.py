@@ -12,7 +12,7 @@ PHASES = ("seconds_generation", "seconds_experience", "seconds_training", "secon
 HEADER = [
     "stage", "steps", "tokens", "wall s", "generation", "experience", "training", "sync", "other", "start-up",
 ]  # fmt: skip
-SAMPLING = ["problems", "samples", "tokens", "cut off", "wall s"]
+EVALUATION = ["problems", "samples", "tokens", "cut off", "wall s"]
 SESSIONS = 12
 """runs of the command that are listed, of an experiment"""
 
@@ -82,14 +82,14 @@ def gpus(run: Results, *, rollouts: bool = True) -> int:
     return trained_on + own
 
 
-def samplings(comparison: Comparison) -> str:
+def evaluations(comparison: Comparison) -> str:
     """A row a checkpoint and benchmark, of all runs that sampled it."""
     rows, with_gpus = [], any(gpus(run) for run in comparison.results)
     for entry in comparison.entries:
         for benchmark in comparison.benchmarks:
             parts, hours = [], 0.0
             for run in comparison.sharing(entry):
-                own = run.samplings
+                own = run.evaluations
                 own = own[(own["checkpoint"] == entry.checkpoint) & (own["benchmark"] == benchmark)]
                 parts += list(own.itertuples())
                 held = gpus(run, rollouts=bool((run.stages["kind"] == "rl").any()))
@@ -103,7 +103,7 @@ def samplings(comparison: Comparison) -> str:
                     f"{sum(row.tokens for row in parts):,}", f"{truncated:.1%}", seconds(sum(r.seconds for r in parts)),
                     *([f"{hours:.2f}"] if with_gpus else []),
                 ])  # fmt: skip
-    header = ["checkpoint", "benchmark", *(["runs"] if several(comparison) else []), *SAMPLING]
+    header = ["checkpoint", "benchmark", *(["runs"] if several(comparison) else []), *EVALUATION]
     return table([*header, *(["GPU hours"] if with_gpus else [])], rows, left=2) if rows else ""
 
 
@@ -122,7 +122,7 @@ def wall_clock(comparison: Comparison) -> str:
     return table(["what", "wall s", "share"], [*rows, ["together", seconds(whole), "100.0%"]])
 
 
-ENGINE = "start-up of the sampling engine"
+ENGINE = "start-up of the evaluation engine"
 BETWEEN = "orchestration: between all these"
 """there also where it is nothing"""
 
@@ -138,7 +138,7 @@ def _wall_clock(run: Results) -> dict[str, float]:
     own = own[own["name"].isin(list(training))]
     steps, startup = float(own["step_seconds"].sum()), float(own["startup_seconds"].sum())
     finished = sum(value for name, value in training.items() if name in set(own["name"]))
-    known = [name for name in phases if name in ("prepare", "start Ray", "sample")]
+    known = [name for name in phases if name in ("prepare", "start Ray", "evaluate")]
     other = sum(phases.values()) - sum(training.values()) - sum(phases[name] for name in known)
     wall = sum(float(session.get("seconds") or 0) for session in sessions)
     busy = sum(_busy(session) for session in sessions)
@@ -150,7 +150,7 @@ def _wall_clock(run: Results) -> dict[str, float]:
             value for name, value in training.items() if name in done and name not in set(own["name"])
         ),
         "stages that are not finished": sum(value for name, value in training.items() if name not in done),
-        **_sampling(run, phases.get("sample", 0.0)),
+        **_evaluation(run, phases.get("evaluate", 0.0)),
         "preparation": phases.get("prepare", 0.0),
         "Ray's start": phases.get("start Ray", 0.0),
         "filing between stages": other,
@@ -160,13 +160,13 @@ def _wall_clock(run: Results) -> dict[str, float]:
     }
 
 
-def _sampling(run: Results, wall: float) -> dict[str, float]:
-    """What the samplings themselves took, and the rest of their phase; undivided where one is not finished."""
-    own = run.samplings
-    if not set(run.record.samplings) <= set(own["key"]):
-        return {"sampling": wall, ENGINE: 0.0}
+def _evaluation(run: Results, wall: float) -> dict[str, float]:
+    """What the evaluations themselves took, and the rest of their phase; undivided where one is not finished."""
+    own = run.evaluations
+    if not set(run.record.evaluations) <= set(own["key"]):
+        return {"evaluation": wall, ENGINE: 0.0}
     sampled = min(float(own["seconds"].sum()), wall)
-    return {"sampling": sampled, ENGINE: wall - sampled}
+    return {"evaluation": sampled, ENGINE: wall - sampled}
 
 
 def _busy(session: dict[str, Any]) -> float:

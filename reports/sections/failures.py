@@ -46,8 +46,8 @@ def attempts(comparison: Comparison) -> str:
 def _since(run: Results, what: str) -> str:
     if what.startswith("train "):
         return "finished" if what.removeprefix("train ") in set(run.stages["name"]) else "not finished"
-    if what == "sample":
-        return "finished" if set(run.record.samplings) <= set(run.samplings["key"]) else "not finished"
+    if what == "evaluate":
+        return "finished" if set(run.record.evaluations) <= set(run.evaluations["key"]) else "not finished"
     return "–"
 
 

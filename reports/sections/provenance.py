@@ -23,7 +23,7 @@ def facts(comparison: Comparison) -> list[str]:
         "Trained elsewhere": [_elsewhere(run) for run in runs],
     }
     if len(runs) == 1:  # of several, the table of experiments has them
-        shown["Seeds"] = [_seeds(runs[0].stages["seed"], runs[0].samplings["seed"])]
+        shown["Seeds"] = [_seeds(runs[0].stages["seed"], runs[0].evaluations["seed"])]
     lines = []
     for what, each in shown.items():
         agree: dict[str, list[str]] = {}
@@ -101,11 +101,11 @@ def _hashes(run: Any, *, with_samples: bool) -> list[list[str]]:
     for fingerprint, own in run.stages.groupby("problems", sort=True):
         names = ", ".join(code(name) for name in sorted(own["name"]))
         rows.append(["training problems", names, code(str(fingerprint))])
-    tests = run.samplings[["benchmark", "problems"]].drop_duplicates().sort_values("benchmark")
+    tests = run.evaluations[["benchmark", "problems"]].drop_duplicates().sort_values("benchmark")
     rows += [["benchmark problems", code(row.benchmark), code(row.problems)] for row in tests.itertuples(index=False)]
     if not with_samples:
         return rows
-    own = run.samplings.sort_values(["checkpoint", "benchmark"])
+    own = run.evaluations.sort_values(["checkpoint", "benchmark"])
     return rows + [
         ["samples", f"{code(row.checkpoint)} on {code(row.benchmark)}", code(row.key)]
         for row in own.itertuples(index=False)

@@ -171,5 +171,5 @@ def _cost(study: Study) -> str:
         hours, median = own["seconds"].sum() / 3600, own["seconds"].median()
         rows.append([regime, str(own["seed"].nunique()), f"{len(own):,}", f"{hours:.1f}", f"{median:.1f}"])
     header = ["regime", "seeds", "rl steps", "hours of steps", "seconds a step, median"]
-    lead = "Of the rl steps alone: warm starts, sampling and the start of jobs are not among them."
+    lead = "Of the rl steps alone: warm starts, evaluation and the start of jobs are not among them."
     return f"## What it took\n\n{lead}\n\n{table(header, rows)}"

@@ -1,4 +1,4 @@
-"""TRL's own GRPOTrainer with our rules, trained for a few steps."""
+"""TRL's own GRPOTrainer with our estimators, trained for a few steps."""
 
 import inspect
 import subprocess
@@ -17,9 +17,9 @@ from tests.adapters.tiny import ROLLOUTS, ends_in_a, prompts, trainer
 ROOT = Path(__file__).parents[2]
 
 
-def expected(rule, k, texts, reward=ends_in_a, **inputs):
+def expected(estimator, k, texts, reward=ends_in_a, **inputs):
     rewards = torch.tensor(reward(texts)).view(-1, ROLLOUTS)
-    return advantage.compute(rule, rewards, k, **inputs).flatten().tolist()
+    return advantage.compute(estimator, rewards, k, **inputs).flatten().tolist()
 
 
 def first_letters(completions):
@@ -29,11 +29,11 @@ def first_letters(completions):
 def test_the_advantages_of_the_rule_reach_the_loss(tmp_path):
     # a generation is trained on in two halves, twice, shuffled: as TRL does
     reused = {"steps_per_generation": 2, "gradient_accumulation_steps": 2, "num_iterations": 2, "max_steps": 4}
-    trained = trainer(tmp_path, arguments=reused, rule="passk_analytical", k=2, options={"sigma": False})
+    trained = trainer(tmp_path, arguments=reused, estimator="passk_analytical", k=2, options={"sigma": False})
     before = {name: weight.clone() for name, weight in trained.model.named_parameters()}
     trained.train()
 
-    rule = advantage.get("passk_analytical")
+    estimator = advantage.get("passk_analytical")
     assert len(trained.losses) == 8
     moved = 0
     for first in range(0, 8, 2):
@@ -43,7 +43,7 @@ def test_the_advantages_of_the_rule_reach_the_loss(tmp_path):
         assert len(by_prompt) == 4
         for rollouts in by_prompt.values():
             right = ends_in_a([text for text, _ in rollouts])
-            wrong_gets, right_gets = rule(ROLLOUTS, int(sum(right)), 2, sigma=False)
+            wrong_gets, right_gets = estimator(ROLLOUTS, int(sum(right)), 2, sigma=False)
             assert [given for _, given in rollouts] == pytest.approx([right_gets if r else wrong_gets for r in right])
             moved += right_gets != 0
     assert moved > 0
@@ -51,7 +51,7 @@ def test_the_advantages_of_the_rule_reach_the_loss(tmp_path):
 
 
 def test_the_logged_advantages_are_the_rules(tmp_path):
-    trained = trainer(tmp_path, arguments={"generation_batch_size": 16}, rule="grpo", k=1)
+    trained = trainer(tmp_path, arguments={"generation_batch_size": 16}, estimator="grpo", k=1)
     trained.train()
     _, _, texts, given = trained.scored[-1]
     assert any(given)
@@ -68,7 +68,7 @@ def test_several_reward_functions_are_summed_by_their_weights_as_trl_does(tmp_pa
         return [0.5 * one + 2.0 * other for one, other in zip(ends_in_a(texts), second, strict=True)]
 
     weights = {"reward_weights": [0.5, 2.0]}
-    trained = trainer(tmp_path, reward=[ends_in_a, sometimes], arguments=weights, rule="pkpo_sloo", k=2)
+    trained = trainer(tmp_path, reward=[ends_in_a, sometimes], arguments=weights, estimator="pkpo_sloo", k=2)
     trained.train()
     for _, _, texts, given in trained.scored:
         assert any(given)
@@ -76,7 +76,7 @@ def test_several_reward_functions_are_summed_by_their_weights_as_trl_does(tmp_pa
 
 
 def test_answers_are_handed_to_a_rule_that_needs_them(tmp_path):
-    trained = trainer(tmp_path, rule="majority", k=3, answers=first_letters)
+    trained = trainer(tmp_path, estimator="majority", k=3, answers=first_letters)
     trained.train()
     for _, _, texts, given in trained.scored:
         answers = first_letters(texts)
@@ -87,7 +87,7 @@ def test_answers_are_handed_to_a_rule_that_needs_them(tmp_path):
 
 def test_evaluation_works_with_fewer_rollouts_than_k(tmp_path):
     fewer = {"num_generations_eval": 1, "per_device_eval_batch_size": 3}
-    trained = trainer(tmp_path, arguments=fewer, eval_dataset=prompts(), rule="passk_analytical", k=2)
+    trained = trainer(tmp_path, arguments=fewer, eval_dataset=prompts(), estimator="passk_analytical", k=2)
     assert "eval_reward" in trained.evaluate()
     trained.train()
     assert [training for training, *_ in trained.scored] == [False] * 3 + [True] * 2
@@ -111,17 +111,17 @@ def test_processes_that_share_a_group_agree_on_its_advantages(tmp_path):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"rule": "passk_analytical", "k": ROLLOUTS}, f"k: .*{ROLLOUTS}.* lower k or raise rollouts"),
-        ({"rule": "passk_analytical", "k": 0}, "k: must be a whole number"),
-        ({"rule": "passk_analitical", "k": 2}, "rule: .* did you mean passk_analytical?"),
-        ({"rule": "passk_analytical", "k": 2, "options": {"sgma": True}}, "options.sgma: .* did you mean sigma?"),
-        ({"rule": "passk_adaptive", "k": 2}, "rule: passk_adaptive needs entropy"),
+        ({"estimator": "passk_analytical", "k": ROLLOUTS}, f"k: .*{ROLLOUTS}.* lower k or raise rollouts"),
+        ({"estimator": "passk_analytical", "k": 0}, "k: must be a whole number"),
+        ({"estimator": "passk_analitical", "k": 2}, "estimator: .* did you mean passk_analytical?"),
+        ({"estimator": "passk_analytical", "k": 2, "options": {"sgma": True}}, "options.sgma: .* did you mean sigma?"),
+        ({"estimator": "passk_adaptive", "k": 2}, "estimator: passk_adaptive needs entropy"),
         (
-            {"rule": "edas", "k": 2, "options": {"base": "passk_adaptive"}, "answers": first_letters},
-            "rule: passk_adaptive needs entropy",
+            {"estimator": "edas", "k": 2, "options": {"base": "passk_adaptive"}, "answers": first_letters},
+            "estimator: passk_adaptive needs entropy",
         ),
-        ({"rule": "majority", "k": 2}, "answers: majority needs them"),
-        ({"rule": "grpo", "k": 1, "answers": first_letters}, "answers: grpo does not look at them"),
+        ({"estimator": "majority", "k": 2}, "answers: majority needs them"),
+        ({"estimator": "grpo", "k": 1, "answers": first_letters}, "answers: grpo does not look at them"),
     ],
 )  # fmt: skip
 def test_what_a_rule_cannot_do_is_refused_before_training(tmp_path, asked, message):
@@ -132,7 +132,7 @@ def test_what_a_rule_cannot_do_is_refused_before_training(tmp_path, asked, messa
 
 def test_rewards_that_are_normalised_one_by_one_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="^multi_objective_aggregation: "):
-        trainer(tmp_path, arguments={"multi_objective_aggregation": "normalize_then_sum"}, rule="grpo", k=1)
+        trainer(tmp_path, arguments={"multi_objective_aggregation": "normalize_then_sum"}, estimator="grpo", k=1)
 
 
 def test_a_completion_without_a_reward_is_refused(tmp_path):
@@ -140,7 +140,7 @@ def test_a_completion_without_a_reward_is_refused(tmp_path):
         return [None if "c" in text else 1.0 for text in completions]
 
     with pytest.raises(PasskError, match="rewards: .* NaN or infinite"):
-        trainer(tmp_path, reward=never_for_c, rule="grpo", k=1).train()
+        trainer(tmp_path, reward=never_for_c, estimator="grpo", k=1).train()
 
 
 def test_the_hooks_that_are_overridden_are_still_trls():

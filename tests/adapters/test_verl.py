@@ -1,4 +1,4 @@
-"""verl's own trainer functions, DataProto, configuration and launcher, with our rules."""
+"""verl's own trainer functions, DataProto, configuration and launcher, with our estimators."""
 
 import subprocess
 import sys
@@ -59,9 +59,9 @@ def k_of(name):
 @pytest.mark.parametrize("trainer_function", [compute_advantage, compute_advantage_for_multi_trajectories])
 @pytest.mark.parametrize("name", OF_REWARDS)
 def test_verls_trainer_function_gets_the_advantages_of_every_rule(name, trainer_function):
-    rule, k = advantage.get(name), k_of(name)
+    estimator, k = advantage.get(name), k_of(name)
     config = algorithm(f"algorithm.adv_estimator=passk/{name}", f"+algorithm.passk.k={k}", *NEEDED.get(name, []))
-    data, rewards = batch([N] * PROMPTS, binary=rule.binary)
+    data, rewards = batch([N] * PROMPTS, binary=estimator.binary)
     keys = {} if trainer_function is compute_advantage else {"batch_keys": [f"u_{i}_0" for i in range(len(data))]}
     torch.manual_seed(7)
     done = trainer_function(data, adv_estimator=config.adv_estimator, config=config, **keys)
@@ -236,7 +236,7 @@ def test_the_flags_of_the_docstring_reach_a_worker_that_verls_launcher_starts(tm
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
 
-    rule = advantage.get("passk_analytical")
-    of_a, of_b = rule(6, 1, 4, sigma=False), rule(6, 2, 4, sigma=False)
+    estimator = advantage.get("passk_analytical")
+    of_a, of_b = estimator(6, 1, 4, sigma=False), estimator(6, 2, 4, sigma=False)
     expected = [of_a[1], of_b[1], of_a[0], of_b[1], *[of_a[0], of_b[0]] * 4]
     assert torch.load(out) == pytest.approx(torch.tensor(expected).unsqueeze(1).expand(12, 3))

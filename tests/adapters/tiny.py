@@ -81,15 +81,15 @@ class Watched(PasskGRPOTrainer):
         return super()._compute_loss(model, inputs)
 
 
-def trainer(directory, *, reward=ends_in_a, arguments=None, eval_dataset=None, **rule):
+def trainer(directory, *, reward=ends_in_a, arguments=None, eval_dataset=None, **estimator):
     args = settings(directory, **(arguments or {}))
-    return Watched(model(), reward, args, prompts(), eval_dataset, processing_class=tokenizer(), **rule)
+    return Watched(model(), reward, args, prompts(), eval_dataset, processing_class=tokenizer(), **estimator)
 
 
 def main(directory):
     """Groups of four in batches of two: every group lies in two processes."""
     small = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 2, "seed": 11}
-    trained = trainer(directory, arguments=small, rule="passk_bootstrap", k=2, options={"groups": 3})
+    trained = trainer(directory, arguments=small, estimator="passk_bootstrap", k=2, options={"groups": 3})
     trained.train()
     rank = trained.accelerator.process_index
     torch.save((trained.accelerator.num_processes, trained.scored), directory / f"{rank}.pt")

@@ -19,12 +19,13 @@ question: Does the whole of it hold together?
 seed: 3
 model: {tiny: {}}
 problems:
-  train: {source: maze, split: train, count: 512, easy: 1.0, wander: 0.2, shortest: [2, 3]}
-  test: {source: maze, split: test, count: 10, easy: 1.0, shortest: [2, 3]}
+  train: {source: maze, split: train, size: 512, easy_fraction: 1.0, random_move_prob: 0.2, path_length: [2, 3]}
+  test: {source: maze, split: test, size: 10, easy_fraction: 1.0, path_length: [2, 3]}
 stages:
   warm: {kind: sft, problems: train, steps: 24, batch_size: 64, lr: 3.0e-3}
-  pass4: {kind: rl, from: warm, problems: train, rule: passk_analytical, k: [[1, 4], [5, 2]], steps: 8,
-          prompts: 8, rollouts: 8, lr: auto, base_lr: 1.0e-4, max_prompt: 31, max_response: 8, save_every: 3}
+  pass4: {kind: rl, from: warm, problems: train, advantage: passk_analytical, k: [[1, 4], [5, 2]], steps: 8,
+          prompts_per_step: 8, rollouts_per_prompt: 8, lr: auto, base_lr: 1.0e-4, max_prompt: 31,
+          max_response: 8, save_every: 3}
 benchmarks:
   test: {problems: test, samples: 16, k: [1, 4], max_response: 8}
 compute: {profile: cpu, micro_batch: 64}

@@ -25,7 +25,7 @@ from .conftest import EXPERIMENT, left_after, prepared
 
 ROOT = Path(__file__).parents[2]
 SHORT = EXPERIMENT.replace("steps: 24", "steps: 2").replace("steps: 8,", "steps: 2,")
-LONG = SHORT.replace("name: small", "name: long").replace("rule: passk_analytical", "rule: grpo")
+LONG = SHORT.replace("name: small", "name: long").replace("estimator: passk_analytical", "estimator: grpo")
 LONG = LONG.replace("k: [[1, 4], [5, 2]], steps: 2", "steps: 500").replace("count: 512", "count: 4000")
 
 

@@ -33,7 +33,7 @@ question: What does it solve?
 seed: 3
 model: {{path: tiny}}
 problems:
-  test: {{source: maze, split: test, count: {PROBLEMS}, easy: 1.0, shortest: [1, 3]}}
+  test: {{source: maze, split: test, size: {PROBLEMS}, easy_fraction: 1.0, path_length: [1, 3]}}
 stages: {{}}
 benchmarks:
   test: {{problems: test, samples: {SAMPLES}, k: [1, 4], max_response: 8}}
@@ -134,7 +134,7 @@ def test_it_says_where_it_goes_on_how_far_it_is_and_how_long_it_takes(evaluated)
 
 
 def test_settings_are_in_the_record_and_every_sample_in_the_store_with_its_seed_and_log_probability(evaluated):
-    [file] = (evaluated.directory / "whole").rglob("sampling.json")
+    [file] = (evaluated.directory / "whole").rglob("evaluation.json")
     record = json.loads(file.read_text())
     settings = {name: record["config"][name] for name in ("samples", "temperature", "top_p", "max_response")}
     assert settings == {"samples": SAMPLES, "temperature": 1.0, "top_p": 0.95, "max_response": 8}
@@ -157,13 +157,13 @@ def test_it_prints_figures_with_intervals_and_writes_a_report(evaluated):
 
 
 def work(evaluated: Evaluated, directory: Path, **compute) -> tuple[plan.Plan, Path]:
-    """The same sampling, by steps of its own, as a stream; gives its request too."""
+    """The same evaluation, by steps of its own, as a stream; gives its request too."""
     raw = yaml.safe_load(EXPERIMENT)
     raw["compute"] = {"profile": "cpu", **compute}
     raw["model"]["path"] = str(evaluated.directory / "tiny")
     laid_out = plan.plan(config.parse(raw), directory)
     stages.prepare(laid_out, print)
-    return laid_out, laid_out.directory / "samples" / "request.json"
+    return laid_out, laid_out.directory / "evaluations" / "request.json"
 
 
 def same_rows(one: pd.DataFrame, other: pd.DataFrame) -> None:
@@ -175,13 +175,13 @@ def same_rows(one: pd.DataFrame, other: pd.DataFrame) -> None:
 
 def test_as_a_stream_too_nothing_is_lost_or_doubled_when_it_is_killed(evaluated, tmp_path):
     laid_out, file = work(evaluated, tmp_path)
-    Work([stages._request(laid_out, laid_out.samplings[0])], engines=1, gpus=1, on_ray=False).write(file)
+    Work([stages._request(laid_out, laid_out.evaluations[0])], engines=1, gpus=1, on_ray=False).write(file)
     variables = environment(laid_out.experiment.compute)
     small = [sys.executable, "-c", SMALL_PARTS, str(file)]
     killed_at_parts(subprocess.Popen(small, env=variables), tmp_path, 2)
     assert 2 <= len(list(tmp_path.rglob("parts/*.parquet"))) < PROBLEMS * SAMPLES // 64
     assert not list(tmp_path.rglob("samples.parquet"))
-    stages.sample(laid_out, print)
+    stages.evaluate(laid_out, print)
     same_rows(samples(tmp_path), samples(evaluated.directory / "whole"))
 
 
@@ -192,8 +192,8 @@ def test_on_a_cluster_that_runs_one_engine_or_two_sample_all_rows_there_each_its
         for gpus, on in ((1, ""), (2, " on 2 engines")):
             said = []
             laid_out, _ = work(evaluated, tmp_path / str(gpus), gpus_per_node=gpus)
-            stages.sample(laid_out, said.append)
-            assert said[0] == f"sampling 1 times{on}: 1 checkpoints"
+            stages.evaluate(laid_out, said.append)
+            assert said[0] == f"evaluation 1 times{on}: 1 checkpoints"
             assert said[-1].startswith(f"base on test: {PROBLEMS * SAMPLES}/{PROBLEMS * SAMPLES} samples, ")
             same_rows(samples(tmp_path / str(gpus)), samples(evaluated.directory / "whole"))
         assert len(JobSubmissionClient(cluster["RAY_API_SERVER_ADDRESS"]).list_jobs()) == 2

@@ -68,8 +68,8 @@ def test_the_metrics_are_those_of_the_contract_and_agree_with_the_rollouts(finis
         right = own.groupby("problem").reward.sum()
         assert math.isclose(line["reward"], own.reward.mean(), abs_tol=1e-6)
         assert math.isclose(line["pass_at_k"]["8"], (right > 0).mean(), abs_tol=1e-9)
-        assert math.isclose(line["all_wrong"], (right == 0).mean(), abs_tol=1e-9)
-        assert math.isclose(line["few_wrong"], (8 - right < line["k"]).mean(), abs_tol=1e-9)
+        assert math.isclose(line["all_incorrect"], (right == 0).mean(), abs_tol=1e-9)
+        assert math.isclose(line["few_incorrect"], (8 - right < line["k"]).mean(), abs_tol=1e-9)
         assert sum(line["correct_counts"]) == 8
         assert line["tokens"] == own.tokens.sum()
         assert line["entropy"] > 0
@@ -131,11 +131,11 @@ def test_the_stage_starts_from_its_parent_and_ends_in_a_model_of_the_same_form(f
 
 
 def test_every_checkpoint_is_sampled_on_every_held_out_problem(finished):
-    records = [json.loads(file.read_text()) for file in finished.runs.glob("small/samples/*/sampling.json")]
+    records = [json.loads(file.read_text()) for file in finished.runs.glob("small/evaluations/*/evaluation.json")]
     assert sorted(record["checkpoint"] for record in records) == ["pass4", "warm"]
     train = {row for row in rollouts(finished).problem}
     for record in records:
-        frame = pd.read_parquet(finished.runs / "small" / "samples" / record["key"] / "samples.parquet")
+        frame = pd.read_parquet(finished.runs / "small" / "evaluations" / record["key"] / "samples.parquet")
         assert tuple(frame.columns) == SAMPLE_COLUMNS
         assert len(frame) == 10 * 16
         assert not frame.duplicated(["problem", "sample"]).any()

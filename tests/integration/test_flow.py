@@ -14,17 +14,18 @@ question: Do the others go on?
 seed: 3
 model: {tiny: {}}
 problems:
-  train: {source: maze, split: train, count: 64}
-  test: {source: maze, split: test, count: 8}
+  train: {source: maze, split: train, size: 64}
+  test: {source: maze, split: test, size: 8}
 stages:
   warm: {kind: sft, problems: train, steps: 2, lr: 1.0e-3}
-  bad: &rl {kind: rl, from: warm, problems: train, rule: grpo, steps: 1, prompts: 4, rollouts: 16,
+  bad: &rl {kind: rl, from: warm, problems: train, advantage: grpo, steps: 1,
+            prompts_per_step: 4, rollouts_per_prompt: 16,
             lr: 1.0e-4, max_prompt: 31, max_response: 8}
   flaky: {<<: *rl, lr: 2.0e-4}
   child: {<<: *rl, from: bad}
 benchmarks:
   test: {problems: test, samples: 8, max_response: 8}
-compute: {profile: gpu, side_by_side: 2}
+compute: {profile: gpu, max_parallel_stages: 2}
 """
 
 

@@ -49,7 +49,7 @@ from passk.experiment.config import Compute
 from passk.openrlhf import cluster, job
 with cluster.ray_cluster(Compute(profile="cpu"), Path("unused.log")) as joined:
     job.train([sys.executable, "-c", {DRIVER!r}], cluster=joined, environment={{"MARK": os.environ["MARK"]}},
-              directory=Path(sys.argv[1]), about="test", hung_after=float(sys.argv[2]), on_step=print)
+              directory=Path(sys.argv[1]), about="test", stall_timeout_s=float(sys.argv[2]), on_step=print)
 """
 
 
@@ -72,9 +72,9 @@ def following(elsewhere, tmp_path):
     """Start a follower of the driver in tmp_path, give its process and the actors' pids; end it afterwards."""
     processes = []
 
-    def start(hung_after: float = 600) -> tuple[subprocess.Popen, list[int]]:
+    def start(stall_timeout_s: float = 600) -> tuple[subprocess.Popen, list[int]]:
         known = {**os.environ, "RAY_ADDRESS": elsewhere["RAY_API_SERVER_ADDRESS"], "MARK": str(tmp_path)}
-        command = [sys.executable, "-c", FOLLOWER, str(tmp_path), str(hung_after)]
+        command = [sys.executable, "-c", FOLLOWER, str(tmp_path), str(stall_timeout_s)]
         said = (tmp_path / "follower.txt").open("a")
         seen = log_lines(tmp_path)
         process = subprocess.Popen(command, env=known, stdout=said, stderr=said)
@@ -145,7 +145,7 @@ def test_a_dead_actor_is_noticed_and_is_worth_another_try(elsewhere, following, 
 
 
 def test_a_job_without_a_step_is_hung_and_is_ended(elsewhere, following, tmp_path):
-    follower, _ = following(hung_after=60)
+    follower, _ = following(stall_timeout_s=60)
     follower.wait(timeout=240)
     assert "StageFailed: no step for 60 s; see" in (tmp_path / "follower.txt").read_text()
     assert gone_within(tmp_path, 30)
@@ -164,12 +164,12 @@ def test_a_follower_that_comes_after_a_killed_one_ends_its_job_first(elsewhere, 
 def test_a_bad_argument_fails_at_once_with_its_reason(elsewhere, tmp_path):
     with pytest.raises(ray_job.StageFailed, match=r"^--passk\.k: .*; see .*log\.txt$") as raised:
         ray_job.train(
-            [sys.executable, "-m", "passk.openrlhf", "--passk.rule", "grpo", "--passk.k", "four"],
+            [sys.executable, "-m", "passk.openrlhf", "--passk.advantage", "grpo", "--passk.k", "four"],
             cluster=elsewhere,
             environment={},
             directory=tmp_path,
             about="test",
-            hung_after=600,
+            stall_timeout_s=600,
             on_step=print,
         )
     assert raised.value.kind == "configuration" and not raised.value.retry
@@ -187,7 +187,7 @@ def test_what_is_submitted_names_no_secret(elsewhere, tmp_path, monkeypatch):
         environment=passed_on(environment(Compute(profile="cpu"))),
         directory=tmp_path,
         about="a quiet one",
-        hung_after=600,
+        stall_timeout_s=600,
         on_step=print,
     )
     listed = JobSubmissionClient(elsewhere["RAY_API_SERVER_ADDRESS"]).list_jobs()
@@ -216,7 +216,7 @@ def test_a_run_own_cluster_whose_head_was_lost_is_started_anew(tmp_path, monkeyp
             environment={},
             directory=tmp_path,
             about="test",
-            hung_after=600,
+            stall_timeout_s=600,
             on_step=print,
         )
     assert (tmp_path / "log.txt").read_text() == "well\n"

@@ -27,11 +27,13 @@ question: Is a run that was killed the run that was not?
 seed: 3
 model: {tiny: {layers: 2}}
 problems:
-  train: {source: maze, split: train, count: 64, easy: 1.0, shortest: [2, 3]}
-  test: {source: maze, split: test, count: 10, easy: 1.0, shortest: [2, 3]}
+  train: {source: maze, split: train, size: 64, easy_fraction: 1.0, path_length: [2, 3]}
+  test: {source: maze, split: test, size: 10, easy_fraction: 1.0, path_length: [2, 3]}
 stages:
-  arm: {kind: rl, problems: train, rule: passk_bootstrap, k: [[1, 4], [4, 2]], flip_wrong: 0.3, steps: 5, prompts: 8,
-        rollouts: 8, mini_batch: 4, lr: 1.0e-3, max_prompt: 31, max_response: 8, save_every: 1, keep: 3}
+  arm: {kind: rl, problems: train, advantage: passk_bootstrap, k: [[1, 4], [4, 2]], false_positive_rate: 0.3, steps: 5,
+          prompts_per_step: 8,
+        rollouts_per_prompt: 8, mini_batch_prompts: 4, lr: 1.0e-3, max_prompt: 31,
+          max_response: 8, save_every: 1, keep_checkpoints: 3}
 benchmarks:
   test: {problems: test, max_response: 8}
 compute: {profile: cpu, micro_batch: 16, deterministic: true}

@@ -1,4 +1,4 @@
-"""Rules that need more than rewards, and one of somebody else's, train through the real OpenRLHF."""
+"""Estimators that need more than rewards, and one of somebody else's, train through the real OpenRLHF."""
 
 import json
 import subprocess
@@ -16,14 +16,14 @@ from .conftest import EXPERIMENT, Finished, passk
 
 ROOT = Path(__file__).parents[2]
 STAGE = (
-    "{{kind: rl, from: warm, problems: train, rule: {rule}, {more}, steps: 2, prompts: 8, rollouts: 8, "
-    "lr: 2.0e-4, max_prompt: 31, max_response: 8, evaluate: false}}"
+    "{{kind: rl, from: warm, problems: train, advantage: {estimator}, {more}, steps: 2, prompts_per_step: 8, "
+    "rollouts_per_prompt: 8, lr: 2.0e-4, max_prompt: 31, max_response: 8, evaluate: false}}"
 )
 STAGES = {
     # cold, so that an answer is met more than once in a group: of answers that all differ edas changes nothing
     "edas": ("edas", "options: {base: w_reinforce, beta: 0.3}, temperature: 0.1"),
-    "halfway": ("halfway", "k: 4, flip_wrong: 0.5"),  # whatever the tiny model solves, groups are mixed
-    "noise": ("passk_adaptive", "k: 4, flip_wrong: 0.5, entropy_coef: 0.003"),
+    "halfway": ("halfway", "k: 4, false_positive_rate: 0.5"),  # whatever the tiny model solves, groups are mixed
+    "noise": ("passk_adaptive", "k: 4, false_positive_rate: 0.5, entropy_coef: 0.003"),
 }
 
 
@@ -36,11 +36,13 @@ def trained(finished: Finished, tmp_path_factory) -> Path:
          "--target", str(installed), str(ROOT / "docs" / "examples" / "passk-halfway")],
         check=True,
     )  # fmt: skip
-    head, _, rest = EXPERIMENT.replace("name: small", "name: rules").partition("  pass4:")
-    arms = "".join(f"  {name}: {STAGE.format(rule=rule, more=more)}\n" for name, (rule, more) in STAGES.items())
-    (finished.directory / "rules.yaml").write_text(head + arms + rest[rest.index("benchmarks:") :])
+    head, _, rest = EXPERIMENT.replace("name: small", "name: estimators").partition("  pass4:")
+    arms = "".join(
+        f"  {name}: {STAGE.format(estimator=estimator, more=more)}\n" for name, (estimator, more) in STAGES.items()
+    )
+    (finished.directory / "estimators.yaml").write_text(head + arms + rest[rest.index("benchmarks:") :])
     ran = subprocess.run(
-        passk("run", "rules.yaml"),
+        passk("run", "estimators.yaml"),
         cwd=finished.directory,
         env={**finished.environment, "PYTHONPATH": str(installed)},
         capture_output=True,
@@ -48,7 +50,7 @@ def trained(finished: Finished, tmp_path_factory) -> Path:
         timeout=500,
     )
     assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-4000:]
-    return finished.runs / "rules"
+    return finished.runs / "estimators"
 
 
 def rollouts(trained: Path, name: str) -> pd.DataFrame:
@@ -89,6 +91,6 @@ def test_a_rule_that_another_package_installs_trains(trained):
 def test_noise_pays_wrong_answers_and_the_record_keeps_what_the_verifier_said(trained):
     frame = rollouts(trained, "noise")
     wrong = frame[frame.reward == 0]
-    # on true rewards no rule of the two would pay a wrong answer
+    # on true rewards no estimator of the two would pay a wrong answer
     assert 0.2 < (wrong.advantage > 0).mean() < 0.8
     assert set(frame.reward) <= {0.0, 1.0}

@@ -100,6 +100,6 @@ def test_the_store_has_everything_once(ran):
         assert count("key) from stages") == (3, 3)
         assert count("(stage, step)) from steps") == (WARM + ARM + MORE,) * 2
         assert count("(stage, step, problem, sample)) from rollouts") == (ARM * 64,) * 2
-        assert count("(experiment, key)) from samplings") == (2, 2)
-        assert count("(experiment, sampling, problem, sample)) from samples") == (2 * 40,) * 2
+        assert count("(experiment, key)) from evaluations") == (2, 2)
+        assert count("(experiment, evaluation, problem, sample)) from samples") == (2 * 40,) * 2
         assert count("name) from experiments") == (2, 2)

@@ -20,11 +20,12 @@ model: {tiny: {alphabet: bytes, hidden_size: 64, layers: 2, heads: 2, feed_forwa
 problems:
   sums: {source: jsonl, split: train, file: sums.jsonl, verifier: math, template: plain, solution: solution}
   held: {source: jsonl, split: test, file: held.jsonl, verifier: math, template: plain}
-  gym: {source: reasoning_gym, task: basic_arithmetic, split: test, count: 8, template: plain,
+  gym: {source: reasoning_gym, task: basic_arithmetic, split: test, size: 8, template: plain,
         options: {min_terms: 2, max_terms: 2, max_digits: 1}}
 stages:
   warm: {kind: sft, problems: sums, steps: 60, batch_size: 16, lr: 3.0e-3}
-  pass4: {kind: rl, from: warm, problems: sums, rule: passk_analytical, k: 4, steps: 2, prompts: 8, rollouts: 8,
+  pass4: {kind: rl, from: warm, problems: sums, advantage: passk_analytical, k: 4, steps: 2,
+          prompts_per_step: 8, rollouts_per_prompt: 8,
           lr: 1.0e-4, max_prompt: 32, max_response: 16}
 benchmarks:
   held: {problems: held, samples: 8, k: [1, 4], max_response: 16}
@@ -55,7 +56,7 @@ def run(tmp_path_factory):
 
 
 def samples_of(run, benchmark, checkpoint):
-    for record in run.glob("samples/*/sampling.json"):
+    for record in run.glob("evaluations/*/evaluation.json"):
         found = json.loads(record.read_text())
         if (found["benchmark"], found["checkpoint"]) == (benchmark, checkpoint):
             return pyarrow.parquet.read_table(record.with_name("samples.parquet")).to_pylist()

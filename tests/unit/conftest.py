@@ -16,14 +16,14 @@ from passk.base import plugins
 from passk.files.layout import (
     ROLLOUT_COLUMNS,
     SAMPLE_COLUMNS,
+    EvaluationRecord,
     ExperimentRecord,
-    SamplingRecord,
     StageRecord,
     write_json,
 )
 from passk.store import rebuild
 
-# Rules and verifiers of other packages that are installed here are no matter of these tests.
+# Estimators and verifiers of other packages that are installed here are no matter of these tests.
 INSTALLED = {entry for group in ("passk.advantage", "passk.verifiers") for entry in entry_points(group=group)}
 plugins.entry_points = lambda **asked: [entry for entry in entry_points(**asked) if entry not in INSTALLED]
 
@@ -53,15 +53,15 @@ class SyntheticRun:
     def stages(self) -> list[Path]:
         return sorted((self.directory / "stages").iterdir())
 
-    def samplings(self) -> list[Path]:
-        return sorted((self.directory / "samples").iterdir())
+    def evaluations(self) -> list[Path]:
+        return sorted((self.directory / "evaluations").iterdir())
 
 
-def _rl(parent: str, rule: str, k: int, steps: int) -> dict:
+def _rl(parent: str, advantage: str, k: int, steps: int) -> dict:
     return {
         "kind": "rl",
         "from": parent,
-        "rule": rule,
+        "advantage": advantage,
         "k": k,
         "steps": steps,
         "problems": "train",
@@ -87,7 +87,7 @@ def write_run(
         "benchmarks": {name: {"problems": name, **benchmark} for name in ("easy", "hard")},
     }
     keys = {stage: f"key-{stage}" if seed == 17 else f"key{seed}-{stage}" for stage in graph}
-    samplings = [f"{keys[checkpoint]}-{benchmark}" for checkpoint in graph for benchmark in ("easy", "hard")]
+    evaluations = [f"{keys[checkpoint]}-{benchmark}" for checkpoint in graph for benchmark in ("easy", "hard")]
     for difficulty in ("easy", "hard", "train"):
         _write_problems(run, difficulty, problems)
     for stage, settings in graph.items():
@@ -97,11 +97,11 @@ def write_run(
     shift = {bench: rng.normal(0, 1.2, problems) for bench in ("easy", "hard")}
     for checkpoint in graph:
         for bench in ("easy", "hard"):
-            record = SamplingRecord(
+            record = EvaluationRecord(
                 f"{keys[checkpoint]}-{bench}", name, checkpoint, keys[checkpoint], bench, bench,
                 config["benchmarks"][bench], seed, VERSIONS,
             )  # fmt: skip
-            _write_sampling(run, record, ABILITY[checkpoint][bench] + shift[bench], samples, rng)
+            _write_evaluation(run, record, ABILITY[checkpoint][bench] + shift[bench], samples, rng)
     record = ExperimentRecord(
         name=name,
         question="Does training for Pass@4 first make the model solve mazes that Pass@1 alone never does?",
@@ -111,11 +111,11 @@ def write_run(
         hardware={"cpu": "2 cores", "memory": "8 GiB", "gpu": None},
         code={"commit": "0123456789abcdef0123456789abcdef01234567", "dirty": True},
         stages=keys,
-        samplings=samplings,
+        evaluations=evaluations,
         sessions=[
             {
                 **{"started": "2026-11-21T02:00:00Z", "before": 6.5, "seconds": 612.5, "busy": 601.5, "ended": "done"},
-                **{"phases": {"train pass1": 540.0, "sample": 61.5}},
+                **{"phases": {"train pass1": 540.0, "evaluate": 61.5}},
                 "failed": [{"what": "train pass1", "step": 3, "reason": "a worker died"}],
             }
         ],
@@ -182,21 +182,21 @@ def _rl_line(settings: dict, step: int, first_step: int, rng) -> dict:
     reward = float(np.clip(0.25 + 0.002 * done * (0.7 if k > 1 else 1) + rng.normal(0, 0.02), 0, 1))
     curve = {str(j): 1 - (1 - reward) ** j**0.7 for j in (1, 2, 4, 8, 16)}
     shares = {
-        "all_wrong": 0.45 - 0.001 * done,
-        "all_right": 0.05 + 0.001 * done,
-        "few_wrong": 0.05 + 5e-4 * k * done,
+        "all_incorrect": 0.45 - 0.001 * done,
+        "all_correct": 0.05 + 0.001 * done,
+        "few_incorrect": 0.05 + 5e-4 * k * done,
     }
     phases = {"generation": 1.1, "experience": 0.4, "training": 0.8, "sync": 0.2, "advantage": 0.001}
     return {
         **{"step": step, "time": 1e9 + done, "seconds": 2.6, "lr": 1e-4, "grad_norm": 0.4},
-        **{"rule": settings["rule"], "k": k, "reward": reward, "pass_at_k": curve, **shares},
+        **{"estimator": settings["advantage"], "k": k, "reward": reward, "pass_at_k": curve, **shares},
         **{"correct_counts": [14, *[1] * 15, 3], "distinct": 0.6, "length": 4.6, "truncated": 0.01},
         **{"entropy": 0.55 - (0.001 if k > 1 else 0.002) * done, "clip_ratio": 0.0, "tokens": 2355},
         **{f"seconds_{phase}": value for phase, value in phases.items()},
     }
 
 
-def _write_sampling(run: SyntheticRun, record: SamplingRecord, logits, samples: int, rng) -> None:
+def _write_evaluation(run: SyntheticRun, record: EvaluationRecord, logits, samples: int, rng) -> None:
     rows = []
     for i, logit in enumerate(logits):
         for sample in range(samples):
@@ -209,8 +209,8 @@ def _write_sampling(run: SyntheticRun, record: SamplingRecord, logits, samples: 
             how = (len(response), "length" if cut else "stop", 17, -0.4)
             rows.append((f"{record.benchmark}-{i:03d}", sample, *judged, *how))
     columns = dict(zip(SAMPLE_COLUMNS, (list(column) for column in zip(*rows, strict=True)), strict=True))
-    directory = run.directory / "samples" / record.key
-    write_json(directory / "sampling.json", asdict(record))
+    directory = run.directory / "evaluations" / record.key
+    write_json(directory / "evaluation.json", asdict(record))
     write_parquet(directory / "samples.parquet", columns)
     write_json(directory / "manifest.json", {"key": record.key, "seconds": 4.25})
 

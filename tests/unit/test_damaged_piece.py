@@ -1,4 +1,4 @@
-"""A finished piece that cannot be read costs a report nothing but itself, and is told until it is mended."""
+"""A finished item that cannot be read costs a report nothing but itself, and is told until it is mended."""
 
 import json
 from dataclasses import asdict
@@ -21,20 +21,22 @@ from tests.unit.conftest import write_parquet
 
 @pytest.fixture
 def laid_out(tmp_path, monkeypatch):
-    """An evaluation whose samplings are finished, and of which the one on `cut` lost the end of its file."""
+    """An evaluation whose evaluations are finished, and of which the one on `cut` lost the end of its file."""
     monkeypatch.setattr(stages, "prepare", lambda *_: None)
     monkeypatch.setattr(main, "check_machine", lambda _: None)
     described = {
         "name": "tiny", "question": "?", "seed": 1, "model": {"path": str(tmp_path)}, "stages": {},
-        "problems": {"test": {"source": "maze", "split": "test", "count": 4}},
+        "problems": {"test": {"source": "maze", "split": "test", "size": 4}},
         "benchmarks": {name: {"problems": "test", "samples": 8, "max_response": 8} for name in ("whole", "cut")},
         "compute": {"profile": "cpu"},
     }  # fmt: skip
     laid_out = plan(parse(described), tmp_path / "runs")
-    for sampling in laid_out.samplings:
-        write_json(sampling.directory / "sampling.json", asdict(sampling.record))
-        write_samples(sampling.directory)
-        write_json(sampling.directory / "manifest.json", {"key": sampling.record.key, "seconds": 1.0, "samples": 32})
+    for evaluation in laid_out.evaluations:
+        write_json(evaluation.directory / "evaluation.json", asdict(evaluation.record))
+        write_samples(evaluation.directory)
+        write_json(
+            evaluation.directory / "manifest.json", {"key": evaluation.record.key, "seconds": 1.0, "samples": 32}
+        )
     samples = cut(laid_out) / "samples.parquet"
     samples.write_bytes(samples.read_bytes()[:100])
     return laid_out
@@ -48,7 +50,7 @@ def write_samples(directory):
 
 
 def cut(laid_out) -> Path:
-    return next(sampling.directory for sampling in laid_out.samplings if sampling.record.benchmark == "cut")
+    return next(evaluation.directory for evaluation in laid_out.evaluations if evaluation.record.benchmark == "cut")
 
 
 def by_command(laid_out):
@@ -74,7 +76,7 @@ def tasks(monkeypatch):
     own = SimpleNamespace(
         prepare=lambda *_, **__: ended(lambda: None),
         sample=lambda *_, **__: ended(lambda: None),
-        file=lambda laid_out, **_: ended(lambda: stages.file(laid_out)),
+        file=lambda laid_out, **_: ended(lambda: stages.ingest(laid_out)),
         report=lambda laid_out, *_, **__: reports.write_report(laid_out.store, laid_out.directory),
     )
     monkeypatch.setattr(experiment, "tasks", own)
@@ -93,7 +95,7 @@ def test_the_report_is_written_of_the_rest_and_the_failure_stands_in_the_record_
     assert [session["ended"] for session in record["sessions"]] == ["failed"]
     with reading(laid_out.store) as connection:
         filed = queries.experiment(connection, "tiny")
-        assert list(queries.samplings(connection, "tiny")["benchmark"]) == ["whole"]
+        assert list(queries.evaluations(connection, "tiny")["benchmark"]) == ["whole"]
     assert (filed.failures, filed.sessions) == (record["failures"], record["sessions"])
 
 

@@ -1,4 +1,4 @@
-"""docs/advantage.md says what the rules say."""
+"""docs/advantage.md says what the estimators say."""
 
 import math
 import re
@@ -14,8 +14,10 @@ N, K = 32, 4
 
 
 def test_the_table_of_rules_in_the_docs_is_made_from_their_cards():
-    between = re.search(r"<!-- rules -->\n(.*)<!-- end of rules -->", (DOCS / "advantage.md").read_text(), re.DOTALL)
-    # rules that other packages have installed come last
+    between = re.search(
+        r"<!-- estimators -->\n(.*)<!-- end of estimators -->", (DOCS / "advantage.md").read_text(), re.DOTALL
+    )
+    # estimators that other packages have installed come last
     assert cards.table().startswith(between[1]), f"put this there:\n{cards.table()}"
     assert between[1].count("\n") == 2 + sum(map(len, cards.FAMILIES.values()))
 

@@ -39,11 +39,12 @@ FORMS = {
 PLANTED = {**ENVIRONMENT, **FORMS}
 EXPERIMENT = {
     "name": "maze-cpu", "question": "?", "seed": 1, "model": {"tiny": {}},
-    "problems": {name: {"source": "maze", "split": name, "count": 64} for name in ("train", "test")},
+    "problems": {name: {"source": "maze", "split": name, "size": 64} for name in ("train", "test")},
     "stages": {
         "warm": {"kind": "sft", "problems": "train", "steps": 4, "lr": 1e-3},
         "pass1": {
-            "kind": "rl", "from": "warm", "problems": "train", "rule": "grpo", "steps": 1, "prompts": 4, "rollouts": 16,
+            "kind": "rl", "from": "warm", "problems": "train", "advantage": "grpo", "steps": 1, "prompts_per_step": 4,
+                  "rollouts_per_prompt": 16,
             "lr": 1e-4, "max_prompt": 31, "max_response": 8,
         },
     },
@@ -98,19 +99,19 @@ def ran(filed, planted, monkeypatch):
     log.write_text("\n".join([*LOG, ""]))
     with pytest.raises(failures.StageFailed) as raised, run.phase("train pass1"):
         raise failures.StageFailed(failures.read(log, 0, 1).reason, "code")
-    with pytest.raises(ValueError), run.phase("sample"):
+    with pytest.raises(ValueError), run.phase("evaluate"):
         raise ValueError(FORMS["failure"])
     run.failed("pass1", str(raised.value))
-    run.failed("sample", f"ValueError: {FORMS['failure']}")
+    run.failed("evaluate", f"ValueError: {FORMS['failure']}")
     run.ended()
     # the stages and samples of the run that is there, under this record
     written = json.loads((filed.directory / "experiment.json").read_text())
     before = json.loads((filed.directory / "before.json").read_text())
     stages = {"warm": before["stages"]["warm"], "pass1": before["stages"]["pass1"]}
-    samplings = [key for key in before["samplings"] if key.startswith(("key-warm", "key-pass1-"))]
+    evaluations = [key for key in before["evaluations"] if key.startswith(("key-warm", "key-pass1-"))]
     config = {**written["config"], "benchmarks": before["config"]["benchmarks"]}
     write_json(
-        filed.directory / "experiment.json", {**written, "config": config, "stages": stages, "samplings": samplings}
+        filed.directory / "experiment.json", {**written, "config": config, "stages": stages, "evaluations": evaluations}
     )
     (filed.directory / "before.json").unlink()
     rebuild(filed.runs)

@@ -14,7 +14,7 @@ from passk.pipeline import stages
 def laid_out(tmp_path):
     experiment = {
         "name": "maze", "question": "?", "seed": 1, "model": {"tiny": {}},
-        "problems": {name: {"source": "maze", "split": name, "count": 64} for name in ("train", "test")},
+        "problems": {name: {"source": "maze", "split": name, "size": 64} for name in ("train", "test")},
         "stages": {"warm": {"kind": "sft", "problems": "train", "steps": 4, "lr": 1e-3}},
         "benchmarks": {"test": {"problems": "test", "samples": 8, "max_response": 8}},
         "compute": {"profile": "cpu"},
@@ -29,7 +29,7 @@ def save(directory, step):
 
 
 def test_a_sealed_checkpoint_a_part_and_a_finished_stage_are_progress_and_steps_done_again_are_none(laid_out):
-    stage, sampling = laid_out.stages[0].own, laid_out.samplings[-1].directory
+    stage, evaluation = laid_out.stages[0].own, laid_out.evaluations[-1].directory
     seen = [stages.standing(laid_out)]
     half = save(stage, 2)
     (stage / "metrics.jsonl").write_text(json.dumps({"step": 1}) + "\n")
@@ -38,22 +38,22 @@ def test_a_sealed_checkpoint_a_part_and_a_finished_stage_are_progress_and_steps_
     seen.append(stages.standing(laid_out))
     (stage / "manifest.json").write_text("{}")
     seen.append(stages.standing(laid_out))
-    (sampling / "parts").mkdir(parents=True)
-    (sampling / "parts" / "000001.parquet").touch()
+    (evaluation / "parts").mkdir(parents=True)
+    (evaluation / "parts" / "000001.parquet").touch()
     seen.append(stages.standing(laid_out))
     assert stages.sampled(laid_out) == (0, 1)
-    (sampling / "manifest.json").write_text("{}")
-    shutil.rmtree(sampling / "parts")
+    (evaluation / "manifest.json").write_text("{}")
+    shutil.rmtree(evaluation / "parts")
     seen.append(stages.standing(laid_out))
     assert stages.sampled(laid_out) == (1, 0)
     assert len(set(seen)) == len(seen), seen
 
 
-def test_the_sampling_that_ends_is_further_than_its_parts(laid_out):
-    sampling = laid_out.samplings[-1].directory
-    (sampling / "parts").mkdir(parents=True)
+def test_the_evaluation_that_ends_is_further_than_its_parts(laid_out):
+    evaluation = laid_out.evaluations[-1].directory
+    (evaluation / "parts").mkdir(parents=True)
     for number in range(9):
-        (sampling / "parts" / f"{number:06d}.parquet").touch()
+        (evaluation / "parts" / f"{number:06d}.parquet").touch()
     before = stages.sampled(laid_out)
-    (sampling / "manifest.json").write_text("{}")
+    (evaluation / "manifest.json").write_text("{}")
     assert stages.sampled(laid_out) > before

@@ -1,1 +1,1 @@
-"""One file a rule, named as the rule. Whatever stands here is found by its name."""
+"""One file an estimator, named as the estimator. Whatever stands here is found by its name."""

@@ -1,4 +1,4 @@
-"""EDAS: another rule's advantages, with the wrong answers of a prompt told apart by how rare they are.
+"""EDAS: another estimator's advantages, with the wrong answers of a prompt told apart by how rare they are.
 
 arXiv 2605.17333. Among the N_w wrong answers of a group let p_a be the share of an answer a, I_i = -ln p_a
 that of i's answer, H the entropy of the shares and S the mean |A_i|. Then a wrong answer's A_i becomes
@@ -9,7 +9,7 @@ A_i + sgn(d) min(|d|, |A_i| / kappa) with
     d = alpha S (I_i - H) / ln N_w         otherwise: rare answers are spared, common ones pressed
 
 Right answers are left alone, signs never change (kappa > 1), and before the limit by kappa the changes of a
-group sum to 0. Needs `answers`; those that could not be read count as one and the same. `base` is the rule
+group sum to 0. Needs `answers`; those that could not be read count as one and the same. `base` is the estimator
 whose advantages are changed, with its own `base_options` and whatever it needs, at the same k.
 """
 

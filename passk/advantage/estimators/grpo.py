@@ -1,4 +1,4 @@
-"""GRPO's advantage, the Pass@1 rule: A_i = (r_i - mean(r)) / std(r).
+"""GRPO's advantage, the Pass@1 estimator: A_i = (r_i - mean(r)) / std(r).
 
 Shao et al. 2024 (arXiv 2402.03300). std is with 1/N (population), as in Pass@k Training, Eq. 1-4
 (arXiv 2508.10751); `std="sample"` has 1/(N-1), which is OpenRLHF's group_norm (that adds 1e-9 to it).

@@ -1,6 +1,6 @@
 """The plug-in gradient of pass@k: A_i = k (1 - c/N)^(k-1) (r_i - c/N).
 
-REINFORCE with the chain rule, grad pass@k = k (1 - p)^(k-1) grad p, and p replaced by c/N (Mahdavi et al.
+REINFORCE with the chain estimator, grad pass@k = k (1 - p)^(k-1) grad p, and p replaced by c/N (Mahdavi et al.
 2025; in arXiv 2510.23049 one of a family). Biased by O(1/N), and defined for every k, also k > N. Groups that
 are all right or all wrong get 0.
 """

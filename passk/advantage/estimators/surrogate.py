@@ -1,6 +1,6 @@
 """Any objective F of the solve rate p: A_i = F'(c/N) (r_i - c/N).
 
-Thrampoulidis, Mahdavi, Deng 2025 (arXiv 2510.23049): nearly every rule on 0/1 rewards is one of these, the
+Thrampoulidis, Mahdavi, Deng 2025 (arXiv 2510.23049): nearly every estimator on 0/1 rewards is one of these, the
 plug-in gradient of F(pass@1). `derivative` is F', a formula in p (and k, n) as text, or in Python a function
 of p:
 

@@ -1,4 +1,4 @@
-"""How each rule is called in the proofs. A rule that is not here fails them: it has to take a place."""
+"""How each estimator is called in the proofs. An estimator that is not here fails them: it has to take a place."""
 
 import random
 from fractions import Fraction
@@ -42,22 +42,22 @@ DRAWN = ("passk_bootstrap",)
 
 
 def ks(name, n):
-    """Every k for which the rule is defined, up to n + 2."""
+    """Every k for which the estimator is defined, up to n + 2."""
     return [k for k in range(1, n + 3) if _DEFINED[DOMAIN[name]](k, n)]
 
 
 def some_k(name, n):
-    """One of them, larger than 1 where the rule allows it."""
+    """One of them, larger than 1 where the estimator allows it."""
     return ks(name, n)[:2][-1]
 
 
 def shapes(name, up_to, start=1):
-    """Every (n, k) with start <= n <= up_to for which the rule is defined."""
+    """Every (n, k) with start <= n <= up_to for which the estimator is defined."""
     return [(n, k) for n in range(start, up_to + 1) for k in ks(name, n)]
 
 
 def inputs(name, rewards, seed=0):
-    """Answers and entropy of the rewards' shape, for a rule that needs them; a seeded generator for one that draws."""
+    """Return answers and entropy of the rewards' shape, and a seeded generator."""
     generator = random.Random(seed)
     taken = advantage.get(name).inputs
     shape = [range(size) for size in rewards.shape]
@@ -72,7 +72,7 @@ def inputs(name, rewards, seed=0):
 
 
 def compute(name, rewards, k, **given):
-    """advantage.compute with what the rule needs, where it is not given."""
+    """advantage.compute with what the estimator needs, where it is not given."""
     rewards = torch.as_tensor(rewards)
     return advantage.compute(name, rewards, k, **{**OPTIONS.get(name, {}), **inputs(name, rewards), **given})
 

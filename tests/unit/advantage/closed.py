@@ -10,7 +10,7 @@ from math import comb
 
 from tests.unit.advantage import exact
 
-# Rules of counts: (n, c, k) -> advantages of (a wrong, a right) answer, 0 < c < n
+# Estimators of counts: (n, c, k) -> advantages of (a wrong, a right) answer, 0 < c < n
 
 
 def analytical(n, c, k, sigma=True):
@@ -36,7 +36,7 @@ def weighted(weight):
     return lambda n, c, k: (-weight(Fraction(c, n), k) * Fraction(c, n), weight(Fraction(c, n), k) * Fraction(n - c, n))
 
 
-# Rules of sets, on real-valued rewards
+# Estimators of sets, on real-valued rewards
 
 
 @cache
@@ -91,7 +91,7 @@ def maxpo(x, i, k):
 ON_SETS = {"pkpo_s": Sorted.s, "pkpo_sloo": sloo, "pkpo_sloo_minus_one": sloo_minus_one, "maxpo": maxpo}
 
 
-# Rules of means: rewards -> (i -> advantage)
+# Estimators of means: rewards -> (i -> advantage)
 
 
 def whole(values):

@@ -1,6 +1,6 @@
-"""Every rule once more, by its definition: rational arithmetic, enumeration, no closed form of the code under test.
+"""Every estimator by its definition: rational arithmetic and enumeration, without the closed forms under test.
 
-A rule is a function of one group: rewards [N] of Fractions, k, what else it takes -> advantages [N] of Fractions.
+An estimator is a function of one group: rewards [N] of Fractions, k, what else it takes -> advantages [N] of Fractions.
 Square roots and logarithms are rational to 60 digits and more; all else is exact.
 """
 
@@ -139,7 +139,7 @@ def passk_adaptive(batch, k, entropy):
     return [grpo(r, 1) if prompt in explores else passk_analytical(r, k) for prompt, r in enumerate(batch)]
 
 
-# PKPO and other rules on sets
+# PKPO and other estimators on sets
 
 
 def s(r, k, members, i):
@@ -233,8 +233,8 @@ def edas(r, k, answers, base="grpo", base_options=None, alpha=0.4, beta=0.2, kap
 
 
 RULES = {
-    rule.__name__: rule
-    for rule in (
+    estimator.__name__: estimator
+    for estimator in (
         *(grpo, dr_grpo, rloo, maxrl, psr, nsr, w_reinforce),
         *(passk_full, passk_bootstrap, passk_analytical, passk_exceeding, passk_combination),
         *(passk_easy_masked, passk_adaptive, pkpo_s, pkpo_sloo, pkpo_sloo_minus_one, maxpo),

@@ -1,4 +1,4 @@
-"""What the docstrings say of groups that are all alike, and of those in which a rule sees only some rollouts."""
+"""What the docstrings say of groups that are all alike, and of those in which an estimator sees only some rollouts."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Making a rule: what its signature says about it, and what its options are checked for."""
+"""Making an estimator: what its signature says about it, and what its options are checked for."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""Every rule is its definition: equal to an enumeration in rational arithmetic, for all N <= 8 and all k."""
+"""Every estimator is its definition: equal to an enumeration in rational arithmetic, for all N <= 8 and all k."""
 
 import random
 from fractions import Fraction
@@ -11,7 +11,7 @@ from passk import advantage
 from passk.advantage.estimators.passk_bootstrap import from_groups
 from tests.unit.advantage import cases, exact
 
-VARIANTS = [  # rule, options of the code, options of the definition
+VARIANTS = [  # estimator, options of the code, options of the definition
     ("grpo", {}, {}),
     ("grpo", {"std": "sample"}, {"std": "sample"}),
     *((name, {}, {}) for name in ("dr_grpo", "rloo", "maxrl", "psr", "nsr", "w_reinforce")),
@@ -181,7 +181,7 @@ def test_leave_two_out_is_pkpos_leave_one_out_with_k_over_n_for_k_over_n_minus_1
 
 
 def test_what_the_definitions_themselves_must_give():
-    # printed in estimators.md and the papers, so that a slip in exact.py cannot hide one in a rule
+    # printed in estimators.md and the papers, so that a slip in exact.py cannot hide one in an estimator
     right, *_, wrong = exact.passk_analytical([Fraction(i < 3) for i in range(8)], 4)
     assert float(right) == pytest.approx(0.277350, abs=6e-7) and float(wrong) == pytest.approx(-0.166410, abs=6e-7)
     s = exact.pkpo_s([Fraction(x) for x in (1, 1, 0, 0)], 2)

@@ -1,7 +1,7 @@
-"""What each rule is the gradient of: its expected update, exactly, beside the gradient of what its card names.
+"""What each estimator is the gradient of: its expected update, exactly, beside the gradient of what its card names.
 
 A policy answers with one of a few outcomes; all that N rollouts can be is enumerated, in rationals. The
-definitions of exact.py are what is proved here (test_exact.py proves the rules equal to them); the rules
+definitions of exact.py are what is proved here (test_exact.py proves the estimators equal to them); the estimators
 themselves are held to the same gradients in floats.
 """
 
@@ -39,7 +39,7 @@ class Policy:
         return total
 
     def gradient(self, k, objective):
-        """Of E[objective] over k rollouts: what no rule has to be known for."""
+        """Of E[objective] over k rollouts: what no estimator has to be known for."""
         return self.update(k, lambda rewards, answers: [objective(rewards, answers)] * k)
 
 
@@ -90,7 +90,7 @@ def vote(rewards, answers):
 class Claim:
     """E[mean or sum of A_i grad log p(y_i)] = factor(n, k) * gradient of E[objective over k rollouts]."""
 
-    rule: str
+    advantage: str
     objective: object = best
     factor: object = lambda n, k: 1
     policies: tuple = (*EASY, *SCORING)
@@ -98,7 +98,7 @@ class Claim:
     options: tuple = ()
 
     def __str__(self):
-        return self.rule
+        return self.estimator
 
 
 UNBIASED = [
@@ -140,7 +140,7 @@ CLAIMS = pytest.mark.parametrize("claim", [*UNBIASED, *FACTOR], ids=str)
 
 
 def test_every_rule_has_its_place_here():
-    places = [c.rule for c in (*UNBIASED, *FACTOR)] + [*SERIES, *LIMIT, *NO_CLAIM]
+    places = [c.estimator for c in (*UNBIASED, *FACTOR)] + [*SERIES, *LIMIT, *NO_CLAIM]
     assert sorted(set(places)) == advantage.names()
     assert [name for name, times in Counter(places).items() if times > 1] == ["passk_analytical"]  # by sigma
 
@@ -148,10 +148,10 @@ def test_every_rule_has_its_place_here():
 def test_the_cards_claim_what_is_proved_here_and_no_more():
     cards = {name: advantage.get(name).estimates for name in advantage.names()}
     for claim in (*UNBIASED, *FACTOR):
-        assert claim.card in cards[claim.rule]
+        assert claim.card in cards[claim.estimator]
     for name, text in {**SERIES, **LIMIT}.items():
         assert text in cards[name]
-    unbiased = {c.rule for c in (*UNBIASED, *FACTOR) if "unbiased" in c.card} | set(SERIES)
+    unbiased = {c.estimator for c in (*UNBIASED, *FACTOR) if "unbiased" in c.card} | set(SERIES)
     assert {name for name, card in cards.items() if "unbiased" in card} == unbiased
     assert sorted(name for name, card in cards.items() if card == "no objective of its own") == NO_CLAIM
 
@@ -166,25 +166,28 @@ def largest(policy):
 
 @CLAIMS
 def test_the_expected_update_is_exactly_the_gradient_that_is_claimed(claim):
-    rule, options = exact.RULES[claim.rule], dict(claim.options)
+    estimator, options = exact.RULES[claim.estimator], dict(claim.options)
     for policy in claim.policies:
-        for n, k in cases.shapes(claim.rule, largest(policy), start=2 if claim.rule == "rloo" else 1):
+        for n, k in cases.shapes(claim.estimator, largest(policy), start=2 if claim.estimator == "rloo" else 1):
 
             def advantages(rewards, answers, k=k):
-                extra = {"answers": answers} if claim.rule == "majority" else {}
-                return rule(rewards, k, **options, **extra)
+                extra = {"answers": answers} if claim.estimator == "majority" else {}
+                return estimator(rewards, k, **options, **extra)
 
-            update = policy.update(n, advantages, ordered=claim.rule in cases.PLACES)
+            update = policy.update(n, advantages, ordered=claim.estimator in cases.PLACES)
             wanted = policy.gradient(k, claim.objective)
-            assert [per_rollout(claim.rule, n) * x for x in update] == [claim.factor(n, k) * x for x in wanted], (n, k)
+            assert [per_rollout(claim.estimator, n) * x for x in update] == [claim.factor(n, k) * x for x in wanted], (
+                n,
+                k,
+            )
             assert any(wanted)
 
 
 @CLAIMS
 def test_the_rule_itself_has_that_expected_update(claim):
     for policy in claim.policies:
-        for n, k in cases.shapes(claim.rule, largest(policy), start=2 if claim.rule == "rloo" else 1):
-            found = expected_update(policy, claim.rule, n, k, **dict(claim.options))
+        for n, k in cases.shapes(claim.estimator, largest(policy), start=2 if claim.estimator == "rloo" else 1):
+            found = expected_update(policy, claim.estimator, n, k, **dict(claim.options))
             wanted = [float(claim.factor(n, k) * x) for x in policy.gradient(k, claim.objective)]
             assert found == pytest.approx(wanted, rel=1e-5, abs=1e-6), (n, k)
 
@@ -220,11 +223,11 @@ def test_maxrl_climbs_the_series_of_log_pass_at_1_cut_at_n_minus_1(policy):
         assert whole == [n * series[1]]
 
 
-# Rules that claim a gradient only as N grows: biased before, and there in the end.
+# Estimators that claim a gradient only as N grows: biased before, and there in the end.
 
 
 def of_counts(name, n, k, p, **options):
-    """Expected update of the rule by p, at any N: its advantages over c, c binomial."""
+    """Expected update of the estimator by p, at any N: its advantages over c, c binomial."""
     rewards = cases.staircase(n)
     found = advantage.compute(name, rewards, k, **options).double()
     right, wrong = (found * rewards).sum(dim=1), (found * (1 - rewards)).sum(dim=1)

@@ -35,7 +35,7 @@ def assert_close(found, truth, where, zero=0.0):
         assert abs(found - truth) <= abs(truth) / 100_000, (where, float(found), float(truth))
 
 
-# Rules of counts
+# Estimators of counts
 
 
 COUNTS = [
@@ -91,7 +91,7 @@ def test_a_share_that_is_the_threshold_is_not_above_it():
         assert found[c].any() and not found[c + 1].any()
 
 
-# Rules of real-valued rewards
+# Estimators of real-valued rewards
 
 
 def groups(n, seed=0):

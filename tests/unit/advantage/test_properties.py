@@ -1,4 +1,4 @@
-"""What must hold of a rule for any rewards: sums, order, scale, ties, degenerate groups, and no state."""
+"""What must hold of an estimator for any rewards: sums, order, scale, ties, degenerate groups, and no state."""
 
 import random
 from itertools import chain
@@ -20,7 +20,7 @@ SUM_TO_ZERO = [
     *("passk_full", "passk_bootstrap", "passk_analytical", "passk_exceeding", "passk_combination"),
     *("passk_easy_masked", "passk_adaptive"),
 ]
-WITHOUT_BASELINE = {  # rule: a group and k that shows it
+WITHOUT_BASELINE = {  # estimator: a group and k that shows it
     "psr": ([1, 0], 1),
     "nsr": ([1, 0], 1),
     "w_reinforce": ([1, 0], 1),
@@ -36,7 +36,7 @@ TINY = torch.finfo(torch.float32).tiny  # below it one of the two values of a gr
 
 
 def batch(name, n, prompts=24, seed=0):
-    """Rewards that the rule takes, of all sorts of groups."""
+    """Rewards that the estimator takes, of all sorts of groups."""
     generator = torch.Generator().manual_seed(100 * n + seed)
     if name in cases.BINARY:
         return (torch.rand(prompts, n, generator=generator) < torch.rand(prompts, 1, generator=generator)).float()

@@ -1,4 +1,4 @@
-"""What no rule can take is refused in one line that names the field, in the file and in the trainer alike."""
+"""What no estimator can take is refused in one line that names the field, in the file and in the trainer alike."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Rules by name: ours and other packages', found without importing anything, and each with a whole card."""
+"""Estimators by name: ours and other packages', found without importing anything, and each with a whole card."""
 
 import ast
 import subprocess
@@ -11,11 +11,11 @@ import torch
 
 from passk import advantage
 from passk.advantage import Estimator, registry
-from passk.advantage import estimators as rules
+from passk.advantage import estimators as estimators
 from passk.base.errors import ConfigError, PasskError
 from tests.unit.advantage import cases
 
-FILES = sorted(path for path in Path(rules.__file__).parent.glob("*.py") if path.stem != "__init__")
+FILES = sorted(path for path in Path(estimators.__file__).parent.glob("*.py") if path.stem != "__init__")
 MINE = """
 from passk.advantage import count_estimator, estimator
 
@@ -58,7 +58,7 @@ def refused(call, *words):
     with pytest.raises(PasskError) as raised:
         call()
     message = str(raised.value)
-    assert message.startswith("rule: ") and len(message.splitlines()) == 1
+    assert message.startswith("estimator: ") and len(message.splitlines()) == 1
     assert all(word in message for word in words), message
     return raised.value
 
@@ -90,28 +90,28 @@ def test_a_rule_is_a_short_file_named_as_the_rule(file):
     documented = ast.get_docstring(tree, clean=False)
     assert documented and len(text.splitlines()) - len(documented.splitlines()) < 60
     assert sum(isinstance(node, ast.FunctionDef) and node.name == file.stem for node in tree.body) == 1
-    assert advantage.get(file.stem).function.__module__ == f"{rules.__name__}.{file.stem}"
+    assert advantage.get(file.stem).function.__module__ == f"{estimators.__name__}.{file.stem}"
 
 
 @pytest.mark.parametrize("name", advantage.names())
 def test_every_card_is_whole(name):
-    rule = advantage.get(name)
-    assert rule.name == name and rule.scale in ("mean", "sum")
-    for text in (rule.formula, rule.source, rule.estimates):
+    estimator = advantage.get(name)
+    assert estimator.name == name and estimator.scale in ("mean", "sum")
+    for text in (estimator.formula, estimator.source, estimator.estimates):
         assert text == text.strip() and 3 < len(text) < 120 and len(text.splitlines()) == 1
-    assert rule.binary or not rule.counts
-    assert rule.binary == (name in cases.BINARY)
-    assert set(rule.needs) <= set(rule.inputs) <= {"answers", "entropy", "generator"}
+    assert estimator.binary or not estimator.counts
+    assert estimator.binary == (name in cases.BINARY)
+    assert set(estimator.needs) <= set(estimator.inputs) <= {"answers", "entropy", "generator"}
 
 
 def test_what_the_rules_need_and_take():
-    rules = {name: advantage.get(name) for name in advantage.names()}
-    assert {name: rule.needs for name, rule in rules.items() if rule.needs} == {
+    estimators = {name: advantage.get(name) for name in advantage.names()}
+    assert {name: estimator.needs for name, estimator in estimators.items() if estimator.needs} == {
         "edas": ("answers",),
         "majority": ("answers",),
         "passk_adaptive": ("entropy",),
     }
-    assert {name: set(rule.options) for name, rule in rules.items() if rule.options} == {
+    assert {name: set(estimator.options) for name, estimator in estimators.items() if estimator.options} == {
         "edas": {"base", "base_options", "alpha", "beta", "kappa"},
         "grpo": {"std"},
         "passk_analytical": {"sigma"},
@@ -176,9 +176,9 @@ def test_a_name_that_is_taken_is_refused(install, name):
         ("mine = not_there:mine", None, ["mine", "not_there"]),
         ("mine = their_rules:absent", MINE, ["mine", "absent"]),
         ("mine = their_rules", MINE, ["mine", "their_rules"]),
-        ("mine = their_rules:batched", MINE, ["no rule named mine"]),
-        ("mine = their_rules:mine", "def mine(rewards, k): return rewards", ["no rule named mine"]),
-        ("mine = their_rules:mine", "mine = 3", ["no rule named mine"]),
+        ("mine = their_rules:batched", MINE, ["no estimator named mine"]),
+        ("mine = their_rules:mine", "def mine(rewards, k): return rewards", ["no estimator named mine"]),
+        ("mine = their_rules:mine", "mine = 3", ["no estimator named mine"]),
         ("mine = their_rules:mine", "import a_package_that_is_not_there", ["a_package_that_is_not_there"]),
         ("mine = their_rules:mine", "def mine(:", ["mine", "their_rules"]),
         ("mine = their_rules:mine", "1 / 0", ["mine", "their_rules"]),

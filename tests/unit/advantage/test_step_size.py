@@ -96,7 +96,7 @@ def test_a_rule_that_looks_at_places_is_averaged_over_orders():
 @pytest.mark.parametrize("name", ["majority", "edas", "passk_adaptive"])
 def test_a_rule_that_needs_more_than_rewards_has_no_curve(name):
     for of in (step_size.kinds, step_size.curve):
-        with pytest.raises(ConfigError, match="^rule: "):
+        with pytest.raises(ConfigError, match="^estimator: "):
             of(name, 8, cases.some_k(name, 8), cases.OPTIONS.get(name))
     assert step_size.lr_scale(name, 8, 2) is None
 

@@ -17,7 +17,7 @@ SHOWN = [name for name in advantage.names() if not advantage.get(name).needs]
 
 
 def passk_rules(*words: str) -> str:
-    done = CliRunner().invoke(app, ["rules", *words], catch_exceptions=True)
+    done = CliRunner().invoke(app, ["estimators", *words], catch_exceptions=True)
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     assert done.exit_code == 0
@@ -30,7 +30,7 @@ def shown(name: str, *words: str) -> str:
 
 
 def numbers(output: str) -> dict[int, list[float | None]]:
-    """The printed table: c -> wrong, right, eta."""
+    """The printed table: c -> wrong, right, step_size."""
     rows = re.findall(r"^ +(\d+) +([-+.e\d]+) +([-+.e\d]+) +([-+.e\d]+)$", output, re.MULTILINE)
     return {int(c): [None if value == "-" else float(value) for value in values] for c, *values in rows}
 
@@ -40,9 +40,14 @@ def test_the_table_has_each_rule_on_one_whole_line_where_no_terminal_is():
     assert lines[0].split() == list(rules_cli.HEAD)
     assert [line.split()[0] for line in lines[1:]] == advantage.names()
     for line in lines[1:]:
-        rule = advantage.get(line.split()[0])
-        assert rule.formula in line and rule.source in line and f" {rule.k} " in line and line.endswith(" passk")
-        assert all(word in line for word in (*rule.needs, *rule.options))
+        estimator = advantage.get(line.split()[0])
+        assert (
+            estimator.formula in line
+            and estimator.source in line
+            and f" {estimator.k} " in line
+            and line.endswith(" passk")
+        )
+        assert all(word in line for word in (*estimator.needs, *estimator.options))
     assert "\x1b" not in "".join(lines)
 
 
@@ -60,7 +65,7 @@ def test_a_terminal_gets_the_same_words_in_lines_that_fit(width):
 def test_a_rule_that_is_broken_is_listed_with_its_fault_and_hides_no_other(monkeypatch):
     def get(name: str) -> advantage.Estimator:
         if name == "grpo":
-            raise PasskError("rule: grpo is not to be had")
+            raise PasskError("estimator: grpo is not to be had")
         return registry.get(name)
 
     monkeypatch.setattr(advantage, "get", get)
@@ -73,13 +78,13 @@ def test_a_rule_that_is_broken_is_listed_with_its_fault_and_hides_no_other(monke
 def test_what_is_printed_is_what_compute_gives(name):
     table = numbers(shown(name))
     assert list(table) == list(range(17))
-    k, rule = (1 if advantage.get(name).k == "1" else 4), advantage.get(name)
-    options = rule.validated(
+    k, estimator = (1 if advantage.get(name).k == "1" else 4), advantage.get(name)
+    options = estimator.validated(
         {"passk_easy_masked": {"threshold": 0.5}, "surrogate": {"derivative": "1 / p"}}.get(name, {})
     )
     generator = torch.Generator().manual_seed(0)
-    extra = {"generator": generator} if "generator" in rule.inputs else {}
-    loose = name in ("passk_full", "passk_bootstrap", "loo_max")  # rules of places or draws: means of many orders
+    extra = {"generator": generator} if "generator" in estimator.inputs else {}
+    loose = name in ("passk_full", "passk_bootstrap", "loo_max")  # estimators of places or draws: means of many orders
     orders = 4000 if loose else 1
     for c, (wrong, right, eta) in table.items():
         rewards = (torch.rand(orders, 16, generator=generator).argsort(dim=1) < c).float()
@@ -150,7 +155,7 @@ def test_k_is_asked_for_where_the_rule_pays_by_it_and_left_out_where_it_does_not
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["grpoo"], "rule: 'grpoo' does not exist; did you mean grpo?"),
+        (["grpoo"], "estimator: 'grpoo' does not exist; did you mean grpo?"),
         (["grpo", "--n", "0"], "n: must be 1 rollout or more, not 0"),
         (["grpo", "--k", "4"], "k: "),
         (["passk_analytical", "--k", "32"], "k: "),
@@ -163,30 +168,30 @@ def test_k_is_asked_for_where_the_rule_pays_by_it_and_left_out_where_it_does_not
         (["surrogate", "--k", "2"], "options.derivative: "),
         (["surrogate", "--k", "2", "--options", '{"derivative": "q"}'], "options.derivative: "),
         (["grpo", "--png", "nowhere/a.png"], "png: nowhere/a.png: No such file or directory"),
-        (["edas", "--k", "1"], "rule: edas needs answers"),
-        (["majority"], "rule: majority needs answers"),
-        (["passk_adaptive", "--k", "4"], "rule: passk_adaptive needs entropy"),
+        (["edas", "--k", "1"], "estimator: edas needs answers"),
+        (["majority"], "estimator: majority needs answers"),
+        (["passk_adaptive", "--k", "4"], "estimator: passk_adaptive needs entropy"),
     ],
 )
 def test_what_cannot_be_shown_is_refused_in_one_line_and_nothing_is_printed(words, message):
-    done = CliRunner().invoke(app, ["rules", "show", *words])
+    done = CliRunner().invoke(app, ["estimators", "show", *words])
     assert isinstance(done.exception, ConfigError)  # of which the command makes exit status 2
     assert str(done.exception).startswith(message) and "\n" not in str(done.exception)
     assert done.stdout == ""
 
 
 def test_the_command_exits_with_status_2_and_says_one_line():
-    code = "import sys; from passk.cli.main import main; sys.argv[1:] = ['rules', 'show', 'edas']; main()"
+    code = "import sys; from passk.cli.main import main; sys.argv[1:] = ['estimators', 'show', 'edas']; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert done.stderr.startswith("passk: rule: edas needs answers")
+    assert done.stderr.startswith("passk: estimator: edas needs answers")
 
 
 def test_drawing_a_rule_of_counts_wants_no_torch():
     code = (
-        "import sys; from passk.advantage import eta, show\n"
+        "import sys; from passk.advantage import step_size, show\n"
         "a = 'passk_analytical', 32, 4\n"
-        "show.chart(eta.kinds(*a), eta.curve(*a), 80)\n"
+        "show.chart(step_size.kinds(*a), step_size.curve(*a), 80)\n"
         "assert not {'torch', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from passk.base.errors import ConfigError, PasskError, SomeFailed
-from passk.cli.main import main
+from passk.cli import main
 from passk.experiment import config
 from passk.pipeline import run_record
 from passk.pipeline import stages as steps
@@ -47,7 +47,7 @@ def test_a_plan_prints_every_stage_with_a_command_and_writes_nothing(tmp_path):
     assert done.returncode == 0
     assert "# warm: sft, 2 steps" in done.stdout
     assert "# arm: rl, passk_analytical k=4, 2 steps from warm" in done.stdout
-    assert "--passk.rule passk_analytical" in done.stdout
+    assert "--passk.advantage passk_analytical" in done.stdout
     assert [file.name for file in tmp_path.iterdir()] == ["good.yaml"]
 
 

@@ -45,15 +45,15 @@ def test_rows_of_a_finished_stage_that_a_rebuild_lost_are_counted_and_new_ones_m
     assert rows_lost(counted, counted) == 0
 
 
-def test_samples_are_counted_in_parts_until_their_sampling_is_sealed(tmp_path):
+def test_samples_are_counted_in_parts_until_their_evaluation_is_sealed(tmp_path):
     for name, parts in {"one": (3, 4), "two": (5,)}.items():
-        (tmp_path / "samples" / name / "parts").mkdir(parents=True)
-        (tmp_path / "samples" / name / "sampling.json").write_text("{}")
+        (tmp_path / "evaluations" / name / "parts").mkdir(parents=True)
+        (tmp_path / "evaluations" / name / "evaluation.json").write_text("{}")
         for number, rows in enumerate(parts):
-            file = tmp_path / "samples" / name / "parts" / f"{number:06d}.parquet"
+            file = tmp_path / "evaluations" / name / "parts" / f"{number:06d}.parquet"
             pyarrow.parquet.write_table(pyarrow.table({"sample": list(range(rows))}), file)
     assert samples_on_disk(tmp_path) == 12
-    sealed = tmp_path / "samples" / "one"
+    sealed = tmp_path / "evaluations" / "one"
     pyarrow.parquet.write_table(pyarrow.table({"sample": list(range(7))}), sealed / "samples.parquet")
     (sealed / "manifest.json").write_text("{}")
     assert samples_on_disk(tmp_path) == 12
@@ -63,7 +63,8 @@ def test_samples_are_counted_in_parts_until_their_sampling_is_sealed(tmp_path):
 
 @pytest.mark.parametrize(
     ("kind", "stage", "lost", "too_much"),
-    [("driver", "93d9", 5, False), ("driver", "93d9", 6, True), ("sampling", "", 0, False), ("sampling", "", 1, True),
+    [("driver", "93d9", 5, False), ("driver", "93d9", 6, True), ("evaluation", "", 0, False),
+     ("evaluation", "", 1, True),
      ("ingest --rebuild", "93d9", 1, True)],
 )  # fmt: skip
 def test_only_work_since_the_last_checkpoint_may_be_lost(kind, stage, lost, too_much):

@@ -20,8 +20,8 @@ def test_the_exact_value_is_that_of_many_tries():
 
 @pytest.mark.parametrize("name", toy.ESTIMATORS)
 def test_every_estimator_but_the_biased_one_has_the_gradient_as_its_mean(name):
-    rule, _ = toy.ESTIMATORS[name]
-    values = toy.estimates(rule, 16)
+    estimator, _ = toy.ESTIMATORS[name]
+    values = toy.estimates(estimator, 16)
     spread, error = toy.variance(values)
     away = float(values.mean()) - toy.gradient(toy.THETA, toy.K)
     unit = (spread / len(values)) ** 0.5

@@ -1,4 +1,4 @@
-"""A sampling whose verifier fails is refused as often as it is tried, and costs neither its samples nor the others."""
+"""An evaluation whose verifier fails is refused each time and loses no sample."""
 
 import json
 from concurrent.futures import Future
@@ -12,7 +12,7 @@ from passk.base.errors import PasskError
 from passk.evaluation import engines, evaluate
 from passk.evaluation.generate import Part
 from passk.evaluation.request import Request, Work
-from passk.files.layout import SAMPLE_COLUMNS, SamplingRecord, is_finished
+from passk.files.layout import SAMPLE_COLUMNS, EvaluationRecord, is_finished
 from passk.verifiers import TIMEOUT, Verdict
 from passk.verifiers.pool import Pool
 
@@ -27,7 +27,7 @@ class Engines:
         self.failing, self.loaded, self.sampled = failing, [], 0
 
     def load(self, request):
-        self.loaded.append(request.sampling.checkpoint)
+        self.loaded.append(request.evaluation.checkpoint)
         if request.model == "none":
             raise engines.NotLoaded("vLLM cannot load none: no such file")
 
@@ -55,7 +55,7 @@ def ask(tmp_path, monkeypatch):
         rows = [{"id": f"p{i}", "prompt": "?", "answer": "5", "verifier": "exact"} for i in range(problems)]
         monkeypatch.setattr(evaluate, "asked", lambda file: rows)
         config = {"samples": SAMPLES, "temperature": 1.0, "top_p": 0.95, "max_response": 8, "max_failed": most}
-        record = SamplingRecord("key", "e", checkpoint, None, "test", "print", config, 5, {})
+        record = EvaluationRecord("key", "e", checkpoint, None, "test", "print", config, 5, {})
         return Request(asdict(record), model, "problems", str(tmp_path / checkpoint), {}, chat=False)
 
     return of
@@ -113,7 +113,7 @@ def test_once_the_verifier_is_mended_the_same_samples_are_judged_and_none_is_sam
     assert manifest["reasons"] == {"correct": 1.0} and manifest["tokens"] == 3 * len(frame)
 
 
-def test_where_more_failures_are_allowed_now_the_sampling_goes_on(ask, hanging, tmp_path):
+def test_where_more_failures_are_allowed_now_the_evaluation_goes_on(ask, hanging, tmp_path):
     with pytest.raises(PasskError, match="max_failed"):
         evaluate.sample(Engines(failing=lambda number: number < 8), ask(10), tmp_path / "said")
     evaluate.sample(Engines(failing=lambda number: number < 8), ask(10, most=0.25), tmp_path / "said")

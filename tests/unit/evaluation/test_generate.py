@@ -10,7 +10,7 @@ from passk.base.errors import PasskError
 from passk.evaluation import generate
 from passk.evaluation.engines import shares
 from passk.evaluation.request import Request, problem_seed
-from passk.files.layout import SAMPLE_COLUMNS, SamplingRecord
+from passk.files.layout import SAMPLE_COLUMNS, EvaluationRecord
 from passk.verifiers import AnswerError, Verdict
 
 from .engine import SIZE, Engine
@@ -28,7 +28,7 @@ def without_vllm(monkeypatch):
 @pytest.fixture
 def request_():
     config = {"samples": N, "temperature": 1.0, "top_p": 0.95, "max_response": 8}
-    record = SamplingRecord("key", "e", "warm", None, "test", "print", config, 5, {})
+    record = EvaluationRecord("key", "e", "warm", None, "test", "print", config, 5, {})
     return Request(asdict(record), "model", "problems", "directory", {}, chat=False)
 
 
@@ -157,7 +157,7 @@ def test_an_answer_of_ours_that_cannot_be_read_is_one_line_that_names_the_proble
         list(generate.parts(Engine(), request_, rows(3), Refuses()))
 
 
-def test_a_deterministic_sampling_has_the_same_batches_whatever_was_done_before(request_, monkeypatch):
+def test_a_deterministic_evaluation_has_the_same_batches_whatever_was_done_before(request_, monkeypatch):
     monkeypatch.setattr("passk.evaluation.request.PIECE_SAMPLES", 7 * N)
     fixed = replace(request_, deterministic=True)
     whole = Engine()
@@ -197,7 +197,7 @@ def test_a_prompt_that_the_engine_refuses_is_one_line_that_names_the_problem(req
 
 
 @pytest.mark.parametrize("deterministic", [False, True])
-def test_a_sampling_that_is_left_leaves_nothing_in_the_engine_and_no_verdict_to_wait_for(
+def test_a_evaluation_that_is_left_leaves_nothing_in_the_engine_and_no_verdict_to_wait_for(
     request_, monkeypatch, deterministic
 ):
     monkeypatch.setattr(generate, "PART_SAMPLES", 30)

@@ -1,4 +1,4 @@
-"""Parts of a sampling: each whole or not there, put together in the problems' order, doubles and gaps refused."""
+"""Parts of an evaluation: each whole or not there, put together in the problems' order, doubles and gaps refused."""
 
 import json
 
@@ -8,11 +8,11 @@ import pytest
 from passk.base.errors import PasskError
 from passk.evaluation.generate import Part
 from passk.evaluation.shards import Parts
-from passk.files.layout import SAMPLE_COLUMNS, SamplingRecord, is_finished
+from passk.files.layout import SAMPLE_COLUMNS, EvaluationRecord, is_finished
 
 N = 2
 PROBLEMS = [f"p{i}" for i in range(10)]
-RECORD = SamplingRecord("key", "e", "warm", None, "test", "print", {"samples": N}, 5, {})
+RECORD = EvaluationRecord("key", "e", "warm", None, "test", "print", {"samples": N}, 5, {})
 
 
 def part(*problems: str) -> Part:
@@ -72,7 +72,7 @@ def test_a_part_that_is_damaged_is_told_and_its_problems_are_sampled_again(tmp_p
 
 
 @pytest.mark.parametrize("problems", [PROBLEMS[:-1], [*PROBLEMS, "p4"]])
-def test_a_sample_that_is_missing_or_there_twice_is_no_finished_sampling(tmp_path, problems):
+def test_a_sample_that_is_missing_or_there_twice_is_no_finished_evaluation(tmp_path, problems):
     parts = Parts(tmp_path, PROBLEMS)
     parts.add(part(*problems[:5]))
     parts.add(part(*problems[5:]))

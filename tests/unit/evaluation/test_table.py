@@ -15,7 +15,7 @@ N = 6
 def sampled(tmp_path):
     """Of 20 problems the first 5 are always solved, and so are 3 samples of each of the next 5."""
     laid_out = plan.plan(benchmark_presets.experiment(str(tmp_path), ["maze-easy", "maze-far"], samples=N), tmp_path)
-    directory = laid_out.samplings[0].directory
+    directory = laid_out.evaluations[0].directory
     directory.mkdir(parents=True)
     place, sample = np.divmod(np.arange(20 * N), N)
     correct = (place < 5) | ((place < 10) & (sample < 3))
@@ -30,7 +30,7 @@ def sampled(tmp_path):
 
 
 def test_each_figure_stands_with_its_interval_and_what_is_not_finished_is_left_out(sampled):
-    text = table.table(sampled.samplings)
+    text = table.table(sampled.evaluations)
     assert text.splitlines()[0].split() == ["maze-easy"]
     rows = {line.split()[0]: line.split()[1:] for line in text.splitlines()[1:]}
     values = {name: float(cells[0]) for name, cells in rows.items() if cells[0] != "-"}
@@ -45,7 +45,7 @@ def test_each_figure_stands_with_its_interval_and_what_is_not_finished_is_left_o
 
 
 def test_samples_are_read_as_they_are_and_no_answer_is_no_vote(sampled):
-    samples = table.read(sampled.samplings[0].directory / "samples.parquet", N, on_policy=False)
+    samples = table.read(sampled.evaluations[0].directory / "samples.parquet", N, on_policy=False)
     assert samples.correct.shape == (20, N)
     assert samples.correct.sum(axis=1).tolist() == [6] * 5 + [3] * 5 + [0] * 10
     assert (samples.answer[10:, 5] == -1).all()

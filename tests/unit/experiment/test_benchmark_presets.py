@@ -12,11 +12,11 @@ MAZE = ROOT / "experiments" / "maze-cpu.yaml"
 
 
 @pytest.mark.parametrize("name", benchmark_presets.PRESETS)
-def test_each_benchmark_is_a_whole_experiment_with_the_papers_sampling_settings(tmp_path, name):
+def test_each_benchmark_is_a_whole_experiment_with_the_papers_evaluation_settings(tmp_path, name):
     made = benchmark_presets.experiment(str(tmp_path), [name])
     validate.check(made)
-    [sampling] = plan.plan(made, tmp_path).samplings
-    config = sampling.record.config
+    [evaluation] = plan.plan(made, tmp_path).evaluations
+    config = evaluation.record.config
     assert (config["samples"], config["temperature"], config["top_p"]) == (32, 1.0, 0.95)
     assert config["k"] == [1, 4, 8, 16, 32]
 

@@ -15,11 +15,12 @@ question: Does it help?
 seed: 1
 model: {tiny: {}}
 problems:
-  train: {source: maze, split: train, count: 64}
-  test: {source: maze, split: test, count: 8}
+  train: {source: maze, split: train, size: 64}
+  test: {source: maze, split: test, size: 8}
 stages:
   warm: {kind: sft, problems: train, steps: 2, lr: 1.0e-3}
-  arm: {kind: rl, from: warm, problems: train, rule: passk_analytical, k: 4, steps: 2, prompts: 32, rollouts: 16,
+  arm: {kind: rl, from: warm, problems: train, advantage: passk_analytical, k: 4, steps: 2,
+         prompts_per_step: 32, rollouts_per_prompt: 16,
         lr: 1.0e-4, max_prompt: 31, max_response: 16}
 benchmarks:
   test: {problems: test, samples: 16, k: [1, 8], max_response: 16}
@@ -58,27 +59,32 @@ def test_a_good_experiment_is_read_and_passes():
     ("path", "value", "field", "mend"),
     [
         ("sede", 1, "sede", "did you mean seed?"),
-        ("stages.arm.rolouts", 8, "stages.arm.rolouts", "did you mean rollouts?"),
+        ("stages.arm.rolouts_per_prompt", 8, "stages.arm.rolouts_per_prompt", "did you mean rollouts_per_prompt?"),
         ("model.tiny.heds", 4, "model.tiny.heds", "did you mean heads?"),
         ("compute.gpu", 8, "compute.gpu", "there is"),
         ("stages.arm.k", 16, "stages.arm.k", "smaller than the rollouts"),
         ("stages.arm.k", 0, "stages.arm.k", "must be 1 or more at every step, not 0"),
-        ("stages.arm.rule", "passk_analytic", "stages.arm.rule", "did you mean passk_analytical?"),
-        ("stages.arm.rule", "grpo", "stages.arm.k", "must be 1 for grpo, not 4; set it, or choose a Pass@k rule"),
+        ("stages.arm.advantage", "passk_analytic", "stages.arm.advantage", "did you mean passk_analytical?"),
+        (
+            "stages.arm.advantage",
+            "grpo",
+            "stages.arm.k",
+            "must be 1 for grpo, not 4; set it, or choose a Pass@k estimator",
+        ),
         ("stages.arm.from", "wram", "stages.arm.from", "did you mean warm?"),
         ("stages.warm.from", "arm", "stages.arm.from", "circle through arm, warm"),
         ("stages.arm.from", None, "stages.arm.from", "start from a stage of kind sft"),
         ("stages.arm.problems", "tran", "stages.arm.problems", "did you mean train?"),
         ("stages.arm.problems", "test", "stages.arm.problems", "set problems.test.split to train"),
         ("stages.arm.kind", "ppo", "stages.arm", "'sft', 'rl'"),
-        ("stages.arm.mini_batch", 7, "stages.arm.mini_batch", "does not divide"),
+        ("stages.arm.mini_batch_prompts", 7, "stages.arm.mini_batch_prompts", "does not divide"),
         ("benchmarks.test.problems", "none", "benchmarks.test.problems", "there is test, train"),
         ("benchmarks.test.problems", "train", "benchmarks.test.problems", "set problems.train.split to test"),
         ("benchmarks.test.samples", 4, "benchmarks.test.k", "set samples to 8 or more"),
         ("benchmarks.test.temperature", 0, "benchmarks.test.samples", "at temperature 0 all"),
         ("benchmarks", {}, "benchmarks", "at least 1"),
-        ("problems.test.count", 0, "problems.test.count", "greater than or equal to 1"),
-        ("problems.test.shortest", [5, 2], "problems.test.shortest", "from <= to"),
+        ("problems.test.size", 0, "problems.test.size", "greater than or equal to 1"),
+        ("problems.test.path_length", [5, 2], "problems.test.path_length", "from <= to"),
         ("model", {}, "model", "either tiny: (from scratch) or path:"),
         ("model.tiny", {"hidden_size": 96, "heads": 4}, "model.tiny", "multiple of 32"),
         ("model.tiny", {"max_length": 40}, "model.tiny.max_length", "make it 47"),
@@ -136,7 +142,7 @@ def test_a_model_directory_that_is_not_there_is_refused_by_name(tmp_path):
     [
         ({"gpus_per_node": 1}, 1, 2),
         ({"gpus_per_node": 1, "colocate": True}, 1, None),
-        ({"gpus_per_node": 2, "engines": 2, "tensor_parallel": 2, "side_by_side": 2}, 8, 12),
+        ({"gpus_per_node": 2, "engines": 2, "tensor_parallel": 2, "max_parallel_stages": 2}, 8, 12),
     ],
 )
 def test_more_gpus_than_there_are_are_refused_instead_of_waited_for(tmp_path, monkeypatch, compute, there, taken):

@@ -34,10 +34,10 @@ def test_stages_come_parents_first_whatever_their_order_in_the_file(tmp_path):
         ("stages.arm.k", 2, {"arm"}),
         ("stages.warm.lr", 2e-3, {"warm", "arm"}),
         ("seed", 2, {"warm", "arm"}),
-        ("problems.train.count", 65, {"warm", "arm"}),
+        ("problems.train.size", 65, {"warm", "arm"}),
         ("model.tiny", {"layers": 2}, {"warm", "arm"}),
         ("question", "Another?", set()),
-        ("stages.arm.keep", 3, set()),
+        ("stages.arm.keep_checkpoints", 3, set()),
         ("stages.arm.evaluate", False, set()),
         ("compute.threads", 1, set()),
         ("compute.deterministic", True, {"warm", "arm"}),
@@ -49,9 +49,9 @@ def test_a_key_changes_with_all_that_decides_the_result_and_with_nothing_else(tm
     assert {name for name in before if before[name] != after[name]} == touched
 
 
-def test_a_sampling_follows_its_stage_and_its_settings_but_not_which_k_are_reported(tmp_path):
+def test_a_evaluation_follows_its_stage_and_its_settings_but_not_which_k_are_reported(tmp_path):
     def sampled(raw):
-        return {(s.record.checkpoint, s.record.benchmark): s.record.key for s in laid_out(tmp_path, raw).samplings}
+        return {(s.record.checkpoint, s.record.benchmark): s.record.key for s in laid_out(tmp_path, raw).evaluations}
 
     before = sampled(yaml.safe_load(GOOD))
     assert set(before) == {("warm", "test"), ("arm", "test")}
@@ -66,41 +66,41 @@ def test_a_sampling_follows_its_stage_and_its_settings_but_not_which_k_are_repor
     ("source", "judges"),
     [
         ({"source": "math500"}, {"math-verify", "latex2sympy2_extended", "sympy"}),
-        ({"source": "reasoning_gym", "task": "countdown", "split": "test", "count": 8}, {"reasoning_gym", "sympy"}),
+        ({"source": "reasoning_gym", "task": "countdown", "split": "test", "size": 8}, {"reasoning_gym", "sympy"}),
         ({"source": "gsm8k", "split": "test"}, set()),
-        ({"source": "maze", "split": "test", "count": 8}, set()),
+        ({"source": "maze", "split": "test", "size": 8}, set()),
     ],
 )
-def test_a_sampling_is_another_where_what_judges_it_has_another_version_and_training_is_not(
+def test_a_evaluation_is_another_where_what_judges_it_has_another_version_and_training_is_not(
     tmp_path, monkeypatch, source, judges
 ):
     raw, version = changed("problems.test", source), importlib.metadata.version
     before = laid_out(tmp_path, raw)
-    own = before.samplings[0].record.versions
+    own = before.evaluations[0].record.versions
     assert set(own) - {"verdicts"} == set(engine_versions()) | judges
     assert ("verdicts" in own) == (source["source"] != "maze")
     assert all(own[name] == version(name) for name in judges)
     others = {name for packages in VERIFIER_PACKAGES.values() for name in packages}
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "9.9" if name in others else version(name))
     after = laid_out(tmp_path, raw)
-    assert (after.samplings[0].record.key != before.samplings[0].record.key) == bool(judges)
+    assert (after.evaluations[0].record.key != before.evaluations[0].record.key) == bool(judges)
     assert keys(after) == keys(before)
 
 
 def test_where_passk_judges_otherwise_samples_and_what_was_trained_by_it_are_others(tmp_path, monkeypatch):
-    sets = {name: {"source": "reasoning_gym", "task": "countdown", "count": 64} for name in ("train", "test")}
+    sets = {name: {"source": "reasoning_gym", "task": "countdown", "size": 64} for name in ("train", "test")}
     raw = changed("problems", {name: {**spec, "split": name} for name, spec in sets.items()})
     before = laid_out(tmp_path, raw)
     monkeypatch.setitem(result_versions.VERDICTS, "reasoning_gym", "3")
     after = laid_out(tmp_path, raw)
     [warm, arm], [warm_then, arm_then] = (list(keys(each).values()) for each in (before, after))
     assert warm == warm_then and arm != arm_then
-    assert not {one.record.key for one in before.samplings} & {one.record.key for one in after.samplings}
+    assert not {one.record.key for one in before.evaluations} & {one.record.key for one in after.evaluations}
 
 
 def test_an_arm_that_branches_later_takes_the_problems_where_its_parent_stopped(tmp_path):
     raw = yaml.safe_load(GOOD)
-    raw["stages"]["then"] = {**raw["stages"]["arm"], "from": "arm", "rule": "grpo", "k": 1}
+    raw["stages"]["then"] = {**raw["stages"]["arm"], "from": "arm", "advantage": "grpo", "k": 1}
     then = laid_out(tmp_path, raw).stages[-1]
     assert (then.record.first_step, then.first_prompt) == (2, 2 * 32)
 
@@ -134,7 +134,7 @@ def test_a_stage_that_another_experiment_finishes_meanwhile_is_found_without_a_n
     assert warm.finished
     assert warm.directory == theirs
     assert second.parent_model(arm) == theirs / "model"
-    assert {sampling.model for sampling in second.samplings} == {theirs / "model", arm.own / "model"}
+    assert {evaluation.model for evaluation in second.evaluations} == {theirs / "model", arm.own / "model"}
 
 
 def test_a_stage_that_another_experiment_began_goes_on_where_it_is_the_furthest(tmp_path):
@@ -165,7 +165,7 @@ def test_a_model_by_name_needs_no_warm_start_and_is_sampled_too(tmp_path):
     raw = changed("model", {"path": "owner/name"})
     raw["stages"] = {"arm": {name: value for name, value in raw["stages"]["arm"].items() if name != "from"}}
     planned = laid_out(tmp_path, raw)
-    assert {sampling.record.checkpoint for sampling in planned.samplings} == {BASE, "arm"}
+    assert {evaluation.record.checkpoint for evaluation in planned.evaluations} == {BASE, "arm"}
     assert planned.parent_model(planned.stages[0]) == "owner/name"
 
 
@@ -197,7 +197,7 @@ def test_another_model_written_over_the_first_is_another_start_and_so_is_all_tha
     (directory / "model.safetensors").write_bytes(b"another")
     after = laid_out(tmp_path, raw)
     assert not set(keys(before).values()) & set(keys(after).values())
-    assert not {one.record.key for one in before.samplings} & {one.record.key for one in after.samplings}
+    assert not {one.record.key for one in before.evaluations} & {one.record.key for one in after.evaluations}
 
 
 @pytest.mark.parametrize(
@@ -208,13 +208,13 @@ def test_another_version_of_another_packages_rule_or_verifier_is_another_result(
     tmp_path, monkeypatch, group, name, touched
 ):
     raw = yaml.safe_load(GOOD)
-    raw["stages"]["arm"] |= {"rule": "edas", "k": 1, "options": {"base": "rloo"}}
+    raw["stages"]["arm"] |= {"advantage": "edas", "k": 1, "options": {"base": "rloo"}}
 
     def by(version):
         brought = {(group, name): f"theirs {version}"}
         monkeypatch.setattr(plugins, "package", lambda *asked: brought.get(asked))
         laid = laid_out(tmp_path, raw)
-        return keys(laid) | {f"{s.record.checkpoint} on {s.record.benchmark}": s.record.key for s in laid.samplings}
+        return keys(laid) | {f"{s.record.checkpoint} on {s.record.benchmark}": s.record.key for s in laid.evaluations}
 
     before, after = by("1.0"), by("2.0")
     assert before == by("1.0")

@@ -22,10 +22,10 @@ def maze():
 
 
 def test_a_sweep_makes_an_experiment_for_each_combination(maze):
-    made = sweep.sweep(maze, "pass4", rules=["passk_analytical", "pkpo_sloo"], k=[2, 4], seeds=[1, 2])
+    made = sweep.sweep(maze, "pass4", estimators=["passk_analytical", "pkpo_sloo"], k=[2, 4], seeds=[1, 2])
     assert len({experiment.name for experiment in made}) == 8
-    assert {(e.stages["pass4"].rule, e.stages["pass4"].k.written, e.seed) for e in made} == {
-        (rule, k, seed) for rule in ("passk_analytical", "pkpo_sloo") for k in (2, 4) for seed in (1, 2)
+    assert {(e.stages["pass4"].estimator, e.stages["pass4"].k.written, e.seed) for e in made} == {
+        (estimator, k, seed) for estimator in ("passk_analytical", "pkpo_sloo") for k in (2, 4) for seed in (1, 2)
     }
     assert made[0].name == "maze-cpu-passk_analytical-k2-s1"
     assert all(experiment.stages["pass1"] == maze.stages["pass1"] for experiment in made)
@@ -42,7 +42,7 @@ def test_stages_that_do_not_vary_keep_their_keys_and_are_trained_once(maze, tmp_
 def test_options_of_the_rule_that_was_there_do_not_go_to_another(maze):
     raw = yaml.safe_load(Path(MAZE).read_text())
     raw["stages"]["pass4"]["options"] = {"sigma": False}
-    kept, dropped = sweep.sweep(config.parse(raw), "pass4", rules=["passk_analytical", "grpo"])
+    kept, dropped = sweep.sweep(config.parse(raw), "pass4", estimators=["passk_analytical", "grpo"])
     assert kept.stages["pass4"].options == {"sigma": False}
     assert dropped.stages["pass4"].options == {}
 
@@ -60,7 +60,7 @@ def test_an_evaluation_samples_the_checkpoint_and_trains_nothing(maze, tmp_path)
     made = evaluation(maze, tmp_path, benchmarks=["hard"], samples=6)
     laid_out = plan(made, tmp_path)
     assert laid_out.stages == ()
-    assert [(s.record.checkpoint, s.record.benchmark, s.model) for s in laid_out.samplings] == [
+    assert [(s.record.checkpoint, s.record.benchmark, s.model) for s in laid_out.evaluations] == [
         ("base", "hard", str(tmp_path.resolve()))
     ]
     assert made.benchmarks["hard"].samples == 6
@@ -74,7 +74,7 @@ def test_an_evaluation_says_which_of_its_problems_are_in_the_training_sets_of_it
         file = tmp_path / f"{name}.jsonl"
         file.write_text(json.dumps({"problem": "Maze a, go:", "answer": "SE"}))
         raw["problems"][name] = {"source": "jsonl", "split": split, "file": str(file), "verifier": "maze"}
-    raw["problems"]["demonstrations"]["count"] = 8
+    raw["problems"]["demonstrations"]["size"] = 8
     made, said = evaluation(config.parse(raw), tmp_path, benchmarks=["easy"]), []
     laid_out = plan(made, tmp_path / "runs")
     preparation.prepare(made.problems, laid_out.problems, made.seed, said.append)
@@ -101,7 +101,7 @@ def test_evaluations_on_benchmarks_that_share_a_name_alone_do_not_share_a_direct
     names = {evaluation(of, tmp_path, benchmarks=["easy"]).name for of in (maze, trap)}
     raw = yaml.safe_load(Path(MAZE).read_text())
     for section, name, field, value in (
-        ("problems", "easy", "count", 100),
+        ("problems", "easy", "size", 100),
         ("benchmarks", "easy", "temperature", 0.7),
         ("benchmarks", "easy", "samples", 16),
     ):
@@ -142,13 +142,13 @@ def test_an_evaluation_on_a_file_of_problems_that_was_written_over_has_another_d
         ({"files": [MAZE], "seeds": [1]}, "seeds: belongs to a sweep"),
         ({"files": [MAZE, MAZE]}, "name: maze-cpu is there more than once"),
         ({"files": ["nowhere.yaml"]}, "nowhere.yaml: no such file"),
-        ({"of": MAZE}, "rules: nothing varies"),
+        ({"of": MAZE}, "estimators: nothing varies"),
         ({"of": MAZE, "seeds": [1, 1]}, "seeds: 1 is there more than once"),
         ({"of": MAZE, "k": [2]}, "stage: maze-cpu has 3 rl stages; name the one that varies"),
         ({"of": MAZE, "k": [2], "stage": "warm"}, "stage: maze-cpu has no rl stage 'warm'"),
         ({"of": MAZE, "k": [2], "stage": "pass5"}, "did you mean pass4?"),
         ({"of": MAZE, "seeds": [2], "stage": "pass4"}, "stage: has no effect"),
-        ({"of": MAZE, "rules": ["grop"], "stage": "pass4"}, "did you mean grpo?"),
+        ({"of": MAZE, "estimators": ["grop"], "stage": "pass4"}, "did you mean grpo?"),
         ({"of": MAZE, "k": [99], "stage": "pass4"}, "stages.pass4."),
         ({"of": MAZE, "seeds": [-1]}, "seed:"),
     ],

@@ -14,11 +14,11 @@ from passk.evaluation.generate import Part
 from passk.evaluation.shards import Parts
 from passk.experiment.k_schedule import Schedule
 from passk.files import durable
-from passk.files.layout import SAMPLE_COLUMNS, SamplingRecord, write_json
+from passk.files.layout import SAMPLE_COLUMNS, EvaluationRecord, write_json
 from passk.openrlhf import checkpoints
 from passk.openrlhf.settings import PluginSettings
 from passk.openrlhf.step_recorder import MetricsLog, StepRecorder, read_metrics
-from passk.store import fill, ingest_stage, pieces, rebuild
+from passk.store import ingest_items, ingest_stage, items, rebuild
 from tests.unit.openrlhf.test_checkpoints import sealed
 from tests.unit.openrlhf.test_step_recorder import ONE_STEP, Letters, rollouts
 from tests.unit.store.test_ingest import contents
@@ -146,8 +146,8 @@ def test_an_error_that_is_not_the_disks_stays_what_it_is(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_samples_that_do_not_fit_leave_the_parts_before_them_and_the_sampling_unfinished(small):
-    record = SamplingRecord("key", "small", "warm", "stage", "test", "problems", {"samples": 1000}, 1, {})
+def test_samples_that_do_not_fit_leave_the_parts_before_them_and_the_evaluation_unfinished(small):
+    record = EvaluationRecord("key", "small", "warm", "stage", "test", "problems", {"samples": 1000}, 1, {})
     parts = Parts(small.directory / "key", ["first", "second"])
     parts.add(samples("first"))
     with small.refuses():
@@ -206,7 +206,7 @@ def test_a_piece_is_not_called_damaged_because_the_disk_is_full(large, tmp_path,
     store = tmp_path / "passk.duckdb"
     room = int(large.store.stat().st_size * share)
     with no_file_above(room), pytest.raises(PasskError, match="File too large"):
-        fill(store, pieces(large.runs))
+        ingest_items(store, items(large.runs))
     assert names(tmp_path) in ([], ["passk.duckdb"], ["passk.duckdb", "passk.duckdb.wal"])
-    assert fill(store, pieces(large.runs)).skipped == []
-    assert fill(store, pieces(large.runs)).new == {}
+    assert ingest_items(store, items(large.runs)).skipped == []
+    assert ingest_items(store, items(large.runs)).new == {}

@@ -11,19 +11,19 @@ from passk.files import file_lock
 HOLD = """
 import sys, time
 from pathlib import Path
-from passk import lock
-with lock.alone(Path(sys.argv[1]), what="warm", experiment="b", does="trains it", say=print):
+from passk.files import file_lock
+with file_lock.alone(Path(sys.argv[1]), what="warm", experiment="b", does="trains it", say=print):
     print("held", flush=True)
     sys.stdin.readline()
 """
 COUNT = """
 import sys
 from pathlib import Path
-from passk import lock
-lock.POLL_SECONDS = 0.001
+from passk.files import file_lock
+file_lock.POLL_SECONDS = 0.001
 counter = Path(sys.argv[2])
 for _ in range(50):
-    with lock.alone(Path(sys.argv[1]), what="count", experiment="b", does="counts", say=lambda _: None):
+    with file_lock.alone(Path(sys.argv[1]), what="count", experiment="b", does="counts", say=lambda _: None):
         counter.write_text(str(int(counter.read_text()) + 1))
 """
 
@@ -123,10 +123,9 @@ def test_threads_of_one_process_exclude_each_other_too(ours, monkeypatch):
 
 
 def test_a_lock_that_is_kept_is_free_when_the_process_is_gone(tmp_path):
-    code = "import sys; from pathlib import Path; from passk import lock\n"
-    code += (
-        "lock.keep(Path(sys.argv[1])); lock.keep(Path(sys.argv[1])); print('held', flush=True); sys.stdin.readline()"
-    )
+    code = "import sys; from pathlib import Path; from passk.files import file_lock\n"
+    code += "file_lock.keep(Path(sys.argv[1])); file_lock.keep(Path(sys.argv[1])); print('held', flush=True)\n"
+    code += "sys.stdin.readline()"
     kept = process(code, tmp_path / "stage" / ".writer")
     assert kept.stdout.readline() == "held\n"
     said = []

@@ -14,10 +14,10 @@ from tests.unit.experiment.test_config import GOOD
 def test_filing_that_fails_while_others_train_is_a_line_in_the_log_and_no_end_of_theirs(monkeypatch, error):
     said = []
 
-    def file(_):
+    def ingest(_):
         raise error
 
-    monkeypatch.setattr(experiment.tasks, "file", file)
+    monkeypatch.setattr(experiment.tasks, "ingest", ingest)
     monkeypatch.setattr(
         experiment, "get_run_logger", lambda: SimpleNamespace(warning=lambda line, *words: said.append(line % words))
     )

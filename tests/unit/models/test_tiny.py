@@ -25,7 +25,7 @@ def test_the_tokenizer_that_others_load_loses_no_character_of_a_problem(director
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(directory)
-    spec = config.MazeProblems(source="maze", split="train", count=20)
+    spec = config.MazeProblems(source="maze", split="train", size=20)
     for problem in problems.generate(spec, 1):
         text = problem.prompt + problem.demonstration + "$"
         tokens = tokenizer(text, add_special_tokens=False)["input_ids"]

@@ -1,11 +1,11 @@
-"""What a rule needs beside the rewards reaches it, prompt by prompt; and noise is noise on wrong answers alone."""
+"""An estimator gets what it needs, prompt by prompt; false positives fall on incorrect answers alone."""
 
 import pytest
 import torch
 
 from passk import advantage, verifiers
 from passk.base.errors import PasskError
-from passk.openrlhf.estimator_inputs import flip_wrong, inputs
+from passk.openrlhf.estimator_inputs import false_positive_rate, inputs
 from passk.openrlhf.prompt_label import Label
 from passk.openrlhf.step_recorder import Answer
 
@@ -23,8 +23,8 @@ def answers(*responses, label=MAZE):
     return [Answer("?", label, list(tokens), False, float(i)) for i, tokens in enumerate(responses)]
 
 
-def given(rule, rows, rollouts=2):
-    return inputs(advantage.get(rule), rows, rollouts, torch.Generator(), Letters())
+def given(estimator, rows, rollouts=2):
+    return inputs(advantage.get(estimator), rows, rollouts, torch.Generator(), Letters())
 
 
 def test_answers_are_what_the_verifier_read_a_list_a_prompt_and_none_where_it_read_nothing():
@@ -37,7 +37,7 @@ def test_entropy_is_a_row_a_prompt():
 
 def test_a_rule_that_takes_entropy_is_never_handed_a_made_up_one():
     rows = [*answers([1], [1], [1]), answers([1])[0]._replace(surprise=None)]
-    with pytest.raises(PasskError, match="^rule: passk_adaptive takes entropy, .* log-probabilities") as raised:
+    with pytest.raises(PasskError, match="^estimator: passk_adaptive takes entropy, .* log-probabilities") as raised:
         given("passk_adaptive", rows)
     assert "\n" not in str(raised.value)
     assert given("grpo", rows) == {}
@@ -50,18 +50,18 @@ def test_a_rule_gets_nothing_that_it_does_not_take():
 
 @pytest.mark.parametrize("label", ["42", 42, None, ["42"], {"answer": 42}])
 def test_a_rule_that_needs_answers_refuses_labels_that_no_verifier_of_ours_can_read(label):
-    with pytest.raises(PasskError, match="rule: edas needs answers, .* labels of passk"):
+    with pytest.raises(PasskError, match="estimator: edas needs answers, .* labels of passk"):
         given("edas", answers([1], [1], label=label))
 
 
 def test_flipping_pays_wrong_answers_alone_in_the_share_asked_for_and_the_same_ones_for_the_same_seed():
     rewards = (torch.arange(40_000) % 4 == 0).float().view(-1, 16)
-    noisy = flip_wrong(rewards, 0.3, torch.Generator().manual_seed(5))
+    noisy = false_positive_rate(rewards, 0.3, torch.Generator().manual_seed(5))
     assert (noisy[rewards == 1] == 1).all()
     share = float(noisy[rewards == 0].mean())
     assert 0.28 < share < 0.32  # 30,000 draws: 0.3 give or take 0.003
-    assert torch.equal(noisy, flip_wrong(rewards, 0.3, torch.Generator().manual_seed(5)))
-    assert not torch.equal(noisy, flip_wrong(rewards, 0.3, torch.Generator().manual_seed(6)))
+    assert torch.equal(noisy, false_positive_rate(rewards, 0.3, torch.Generator().manual_seed(5)))
+    assert not torch.equal(noisy, false_positive_rate(rewards, 0.3, torch.Generator().manual_seed(6)))
     assert rewards.sum() == 10_000  # what came in is untouched
 
 

@@ -28,17 +28,17 @@ def checked(*words):
     ],
 )
 def test_k_is_checked_against_the_rollouts_however_the_flag_is_spelled(spelled):
-    checked("--passk.rule", "passk_analytical", "--passk.k", "15", *spelled)
+    checked("--passk.advantage", "passk_analytical", "--passk.k", "15", *spelled)
     with pytest.raises(ConfigError, match=r"k: must be smaller than the rollouts a prompt \(16\) .*, not 16"):
-        checked("--passk.rule", "passk_analytical", "--passk.k", "16", *spelled)
+        checked("--passk.advantage", "passk_analytical", "--passk.k", "16", *spelled)
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--passk.rule", "grop"], "rule: 'grop' does not exist; did you mean grpo"),
-        (["--passk.rule", "grpo", "--passk.options", '{"sigma": 1}'], "options.sigma: grpo has no such option"),
-        (["--passk.rule", "passk_analytical", "--passk.k", "4"], r"k: .* the rollouts a prompt \(1\) .*, not 4"),
+        (["--passk.advantage", "grop"], "estimator: 'grop' does not exist; did you mean grpo"),
+        (["--passk.advantage", "grpo", "--passk.options", '{"sigma": 1}'], "options.sigma: grpo has no such option"),
+        (["--passk.advantage", "passk_analytical", "--passk.k", "4"], r"k: .* the rollouts a prompt \(1\) .*, not 4"),
     ],
 )
 def test_rule_options_and_k_are_checked_where_the_number_of_rollouts_is_left_to_openrlhf(words, message):
@@ -55,13 +55,13 @@ def test_rule_options_and_k_are_checked_where_the_number_of_rollouts_is_left_to_
 )
 def test_switches_that_the_plugin_cannot_live_with_are_refused_abbreviated_too(words, message):
     with pytest.raises(ConfigError, match=message):
-        checked("--passk.rule", "grpo", *words)
-    checked("--passk.rule", "grpo", "--train.async_queue_size", "2", "--train.full_determinism_enable")
+        checked("--passk.advantage", "grpo", *words)
+    checked("--passk.advantage", "grpo", "--train.async_queue_size", "2", "--train.full_determinism_enable")
 
 
 def test_a_record_that_has_steps_is_refused_before_the_start_but_for_a_run_that_goes_on(here):
     MetricsLog(here / "passk-record").write({"step": 1})
     with pytest.raises(ConfigError, match=r"^--passk\.record: .*passk-record holds the steps of another run"):
-        checked("--passk.rule", "grpo")
-    checked("--passk.rule", "grpo", "--ckpt.load_enable")
-    checked("--passk.rule", "grpo", "--passk.record", "another")
+        checked("--passk.advantage", "grpo")
+    checked("--passk.advantage", "grpo", "--ckpt.load_enable")
+    checked("--passk.advantage", "grpo", "--passk.record", "another")

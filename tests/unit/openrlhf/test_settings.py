@@ -8,11 +8,11 @@ from passk.openrlhf.settings import split_arguments
 
 def test_our_flags_are_taken_out_and_the_rest_is_left_as_it_is():
     settings, rest = split_arguments(
-        ["--train.seed", "1", "--passk.rule", "edas", "--passk.k", "1:8,5:1", "--passk.options", '{"beta": 0.3}',
-         "--passk.flip_wrong", "0.1", "--passk.lr_scale", "1:1,5:0.5", "--ds.packing_samples"]
+        ["--train.seed", "1", "--passk.advantage", "edas", "--passk.k", "1:8,5:1", "--passk.options", '{"beta": 0.3}',
+         "--passk.false_positive_rate", "0.1", "--passk.lr_scale", "1:1,5:0.5", "--ds.packing_samples"]
     )  # fmt: skip
     assert rest == ["--train.seed", "1", "--ds.packing_samples"]
-    assert (settings.rule, settings.options, settings.flip_wrong) == ("edas", {"beta": 0.3}, 0.1)
+    assert (settings.estimator, settings.options, settings.false_positive_rate) == ("edas", {"beta": 0.3}, 0.1)
     assert [settings.k.at(step) for step in (1, 4, 5)] == [8, 8, 1]
     assert [settings.lr_factor(step) for step in (1, 4, 5, 99)] == [1, 1, 0.5, 0.5]
 
@@ -24,7 +24,7 @@ def test_our_flags_are_taken_out_and_the_rest_is_left_as_it_is():
         ("--passk.k", "0", "--passk.k: must be 1 or more"),
         ("--passk.options", "{", "--passk.options: is not JSON"),
         ("--passk.options", "[1]", "--passk.options: is an object"),
-        ("--passk.flip_wrong", "1.5", "--passk.flip_wrong: is a share from 0 to 1, not 1.5"),
+        ("--passk.false_positive_rate", "1.5", "--passk.false_positive_rate: is a share from 0 to 1, not 1.5"),
         ("--passk.max_failed", "5", "--passk.max_failed: is a share from 0 to 1, not 5"),
         ("--passk.lr_scale", "1", "--passk.lr_scale: is step:factor"),
         ("--passk.lr_scale", "5:1", "--passk.lr_scale: begins at step 1"),
@@ -33,7 +33,7 @@ def test_our_flags_are_taken_out_and_the_rest_is_left_as_it_is():
 )
 def test_a_flag_that_cannot_be_read_is_one_line(flag, value, message):
     with pytest.raises(ConfigError) as error:
-        split_arguments(["--passk.rule", "grpo", flag, value])
+        split_arguments(["--passk.advantage", "grpo", flag, value])
     assert str(error.value).startswith(message) and "\n" not in str(error.value)
 
 
@@ -46,6 +46,6 @@ def test_a_flag_that_cannot_be_read_is_one_line(flag, value, message):
     ],
 )
 def test_the_rule_is_checked_for_every_k_and_option(words, message):
-    settings, _ = split_arguments(["--passk.rule", "passk_analytical", *words])
+    settings, _ = split_arguments(["--passk.advantage", "passk_analytical", *words])
     with pytest.raises(ConfigError, match=message):
         settings.check(16)

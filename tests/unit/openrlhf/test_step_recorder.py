@@ -47,9 +47,9 @@ def test_metrics_are_those_of_the_groups():
         "2": pytest.approx((1 / 2 + 1) / 3),
         "4": pytest.approx(2 / 3),
     }
-    assert metrics["all_wrong"] == pytest.approx(1 / 3)
-    assert metrics["all_right"] == 0
-    assert metrics["few_wrong"] == pytest.approx(1 / 3)  # one wrong answer is fewer than k = 2
+    assert metrics["all_incorrect"] == pytest.approx(1 / 3)
+    assert metrics["all_correct"] == 0
+    assert metrics["few_incorrect"] == pytest.approx(1 / 3)  # one wrong answer is fewer than k = 2
     assert metrics["correct_counts"] == [1, 1, 0, 1, 0]
     assert metrics["distinct"] == pytest.approx(3 / 4)
     assert (metrics["tokens"], metrics["length"]) == (15, pytest.approx(15 / 12))
@@ -120,8 +120,8 @@ def test_a_run_that_begins_anew_leaves_the_steps_of_another_run_alone(tmp_path):
 def test_a_run_that_begins_anew_is_refused_while_another_writes_and_takes_a_directory_that_is_empty(tmp_path):
     begins = StepRecorder(PluginSettings("grpo", Schedule.of(1), {}, tmp_path))
     # Another process, since a lock that is kept lasts as long as its process.
-    code = "import sys; from pathlib import Path; from passk import lock\n"
-    code += "lock.keep(Path(sys.argv[1])); print('held', flush=True); sys.stdin.readline()"
+    code = "import sys; from pathlib import Path; from passk.files import file_lock\n"
+    code += "file_lock.keep(Path(sys.argv[1])); print('held', flush=True); sys.stdin.readline()"
     command = [sys.executable, "-c", code, str(tmp_path / WRITER)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"

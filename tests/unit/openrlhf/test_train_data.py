@@ -16,7 +16,7 @@ from tests.unit.experiment.test_config import changed
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    spec = config.MazeProblems(source="maze", split="train", count=40)
+    spec = config.MazeProblems(source="maze", split="train", size=40)
     file = tmp_path_factory.mktemp("problems") / "train.parquet"
     problems.save(problems.generate(spec, 1), file)
     return file

@@ -16,7 +16,7 @@ from passk.pipeline.run_record import RunRecord
 def laid_out(tmp_path):
     experiment = {
         "name": "maze", "question": "?", "seed": 1, "model": {"tiny": {}},
-        "problems": {name: {"source": "maze", "split": name, "count": 64} for name in ("train", "test")},
+        "problems": {name: {"source": "maze", "split": name, "size": 64} for name in ("train", "test")},
         "stages": {"warm": {"kind": "sft", "problems": "train", "steps": 4, "lr": 1e-3}},
         "benchmarks": {"test": {"problems": "test", "samples": 8, "max_response": 8}},
         "compute": {"profile": "cpu"},

@@ -56,7 +56,7 @@ MAZES = [
         "data_source": "maze",
         "prompt": [{"role": "user", "content": MESSAGE}],
         "ability": "maze",
-        "reward_model": {"ground_truth": GRID + "\n", "style": "rule"},
+        "reward_model": {"ground_truth": GRID + "\n", "style": "estimator"},
         "extra_info": {"index": 0},
     }
 ]

@@ -60,7 +60,7 @@ def test_another_content_is_another_fingerprint(file):
         ({"solution": "solution"}, "solution: .* has no column 'solution'"),
         ({"file": "nowhere.jsonl"}, "file: there is no nowhere.jsonl"),
         ({"verifier": "mase"}, "verifier: 'mase' does not exist; did you mean maze?"),
-        ({"count": 3}, "count: 3 problems asked for, the source has 2"),
+        ({"size": 3}, "count: 3 problems asked for, the source has 2"),
         ({"template": "Solve it."}, "template: 'Solve it.' is no template"),
     ],
 )

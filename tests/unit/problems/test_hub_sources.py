@@ -115,7 +115,7 @@ def test_a_missing_column_is_named_with_those_that_are_there(tmp_path):
         ({"dataset": "no such directory"}, "dataset: no such directory is no directory, and no owner/name"),
         ({"template": "boxd"}, "template: 'boxd' is no template, nor a text that holds {problem} once; did you mean"),
         ({"template": "{problem} {problem}"}, "template: "),
-        ({"count": 3}, "count: 3 problems asked for, the source has 2; lower count"),
+        ({"size": 3}, "size: 3 problems asked for, the source has 2; lower size"),
     ],
 )
 def test_what_cannot_be_met_is_refused_by_field(tmp_path, changes, message):
@@ -132,7 +132,7 @@ def test_a_copy_without_the_splits_file_is_refused(tmp_path):
 
 
 def test_a_template_of_ones_own_words_the_prompt_and_a_count_draws_by_the_seed(made):
-    (drawn,) = made("gsm8k", template="Q: {problem}\nA:", count=1)
+    (drawn,) = made("gsm8k", template="Q: {problem}\nA:", size=1)
     assert drawn.prompt.startswith("Q: Ann has") and drawn.prompt.endswith("?\nA:")
 
 
@@ -149,7 +149,7 @@ def test_the_fingerprint_of_a_copy_is_that_of_its_bytes_and_of_a_revision_its_na
 @pytest.mark.parametrize("source", sorted(sources.SPECS))
 def test_every_source_can_be_written_in_an_experiment_file_and_refuses_what_it_does_not_know(source):
     required = {
-        "split": "test", "count": 1, "task": "chain_sum", "file": "a.jsonl", "verifier": "maze"
+        "split": "test", "size": 1, "task": "chain_sum", "file": "a.jsonl", "verifier": "maze"
     }  # fmt: skip
     fields = {name: value for name, value in required.items() if name in sources.SPECS[source].model_fields}
     if source not in ("maze", "maze_published", "jsonl", "parquet"):

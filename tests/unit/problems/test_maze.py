@@ -14,7 +14,7 @@ STEPS = {"L": (0, -1), "R": (0, 1), "U": (-1, 0), "D": (1, 0)}
 
 
 def spec(**changes):
-    return MazeProblems(**{"source": "maze", "split": "train", "count": 300} | changes)
+    return MazeProblems(**{"source": "maze", "split": "train", "size": 300} | changes)
 
 
 def shortest_path(grid):
@@ -46,9 +46,9 @@ def manhattan(grid):
     [
         {},
         {"split": "test"},
-        {"size": 3, "shortest": (1, 8), "count": 60},
-        {"size": 9, "border": True, "shortest": (1, 60)},
-        {"size": 12, "shortest": (5, 20), "walls": 0.4},
+        {"width": 3, "path_length": (1, 8), "size": 60},
+        {"width": 9, "border": True, "path_length": (1, 60)},
+        {"width": 12, "path_length": (5, 20), "walls": 0.4},
     ],
 )
 def test_every_maze_is_what_the_spec_and_its_own_metadata_say(changes):
@@ -56,16 +56,16 @@ def test_every_maze_is_what_the_spec_and_its_own_metadata_say(changes):
     problems = generate(asked, seed=3)
     for problem in problems:
         rows = problem.answer.split("\n")
-        assert len(rows) == asked.size and {len(row) for row in rows} == {asked.size}
+        assert len(rows) == asked.width and {len(row) for row in rows} == {asked.width}
         assert problem.answer.count("S") == problem.answer.count("E") == 1
         assert set(problem.answer) <= set("\nSE.*")
         length = shortest_path(problem.answer)
         assert problem.metadata == {
-            "size": asked.size,
+            "size": asked.width,
             "shortest": length,
             "manhattan": manhattan(problem.answer),
         }
-        assert asked.shortest[0] <= length <= asked.shortest[1]
+        assert asked.path_length[0] <= length <= asked.path_length[1]
         easy = length == manhattan(problem.answer)
         assert problem.difficulty == ("easy" if easy else "hard")
         assert easy or length >= manhattan(problem.answer) + 2
@@ -77,26 +77,26 @@ def test_every_maze_is_what_the_spec_and_its_own_metadata_say(changes):
 
 @pytest.mark.parametrize(("count", "easy", "easy_ones"), [(100, 0.25, 25), (7, 0.5, 4), (40, 1.0, 40), (40, 0.0, 0)])
 def test_the_share_of_easy_mazes_is_exact_and_they_are_interleaved(count, easy, easy_ones):
-    difficulties = [problem.difficulty for problem in generate(spec(count=count, easy=easy), seed=1)]
+    difficulties = [problem.difficulty for problem in generate(spec(size=count, easy_fraction=easy), seed=1)]
     assert len(difficulties) == count and difficulties.count("easy") == easy_ones
     if count == 100:
         assert 5 <= difficulties[:50].count("easy") <= 20
 
 
 def test_no_maze_comes_twice_in_a_set():
-    problems = generate(spec(count=1500, size=3, shortest=(1, 8), easy=1.0), seed=1)
+    problems = generate(spec(size=1500, width=3, path_length=(1, 8), easy_fraction=1.0), seed=1)
     assert len({problem.answer for problem in problems}) == len({problem.id for problem in problems}) == 1500
 
 
 def test_train_and_test_share_no_maze_even_where_there_are_few_different_ones():
-    train = generate(spec(count=1500, size=3, shortest=(1, 8), easy=1.0), seed=1)
-    test = generate(spec(count=150, size=3, shortest=(1, 8), easy=1.0, split="test"), seed=2)
+    train = generate(spec(size=1500, width=3, path_length=(1, 8), easy_fraction=1.0), seed=1)
+    test = generate(spec(size=150, width=3, path_length=(1, 8), easy_fraction=1.0, split="test"), seed=2)
     assert not {problem.answer for problem in train} & {problem.answer for problem in test}
 
 
 def test_two_sets_of_one_split_are_different_draws():
-    first = generate(spec(count=200, easy=1.0), seed=1)
-    second = generate(spec(count=200, easy=1.0, wander=0.2), seed=1)
+    first = generate(spec(size=200, easy_fraction=1.0), seed=1)
+    second = generate(spec(size=200, easy_fraction=1.0, random_move_prob=0.2), seed=1)
     assert len({problem.id for problem in first} & {problem.id for problem in second}) < 20
 
 
@@ -108,27 +108,27 @@ def test_a_maze_is_of_the_test_split_when_its_hash_begins_below_26_and_named_by_
             assert problem.id == f"maze-{digest.hexdigest()[:12]}"
 
 
-@pytest.mark.parametrize("wander", [0.0, 0.2, 0.9])
-def test_demonstrations_are_right_and_bounded(wander):
-    problems = generate(spec(wander=wander), seed=5)
+@pytest.mark.parametrize("random_move_prob", [0.0, 0.2, 0.9])
+def test_demonstrations_are_right_and_bounded(random_move_prob):
+    problems = generate(spec(random_move_prob=random_move_prob), seed=5)
     longer = 0
     for problem in problems:
         assert verifiers.verify("maze", problem.demonstration, problem.answer).correct
         moves, shortest = len(problem.demonstration), problem.metadata["shortest"]
         assert moves <= 2 * shortest + 8
         longer += moves > shortest
-    assert longer == 0 if wander == 0 else longer > 30
+    assert longer == 0 if random_move_prob == 0 else longer > 30
 
 
 def test_a_compact_prompt_is_the_grid_then_a_prompt_sign_all_of_the_alphabet():
-    problem = generate(spec(count=1), seed=1)[0]
+    problem = generate(spec(size=1), seed=1)[0]
     assert problem.prompt == problem.answer + "\n>"
     assert len(problem.prompt) == 31  # 5 rows of 5 and a line end, and the sign
     assert set(problem.prompt + problem.demonstration) <= set(ALPHABET) and len(set(ALPHABET)) == len(ALPHABET)
 
 
 def test_an_instruct_prompt_holds_the_grid_and_its_demonstration_the_answer_tag():
-    problem = generate(spec(count=1, template="instruct"), seed=1)[0]
+    problem = generate(spec(size=1, template="instruct"), seed=1)[0]
     assert f"## Maze\n{problem.answer}\n" in problem.prompt and "{maze}" not in problem.prompt
     path = problem.demonstration.removeprefix("<answer>").removesuffix("</answer>")
     assert path and set(path) <= set("LRUD") and len(path) == len(problem.demonstration) - len("<answer></answer>")
@@ -138,13 +138,16 @@ def test_an_instruct_prompt_holds_the_grid_and_its_demonstration_the_answer_tag(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"size": 3, "border": True}, "size: 3 leaves no maze"),
-        ({"shortest": (5, 2)}, "shortest: from 5 to 2"),
-        ({"shortest": (0, 4)}, "shortest: from 0 to 4"),
-        ({"shortest": (9, 14)}, "shortest: no easy maze"),
-        ({"walls": 0.0}, "easy: no maze"),
-        ({"size": 2}, "easy: no maze"),
-        ({"size": 2, "easy": 1.0, "shortest": (1, 2), "count": 10_000}, "count: 10000 different easy mazes"),
+        ({"width": 3, "border": True}, "width: 3 leaves no maze"),
+        ({"path_length": (5, 2)}, "path_length: from 5 to 2"),
+        ({"path_length": (0, 4)}, "path_length: from 0 to 4"),
+        ({"path_length": (9, 14)}, "path_length: no easy maze"),
+        ({"walls": 0.0}, "easy_fraction: no maze"),
+        ({"width": 2}, "easy_fraction: no maze"),
+        (
+            {"width": 2, "easy_fraction": 1.0, "path_length": (1, 2), "size": 10_000},
+            "size: 10000 different easy mazes",
+        ),
     ],
 )
 def test_what_cannot_be_met_is_refused_by_field_with_a_mend(changes, message, monkeypatch):
@@ -156,5 +159,5 @@ def test_what_cannot_be_met_is_refused_by_field_with_a_mend(changes, message, mo
 
 def test_6400_mazes_take_seconds_at_most():
     start = time.process_time()
-    generate(spec(count=6400), seed=1)
+    generate(spec(size=6400), seed=1)
     assert time.process_time() - start < 6

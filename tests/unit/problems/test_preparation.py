@@ -110,8 +110,8 @@ def test_what_is_said_of_a_set_is_its_size_its_split_and_a_hash_of_its_content(j
 
 
 def test_generated_train_and_test_mazes_are_found_to_be_separate_whatever_their_templates(prepare):
-    train = MazeProblems(source="maze", split="train", count=300)
-    test = MazeProblems(source="maze", split="test", count=50, template="instruct", verifier="maze_strict")
+    train = MazeProblems(source="maze", split="train", size=300)
+    test = MazeProblems(source="maze", split="test", size=50, template="instruct", verifier="maze_strict")
     _, said = prepare(train=train, near=test.model_copy(update={"verifier": "maze"}))
     assert "problems near: none of its 50 is in train, exactly or nearly" in said
     grids = {preparation.bare(spec, p.prompt) for spec in (train, test) for p in problems.generate(spec, 1)}

@@ -11,12 +11,12 @@ from passk.base.errors import PasskError
 from passk.experiment.config import MazeProblems
 from passk.problems import Problem, fingerprint, generate, load, save
 
-SPEC = MazeProblems(source="maze", split="train", count=20, wander=0.2)
+SPEC = MazeProblems(source="maze", split="train", size=20, random_move_prob=0.2)
 DIGEST = (
     "import hashlib\n"
     "from passk.experiment.config import MazeProblems\n"
     "from passk.problems import fingerprint, generate\n"
-    "spec = MazeProblems(source='maze', split='train', count=20, wander=0.2)\n"
+    "spec = MazeProblems(source='maze', split='train', size=20, random_move_prob=0.2)\n"
     "print(fingerprint(spec, 1), hashlib.sha256(repr(generate(spec, 1)).encode()).hexdigest())"
 )
 
@@ -37,9 +37,9 @@ def test_the_same_seed_gives_the_same_problems_in_the_same_order_in_any_process(
 def test_the_fingerprint_changes_with_whatever_changes_the_problems(monkeypatch):
     prints = {fingerprint(SPEC, 1), fingerprint(SPEC, 2)}
     for change in (
-        {"count": 21},
+        {"size": 21},
         {"walls": 0.31},
-        {"easy": 0.6},
+        {"easy_fraction": 0.6},
         {"template": "instruct"},
         {"split": "test"},
     ):
@@ -92,7 +92,7 @@ def test_saving_and_loading_print_nothing_and_leave_no_cache(tmp_path):
         "from passk.experiment.config import MazeProblems\n"
         "from passk.problems import generate, load, save\n"
         "path = 'problems.parquet'\n"
-        "save(generate(MazeProblems(source='maze', split='train', count=20), 1), path)\n"
+        "save(generate(MazeProblems(source='maze', split='train', size=20), 1), path)\n"
         "assert len(load(path)) == 20"
     )
     (tmp_path / "home").mkdir()

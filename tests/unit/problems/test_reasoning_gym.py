@@ -13,7 +13,7 @@ from passk.problems.reasoning_gym import ReasoningGymProblems
 
 def spec(**fields):
     return ReasoningGymProblems(
-        **{"source": "reasoning_gym", "split": "train", "count": 6, "task": "chain_sum"} | fields
+        **{"source": "reasoning_gym", "split": "train", "size": 6, "task": "chain_sum"} | fields
     )
 
 
@@ -35,16 +35,16 @@ def test_the_same_seed_gives_the_same_problems_whatever_the_hash_seed_of_a_task_
     drawn = []
     for seed in ("1", "2"):
         monkeypatch.setenv("PYTHONHASHSEED", seed)
-        drawn.append(problems.generate(spec(task="isomorphic_strings", count=5), 1))
+        drawn.append(problems.generate(spec(task="isomorphic_strings", size=5), 1))
     assert drawn[0] == drawn[1] and len(drawn[0]) == 5
-    assert problems.generate(spec(task="isomorphic_strings", count=5), 2) != drawn[0]
+    assert problems.generate(spec(task="isomorphic_strings", size=5), 2) != drawn[0]
 
 
 def test_train_and_test_are_disjoint_even_where_there_are_few_different_problems():
     few = {"task": "coin_flip", "options": {"min_trials": 2, "max_trials": 6}}
     both = {}
     for split, count in (("train", 30), ("test", 8)):
-        found = problems.generate(spec(split=split, count=count, **few), 1)
+        found = problems.generate(spec(split=split, size=count, **few), 1)
         both[split] = {json.loads(problem.answer)["entry"]["question"] for problem in found}
         assert len(both[split]) == count == len({problem.id for problem in found})
     assert not both["train"] & both["test"]
@@ -75,5 +75,5 @@ def test_a_task_or_option_that_is_not_there_is_refused_before_anything_is_drawn(
 
 
 def test_a_task_without_one_right_answer_has_problems_but_no_demonstrations():
-    for problem in problems.generate(spec(task="graph_color", count=2), 1):
+    for problem in problems.generate(spec(task="graph_color", size=2), 1):
         assert problem.demonstration == "" and json.loads(problem.answer)["entry"]["answer"] is None

@@ -90,10 +90,10 @@ def test_two_designs_without_an_arm_of_one_name_are_compared_with_each_other(see
         record["config"].update(seed=11)
 
     amend(seeds[1], other)
-    for sampling in seeds[1].samplings():
-        own = json.loads((sampling / "sampling.json").read_text())
+    for evaluation in seeds[1].evaluations():
+        own = json.loads((evaluation / "evaluation.json").read_text())
         named = own["checkpoint"].replace("pass4", "explore")
-        write_json(sampling / "sampling.json", {**own, "checkpoint": "base1" if named == "pass1" else named})
+        write_json(evaluation / "evaluation.json", {**own, "checkpoint": "base1" if named == "pass1" else named})
     assert rebuild(seeds[1].runs) == []
     found = comparison(seeds[:2])
     pairs = [(a.label, b.label) for a, b in found.matchups]
@@ -103,7 +103,7 @@ def test_two_designs_without_an_arm_of_one_name_are_compared_with_each_other(see
 
 def test_all_together_is_the_mean_of_the_benchmarks_that_every_experiment_has(seeds):
     def without_hard(record):
-        record["samplings"] = [key for key in record["samplings"] if not key.endswith("-hard")]
+        record["evaluations"] = [key for key in record["evaluations"] if not key.endswith("-hard")]
         record["config"].update(seed=11)
 
     amend(seeds[1], without_hard)
@@ -127,17 +127,20 @@ def test_a_row_with_one_seed_beside_others_with_several_does_not_pass_for_more(s
     whole = text_of(seeds[0].store, *(run.name for run in seeds))
     assert "(Student's t).\n" in whole
     for run in seeds[1:]:
-        amend(run, lambda record: record.update(samplings=[key for key in record["samplings"] if "-warm-" in key]))
+        amend(run, lambda record: record.update(evaluations=[key for key in record["evaluations"] if "-warm-" in key]))
     text = text_of(seeds[0].store, *(run.name for run in seeds))
     assert "(Student's t); where a row has one seed, over problems alone (bootstrap).\n" in text
 
 
 def test_a_benchmarks_problems_are_called_others_only_where_they_are(seeds):
     assert "`easy`: 40 problems, 16 samples each" in text_of(seeds[0].store, *(run.name for run in seeds))
-    table = pq.read_table(path := next(seeds[1].directory.glob("samples/*-warm-easy")) / "samples.parquet")
+    table = pq.read_table(path := next(seeds[1].directory.glob("evaluations/*-warm-easy")) / "samples.parquet")
     others = [f"other-{name}" for name in table.column("problem").to_pylist()]
     pq.write_table(table.set_column(table.schema.get_field_index("problem"), "problem", [others]), path)
-    amend(seeds[1], lambda record: record.update(samplings=[k for k in record["samplings"] if k.endswith("warm-easy")]))
+    amend(
+        seeds[1],
+        lambda record: record.update(evaluations=[k for k in record["evaluations"] if k.endswith("warm-easy")]),
+    )
     assert rebuild(seeds[1].runs) == []
     text = text_of(seeds[0].store, *(run.name for run in seeds))
     assert "`easy`: 40 problems, other ones for each seed, 16 samples each" in text
@@ -244,13 +247,13 @@ def test_two_models_that_were_only_evaluated_are_compared_by_their_problems_and_
     for run, checkpoint in zip(seeds[:2], ("warm", "pass4-pass1"), strict=True):
 
         def evaluate(record, checkpoint=checkpoint):
-            own = [key for key in record["samplings"] if key.endswith((f"-{checkpoint}-easy", f"-{checkpoint}-hard"))]
+            own = [key for key in record["evaluations"] if key.endswith((f"-{checkpoint}-easy", f"-{checkpoint}-hard"))]
             config = {**record["config"], "seed": 11, "stages": {}, "model": {"path": f"models/{checkpoint}"}}
-            record.update(stages={}, samplings=own, config=config)
+            record.update(stages={}, evaluations=own, config=config)
 
-        for sampling in run.samplings():
-            own = json.loads((sampling / "sampling.json").read_text())
-            write_json(sampling / "sampling.json", {**own, "checkpoint": "base", "stage": None})
+        for evaluation in run.evaluations():
+            own = json.loads((evaluation / "evaluation.json").read_text())
+            write_json(evaluation / "evaluation.json", {**own, "checkpoint": "base", "stage": None})
         amend(run, evaluate)
     assert rebuild(seeds[0].runs) == []
     found = comparison(seeds[:2])

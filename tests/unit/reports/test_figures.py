@@ -48,9 +48,9 @@ def test_every_graded_problem_is_in_one_bin_and_no_two_bins_have_one_name(grades
 def test_seeds_on_the_same_problems_do_not_narrow_what_problems_leave_open(seeds):
     """Three seeds that agree are no more problems than one of them has."""
     for run in seeds[1:]:
-        for sampling in run.samplings():
-            twin = run.runs / seeds[0].name / "samples" / sampling.name.replace(run.name[-2:], seeds[0].name[-2:])
-            shutil.copy(twin / "samples.parquet", sampling / "samples.parquet")
+        for evaluation in run.evaluations():
+            twin = run.runs / seeds[0].name / "evaluations" / evaluation.name.replace(run.name[-2:], seeds[0].name[-2:])
+            shutil.copy(twin / "samples.parquet", evaluation / "samples.parquet")
     assert rebuild(seeds[0].runs) == []
     found = Comparison([load(run.store, run.name) for run in seeds])
     alone = Comparison([load(seeds[0].store, seeds[0].name)])

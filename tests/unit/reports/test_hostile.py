@@ -36,7 +36,7 @@ ALLOWED = {
 def planted(tmp_path_factory, write_run_of):
     """A report in whose samples every wrong answer is hostile, and what a verifier and a source say of it too."""
     run = write_run_of(tmp_path_factory.mktemp("planted") / "runs")
-    for i, directory in enumerate(run.samplings()):
+    for i, directory in enumerate(run.evaluations()):
         rows = pq.read_table(directory / "samples.parquet").to_pydict()
         for row, right in enumerate(rows["correct"]):
             text = PLANTED[(i + row) % len(PLANTED)]

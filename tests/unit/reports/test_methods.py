@@ -7,8 +7,8 @@ def sft(parent=None):
     return {"kind": "sft", "from": parent, "steps": 10}
 
 
-def rl(parent, rule="grpo", k=1):
-    return {"kind": "rl", "from": parent, "steps": 10, "rule": rule, "k": k}
+def rl(parent, estimator="grpo", k=1):
+    return {"kind": "rl", "from": parent, "steps": 10, "advantage": estimator, "k": k}
 
 
 DEMO = {
@@ -38,15 +38,15 @@ def test_the_graphs_order_survives_a_file_whose_keys_were_sorted():
 
 
 @pytest.mark.parametrize(
-    ("rules", "expected"),
+    ("estimators", "expected"),
     [
         ({"grpo": 1, "rloo": 1, "passk": 4}, [("rloo", "grpo"), ("passk", "grpo")]),
         ({"k8": 8, "pass1": 1}, [("k8", "pass1")]),
         ({"k4": 4, "k8": 8, "k16": 16}, [("k8", "k4"), ("k16", "k4")]),
     ],
 )
-def test_every_arm_is_compared_with_the_first_of_pass_at_1_or_else_the_first(rules, expected):
-    graph = {"warm": DEMO["warm"]} | {name: rl("warm", "any", k) for name, k in rules.items()}
+def test_every_arm_is_compared_with_the_first_of_pass_at_1_or_else_the_first(estimators, expected):
+    graph = {"warm": DEMO["warm"]} | {name: rl("warm", "any", k) for name, k in estimators.items()}
     assert [(a.name, b.name) for a, b in matchups(arms(nodes(graph)))] == expected
 
 

@@ -55,7 +55,7 @@ def test_the_wall_time_is_accounted_for_to_what_no_phase_has(filed):
     found = wall_clock(filed)
     assert found["together"] == "195" and found["orchestration: between all these"] == "15.0"
     assert found["training steps"] == "46.8" and found["preparation"] == "20.0"
-    assert found["sampling"] == f"{8 * 4.25:.1f}" and found["start-up of the sampling engine"] == "6.0"
+    assert found["evaluation"] == f"{8 * 4.25:.1f}" and found["start-up of the evaluation engine"] == "6.0"
     assert "It took 2 runs of the command, each" in text_of(filed.store, filed.name)
 
 

@@ -57,7 +57,7 @@ def test_no_blank_line_is_there_twice_before_the_run_has_an_end(filed):
 
 def test_where_no_sample_was_cut_off_that_is_said(filed, parquet):
     assert "None was cut off." not in text_of(filed.store, filed.name)
-    for file in (filed.directory / "samples").glob("key-pass4-pass1-*/samples.parquet"):
+    for file in (filed.directory / "evaluations").glob("key-pass4-pass1-*/samples.parquet"):
         rows = parquet.columns(file)
         pq.write_table(pa.table({**rows, "finish_reason": ["stop"] * len(rows["sample"])}), file)
     rebuild(filed.runs)
@@ -89,10 +89,12 @@ def test_the_same_data_give_the_same_bytes(written, filed):
 
 
 def test_no_difference_is_said_where_the_interval_holds_zero(filed):
-    source = filed.directory / "samples" / "key-pass1-easy" / "samples.parquet"
+    source = filed.directory / "evaluations" / "key-pass1-easy" / "samples.parquet"
     for benchmark in ("easy", "hard"):
         own = source.parent.parent / f"key-pass1-{benchmark}" / "samples.parquet"
-        (filed.directory / "samples" / f"key-pass4-pass1-{benchmark}" / "samples.parquet").write_bytes(own.read_bytes())
+        (filed.directory / "evaluations" / f"key-pass4-pass1-{benchmark}" / "samples.parquet").write_bytes(
+            own.read_bytes()
+        )
     rebuild(filed.runs)
     found = Comparison([load(filed.store, filed.name)])
     assert NO_DIFFERENCE in answer(found)[0]
@@ -112,7 +114,7 @@ def test_a_benchmark_that_says_otherwise_is_not_hidden_by_the_mean(run_factory, 
 def test_a_failed_arm_is_called_failed_and_the_rest_is_reported(filed):
     (filed.directory / "stages" / "key-pass4-pass1" / "manifest.json").unlink()
     for benchmark in ("easy", "hard"):
-        (filed.directory / "samples" / f"key-pass4-pass1-{benchmark}" / "manifest.json").unlink()
+        (filed.directory / "evaluations" / f"key-pass4-pass1-{benchmark}" / "manifest.json").unlink()
     rebuild(filed.runs)
     amend(filed, failures={"pass4-pass1": "the trainer | ended `with` status 1"})
     text = text_of(filed.store, filed.name)
@@ -123,15 +125,15 @@ def test_a_failed_arm_is_called_failed_and_the_rest_is_reported(filed):
     assert "| `easy`    | `pass1`" in text
 
 
-def test_a_sampling_that_failed_is_not_called_one_that_is_to_come(filed):
-    samplings = json.loads((filed.directory / "experiment.json").read_text())["samplings"]
-    without = {arm: [key for key in samplings if not key.startswith(f"key-{arm}-e")] for arm in ("pass1",)}
-    amend(filed, samplings=[key for key in samplings if "pass1" not in key], failures={"sample": "out of memory"})
+def test_a_evaluation_that_failed_is_not_called_one_that_is_to_come(filed):
+    evaluations = json.loads((filed.directory / "experiment.json").read_text())["evaluations"]
+    without = {arm: [key for key in evaluations if not key.startswith(f"key-{arm}-e")] for arm in ("pass1",)}
+    amend(filed, evaluations=[key for key in evaluations if "pass1" not in key], failures={"evaluate": "out of memory"})
     first = answer(Comparison([load(filed.store, filed.name)]))[0]
-    assert first == "Sampling failed; there are no samples of pass1 and pass4-pass1."
-    amend(filed, samplings=without["pass1"])
-    assert answer(Comparison([load(filed.store, filed.name)]))[0].startswith("Sampling failed before its end")
-    amend(filed, samplings=[])
+    assert first == "Evaluation failed; there are no samples of pass1 and pass4-pass1."
+    amend(filed, evaluations=without["pass1"])
+    assert answer(Comparison([load(filed.store, filed.name)]))[0].startswith("Evaluation failed before its end")
+    amend(filed, evaluations=[])
     assert not [line for line in answer(Comparison([load(filed.store, filed.name)])) if "yet" in line]
 
 
@@ -143,7 +145,7 @@ def test_what_is_tried_again_by_itself_is_told_without_a_number_that_would_go_st
 
 
 def test_what_could_not_be_filed_is_said_to_be_missing_and_the_rest_is_reported(run):
-    for file in ("problems/hard.parquet", "stages/key-pass4/manifest.json", "samples/key-pass1-easy/manifest.json"):
+    for file in ("problems/hard.parquet", "stages/key-pass4/manifest.json", "evaluations/key-pass1-easy/manifest.json"):
         (run.directory / file).write_text("{")
     skipped = rebuild(run.runs)
     assert len(skipped) == 3
@@ -158,7 +160,7 @@ def test_a_run_that_did_nothing_yet_has_a_report(filed):
     filed.store.unlink()
     amend(
         filed,
-        samplings=[],
+        evaluations=[],
         stages=dict.fromkeys(record["stages"], "none"),
         failures={"warm": "no room on the disk"},
     )
@@ -209,7 +211,7 @@ def test_verdicts_that_a_verifier_came_to_none_are_seen_in_training_and_on_bench
     for i, line in enumerate(lines):
         line["reasons"] = shares[i % 2]
     metrics.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    samples = filed.directory / "samples" / "key-warm-hard" / "samples.parquet"
+    samples = filed.directory / "evaluations" / "key-warm-hard" / "samples.parquet"
     rows = parquet.columns(samples)
     wrong = [i for i, right in enumerate(rows["correct"]) if not right]
     rows["reason"][wrong[0]] = "crash"
@@ -226,17 +228,17 @@ def test_verdicts_that_a_verifier_came_to_none_are_seen_in_training_and_on_bench
 
 def test_an_evaluation_alone_says_what_is_solved_and_nothing_of_arms(filed):
     record = json.loads((filed.directory / "experiment.json").read_text())
-    warm = {name: [s for s in record["samplings"] if s.startswith(f"key-{name}-")] for name in ("warm", "pass1")}
+    warm = {name: [s for s in record["evaluations"] if s.startswith(f"key-{name}-")] for name in ("warm", "pass1")}
     stages = {"warm": record["config"]["stages"]["warm"]}
-    amend(filed, config={**record["config"], "stages": stages}, stages={"warm": "key-warm"}, samplings=warm["warm"])
+    amend(filed, config={**record["config"], "stages": stages}, stages={"warm": "key-warm"}, evaluations=warm["warm"])
     (first, second) = answer(Comparison([load(filed.store, filed.name)]))
     value = r"0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]"
     assert re.fullmatch(f"warm solves {value} at pass@1 and {value} at pass@8 of all problems together.", first)
     assert re.fullmatch(f"At pass@1: easy {value} and hard {value}.", second)
     assert "### Arms" not in text_of(filed.store, filed.name)
     assert "**Bold**" not in text_of(filed.store, filed.name), "there is nothing to be better than"
-    amend(filed, failures={"sample": "the engine died"})
-    assert answer(Comparison([load(filed.store, filed.name)]))[0] == "Sampling failed."
+    amend(filed, failures={"evaluate": "the engine died"})
+    assert answer(Comparison([load(filed.store, filed.name)]))[0] == "Evaluation failed."
 
 
 def test_no_secret_of_a_config_a_command_a_failure_or_a_response_is_in_the_report(filed, monkeypatch):

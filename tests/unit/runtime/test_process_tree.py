@@ -57,9 +57,9 @@ def test_the_tree_ends_when_the_caller_is_killed_outright(tmp_path):
     caller = f"""
 import time, sys
 from pathlib import Path
-from passk import guard
+from passk.runtime import process_tree
 command = [sys.executable, "-c", {DAEMON!r}, {str(tmp_path / "pid")!r}, "stay"]
-job = guard.start(command, log=Path({str(tmp_path / "log")!r}))
+job = process_tree.start(command, log=Path({str(tmp_path / "log")!r}))
 time.sleep(600)
 """
     process = subprocess.Popen([sys.executable, "-c", caller])

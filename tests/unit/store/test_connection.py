@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from passk.base.errors import PasskError
-from passk.store import migrations, reading, rebuild
+from passk.store import ingest_items, items, reading, rebuild, schema
 from passk.store.connection import holder_in, turn
 
 HOLD = """
@@ -71,10 +71,10 @@ def test_rebuilding_replaces_a_store_that_nobody_can_open(run):
 def test_a_store_of_a_newer_passk_is_refused_with_the_reason(tmp_path):
     store = tmp_path / "passk.duckdb"
     with turn(store) as connection:
-        connection.execute("INSERT INTO _migrations (version, name) VALUES (99, 'tomorrow')")
+        connection.execute("UPDATE store_version SET version = 99")
     for use in (reading, turn):
         with (
-            pytest.raises(PasskError, match=r"passk\.duckdb: the store has version 99, made by a newer passk"),
+            pytest.raises(PasskError, match=r"passk\.duckdb: version 99 of the store was made by a newer passk"),
             use(store),
         ):
             pass
@@ -83,26 +83,6 @@ def test_a_store_of_a_newer_passk_is_refused_with_the_reason(tmp_path):
 def test_there_is_no_store_to_read_before_the_first_write(tmp_path):
     with pytest.raises(PasskError, match="there is no store yet"), reading(tmp_path / "passk.duckdb"):
         pass
-
-
-def test_a_migration_and_its_record_go_in_together_or_not_at_all(tmp_path, monkeypatch):
-    (tmp_path / "001_good.sql").write_text("CREATE TABLE good (a INTEGER)")
-    (tmp_path / "002_bad.sql").write_text("CREATE TABLE half (a INTEGER); SELECT * FROM nowhere")
-    found = migrations.migrations(tmp_path)
-    monkeypatch.setattr(migrations, "migrations", lambda: found)
-    with duckdb.connect() as connection:
-        with pytest.raises(duckdb.Error):
-            migrations.apply(connection)
-        assert migrations.version_of(connection) == 1
-        tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-        assert tables == {"_migrations", "good"}
-
-
-def test_a_gap_in_the_numbers_of_the_migrations_is_refused(tmp_path):
-    (tmp_path / "001_first.sql").touch()
-    (tmp_path / "003_third.sql").touch()
-    with pytest.raises(PasskError, match="migration 2 is missing or there twice"):
-        migrations.migrations(tmp_path)
 
 
 def test_every_table_view_and_column_says_what_it_is(tmp_path):
@@ -120,3 +100,24 @@ def test_every_table_view_and_column_says_what_it_is(tmp_path):
 def test_a_message_that_is_not_about_a_lock_names_no_holder():
     assert holder_in("IO Error: No such file") is None
     assert holder_in('IO Error: Could not set lock on file "x": held in /usr/bin/python3 (PID 7).') == "python3 (PID 7)"
+
+
+def older(store):
+    """Turn a store into one of version 9, as a passk with migrations left it."""
+    with duckdb.connect(str(store)) as connection:
+        connection.execute("DROP TABLE store_version; CREATE TABLE _migrations (version INTEGER)")
+        connection.execute("INSERT INTO _migrations VALUES (1), (9); DELETE FROM steps")
+
+
+@pytest.mark.parametrize("use", ["read", "ingest"])
+def test_an_older_store_is_rebuilt_from_the_files_and_kept_beside_the_new_one(run, use, caplog):
+    rebuild(run.runs)
+    older(run.store)
+    if use == "ingest":
+        assert ingest_items(run.store, items(run.runs)).new == {}
+    with reading(run.store) as connection:
+        assert connection.execute("SELECT count(*) FROM steps").fetchone() != (0,)
+        schema.require_current(connection)
+    with duckdb.connect(str(run.store.with_name("passk.duckdb.version-9")), read_only=True) as kept:
+        assert kept.execute("SELECT max(version) FROM _migrations").fetchone() == (9,)
+    assert [record.message for record in caplog.records if "older passk" in record.message]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from passk.files.layout import write_json
-from passk.store import fill, ingest, pieces, reading, rebuild
+from passk.store import ingest, ingest_items, items, reading, rebuild
 from passk.store.connection import held, turn
 from tests.unit.conftest import write_parquet
 from tests.unit.store.test_ingest import contents
@@ -23,18 +23,18 @@ def made_again(runs, tmp_path):
 
 
 def test_everything_goes_in_once_and_then_there_is_nothing_new(run):
-    filled = fill(run.store, pieces(run.runs))
-    assert filled.new == {"experiments": 1, "problem sets": 3, "stages": 4, "samplings": 8}
+    filled = ingest_items(run.store, items(run.runs))
+    assert filled.new == {"experiments": 1, "problem sets": 3, "stages": 4, "evaluations": 8}
     assert filled.skipped == []
     before = contents(run.store)
-    assert fill(run.store, pieces(run.runs)).new == {}
+    assert ingest_items(run.store, items(run.runs)).new == {}
     assert contents(run.store) == before
 
 
 def test_what_is_in_the_store_is_not_read_again(run, monkeypatch):
-    fill(run.store, pieces(run.runs))
+    ingest_items(run.store, items(run.runs))
     monkeypatch.setattr(ingest, "ingest", lambda *_: pytest.fail("read again"))
-    assert fill(run.store, pieces(run.runs)).new == {}
+    assert ingest_items(run.store, items(run.runs)).new == {}
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -42,30 +42,30 @@ def test_a_store_grown_in_any_order_over_two_experiments_equals_the_rebuilt_one(
     runs = tmp_path / "runs"
     for name in ("a", "b"):
         run_factory(runs, name=name)
-    drawn, rng = list(pieces(runs)), random.Random(seed)
+    drawn, rng = list(items(runs)), random.Random(seed)
     rng.shuffle(drawn)
     cut = rng.randint(1, len(drawn))
     store = runs / "passk.duckdb"
     for some in (drawn[:cut], drawn[cut:]):
-        assert fill(store, some).skipped == []
+        assert ingest_items(store, some).skipped == []
     grown = contents(store)
     assert all(grown.values()), "a table without a row compares nothing"
     assert grown == made_again(runs, tmp_path)
 
 
 def test_a_run_that_goes_on_grows_the_store_to_the_rebuilt_one(run, tmp_path):
-    stage, sampling, record = run.stages()[2], run.samplings()[0], run.directory / "experiment.json"
-    ends = {path: path.read_text() for path in (stage / "manifest.json", sampling / "manifest.json")}
+    stage, evaluation, record = run.stages()[2], run.evaluations()[0], run.directory / "experiment.json"
+    ends = {path: path.read_text() for path in (stage / "manifest.json", evaluation / "manifest.json")}
     for path in ends:
         path.unlink()
     finished = json.loads(record.read_text())
     write_json(record, {**finished, "sessions": []})
-    assert len(fill(run.store, pieces(run.runs)).skipped) == 2
+    assert len(ingest_items(run.store, items(run.runs)).skipped) == 2
 
     for path, text in ends.items():
         path.write_text(text)
     write_json(record, finished)
-    assert fill(run.store, pieces(run.runs)).new == {"experiments": 1, "stages": 1, "samplings": 1}
+    assert ingest_items(run.store, items(run.runs)).new == {"experiments": 1, "stages": 1, "evaluations": 1}
     assert contents(run.store) == made_again(run.runs, tmp_path)
 
 
@@ -113,8 +113,8 @@ def no_object(path):
         ("stages/key-pass4/metrics.jsonl", empty),
         ("stages/key-pass4/rollouts/step-000002.parquet", cut_half),
         ("stages/key-pass4/rollouts/step-000002.parquet", empty),
-        ("samples/key-warm-easy/sampling.json", no_object),
-        ("samples/key-warm-easy/samples.parquet", cut_half),
+        ("evaluations/key-warm-easy/evaluation.json", no_object),
+        ("evaluations/key-warm-easy/samples.parquet", cut_half),
     ],
 )
 def test_a_file_that_is_cut_off_or_damaged_is_named_and_skipped_and_the_rest_goes_in(run, tmp_path, file, harm):
@@ -125,14 +125,14 @@ def test_a_file_that_is_cut_off_or_damaged_is_named_and_skipped_and_the_rest_goe
     whole = path.read_bytes()
     harm(path)
 
-    filled = fill(run.store, pieces(run.runs))
+    filled = ingest_items(run.store, items(run.runs))
 
     assert len(filled.skipped) == 1
     assert path.name in filled.skipped[0]
     assert "\n" not in filled.skipped[0]
     assert filled.new.total() == 16 - 1
     path.write_bytes(whole)
-    assert fill(run.store, pieces(run.runs)).new.total() == 1, "mended, it goes in"
+    assert ingest_items(run.store, items(run.runs)).new.total() == 1, "mended, it goes in"
     assert contents(run.store) == made_again(run.runs, tmp_path)
 
 
@@ -140,7 +140,7 @@ def test_a_file_that_is_cut_off_or_damaged_is_named_and_skipped_and_the_rest_goe
 def test_steps_of_a_stage_whose_manifest_does_not_count_them_begin_at_the_first(run, text):
     metrics = run.directory / "stages" / "key-pass4" / "metrics.jsonl"
     metrics.write_text(text)
-    (line,) = fill(run.store, pieces(run.runs)).skipped
+    (line,) = ingest_items(run.store, items(run.runs)).skipped
     assert str(metrics) in line
 
 
@@ -149,26 +149,26 @@ def test_records_whose_values_are_of_another_kind_are_named(run):
         ("experiment.json", "stages", ["warm"]),
         ("stages/key-pass4/stage.json", "config", "rl"),
         ("stages/key-pass1/stage.json", "key", None),
-        ("samples/key-warm-easy/sampling.json", "seed", "seventeen"),
+        ("evaluations/key-warm-easy/evaluation.json", "seed", "seventeen"),
     ]:
         path = run.directory / file
         write_json(path, {**json.loads(path.read_text()), field: value})
-    skipped = fill(run.store, pieces(run.runs)).skipped
+    skipped = ingest_items(run.store, items(run.runs)).skipped
     for line, name in zip(skipped, ("experiment.json", "key-pass1", "key-pass4", "key-warm-easy"), strict=True):
         assert name in line
 
 
 def test_a_manifest_of_another_stage_is_none(run):
     write_json(run.directory / "stages" / "key-pass4" / "manifest.json", {"key": "key-pass1"})
-    (line,) = fill(run.store, pieces(run.runs)).skipped
+    (line,) = ingest_items(run.store, items(run.runs)).skipped
     assert line.endswith("not the manifest of key-pass4")
 
 
 def test_samples_that_are_fewer_than_their_manifest_says_are_named(run):
-    directory = run.directory / "samples" / "key-warm-easy"
+    directory = run.directory / "evaluations" / "key-warm-easy"
     manifest = json.loads((directory / "manifest.json").read_text())
     write_json(directory / "manifest.json", {**manifest, "samples": 300})
-    (line,) = fill(run.store, pieces(run.runs)).skipped
+    (line,) = ingest_items(run.store, items(run.runs)).skipped
     assert line.endswith("samples.parquet: 256 samples of 300")
 
 
@@ -182,7 +182,7 @@ def test_others_get_their_turn_while_much_is_filed(run, monkeypatch):
     monkeypatch.setattr("passk.store.index.turn", counted)
     monkeypatch.setattr("passk.store.index.TURN", 0.0)
     monkeypatch.setattr("passk.store.index.POLL", 0.0)
-    filled = fill(run.store, pieces(run.runs)).new
+    filled = ingest_items(run.store, items(run.runs)).new
     assert len(turns) == 1 + filled.total(), "one to look, and one each"
 
 
@@ -192,17 +192,17 @@ def test_what_is_finished_and_filed_by_another_while_a_store_is_made_again_is_in
     sealed = manifest.read_text()
     manifest.unlink()
     write_json(record, {**finished, "sessions": []})
-    later = run.samplings()[0].rename(tmp_path / "later")
-    harmed = run.samplings()[0] / "samples.parquet"
+    later = run.evaluations()[0].rename(tmp_path / "later")
+    harmed = run.evaluations()[0] / "samples.parquet"
     harmed.write_bytes(b"")
-    fill(run.store, pieces(run.runs))
+    ingest_items(run.store, items(run.runs))
 
     @contextmanager
     def held_after_others(store, wait):
         manifest.write_text(sealed)
         write_json(record, finished)
-        later.rename(run.directory / "samples" / "later")
-        fill(run.store, pieces(run.runs))
+        later.rename(run.directory / "evaluations" / "later")
+        ingest_items(run.store, items(run.runs))
         with held(store, wait):
             yield
 
@@ -214,7 +214,7 @@ def test_what_is_finished_and_filed_by_another_while_a_store_is_made_again_is_in
     rebuild(run.runs)
     assert rebuilt == contents(run.store)
     with reading(run.store) as connection:
-        counted = "SELECT (SELECT count(*) FROM stages), (SELECT count(*) FROM samplings)"
+        counted = "SELECT (SELECT count(*) FROM stages), (SELECT count(*) FROM evaluations)"
         assert connection.execute(counted).fetchone() == (4, 7)
     assert [path.name for path in run.runs.iterdir() if "duckdb" in path.name] == [run.store.name]
 
@@ -225,7 +225,7 @@ def test_a_step_with_a_problem_twice_has_two_groups(run, parquet):
     columns["problem"] = ["train-000"] * 8
     columns["reward"] = [1.0] * 4 + [0.0] * 4
     write_parquet(file, columns)
-    fill(run.store, pieces(run.runs))
+    ingest_items(run.store, items(run.runs))
     query = "SELECT problem, occurrence, n, c FROM groups WHERE stage = 'key-pass4' AND step = 1 ORDER BY 2"
     with reading(run.store) as connection:
         assert connection.execute(query).fetchall() == [("train-000", 1, 4, 4), ("train-000", 2, 4, 0)]

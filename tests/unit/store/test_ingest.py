@@ -6,9 +6,9 @@ import pytest
 from passk.base.errors import PasskError
 from passk.files.layout import write_json
 from passk.store import (
+    ingest_evaluation,
     ingest_experiment_record,
     ingest_problems,
-    ingest_sampling,
     ingest_stage,
     reading,
     rebuild,
@@ -17,12 +17,12 @@ from passk.store.connection import transaction, turn
 
 
 def grow(run):
-    """File the run as a flow does: piece by piece."""
+    """File the run as a flow does: item by item."""
     ingest_problems(run.store, run.directory)
     for stage in run.stages():
         ingest_stage(run.store, stage)
-    for sampling in run.samplings():
-        ingest_sampling(run.store, sampling)
+    for evaluation in run.evaluations():
+        ingest_evaluation(run.store, evaluation)
     ingest_experiment_record(run.store, run.directory)
 
 
@@ -33,7 +33,7 @@ def contents(store):
         return {
             table: sorted(map(repr, connection.execute(f"SELECT * FROM {table}").fetchall()))
             for (table,) in tables
-            if table != "_migrations"
+            if table != "store_version"
         }
 
 
@@ -67,13 +67,13 @@ def test_every_step_rollout_and_sample_of_the_files_is_in_the_store(run):
 def test_an_unfinished_directory_is_refused_by_name_and_changes_nothing(run):
     grow(run)
     before = contents(run.store)
-    stage, sampling = run.stages()[0], run.samplings()[0]
+    stage, evaluation = run.stages()[0], run.evaluations()[0]
     (stage / "manifest.json").unlink()
-    (sampling / "manifest.json").unlink()
+    (evaluation / "manifest.json").unlink()
     with pytest.raises(PasskError, match=rf"{stage.name}: the stage is not finished"):
         ingest_stage(run.store, stage)
-    with pytest.raises(PasskError, match=rf"{sampling.name}: the sampling is not finished"):
-        ingest_sampling(run.store, sampling)
+    with pytest.raises(PasskError, match=rf"{evaluation.name}: the evaluation is not finished"):
+        ingest_evaluation(run.store, evaluation)
     assert contents(run.store) == before
 
 
@@ -92,7 +92,7 @@ def test_a_damaged_file_rolls_the_whole_stage_back(run):
 def test_rebuilding_names_and_skips_what_is_damaged_and_files_the_rest(run):
     cut = run.directory / "stages" / "key-pass1" / "metrics.jsonl"
     cut.write_text(cut.read_text()[:-30])
-    (run.directory / "samples" / "key-warm-easy" / "samples.parquet").write_bytes(b"PAR1")
+    (run.directory / "evaluations" / "key-warm-easy" / "samples.parquet").write_bytes(b"PAR1")
     (run.directory / "stages" / "key-pass4-pass1" / "manifest.json").unlink()
 
     skipped = rebuild(run.runs)
@@ -101,14 +101,14 @@ def test_rebuilding_names_and_skips_what_is_damaged_and_files_the_rest(run):
     for name, line in zip(("key-pass1", "key-pass4-pass1", "key-warm-easy"), skipped, strict=True):
         assert name in line
     counts = {table: len(rows) for table, rows in contents(run.store).items()}
-    assert (counts["stages"], counts["samplings"]) == (2, 7)
+    assert (counts["stages"], counts["evaluations"]) == (2, 7)
 
 
-def test_a_sampling_with_one_sample_twice_is_refused(run, parquet):
-    directory = run.directory / "samples" / "key-warm-easy"
+def test_a_evaluation_with_one_sample_twice_is_refused(run, parquet):
+    directory = run.directory / "evaluations" / "key-warm-easy"
     parquet.repeat_first_row(directory / "samples.parquet")
     with pytest.raises(PasskError, match="1 samples have the problem and index of another one"):
-        ingest_sampling(run.store, directory)
+        ingest_evaluation(run.store, directory)
 
 
 def test_a_stage_that_lacks_the_rollouts_of_some_steps_is_named_and_one_without_any_goes_in(run):

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from passk.statistics import pass_at_k
-from passk.store import migrations
+from passk.store import schema
 
 TINY = Fraction(1, 10**300)
 """below this a double has no digits to compare"""
@@ -17,7 +17,7 @@ TINY = Fraction(1, 10**300)
 @pytest.fixture(scope="module")
 def store():
     with duckdb.connect() as connection:
-        migrations.apply(connection)
+        schema.create(connection)
         yield connection
 
 
@@ -95,5 +95,5 @@ def test_few_wrong_is_where_every_set_of_k_has_a_right_one(store):
     for n in range(1, 8):
         for c in range(n + 1):
             for k in range(1, n + 1):
-                (few,) = store.execute(f"SELECT few_wrong({n}, {c}, {k})").fetchone()
+                (few,) = store.execute(f"SELECT few_incorrect({n}, {c}, {k})").fetchone()
                 assert few == (exact("pass_at_k", n, c, k) == 1)

@@ -21,7 +21,7 @@ def test_an_unknown_experiment_is_refused_with_the_nearest_name(filed):
 
 
 def test_problem_counts_are_those_of_the_samples(filed, parquet):
-    columns = parquet.columns(filed.directory / "samples" / "key-pass4-hard" / "samples.parquet")
+    columns = parquet.columns(filed.directory / "evaluations" / "key-pass4-hard" / "samples.parquet")
     expected = {}
     for problem, correct in zip(columns["problem"], columns["correct"], strict=True):
         n, c = expected.get(problem, (0, 0))
@@ -44,11 +44,11 @@ def test_steps_of_a_child_stage_count_on_from_its_parent(filed):
 
 def test_what_an_earlier_configuration_sampled_is_in_no_query(filed):
     record = json.loads((filed.directory / "experiment.json").read_text())
-    record["samplings"].remove("key-pass4-hard")
+    record["evaluations"].remove("key-pass4-hard")
     write_json(filed.directory / "experiment.json", record)
     ingest_experiment_record(filed.store, filed.directory)
     with reading(filed.store) as connection:
-        for query in (queries.problem_counts, queries.samplings):
+        for query in (queries.problem_counts, queries.evaluations):
             frame = query(connection, filed.name)
             assert ("pass4", "hard") not in set(zip(frame["checkpoint"], frame["benchmark"], strict=True))
         asked = "SELECT count(*) FROM problem_counts WHERE checkpoint = 'pass4' AND benchmark = 'hard'"
@@ -61,7 +61,7 @@ def test_a_renamed_stage_takes_its_samples_along(filed):
     write_json(filed.directory / "experiment.json", record)
     ingest_experiment_record(filed.store, filed.directory)
     with reading(filed.store) as connection:
-        assert set(queries.samplings(connection, filed.name)["checkpoint"]) == {
+        assert set(queries.evaluations(connection, filed.name)["checkpoint"]) == {
             "warm",
             "pass1",
             "explore",

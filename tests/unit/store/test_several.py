@@ -7,17 +7,17 @@ import time
 
 import pytest
 
-from passk.store import ingest_experiment_record, ingest_problems, ingest_sampling, ingest_stage, reading
+from passk.store import ingest_evaluation, ingest_experiment_record, ingest_problems, ingest_stage, reading
 
 WRITE = """
 import sys
 from pathlib import Path
-from passk.store import ingest_sampling, ingest_stage
+from passk.store import ingest_evaluation, ingest_stage
 store, directories = Path(sys.argv[1]), list(map(Path, sys.argv[3:]))
 print("ready", flush=True)
 for _ in range(int(sys.argv[2])):
     for directory in directories:
-        (ingest_sampling if directory.parent.name == "samples" else ingest_stage)(store, directory)
+        (ingest_evaluation if directory.parent.name == "evaluations" else ingest_stage)(store, directory)
 """
 READ = """
 import sys
@@ -26,7 +26,7 @@ from passk.store import reading
 print("ready", flush=True)
 for _ in range(int(sys.argv[2])):
     with reading(Path(sys.argv[1])) as store:
-        counts = store.execute("select count(*) from samples group by sampling union select 256").fetchall()
+        counts = store.execute("select count(*) from samples group by evaluation union select 256").fetchall()
         assert counts == [(256,)], counts
 """
 
@@ -41,14 +41,14 @@ def process(code, *words):
 
 def rows(run) -> dict[str, int]:
     with reading(run.store) as store:
-        names = ("stages", "steps", "rollouts", "samplings", "samples")
+        names = ("stages", "steps", "rollouts", "evaluations", "samples")
         return {name: store.execute(f"select count(*) from {name}").fetchone()[0] for name in names}
 
 
 def test_two_writers_and_a_reader_at_once_all_get_through_and_nothing_is_there_twice(run, filed_once):
     expected = rows(filed_once)
     ingest_problems(run.store, run.directory)
-    everything = [*run.stages(), *run.samplings()]
+    everything = [*run.stages(), *run.evaluations()]
     working = [
         process(WRITE, run.store, 3, *everything),
         process(WRITE, run.store, 3, *reversed(everything)),
@@ -64,16 +64,16 @@ def test_two_writers_and_a_reader_at_once_all_get_through_and_nothing_is_there_t
 @pytest.mark.parametrize("seed", range(8))
 def test_a_writer_that_is_killed_leaves_a_store_that_opens_and_the_next_filing_completes_it(run, filed_once, seed):
     expected = rows(filed_once)
-    everything = [*run.stages(), *run.samplings()]
+    everything = [*run.stages(), *run.evaluations()]
     writing = process(WRITE, run.store, 100, *everything)
     time.sleep(random.Random(seed).uniform(0, 0.1 if seed % 2 else 1.0))  # into its making, or into the filing
     writing.kill()
     writing.communicate()
     if run.store.exists():
         with reading(run.store) as store:
-            whole = store.execute("select count(*) from samples group by sampling union select 256").fetchall()
+            whole = store.execute("select count(*) from samples group by evaluation union select 256").fetchall()
             assert whole == [(256,)]
     ingest_experiment_record(run.store, run.directory)
     for directory in everything:
-        (ingest_sampling if directory.parent.name == "samples" else ingest_stage)(run.store, directory)
+        (ingest_evaluation if directory.parent.name == "evaluations" else ingest_stage)(run.store, directory)
     assert rows(run) == expected

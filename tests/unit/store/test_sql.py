@@ -205,8 +205,8 @@ def test_a_sum_of_whole_numbers_is_a_number():
 
 def test_a_table_is_aligned_cut_and_counted():
     shown = store_cli.as_table(["name", "n"], [("a" * 100, 1), ("b", 22.5), ("c", None)])
-    head, rule, first, second, _, count = shown.splitlines()
-    assert len({len(head), len(rule), len(first), len(second)}) == 1
+    head, estimator, first, second, _, count = shown.splitlines()
+    assert len({len(head), len(estimator), len(first), len(second)}) == 1
     assert first.startswith("a" * 59 + "…")
     assert second.endswith("22.5")
     assert count == "(3 rows)"
@@ -230,7 +230,7 @@ def test_what_ingest_skips_is_said_on_standard_error_and_by_its_status(run):
     done = CliRunner().invoke(app, ["ingest", "--runs", str(run.runs)])
     assert (done.exit_code, done.stderr) == (0, "")
     run.store.unlink()
-    (run.samplings()[0] / "samples.parquet").write_bytes(b"half of it")
+    (run.evaluations()[0] / "samples.parquet").write_bytes(b"half of it")
     for again in ([], ["--rebuild"]):
         done = CliRunner().invoke(app, ["ingest", "--runs", str(run.runs), *again])
         assert done.exit_code == 1

@@ -21,7 +21,7 @@ def test_every_table_view_and_macro_is_in_the_docs(filed_once):
     relations = {name for (name,) in ask(filed_once.store, "SELECT name FROM (SHOW TABLES)").rows()}
     titles = set(re.findall(r"^### (\w+)", DOCUMENT.read_text(), re.MULTILINE))
     assert titles == relations | {"Macros"}
-    for macro in ("pass_at_k(n, c, k)", "pass_hat_k(n, c, k)", "few_wrong(n, c, k)"):
+    for macro in ("pass_at_k(n, c, k)", "pass_hat_k(n, c, k)", "few_incorrect(n, c, k)"):
         assert f"| `{macro}` |" in DOCUMENT.read_text()
 
 

@@ -15,9 +15,9 @@ def dicts(store, sql):
     return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows()]
 
 
-def counts(parquet, run, sampling):
+def counts(parquet, run, evaluation):
     """n and c, [P] each."""
-    columns = parquet.columns(run.directory / "samples" / sampling / "samples.parquet")
+    columns = parquet.columns(run.directory / "evaluations" / evaluation / "samples.parquet")
     problems = np.array(columns["problem"])
     right = np.array(columns["correct"])
     names = np.unique(problems)
@@ -75,8 +75,14 @@ def test_group_diagnostics_add_up_to_the_groups(filed_once, parquet):
     assert [row["step"] for row in rows] == list(range(1, 13))
     # two groups of four rollouts a step, two of them right: 2 wrong ones are fewer than k = 4
     for row in rows:
-        assert (row["difficulty"], row["k"], row["rule"]) == ("train", 4, "passk_analytical")
-        assert (row["groups"], row["dead"], row["all_wrong"], row["all_right"], row["few_wrong"]) == (2, 0, 0, 0, 2)
+        assert (row["difficulty"], row["k"], row["estimator"]) == ("train", 4, "passk_analytical")
+        assert (row["groups"], row["dead"], row["all_incorrect"], row["all_correct"], row["few_incorrect"]) == (
+            2,
+            0,
+            0,
+            0,
+            2,
+        )
         assert (row["right_share"], row["distinct_share"]) == (0.5, 0.25)
     (child,) = dicts(filed_once.store, "FROM group_diagnostics WHERE stage = 'pass4-pass1' AND step = 1")
     assert child["total_step"] == 13
@@ -91,7 +97,7 @@ def test_learning_curves_go_by_present_names_and_count_tokens_up(filed_once):
 def test_what_an_earlier_configuration_made_is_in_no_view(filed):
     record = json.loads((filed.directory / "experiment.json").read_text())
     record["stages"]["explore"] = record["stages"].pop("pass4")
-    record["samplings"] = [key for key in record["samplings"] if not key.endswith("easy")]
+    record["evaluations"] = [key for key in record["evaluations"] if not key.endswith("easy")]
     write_json(filed.directory / "experiment.json", record)
     ingest_experiment_record(filed.store, filed.directory)
     for view in ("leaderboard", "pass_at_k"):
@@ -107,7 +113,7 @@ def test_lineage_goes_back_to_the_stage_without_a_parent(filed_once):
     assert [row["ancestor"] for row in rows] == ["key-pass4-pass1", "key-pass4", "key-warm"]
 
 
-def test_costs_have_every_phase_of_a_stage_a_sampling_and_a_session(filed_once):
+def test_costs_have_every_phase_of_a_stage_a_evaluation_and_a_session(filed_once):
     found = dicts(filed_once.store, "FROM costs WHERE item = 'key-pass4'")
     seconds = {row["phase"]: row["seconds"] for row in found}
     assert seconds == pytest.approx(
@@ -116,10 +122,10 @@ def test_costs_have_every_phase_of_a_stage_a_sampling_and_a_session(filed_once):
     assert {row["phase"]: row["tokens"] for row in found}["generation"] == 2355 * 12
     warm = dicts(filed_once.store, "FROM costs WHERE item = 'key-warm' ORDER BY phase")
     assert [(row["phase"], row["seconds"]) for row in warm] == [("startup", 21.5), ("training", pytest.approx(1.2))]
-    sampling = dicts(filed_once.store, "FROM costs WHERE kind = 'sampling' AND item = 'key-warm-easy'")
-    assert [row["seconds"] for row in sampling] == [4.25]
+    evaluation = dicts(filed_once.store, "FROM costs WHERE kind = 'evaluation' AND item = 'key-warm-easy'")
+    assert [row["seconds"] for row in evaluation] == [4.25]
     session = dicts(filed_once.store, "FROM costs WHERE kind = 'session' ORDER BY phase")
-    assert [(row["phase"], row["seconds"]) for row in session] == [("sample", 61.5), ("train pass1", 540.0)]
+    assert [(row["phase"], row["seconds"]) for row in session] == [("evaluate", 61.5), ("train pass1", 540.0)]
 
 
 def test_a_checkpoint_says_where_the_model_lies(filed_once):
@@ -129,9 +135,9 @@ def test_a_checkpoint_says_where_the_model_lies(filed_once):
 
 
 def test_evaluations_count_the_samples_of_each_problem(filed_once, parquet):
-    columns = parquet.columns(filed_once.directory / "samples" / "key-warm-hard" / "samples.parquet")
+    columns = parquet.columns(filed_once.directory / "evaluations" / "key-warm-hard" / "samples.parquet")
     assert "" in columns["extracted"], "a sample without an answer"
-    for row in dicts(filed_once.store, "FROM evaluations WHERE sampling = 'key-warm-hard'"):
+    for row in dicts(filed_once.store, "FROM evaluation_counts WHERE evaluation = 'key-warm-hard'"):
         own = [i for i, problem in enumerate(columns["problem"]) if problem == row["problem"]]
         assert row["n"] == len(own)
         assert row["c"] == sum(columns["correct"][i] for i in own)

@@ -28,7 +28,7 @@ def test_the_files_have_the_columns_that_were_asked_for_and_each_row_once(made_s
     assert list(problems.columns) == columns
     assert not problems.duplicated(columns[:7]).any()
     assert list(steps.columns)[:5] == ["regime", "arm", "seed", "step", "k"]
-    assert {"reward", "pass_at_8", "entropy", "distinct", "all_wrong", "few_wrong"} <= set(steps.columns)
+    assert {"reward", "pass_at_8", "entropy", "distinct", "all_incorrect", "few_incorrect"} <= set(steps.columns)
     assert not steps.duplicated(["regime", "arm", "seed", "step"]).any()
 
 
@@ -196,7 +196,7 @@ def test_an_arm_that_is_not_at_its_end_is_in_no_row_of_diversity_and_in_no_curve
 
 def test_an_arm_that_is_not_sampled_to_its_end_yet_is_exported_as_far_as_it_is(study_runs, tmp_path):
     shutil.copytree(study_runs, tmp_path / "runs")
-    for directory in (tmp_path / "runs" / "study-control-s11" / "samples").glob("key11-pass4-pass1-*"):
+    for directory in (tmp_path / "runs" / "study-control-s11" / "evaluations").glob("key11-pass4-pass1-*"):
         shutil.rmtree(directory)
     rebuild(tmp_path / "runs")
     found = study.export(tmp_path / "runs" / "passk.duckdb", tmp_path / "out", ["study-control-s11"])

@@ -1,4 +1,4 @@
-"""The study's regimes differ in what they say they differ in, and their arms in nothing but the rule and its k."""
+"""The study's regimes differ in what they say they differ in, and their arms in nothing but the estimator and its k."""
 
 from pathlib import Path
 
@@ -45,7 +45,9 @@ def test_all_arms_have_as_many_steps_and_rollouts_on_the_same_problems_from_the_
         for arm in found:
             own = [experiment.stages[node.name] for node in arm.rl]
             assert (arm.warm_start, sum(stage.steps for stage in own)) == ("warm", steps), (name, arm.name)
-            assert {(s.problems, s.prompts, s.rollouts, s.lr) for s in own} == {("training", prompts, 16, lr)}
+            assert {(s.problems, s.prompts_per_step, s.rollouts_per_prompt, s.lr) for s in own} == {
+                ("training", prompts, 16, lr)
+            }
         assert experiment.problems["training"].count == steps * prompts, "every problem is fresh"
 
 
@@ -86,7 +88,7 @@ def test_the_gpus_version_is_the_trap_with_a_larger_model_and_larger_mazes(study
     assert keys(large, tmp_path).keys() == keys(trap, tmp_path).keys()
     assert large.problems["training"].size == 9 and large.problems["demonstrations"].easy == 1
     for name, stage in large.stages.items():
-        same = ("kind", "rule", "k", "parent", "problems") if stage.kind == "rl" else ("kind", "problems")
+        same = ("kind", "estimator", "k", "parent", "problems") if stage.kind == "rl" else ("kind", "problems")
         assert all(getattr(stage, field) == getattr(trap.stages[name], field) for field in same)
     assert 10 < weights(large.model.tiny) / weights(trap.model.tiny) < 50
 

@@ -18,23 +18,23 @@ def no_server(monkeypatch):
     monkeypatch.setattr(Places, "_take_slot", lambda self, held, say: None)
 
 
-@pytest.mark.parametrize("side_by_side", [1, 2, 3])
-def test_so_many_train_at_once_and_no_more(side_by_side):
-    places, inside, most = Places(Compute(profile="cpu", side_by_side=side_by_side)), [], []
+@pytest.mark.parametrize("max_parallel_stages", [1, 2, 3])
+def test_so_many_train_at_once_and_no_more(max_parallel_stages):
+    places, inside, most = Places(Compute(profile="cpu", max_parallel_stages=max_parallel_stages)), [], []
     said, deadline = [], time.monotonic() + 30
 
     def train(name):
         with places.one(said.append):
             inside.append(name)
             most.append(len(inside))
-            while len(said) < 6 - side_by_side and time.monotonic() < deadline:
+            while len(said) < 6 - max_parallel_stages and time.monotonic() < deadline:
                 time.sleep(0.01)
             inside.remove(name)
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(train, range(6)))
-    assert max(most) == side_by_side
-    assert len(said) == 6 - side_by_side
+    assert max(most) == max_parallel_stages
+    assert len(said) == 6 - max_parallel_stages
 
 
 def test_a_stop_reaches_the_stage_that_trains_and_the_one_that_waits():

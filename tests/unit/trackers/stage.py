@@ -42,7 +42,13 @@ class Stage:
         log = MetricsLog(self.planned.own)
         log.write(
             {
-                **{"step": step, "seconds": 2.0, "lr": 1e-4, "grad_norm": None if step % 2 else 0.5, "rule": "grpo"},
+                **{
+                    "step": step,
+                    "seconds": 2.0,
+                    "lr": 1e-4,
+                    "grad_norm": None if step % 2 else 0.5,
+                    "estimator": "grpo",
+                },
                 **{"k": 4, "reward": step / 100 + time.time() % 1e-4, "pass_at_k": {"1": 0.25, "4": 0.5}},
                 **{"correct_counts": [1, 0, 3], "reasons": {"no answer: none (cut)": 0.1}},
             }

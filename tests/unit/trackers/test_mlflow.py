@@ -38,7 +38,7 @@ def test_mlflow_goes_on_in_the_same_run_and_has_each_step_once(tmp_path):
     # What was sent is not sent again: of the steps that were done twice, the tracker has the first.
     assert history["train/reward"] == [*first, stage.recorded()[-1]]
     assert [step for step, _ in history["train/grad_norm"]] == [2, 4]
-    assert (run.data.params["rule"], run.data.params["k"]) == ("passk_analytical", "4")
+    assert (run.data.params["advantage"], run.data.params["k"]) == ("passk_analytical", "4")
     assert run.data.tags["passk.stage"] == stage.planned.record.key
 
 

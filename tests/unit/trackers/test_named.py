@@ -15,7 +15,7 @@ from tests.unit.trackers.stage import KEY, Stage
 
 
 def test_scalars_are_the_numbers_of_a_line_under_names_that_every_tracker_takes():
-    line = {"step": 3, "time": 1.0, "k": 4, "grad_norm": None, "rule": "grpo", "correct_counts": [1, 2]}
+    line = {"step": 3, "time": 1.0, "k": 4, "grad_norm": None, "estimator": "grpo", "correct_counts": [1, 2]}
     line |= {"pass_at_k": {"4": 0.5}, "reasons": {"no answer: 100% (cut)": 1}}
     assert scalars(line) == {"train/k": 4, "train/pass_at_k/4": 0.5, "train/reasons/no answer_ 100_ _cut_": 1}
 
@@ -41,7 +41,7 @@ def test_a_key_or_a_password_in_the_file_is_refused_and_not_repeated(named, fiel
 
 def test_a_tracker_changes_no_key(tmp_path):
     def keys(stage):
-        return [entry.record.key for entry in (*stage.plan.stages, *stage.plan.samplings)]
+        return [entry.record.key for entry in (*stage.plan.stages, *stage.plan.evaluations)]
 
     both = {"wandb": {"project": "mazes"}, "mlflow": {"experiment": "mazes", "uri": "sqlite:///m.db"}}
     assert keys(Stage(tmp_path)) == keys(Stage(tmp_path, both))

@@ -63,7 +63,7 @@ def test_wandb_has_each_step_once_and_in_order_after_a_resume_and_no_file_has_th
     assert (run.run_id, run.run_group, run.display_name) == (f"small-{key}", "small", "arm")
     assert (run.project, run.entity) == ("mazes", "ann")
     described = {item.key: json.loads(item.value_json) for item in run.config.update}
-    assert (described["rule"], described["k"], described["seed"]) == ("passk_analytical", 4, 1)
+    assert (described["advantage"], described["k"], described["seed"]) == ("passk_analytical", 4, 1)
     assert [record.exit.exit_code for record in records if record.HasField("exit")] == [0]
     files = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert len(files) > 5

@@ -17,7 +17,7 @@ RIGHT = "DRRRU"
 
 
 def independent(letters):
-    """Whether a walk of these letters is right, written from the paper's rules alone."""
+    """Whether a walk of these letters is right, written from the paper's estimators alone."""
     cells = {(x, y): cell for y, row in enumerate(GRID.split("\n")) for x, cell in enumerate(row)}
     x, y = next(at for at, cell in cells.items() if cell == "S")
     for letter in letters:

@@ -1,5 +1,5 @@
--- Figures of merit in SQL. The names inside of lambdas begin with an underscore and say whose they are: a macro is put
--- into the query as text, and a column of such a name would be taken for the lambda's.
+-- The views and macros of the store. The names inside lambdas begin with an underscore: a macro is put into the query as
+-- text, and a column of the same name would be taken for the lambda's.
 
 CREATE MACRO pass_at_k(n, c, k) AS
     CASE WHEN c < 0 OR c > n OR k < 1 OR k > n
@@ -25,8 +25,8 @@ CREATE MACRO pass_hat_k(n, c, k) AS
     END;
 COMMENT ON MACRO pass_hat_k IS 'The chance that k of n samples, c of them right, are all right: C(c, k) / C(n, k). An error for k > n';
 
-CREATE MACRO few_wrong(n, c, k) AS n - c < k;
-COMMENT ON MACRO few_wrong IS 'Whether a group of n rollouts with c right ones has fewer wrong ones than k: every set of k has a right one, and the Pass@k advantage is 0';
+CREATE MACRO few_incorrect(n, c, k) AS n - c < k;
+COMMENT ON MACRO few_incorrect IS 'Whether a group of n rollouts with c right ones has fewer wrong ones than k: every set of k has a right one, and the Pass@k advantage is 0';
 
 CREATE VIEW lineage AS
 WITH RECURSIVE lines(stage, ancestor, distance) AS (
@@ -42,30 +42,48 @@ COMMENT ON COLUMN lineage.stage IS 'stages.key';
 COMMENT ON COLUMN lineage.ancestor IS 'stages.key of the stage itself or of one before it';
 COMMENT ON COLUMN lineage.distance IS '0: itself, 1: the stage it starts from, ...';
 
--- As in version 1, now from the counts.
-CREATE OR REPLACE VIEW problem_counts AS
-SELECT samplings.experiment, evaluations.sampling, samplings.checkpoint, samplings.benchmark, evaluations.problem,
-       problems.difficulty, evaluations.n, evaluations.c
-FROM evaluations
-JOIN samplings ON samplings.experiment = evaluations.experiment AND samplings.key = evaluations.sampling
-LEFT JOIN problems ON problems.fingerprint = samplings.problems AND problems.id = evaluations.problem;
-COMMENT ON VIEW problem_counts IS 'What pass@k is made from: samples and right samples of a problem in a sampling, earlier configurations'' too';
+CREATE VIEW current_evaluations AS
+SELECT evaluations.experiment, evaluations.key, coalesce(named.name, evaluations.checkpoint) AS checkpoint, evaluations.stage,
+       evaluations.benchmark, evaluations.problems, evaluations.config, evaluations.seed, evaluations.versions, evaluations.seconds
+FROM experiments
+JOIN evaluations ON evaluations.experiment = experiments.name AND list_contains(experiments.evaluations, evaluations.key)
+LEFT JOIN experiment_stages AS named ON named.experiment = evaluations.experiment AND named.stage = evaluations.stage;
+COMMENT ON VIEW current_evaluations IS 'The finished evaluations of the present configuration, each under its stage''s present name';
+COMMENT ON COLUMN current_evaluations.experiment IS 'experiments.name';
+COMMENT ON COLUMN current_evaluations.key IS 'hash of all that decides the samples';
+COMMENT ON COLUMN current_evaluations.checkpoint IS 'present name of the stage whose model was sampled; base: the experiment''s own model';
+COMMENT ON COLUMN current_evaluations.stage IS 'stages.key of that stage; NULL for base';
+COMMENT ON COLUMN current_evaluations.benchmark IS 'the benchmark''s name in the experiment file';
+COMMENT ON COLUMN current_evaluations.problems IS 'problems.fingerprint of the benchmark''s problems';
+COMMENT ON COLUMN current_evaluations.config IS 'the resolved benchmark: samples, k, temperature, top_p, max_response';
+COMMENT ON COLUMN current_evaluations.seed IS 'seed of the evaluation';
+COMMENT ON COLUMN current_evaluations.versions IS 'package -> version';
+COMMENT ON COLUMN current_evaluations.seconds IS 'wall time of evaluation and judging, the engine''s start left out';
+
+CREATE VIEW problem_counts AS
+SELECT own.experiment, evaluation_counts.evaluation, own.checkpoint, own.benchmark, evaluation_counts.problem,
+       problems.difficulty, evaluation_counts.n, evaluation_counts.c
+FROM current_evaluations AS own
+JOIN evaluation_counts ON evaluation_counts.experiment = own.experiment AND evaluation_counts.evaluation = own.key
+LEFT JOIN problems ON problems.fingerprint = own.problems AND problems.id = evaluation_counts.problem;
+COMMENT ON VIEW problem_counts IS 'What pass@k is made from: samples and right samples of a problem in an evaluation';
 COMMENT ON COLUMN problem_counts.experiment IS 'experiments.name';
-COMMENT ON COLUMN problem_counts.sampling IS 'samplings.key';
-COMMENT ON COLUMN problem_counts.checkpoint IS 'name of the stage whose model was sampled; base: the experiment''s own model';
+COMMENT ON COLUMN problem_counts.evaluation IS 'evaluations.key';
+COMMENT ON COLUMN problem_counts.checkpoint IS 'present name of the stage whose model was sampled; base: the experiment''s own model';
 COMMENT ON COLUMN problem_counts.benchmark IS 'the benchmark''s name in the experiment file';
 COMMENT ON COLUMN problem_counts.problem IS 'problems.id';
 COMMENT ON COLUMN problem_counts.difficulty IS 'difficulty, as its source grades it';
 COMMENT ON COLUMN problem_counts.n IS 'samples of the problem';
 COMMENT ON COLUMN problem_counts.c IS 'right samples of the problem';
 
+
 -- k: powers of two, and those that the experiment file asks for; as far as every problem has as many samples.
 CREATE VIEW pass_at_k AS
 WITH counts AS (
-    SELECT own.experiment, own.benchmark, own.checkpoint, own.config, evaluations.problem, evaluations.n, evaluations.c,
-           min(evaluations.n) OVER (PARTITION BY own.experiment, own.key) AS samples
-    FROM current_samplings AS own
-    JOIN evaluations ON evaluations.experiment = own.experiment AND evaluations.sampling = own.key
+    SELECT own.experiment, own.benchmark, own.checkpoint, own.config, evaluation_counts.problem, evaluation_counts.n, evaluation_counts.c,
+           min(evaluation_counts.n) OVER (PARTITION BY own.experiment, own.key) AS samples
+    FROM current_evaluations AS own
+    JOIN evaluation_counts ON evaluation_counts.experiment = own.experiment AND evaluation_counts.evaluation = own.key
 ), each_k AS (
     SELECT * EXCLUDE (config), unnest(list_distinct(list_filter(
         list_concat(
@@ -89,25 +107,33 @@ COMMENT ON COLUMN pass_at_k.problems IS 'problems';
 COMMENT ON COLUMN pass_at_k.samples IS 'samples of the problem that has the fewest';
 
 CREATE VIEW leaderboard AS
-WITH spent AS (
+WITH computed AS (
+    SELECT stages.key AS stage, stages.kind, json_extract(experiments.config, '$.compute') AS compute
+    FROM stages JOIN experiments ON experiments.name = stages.experiment
+    WHERE json_extract_string(experiments.config, '$.compute.profile') = 'gpu'
+), held AS (
+    SELECT stage,
+           json_extract(compute, '$.nodes')::INTEGER * json_extract(compute, '$.gpus_per_node')::INTEGER
+           + CASE WHEN kind = 'rl' AND NOT json_extract(compute, '$.colocate')::BOOLEAN THEN
+                 json_extract(compute, '$.engines')::INTEGER * json_extract(compute, '$.tensor_parallel')::INTEGER
+             ELSE 0 END AS gpus
+    FROM computed
+), spent AS (
     SELECT lineage.stage, sum(costs.seconds ORDER BY lineage.distance, costs.phase) AS seconds,
            sum(costs.tokens)::BIGINT AS tokens,
-           sum(CASE json_extract_string(experiments.config, '$.compute.profile') WHEN 'gpu' THEN
-                   costs.seconds * json_extract(experiments.config, '$.compute.nodes')::INTEGER
-                   * json_extract(experiments.config, '$.compute.gpus_per_node')::INTEGER
-               END ORDER BY lineage.distance, costs.phase) AS gpu_seconds
+           sum(costs.seconds * held.gpus ORDER BY lineage.distance, costs.phase) AS gpu_seconds
     FROM lineage
     JOIN costs ON costs.kind = 'stage' AND costs.item = lineage.ancestor
-    LEFT JOIN experiments ON experiments.name = costs.experiment
+    LEFT JOIN held ON held.stage = lineage.ancestor
     GROUP BY lineage.stage
 ), totals AS (
     SELECT own.experiment, own.benchmark, own.checkpoint, own.stage,
-           count(*) FILTER (evaluations.c > 0) / count(*) AS solved,
-           sum(evaluations.truncated) / sum(evaluations.n) AS truncated,
-           sum(evaluations.tokens) / sum(evaluations.n) AS "length",
-           avg(evaluations."distinct" / evaluations.n ORDER BY evaluations.problem) AS "distinct"
-    FROM current_samplings AS own
-    JOIN evaluations ON evaluations.experiment = own.experiment AND evaluations.sampling = own.key
+           count(*) FILTER (evaluation_counts.c > 0) / count(*) AS solved,
+           sum(evaluation_counts.truncated) / sum(evaluation_counts.n) AS truncated,
+           sum(evaluation_counts.tokens) / sum(evaluation_counts.n) AS "length",
+           avg(evaluation_counts."distinct" / evaluation_counts.n ORDER BY evaluation_counts.problem) AS "distinct"
+    FROM current_evaluations AS own
+    JOIN evaluation_counts ON evaluation_counts.experiment = own.experiment AND evaluation_counts.evaluation = own.key
     GROUP BY own.experiment, own.benchmark, own.checkpoint, own.stage
 ), curves AS (
     SELECT experiment, benchmark, checkpoint, any_value(problems) AS problems, any_value(samples) AS samples,
@@ -142,12 +168,12 @@ COMMENT ON COLUMN leaderboard."distinct" IS 'distinct responses of a problem / i
 COMMENT ON COLUMN leaderboard.total_step IS 'rl steps behind it, those of its ancestors included';
 COMMENT ON COLUMN leaderboard.train_tokens IS 'response tokens generated to train it, its ancestors included';
 COMMENT ON COLUMN leaderboard.train_seconds IS 'wall time of training it, its ancestors included';
-COMMENT ON COLUMN leaderboard.train_gpu_seconds IS 'the same times the GPUs that its experiment takes; NULL on a CPU';
+COMMENT ON COLUMN leaderboard.train_gpu_seconds IS 'the same times the GPUs that each stage held, its engines'' own among them; NULL on a CPU';
 
 CREATE VIEW learning_curves AS
 SELECT named.experiment, named.name AS stage, stages.kind, steps.step, stages.first_step + steps.step AS total_step,
-       steps.rule, steps.k, steps.reward, steps.pass_at_k, steps.entropy, steps."distinct", steps.all_wrong,
-       steps.all_right, steps.few_wrong, steps.length, steps.truncated, steps.loss, steps.lr, steps.grad_norm,
+       steps.estimator, steps.k, steps.reward, steps.pass_at_k, steps.entropy, steps."distinct", steps.all_incorrect,
+       steps.all_correct, steps.few_incorrect, steps.length, steps.truncated, steps.loss, steps.lr, steps.grad_norm,
        steps.clip_ratio, steps.seconds,
        sum(steps.tokens) OVER (PARTITION BY named.experiment, named.name ORDER BY steps.step)::BIGINT AS tokens
 FROM experiment_stages AS named
@@ -159,15 +185,15 @@ COMMENT ON COLUMN learning_curves.stage IS 'the stage''s name in the experiment 
 COMMENT ON COLUMN learning_curves.kind IS 'sft or rl';
 COMMENT ON COLUMN learning_curves.step IS 'step of the stage, from 1';
 COMMENT ON COLUMN learning_curves.total_step IS 'step, counted on from the rl steps of its ancestors';
-COMMENT ON COLUMN learning_curves.rule IS 'advantage rule';
-COMMENT ON COLUMN learning_curves.k IS 'k of the rule in this step';
+COMMENT ON COLUMN learning_curves.estimator IS 'advantage estimator';
+COMMENT ON COLUMN learning_curves.k IS 'k of the estimator in this step';
 COMMENT ON COLUMN learning_curves.reward IS 'mean reward of the step''s rollouts';
 COMMENT ON COLUMN learning_curves.pass_at_k IS 'k -> unbiased pass@k of the step''s own groups, as in pass_at_k[8]';
 COMMENT ON COLUMN learning_curves.entropy IS 'policy entropy, nats a token';
 COMMENT ON COLUMN learning_curves."distinct" IS 'distinct responses of a group / N, mean over groups';
-COMMENT ON COLUMN learning_curves.all_wrong IS 'share of groups without a right answer';
-COMMENT ON COLUMN learning_curves.all_right IS 'share of groups without a wrong answer';
-COMMENT ON COLUMN learning_curves.few_wrong IS 'share of groups with fewer wrong answers than k: the Pass@k advantage is 0 there';
+COMMENT ON COLUMN learning_curves.all_incorrect IS 'share of groups without a right answer';
+COMMENT ON COLUMN learning_curves.all_correct IS 'share of groups without a wrong answer';
+COMMENT ON COLUMN learning_curves.few_incorrect IS 'share of groups with fewer wrong answers than k: the Pass@k advantage is 0 there';
 COMMENT ON COLUMN learning_curves.length IS 'mean response tokens';
 COMMENT ON COLUMN learning_curves.truncated IS 'share of responses cut at max_response';
 COMMENT ON COLUMN learning_curves.loss IS 'sft only: mean negative log-likelihood of a response token, in nats';
@@ -179,10 +205,10 @@ COMMENT ON COLUMN learning_curves.tokens IS 'response tokens of the stage up to 
 
 CREATE VIEW group_diagnostics AS
 SELECT named.experiment, named.name AS stage, groups.step, stages.first_step + groups.step AS total_step,
-       problems.difficulty, any_value(groups.rule) AS rule, max(groups.k) AS k, count(*) AS groups,
-       count(*) FILTER (groups.dead) AS dead, count(*) FILTER (groups.c = 0) AS all_wrong,
-       count(*) FILTER (groups.c = groups.n) AS all_right,
-       count(*) FILTER (few_wrong(groups.n, groups.c, groups.k)) AS few_wrong,
+       problems.difficulty, any_value(groups.estimator) AS estimator, max(groups.k) AS k, count(*) AS groups,
+       count(*) FILTER (groups.dead) AS dead, count(*) FILTER (groups.c = 0) AS all_incorrect,
+       count(*) FILTER (groups.c = groups.n) AS all_correct,
+       count(*) FILTER (few_incorrect(groups.n, groups.c, groups.k)) AS few_incorrect,
        sum(groups.c) / sum(groups.n) AS right_share, sum(groups."distinct") / sum(groups.n) AS distinct_share
 FROM experiment_stages AS named
 JOIN stages ON stages.key = named.stage
@@ -195,12 +221,35 @@ COMMENT ON COLUMN group_diagnostics.stage IS 'the stage''s name in the experimen
 COMMENT ON COLUMN group_diagnostics.step IS 'step of the stage, from 1';
 COMMENT ON COLUMN group_diagnostics.total_step IS 'step, counted on from the rl steps of its ancestors';
 COMMENT ON COLUMN group_diagnostics.difficulty IS 'difficulty of the problems, as their source grades it';
-COMMENT ON COLUMN group_diagnostics.rule IS 'advantage rule';
-COMMENT ON COLUMN group_diagnostics.k IS 'k of the rule in this step';
+COMMENT ON COLUMN group_diagnostics.estimator IS 'advantage estimator';
+COMMENT ON COLUMN group_diagnostics.k IS 'k of the estimator in this step';
 COMMENT ON COLUMN group_diagnostics.groups IS 'groups';
 COMMENT ON COLUMN group_diagnostics.dead IS 'groups in which every advantage is 0';
-COMMENT ON COLUMN group_diagnostics.all_wrong IS 'groups without a right answer';
-COMMENT ON COLUMN group_diagnostics.all_right IS 'groups without a wrong answer';
-COMMENT ON COLUMN group_diagnostics.few_wrong IS 'groups with fewer wrong answers than k: the Pass@k advantage is 0 there';
+COMMENT ON COLUMN group_diagnostics.all_incorrect IS 'groups without a right answer';
+COMMENT ON COLUMN group_diagnostics.all_correct IS 'groups without a wrong answer';
+COMMENT ON COLUMN group_diagnostics.few_incorrect IS 'groups with fewer wrong answers than k: the Pass@k advantage is 0 there';
 COMMENT ON COLUMN group_diagnostics.right_share IS 'right rollouts / rollouts';
 COMMENT ON COLUMN group_diagnostics.distinct_share IS 'distinct responses of the groups / rollouts';
+
+
+CREATE VIEW failed_attempts AS
+WITH each_session AS (
+    SELECT name, unnest(from_json(sessions, '["JSON"]')) AS session,
+           unnest(range(1, json_array_length(sessions)::BIGINT + 1)) AS run
+    FROM experiments
+), each_failure AS (
+    SELECT name, run, json_extract_string(session, '$.started') AS started,
+           unnest(from_json(json_extract(session, '$.failed'), '["JSON"]')) AS failure
+    FROM each_session
+)
+SELECT name AS experiment, run::INTEGER AS run, started, json_extract_string(failure, '$.what') AS what,
+       json_extract_string(failure, '$.step')::INTEGER AS step, json_extract_string(failure, '$.reason') AS reason
+FROM each_failure;
+COMMENT ON VIEW failed_attempts IS 'What failed in a run of the command, whether or not it went well when it was tried again';
+COMMENT ON COLUMN failed_attempts.experiment IS 'experiments.name';
+COMMENT ON COLUMN failed_attempts.run IS 'which run of the command, from 1';
+COMMENT ON COLUMN failed_attempts.started IS 'when that run started';
+COMMENT ON COLUMN failed_attempts.what IS 'the phase: train and the stage''s name, sample, prepare, file, report, start Ray';
+COMMENT ON COLUMN failed_attempts.step IS 'of a stage: the last step that it had on record';
+COMMENT ON COLUMN failed_attempts.reason IS 'one line';
+

@@ -1,6 +1,12 @@
--- The store's first form. A row here can always be made again from the files that passk/files/layout.py describes.
--- Small tables carry their natural key as PRIMARY KEY. Rollouts and samples, which grow to millions of rows,
--- name theirs in the comment alone: an index over them would cost more than the rows do.
+-- The tables of the store, version in passk/store/schema.py. Every row can be made again from the files that
+-- passk/files/layout.py describes. Small tables have their natural key as PRIMARY KEY. Rollouts and samples grow to
+-- millions of rows and name their key in the comment alone: an index would be larger than the rows.
+
+CREATE TABLE store_version (
+    version INTEGER NOT NULL
+);
+COMMENT ON TABLE store_version IS 'The version of the schema, one row';
+COMMENT ON COLUMN store_version.version IS 'passk.store.schema.VERSION of the passk that made the store';
 
 CREATE TABLE experiments (
     name VARCHAR PRIMARY KEY,
@@ -10,7 +16,7 @@ CREATE TABLE experiments (
     versions JSON NOT NULL,
     hardware JSON NOT NULL,
     code JSON NOT NULL,
-    samplings VARCHAR[] NOT NULL,
+    evaluations VARCHAR[] NOT NULL,
     failures JSON NOT NULL,
     sessions JSON NOT NULL
 );
@@ -21,10 +27,10 @@ COMMENT ON COLUMN experiments.config IS 'the resolved experiment file';
 COMMENT ON COLUMN experiments.command IS 'the command that ran it';
 COMMENT ON COLUMN experiments.versions IS 'package -> version';
 COMMENT ON COLUMN experiments.hardware IS 'what it ran on';
-COMMENT ON COLUMN experiments.code IS 'git commit, and whether the tree was dirty';
-COMMENT ON COLUMN experiments.samplings IS 'keys of the samplings that belong to the present configuration';
-COMMENT ON COLUMN experiments.failures IS 'stage or sampling name -> one line';
-COMMENT ON COLUMN experiments.sessions IS 'one object a run: started, seconds, phases {step name: seconds}';
+COMMENT ON COLUMN experiments.evaluations IS 'keys of the evaluations that belong to the present configuration';
+COMMENT ON COLUMN experiments.failures IS 'stage or evaluation name -> one line';
+COMMENT ON COLUMN experiments.code IS 'commit of the checkout that the latest run of the command ran from, and whether it was dirty; empty: no checkout';
+COMMENT ON COLUMN experiments.sessions IS 'one object a run of the command: started, code (commit and dirty, as above, of this run), before (seconds of its process until then), seconds, busy (seconds with a phase), phases {name: seconds}, failed [{what, step, reason}], ended (done, failed; null: stopped or killed)';
 
 CREATE TABLE experiment_stages (
     experiment VARCHAR NOT NULL,
@@ -76,10 +82,9 @@ CREATE TABLE problems (
     split VARCHAR,
     difficulty VARCHAR,
     demonstration VARCHAR,
-    metadata JSON,
-    PRIMARY KEY (fingerprint, id)
+    metadata JSON
 );
-COMMENT ON TABLE problems IS 'A problem of a prepared set. Key: fingerprint, id';
+COMMENT ON TABLE problems IS 'A problem of a prepared set. Key: fingerprint, id (not indexed)';
 COMMENT ON COLUMN problems.fingerprint IS 'content hash of the set, the name of its Parquet file';
 COMMENT ON COLUMN problems.id IS 'the problem''s id, unique in its set';
 COMMENT ON COLUMN problems.prompt IS 'what the model is given';
@@ -98,13 +103,13 @@ CREATE TABLE steps (
     lr DOUBLE,
     grad_norm DOUBLE,
     loss DOUBLE,
-    rule VARCHAR,
+    estimator VARCHAR,
     k INTEGER,
     reward DOUBLE,
     pass_at_k MAP(INTEGER, DOUBLE),
-    all_wrong DOUBLE,
-    all_right DOUBLE,
-    few_wrong DOUBLE,
+    all_incorrect DOUBLE,
+    all_correct DOUBLE,
+    few_incorrect DOUBLE,
     correct_counts INTEGER[],
     "distinct" DOUBLE,
     entropy DOUBLE,
@@ -117,6 +122,7 @@ CREATE TABLE steps (
     seconds_training DOUBLE,
     seconds_sync DOUBLE,
     seconds_advantage DOUBLE,
+    reasons MAP(VARCHAR, DOUBLE),
     PRIMARY KEY (stage, step)
 );
 COMMENT ON TABLE steps IS 'A training step: a line of metrics.jsonl. Key: stage, step';
@@ -127,13 +133,13 @@ COMMENT ON COLUMN steps.seconds IS 'wall time of the step';
 COMMENT ON COLUMN steps.lr IS 'learning rate';
 COMMENT ON COLUMN steps.grad_norm IS 'norm of the gradient before clipping';
 COMMENT ON COLUMN steps.loss IS 'sft only: mean negative log-likelihood of a response token, in nats';
-COMMENT ON COLUMN steps.rule IS 'advantage rule';
-COMMENT ON COLUMN steps.k IS 'k of the rule in this step';
+COMMENT ON COLUMN steps.estimator IS 'advantage estimator';
+COMMENT ON COLUMN steps.k IS 'k of the estimator in this step';
 COMMENT ON COLUMN steps.reward IS 'mean reward of the step''s rollouts';
 COMMENT ON COLUMN steps.pass_at_k IS 'k -> unbiased pass@k of the step''s own groups';
-COMMENT ON COLUMN steps.all_wrong IS 'share of groups without a right answer';
-COMMENT ON COLUMN steps.all_right IS 'share of groups without a wrong answer';
-COMMENT ON COLUMN steps.few_wrong IS 'share of groups with fewer wrong answers than k: the Pass@k advantage is 0 there';
+COMMENT ON COLUMN steps.all_incorrect IS 'share of groups without a right answer';
+COMMENT ON COLUMN steps.all_correct IS 'share of groups without a wrong answer';
+COMMENT ON COLUMN steps.few_incorrect IS 'share of groups with fewer wrong answers than k: the Pass@k advantage is 0 there';
 COMMENT ON COLUMN steps.correct_counts IS 'groups with 0, 1, ... N right answers';
 COMMENT ON COLUMN steps."distinct" IS 'distinct responses of a group / N, mean over groups';
 COMMENT ON COLUMN steps.entropy IS 'policy entropy, nats a token';
@@ -141,11 +147,12 @@ COMMENT ON COLUMN steps.length IS 'mean response tokens';
 COMMENT ON COLUMN steps.truncated IS 'share of responses cut at max_response';
 COMMENT ON COLUMN steps.clip_ratio IS 'share of tokens whose PPO ratio was clipped';
 COMMENT ON COLUMN steps.tokens IS 'response tokens of the step';
-COMMENT ON COLUMN steps.seconds_generation IS 'wall time of sampling the rollouts';
+COMMENT ON COLUMN steps.seconds_generation IS 'wall time of evaluation the rollouts';
 COMMENT ON COLUMN steps.seconds_experience IS 'wall time of log-probabilities and advantages';
 COMMENT ON COLUMN steps.seconds_training IS 'wall time of the optimizer';
 COMMENT ON COLUMN steps.seconds_sync IS 'wall time of handing the weights to vLLM';
-COMMENT ON COLUMN steps.seconds_advantage IS 'wall time of the rule itself, part of seconds_experience';
+COMMENT ON COLUMN steps.seconds_advantage IS 'wall time of the estimator itself, part of seconds_experience';
+COMMENT ON COLUMN steps.reasons IS 'reason of the verifier''s verdicts -> share of the rollouts';
 
 CREATE TABLE rollouts (
     stage VARCHAR NOT NULL,
@@ -157,21 +164,23 @@ CREATE TABLE rollouts (
     advantage DOUBLE,
     k INTEGER,
     tokens INTEGER,
-    truncated BOOLEAN
+    truncated BOOLEAN,
+    occurrence INTEGER NOT NULL
 );
-COMMENT ON TABLE rollouts IS 'A response sampled in training. Key: stage, step, problem, sample (not indexed)';
+COMMENT ON TABLE rollouts IS 'A response sampled in training. Key: stage, step, problem, occurrence, sample (not indexed)';
 COMMENT ON COLUMN rollouts.stage IS 'stages.key';
 COMMENT ON COLUMN rollouts.step IS 'step of the stage, from 1';
 COMMENT ON COLUMN rollouts.problem IS 'problems.id in the stage''s problems';
 COMMENT ON COLUMN rollouts.sample IS 'index in the group';
 COMMENT ON COLUMN rollouts.response IS 'what the model wrote: untrusted text';
 COMMENT ON COLUMN rollouts.reward IS 'the verifier''s score';
-COMMENT ON COLUMN rollouts.advantage IS 'what the rule made of the group''s rewards';
-COMMENT ON COLUMN rollouts.k IS 'k of the rule in this step';
+COMMENT ON COLUMN rollouts.advantage IS 'what the estimator made of the group''s rewards';
+COMMENT ON COLUMN rollouts.k IS 'k of the estimator in this step';
 COMMENT ON COLUMN rollouts.tokens IS 'response tokens';
 COMMENT ON COLUMN rollouts.truncated IS 'cut at max_response';
+COMMENT ON COLUMN rollouts.occurrence IS '1; 2 and on where a step has the problem more than once, as at the end of an epoch';
 
-CREATE TABLE samplings (
+CREATE TABLE evaluations (
     experiment VARCHAR NOT NULL,
     key VARCHAR NOT NULL,
     checkpoint VARCHAR NOT NULL,
@@ -184,21 +193,21 @@ CREATE TABLE samplings (
     seconds DOUBLE,
     PRIMARY KEY (experiment, key)
 );
-COMMENT ON TABLE samplings IS 'One checkpoint sampled on one benchmark: sampling.json. Key: experiment, key';
-COMMENT ON COLUMN samplings.experiment IS 'experiments.name';
-COMMENT ON COLUMN samplings.key IS 'hash of all that decides the samples';
-COMMENT ON COLUMN samplings.checkpoint IS 'name of the stage whose model was sampled; base: the experiment''s own model';
-COMMENT ON COLUMN samplings.stage IS 'stages.key of that stage; NULL for base';
-COMMENT ON COLUMN samplings.benchmark IS 'the benchmark''s name in the experiment file';
-COMMENT ON COLUMN samplings.problems IS 'problems.fingerprint of the benchmark''s problems';
-COMMENT ON COLUMN samplings.config IS 'the resolved benchmark: samples, k, temperature, top_p, max_response';
-COMMENT ON COLUMN samplings.seed IS 'seed of the sampling';
-COMMENT ON COLUMN samplings.versions IS 'package -> version';
-COMMENT ON COLUMN samplings.seconds IS 'wall time of sampling and judging, the engine''s start left out';
+COMMENT ON TABLE evaluations IS 'One checkpoint sampled on one benchmark: evaluation.json. Key: experiment, key';
+COMMENT ON COLUMN evaluations.experiment IS 'experiments.name';
+COMMENT ON COLUMN evaluations.key IS 'hash of all that decides the samples';
+COMMENT ON COLUMN evaluations.checkpoint IS 'name of the stage whose model was sampled; base: the experiment''s own model';
+COMMENT ON COLUMN evaluations.stage IS 'stages.key of that stage; NULL for base';
+COMMENT ON COLUMN evaluations.benchmark IS 'the benchmark''s name in the experiment file';
+COMMENT ON COLUMN evaluations.problems IS 'problems.fingerprint of the benchmark''s problems';
+COMMENT ON COLUMN evaluations.config IS 'the resolved benchmark: samples, k, temperature, top_p, max_response';
+COMMENT ON COLUMN evaluations.seed IS 'seed of the evaluation';
+COMMENT ON COLUMN evaluations.versions IS 'package -> version';
+COMMENT ON COLUMN evaluations.seconds IS 'wall time of evaluation and judging, the engine''s start left out';
 
 CREATE TABLE samples (
     experiment VARCHAR NOT NULL,
-    sampling VARCHAR NOT NULL,
+    evaluation VARCHAR NOT NULL,
     problem VARCHAR NOT NULL,
     sample INTEGER NOT NULL,
     response VARCHAR NOT NULL,
@@ -211,10 +220,10 @@ CREATE TABLE samples (
     seed BIGINT,
     logprob DOUBLE
 );
-COMMENT ON TABLE samples IS 'A response of a checkpoint on a benchmark. Key: experiment, sampling, problem, sample (not indexed)';
+COMMENT ON TABLE samples IS 'A response of a checkpoint on a benchmark. Key: experiment, evaluation, problem, sample (not indexed)';
 COMMENT ON COLUMN samples.experiment IS 'experiments.name';
-COMMENT ON COLUMN samples.sampling IS 'samplings.key';
-COMMENT ON COLUMN samples.problem IS 'problems.id in the sampling''s problems';
+COMMENT ON COLUMN samples.evaluation IS 'evaluations.key';
+COMMENT ON COLUMN samples.problem IS 'problems.id in the evaluation''s problems';
 COMMENT ON COLUMN samples.sample IS 'index among the problem''s samples, from 0';
 COMMENT ON COLUMN samples.response IS 'what the model wrote: untrusted text';
 COMMENT ON COLUMN samples.score IS 'the verifier''s score in [0, 1]';
@@ -226,39 +235,82 @@ COMMENT ON COLUMN samples.finish_reason IS 'stop, or length when cut at max_resp
 COMMENT ON COLUMN samples.seed IS 'seed of the request';
 COMMENT ON COLUMN samples.logprob IS 'mean log-probability of a response token, in nats';
 
-CREATE VIEW current_samplings AS
-SELECT samplings.experiment, samplings.key, coalesce(named.name, samplings.checkpoint) AS checkpoint, samplings.stage,
-       samplings.benchmark, samplings.problems, samplings.config, samplings.seed, samplings.versions, samplings.seconds
-FROM experiments
-JOIN samplings ON samplings.experiment = experiments.name AND list_contains(experiments.samplings, samplings.key)
-LEFT JOIN experiment_stages AS named ON named.experiment = samplings.experiment AND named.stage = samplings.stage;
-COMMENT ON VIEW current_samplings IS 'The finished samplings of the present configuration, each under its stage''s present name';
-COMMENT ON COLUMN current_samplings.experiment IS 'experiments.name';
-COMMENT ON COLUMN current_samplings.key IS 'hash of all that decides the samples';
-COMMENT ON COLUMN current_samplings.checkpoint IS 'present name of the stage whose model was sampled; base: the experiment''s own model';
-COMMENT ON COLUMN current_samplings.stage IS 'stages.key of that stage; NULL for base';
-COMMENT ON COLUMN current_samplings.benchmark IS 'the benchmark''s name in the experiment file';
-COMMENT ON COLUMN current_samplings.problems IS 'problems.fingerprint of the benchmark''s problems';
-COMMENT ON COLUMN current_samplings.config IS 'the resolved benchmark: samples, k, temperature, top_p, max_response';
-COMMENT ON COLUMN current_samplings.seed IS 'seed of the sampling';
-COMMENT ON COLUMN current_samplings.versions IS 'package -> version';
-COMMENT ON COLUMN current_samplings.seconds IS 'wall time of sampling and judging, the engine''s start left out';
+CREATE TABLE groups (
+    stage VARCHAR NOT NULL,
+    step INTEGER NOT NULL,
+    problem VARCHAR NOT NULL,
+    occurrence INTEGER NOT NULL,
+    estimator VARCHAR,
+    k INTEGER,
+    n INTEGER NOT NULL,
+    c INTEGER NOT NULL,
+    dead BOOLEAN,
+    "distinct" INTEGER NOT NULL,
+    truncated INTEGER NOT NULL,
+    tokens BIGINT
+);
+COMMENT ON TABLE groups IS 'A prompt''s rollouts in a training step. Key: stage, step, problem, occurrence (not indexed)';
+COMMENT ON COLUMN groups.stage IS 'stages.key';
+COMMENT ON COLUMN groups.step IS 'step of the stage, from 1';
+COMMENT ON COLUMN groups.problem IS 'problems.id in the stage''s problems';
+COMMENT ON COLUMN groups.occurrence IS '1; 2 and on where a step has the problem more than once, as at the end of an epoch';
+COMMENT ON COLUMN groups.estimator IS 'advantage estimator';
+COMMENT ON COLUMN groups.k IS 'k of the estimator in this step';
+COMMENT ON COLUMN groups.n IS 'rollouts';
+COMMENT ON COLUMN groups.c IS 'rollouts whose reward is 1';
+COMMENT ON COLUMN groups.dead IS 'every advantage is 0: the group taught nothing';
+COMMENT ON COLUMN groups."distinct" IS 'distinct responses';
+COMMENT ON COLUMN groups.truncated IS 'rollouts cut at max_response';
+COMMENT ON COLUMN groups.tokens IS 'response tokens';
 
-CREATE VIEW problem_counts AS
-SELECT samplings.experiment, samples.sampling, samplings.checkpoint, samplings.benchmark, samples.problem,
-       any_value(problems.difficulty) AS difficulty,
-       count(*)::INTEGER AS n,
-       (count(*) FILTER (samples.correct))::INTEGER AS c
-FROM samples
-JOIN samplings ON samplings.experiment = samples.experiment AND samplings.key = samples.sampling
-LEFT JOIN problems ON problems.fingerprint = samplings.problems AND problems.id = samples.problem
-GROUP BY samplings.experiment, samples.sampling, samplings.checkpoint, samplings.benchmark, samples.problem;
-COMMENT ON VIEW problem_counts IS 'What pass@k is made from: samples and right samples of a problem in a sampling';
-COMMENT ON COLUMN problem_counts.experiment IS 'experiments.name';
-COMMENT ON COLUMN problem_counts.sampling IS 'samplings.key';
-COMMENT ON COLUMN problem_counts.checkpoint IS 'name of the stage whose model was sampled; base: the experiment''s own model';
-COMMENT ON COLUMN problem_counts.benchmark IS 'the benchmark''s name in the experiment file';
-COMMENT ON COLUMN problem_counts.problem IS 'problems.id';
-COMMENT ON COLUMN problem_counts.difficulty IS 'difficulty, as its source grades it';
-COMMENT ON COLUMN problem_counts.n IS 'samples of the problem';
-COMMENT ON COLUMN problem_counts.c IS 'right samples of the problem';
+CREATE TABLE evaluation_counts (
+    experiment VARCHAR NOT NULL,
+    evaluation VARCHAR NOT NULL,
+    problem VARCHAR NOT NULL,
+    n INTEGER NOT NULL,
+    c INTEGER NOT NULL,
+    "distinct" INTEGER NOT NULL,
+    answers INTEGER NOT NULL,
+    truncated INTEGER NOT NULL,
+    tokens BIGINT
+);
+COMMENT ON TABLE evaluation_counts IS 'A problem''s samples of one checkpoint, counted. Key: experiment, evaluation, problem (not indexed)';
+COMMENT ON COLUMN evaluation_counts.experiment IS 'experiments.name';
+COMMENT ON COLUMN evaluation_counts.evaluation IS 'evaluations.key';
+COMMENT ON COLUMN evaluation_counts.problem IS 'problems.id in the evaluation''s problems';
+COMMENT ON COLUMN evaluation_counts.n IS 'samples';
+COMMENT ON COLUMN evaluation_counts.c IS 'right samples';
+COMMENT ON COLUMN evaluation_counts."distinct" IS 'distinct responses';
+COMMENT ON COLUMN evaluation_counts.answers IS 'distinct answers that the verifier read';
+COMMENT ON COLUMN evaluation_counts.truncated IS 'samples cut at max_response';
+COMMENT ON COLUMN evaluation_counts.tokens IS 'response tokens';
+
+CREATE TABLE checkpoints (
+    stage VARCHAR PRIMARY KEY,
+    experiment VARCHAR NOT NULL,
+    step INTEGER,
+    total_step INTEGER,
+    path VARCHAR NOT NULL
+);
+COMMENT ON TABLE checkpoints IS 'The model that a finished stage left. Key: stage. The model that an experiment starts from is in experiments.config';
+COMMENT ON COLUMN checkpoints.stage IS 'stages.key';
+COMMENT ON COLUMN checkpoints.experiment IS 'name of the experiment that trained it';
+COMMENT ON COLUMN checkpoints.step IS 'steps of the stage';
+COMMENT ON COLUMN checkpoints.total_step IS 'rl steps behind it, those of its ancestors included';
+COMMENT ON COLUMN checkpoints.path IS 'where it lies, in the HF format, from the directory of all runs';
+
+CREATE TABLE costs (
+    experiment VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL,
+    item VARCHAR NOT NULL,
+    phase VARCHAR NOT NULL,
+    seconds DOUBLE,
+    tokens BIGINT
+);
+COMMENT ON TABLE costs IS 'What a phase of something took. Key: experiment, kind, item, phase. A session holds its stages and evaluations: add no kinds together';
+COMMENT ON COLUMN costs.experiment IS 'name of the experiment that ran it';
+COMMENT ON COLUMN costs.kind IS 'stage, evaluation or session';
+COMMENT ON COLUMN costs.item IS 'stages.key, evaluations.key, or when the session started';
+COMMENT ON COLUMN costs.phase IS 'stage: startup (of the run that finished it), generation, experience, training, sync, other; evaluation: evaluation; session: the step of the run';
+COMMENT ON COLUMN costs.seconds IS 'wall time';
+COMMENT ON COLUMN costs.tokens IS 'response tokens that it generated';
