@@ -55,11 +55,13 @@ def _shown(value: Value) -> str:
 
 
 def _expression(value: Any) -> str:
-    from sympy import Float, Pow, Rational, expand, nan, zoo
+    from sympy import Derivative, Float, Integral, Limit, Pow, Product, Rational, Sum, expand, nan, zoo
 
+    if hasattr(value, "has") and value.has(Sum, Product, Integral, Limit, Derivative):
+        return str(value)  # it may take hours to work out
     try:
         done = value.doit()
-        if done.has(nan, zoo) if hasattr(done, "has") else False:
+        if hasattr(done, "has") and done.has(nan, zoo):
             return str(value)
         if isinstance(done, Float):
             return str(Rational(str(done)))
