@@ -5,6 +5,7 @@ latex2sympy reads the expressions between them, and unions of sets. Texts are sh
 
 import re
 from collections.abc import Iterator
+from itertools import accumulate
 
 from passk.verifiers.math_expression import expression
 from passk.verifiers.math_text import clean
@@ -25,6 +26,7 @@ from passk.verifiers.math_values import (
 )
 from passk.verifiers.units import without_unit
 
+_DEEPEST = 20
 _SIGNS_READ = 2
 """of \\pm in one expression: more are no answer"""
 _BASED = re.compile(
@@ -58,13 +60,19 @@ def read(text: str) -> Value:
     """Return the value of a short text. Raises Unreadable."""
     if found := time(text):
         return found
-    cleaned = clean(text)
-    if not cleaned or "\\boxed" in cleaned:
-        raise Unreadable
     try:
+        cleaned = clean(text)
+        if not cleaned or "\\boxed" in cleaned or _depth(cleaned) > _DEEPEST:
+            raise Unreadable
         return _read(cleaned)
     except RecursionError:
         raise Unreadable from None
+
+
+def _depth(text: str) -> int:
+    """How deep brackets stand in each other, whether they close or not."""
+    depths = list(accumulate((sign in "([{") - (sign in ")]}") for sign in text))
+    return max(depths, default=0) - min(0, *depths)
 
 
 def _read(text: str) -> Value:

@@ -71,7 +71,7 @@ _UPRIGHT = re.compile(r"\\text\{\s*([ei])\s*\}")
 _NUMERAL = re.compile(
     r"(?<![0-9a-zA-Z)}\].])\\(?:text|mathbf|underline|mathcal|ensuremath)\{(\s*[-+(]*\.?[0-9][-+0-9.,:/()%!\s\\^]*)\}"
 )
-_LETTERS = re.compile(r"\\text\{(\s*[A-Za-z](?:\s*(?:,|,?\s*and\s|,?\s*or\s)\s*[A-Za-z])+\s*)\}")
+_LETTERS = re.compile(r"\\text\{(\s*[A-Za-z](?:\s*+(?:,\s*+(?:(?:and|or)\s)?|(?:and|or)\s)\s*+[A-Za-z])+\s*)\}")
 _ALL_TEXT = re.compile(r"\\text\{(\s*[-+$]?[0-9][^{}]*)\}")
 _COLOURED = re.compile(r"\\textcolor\{[^{}]*\}(?=\{)")
 _SUBSCRIPTED = re.compile(
@@ -90,8 +90,8 @@ _QUAD = re.compile(r"[,;]?\s*\\q?quad(?![a-zA-Z])\s*(?!\s*\\text|\s*$)")
 _POWER_OF_TEN = re.compile(
     r"((?:^|[=,;<>\[]|\((?=[^()]*,)|\\approx|\\leq|\\geq)\s*[-+]?\s*)([0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE]([-+]?[0-9]{1,3})(?=\s*(?:$|[,;\]<>=]|\)|\\text|\\leq|\\geq))"
 )
-_REPEATING = re.compile(r"([0-9]*)\.([0-9]*)\\(?:overline|bar|dot)\s*\{?([0-9]+)\}?(?![0-9])")
-_ENDLESS = re.compile(r"([0-9]+)\.([0-9]*?)([0-9]+?)(\3+)(?:\\ldots|\.\.\.)")
+_REPEATING = re.compile(r"(?<![0-9.])([0-9]*)\.([0-9]*)\\(?:overline|bar|dot)\s*\{?([0-9]+)\}?(?![0-9])")
+_ENDLESS = re.compile(r"(?<![0-9.])([0-9]+)\.([0-9]*?)([0-9]+?)(\3+)(?:\\ldots|\.\.\.)")
 _ELLIPSIS = re.compile(r"(?<=[0-9])(\.[0-9]+)(?:\\ldots|\.\.\.)")
 _MINUTES = re.compile(r"([0-9]+)\^\\circ\s*([0-9]{1,2})'(?:\s*([0-9]{1,2})(?:''|\"))?")
 _TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])")

@@ -20,8 +20,8 @@ _TIME = re.compile(
 )
 _HOUR = re.compile(r"([0-9]{1,2})()()\s*(a\.?\s?m\.?|p\.?\s?m\.?|noon|midnight|o'clock)", re.IGNORECASE)
 _LABEL = re.compile(
-    r"(?:[a-zA-Z]|\\[a-zA-Z]+|'|_(?:\{[^{}]*\}|[0-9a-zA-Z])|\^\{?[*']+\}?|\^\{-1\}|\{|\}|\s|\||:|/"
-    r"|(?<=[a-zA-Z}'])\([^()=<>]*\)|\([^()0-9=<>]*\))+"
+    r"(?:[a-zA-Z]|\\[a-zA-Z]+(?![a-zA-Z])|'|_(?:\{[^{}]*\}|[0-9a-zA-Z])|\^\{?[*']+\}?|\^\{-1\}|\{|\}|\s|\||:|/"
+    r"|(?<=[a-zA-Z}'])\([^()=<>]*\)|(?<![a-zA-Z}'])\([^()0-9=<>]*\))+"
 )
 _NOT_LABEL = re.compile(r"\\(?:sqrt|pi|sin|cos|tan|log|ln|cdot|times|infty)(?![a-zA-Z])|^e$|^i$")
 _SPACED = re.compile(r"\s+|\\(?:text|mathbf|overline|angle|measuredangle|triangle|vec|,)(?![a-zA-Z])|[{}|]")
@@ -100,7 +100,10 @@ def as_text(text: str) -> Words | None:
 
     None for what begins as a number, has no letter, or has a brace too many: that is a mistake and no text.
     """
-    cleaned = clean(text)
+    try:
+        cleaned = clean(text)
+    except RecursionError:
+        return None
     if not cleaned or _NO_TEXT.match(cleaned) or not re.search("[A-Za-z]{2}|[A-Za-z] ", cleaned):
         return None
     braces = re.sub(r"\\.", "", cleaned)

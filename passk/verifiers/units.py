@@ -30,7 +30,7 @@ _LETTER = re.compile(r"(?<![A-Za-z.])(?![ACFJLNVWghlms])(?!a [A-Za-z]{2})[A-Za-z
 _TEXT = r"\\text\s*\{((?:[^{}\\]|\\[ ,;$%]|\^\{-?[0-9]\})*)\}(\s*\^\s*(?:[0-9]|\{\s*-?[0-9]\s*\}))?"
 _ONE_TEXT = re.compile(_TEXT)
 # Texts one after another, or with a stroke or a dot between them, at the end of a value.
-_TEXTS = re.compile(rf"(?<=[0-9A-Za-z)}}\]|%!.'])\s*({_TEXT}(?:\s*(?:/|\\cdot)?\s*{_TEXT})*)\s*$")
+_TEXTS = re.compile(rf"(?<=[0-9A-Za-z)}}\]|%!.'])\s*({_TEXT}(?:\s*(?:(?:/|\\cdot)\s*)?{_TEXT})*)\s*$")
 _UNIT_TEXT = re.compile(r"[(\[]?[A-Za-z%°$€£¥µΩ][A-Za-z%°$€£¥²³µΩ/.,()' ·-]*")
 _POWER = re.compile(r"(?<=[A-Za-z])\^(?:\{-?[0-9]\}|-?[0-9])")
 
