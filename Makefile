@@ -41,9 +41,10 @@ test: $(STAMP) ## every test, the real engine included
 test-adapters: $(ADAPTERS) ## the adapters, against the real verl and TRL in .venv-adapters
 	.venv-adapters/bin/python -m pytest tests/adapters
 
-lint: $(STAMP) ## ruff: rules and format
+lint: $(STAMP) ## ruff (rules and format), and the language of docs, help and messages
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/python -m dev.prose
 
 lock: $(STAMP) ## resolve requirements/*.in again
 	TORCH_INDEX=$(TORCH_INDEX) requirements/lock.sh

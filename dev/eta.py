@@ -1,9 +1,9 @@
-"""What the estimators weigh, by how many of a prompt's answers are right: the tables and figures of docs/advantage.md.
+"""How estimators weigh a prompt by its number of correct rollouts: the tables and figures of docs/advantage.md.
 
     python -m dev.eta --out DIR
 
-Prints where each estimator's total advantage peaks and what that asks of the learning rate, and how much larger the
-bootstrapped advantages are. Writes weights.png and eta.png to DIR.
+Print where the total advantage of each estimator peaks, the learning rate that follows, and how much larger the
+bootstrapped advantages are. Write weights.png and eta.png to DIR.
 """
 
 import argparse
@@ -41,13 +41,13 @@ RULES: tuple[tuple[str, int, dict[str, Any]], ...] = (
 
 
 def weights(name: str, k: int) -> list[float]:
-    """w(c) for c = 1 .. N-1, as of a mean over the rollouts: right less wrong (N times that for a sum)."""
+    """Return w(c) for c = 1 .. N-1: correct minus incorrect advantage, times N for an estimator of a sum."""
     scale = N if advantage.get(name).scale == "sum" else 1
     return [scale * (right - wrong) for wrong, right in step_size.kinds(name, N, k)[1:N]]
 
 
 def show_peaks() -> None:
-    print(f"\n| estimator, N = {N} | k | peak at c | share right | max eta | zero from c = | learning rate x |")
+    print(f"\n| estimator, N = {N} | k | peak at c | share correct | max eta | zero from c = | learning rate x |")
     print("|---|---|---|---|---|---|---|")
     for name, k, options in RULES:
         curve = step_size.curve(name, N, k, options)
@@ -67,7 +67,7 @@ def show_bootstrap(c: int = 4, k: int = 8, prompts: int = 20_000) -> None:
         for reduce in ("sum", "mean")
     }
     wrong, right = step_size.kinds("passk_analytical", N, k)[c]
-    print(f"\n| N = {N}, c = {c}, k = {k}; {prompts} prompts, seed {SEED} | right | wrong |\n|---|---|---|")
+    print(f"\n| N = {N}, c = {c}, k = {k}; {prompts} prompts, seed {SEED} | correct | incorrect |\n|---|---|---|")
     for reduce, found in drawn.items():
         parts = [f"{part.mean():.3f}, deviation {part.std():.2f}" for part in (found[:, :c], found[:, c:])]
         print(f"| passk_bootstrap, {reduce} of {N} groups | {' | '.join(parts)} |")
@@ -93,7 +93,7 @@ def draw_weights(path: Path) -> None:
             kinds = step_size.kinds(name, N, K)
             others.plot(range(1, N), [N * right for _, right in kinds[1:N]], color=colour, label=name)
             others.plot(range(1, N), [N * wrong for wrong, _ in kinds[1:N]], color=colour, linestyle="--")
-        others.set(title=f"k = {K}: N A, right solid, wrong dashed", ylabel="N A")
+        others.set(title=f"k = {K}: N A, correct solid, incorrect dashed", ylabel="N A")
         others.legend(frameon=False, fontsize=8)
         for axes in grid.flat:
             _over_c(axes)
@@ -125,7 +125,7 @@ def draw_eta(path: Path) -> None:
 
 
 def _over_c(axes: "Axes") -> None:
-    axes.set_xlabel(f"c, right answers of N = {N}")
+    axes.set_xlabel(f"c, correct rollouts of N = {N}")
     axes.set_xticks(range(0, N + 1, 4))
 
 

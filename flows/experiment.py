@@ -11,9 +11,9 @@ from prefect.states import State
 
 from flows import rerun_crashed
 from passk.base.errors import ConfigError
-from passk.experiment import config
+from passk.experiment import config, validate
 from passk.experiment.plan import Plan, plan
-from passk.experiment.validate import check, check_installation
+from passk.experiment.validate import check_installation
 from passk.pipeline import stages
 from passk.pipeline.run_record import RunRecord
 from passk.runtime.ray_cluster import ray_cluster
@@ -45,8 +45,7 @@ def experiment(file: str, runs: str = "runs", command: str | None = None) -> Non
         command: What the report names as the command to run it again. Empty: passk run FILE.
     """
     one_line_errors()
-    described = config.load(file)
-    check(described)
+    described = validate.load(file)
     check_installation(described)
     laid_out, places, say = plan(described, Path(runs)), Places(described.compute), get_run_logger().info
     with stages.alone(laid_out, say):
@@ -85,7 +84,7 @@ def attempt_all(laid_out: Plan, run: RunRecord, places: Places) -> None:
 def train_all(laid_out: Plan, run: RunRecord, places: Places, tries: Tries, prepared: State) -> list[PrefectFuture]:
     """Train what is not finished, each stage as soon as its parent and a place allow it.
 
-    One arm that fails does not stop the others; what starts from it is not trained.
+    One method that fails does not stop the others; what starts from it is not trained.
     """
     left = [planned for planned in laid_out.stages if not planned.finished]
     if not left:

@@ -1,56 +1,73 @@
-"""Several experiments in a row: a list of them, or a sweep of one."""
+"""Several experiments in a row: a list of them, or a sweep over one."""
 
 from pathlib import Path
 
 from prefect import flow
+from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
+import reports
 from flows.experiment import experiment
-from passk.base.errors import SomeFailed
-from passk.experiment import sweep
+from passk.base.errors import PasskError
+from passk.experiment import sweep as sweeps
+from passk.pipeline.sweep import run_all
+from passk.store import STORE
 from tasks import artifacts
 from tasks.logs import one_line_errors
 
 
-def study_name() -> str:
-    """The flow run's name: what is studied, as far as it is short."""
+def sweep_name() -> str:
+    """Return the flow run's name: what it runs or varies."""
     parameters = flow_run.parameters
     if files := parameters.get("files"):
-        return f"study {', '.join(Path(file).stem for file in files)}"[:100]
-    varied = [name for name in ("estimators", "k", "seeds") if parameters.get(name)]
-    return f"study {Path(parameters.get('of') or 'nothing').stem} over {', '.join(varied) or 'nothing'}"
+        return f"sweep {', '.join(Path(file).stem for file in files)}"[:100]
+    varied = [name for name in ("advantage", "k", "settings", "seeds") if parameters.get(name)]
+    return f"sweep {Path(parameters.get('of') or 'nothing').stem} over {', '.join(varied) or 'nothing'}"
 
 
-@flow(name="study", flow_run_name=study_name)
-def study(
+@flow(name="sweep", flow_run_name=sweep_name)
+def sweep(
     files: tuple[str, ...] = (),
     of: str = "",
     stage: str = "",
-    estimators: tuple[str, ...] = (),
+    advantage: tuple[str, ...] = (),
     k: tuple[int, ...] = (),
     seeds: tuple[int, ...] = (),
+    settings: tuple[str, ...] = (),
     runs: str = "runs",
 ) -> None:
-    """Run experiments one after the other. Stages that several have in common are trained once.
+    """Run experiments one after the other and compare them. Stages that several share are trained once.
 
-    An experiment that fails does not stop the others; the study fails at its end.
+    An experiment that fails does not stop the others; the flow fails at its end.
 
     Args:
         files: Experiment files to run as they are. Leave empty for a sweep.
-        of: The experiment file that a sweep varies: an experiment for each combination of estimators, k and seeds.
-        stage: The rl stage that gets the estimators and the k. Empty where the file has one alone.
-        estimators: Names of advantage estimators; `passk advantage list` lists them.
+        of: The experiment file that a sweep varies: one experiment for each combination of values.
+        stage: The rl stage that gets the estimators and the k. Empty where the file has one rl stage.
+        advantage: Advantage estimators; `passk advantage list` lists them.
         k: The k of Pass@k.
         seeds: Seeds of the whole experiment.
+        settings: Other fields with their values, as in "stages.pass4.lr=1.0e-4,2.0e-4".
         runs: Directory of all runs.
     """
     one_line_errors()
-    made = sweep.study(files, of, stage, estimators, k, seeds)
-    written = {described.name: sweep.write(described, Path(runs)) for described in made}
-    outcomes = dict.fromkeys(written, "waits")
-    for name, file in written.items():
+    made = sweeps.experiments(files, of, stage, advantage, k, seeds, settings)
+    directory, log = Path(runs), get_run_logger()
+
+    def run(file: Path) -> None:
         ended = experiment(str(file), runs, return_state=True)
-        outcomes[name] = "done" if ended.is_completed() else str(ended.result(raise_on_failure=False))
-        artifacts.study(study_name(), outcomes, Path(runs))
-    if failed := {name: outcome for name, outcome in outcomes.items() if outcome != "done"}:
-        raise SomeFailed("; ".join(f"{name}: {reason}" for name, reason in failed.items()))
+        if not ended.is_completed():
+            error = ended.result(raise_on_failure=False)
+            raise error if isinstance(error, PasskError) else PasskError(str(error))
+
+    def compare(names: list[str]) -> None:
+        written, _ = reports.compare(directory / STORE, names, None)
+        log.info("comparison: %s", written)
+
+    run_all(
+        {"sweep": made},
+        directory,
+        run=run,
+        compare=compare,
+        show=lambda outcomes: artifacts.sweep(sweep_name(), outcomes, directory),
+    )

@@ -15,7 +15,7 @@ from passk.statistics.bootstrap import Estimate, mean_intervals
 from passk.statistics.paired import holm
 from reports import seed_statistics
 from reports.designs import Entry, designs, labels, named
-from reports.methods import Arm, matchups
+from reports.methods import Method, against_baseline
 from reports.results import ALL, Results
 from reports.seed_statistics import DRAWS, SEED
 
@@ -48,10 +48,10 @@ class Cell:
 
 
 @dataclass(frozen=True, eq=False)
-class Contest:
-    """An arm with the entries of its rl stages and its warm start."""
+class MethodRuns:
+    """A method with the entries of its rl stages and its warm start."""
 
-    arm: Arm
+    method: Method
     entry: Entry
     rl: tuple[Entry, ...]
     warm_start: Entry | None
@@ -84,15 +84,15 @@ class Comparison:
         return [entry for entry in self.entries if any(entry.sampled(name) for name in self.benchmarks)]
 
     @cached_property
-    def contests(self) -> list[Contest]:
-        """The arms of all designs; one that two designs share is there once."""
-        found: dict[Entry, Contest] = {}
+    def trained_methods(self) -> list[MethodRuns]:
+        """The methods of all designs; one that two designs share is there once."""
+        found: dict[Entry, MethodRuns] = {}
         for design in self.designs:
-            for arm in design[0].arms:
-                own = [self._entry(design, node.name) for node in arm.chain]
+            for method in design[0].methods:
+                own = [self._entry(design, node.name) for node in method.chain]
                 rl = tuple(entry for entry in own if entry.kind == "rl")
-                contest = Contest(arm, own[-1], rl, self._named.get((id(design), arm.warm_start)))
-                found.setdefault(own[-1], contest)
+                trained = MethodRuns(method, own[-1], rl, self._named.get((id(design), method.warm_start)))
+                found.setdefault(own[-1], trained)
         return list(found.values())
 
     def _entry(self, design: "tuple[Results, ...]", stage: str) -> Entry:
@@ -104,27 +104,31 @@ class Comparison:
         return [run for design in named for run in design]
 
     @cached_property
-    def matchups(self) -> list[tuple[Entry, Entry]]:
-        """(challenger, baseline): within each design as `arms.matchups` has it; between designs, arms of the same name.
+    def comparisons(self) -> list[tuple[Entry, Entry]]:
+        """(method, baseline) within each design; between designs, methods of the same name.
 
-        Where a design has no arm's name in common with the first, as if all arms of both were of one design. Where
+        Where a design shares no method name with the first, all methods of both count as one design. Where
         nothing was trained by rl, checkpoints of the same name.
         """
-        pairs = []
+        found = []
         for design in self.designs:
-            own = matchups(design[0].arms)
-            pairs += [(self._entry(design, a.name), self._entry(design, b.name)) for a, b in own]
+            own = against_baseline(design[0].methods)
+            found += [(self._entry(design, a.name), self._entry(design, b.name)) for a, b in own]
         first, *others = self.designs
         for other in others:
-            theirs, own = ([arm.name for arm in design[0].arms] for design in (first, other))
-            if not self.contests:  # evaluations
+            theirs, own = ([method.name for method in design[0].methods] for design in (first, other))
+            if not self.trained_methods:  # evaluations
                 theirs, own = first[0].checkpoints, other[0].checkpoints
             shared = [name for name in own if name in theirs]
-            pairs += [(self._entry(other, name), self._entry(first, name)) for name in shared]
+            found += [(self._entry(other, name), self._entry(first, name)) for name in shared]
             if not shared:
-                entries = {arm: self._entry(design, arm.name) for design in (first, other) for arm in design[0].arms}
-                pairs += [(entries[a], entries[b]) for a, b in matchups(list(entries))]
-        return [(a, b) for a, b in dict.fromkeys(pairs) if a is not b]
+                entries = {
+                    method: self._entry(design, method.name)
+                    for design in (first, other)
+                    for method in design[0].methods
+                }
+                found += [(entries[a], entries[b]) for a, b in against_baseline(list(entries))]
+        return [(a, b) for a, b in dict.fromkeys(found) if a is not b]
 
     @cached_property
     def benchmarks(self) -> list[str]:
@@ -224,20 +228,20 @@ class Comparison:
             yield entry.label, Cell(estimate, holds and entry is ranked[0])
 
     @cached_property
-    def between_arms(self) -> list[Difference]:
+    def between_methods(self) -> list[Difference]:
         """Challenger minus baseline, at pass@1 and at the largest k."""
-        return self._differences(self.matchups)
+        return self._differences(self.comparisons)
 
     @cached_property
     def over_warm_start(self) -> list[Difference]:
-        """Arm minus its warm start, at pass@1 and at the largest k."""
-        return self._differences([(c.entry, c.warm_start) for c in self.contests if c.warm_start])
+        """Method minus its warm start, at pass@1 and at the largest k."""
+        return self._differences([(c.entry, c.warm_start) for c in self.trained_methods if c.warm_start])
 
     @cached_property
     def p_values(self) -> dict[Difference, tuple[float, float]]:
         """The p-value of each of those differences, and that corrected for the number of all of them (Holm)."""
         by_label = {entry.label: entry for entry in self.entries}
-        found = list(dict.fromkeys([*self.between_arms, *self.over_warm_start]))
+        found = list(dict.fromkeys([*self.between_methods, *self.over_warm_start]))
         own = [seed_statistics.p_value(*self._paired(by_label[d.of], by_label[d.to], d.benchmark, d.k)) for d in found]
         return {d: (p, float(corrected)) for d, p, corrected in zip(found, own, holm(own), strict=True)}
 

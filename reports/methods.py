@@ -1,4 +1,4 @@
-"""The stage graph as a reader thinks of it: arms that compete, and the warm start they come from."""
+"""The stage graph as a reader thinks of it: methods that compete, and the warm start they come from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Arm:
+class Method:
     """A leaf of the graph that ends in an rl stage, with all stages that lead to it, the first one first."""
 
     chain: tuple[Node, ...]
@@ -46,13 +46,13 @@ class Arm:
 
     @property
     def warm_start(self) -> str:
-        """The last checkpoint before the arm's first rl stage."""
+        """The last checkpoint before the method's first rl stage."""
         before = [node.name for node in self.chain[: self.chain.index(self.rl[0])]]
         return before[-1] if before else BASE
 
     @property
     def recipe(self) -> str:
-        """What the arm did, such as `passk_analytical k=4, 600 steps -> grpo, 300 steps`."""
+        """What the method did, such as `passk_analytical k=4, 600 steps -> grpo, 300 steps`."""
         parts = [
             f"{node.advantage}{'' if node.is_pass_at_1 else f' k={node.k.label}'}, {node.steps} steps"
             for node in self.rl
@@ -79,8 +79,8 @@ def nodes(stages: Mapping[str, Mapping[str, Any]]) -> list[Node]:
     return below(None)
 
 
-def arms(graph: list[Node]) -> list[Arm]:
-    """All arms, in the order of the graph."""
+def methods(graph: list[Node]) -> list[Method]:
+    """All methods, in the order of the graph."""
     by_name = {node.name: node for node in graph}
     parents = {node.parent for node in graph}
     found = []
@@ -90,11 +90,11 @@ def arms(graph: list[Node]) -> list[Arm]:
         chain = [leaf]
         while chain[0].parent is not None:
             chain.insert(0, by_name[chain[0].parent])
-        found.append(Arm(tuple(chain)))
+        found.append(Method(tuple(chain)))
     return found
 
 
-def matchups(found: list[Arm]) -> list[tuple[Arm, Arm]]:
-    """(challenger, baseline): every arm against the first that only ever had Pass@1, or else against the first."""
-    baseline = next((arm for arm in found if arm.is_baseline), found[0] if found else None)
-    return [(arm, baseline) for arm in found if arm is not baseline] if baseline else []
+def against_baseline(found: list[Method]) -> list[tuple[Method, Method]]:
+    """(method, baseline): every method against the first that only ever had Pass@1, or else against the first."""
+    baseline = next((method for method in found if method.is_baseline), found[0] if found else None)
+    return [(method, baseline) for method in found if method is not baseline] if baseline else []

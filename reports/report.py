@@ -131,7 +131,7 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         trained_seeds=max(trained, default=1),
         lone_line=min(trained, default=1) == 1,
         experiments=_experiments(comparison),
-        arms=[(c.entry.label, c.arm.recipe, c.arm.warm_start) for c in comparison.contests],
+        methods=[(c.entry.label, c.method.recipe, c.method.warm_start) for c in comparison.trained_methods],
         differences=difference_table([d for d in found_p if d.benchmark in comparison.groups[:1]], found_p),
         differences_by_benchmark=difference_table(
             [d for d in found_p if d.benchmark in comparison.groups[1:]], found_p
@@ -198,9 +198,9 @@ def _bases(comparison: Comparison) -> list[tuple[str, str]]:
 
 
 def _transcripts(store: Path, comparison: Comparison) -> tuple[str, list[dict[str, Any]]]:
-    """Whose samples are shown, the challenger's if there is one, and some of each sort."""
-    arms = [of for of, _ in comparison.matchups] + [contest.entry for contest in comparison.contests]
-    sampled = [entry for entry in (*arms, *comparison.sampled) if entry in comparison.sampled]
+    """Whose samples are shown, the method's if there is one, and some of each sort."""
+    methods = [of for of, _ in comparison.comparisons] + [trained.entry for trained in comparison.trained_methods]
+    sampled = [entry for entry in (*methods, *comparison.sampled) if entry in comparison.sampled]
     if not sampled:
         return "", []
     entry = sampled[0]

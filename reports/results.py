@@ -10,7 +10,7 @@ import pandas as pd
 from passk.files.layout import BASE, ExperimentRecord
 from passk.statistics.pass_at_k import pass_at_k
 from passk.store import queries, reading, report_queries
-from reports.methods import Arm, Node, arms, nodes
+from reports.methods import Method, Node, methods, nodes
 
 ALL = "all"
 """the group of all benchmarks together"""
@@ -30,7 +30,7 @@ class Results:
     pauses: pd.DataFrame
     reasons: pd.DataFrame
     graph: list[Node]
-    arms: list[Arm]
+    methods: list[Method]
     foreign: dict[str, ExperimentRecord]
     """of the experiments that trained some of these stages"""
     compared: frozenset[str] | None = None
@@ -124,7 +124,7 @@ def load(store: Path, experiment: str) -> Results:
             pauses=report_queries.pauses(connection, experiment),
             reasons=report_queries.reasons(connection, experiment),
             graph=graph,
-            arms=arms(graph),
+            methods=methods(graph),
             foreign={name: queries.experiment(connection, name) for name in others},
         )
 

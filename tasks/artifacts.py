@@ -108,14 +108,14 @@ def report(experiment: str, file: Path) -> None:
         )
 
 
-def study(name: str, outcomes: Mapping[str, str], runs: Path) -> None:
-    """The table of a study: what came of each experiment, and where its report lies."""
+def sweep(name: str, outcomes: Mapping[str, str], runs: Path) -> None:
+    """Show each experiment of a sweep with its outcome and the path of its report."""
     rows = [
         {"experiment": experiment, "outcome": hidden(outcome), "report": str(runs.resolve() / experiment / "report.md")}
         for experiment, outcome in outcomes.items()
     ]
     with _optional():
-        create_table_artifact(rows, key=key(name, "study"), description="experiments of the study")
+        create_table_artifact(rows, key=key(name, "sweep"), description="experiments of the sweep")
 
 
 @contextmanager

@@ -8,16 +8,20 @@
 All else is GRPOTrainer's own. The advantages are replaced where TRL has computed its own, from the rewards that TRL
 has gathered from all processes. `scale_rewards` so has no effect. In evaluation TRL's advantages stay: they reach
 nothing but eval_loss, and num_generations_eval need not be one for which k is defined.
+
+A completion that TRL keeps out of the loss is not in its group either: `mask_truncated_completions` does so with
+truncated ones, and vLLM's importance sampling with those beyond its bounds (`sequence_mask`, `token_mask`).
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from accelerate.utils import gather_object
+from accelerate.utils import gather, gather_object
 from trl import GRPOTrainer
 
 from passk import advantage
+from passk.adapters import groups
 from passk.base.errors import ConfigError
 
 Answers = Callable[[list[Any]], list[str | None]]
@@ -73,7 +77,7 @@ class PasskGRPOTrainer(GRPOTrainer):
         training = self.model.training
         output = super()._generate_and_score_completions(inputs)
         if training:
-            every, local = self._advantages(), len(output["advantages"])
+            every, local = self._advantages(gather(_trained(output))), len(output["advantages"])
             output["advantages"] = every[self.accelerator.process_index * local :][:local]
             logged = self._logs["advantages"]
             for _ in range(min(len(every), len(logged))):
@@ -81,14 +85,27 @@ class PasskGRPOTrainer(GRPOTrainer):
             logged.extend(every.tolist())
         return output
 
-    def _advantages(self) -> torch.Tensor:
-        """[P * N] of all processes, in TRL's order: the N rollouts of a prompt stand side by side."""
-        n, scores = self.num_generations, self._rewards
+    def _advantages(self, trained: torch.Tensor) -> torch.Tensor:
+        """Return [P * N] of all processes, in TRL's order: the N rollouts of a prompt stand side by side."""
+        scores = self._rewards
         rewards = (scores * self.reward_weights.to(scores.device)).nansum(dim=1)
         rewards[scores.isnan().all(dim=1)] = torch.nan
-        extra: dict[str, Any] = {}
-        if self.answers:
-            extra["answers"] = [self._answers[i : i + n] for i in range(0, len(self._answers), n)]
-        if "generator" in self.estimator.inputs:
-            extra["generator"] = self._generator
-        return advantage.compute(self.estimator, rewards.view(-1, n), self.k, **self.options, **extra).flatten()
+        return groups.advantages(
+            self.estimator,
+            rewards,
+            [row // self.num_generations for row in range(len(rewards))],
+            trained.tolist(),
+            self.k,
+            self.options,
+            answers=self._answers if self.answers else None,
+            generator=self._generator if "generator" in self.estimator.inputs else None,
+        )
+
+
+def _trained(output: dict[str, Any]) -> torch.Tensor:
+    """Return which rollouts of this process have a token in the loss, [B]."""
+    weight = output["completion_mask"]
+    for name in ("tool_mask", "importance_sampling_ratio"):
+        if name in output:
+            weight = weight * output[name]
+    return weight.any(dim=1)

@@ -9,8 +9,9 @@ The first makes every process of verl import this module, and importing it regis
 there because verl has a grpo, an rloo and others of its own, which are something else. In a program of one's own,
 `import passk.adapters.verl` is enough.
 
-Rollouts are grouped by verl's uid, whatever their order; prompts may have different numbers of rollouts, and each
-is judged by its own. The reward of a rollout is the sum of its token rewards.
+Rollouts are grouped by verl's uid, in any order, and groups may differ in size. The reward of a rollout is the sum
+of its token rewards. A rollout whose response mask is all zero is not in its group: verl's rejection sampling zeroes
+the mask of rejected rollouts, and the rows that fill up a batch have such a mask too.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from omegaconf import OmegaConf
 from verl.trainer.ppo.core_algos import register_adv_est
 
 from passk import advantage
+from passk.adapters import groups
 from passk.base.errors import ConfigError, PasskError, nearest
 
 PREFIX = "passk/"
@@ -61,10 +63,8 @@ def estimator(name: str) -> Estimator:
                 "choose an estimator that needs rewards alone"
             )
         k, options = _settings(estimator, config)
-        rewards = token_level_rewards.sum(dim=-1)
-        found = torch.zeros_like(rewards, dtype=torch.float32)
-        for rows in _groups(index.tolist(), response_mask.any(dim=-1).tolist()):
-            found[rows] = advantage.compute(estimator, rewards[rows], k, **options)
+        rewards, trained = token_level_rewards.sum(dim=-1), response_mask.any(dim=-1)
+        found = groups.advantages(estimator, rewards, index.tolist(), trained.tolist(), k, options)
         advantages = found.unsqueeze(-1) * response_mask
         return advantages, advantages
 
@@ -83,21 +83,6 @@ def _settings(estimator: advantage.Estimator, config: Any) -> tuple[int, dict[st
     if "k" not in given and estimator.k != "1":
         raise ConfigError(f"algorithm.passk.k: {estimator.name} needs it; add +algorithm.passk.k=4")
     return given.get("k", 1), dict(given.get("options", {}))
-
-
-def _groups(prompt_of: list[Any], trains: list[bool]) -> list[torch.Tensor]:
-    """For each number of rollouts n that prompts have, the rows of their rollouts: [P, n].
-
-    Without the prompts of which no token is trained on: verl fills batches up with some of those, a few rows each.
-    """
-    prompts: dict[Any, list[int]] = {}
-    for row, prompt in enumerate(prompt_of):
-        prompts.setdefault(prompt, []).append(row)
-    by_size: dict[int, list[list[int]]] = {}
-    for rows in prompts.values():
-        if any(trains[row] for row in rows):
-            by_size.setdefault(len(rows), []).append(rows)
-    return [torch.tensor(rows) for rows in by_size.values()]
 
 
 register()

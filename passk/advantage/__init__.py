@@ -38,7 +38,7 @@ def check(name: str | Estimator, k: int, n: int, options: Mapping[str, Any] | No
             # the fields as they are called here
             said = str(error).removeprefix("options.")
             own = (
-                said.replace("estimator:", "options.base:", 1) if said == str(error) else f"options.base_options.{said}"
+                said.replace("advantage:", "options.base:", 1) if said == str(error) else f"options.base_options.{said}"
             )
             raise ConfigError(own) from None
     if found.counts:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 
 from passk import advantage
-from passk.advantage.estimator import INPUTS, LARGEST, Estimator
+from passk.advantage.estimator import INPUTS, LARGEST, Estimator, plain
 from passk.base.errors import PasskError
 
 _SMALLEST = torch.finfo(torch.float32).tiny
@@ -23,7 +23,8 @@ def advantages(estimator: Estimator, rewards: torch.Tensor, k: int, inputs: Mapp
     if rewards.dim() != 2 or rewards.shape[1] == 0:
         raise PasskError(f"rewards: must be [prompts, rollouts], not of shape {list(rewards.shape)}")
     rewards = rewards.detach().float()
-    options = {name: value for name, value in inputs.items() if name not in INPUTS}
+    k = plain(k)
+    options = {name: plain(value) for name, value in inputs.items() if name not in INPUTS}
     if estimator.counts:
         return looked_up(estimator, rewards, k, options)
     given = {name: value for name, value in inputs.items() if name in INPUTS and value is not None}
@@ -35,7 +36,7 @@ def advantages(estimator: Estimator, rewards: torch.Tensor, k: int, inputs: Mapp
     found = estimator(rewards.double(), k, **options, **_inputs(estimator, given, rewards))
     if found.shape != rewards.shape or found.isnan().any():
         raise PasskError(
-            f"estimator: {estimator.name} gave NaN or the shape {list(found.shape)}, not {list(rewards.shape)}; mend it"
+            f"advantage: {estimator.name} gave NaN or the shape {list(found.shape)}, not {list(rewards.shape)}; mend it"
         )
     return found.clamp(-LARGEST, LARGEST).float()
 

@@ -20,6 +20,7 @@ against their annotations, which a person sets in `options:` of a stage or by `-
 import inspect
 import json
 import math
+import numbers
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ class Estimator:
                 known = nearest(name, self.options) if self.options else f"; {self.name} has none"
                 raise ConfigError(f"options.{name}: {self.name} has no such option{known}")
         try:
-            return dict(self._model(**options))
+            return dict(self._model(**{name: plain(value) for name, value in options.items()}))
         except pydantic.ValidationError as error:
             first = error.errors()[0]
             name, message = first["loc"][0], first["msg"].removeprefix("Value error, ")
@@ -109,6 +110,7 @@ class Estimator:
 
     def check_k(self, k: int, n: int) -> None:
         """Raise ConfigError unless the estimator is defined for k of n rollouts."""
+        n, k = plain(n), plain(k)
         if not isinstance(k, int) or isinstance(k, bool) or k < 1:
             raise ConfigError(f"k: must be a whole number of 1 or more, not {shown(k)}")
         if n < 1:
@@ -127,17 +129,18 @@ class Estimator:
     def pairs(self, n: int, k: int, options: Mapping[str, Any]) -> list[tuple[float, float]]:
         """An estimator of counts: (wrong, right) beside c = 0 .. N right answers, each finite. Raises ConfigError."""
         found = []
+        n, k = plain(n), plain(k)
         for c in range(n + 1):
             try:
                 wrong, right = map(float, self.function(n, c, k, **options))
             except (ArithmeticError, TypeError, ValueError) as error:
                 reason = " ".join(str(error).split())
                 raise ConfigError(
-                    f"estimator: {self.name} has no value at N = {n}, c = {c}, k = {k}: {reason}"
+                    f"advantage: {self.name} has no value at N = {n}, c = {c}, k = {k}: {reason}"
                 ) from None
             if not (math.isfinite(wrong) and math.isfinite(right)):
                 raise ConfigError(
-                    f"estimator: {self.name} gives {wrong}, {right} at N = {n}, c = {c}, k = {k}; mend it"
+                    f"advantage: {self.name} gives {wrong}, {right} at N = {n}, c = {c}, k = {k}; mend it"
                 )
             found.append((min(max(wrong, -LARGEST), LARGEST), min(max(right, -LARGEST), LARGEST)))
         return found
@@ -186,6 +189,11 @@ def _check_written(function: Callable[..., Any], k: str, *first: str) -> None:
     others = list(kinds)[len(first) :]
     if len(kinds) < len(first) or any(kinds[name] is not inspect.Parameter.KEYWORD_ONLY for name in others):
         raise TypeError(f"{function.__name__}: takes ({', '.join(first)}), and all else after a *")
+
+
+def plain(value: Any) -> Any:
+    """Return a number of numpy as Python's own, and anything else unchanged."""
+    return value.item() if isinstance(value, numbers.Number) and hasattr(value, "item") else value
 
 
 def shown(value: Any) -> str:

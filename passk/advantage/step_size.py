@@ -22,7 +22,7 @@ def kinds(name: str, n: int, k: int, options: Mapping[str, Any] | None = None) -
     """
     estimator, complete = advantage.get(name), advantage.check(name, k, n, options)
     if estimator.needs:
-        raise ConfigError(f"estimator: {name} looks at {estimator.needs[0]}, not at how many answers are right alone")
+        raise ConfigError(f"advantage: {name} looks at {estimator.needs[0]}, not at how many answers are right alone")
     pairs = (
         estimator.pairs(n, k, complete)
         if estimator.counts

@@ -16,38 +16,37 @@ from passk.advantage.registry import package
 from passk.base.errors import ConfigError, PasskError
 from passk.base.terminal import aligned
 
-app = typer.Typer(help="List the advantage estimators, or show what one of them pays.")
+app = typer.Typer(help="List the advantage estimators, or show the advantages of one.", no_args_is_help=True)
 HEAD = ("estimator", "k", "needs", "options", "formula", "source", "package")
 CHART = 80
 """columns of a chart where the output is no terminal"""
 
 
-@app.callback(invoke_without_command=True)
-def estimators(context: typer.Context) -> None:
-    """List all advantage estimators, or show what one of them pays."""
-    if context.invoked_subcommand is None:
-        typer.echo(listing(cards(), _terminal_width()))
+@app.command("list")
+def list_estimators() -> None:
+    """Print each advantage estimator with its k, needs, options, formula and source."""
+    typer.echo(listing(cards(), _terminal_width()))
 
 
 @app.command("show")
-def show_rule(
-    name: Annotated[str, typer.Argument(help="the estimator's")],
-    n: Annotated[int, typer.Option(help="rollouts a prompt")] = 32,
-    k: Annotated[int | None, typer.Option(help="of Pass@k; a Pass@1 estimator needs none")] = None,
-    options: Annotated[str, typer.Option(help="the estimator's, as JSON")] = "{}",
-    png: Annotated[Path | None, typer.Option(help="draw into this file instead of here")] = None,
+def show_estimator(
+    name: Annotated[str, typer.Argument(help="Name of the estimator.")],
+    n: Annotated[int, typer.Option(help="Rollouts per prompt, N.")] = 32,
+    k: Annotated[int | None, typer.Option(help="The k of Pass@k (a Pass@1 estimator needs none).")] = None,
+    options: Annotated[str, typer.Option(help="Options of the estimator, as JSON.")] = "{}",
+    png: Annotated[Path | None, typer.Option(help="Write the chart to this PNG file instead of the terminal.")] = None,
 ) -> None:
-    """Print and draw an estimator's advantages over c, how many of the N answers are right (rewards 0 and 1)."""
+    """Print and draw the advantages over c, the number of correct rollouts among N (0/1 rewards)."""
     estimator = advantage.get(name)
     if estimator.needs:
         raise ConfigError(
-            f"estimator: {name} needs {estimator.needs[0]} beside the rewards, which a count of right answers has not; "
+            f"advantage: {name} needs {estimator.needs[0]} beside the rewards, which a count of right answers has not; "
             f"use passk.advantage.compute({name!r}, rewards, k, {estimator.needs[0]}=...)"
         )
     if n < 1:
         raise ConfigError(f"n: must be 1 rollout or more, not {n}")
     if k is None and estimator.k != "1":
-        raise ConfigError(f"k: {name} pays by k, and there is no usual one; add it, as in --k 4")
+        raise ConfigError(f"k: {name} requires --k, for example --k 4")
     k = 1 if k is None else k
     given = advantage.read_options(options, field="options")
     kinds = step_size.kinds(name, n, k, given)

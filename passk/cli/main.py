@@ -1,10 +1,9 @@
-"""`passk`: thin, every command is one call. Bad input is one line on standard error and exit status 2."""
+"""The `passk` command. Each subcommand is one call; bad input is one line on standard error and exit status 2."""
 
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,86 +11,101 @@ import typer
 
 from passk.base.errors import ConfigError, PasskError, SomeFailed
 from passk.base.redact import hidden
-from passk.cli import advantage, problems, store, verifiers
-from passk.experiment import config
+from passk.cli import advantage, listing, problems, store, verifiers
+from passk.cli.verifiers import OpensThinking
+from passk.experiment import validate
 from passk.experiment.config import RlStage
 from passk.experiment.plan import Plan, plan
-from passk.experiment.validate import check, check_installation, check_machine
+from passk.experiment.validate import check_installation, check_machine
 from passk.files.durable import FULL
+from passk.models import remote_code
 
 app = typer.Typer(
-    help="Train language models by Pass@k reinforcement learning, and find out whether it helped.",
-    no_args_is_help=True,
+    help="Train language models by Pass@k reinforcement learning and measure whether it helped.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(advantage.app, name="estimators")
+app.add_typer(advantage.app, name="advantage")
 app.add_typer(problems.app, name="problems")
+app.add_typer(verifiers.app, name="verifiers")
+app.add_typer(listing.benchmarks, name="benchmarks")
 app.command()(verifiers.verify)
+app.command("list")(listing.list_experiments)
+app.command()(listing.schema)
 store.add_to(app)
-File = Annotated[Path, typer.Argument(help="the experiment's YAML file")]
-Runs = Annotated[Path, typer.Option(help="directory of all runs")]
-SCALES = 16  # of a schedule, shown beside each k in a plan; a longer line is not read
+File = Annotated[Path, typer.Argument(help="Experiment file (YAML).")]
+Runs = Annotated[Path, typer.Option(help="Directory of all runs.")]
+SCALES = 16
+"""Most changes of k that a plan shows in a line."""
 
 
-class Stopped(PasskError):
+class Stopped(Exception):
     """Ctrl-C."""
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    context: typer.Context,
+    show: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Train language models by Pass@k reinforcement learning and measure whether it helped."""
+    if show:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"passk {installed('passk')}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit
 
 
 @app.command()
 def run(file: File, runs: Runs = Path("runs")) -> None:
-    """Prepare, train, evaluate and report. What an earlier run finished is not done again."""
+    """Prepare, train, evaluate and report. Finished work is not repeated."""
     _carry_out(_laid_out(file, runs), lambda laid_out: _by_prefect(laid_out, file))
 
 
 @app.command()
-def study(
-    files: Annotated[list[Path], typer.Argument(help="experiments, each of which is run with every seed")],
-    seeds: Annotated[str, typer.Option(help="numbers, with commas between")],
+def sweep(
+    files: Annotated[list[Path], typer.Argument(help="Experiment files to vary.")],
+    advantage: Annotated[str, typer.Option(help="Advantage estimators, separated by commas.")] = "",
+    k: Annotated[str, typer.Option(help="Values of k, separated by commas.")] = "",
+    seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "",
+    settings: Annotated[
+        list[str], typer.Option("--set", help="FIELD=VALUE,VALUE for any other field. Repeatable.")
+    ] = [],  # noqa: B006
+    stage: Annotated[str, typer.Option(help="rl stage to vary by --advantage and --k.")] = "",
     runs: Runs = Path("runs"),
 ) -> None:
-    """Run experiments over seeds, a seed of each in turn, and compare each over its seeds.
-
-    The same command goes on where one was stopped. What fails does not keep the others from being run.
-    """
-    from passk.experiment import sweep
+    """Run an experiment for each combination of values, then compare them. Repeat the command to resume."""
+    from passk.experiment import sweep as sweeps
     from passk.pipeline import stages
+    from passk.pipeline.sweep import run_all
 
-    numbers = _numbers("seeds", seeds)
-    made = {file: sweep.study([], of=str(file), seeds=numbers) for file in files}
+    estimators = [name.strip() for name in advantage.split(",") if name.strip()]
+    ks, numbers = _numbers("k", k), _numbers("seeds", seeds)
+    made = {str(file): sweeps.experiments([], str(file), stage, estimators, ks, numbers, settings) for file in files}
     for experiments in made.values():
         if not all(stages.all_finished(plan(each, runs)) for each in experiments):
-            check_installation(experiments[0])  # what is not there for one seed is there for none
-    failed: dict[str, PasskError] = {}
-    for turn in range(len(numbers)):
-        for experiments in made.values():
-            described = experiments[turn]
-            with _noted(described.name, failed):
-                run(sweep.write(described, runs), runs)
-    for experiments in made.values():
-        # what failed otherwise than by SomeFailed came to no report
-        names = [each.name for each in experiments if isinstance(failed.get(each.name), SomeFailed | None)]
-        if len(names) > 1:
-            with _noted(f"comparison of {', '.join(names)}", failed):
-                compare(names, None, runs)
-    if failed:
-        raise SomeFailed("; ".join(f"{name}: {reason}" for name, reason in failed.items()))
+            check_installation(experiments[0])  # what is missing for one is missing for all
+    run_all(made, runs, run=lambda file: run(file, runs), compare=lambda names: compare(names, None, runs))
 
 
 @app.command()
 def evaluate(
-    model: Annotated[str, typer.Option(help="a directory in HF's format, or a HF model's name")],
-    benchmark: Annotated[str, typer.Option(help="names, with commas between")] = "",
-    samples: Annotated[int | None, typer.Option(help="a problem; 32 where the file says nothing else")] = None,
-    file: Annotated[Path | None, typer.Option(help="experiment whose benchmarks and compute are taken")] = None,
+    model: Annotated[str, typer.Option(help="Directory in HF format, or name of a HF model.")],
+    benchmark: Annotated[str, typer.Option(help="Names, separated by commas (default: all of --file).")] = "",
+    samples: Annotated[int | None, typer.Option(help="Samples per problem (default: the file's, else 32).")] = None,
+    file: Annotated[Path | None, typer.Option(help="Experiment file with benchmarks and compute.")] = None,
+    opens_thinking: OpensThinking = False,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Sample a checkpoint on benchmarks, judge its answers, report. The same command goes on where one was stopped."""
+    """Evaluate a checkpoint on benchmarks and report. Repeat the command to resume."""
     from passk.evaluation import table
     from passk.experiment import benchmark_presets, sweep
 
     names = [name.strip() for name in benchmark.split(",") if name.strip()]
-    made = benchmark_presets.experiment(model, names, samples, file)
+    made = benchmark_presets.experiment(model, names, samples, file, opens_thinking=opens_thinking)
     check_machine(made)  # before anything is written
     sweep.write(made, runs)
     _carry_out(plan(made, runs), _without_prefect)
@@ -100,10 +114,15 @@ def evaluate(
 
 @app.command("plan")
 def show_plan(file: File, runs: Runs = Path("runs")) -> None:
-    """Print the stages in order, what is done, and the exact command of each."""
+    """Print the stages in order, their state, and the exact command of each."""
     from passk.pipeline import stages
 
     laid_out = _laid_out(file, runs)
+    model = laid_out.experiment.model
+    remote_code.check(laid_out.model, trusted=model.trust_remote_code)
+    if model.path:
+        code = "runs (model.trust_remote_code)" if model.trust_remote_code else "is refused"
+        typer.echo(f"# model {laid_out.model}: code that comes with it {code}")
     for planned in laid_out.stages:
         stage, record = planned.stage, planned.record
         state = "done" if planned.finished else "to do"
@@ -120,8 +139,10 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
 
 
 @app.command()
-def report(experiment: Annotated[str, typer.Argument(help="its name")], runs: Runs = Path("runs")) -> None:
-    """Write an experiment's report again, from the store."""
+def report(
+    experiment: Annotated[str, typer.Argument(help="Name of the experiment.")], runs: Runs = Path("runs")
+) -> None:
+    """Write the report of an experiment again from the store."""
     import reports
     from passk.store import STORE
 
@@ -130,29 +151,16 @@ def report(experiment: Annotated[str, typer.Argument(help="its name")], runs: Ru
 
 @app.command()
 def compare(
-    experiments: Annotated[list[str], typer.Argument(help="two names or more, seeds of one design among them")],
-    to: Annotated[
-        Path | None, typer.Option(help="directory of the report; else comparisons/A+B beside the directory of runs")
-    ] = None,
+    experiments: Annotated[list[str], typer.Argument(help="Two or more experiments; seeds of one design are pooled.")],
+    to: Annotated[Path | None, typer.Option(help="Report directory (default: comparisons/A+B).")] = None,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Compare experiments: arms by their names, over all seeds, in a report like that of one."""
+    """Compare experiments in one report: methods by name, over all seeds."""
     import reports
     from passk.store import STORE
 
     written, table = reports.compare(runs / STORE, experiments, to)
     typer.echo(f"{table}\n\nreport: {os.path.relpath(written)}")
-
-
-@contextmanager
-def _noted(what: str, failed: dict[str, PasskError]) -> Iterator[None]:
-    """Put the failure of what is done inside into `failed`, and go on. Ctrl-C stops the others too."""
-    try:
-        yield
-    except Stopped:
-        raise
-    except PasskError as error:
-        failed[what] = error
 
 
 def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:
@@ -163,7 +171,7 @@ def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:
     name, report = laid_out.experiment.name, laid_out.directory / "report.md"
     failed: SomeFailed | None = None
     if stages.all_finished(laid_out) and is_reported(laid_out):
-        typer.echo(f"{name}: everything is done already")
+        typer.echo(f"{name}: nothing to do, all is finished")
     else:
         check_machine(laid_out.experiment)
         from passk.runtime.environment import be_quiet
@@ -236,15 +244,13 @@ def _learning_rate(stage: RlStage) -> str:
 
 def _numbers(field: str, text: str) -> list[int]:
     try:
-        return [int(word) for word in text.split(",")]
+        return [int(word) for word in text.split(",")] if text else []
     except ValueError:
-        raise ConfigError(f"{field}: must be whole numbers with commas between, as in 1,2,3, not {text!r}") from None
+        raise ConfigError(f"{field}: {text!r} is no list of whole numbers; write it as in 1,2,3") from None
 
 
 def _laid_out(file: Path, runs: Path) -> Plan:
-    described = config.load(file)
-    check(described)
-    return plan(described, runs)
+    return plan(validate.load(file), runs)
 
 
 def _wrapped(command: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""`passk verify`: judge the responses of a file."""
+"""`passk verify`: judge the responses of a file. `passk verifiers list`: the verifiers."""
 
 import json
 import sys
@@ -12,14 +12,44 @@ import typer
 
 from passk import verifiers
 from passk.base.errors import ConfigError
+from passk.base.terminal import aligned
 from passk.verifiers import AnswerError
+from passk.verifiers.extract import as_read
 from passk.verifiers.pool import MEMORY, SECONDS, Pool
+
+OpensThinking = Annotated[
+    bool,
+    typer.Option(
+        "--opens-thinking",
+        help="The prompts end with <think>: a response without </think> is no answer (default: off).",
+    ),
+]
+
+app = typer.Typer(help="List the verifiers.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """List the verifiers."""
+
+
+@app.command("list")
+def list_verifiers() -> None:
+    """Print each verifier with what it is and the reasons of its verdicts."""
+    rows = [(name, _summary(name), ", ".join(verifiers.load(name).REASONS)) for name in verifiers.names()]
+    typer.echo("\n".join(aligned([("verifier", "what it compares", "reasons"), *rows])))
+
+
+def _summary(name: str) -> str:
+    """Return the first sentence of a verifier's docstring."""
+    return (verifiers.load(name).__doc__ or "").strip().split("\n\n")[0].split(". ")[0].replace("\n", " ").rstrip(".")
 
 
 def verify(
     verifier: Annotated[str, typer.Option(help=f"one of {', '.join(verifiers.names())}")],
     file: Annotated[Path, typer.Option(help="JSON lines with the columns response and answer")],
     seconds: Annotated[float, typer.Option(min=0.1, help="CPU seconds a response may take")] = SECONDS,
+    opens_thinking: OpensThinking = False,
     memory: Annotated[int, typer.Option(min=1, help="MiB of memory a response may take")] = MEMORY // 2**20,
 ) -> None:
     """Print the verdict on each response of a file, a JSON line each; the shares of their reasons on standard error."""
@@ -27,7 +57,10 @@ def verify(
     rows = list(_rows(file))
     counts: Counter[str] = Counter()
     with Pool(None, seconds, memory * 2**20) as pool:
-        futures = [(number, pool.submit(verifier, response, answer)) for number, response, answer in rows]
+        futures = [
+            (number, pool.submit(verifier, as_read(response, opens_thinking=opens_thinking), answer))
+            for number, response, answer in rows
+        ]
         for number, future in futures:
             try:
                 verdict = future.result()

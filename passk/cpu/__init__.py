@@ -32,3 +32,4 @@ def install_if_asked() -> None:
     on_import("deepspeed.ops.adam.fused_adam", optimizer.fused_adam)
     on_import("openrlhf.utils.distributed_util", weights.process_group)
     on_import("openrlhf.trainer.ray.vllm_worker_wrap", weights.worker)
+    on_import("vllm.v1.worker.cpu_model_runner", weights.model_runner)

@@ -69,3 +69,23 @@ def worker(module: ModuleType) -> None:
             received.clear()
 
     module.WorkerWrap.update_weight = update_weight
+
+
+def model_runner(module: ModuleType) -> None:
+    """Let `CPUModelRunner.reload_weights` renew the packed weights that it leaves out.
+
+    vLLM's CPU kernels multiply by a packed copy of a layer's weight. A reload packs a layer again when it loads a
+    tensor of that layer's name. An output head that is tied to the embeddings has no such tensor: its weight follows
+    the embeddings, and its packed copy would stay at the old values.
+    """
+    reload_weights = module.CPUModelRunner.reload_weights
+
+    def reload_and_pack(self: Any, *arguments: Any, **options: Any) -> None:
+        packed = [(layer, layer.cpu_linear) for layer in self.get_model().modules() if hasattr(layer, "cpu_linear")]
+        reload_weights(self, *arguments, **options)
+        for layer, kernel in packed:
+            # A layer without a weight of its own was packed for good; only a reload by name renews it.
+            if layer.cpu_linear is kernel and layer.weight.numel():
+                layer.quant_method.process_weights_after_loading(layer)
+
+    module.CPUModelRunner.reload_weights = reload_and_pack

@@ -10,6 +10,7 @@ from passk.base.errors import PasskError
 from passk.evaluation.generate import Part, parts
 from passk.evaluation.judge import Judge
 from passk.evaluation.request import Request, Work
+from passk.models import log_probs
 
 if TYPE_CHECKING:
     from vllm import LLM
@@ -43,8 +44,14 @@ class Engine:
         self._judge = Judge()
 
     def load(self, request: Request) -> None:
+        if self.take(request):
+            self.compare(request.model, *log_probs.of_checkpoint(request.model))
+
+    def take(self, request: Request) -> bool:
+        """Load the request's model. Return whether vLLM loaded its weights over those of another model."""
         from vllm import LLM
 
+        reloaded = False
         try:
             if self.llm is None or request.shape != self._shape:
                 self.llm = None  # before the next one asks for its memory
@@ -52,10 +59,28 @@ class Engine:
             elif self._loaded != request.model:
                 self.llm.collective_rpc("reload_weights", kwargs={"weights_path": request.model})
                 self.llm.reset_prefix_cache()
+                reloaded = True
         except Exception as error:
             self.llm = None  # it may hold a part of the weights
             raise NotLoaded(f"vLLM cannot load {request.model}: {' '.join(str(error).split())[:200]}") from error
         self._loaded = request.model
+        return reloaded
+
+    def compare(self, model: str, tokens: list[int], reference: list[float]) -> None:
+        """Raise NotLoaded if vLLM's log-probabilities of `tokens` are not those of `model`."""
+        from vllm import SamplingParams
+
+        assert self.llm is not None
+        prompt = {"prompt_token_ids": tokens}
+        [output] = self.llm.generate(prompt, SamplingParams(**log_probs.REQUEST), use_tqdm=False)
+        self.llm.reset_prefix_cache()
+        difference = log_probs.gap(log_probs.of_prompt(output.prompt_logprobs, tokens), reference)
+        print(f"{model}: vLLM's log-probabilities of fixed tokens are {difference:.3g} nats off on average", flush=True)
+        try:
+            log_probs.require_equal(difference, model)
+        except PasskError as error:
+            self.llm = None
+            raise NotLoaded(str(error)) from None
 
     def sample(self, request: Request, rows: Rows) -> Parts:
         assert self.llm is not None
@@ -80,7 +105,9 @@ class _OnRay:
         import ray
 
         try:
-            ray.get([actor.load.remote(request) for actor in self._actors])
+            if any(ray.get([actor.take.remote(request) for actor in self._actors])):
+                reference = log_probs.of_checkpoint(request.model)  # once for all engines
+                ray.get([actor.compare.remote(request.model, *reference) for actor in self._actors])
         except ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, NotLoaded):
                 raise error.cause from error  # whose text has what vLLM said

@@ -8,6 +8,7 @@ of an evaluation is gone on with. One that fails keeps none of the others: all f
 """
 
 import sys
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +23,8 @@ from passk.evaluation.shards import Parts
 from passk.files import file_lock
 from passk.files.layout import EvaluationRecord, write_json
 from passk.openrlhf.step_recorder import WRITER
+from passk.verifiers import Verdict
+from passk.verifiers.extract import as_read
 from passk.verifiers.pool import Pool
 
 JUDGED_AT_LEAST = 200
@@ -69,7 +72,7 @@ def sample(started: engines.Engines, request: Request, said: Path) -> None:
         verifiers.stop_above(most, parts.shares(), where, mend)
 
     if parts.failed > most * done:
-        _judge_again(parts, rows, most)
+        _judge_again(parts, rows, most, opens_thinking=request.opens_thinking)
         if done >= JUDGED_AT_LEAST:
             check()
     if left:
@@ -86,12 +89,15 @@ def sample(started: engines.Engines, request: Request, said: Path) -> None:
     parts.seal(record)
 
 
-def _judge_again(parts: Parts, rows: list[dict[str, Any]], most: float) -> None:
+def _judge_again(parts: Parts, rows: list[dict[str, Any]], most: float, *, opens_thinking: bool) -> None:
     by_id = {row["id"]: row for row in rows}
     with Pool() as pool:
-        parts.judge_again(
-            lambda problem, response: pool.submit(by_id[problem]["verifier"], response, by_id[problem]["answer"]), most
-        )
+
+        def judge(problem: str, response: str) -> "Future[Verdict]":
+            read = as_read(response, opens_thinking=opens_thinking)
+            return pool.submit(by_id[problem]["verifier"], read, by_id[problem]["answer"])
+
+        parts.judge_again(judge, most)
 
 
 def _name(record: EvaluationRecord) -> str:

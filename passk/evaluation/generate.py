@@ -16,6 +16,7 @@ from passk.evaluation.judge import Judge
 from passk.evaluation.request import Request, problem_seed
 from passk.files.layout import SAMPLE_COLUMNS
 from passk.verifiers import AnswerError, Verdict
+from passk.verifiers.extract import as_read
 
 if TYPE_CHECKING:
     from vllm import LLM, RequestOutput, SamplingParams
@@ -100,7 +101,7 @@ def _parts(
         if asked:
             for output in core.step():
                 if output.finished:
-                    answered.append(_judged(output, *asked.pop(output.request_id), judge))
+                    answered.append(_judged(output, *asked.pop(output.request_id), request, judge))
         else:
             judge.wait(answered[0].verdicts)
         # one that takes its whole deadline keeps none behind it
@@ -170,8 +171,11 @@ def sampling_parameters(request: Request, seed: int) -> "SamplingParams":
     )
 
 
-def _judged(output: "RequestOutput", row: Mapping[str, Any], seed: int, judge: Judge) -> _Answered:
-    verdicts = [judge.submit(row["verifier"], answer.text, row["answer"]) for answer in output.outputs]
+def _judged(output: "RequestOutput", row: Mapping[str, Any], seed: int, request: Request, judge: Judge) -> _Answered:
+    verdicts = [
+        judge.submit(row["verifier"], as_read(answer.text, opens_thinking=request.opens_thinking), row["answer"])
+        for answer in output.outputs
+    ]
     return _Answered(row, seed, output.outputs, verdicts)
 
 

@@ -27,6 +27,8 @@ class Request:
     """word the prompt by the model's chat template"""
     deterministic: bool = False
     """in batches that are the same whatever was stopped before, not as one stream"""
+    opens_thinking: bool = False
+    """Whether the prompts end with <think>."""
 
     @property
     def evaluation(self) -> EvaluationRecord:

@@ -59,12 +59,17 @@ def preset(name: str) -> Preset:
 
 
 def experiment(
-    model: str, names: Sequence[str] = (), samples: int | None = None, file: Path | None = None
+    model: str,
+    names: Sequence[str] = (),
+    samples: int | None = None,
+    file: Path | None = None,
+    *,
+    opens_thinking: bool = False,
 ) -> Experiment:
     """An experiment without stages that samples `model` on the benchmarks of these names. Raises ConfigError.
 
     file: an experiment, whose compute and seed are taken, and whose benchmarks go before those here; without
-    names, all of its own.
+    names, all of its own. opens_thinking: as the field of `model`, where the file does not set it.
     """
     raw = config.load(file).model_dump(mode="json", by_alias=True, exclude_defaults=True) if file else _here(model)
     if not (names or file):
@@ -82,6 +87,8 @@ def experiment(
                 "k": [k for k in K if k <= asked],
                 "max_response": taken.max_response,
             }
+    if opens_thinking:
+        raw["model"]["opens_thinking"] = True
     return sweep.evaluation(config.parse(raw), model, names, samples)
 
 

@@ -15,6 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeVar
 
+from passk.base.terminal import shortened
+from passk.experiment.fields import LIMIT, MOST_ROLLOUTS
+
 T = TypeVar("T")
 
 
@@ -39,11 +42,13 @@ class Schedule:
                 changes = _listed(written)
             case _:
                 raise ValueError(
-                    f"give a number, {{from: 8, to: 1, every: 1000}}, {{from: 8, to: 1, at: 1500}} "
-                    f"or a list of [step, k], not {written!r}"
+                    f"is not a schedule: {shortened(repr(written), 60)}; give a number, "
+                    "{from: 8, to: 1, every: 1000}, {from: 8, to: 1, at: 1500} or a list of [step, k]"
                 )
         if least := [k for _, k in changes if k < 1]:
-            raise ValueError(f"must be 1 or more at every step, not {least[0]}")
+            raise ValueError(f"must be 1 or more at every step, not {least[0]}; raise it")
+        if most := [max(change) for change in changes if change[0] >= LIMIT or change[1] >= MOST_ROLLOUTS]:
+            raise ValueError(f"{most[0]} is too large; write a step below {LIMIT} and a k below {MOST_ROLLOUTS}")
         return cls(tuple(changes), written)
 
     @classmethod
@@ -52,7 +57,7 @@ class Schedule:
         try:
             pairs = [[int(number) for number in part.split(":")] for part in text.split(",")]
         except ValueError:
-            raise ValueError(f"give a number, or step:k,step:k as in 1:8,1500:1, not {text!r}") from None
+            raise ValueError(f"give a number, or step:k,step:k as in 1:8,1500:1, not {text!r}; correct it") from None
         return cls.of(pairs[0][0] if len(pairs) == 1 and len(pairs[0]) == 1 else pairs)
 
     @property
@@ -89,10 +94,14 @@ def held(changes: Sequence[tuple[int, T]], step: int) -> T:
 def _ramp(written: Mapping[str, Any]) -> list[tuple[int, int]]:
     keys = set(written)
     if keys not in ({"from", "to", "every"}, {"from", "to", "at"}):
-        raise ValueError(f"give from, to and either every or at, not {', '.join(map(str, written)) or 'nothing'}")
+        names = shortened(", ".join(map(str, written)), 60) or "nothing"
+        raise ValueError(f"give from, to and either every or at, not {names}; correct the keys")
     for key, value in written.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{key} must be a whole number of 1 or more, not {value!r}")
+            raise ValueError(f"{key} must be a whole number of 1 or more, not {shortened(repr(value), 60)}; correct it")
+        limit = MOST_ROLLOUTS if key in ("from", "to") else LIMIT
+        if value >= limit:
+            raise ValueError(f"{key} must be below {limit}, not {value}; lower it")
     start, end = written["from"], written["to"]
     if "at" in keys:
         return [(1, end)] if written["at"] == 1 else [(1, start), (written["at"], end)]
@@ -106,11 +115,13 @@ def _listed(written: Sequence[Any]) -> list[tuple[int, int]]:
     for pair in written:
         whole = isinstance(pair, Sequence) and all(isinstance(n, int) and not isinstance(n, bool) for n in pair)
         if not whole or len(pair) != 2:
-            raise ValueError(f"each of the list is [step, k], two whole numbers, not {pair!r}")
+            raise ValueError(
+                f"each of the list is [step, k], two whole numbers, not {shortened(repr(pair), 60)}; correct it"
+            )
         changes.append((max(1, pair[0]), pair[1]))
     steps = [step for step, _ in changes]
     if written[0][0] not in (0, 1):
-        raise ValueError(f"the list must begin at step 1, not {written[0][0]}")
+        raise ValueError(f"the list must begin at step 1, not {written[0][0]}; add [1, k] before it")
     if steps != sorted(set(steps)):
-        raise ValueError(f"steps must ascend, not {', '.join(map(str, steps))}")
+        raise ValueError(f"steps must ascend, not {shortened(', '.join(map(str, steps)), 60)}; sort them")
     return changes

@@ -24,7 +24,7 @@ from passk.experiment.result_versions import (
 from passk.files.layout import BASE, EvaluationRecord, StageRecord, is_finished
 from passk.models.tiny import weights
 
-_WITHOUT_EFFECT = {"evaluate", "save_every", "keep", "max_failed"}
+_WITHOUT_EFFECT = {"evaluate", "save_every", "keep_checkpoints", "max_failed"}
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,15 @@ VERIFIER_PACKAGES = {
     "reasoning_gym": ("reasoning_gym", "sympy"),
 }
 """what the verdict of a verifier hangs on beside passk"""
-VERDICTS = {"choice": "3", "math": "4", "numeric": "4", "reasoning_gym": "2"}
+VERDICTS = {
+    "choice": "4",
+    "exact": "2",
+    "math": "5",
+    "maze": "2",
+    "maze_strict": "2",
+    "numeric": "5",
+    "reasoning_gym": "3",
+}
 """raised whenever passk's own part of a verifier judges otherwise than before; the others are at their first"""
 # Raised whenever a change to passk, its defaults too, alters what the same configuration trains; and what it samples.
 TRAINING_VERSION = 2

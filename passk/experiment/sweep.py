@@ -1,7 +1,7 @@
-"""Experiments made from experiments: a sweep over estimators, k and seeds, and the evaluation of a checkpoint.
+"""Make experiments from an experiment: a sweep over its fields, or the evaluation of a checkpoint.
 
-What comes out is an `Experiment` like any other, and is written down as YAML beside its run, so that
-`passk run` does the same again. Stages that several have in common have the same key, and are trained once.
+Each result is an ordinary `Experiment`, written as YAML beside its run, so that `passk run` repeats it. Stages that
+several experiments share have the same key and are trained once.
 """
 
 import hashlib
@@ -12,75 +12,107 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from passk.base.errors import ConfigError, nearest
-from passk.experiment import config
+from passk.experiment import config, validate, yaml_file
 from passk.experiment.config import Experiment, RlStage
 from passk.experiment.validate import check
 from passk.models.tiny import weights
 from passk.problems import fingerprint
 
 FILE = "experiment.yaml"
+_OF_THE_MODEL = {"opens_thinking", "trust_remote_code"}
+"""Fields of `model:` that an evaluation takes from its experiment file."""
 
 
-def study(
+def experiments(
     files: Sequence[str],
     of: str = "",
     stage: str = "",
-    estimators: Sequence[str] = (),
+    advantage: Sequence[str] = (),
     k: Sequence[int] = (),
     seeds: Sequence[int] = (),
+    settings: Sequence[str] = (),
 ) -> list[Experiment]:
-    """The experiments of a study: those in `files`, or those of a sweep of one file. Raises ConfigError."""
+    """Return the experiments in `files`, or those of a sweep over one file. Raise ConfigError."""
     if files:
-        for field, value in {"of": of, "stage": stage, "estimators": estimators, "k": k, "seeds": seeds}.items():
+        given = {"of": of, "stage": stage, "advantage": advantage, "k": k, "seeds": seeds, "settings": settings}
+        for field, value in given.items():
             if value:
                 raise ConfigError(f"{field}: belongs to a sweep; leave it empty beside files, or leave files empty")
-        found = [config.load(file) for file in files]
+        found = [validate.load(file) for file in files]
     elif not of:
-        raise ConfigError("files: nothing to study; name experiment files, or in `of` the one to vary")
+        raise ConfigError("files: nothing to run; name experiment files, or in `of` the one to vary")
     else:
-        found = sweep(config.load(of), stage, estimators, k, seeds)
+        found = sweep(config.load(of), stage, advantage, k, seeds, settings)
+        for experiment in found:
+            check(experiment)
     _refuse_twice("name", [experiment.name for experiment in found])
-    for experiment in found:
-        check(experiment)
     return found
 
 
 def sweep(
-    of: Experiment, stage: str = "", estimators: Sequence[str] = (), k: Sequence[int] = (), seeds: Sequence[int] = ()
+    of: Experiment,
+    stage: str = "",
+    advantage: Sequence[str] = (),
+    k: Sequence[int] = (),
+    seeds: Sequence[int] = (),
+    settings: Sequence[str] = (),
 ) -> list[Experiment]:
-    """An experiment for each combination, every other field as it is in `of`. Raises ConfigError.
+    """Return an experiment for each combination; every other field is that of `of`. Raise ConfigError.
 
-    stage: the rl stage that gets the estimator and the k; it may be left out where there is one alone. An estimator
-    other than the stage's own comes with its default options.
+    stage: the rl stage that gets the estimator and the k; needed where there are several. Another estimator than the
+    stage's own has its default options. settings: `FIELD=VALUE,VALUE` each, as in "stages.pass4.lr=1e-4,2e-4".
     """
-    for field, values in {"estimators": estimators, "k": k, "seeds": seeds}.items():
+    for field, values in {"advantage": advantage, "k": k, "seeds": seeds}.items():
         _refuse_twice(field, values)
-    if not (estimators or k or seeds):
-        raise ConfigError("estimators: nothing varies; give estimators, k or seeds")
-    if stage and not (estimators or k):
-        raise ConfigError("stage: has no effect where neither estimators nor k vary; leave it empty")
-    varied = _varied_stage(of, stage) if estimators or k else None
+    if not (advantage or k or seeds or settings):
+        raise ConfigError("advantage: nothing varies; give advantage, k, seeds or a setting")
+    if stage and not (advantage or k):
+        raise ConfigError("stage: has no effect where neither advantage nor k vary; leave it empty")
+    varied = f"stages.{_varied_stage(of, stage)}" if advantage or k else ""
+    axes = [
+        [(f"{varied}.advantage", name, name) for name in advantage],
+        [(f"{varied}.k", each, f"k{each}") for each in k],
+        *(_axis(setting) for setting in settings),
+        [("seed", seed, f"s{seed}") for seed in seeds],
+    ]
     made = []
-    for estimator, each_k, seed in product(estimators or [None], k or [None], seeds or [None]):
+    for changes in product(*filter(None, axes)):
         raw = of.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        words = [of.name]
-        if varied and estimator is not None:
-            if estimator != raw["stages"][varied]["advantage"]:
-                raw["stages"][varied].pop("options", None)
-            raw["stages"][varied]["advantage"] = estimator
-            words.append(estimator)
-        if varied and each_k is not None:
-            raw["stages"][varied]["k"] = each_k
-            words.append(f"k{each_k}")
-        if seed is not None:
-            raw["seed"] = seed
-            words.append(f"s{seed}")
-        raw["name"] = "-".join(words)
+        for path, value, _ in changes:
+            _set(raw, path, value)
+        raw["name"] = "-".join([of.name, *(word for *_, word in changes)])
         made.append(config.parse(raw))
     return made
+
+
+def _axis(setting: str) -> list[tuple[str, Any, str]]:
+    """Return (field, value, word in the experiment's name) for each value of FIELD=VALUE,VALUE."""
+    path, equals, text = setting.partition("=")
+    try:
+        values = yaml_file.values(text)
+    except ConfigError:
+        values = []
+    if not (path and equals and values):
+        raise ConfigError(f"set: {setting!r} is not FIELD=VALUE,VALUE; write it as in stages.pass4.lr=1.0e-4,2.0e-4")
+    _refuse_twice(path, values)
+    words = [re.sub(r"[^a-z0-9.]+", "-", f"{path.rpartition('.')[2]}{value}".lower()).strip("-.") for value in values]
+    return [(path, value, word) for value, word in zip(values, words, strict=True)]
+
+
+def _set(raw: dict[str, Any], path: str, value: Any) -> None:
+    """Set the field at a dotted path; another estimator drops the options of the stage's own."""
+    *parents, last = path.split(".")
+    section: Any = raw
+    for parent in parents:
+        if not isinstance(section, dict) or parent not in section:
+            raise ConfigError(f"{path}: the experiment has no {parent!r}{nearest(parent, list(section))}")
+        section = section[parent]
+    if not isinstance(section, dict):
+        raise ConfigError(f"{path}: {parents[-1]} has no fields; name a field of the experiment file")
+    if last == "advantage" and section.get(last) != value:
+        section.pop("options", None)
+    section[last] = value
 
 
 def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), samples: int | None = None) -> Experiment:
@@ -106,7 +138,8 @@ def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), sampl
     raw |= {
         "name": f"evaluate-{checkpoint_name(path)}",
         "question": f"How many of the benchmarks' problems does {model} solve?",
-        "model": {"path": path},
+        "model": {"path": path}
+        | of.model.model_dump(include={"opens_thinking", "trust_remote_code"}, exclude_defaults=True),
         # the training sets too: preparation says what of the benchmarks is in them
         "problems": {
             name: spec for name, spec in raw["problems"].items() if name in needed or of.problems[name].split == "train"
@@ -141,7 +174,7 @@ def write(experiment: Experiment, runs: Path) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     raw = experiment.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     # what must be there, must be there when it is empty too
-    file.write_text(yaml.safe_dump({"stages": {}, **raw}, sort_keys=False, allow_unicode=True))
+    file.write_text(yaml_file.dump({"stages": {}, **raw}))
     return file
 
 

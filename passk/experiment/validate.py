@@ -11,10 +11,11 @@ from passk import advantage, problems, trackers
 from passk.base import gpus
 from passk.base.errors import ConfigError, nearest, under
 from passk.base.redact import is_secret
-from passk.experiment import lr_scaling
+from passk.experiment import config, lr_scaling, yaml_file
 from passk.experiment.config import Compute, Experiment, RlStage, TinyModel
 from passk.experiment.plan import order
 from passk.files.layout import BASE
+from passk.models import remote_code
 from passk.models.tiny import fetch_tokenizer, from_the_hub
 
 GIB = 2**30
@@ -22,6 +23,15 @@ TAKEN = {"stages": (BASE, "evaluate"), "benchmarks": ("all",)}
 """names that records and reports have for something else: the model before any stage, evaluation, all together"""
 # What the processes of a CPU run take beside the KV cache: measured, see README ("Speed and size").
 CPU_RUN_GIB = 5.0
+
+
+def load(path: str | Path) -> Experiment:
+    """Read an experiment file and check it. Raises ConfigError: one line with file, line, field, fault and fix."""
+    source = yaml_file.read(path)
+    experiment = config.parsed(source)
+    with source.located():
+        check(experiment)
+    return experiment
 
 
 def check(experiment: Experiment) -> None:
@@ -48,11 +58,6 @@ def check(experiment: Experiment) -> None:
             raise ConfigError(
                 f"benchmarks.{name}.samples: at temperature 0 all {benchmark.samples} answers are the same one; "
                 "set samples to 1, or temperature above 0"
-            )
-        if max(benchmark.k) > benchmark.samples:
-            raise ConfigError(
-                f"benchmarks.{name}.k: pass@{max(benchmark.k)} needs as many samples; "
-                f"set samples to {max(benchmark.k)} or more, not {benchmark.samples}"
             )
     if experiment.model.tiny:
         _fits_model(experiment, experiment.model.tiny)
@@ -81,7 +86,7 @@ def check_installation(experiment: Experiment) -> None:
     compute = experiment.compute
     trackers.require(experiment)
     if experiment.model.path:
-        _model_is_there(experiment.model.path)
+        _model_is_there(experiment.model.path, trusted=experiment.model.trust_remote_code)
     if compute.nodes > 1 and "RAY_ADDRESS" not in os.environ:
         raise ConfigError(
             f"compute.nodes: {compute.nodes} nodes need a Ray cluster that runs; set RAY_ADDRESS to it, or nodes to 1"
@@ -122,19 +127,22 @@ def _gpus_are_there(experiment: Experiment) -> None:
         )
 
 
-def _model_is_there(path: str) -> None:
+def _model_is_there(path: str, *, trusted: bool) -> None:
     directory = Path(path).expanduser()
     if directory.is_dir():
         if not (directory / "config.json").is_file():
             raise ConfigError(f"model.path: {path} has no config.json; name the directory of a HF model")
+        remote_code.check(path, trusted=trusted)
         return
     if path.startswith((".", "/", "~")) or path.count("/") != 1:
         raise ConfigError(f"model.path: there is no directory {path}; name a HF model as owner/name or by its path")
-    from huggingface_hub import hf_hub_download
-
     with from_the_hub(f"{path} is no directory, and"):
-        hf_hub_download(path, "config.json")
-    fetch_tokenizer(path)
+        files = remote_code.fetch(path)
+    if not (files / "config.json").is_file():
+        raise ConfigError(f"model.path: {path} has no config.json on the HF hub; name a HF model")
+    if not trusted:
+        remote_code.refuse(files, model=path)
+    fetch_tokenizer(path, trusted=trusted)
 
 
 def _known_problems(experiment: Experiment, field: str, name: str, *, split: str) -> None:
@@ -182,6 +190,11 @@ def _fits_model(experiment: Experiment, tiny: TinyModel) -> None:
     kv_bytes = 2 * 2 * tiny.layers * tiny.hidden_size  # keys and values in bf16, a token
     for name, stage in experiment.stages.items():
         if not isinstance(stage, RlStage):
+            if stage.max_length and stage.max_length > tiny.max_length:
+                raise ConfigError(
+                    f"stages.{name}.max_length: {stage.max_length} tokens are more than the {tiny.max_length} of "
+                    "model.tiny.max_length; lower it, or raise that"
+                )
             continue
         longest = stage.max_prompt + stage.max_response
         if longest > tiny.max_length:

@@ -79,6 +79,20 @@ def keep(file: Path, *, waits: bool = True) -> None:
     _kept[path] = lock
 
 
+def is_held(file: Path) -> bool:
+    """Return whether a process holds the lock `file`."""
+    if not file.is_file():
+        return False
+    with file.open("a+b", buffering=0) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False  # the file system has no locks
+    return False
+
+
 def _open(file: Path) -> FileIO:
     file.parent.mkdir(parents=True, exist_ok=True)
     return file.open("a+b", buffering=0)  # for writing: NFS locks nothing else exclusively

@@ -61,6 +61,8 @@ METRICS = {
     "length": "float, mean response tokens",
     "truncated": "float, share of responses cut at max_response",
     "clip_ratio": "float, share of tokens whose PPO ratio was clipped",
+    "logprob_gap": "float or null, nats: mean difference between vLLM's and the trainer's log-probabilities of fixed "
+    "tokens before the step's rollouts, largest over the engines; null: the step sampled no rollouts",
     "tokens": "int, response tokens of the step",
     "seconds_generation": "float",
     "seconds_experience": "float, log-probabilities and advantages",

@@ -15,16 +15,18 @@ ENDS = {"maze": "$", "bytes": "<|end|>"}
 """what ends a response, by alphabet"""
 
 
-def has_chat_template(model: Path | str) -> bool:
+def has_chat_template(model: Path | str, *, trusted: bool = False) -> bool:
     """Whether a model words its prompts by a chat template: a base model has none.
 
     Read from a directory's files, and of a model of the HF hub from its tokenizer in the cache. One that is not there
     is taken to have one, so that a plan needs no network: `fetch_tokenizer` comes before anything is started.
+
+    trusted: run code that comes with the tokenizer.
     """
     directory = Path(model)
     if not directory.is_dir():
         with contextlib.suppress(LookupError):
-            return not isinstance(model, Path) and _hub_has_template(model)
+            return not isinstance(model, Path) and _hub_has_template(model, trusted)
         return True
     if (directory / "chat_template.jinja").is_file():
         return True
@@ -33,22 +35,23 @@ def has_chat_template(model: Path | str) -> bool:
 
 
 @cache
-def _hub_has_template(name: str) -> bool:
+def _hub_has_template(name: str, trusted: bool) -> bool:
     """Asked once: all stages and evaluations start from the one model. LookupError where it is not in the cache."""
     from transformers import AutoTokenizer
 
     try:
-        return bool(AutoTokenizer.from_pretrained(name, local_files_only=True).chat_template)
+        tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=True, trust_remote_code=trusted)
+        return bool(tokenizer.chat_template)
     except Exception as error:  # of whatever library the tokenizer is made by
         raise LookupError(name) from error
 
 
-def fetch_tokenizer(name: str) -> None:
+def fetch_tokenizer(name: str, *, trusted: bool = False) -> None:
     """Have a hub model's tokenizer in the cache. Raises ConfigError where it cannot be had."""
     from transformers import AutoTokenizer
 
     with from_the_hub(f"the tokenizer of {name} is"):
-        AutoTokenizer.from_pretrained(name)
+        AutoTokenizer.from_pretrained(name, trust_remote_code=trusted)
 
 
 @contextlib.contextmanager
@@ -98,7 +101,7 @@ def make_tiny(tiny: TinyModel, directory: Path, *, seed: int) -> None:
         num_attention_heads=tiny.heads,
         num_key_value_heads=tiny.heads,
         max_position_embeddings=tiny.max_length,
-        tie_word_embeddings=False,
+        tie_word_embeddings=tiny.tie_word_embeddings,
         pad_token_id=symbols.index(PAD),
         bos_token_id=None,
         eos_token_id=symbols.index(end),

@@ -9,6 +9,7 @@ from passk.base.errors import PasskError
 from passk.openrlhf.prompt_label import Label
 from passk.openrlhf.step_recorder import Answer
 from passk.verifiers import Verdict, pool
+from passk.verifiers.extract import as_read
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -35,7 +36,7 @@ def inputs(
         surprises = [answer.surprise for answer in answers]
         if None in surprises:
             raise PasskError(
-                f"estimator: {estimator.name} takes entropy from log-probabilities, and OpenRLHF returned none; "
+                f"advantage: {estimator.name} takes entropy from log-probabilities, and OpenRLHF returned none; "
                 "choose an estimator that needs none"
             )
         given["entropy"] = torch.tensor(surprises).view(-1, rollouts)
@@ -53,9 +54,10 @@ def _judged(estimator: Estimator, label: Any, text: str) -> "Future[Verdict]":
         problem = Label.load(label)
     except ValueError:
         raise PasskError(
-            f"estimator: {estimator.name} needs answers, which passk's verifiers read; use prompts with labels of passk"
+            f"advantage: {estimator.name} needs answers, which passk's verifiers read; use prompts with labels of passk"
         ) from None
-    return pool.shared().submit(problem.verifier, text, problem.answer)
+    read = as_read(text, opens_thinking=problem.opens_thinking)
+    return pool.shared().submit(problem.verifier, read, problem.answer)
 
 
 def false_positive_rate(rewards: torch.Tensor, share: float, generator: torch.Generator) -> torch.Tensor:

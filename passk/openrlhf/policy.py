@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from openrlhf.trainer.ppo_utils.experience import Experience
 from openrlhf.trainer.ray.ppo_actor import ActorPPOTrainer, PolicyModelActor
 from openrlhf.utils.loss_utils import get_loss_batch_info
@@ -44,6 +45,16 @@ class PasskPolicy(PolicyModelActor.__ray_metadata__.modified_class):
         set_seed(seed_of("policy", self.strategy.seed, step))
         if lr_factor is not None:
             self._scale_learning_rate(lr_factor)
+
+    def log_probs(self, tokens: list[int]) -> list[float]:
+        """Return the policy's log-probability of each token after the first, at temperature 1. All ranks must call."""
+        sequences = torch.tensor([tokens])
+        mask = torch.ones_like(sequences)
+        temperature, self.actor.temperature = self.actor.temperature, 1.0
+        try:
+            return self.forward(sequences, mask[:, 1:], mask)[0].float().tolist()
+        finally:
+            self.actor.temperature = temperature
 
     def _scale_learning_rate(self, factor: float) -> None:
         """From the next optimizer step on: factor x --actor.adam.lr, times what the warm-up says."""

@@ -16,6 +16,8 @@ class Label(NamedTuple):
     problem: str
     verifier: str
     answer: str
+    opens_thinking: bool = False
+    """Whether the prompt ends with <think>."""
 
     def dump(self) -> str:
         return json.dumps(self._asdict())
@@ -26,7 +28,7 @@ class Label(NamedTuple):
         if not isinstance(label, str):
             raise ValueError("not a label of passk")
         fields = json.loads(label)
-        if not isinstance(fields, dict) or set(fields) != set(cls._fields):
+        if not isinstance(fields, dict) or not set(cls._fields) - {"opens_thinking"} <= set(fields) <= set(cls._fields):
             raise ValueError("not a label of passk")
         return cls(**fields)
 

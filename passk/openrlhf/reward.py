@@ -13,6 +13,7 @@ from passk import verifiers
 from passk.models.tiny import ENDS
 from passk.openrlhf.prompt_label import NO_VERDICT, REASON, Label
 from passk.verifiers import pool
+from passk.verifiers.extract import as_read
 
 logger = logging.getLogger("openrlhf.passk.reward")
 
@@ -33,7 +34,7 @@ def reward_func(queries: list[str], prompts: list[str], labels: list[str], **_: 
     score, number = 0.0, NO_VERDICT
     try:
         problem = Label.load(labels[0])
-        response = response_of(queries[0], prompts[0])
+        response = as_read(response_of(queries[0], prompts[0]), opens_thinking=problem.opens_thinking)
         verdict = pool.shared().submit(problem.verifier, response, problem.answer).result()
         score, number = verdict.score, verifiers.reasons(problem.verifier).index(verdict.reason)
     except Exception:

@@ -12,9 +12,11 @@ from typing import Any
 
 from openrlhf.trainer.ray.vllm_engine import RolloutRayActor
 from openrlhf.trainer.ray.vllm_worker_wrap import WorkerWrap
+from vllm import SamplingParams
 
 from passk import cpu
 from passk.base.randomness import seed_of
+from passk.models import log_probs, remote_code
 from passk.openrlhf.prompt_label import identity
 
 
@@ -38,6 +40,8 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         self._waiting: list[tuple[list[int], int, asyncio.Future]] = []
         self._asked: dict[tuple[str, str], int] = {}
         options["worker_extension_cls"] = f"{__name__}.{PasskWorkerWrap.__name__}"
+        # OpenRLHF says True. A model with code has come so far only if the experiment trusts it.
+        options["trust_remote_code"] = remote_code.has_code(options["model"])
         if self.deterministic and cpu.asked():
             # Where a prompt is read in pieces, vLLM winds a seeded request's generator back, which a CPU's cannot.
             options["enable_chunked_prefill"] = False
@@ -50,6 +54,14 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         await self.llm.collective_rpc("seed_sampling", args=(seed_of("engine", self.seed, step),))
         if self.deterministic:
             await self.pause_generation()
+
+    async def log_probs(self, tokens: list[int]) -> list[float]:
+        """Return vLLM's log-probability of each token after the first. The engine must be idle and awake."""
+        if self.deterministic:
+            await self.resume_generation()  # a step without prompts leaves it paused
+        output = await super().generate(tokens, SamplingParams(**log_probs.REQUEST))
+        await self.reset_prefix_cache()  # a rollout must not depend on this request
+        return log_probs.of_prompt(output.prompt_logprobs, tokens)
 
     async def generate_responses(
         self,

@@ -5,7 +5,9 @@ from typing import Any
 import ray
 from openrlhf.trainer.ppo_utils.experience import Experience
 from openrlhf.trainer.ppo_utils.samples_generator import SamplesGenerator
+from openrlhf.trainer.ray.launcher import RayActorGroup
 
+from passk.models import log_probs
 from passk.openrlhf.prompt_label import identity
 
 
@@ -14,12 +16,17 @@ class PasskSamplesGenerator(SamplesGenerator):
 
     step: int
     """that is being made, from 1"""
+    policy: RayActorGroup
+    """The actors of the policy, whose weights the engines must have."""
+    logprob_gap: float | None = None
+    """Largest difference between an engine and the policy before the last batch, in nats."""
     dispatched: list[tuple[str, Any]]
     """(prompt, label) of the batch"""
 
     def _generate_vllm(self, *arguments: Any, **options: Any) -> tuple[list[Experience], int, bool]:
         self.dispatched = []
         # Not earlier: engines that sleep between batches are awake only here.
+        self._compare_weights(options.get("max_len", log_probs.TOKENS + 1))
         ray.get([engine.begin_step.remote(self.step) for engine in self.vllm_engines])
         experiences, consumed, exhausted = super()._generate_vllm(*arguments, **options)
         place = {identity(*asked): number for number, asked in reversed(list(enumerate(self.dispatched)))}
@@ -28,6 +35,16 @@ class PasskSamplesGenerator(SamplesGenerator):
         # A prompt that is there twice has two groups at one place: their tokens tell which comes first.
         groups.sort(key=lambda group: (place[identity(group[0].prompts[0], group[0].labels[0])], _tokens(group)))
         return [experience for group in groups for experience in group], consumed, exhausted
+
+    def _compare_weights(self, max_length: int) -> None:
+        """Raise PasskError if an engine does not have the policy's weights."""
+        tokens = log_probs.fixed_tokens(self.tokenizer, max_length - 1)
+        policy = self.policy.async_run_method(method_name="log_probs", tokens=tokens)
+        engines = [engine.log_probs.remote(tokens) for engine in self.vllm_engines]
+        references, found = ray.get(policy), ray.get(engines)
+        gaps = [log_probs.gap(own, reference) for own in found for reference in references]
+        self.logprob_gap = max(gaps, key=lambda gap: (gap != gap, gap))  # not a number is the largest
+        log_probs.require_equal(self.logprob_gap, f"step {self.step}")
 
     def _dispatch_prompts_to_vllm(self, prompts: list[str], labels: list[Any], **options: Any) -> list:
         self.dispatched += zip(prompts, labels, strict=True)

@@ -209,6 +209,7 @@ class StepRecorder:
                 "estimator": self.estimator,
                 "entropy": status.get("entropy_loss"),
                 "clip_ratio": status.get("ppo_clip_ratio"),
+                "logprob_gap": status.get("logprob_gap"),
                 "seconds_generation": status.get("timing/generation"),
                 "seconds_experience": status.get("timing/make_experience"),
                 "seconds_training": status.get("timing/ppo_train"),

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,16 +13,28 @@ from passk.experiment.config import RlStage, SftStage
 from passk.files.durable import flush_all
 from passk.openrlhf.flags import LABEL, PROMPT, RESPONSE
 from passk.openrlhf.prompt_label import Label
+from passk.verifiers import extract
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 def write(
-    stage: SftStage | RlStage, source: Path, directory: Path, *, seed: int, first_prompt: int, end: str = ""
+    stage: SftStage | RlStage,
+    source: Path,
+    directory: Path,
+    *,
+    seed: int,
+    first_prompt: int,
+    end: str = "",
+    opens_thinking: bool = False,
 ) -> None:
     """Write what OpenRLHF reads (a `datasets` directory), whole or not at all.
 
     The rows are the problems in an order that the seed alone decides, again in another order once all were
-    taken; `first_prompt` says how many of them the stage's ancestors took. Two arms that branch after
+    taken; `first_prompt` says how many of them the stage's ancestors took. Two methods that branch after
     different numbers of steps so see the same problems at the same step. end: what a demonstration is ended with.
+    opens_thinking: whether the prompts end with <think>, for the reward function.
     """
     from datasets import Dataset
 
@@ -30,7 +43,7 @@ def write(
     taken = rows.select(_order(len(rows), first_prompt + count, seed)[first_prompt:])
     if isinstance(stage, RlStage):
         labels = [
-            Label(row["id"], row["verifier"], row["answer"]).dump()
+            Label(row["id"], row["verifier"], row["answer"], opens_thinking).dump()
             for row in taken.select_columns(["id", "verifier", "answer"])
         ]
         data = Dataset.from_dict({PROMPT: list(taken["prompt"]), LABEL: labels})
@@ -48,35 +61,32 @@ def write(
     temporary.replace(directory)
 
 
-def require_prompts_fit(
-    stages: Mapping[str, RlStage], files: Mapping[str, Path], model: Path | str, *, chat: bool
+def require_thinking_opened_as_said(
+    opens_thinking: bool, files: Mapping[str, Path], model: Path | str, *, chat: bool, trusted: bool = False
 ) -> None:
-    """Raise ConfigError where a prompt is longer than its stage's max_prompt: OpenRLHF would cut off its beginning.
+    """Raise ConfigError where the prompts end with <think> and `model.opens_thinking` is not set, or the reverse.
 
-    stages: by name; files: of the problems, by theirs; chat: whether the model's chat template words the prompts.
+    files: of the problems, by their names; chat: whether the model's chat template words the prompts.
     """
-    for problem_set in dict.fromkeys(stage.problems for stage in stages.values()):
-        rows = problems.load(files[problem_set])
-        lengths = _lengths(list(rows["prompt"]), model, chat=chat)
-        longest = max(range(len(lengths)), key=lengths.__getitem__)
-        for name, stage in stages.items():
-            if stage.problems == problem_set and lengths[longest] > stage.max_prompt:
-                raise ConfigError(
-                    f"stages.{name}.max_prompt: the prompt of {rows[longest]['id']} in {problem_set} has "
-                    f"{lengths[longest]} tokens, and OpenRLHF would cut off its beginning; make it "
-                    f"{lengths[longest]}, not {stage.max_prompt}"
-                )
+    tokenizer = None
+    if chat and files:
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=trusted)
+    for name, file in files.items():
+        first = problems.load(file)[0]
+        prompt = _worded(tokenizer, [first["prompt"]])[0] if tokenizer else first["prompt"]
+        if extract.opens_thinking(prompt) != opens_thinking:
+            does, value = ("does not end", "false") if opens_thinking else ("ends", "true")
+            raise ConfigError(
+                f"model.opens_thinking: the prompt of {first['id']} in {name} {does} with <think>; set it to {value}"
+            )
 
 
-def _lengths(prompts: list[str], model: Path | str, *, chat: bool) -> list[int]:
-    """In tokens, as OpenRLHF makes them."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(model)
-    if chat:
-        turns = [[{"role": "user", "content": prompt}] for prompt in prompts]
-        prompts = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-    return [len(tokens) for tokens in tokenizer(prompts, add_special_tokens=False)["input_ids"]]
+def _worded(tokenizer: "PreTrainedTokenizerBase", prompts: list[str]) -> list[str]:
+    """Return the prompts as the chat template words them, with the begin of the response."""
+    turns = [[{"role": "user", "content": prompt}] for prompt in prompts]
+    return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
 
 
 def _order(rows: int, count: int, seed: int) -> np.ndarray:

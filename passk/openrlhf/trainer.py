@@ -96,6 +96,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self.experience_maker.__class__ = PasskExperienceMaker
         self.experience_maker.settings = settings
         self.samples_generator.__class__ = PasskSamplesGenerator
+        self.samples_generator.policy = self.actor_model_group
         self.recorder = StepRecorder(settings)
         self.recorded = time.perf_counter()
         """when the last step was recorded, or the training began"""
@@ -124,9 +125,10 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         set_seed(seed_of("trainer", self.args.train.seed, step))
         factor = self.settings.lr_factor(step) if self.settings.lr_scale else None
         ray.get(self.actor_model_group.async_run_method(method_name="begin_step", step=step, lr_factor=factor))
-        done = super().train_step(rollout_samples, global_step)
+        status, done = super().train_step(rollout_samples, global_step)
+        status["logprob_gap"], self.samples_generator.logprob_gap = self.samples_generator.logprob_gap, None
         self.samples_generator.step = step + 1
-        return done
+        return status, done
 
     def save_logs_and_checkpoints(
         self, global_step: int, logs_dict: dict | None = None, client_states: dict | None = None

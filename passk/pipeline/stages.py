@@ -23,8 +23,9 @@ from passk.experiment.config import Compute, RlStage, SftStage
 from passk.experiment.plan import Plan, PlannedEvaluation, PlannedStage
 from passk.files import durable, file_lock
 from passk.files.layout import is_finished, write_json
+from passk.models import remote_code
 from passk.models.tiny import ENDS, has_chat_template, make_tiny
-from passk.openrlhf import checkpoints, flags, train_data
+from passk.openrlhf import checkpoints, flags, lengths, train_data
 from passk.openrlhf.step_recorder import WRITER, read_metrics
 from passk.pipeline.progress import Progress
 from passk.problems import preparation
@@ -50,13 +51,20 @@ def prepare(plan: Plan, say: Say) -> None:
         make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
         temporary.replace(plan.model)
         say("model: a tiny Qwen2 from scratch")
-    unbegun: dict[str, RlStage] = {}
+    unbegun: dict[str, SftStage | RlStage] = {}
     for planned in plan.stages:
         if planned.finished:
             trackers.show_finished(plan, planned, say)
-        elif isinstance(planned.stage, RlStage) and not (planned.directory / "data").exists():
+        elif not (planned.directory / "data").exists():
             unbegun[planned.record.name] = planned.stage
-    train_data.require_prompts_fit(unbegun, plan.problems, plan.model, chat=has_chat_template(plan.model))
+    chat, model = _chat(plan), plan.experiment.model
+    lengths.require_fit(unbegun, plan.problems, plan.model, chat=chat, tiny=model.tiny, trusted=model.trust_remote_code)
+    judged = {stage.problems for stage in unbegun.values() if isinstance(stage, RlStage)}
+    judged |= {planned.benchmark.problems for planned in plan.evaluations if not planned.finished}
+    files = {name: file for name, file in plan.problems.items() if name in judged}
+    train_data.require_thinking_opened_as_said(
+        model.opens_thinking, files, plan.model, chat=chat, trusted=model.trust_remote_code
+    )
 
 
 def alone(plan: Plan, say: Say) -> AbstractContextManager[None]:
@@ -102,6 +110,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             seed=planned.record.seed,
             first_prompt=planned.first_prompt,
             end=ENDS[tiny.alphabet] if tiny else "",
+            opens_thinking=plan.experiment.model.opens_thinking,
         )
     operators.forget_stale_locks()
     progress = Progress(planned.record.name, stage.steps, say)
@@ -149,11 +158,12 @@ def command(plan: Plan, planned: PlannedStage) -> list[str]:
     """The command line that trains a stage: the interpreter, the module, OpenRLHF's flags and ours."""
     experiment, stage = plan.experiment, planned.stage
     paths = flags.Paths(str(plan.parent_model(planned)), planned.directory / "data", planned.directory)
-    chat = has_chat_template(plan.model)
+    remote_code.check(plan.parent_model(planned), trusted=experiment.model.trust_remote_code)
+    chat = _chat(plan)
     if isinstance(stage, RlStage):
         arguments = flags.rl(stage, experiment.compute, paths, seed=experiment.seed, chat=chat)
         return [sys.executable, "-m", "passk.openrlhf", *arguments]
-    longest = experiment.model.tiny.max_length if experiment.model.tiny else 4096
+    longest = lengths.max_length(stage, experiment.model.tiny)
     arguments = flags.sft(stage, experiment.compute, paths, seed=experiment.seed, chat=chat, max_tokens=longest)
     return [*_launcher(experiment.compute), "-m", "passk.openrlhf.sft", *arguments]
 
@@ -254,13 +264,19 @@ def _sample_on_ray(plan: Plan, command: list[str], directory: Path) -> None:
         )
 
 
+def _chat(plan: Plan) -> bool:
+    return has_chat_template(plan.model, trusted=plan.experiment.model.trust_remote_code)
+
+
 def _has_model(planned: PlannedEvaluation) -> bool:
     return planned.stage is None or planned.stage.finished
 
 
 def _request(plan: Plan, planned: PlannedEvaluation) -> Request:
     compute, tiny = plan.experiment.compute, plan.experiment.model.tiny
-    engine = engine_settings(compute, seed=planned.record.seed)
+    trusted = plan.experiment.model.trust_remote_code
+    remote_code.check(planned.model, trusted=trusted)
+    engine = engine_settings(compute, seed=planned.record.seed) | {"trust_remote_code": trusted}
     if tiny:
         engine["max_model_len"] = tiny.max_length
     return Request(
@@ -269,8 +285,9 @@ def _request(plan: Plan, planned: PlannedEvaluation) -> Request:
         problems=str(plan.problems[planned.benchmark.problems]),
         directory=str(planned.directory),
         engine=engine,
-        chat=has_chat_template(plan.model),
+        chat=_chat(plan),
         deterministic=compute.deterministic,
+        opens_thinking=plan.experiment.model.opens_thinking,
     )
 
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import random
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import MISSING, asdict, fields, replace
@@ -56,6 +57,8 @@ def generate(spec: Spec, seed: int) -> list[Problem]:
     """
     check(spec)
     found = sources.module(spec).generate(spec, random.Random(fingerprint(spec, seed)))
+    if twice := [name for name, count in Counter(problem.id for problem in found).items() if count > 1]:
+        raise PasskError(f"source: {spec.source} has two problems named {twice[0]!r}; give each an id of its own")
     return [replace(problem, content=content_hash(problem)) for problem in found]
 
 

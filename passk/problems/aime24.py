@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from passk.problems import hub, tables
+from passk.problems import hub
 from passk.problems.record import Problem
 from passk.problems.text_problems import Item, problems
 
@@ -20,8 +20,8 @@ class Aime24Problems(hub.HubSpec):
 
     source: Literal["aime24"]
     split: Literal["test"] = "test"
-    dataset: str = Field("HuggingFaceH4/aime_2024", description=hub.DATASET)
-    revision: str = Field("2fe88a2f1091d5048c0f36abc874fb997b3dd99a", description=hub.REVISION)
+    dataset: str = Field("HuggingFaceH4/aime_2024", min_length=1, description=hub.DATASET)
+    revision: str = Field("2fe88a2f1091d5048c0f36abc874fb997b3dd99a", min_length=1, description=hub.REVISION)
 
     def patterns(self) -> Sequence[str]:
         return ("data/train-*.parquet",)  # the hub calls its one split train
@@ -34,8 +34,8 @@ def generate(spec: Aime24Problems, rng: random.Random) -> list[Problem]:
         Item(
             f"aime24-{row['id']}",
             row["problem"],
-            whole(tables.text(row["answer"])),
-            demonstration=tables.text(row["solution"]),
+            whole(row["answer"]),
+            demonstration=row["solution"],
             metadata=origin,
         )
         for row in rows

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from passk.problems import hub, tables
+from passk.problems import hub
 from passk.problems.aime24 import whole
 from passk.problems.record import Problem
 from passk.problems.text_problems import Item, problems
@@ -21,8 +21,8 @@ class Aime25Problems(hub.HubSpec):
 
     source: Literal["aime25"]
     split: Literal["test"] = "test"
-    dataset: str = Field("math-ai/aime25", description=hub.DATASET)
-    revision: str = Field("563bb8404243c5f09de6ec262f2db674fe5bce9b", description=hub.REVISION)
+    dataset: str = Field("math-ai/aime25", min_length=1, description=hub.DATASET)
+    revision: str = Field("563bb8404243c5f09de6ec262f2db674fe5bce9b", min_length=1, description=hub.REVISION)
 
     def patterns(self) -> Sequence[str]:
         return ("test.jsonl",)
@@ -31,7 +31,5 @@ class Aime25Problems(hub.HubSpec):
 def generate(spec: Aime25Problems, rng: random.Random) -> list[Problem]:
     """All 30. Raises PasskError where they cannot be had."""
     rows, origin = hub.rows(spec, ("id", "problem", "answer"))
-    items = [
-        Item(f"aime25-{row['id']}", row["problem"], whole(tables.text(row["answer"])), metadata=origin) for row in rows
-    ]
+    items = [Item(f"aime25-{row['id']}", row["problem"], whole(row["answer"]), metadata=origin) for row in rows]
     return problems(spec, items, rng, verifier=VERIFIER)

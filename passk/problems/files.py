@@ -1,4 +1,4 @@
-"""Problems of a person's own, in a file of JSON lines or Parquet whose columns are named here."""
+"""Problems in a file of your own, JSON or Parquet, whose columns the specification names."""
 
 import random
 from pathlib import Path
@@ -12,19 +12,23 @@ from passk.problems import tables, text_problems
 from passk.problems.record import Problem
 from passk.problems.text_problems import Item, Worded
 
-VERSION = 1
+VERSION = 2
 
 
 class FileSpec(Worded):
     judged_by: ClassVar = "any"
 
-    file: str = Field(description="where it lies, from the directory that passk is started in")
-    verifier: str = Field(description="what judges the answers: `passk verify --help` lists them")
-    problem: str = Field("problem", description="the column that holds what is asked")
-    answer: str = Field("answer", description="the column that holds what the verifier judges by")
-    id: str | None = Field(None, description="the column that names a problem; else its row does")
-    solution: str | None = Field(None, description="the column with right responses, to learn from by sft")
-    difficulty: str | None = Field(None, description="a column by which the report tells the problems apart")
+    file: str = Field(min_length=1, description="where it lies, from the directory that passk is started in")
+    verifier: str = Field(min_length=1, description="what judges the answers: `passk verify --help` lists them")
+    problem: str = Field("problem", min_length=1, description="the column that holds what is asked")
+    answer: str = Field("answer", min_length=1, description="the column that holds what the verifier judges by")
+    id: str | None = Field(None, min_length=1, description="the column that names a problem; else its row does")
+    solution: str | None = Field(
+        None, min_length=1, description="the column with right responses, to learn from by sft"
+    )
+    difficulty: str | None = Field(
+        None, min_length=1, description="a column by which the report tells the problems apart"
+    )
 
     def files(self) -> list[Path]:
         file = Path(self.file).expanduser()
@@ -34,7 +38,7 @@ class FileSpec(Worded):
 
 
 class JsonlProblems(FileSpec):
-    about: ClassVar = "a file of your own, a JSON object a line"
+    about: ClassVar = "a file of your own: a JSON object a line, or one JSON list of objects"
 
     source: Literal["jsonl"]
 
@@ -49,34 +53,36 @@ def check(spec: FileSpec) -> None:
     """Raise ConfigError where there is no such file or verifier, or the file's name ends otherwise."""
     text_problems.check(spec)
     (file,) = spec.files()
-    if (file.suffix == ".parquet") != (spec.source == "parquet"):
+    if (file.suffix.lower() == ".parquet") != (spec.source == "parquet"):
         raise ConfigError(f"source: {spec.file} is not read as {spec.source}; its name says otherwise, mend either")
     if spec.verifier not in verifiers.names():
         raise ConfigError(f"verifier: {spec.verifier!r} does not exist{nearest(spec.verifier, verifiers.names())}")
 
 
 def generate(spec: FileSpec, rng: random.Random) -> list[Problem]:
-    """A problem a row. Raises ConfigError, the field first, for a column that is missing or an id that comes twice."""
+    """A problem a row. Raises ConfigError: the field, then the file and the row that is at fault."""
     (file,) = spec.files()
+    named = {name: column for name, column in _columns(spec).items() if column is not None}
     try:
-        rows = tables.read(file)
+        rows = tables.read(file, named.values(), words=[spec.problem])
+    except tables.ColumnError as error:
+        field = next(name for name, column in named.items() if column == error.column)
+        raise ConfigError(f"{field}: {error}") from None
     except PasskError as error:
         raise ConfigError(f"file: {error}") from None
-    named = {name: column for name, column in _columns(spec).items() if column is not None}
-    for field, column in named.items():
-        try:
-            tables.require(rows, [column], spec.file)
-        except PasskError as error:
-            raise ConfigError(f"{field}: {error}") from None
-    items, seen = [], set()
-    for number, row in enumerate(rows):
-        cells = {field: tables.text(row[column]) for field, column in named.items()}
-        name = cells.get("id") or f"{file.stem}-{number}"
+    items: list[Item] = []
+    seen: dict[str, int] = {}
+    for number, row in enumerate(rows, 1):
+        cells = {field: row[column] for field, column in named.items()}
+        name = cells.get("id", f"{file.stem}-{number - 1}")
+        if not name.strip():
+            raise ConfigError(f"id: {spec.file}: row {number} has none; give it one, or leave id out")
         if name in seen:
-            raise ConfigError(f"id: {name!r} names two problems of {spec.file}; give a column that names each once")
-        if not cells["problem"].strip():
-            raise ConfigError(f"problem: row {number + 1} of {spec.file} asks nothing; mend or remove it")
-        seen.add(name)
+            raise ConfigError(
+                f"id: {spec.file}: rows {seen[name]} and {number} are both named {name!r}; "
+                "name a column that differs in each row"
+            )
+        seen[name] = number
         items.append(
             Item(
                 name,

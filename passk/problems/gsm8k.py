@@ -24,8 +24,8 @@ class Gsm8kProblems(hub.HubSpec):
     about: ClassVar = "grade school word problems, 7473 to train and 1319 to test"
 
     source: Literal["gsm8k"]
-    dataset: str = Field("openai/gsm8k", description=hub.DATASET)
-    revision: str = Field("740312add88f781978c0658806c59bc2815b9866", description=hub.REVISION)
+    dataset: str = Field("openai/gsm8k", min_length=1, description=hub.DATASET)
+    revision: str = Field("740312add88f781978c0658806c59bc2815b9866", min_length=1, description=hub.REVISION)
 
     def patterns(self) -> Sequence[str]:
         return (f"main/{self.split}-*.parquet",)
@@ -33,7 +33,7 @@ class Gsm8kProblems(hub.HubSpec):
 
 def generate(spec: Gsm8kProblems, rng: random.Random) -> list[Problem]:
     """The split's problems. Raises PasskError where they cannot be had."""
-    rows, origin = hub.rows(spec, ("question", "answer"))
+    rows, origin = hub.rows(spec, ("question", "answer"), words=("question",))
     items = []
     for number, row in enumerate(rows):
         solution, _, answer = row["answer"].rpartition("####")

@@ -25,8 +25,8 @@ _SHARD = re.compile(r"(.*)-\d{5}-of-(\d{5})\.parquet")
 class HubSpec(Worded):
     """Of a source on the hub."""
 
-    dataset: str = Field(description=DATASET)
-    revision: str = Field(description=REVISION)
+    dataset: str = Field(min_length=1, description=DATASET)
+    revision: str = Field(min_length=1, description=REVISION)
 
     def patterns(self) -> Sequence[str]:
         """Which files of the data set hold the split."""
@@ -47,18 +47,24 @@ def check(spec: HubSpec) -> None:
         raise ConfigError(f"dataset: {spec.dataset} is no directory, and no owner/name of the HF hub; mend it")
 
 
-def rows(spec: HubSpec, columns: Sequence[str]) -> tuple[list[tables.Row], dict[str, str]]:
-    """The split's rows, and where they are from: {"dataset", "revision"}, the commit or "copy".
+def rows(
+    spec: HubSpec, columns: Sequence[str], *, words: Sequence[str] = ("problem",), shaped: Sequence[str] = ()
+) -> tuple[list[tables.Row], dict[str, str]]:
+    """The split's rows as text (tables.read), and their origin: {"dataset", "revision"}, the commit or "copy".
 
-    Raises PasskError, the field first, where the hub is out of reach, has no such thing, or a column is missing.
+    Raises PasskError, the field first, where the hub cannot be reached, has no such data set, or a cell is at fault.
     """
     directory = Path(spec.dataset).expanduser()
     commit = "copy"
     if not directory.is_dir():
         directory = fetch(spec.dataset, spec.revision, spec.patterns())
         commit = directory.name  # the cache keeps a folder a commit
-    found = [row for file in matching(directory, spec.patterns()) for row in tables.read(file)]
-    tables.require(found, columns, f"dataset: {spec.dataset}")
+    found = []
+    for file in matching(directory, spec.patterns()):
+        try:
+            found += tables.read(file, columns, words=words, shaped=shaped)
+        except PasskError as error:
+            raise PasskError(f"dataset: {error}") from None
     return found, {"dataset": spec.dataset, "revision": commit}
 
 

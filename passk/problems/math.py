@@ -32,8 +32,8 @@ class MathProblems(hub.HubSpec):
     about: ClassVar = "competition mathematics, 7500 to train (and 5000 to test; see math500)"
 
     source: Literal["math"]
-    dataset: str = Field("EleutherAI/hendrycks_math", description=hub.DATASET)
-    revision: str = Field("21a5633873b6a120296cce3e2df9d5550074f4a3", description=hub.REVISION)
+    dataset: str = Field("EleutherAI/hendrycks_math", min_length=1, description=hub.DATASET)
+    revision: str = Field("21a5633873b6a120296cce3e2df9d5550074f4a3", min_length=1, description=hub.REVISION)
 
     def patterns(self) -> Sequence[str]:
         return tuple(f"{subject}/{self.split}-*.parquet" for subject in SUBJECTS)

@@ -20,8 +20,8 @@ class Math500Problems(hub.HubSpec):
 
     source: Literal["math500"]
     split: Literal["test"] = "test"
-    dataset: str = Field("HuggingFaceH4/MATH-500", description=hub.DATASET)
-    revision: str = Field("6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be", description=hub.REVISION)
+    dataset: str = Field("HuggingFaceH4/MATH-500", min_length=1, description=hub.DATASET)
+    revision: str = Field("6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be", min_length=1, description=hub.REVISION)
 
     def patterns(self) -> Sequence[str]:
         return ("test.jsonl",)

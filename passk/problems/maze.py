@@ -56,11 +56,11 @@ class MazeProblems(Spec):
     about: ClassVar = "generated mazes of any size"
 
     source: Literal["maze"]
-    size: int = Field(ge=1, description="number of mazes")
+    size: int = Field(ge=1, lt=10**9, description="number of mazes")
     width: int = Field(5, ge=2, le=64)
     walls: float = Field(0.3, ge=0, lt=1, description="chance of a cell to be a wall")
     easy_fraction: float = Field(0.5, ge=0, le=1, description="share of mazes whose shortest path needs no detour")
-    path_length: tuple[int, int] = Field((2, 14), description="shortest path, from and to, in moves")
+    path_length: tuple[int, int] = Field((2, 14), strict=False, description="shortest path, from and to, in moves")
     border: bool = Field(False, description="a wall around the grid, as in the published mazes")
     template: Literal["compact", "instruct"] = Field("compact", description="how the prompt is worded")
     random_move_prob: float = Field(0.0, ge=0, lt=1, description="share of random legal moves in the demonstrations")

@@ -16,6 +16,7 @@ from passk.problems.record import Problem
 from passk.problems.text_problems import Item, problems
 
 VERSION = 1
+COLUMNS = ("prompt", "reward_model")
 # "published": the message of the data set itself, which holds the maze
 TEMPLATES = {"published": "{problem}", "instruct": maze.TEMPLATES["instruct"].replace("{maze}", "{problem}")}
 
@@ -26,10 +27,12 @@ class PublishedMazeProblems(hub.HubSpec):
     about: ClassVar = "the paper's mazes, 40000 to train and 775 to test"
 
     source: Literal["maze_published"]
-    template: str = Field("published", description="published: the data set's own words; or as elsewhere")
+    template: str = Field("published", min_length=1, description="published: the data set's own words; or as elsewhere")
     verifier: Literal["maze", "maze_strict"] = Field("maze", description="maze_strict wants the answer's tags")
-    dataset: str = Field("RUC-AIBOX/Passk_Training_Maze", description=hub.DATASET)
-    revision: str = Field("main", description="a commit; none is known to us, so name the one that is reported")
+    dataset: str = Field("RUC-AIBOX/Passk_Training_Maze", min_length=1, description=hub.DATASET)
+    revision: str = Field(
+        "main", min_length=1, description="a commit; none is known to us, so name the one that is reported"
+    )
 
     def patterns(self) -> Sequence[str]:
         return (f"**/*{self.split}*.*",)
@@ -37,7 +40,7 @@ class PublishedMazeProblems(hub.HubSpec):
 
 def generate(spec: PublishedMazeProblems, rng: random.Random) -> list[Problem]:
     """The split's mazes; `difficulty` is the size. Raises PasskError where they cannot be had."""
-    rows, origin = hub.rows(spec, ("prompt", "reward_model"))
+    rows, origin = hub.rows(spec, COLUMNS, shaped=COLUMNS)
     items = []
     for number, row in enumerate(rows):
         try:

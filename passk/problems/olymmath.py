@@ -22,8 +22,8 @@ class OlymMathProblems(hub.HubSpec):
     split: Literal["test"] = "test"
     language: Literal["en", "zh"] = "en"
     grade: Literal["easy", "hard", "both"] = "both"
-    dataset: str = Field("RUC-AIBOX/OlymMATH", description=hub.DATASET)
-    revision: str = Field("2c6532ea2cf929ac1c421532af5951553eaee727", description=hub.REVISION)
+    dataset: str = Field("RUC-AIBOX/OlymMATH", min_length=1, description=hub.DATASET)
+    revision: str = Field("2c6532ea2cf929ac1c421532af5951553eaee727", min_length=1, description=hub.REVISION)
 
     def grades(self) -> tuple[str, ...]:
         return ("easy", "hard") if self.grade == "both" else (self.grade,)

@@ -142,7 +142,7 @@ def separate(specs: Mapping[str, Spec], rows: Mapping[str, list[Problem]], say: 
 
 def require_demonstrations(named: str, file: Path) -> None:
     """Raise ConfigError where the problems in `file` are not all there to learn from by sft. named: field and set."""
-    without = sum(not text for text in problems.load(file)["demonstration"])
+    without = sum(not text.strip() for text in problems.load(file)["demonstration"])
     if without:
         raise ConfigError(
             f"{named} has {without} problems without a demonstration, which is what sft learns from; "

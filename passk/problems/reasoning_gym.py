@@ -22,6 +22,7 @@ from passk.base.errors import ConfigError, PasskError, nearest
 from passk.problems import text_problems
 from passk.problems.record import Problem
 from passk.problems.text_problems import Item, Worded
+from passk.verifiers.reasoning_gym_golds import config_problem
 
 
 def _package() -> str:
@@ -49,11 +50,11 @@ class ReasoningGymProblems(Worded):
     about: ClassVar = "any task of reasoning_gym, generated; `passk problems show reasoning_gym` lists them"
 
     source: Literal["reasoning_gym"]
-    task: str = Field(description="its name in reasoning_gym")
+    task: str = Field(min_length=1, description="its name in reasoning_gym")
     template: str = Field(
-        "tagged", description="one of the templates below, or a text of your own that holds {problem}"
+        "tagged", min_length=1, description="one of the templates below, or a text of your own that holds {problem}"
     )
-    size: int = Field(ge=1)
+    size: int = Field(ge=1, lt=10**9)
     options: dict[str, Any] = Field(default={}, description="the task's own, such as its sizes")
 
 
@@ -68,6 +69,8 @@ def check(spec: ReasoningGymProblems) -> None:
     for option in spec.options:
         if option not in takes:
             raise ConfigError(f"options: {spec.task} has no {option!r}{nearest(option, takes)}")
+    if why := config_problem(spec.task, spec.options):
+        raise ConfigError(why.replace("answer: ", "options: ", 1))
     try:
         made = config(**spec.options)
         if hasattr(made, "validate"):

@@ -54,8 +54,8 @@ def draw(task: str, options: dict[str, Any], count: int, split: str, seed: int) 
                     return
             if barren > PATIENCE:
                 yield {
-                    "error": f"count: {count} different problems of {task} asked for, {len(seen)} found when "
-                    f"{PATIENCE} tries brought no new one for {split}; lower count, or give it other options"
+                    "error": f"size: {count} different problems of {task} asked for, {len(seen)} found when "
+                    f"{PATIENCE} tries brought no new one for {split}; lower size, or give it other options"
                 }
                 return
 

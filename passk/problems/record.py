@@ -42,7 +42,7 @@ def set_hash(problems: Iterable[Problem]) -> str:
 class Spec(BaseModel):
     """What a person writes of a set of problems. The source is named by `source`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     templates: ClassVar[Mapping[str, str]]
     """how a prompt can be worded: name -> text, in which `slot` stands for the problem"""

@@ -1,63 +1,180 @@
-"""Rows of Parquet and JSON lines, and one line for what is wrong with them."""
+"""Rows of Parquet and JSON files, whose cells become text, and one line for what is wrong with them.
 
-import json
-from collections.abc import Iterable
+A number becomes its plain digits: 1e-07 is 0.0000001, 0.1 stays 0.1, and a fraction of zeros alone is left out (5.0 is
+5, since a column of integers with a gap is a column of floats for pandas). No other type has one obvious text: a truth
+value, list, object, date, bytes or NaN is refused. Rows count from 1.
+"""
+
+import datetime
+from collections.abc import Collection, Iterable
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from passk.base.errors import PasskError, nearest
+from passk.problems import json_rows
+
+if TYPE_CHECKING:
+    import pyarrow
 
 Row = dict[str, Any]
 SUFFIXES = (".parquet", ".jsonl")
+MOST_DIGITS = 400
+"""Digits of a number before or after its point: more than any float has."""
+_OTHER_FORMATS = {
+    b"\x1f\x8b": "is compressed by gzip; decompress it",
+    b"PK\x03\x04": "is a ZIP archive; unpack it",
+    b"\x28\xb5\x2f\xfd": "is compressed by zstd; decompress it",
+    b"BZh": "is compressed by bzip2; decompress it",
+    b"\xfd7zXZ": "is compressed by xz; decompress it",
+    b"\xff\xfe": "is UTF-16 text; save it as UTF-8",
+    b"\xfe\xff": "is UTF-16 text; save it as UTF-8",
+    b"version https://git-lfs": "is a pointer of Git LFS; run `git lfs pull`",
+}
+_KINDS = {
+    bool: "a truth value",
+    list: "a list",
+    dict: "an object",
+    bytes: "bytes",
+    datetime.date: "a date",
+    datetime.datetime: "a date with a time",
+    datetime.time: "a time",
+    datetime.timedelta: "a duration",
+}
 
 
-def read(file: Path) -> list[Row]:
-    """All rows of a file, read as its name ends. Raises PasskError, the file first."""
-    rows = _parquet(file) if file.suffix == ".parquet" else _json_lines(file)
+class ColumnError(PasskError):
+    """A column that a file lacks, or a cell of it that cannot be taken."""
+
+    def __init__(self, message: str, column: str) -> None:
+        super().__init__(message)
+        self.column = column
+
+
+def read(file: Path, columns: Iterable[str], *, words: Collection[str] = (), shaped: Collection[str] = ()) -> list[Row]:
+    """Columns of all rows, as text. A cell without a value is "".
+
+    words: columns whose cells must be text, and not blank. shaped: columns that are taken as they are.
+    Raises PasskError, the file first: a ColumnError where one column is at fault.
+    """
+    wanted = list(dict.fromkeys(columns))
+    rows = _parquet(file, wanted) if file.suffix.lower() == ".parquet" else _json(file, wanted)
     if not rows:
-        raise PasskError(f"{file}: holds no rows")
+        raise PasskError(f"{file}: holds no rows; add one a problem")
+    for number, row in enumerate(rows, 1):
+        for column in wanted:
+            if column in shaped:
+                continue
+            cell = row[column]
+            try:
+                row[column] = text(cell)
+            except ValueError as error:
+                raise ColumnError(f"{file}: row {number}: column {column!r} {error}", column) from None
+            if column in words and not (isinstance(cell, str) and cell.strip()):
+                fault = "is blank" if not row[column].strip() else f"is the number {row[column]}, not text"
+                raise ColumnError(f"{file}: row {number}: column {column!r} {fault}; write text, or remove it", column)
     return rows
 
 
-def require(rows: Iterable[Row], columns: Iterable[str], where: str) -> None:
-    """Raise PasskError where a row lacks a column."""
+def text(value: Any) -> str:
+    """A cell as text. Raises ValueError, the fault and the fix, for a value that has no one text."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return _storable(value)
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        return _plain(value)
+    kind = _KINDS.get(type(value), f"of type {type(value).__name__}")
+    raise ValueError(f"is {kind}, not text or a number; write it as text")
+
+
+def _storable(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"has half of a surrogate pair, {value[error.start]!a}; replace it") from None
+    if "\0" in value:
+        raise ValueError("has a NUL character; remove it")
+    return value
+
+
+def _plain(value: float | Decimal) -> str:
+    """A number in plain digits, without an exponent."""
+    if isinstance(value, int):
+        return str(value)
+    number = value if isinstance(value, Decimal) else Decimal(repr(value))
+    if not number.is_finite():
+        raise ValueError(f"is {'NaN' if number.is_nan() else 'infinite'}, not a number; write it as text")
+    if abs(number.adjusted()) > MOST_DIGITS or len(number.as_tuple().digits) > MOST_DIGITS:
+        raise ValueError(f"is a number of more than {MOST_DIGITS} digits; write it as text")
+    whole, _, fraction = format(number, "f").partition(".")
+    digits = f"{whole}.{fraction}" if fraction.strip("0") else whole
+    return "0" if digits == "-0" else digits
+
+
+def _json(file: Path, columns: list[str]) -> list[Row]:
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise PasskError(f"{file}: not readable: {error.strerror}; name a readable file") from None
+    _refuse_other_formats(file, data)
+    if data.startswith(b"PAR1"):
+        raise PasskError(f"{file}: is Parquet; end its name in .parquet, and set source to parquet")
+    rows = json_rows.read(file, data)
     for number, row in enumerate(rows, 1):
         for column in columns:
             if column not in row:
-                raise PasskError(f"{where}: row {number} has no column {column!r}{nearest(column, row)}")
+                raise ColumnError(f"{file}: row {number} has no column {column!r}{nearest(column, row)}", column)
+    return [{column: row[column] for column in columns} for row in rows]
 
 
-def text(value: Any) -> str:
-    """A cell as text; what has a shape of its own (lists, objects) as JSON, and nothing as ""."""
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
-
-
-def _parquet(file: Path) -> list[Row]:
+def _parquet(file: Path, columns: list[str]) -> list[Row]:
     import pyarrow
     import pyarrow.parquet
 
     try:
-        return pyarrow.parquet.read_table(file).to_pylist()
+        with file.open("rb") as opened:
+            _refuse_other_formats(file, opened.read(32))
+        with pyarrow.parquet.ParquetFile(file) as opened:
+            names = opened.schema_arrow.names
+            for column in columns:
+                if column not in names:
+                    raise ColumnError(f"{file}: has no column {column!r}{nearest(column, names)}", column)
+                if names.count(column) > 1:
+                    raise ColumnError(f"{file}: has the column {column!r} twice; rename one", column)
+            table = opened.read(columns=columns)
     except (OSError, pyarrow.ArrowException) as error:
-        raise PasskError(f"{file}: not readable as Parquet: {' '.join(str(error).split())[:200]}") from None
+        reason = " ".join(str(error).split())[:200]
+        raise PasskError(f"{file}: not readable as Parquet: {reason}; write it again") from None
+    cells = {column: _cells(file, column, table.column(column)) for column in columns}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*cells.values(), strict=True)]
 
 
-def _json_lines(file: Path) -> list[Row]:
-    rows = []
+def _cells(file: Path, name: str, column: "pyarrow.ChunkedArray") -> list[Any]:
+    """Values of a Parquet column. Raises ColumnError, the row first, for one that Python cannot hold."""
+    import numpy as np
+    import pyarrow
+
+    if pyarrow.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
     try:
-        with file.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if not line.strip():
-                    continue
-                try:
-                    row = json.loads(line)
-                except (ValueError, RecursionError):
-                    row = None
-                if not isinstance(row, dict):
-                    raise PasskError(f"{file}: line {number} is no JSON object; write one object a line")
-                rows.append(row)
-    except (OSError, UnicodeDecodeError) as error:
-        raise PasskError(f"{file}: not readable: {' '.join(str(error).split())[:200]}") from None
-    return rows
+        values = column.to_pylist()
+    except Exception:  # invalid UTF-8, a date beyond the year 9999: of whatever library converts the type
+        for number, cell in enumerate(column, 1):
+            try:
+                cell.as_py()
+            except Exception as error:
+                reason = " ".join(str(error).split())[:200]
+                raise ColumnError(f"{file}: row {number}: column {name!r}: {reason}; write it as text", name) from None
+        raise
+    if pyarrow.types.is_float32(column.type) or pyarrow.types.is_float16(column.type):
+        # 0.1 of 32 bits is 0.10000000149011612 for Python, whose floats have 64
+        short = np.float32 if pyarrow.types.is_float32(column.type) else np.float16
+        return [None if value is None else Decimal(str(short(value))) for value in values]
+    return values
+
+
+def _refuse_other_formats(file: Path, data: bytes) -> None:
+    for start, fault in _OTHER_FORMATS.items():
+        if data.startswith(start):
+            raise PasskError(f"{file}: {fault}")

@@ -1,7 +1,6 @@
 r"""Sources whose problems are texts: a template words the prompt, and a part of the problems can be taken."""
 
 import random
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -19,16 +18,16 @@ MATHEMATICS = {
     "plain": "{problem}",
 }
 
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)  # one behind a backslash is a sign, not a brace
-
 
 class Worded(Spec):
     """Of a source whose problems are texts."""
 
     templates: ClassVar[Mapping[str, str]] = MATHEMATICS
 
-    template: str = Field("boxed", description="one of the templates below, or a text of your own that holds {problem}")
-    size: int | None = Field(None, ge=1, description="that many, drawn at random; all, where it is left out")
+    template: str = Field(
+        "boxed", min_length=1, description="one of the templates below, or a text of your own that holds {problem}"
+    )
+    size: int | None = Field(None, ge=1, lt=10**9, description="that many, drawn at random; all, where it is left out")
     unreadable: Literal["refuse", "leave_out"] = Field(
         "refuse", description="what becomes of problems whose gold answer the verifier cannot read"
     )
@@ -81,23 +80,4 @@ def problems(spec: Worded, items: Iterable[Item], rng: random.Random, *, verifie
 
 def gold(solution: str) -> str:
     """Return the gold answer of a solution, read as a verifier reads a response; "" for none."""
-    return final(solution, joined=True) or last_boxed(solution)
-
-
-def last_boxed(text: str) -> str:
-    r"""What stands in the last \boxed{ } or \fbox{ } of a solution, or behind a \boxed without braces; "" for none.
-
-    Linear: braces are counted from there on.
-    """
-    at = max(text.rfind("\\boxed"), text.rfind("\\fbox"))
-    if at < 0:
-        return ""
-    rest = text[at:].partition("box")[2].removeprefix("ed")
-    if not rest.startswith("{"):
-        return rest.partition("$")[0].strip().rstrip(".")
-    depth = 0
-    for brace in _BRACE.finditer(rest):
-        depth += (brace[0] == "{") - (brace[0] == "}")
-        if depth == 0 and brace[0] == "}":
-            return rest[1 : brace.start()].strip()
-    return ""
+    return final(solution, joined=True) or ""

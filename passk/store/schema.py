@@ -10,7 +10,7 @@ import duckdb
 
 from passk.base.errors import PasskError
 
-VERSION = 10
+VERSION = 11
 """Raise it with every change of schema.sql or views.sql. Versions 1 to 9 were migrations (table _migrations)."""
 _FILES = ("schema.sql", "views.sql")
 

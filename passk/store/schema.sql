@@ -116,6 +116,7 @@ CREATE TABLE steps (
     length DOUBLE,
     truncated DOUBLE,
     clip_ratio DOUBLE,
+    logprob_gap DOUBLE,
     tokens BIGINT,
     seconds_generation DOUBLE,
     seconds_experience DOUBLE,
@@ -146,6 +147,7 @@ COMMENT ON COLUMN steps.entropy IS 'policy entropy, nats a token';
 COMMENT ON COLUMN steps.length IS 'mean response tokens';
 COMMENT ON COLUMN steps.truncated IS 'share of responses cut at max_response';
 COMMENT ON COLUMN steps.clip_ratio IS 'share of tokens whose PPO ratio was clipped';
+COMMENT ON COLUMN steps.logprob_gap IS 'nats: mean difference between vLLM''s and the trainer''s log-probabilities of fixed tokens before the step''s rollouts, largest over the engines';
 COMMENT ON COLUMN steps.tokens IS 'response tokens of the step';
 COMMENT ON COLUMN steps.seconds_generation IS 'wall time of evaluation the rollouts';
 COMMENT ON COLUMN steps.seconds_experience IS 'wall time of log-probabilities and advantages';

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from passk.base.errors import ConfigError
-from passk.experiment.config import MlflowTracker
+from passk.experiment.tracker_config import MlflowTracker
 from passk.files.layout import StageRecord
 from passk.trackers.scalars import parameters, scalars, texts
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from passk.base.errors import ConfigError, PasskError
-from passk.experiment.config import WandbTracker
 from passk.experiment.plan import Plan
+from passk.experiment.tracker_config import WandbTracker
 from passk.files.layout import StageRecord
 from passk.trackers.scalars import parameters, scalars
 

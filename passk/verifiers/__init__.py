@@ -9,6 +9,9 @@ A verifier is a module, one file, with
     check_answer(answer) -> str | None
                     why the answer is not one that the verifier can judge by; None: it is
 
+In a child of the pool a verifier reads installed packages and nothing else: it has no network, starts no program and
+writes no file (passk/verifiers/sandbox.py).
+
 It is light to import: what it needs beyond the standard library is imported when it is first used. Another
 package offers one as an entry point of the group `passk.verifiers`, under the verifier's name.
 

@@ -4,11 +4,14 @@
 
 It imports nothing that it is not asked for, and dies with its parent. A response may make it hang, crash or
 swell: the kernel ends it after so many seconds of CPU (SIGPROF) and refuses it more memory than MEMORY bytes.
-Responses are untrusted text, so it holds no secret and nothing of ours but its two pipes.
+Responses and gold answers are untrusted text, so it holds no secret and nothing of ours but its two pipes. Once its
+verifiers are loaded it shuts itself in (passk/verifiers/sandbox.py): it reads installed packages alone, writes no file
+and has an empty home, no network and no other program.
 
 Requests and replies are JSON objects, ASCII, a line each:
 
     {"load": name}                                       {} or {"failed": why}
+    {"shut": true}                                       {"open": [what the kernel does not shut]}
     {"verify": [name, response, answer], "seconds": s}   {"verdict": [score, correct, extracted, reason]}
     {"check": [name, answer], "seconds": s}              {"answer": why or null}
                                                          {"unreadable": why}: AnswerError
@@ -22,11 +25,15 @@ import os
 import resource
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
+import passk
 from passk import verifiers
+from passk.verifiers import sandbox
 
 _PR_SET_PDEATHSIG = 1
+_SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime")
 OUT_OF_MEMORY = 99
 """exit status"""
 
@@ -63,6 +70,8 @@ def _pipes() -> tuple[io.BufferedReader, io.BufferedWriter]:
 def _reply(request: dict[str, Any]) -> dict[str, Any]:
     if "load" in request:
         return _load(request["load"])
+    if "shut" in request:
+        return {"open": _shut()}
     # Not by a handler: Python would run that only when the C code which hangs comes back.
     signal.setitimer(signal.ITIMER_PROF, request["seconds"])
     try:
@@ -91,6 +100,17 @@ def _load(name: str) -> dict[str, Any]:
     except Exception as error:
         return {"failed": " ".join(f"{type(error).__name__}: {error}".split())[:300]}
     return {} if verdict.correct else {"failed": f"its example is not right: {verdict.reason}"}
+
+
+def _shut() -> list[str]:
+    """Leave the process what it needs to go on importing from the packages that it has begun to load."""
+    ours = str(Path(passk.__file__).parents[1])  # a checkout holds more than the package
+    packages = [path for module in list(sys.modules.values()) for path in getattr(module, "__path__", [])]
+    elsewhere = [path for path in sys.path if path and os.path.realpath(path) != ours]
+    home = sandbox.empty_home()
+    os.environ["HOME"] = home
+    os.chdir("/")
+    return sandbox.enter([*_SYSTEM, sys.prefix, sys.base_prefix, home, *elsewhere, *packages])
 
 
 def _write(replies: io.BufferedWriter, reply: dict[str, Any]) -> None:

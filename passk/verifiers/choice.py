@@ -1,39 +1,45 @@
 r"""One letter of several options.
 
-Read is the last <answer>...</answer>; in it, or without one, the last \boxed{ } (all of several side by
-side); without either what follows the last "answer is", "answer:" or "####" on its line; without that the
-whole response, where it is short.
+The letter is read where `final` of passk/verifiers/extract.py finds the answer. Boxes and statements that hold
+mathematics (E > 0) are passed over. A response of up to 12 characters is read whole. "The correct option is" counts
+as "the answer is" does.
 
-What is read must name one option: B, (B), b, \text{B}, "B) the blue one", "B because ...", "option B". A
-second letter that could be an option ("A or B", "B, not C", "B or I", "B, or rather (c)") makes it no answer, and so
-does what denies the letter: "(B) is clearly wrong", "(B) is not right", "(B) cannot be right", a bare "not" or "wrong"
-after it, "B. No wait". No, Wrong, False and None with a capital are options' texts ("B. No, because ..."), and a
-"not" further on is an explanation's.
-Linear in the response.
+The text that is read must name one option: B, (B), b, \text{B}, "B) the blue one", "B because ...", "option B". A
+second letter that can be an option ("A or B", "B, not C", "B or I", "B, or rather (c)") makes it no answer, unless it
+stands in a reason ("B because C is too small"). So does a denial of the letter: "(B) is clearly wrong", "(B) is not
+right", "(B) cannot be right", a bare "not" or "wrong" after it, "B. No wait". No, Wrong, False and None with a capital
+are the text of an option ("B. No, because ..."), and a "not" further on belongs to an explanation. Linear in the
+response.
 """
 
 import re
 
 from passk.verifiers import AnswerError, Verdict
 from passk.verifiers.extract import after_thinking, final
+from passk.verifiers.stated import RETRACTED
 
 REASONS = ("correct", "no answer", "several", "denied", "wrong")
 EXAMPLE = ("The answer is (B).", "B")
 NEEDS_DEADLINE = False
 
 _LONGEST = 1000
-_WRAPPED = re.compile(r"\\(?:text|mathrm|textbf|mathbf)\s*\{([^{}]*)\}")
+_WRAPPED = re.compile(r"\\(?:text|math)(?:rm|bf|it|sf|tt|normal)?\s*\{([^{}]*)\}|\\mbox\s*\{([^{}]*)\}")
 _ALONE = re.compile(r"(?:option|choice)?\s*[(\[]?\s*([A-Za-z])\s*[)\]]?[.:]?", re.IGNORECASE)
 # a letter, then what tells that it was an option's: a bracket, a colon, a reason; "A good one" is no letter
 _FIRST = re.compile(
-    r"(?:[Oo]ption |[Cc]hoice )?(?:[(\[]([A-Z])[)\]]|([A-Z])(?:[).:,]|(?= +(?:because|since|as)\b)))(.*)", re.S
+    r"""(?:[Oo]ption\ |[Cc]hoice\ )?
+    (?: [(\[]([A-Z])[)\]] | ([A-Z])(?: [).:,] | (?=\ +(?:(?:because|since|as|which|is)\b|[–—-]{1,3}\ |\()) ) )
+    (.*)""",
+    re.DOTALL | re.VERBOSE,
 )
+# behind these a letter belongs to the reason
+_REASON = re.compile(r"\b(?:because|since|as|which|while|whereas|it|they)\b")
 _OR = r"(?i:or|and|rather|actually|maybe|perhaps|possibly|probably|sorry|no(?=,)|I mean|make (?:it|that))\b"
 # small letters only where they follow at once: an explanation counts its points, and an option's text others, as (a)
 _OTHER = re.compile(
     rf"\A\W*(?:{_OR}[\s,]*)+(?:[(\[]?([a-z])[)\]]|([b-h])(?=\s*(?:$|[.,;:?!](?![a-z]))))"
     r"|\A\s*[,/&]\s*[(\[]([a-hj-uwyz])[)\]](?=\W*$)"
-    r"|(?<![A-Za-z0-9'])([B-HJ-Z])(?![A-Za-z0-9'])|[(\[]([A-Z])[)\]]|\b(A)(?=[).:,]|$| (?:or|and)\b)"
+    r"|(?<![A-Za-z0-9'])([B-HJ-Z])(?![A-Za-z0-9']|\s*[=<>^+≤≥])|[(\[]([A-Z])[)\]]|\b(A)(?=[).:,]|$| (?:or|and)\b)"
     r"|(?:\b(?:or|and)\b|[,/])\s*([AI])(?=\s*(?:[).:,;/]|$)|\s+(?:or|and|because|since)\b)"
 )
 _ENDS = r"(?=\s*(?:$|[^\w\s]))"
@@ -62,37 +68,36 @@ _DENIED = re.compile(
 )
 # in small letters: "B. Wrong" is the letter and its text, and so is "B. probably not"
 _TAKEN_BACK = re.compile(rf"[\W_]*(?:not|(?:{_SURE}\W+)*(?:wrong|incorrect))\W*")
-_RETRACTED = re.compile(
-    r"[.!?;,:)\n–—-]\s*(?:no,? +wait|wait(?=[,.!:;–—-]| +no\b)"
-    r"|no,? +(?:that|this|it)(?:'s| +is)(?:n't| +not| +wrong| +incorrect)"
-    r"|actually,? +(?:no|not)\b|scratch that|on second thought|I take (?:it|that) back)",
-    re.IGNORECASE,
-)
 
 
 def verify(response: str, answer: str) -> Verdict:
-    """`answer` and `extracted` are the letter. Raises AnswerError where the answer is not one of A to Z."""
+    """Judge a response by the letter `answer`; `extracted` is the letter that it gives.
+
+    Raises AnswerError where `answer` is not one letter from A to Z.
+    """
     if problem := check_answer(answer):
         raise AnswerError(problem)
     text = after_thinking(response).strip()
-    given = final(response, joined=True)
+    given = final(response, joined=True, options=True)
     if given is None:
         given = text if len(text) <= 12 else ""
-    given = _WRAPPED.sub(r"\1", given[:_LONGEST]).strip().rstrip(".").strip(" *`$_")
+    given = _WRAPPED.sub(r"\1\2", given[:_LONGEST]).strip().rstrip(".").strip(" *`$_")
     if alone := _ALONE.fullmatch(given):
         return _verdict(alone[1].upper(), answer)
     if not (first := _FIRST.match(given)):
         return Verdict(0.0, False, "", "no answer")
     letter = first[1] or first[2]
     rest = first[3]
-    if _DENIED.match(rest) or _TAKEN_BACK.fullmatch(rest) or _RETRACTED.search(first[0]):
+    if _DENIED.match(rest) or _TAKEN_BACK.fullmatch(rest) or RETRACTED.search(first[0]):
         return Verdict(0.0, False, "", "denied")
-    if any(next(filter(None, other.groups())).upper() != letter for other in _OTHER.finditer(rest)):
+    before_reason = _REASON.split(rest, maxsplit=1)[0]
+    if any(next(filter(None, other.groups())).upper() != letter for other in _OTHER.finditer(before_reason)):
         return Verdict(0.0, False, "", "several")
     return _verdict(letter, answer)
 
 
 def check_answer(answer: str) -> str | None:
+    """Return what is wrong with a gold letter, or None."""
     good = len(answer) == 1 and answer.isascii() and answer.isupper()
     return None if good else f"answer: not one letter from A to Z: {answer[:80]!r}; give the option's letter"
 

@@ -1,7 +1,8 @@
 r"""The answer word for word: Unicode's NFC, runs of white space are one space, nothing else is forgiven.
 
-Read is the last <answer>...</answer>; in it, or without one, the last \boxed{ } (of several side by side
-all); without either the whole response. Case counts, and so does every sign. Linear in the response.
+The text that is compared is the last <answer>...</answer>; in it, or without one in the response, the last \boxed{ }
+(of several side by side all); without either the whole response. Case counts, and so does every sign. Linear in the
+response.
 """
 
 import unicodedata
@@ -15,7 +16,10 @@ NEEDS_DEADLINE = False
 
 
 def verify(response: str, answer: str) -> Verdict:
-    """`extracted`: what was compared, its first 1000 characters. Raises AnswerError for an empty answer."""
+    """Compare a response with `answer`; `extracted` is the first 1000 characters of the text that is compared.
+
+    Raises AnswerError for an empty answer.
+    """
     if problem := check_answer(answer):
         raise AnswerError(problem)
     given = _normal(_read(response))
@@ -26,7 +30,8 @@ def verify(response: str, answer: str) -> Verdict:
 
 
 def check_answer(answer: str) -> str | None:
-    return None if _normal(answer) else "answer: empty, so that nothing could be right; give the text"
+    """Return what is wrong with a gold text, or None."""
+    return None if _normal(answer) else "answer: empty, no response can be correct; give the text"
 
 
 def _read(response: str) -> str:

@@ -1,24 +1,71 @@
 r"""Where in a response the answer stands. Linear in the response: no pattern backtracks, nothing recurses.
 
-One answer is read, the last one given, and never a second where that one is no good: a response that tries
-several is judged by the one it ends on.
+One answer is read: the one on which the response ends. No other takes its place where that one is unreadable.
+docs/verifiers.md lists the order of precedence with examples.
 """
 
 import re
+from typing import NamedTuple
 
-_BRACE = re.compile(r"\\boxed\{|\\[{}]|[{}]")
-_STATED = re.compile(r"answer is:?|answer:|####", re.IGNORECASE)
-_JOINT = re.compile(r"(?:[\s$,]|\\[(),;]|and|or|\\text\{ ?(?:and|or) ?\}|\\q?quad)*")
-_NEXT_LINE = re.compile(r"\s*([^\n]*)")
+from passk.verifiers import stated
+
+THINK = "<think>"
+"""What a chat template may put at the end of the prompt; it then begins the response that is judged."""
+
+_THINKING = re.compile(r"<(/?)(?:think(?:ing)?|thought)>|\[(/?)think\]|◁(/?)think▷", re.IGNORECASE)
+_OPEN_BOX = r"\\(?:boxed|fbox|framebox)(?![A-Za-z])"
+_BRACE = re.compile(rf"{_OPEN_BOX}\s*\{{|{_OPEN_BOX}|\\[{{}}]|[{{}}]")
+# the content of a box without braces: a value, up to the end of its math, its clause or its line
+_BARE = re.compile(
+    r"""\s*( (?= [-+−]?\$?[0-9.] | [-+−]?\\[A-Za-z] | [A-Za-z](?![A-Za-z]) )
+      (?: \{ (?: [^{}] | \{ [^{}]{0,200} \} ){0,200} \}
+        | (?! [$\n}&] | \\[)\]] | \\\\ | \\(?:boxed|fbox|framebox)
+            | [.,;:!?]?\s+(?!(?:and|or)\s+(?![A-Za-z]{2}))[A-Za-z]{2} | [.,;:](?:\s|$) ) .
+      ){1,200} )""",
+    re.VERBOSE,
+)
+_JOINT = re.compile(r"(?:[\s$,*]|\\[(),;\[\]]|and|or|\\text\{ ?(?:and|or) ?\}|\\q?quad)*")
+_DELIMITER = re.compile(r"\\\\|\\[()\[\]]|\$\$")
+_BOLD = re.compile(r"(?<![A-Za-z0-9)])(?:\*\*|__)|(?:\*\*|__)(?![A-Za-z0-9(])")
+_QUOTES = {'"': '"', "“": "”"}
+
+
+class Box(NamedTuple):
+    r"""A \boxed{ } of a response: where its command begins, its content, and the place after it."""
+
+    start: int
+    inner: int
+    end: int
+    after: int
+
+
+def opens_thinking(prompt: str) -> bool:
+    """Return whether a prompt ends with a <think> that the response has to close."""
+    *_, last = (None, *_THINKING.finditer(prompt))
+    return last is not None and not (last[1] or last[2] or last[3]) and not prompt[last.end() :].strip()
+
+
+def as_read(response: str, *, opens_thinking: bool) -> str:
+    """Return a response as a verifier has to read it: with the <think> that its prompt ended with, if it did."""
+    return THINK + response if opens_thinking else response
 
 
 def after_thinking(response: str) -> str:
-    """What follows the last </think>: what a reasoning model says to the reader."""
-    return response.rpartition("</think>")[2]
+    """Return what follows the last </think>, up to a <think> that is not closed: what the reader sees.
+
+    <thinking>, <thought> and [THINK] are read as <think> is.
+    """
+    start, end = 0, None
+    for tag in _THINKING.finditer(response):
+        if tag[1] or tag[2] or tag[3]:
+            start, end = tag.end(), None
+        elif end is None:
+            end = tag.start()
+    return response[start:end]
 
 
 def last_answer(response: str) -> str | None:
-    """What stands in the last pair of answer tags; of tags opened inside each other, the innermost."""
+    """Return what stands in the last pair of answer tags; of tags opened inside each other, the innermost."""
     found, position = None, 0
     while (start := response.find("<answer>", position)) >= 0:
         end = response.find("</answer>", start)
@@ -28,64 +75,92 @@ def last_answer(response: str) -> str | None:
     return found
 
 
-def last_box(response: str) -> str | None:
-    r"""What stands in the \boxed{ } that opens last among those that are closed."""
-    found = boxes(response)
-    if not found:
-        return None
-    start, end = max(found)
-    return response[start:end]
-
-
 def last_boxes(response: str) -> str | None:
-    r"""As `last_box`; \boxed{1}, \boxed{2}, with nothing but a comma, "and" or "or" between them, is "1, 2"."""
-    found = sorted(boxes(response))
-    if not found:
-        return None
-    parts = [found[-1]]
-    for start, end in reversed(found[:-1]):
-        # the closing brace of this one, then what joins, then the "\boxed{" of the next
-        if end >= parts[-1][0] or not _JOINT.fullmatch(response, end + 1, parts[-1][0] - len("\\boxed{")):
-            break
-        parts.append((start, end))
-    return ", ".join(response[start:end] for start, end in reversed(parts))
+    r"""Return the content of the last box; of \boxed{1} and \boxed{2}, side by side, it is "1, 2"."""
+    found = boxes(response)
+    return _joined(response, found) if found else None
 
 
-def boxes(response: str) -> list[tuple[int, int]]:
-    r"""(start, end) of what stands in each \boxed{ } that is closed."""
-    if "\\boxed{" not in response:
+def boxes(response: str) -> list[Box]:
+    r"""Return each \boxed{ }, \fbox{ } and \boxed without braces, in the order in which they begin."""
+    if "box" not in response:
         return []
     found = []
-    opened: list[tuple[int, bool]] = []  # where the content of each open brace begins; whether it is a box
+    opened: list[tuple[int, int, bool]] = []  # where an open brace begins, and its content; whether it is a box
     for brace in _BRACE.finditer(response):
         if brace[0][-1] == "{" and brace[0] != "\\{":
-            opened.append((brace.end(), brace[0] != "{"))
+            opened.append((brace.start(), brace.end(), brace[0] != "{"))
         elif brace[0] == "}" and opened:
-            start, is_box = opened.pop()
+            start, inner, is_box = opened.pop()
             if is_box:
-                found.append((start, brace.start()))
-    return found
+                found.append(Box(start, inner, brace.start(), brace.end()))
+        elif brace[0][-1] not in "{}" and (bare := _BARE.match(response, brace.end())):
+            found.append(Box(brace.start(), bare.start(1), bare.end(), bare.end()))
+    return sorted(found)
 
 
-def stated(response: str) -> str | None:
-    """What follows the last "answer is", "answer:" or "####" on its line, or on the next where that is blank."""
-    last = max(_STATED.finditer(response), key=re.Match.start, default=None)
-    if last is None:
-        return None
-    line = _NEXT_LINE.match(response, last.end())
-    assert line
-    return line[1].strip().strip("*").strip()
+def final(response: str, *, joined: bool = False, options: bool = False) -> str | None:
+    r"""Return the answer that a response gives, or None: the last tag; in it or else in the response the last box or,
+    where it comes later and gives a value, the last statement.
 
-
-def final(response: str, *, joined: bool = False) -> str | None:
-    r"""The answer a response gives: its last tag, in that or else in the response its last box, else what it states.
-
-    joined: boxes that stand side by side are one answer.
+    joined: boxes that stand side by side are one answer. options: the answer is the letter of an option, so that
+    mathematics is passed over and a statement is returned with the rest of its line.
     """
     response = after_thinking(response)
     tagged = last_answer(response)
     within = response if tagged is None else tagged
-    boxed = last_boxes(within) if joined else last_box(within)
-    if boxed is not None:
-        return boxed.strip()
-    return stated(response) if tagged is None else tagged.strip()
+    box = _last_box(within, joined=joined, options=options)
+    statement = stated.last(within, options=options)
+    if statement and not statement.gives_value and (box or tagged is not None):
+        statement = None
+    if statement and (box is None or statement.start > box[0].after):
+        return clean(statement.text if options else stated.clause(statement.text))
+    if box:
+        return clean(box[1])
+    return None if tagged is None else clean(tagged)
+
+
+def clean(text: str) -> str:
+    r"""Return a short text without \( \) \[ \] $$, bold, quotation marks around it, and punctuation at its end."""
+    text = text.strip()
+    if len(text) > stated.WINDOW:
+        return text
+    text = _DELIMITER.sub(lambda found: found[0] if found[0] == "\\\\" else " ", text)
+    text = _BOLD.sub("", text).lstrip(" \n*_`")
+    while True:
+        shorter = text.rstrip(" \n_`" if text.endswith("^*") else " \n*_`")
+        if shorter[-1:] in (".", ",", ";", ":", "。") and not shorter[:-1].endswith("\\"):
+            shorter = shorter[:-1].rstrip()
+        if len(shorter) > 1 and _QUOTES.get(shorter[0]) == shorter[-1]:
+            shorter = shorter[1:-1].strip()
+        if shorter == text:
+            return text
+        text = shorter
+
+
+def _last_box(response: str, *, joined: bool, options: bool) -> tuple[Box, str] | None:
+    """Return the last box, and its content or with `joined` that of all boxes beside it."""
+    found = boxes(response)
+    for _ in range(stated.TRIES):
+        if not found:
+            break
+        last = found[-1]
+        text = _joined(response, found) if joined else _content(response, found.pop())
+        if not (options and stated.is_mathematics(text)):
+            return last, text
+    return None
+
+
+def _joined(response: str, found: list[Box]) -> str:
+    """Take the last box off the list, and the boxes that stand side by side with it; return their contents."""
+    parts = [found.pop()]
+    while found:
+        box = found[-1]
+        if box.end >= parts[-1].start or not _JOINT.fullmatch(response, box.after, parts[-1].start):
+            break
+        parts.append(found.pop())
+    return ", ".join(_content(response, box) for box in reversed(parts))
+
+
+def _content(response: str, box: Box) -> str:
+    return response[box.inner : box.end]

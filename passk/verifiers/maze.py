@@ -1,21 +1,23 @@
-r"""Mazes, judged as the Pass@k Training paper's own code judges them (arXiv 2508.10751).
+r"""Judge mazes as the Pass@k Training paper's own code does (arXiv 2508.10751, `code/maze_verifier.py`).
 
-Read is the last <answer>...</answer>; without one the last \boxed{...}; without that the whole response. Of
-what is read only the letters L R U D count, in either case; everything else is passed over. They are walked
-from S: right is a walk of at least one move that never leaves the grid, never enters a wall and whose last
-cell is E. Passing through E and going on is wrong, and a longer way than the shortest is right.
+The reading has three steps, as there:
 
-Two things follow, and are meant: a response without tags is judged by every such letter in its prose, and
-so is a word inside the tags. Only ASCII letters move: the ligature in the middle of "of\ufb02oad" would
-upper-case to F L.
+1. If the response has both <answer> and </answer>, only the text after the last <answer> counts, up to the
+   first </answer> after it. If no </answer> follows, the text counts to its end.
+2. If that text holds the word "boxed", only what follows the last one counts. After "boxed{" the text counts
+   to the matching brace, or to its end if there is none. Without that brace it counts to the next dollar sign.
+3. Of the text that is left, each letter L R U D is a move, in either case. Everything else is skipped.
 
-Linear in the response, whatever it holds: no pattern backtracks, nothing recurses.
+The walk starts at S. It is correct if it never leaves the grid, never enters a wall and ends on E. It need not
+be the shortest, and a walk that passes through E and goes on is incorrect.
+
+One form differs from the paper's code: a ligature is no move (there the "\ufb02" of "of\ufb02oad" counts as F and L).
+Every form and its verdict stands in docs/verifiers-maze.md. Time is linear in the response.
 """
 
 import re
 
 from passk.verifiers import AnswerError, Verdict
-from passk.verifiers.extract import last_answer, last_box
 
 REASONS = ("correct", "empty", "off the grid", "into a wall", "not at the end")
 EXAMPLE = ("I go right. <answer>RR</answer>", "S.E\n.*.\n...")
@@ -23,18 +25,19 @@ NEEDS_DEADLINE = False
 
 _MOVES = {"L": (0, -1), "R": (0, 1), "U": (-1, 0), "D": (1, 0)}
 _NOT_A_MOVE = re.compile("[^LRUDlrud]+")
+_BRACE = re.compile("[{}]")
 
 
 def verify(response: str, answer: str) -> Verdict:
-    """`answer` is the grid, its rows on lines of their own; `extracted` the walk, as it was read.
+    """Judge a response by its walk through the grid `answer`, one row a line; `extracted` is that walk.
 
-    Raises AnswerError where the answer has not exactly one S and one E; never for a response.
+    Raises AnswerError if the grid does not have exactly one S and one E; never for a response.
     """
     return walked(_NOT_A_MOVE.sub("", _read(response)).upper(), answer)
 
 
 def check_answer(answer: str) -> str | None:
-    """A maze has one S and one E; that there is a way between them is not asked for."""
+    """Return what is wrong with a grid, or None. A path from S to E need not exist."""
     try:
         _grid(answer)
     except AnswerError as error:
@@ -43,7 +46,7 @@ def check_answer(answer: str) -> str | None:
 
 
 def walked(moves: str, answer: str) -> Verdict:
-    """The verdict on a walk of the letters L R U D through the maze `answer`."""
+    """Return the verdict on a walk of the letters L R U D through the maze `answer`."""
     rows, (row, column) = _grid(answer)
     if not moves:
         return Verdict(0.0, False, "", "empty")
@@ -67,7 +70,21 @@ def _grid(answer: str) -> tuple[list[str], tuple[int, int]]:
 
 
 def _read(response: str) -> str:
-    answer = last_answer(response)
-    if answer is None:
-        answer = last_box(response)
-    return response if answer is None else answer
+    """Return the part of the response whose letters are walked."""
+    text = response
+    if "<answer>" in text and "</answer>" in text:
+        text = text.rpartition("<answer>")[2].partition("</answer>")[0]
+    _, boxed, content = text.rpartition("boxed")
+    if not boxed:
+        return text
+    return _braced(content) if content.startswith("{") else content.partition("$")[0]
+
+
+def _braced(text: str) -> str:
+    """Return `text` from its first brace to the matching one, or to the end if there is none."""
+    depth = 0
+    for brace in _BRACE.finditer(text):
+        depth += 1 if brace[0] == "{" else -1
+        if not depth:
+            return text[: brace.start()]
+    return text

@@ -7,31 +7,25 @@
 A response that makes its verifier hang, die or swell costs itself the score 0, with the reason `timeout` or
 `crash`, and the child, which is replaced. Never another response, never the caller: a verdict is never None.
 
-Children are new interpreters, not forks: they have nothing of a process that holds torch, Ray or vLLM. They
+Children are new interpreters, not forks: they have nothing of a process that holds torch, Ray or vLLM. They judge
+without network, other programs or files to write (passk/verifiers/sandbox.py says what that asks of the kernel). They
 end with the pool, and by the kernel's hand with the process that made it, however that one ends.
 """
 
-import contextlib
-import json
 import os
 import queue
-import select
-import signal
-import subprocess
-import sys
 import threading
-import time
+import warnings
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import cache
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import passk
 from passk import verifiers
 from passk.base.errors import PasskError
-from passk.verifiers import CRASH, TIMEOUT, AnswerError, Verdict
+from passk.verifiers import CRASH, AnswerError, Verdict
+from passk.verifiers.child_process import ChildProcess, Died
 
 SECONDS = 5.0
 MEMORY = 2 * 2**30
@@ -41,13 +35,6 @@ START_SECONDS = 300.0
 """for a child to come up and import a verifier's packages, from a cold disk too"""
 RENEWED_AFTER = 5_000
 """responses of a child: sympy's caches only grow"""
-# What a child's environment keeps of ours. Not the rest: what judges a model's text has no business with tokens.
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "VIRTUAL_ENV")
-_FIXED = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",  # of 64 cores it would reserve more address space than there is allowed
-    "PYTHONUTF8": "1",
-}
 
 
 class Pool:
@@ -139,17 +126,14 @@ class _Job:
         self.future: Future[Any] = Future()
 
 
-class _Died(Exception):
-    """A child that is no more. The argument: TIMEOUT or CRASH."""
-
-
 class _Keeper(threading.Thread):
     """One thread and its child. The kernel ends a child with the thread that started it, so it has to be this one."""
 
     def __init__(self, pool: Pool) -> None:
         super().__init__(name="verifier", daemon=True)
         self.pool = pool
-        self._child: _Child | None = None
+        self._child: ChildProcess | None = None
+        self._names: set[str] = set()
         self._stopped = threading.Event()
         self.start()
 
@@ -182,7 +166,7 @@ class _Keeper(threading.Thread):
         child = self._ready(job.name)
         try:
             reply = child.ask(job.request, self.pool.seconds * PATIENCE)
-        except _Died as died:
+        except Died as died:
             self._end()
             if self._stopped.is_set():
                 raise PasskError("verifiers: the pool was closed") from None
@@ -195,24 +179,33 @@ class _Keeper(threading.Thread):
             return _failed(job.request, CRASH)
         return reply["answer"] if "check" in job.request else Verdict(*reply["verdict"])
 
-    def _ready(self, name: str) -> "_Child":
-        """The child, started and with the verifier imported."""
+    def _ready(self, name: str) -> ChildProcess:
+        """Return the child, started, with the verifier loaded and then shut in.
+
+        A child that is shut in loads no more, so a new verifier takes a new child, with the verifiers of before.
+        """
+        if self._child and name in self._names:
+            return self._child
+        self._end()
         try:
-            if self._child is None:
-                self._child = _Child(self.pool)
-                self._child.read(START_SECONDS)
-            if name not in self._child.loaded:
-                reply = self._child.ask({"load": name}, START_SECONDS)
+            self._child = ChildProcess(self.pool.memory, self.pool.hash_seed)
+            self._child.read(START_SECONDS)
+            for each in sorted(self._names | {name}):
+                reply = self._child.ask({"load": each}, START_SECONDS)
                 if "failed" in reply:
-                    raise PasskError(f"verifier: {name} does not work: {reply['failed']}")
-                self._child.loaded.add(name)
-        except _Died as died:
+                    self._end()
+                    raise PasskError(f"verifier: {each} does not work: {reply['failed']}")
+            reply = self._child.ask({"shut": True}, START_SECONDS)
+            self._child.asked = 0
+        except Died as died:
             child, self._child = self._child, None
             status = child.end() if child else None
             raise PasskError(
                 f"verifiers: a child process for {name} does not start ({died}, exit status {status}); "
                 f"with {self.pool.memory / 2**20:.0f} MiB of memory for each, give it more or see above why"
             ) from None
+        self._names.add(name)
+        _warn_of(tuple(reply["open"]))
         return self._child
 
     def _end(self) -> None:
@@ -221,61 +214,14 @@ class _Keeper(threading.Thread):
             child.end()
 
 
-class _Child:
-    def __init__(self, pool: Pool) -> None:
-        inherited = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        root = str(Path(passk.__file__).parents[1])  # the passk that asks is the one that answers
-        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "passk.verifiers.child", str(os.getpid()), str(pool.memory)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**inherited, **_FIXED, "PYTHONPATH": path, "PYTHONHASHSEED": str(pool.hash_seed)},
+@cache
+def _warn_of(open_to: tuple[str, ...]) -> None:
+    if open_to:
+        warnings.warn(
+            f"verifiers: the kernel leaves {' and '.join(open_to)} open to the processes that judge; use Linux 5.13 or "
+            "later on x86_64 or aarch64, and a container that allows Landlock and seccomp",
+            stacklevel=2,
         )
-        self.loaded: set[str] = set()
-        self.asked = 0
-
-    def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Raises _Died where the child does not answer within `seconds`; it is dead then."""
-        assert self._process.stdin
-        self.asked += 1
-        try:
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            self._process.stdin.flush()
-        except OSError:
-            raise _Died(self._cause()) from None
-        return self.read(seconds)
-
-    def read(self, seconds: float) -> dict[str, Any]:
-        """The next reply. Raises _Died as `ask` does."""
-        assert self._process.stdout
-        reader, deadline = self._process.stdout.fileno(), time.monotonic() + seconds
-        poll, parts = select.poll(), []
-        poll.register(reader, select.POLLIN)
-        while True:
-            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-                self.kill()
-                self._process.wait()
-                raise _Died(TIMEOUT)
-            if not (part := os.read(reader, 2**16)):
-                raise _Died(self._cause())
-            parts.append(part)
-            if part.endswith(b"\n"):
-                return json.loads(b"".join(parts))
-
-    def _cause(self) -> str:
-        return TIMEOUT if self._process.wait() == -signal.SIGPROF else CRASH
-
-    def kill(self) -> None:
-        self._process.kill()
-
-    def end(self) -> int:
-        self.kill()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):
-                assert pipe
-                pipe.close()
-        return self._process.wait()
 
 
 def _failed(request: dict[str, Any], reason: str) -> Verdict | str:

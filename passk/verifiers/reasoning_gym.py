@@ -7,6 +7,8 @@ and metadata, "config": what the data set was made with, where that is not the d
 Scorers give parts of a point for parts of an answer, and 0.01 for trying. Pass@k knows right and wrong, and
 a reward for an answer that repeats everything would be learned: full marks are 1, all else is 0.
 
+A gold answer is untrusted as a response is: passk/verifiers/reasoning_gym_golds.py refuses what could run as code.
+
 Model output is untrusted, and several scorers evaluate it as Python:
 
 - `string_insertion`, `spiral_matrix`, `binary_matrix`, `n_queens` call eval() for a part of a point, which we
@@ -28,7 +30,9 @@ from functools import lru_cache
 from typing import Any
 
 from passk.verifiers import AnswerError, Verdict
+from passk.verifiers import reasoning_gym_golds as golds
 from passk.verifiers.extract import after_thinking, last_answer
+from passk.verifiers.reasoning_gym_golds import ALGEBRA
 
 REASONS = ("correct", "no answer", "not of the form", "partly right", "wrong")
 EXAMPLE = (
@@ -47,11 +51,6 @@ _EVALUATED = (
 )
 # No powers and no floors: a power spends a number for nothing, and so does a decimal point (8.5 for 8 and 5).
 _ARITHMETIC = re.compile(r"(?!.*(?:\*\s*\*|/\s*/))[0-9+*/()\s-]{1,400}", re.S)
-# Names are functions of sympy, or one letter; a dot stands between digits alone, so that nothing has attributes.
-_FUNCTION = r"(?:a?(?:sin|cos|tan)h?|exp|log|ln|sqrt|pi)"
-_ALGEBRA = re.compile(
-    rf"(?:(?<![A-Za-z]){_FUNCTION}(?![A-Za-z])|(?<![A-Za-z])[A-Za-z](?![A-Za-z(])|[0-9]+(?:\.[0-9]+)?|[+*/()\s^-])*"
-)
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _FORMS = {
     "advanced_geometry": re.compile(r"[0-9.,()/\s°-]*"),
@@ -61,14 +60,14 @@ _FORMS = {
         r"\$?\s*(?:-?\d+\s*/\s*-?\d+|\\d?frac\s*\{\s*\d+\s*\}\s*\{\s*\d+\s*\})\s*\$?"
     ),
     "gsm_symbolic": re.compile(r"-?[0-9]+(?:\.[0-9]+)?"),
-    "intermediate_integration": _ALGEBRA,
+    "intermediate_integration": ALGEBRA,
     "kakurasu": re.compile(r"[01\s]*"),
     "knights_knaves": re.compile(r"[A-Za-z]+ is an? [a-z]+(?:(?:,| and|, and) [A-Za-z]+ is an? [a-z]+)*\.?"),
     "polynomial_equations": re.compile(rf"(?:{_NUMBER}(?:\s*,\s*{_NUMBER})*)?"),
-    "polynomial_multiplication": _ALGEBRA,
+    "polynomial_multiplication": ALGEBRA,
     "puzzle24": _ARITHMETIC,
     "quantum_lock": re.compile(r"[A-Ca-c](?:[\s,→>-]+[A-Ca-c])*"),
-    "simple_integration": _ALGEBRA,
+    "simple_integration": ALGEBRA,
     "sokoban": re.compile(r"[LRUD]*"),
     "survo": re.compile(r"[0-9\s-]*"),
     "time_intervals": re.compile(r"[0-9]+ days?|(?:[0-9]+ days, *)?[0-9]+:[0-9]+(?::[0-9]+(?:\.[0-9]+)?)?"),
@@ -126,6 +125,11 @@ def _prepared(answer: str) -> tuple[str, Any, dict[str, Any]]:
         good = False
     if not good:
         raise AnswerError('answer: not a JSON object {"task": ..., "entry": {"answer": ..., "metadata": ...}}')
+    if why := golds.problem(task, entry, config):
+        raise AnswerError(why)
+    # The scorer reads the gold answer as a response below, so it must have a response's form.
+    if task in _FORMS and entry["answer"] is not None and not _FORMS[task].fullmatch(entry["answer"].strip()):
+        raise AnswerError(f"answer: {task}: entry.answer is not of its form; write what reasoning_gym generates")
     dataset = _dataset(task, json.dumps(config, sort_keys=True))
     if entry["answer"] is not None and not _takes(dataset, entry):
         with_tuples = entry | {"metadata": _tuples(entry["metadata"])}

@@ -1,4 +1,4 @@
-"""Figure: how many of a group's answers were right, over the rl steps: a panel an arm."""
+"""Figure: how many of a group's answers were right, over the rl steps: a panel a method."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from reports.comparison import Comparison, Contest
+from reports.comparison import Comparison, MethodRuns
 from reports.figures import style
 from reports.figures.curves import steps_of
 
@@ -20,8 +20,8 @@ PANELS = 8
 
 def draw(comparison: Comparison, stem: Path) -> bool:
     """Write the figure; False where no rl stage has a step yet."""
-    found = {contest: histogram(contest) for contest in comparison.contests}
-    shown = [(contest, made) for contest, made in found.items() if made is not None][:PANELS]
+    found = {trained: histogram(trained) for trained in comparison.trained_methods}
+    shown = [(trained, made) for trained, made in found.items() if made is not None][:PANELS]
     if not shown:
         return False
     columns = min(2, len(shown))
@@ -34,8 +34,8 @@ def draw(comparison: Comparison, stem: Path) -> bool:
         norm = PowerNorm(0.5, 0, max(made.shares.max() for _, made in shown))
         for axes in grid.flat[len(shown) :]:
             axes.remove()
-        for axes, (contest, made) in zip(grid.flat, shown, strict=False):
-            axes.set_title(style.shortened(contest.entry.label, 30), color=looks[contest.entry].colour, weight="bold")
+        for axes, (trained, made) in zip(grid.flat, shown, strict=False):
+            axes.set_title(style.shortened(trained.entry.label, 30), color=looks[trained.entry].colour, weight="bold")
             image = _draw_panel(axes, made, norm)
         for axes in grid[-1]:
             axes.set_xlabel("rl steps, parent stages' included")
@@ -47,15 +47,15 @@ def draw(comparison: Comparison, stem: Path) -> bool:
 
 
 class Histogram:
-    """shares: [N + 1, columns] of an arm's groups with 0..N right answers; edges: the steps from and to."""
+    """shares: [N + 1, columns] of a method's groups with 0..N right answers; edges: the steps from and to."""
 
     def __init__(self, shares: np.ndarray, first: float, last: float, switches: list[float]) -> None:
         self.shares, self.first, self.last, self.switches = shares, first, last, switches
 
 
-def histogram(contest: Contest) -> Histogram | None:
+def histogram(trained: MethodRuns) -> Histogram | None:
     """Of all seeds together. Stages whose groups have another N than the last one's are left out."""
-    frames = [frame for entry in contest.rl for frame in steps_of(entry)]
+    frames = [frame for entry in trained.rl for frame in steps_of(entry)]
     steps = pd.concat(frames) if frames else None
     if steps is None or not steps["correct_counts"].notna().any():
         return None

@@ -35,7 +35,7 @@ def draw(comparison: Comparison, stem: Path) -> bool:
         return False
     looks = style.looks(comparison.entries)
     largest = largest_k([frame for frames in tracks.values() for frame in frames])
-    leaves = {contest.entry for contest in comparison.contests}
+    leaves = {trained.entry for trained in comparison.trained_methods}
     with style.figure(stem, 4, 2, _HEIGHT, sharex=True, height_ratios=[3, 3, 3, 1.6]) as (figure, grid):
         for axes, title in zip(grid.flat, PANELS.values(), strict=False):
             axes.set_title(title.format(k=largest))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from passk.files.layout import INGEST
 from passk.statistics.bootstrap import Estimate
-from reports.comparison import Comparison, Contest, Difference, Entry
+from reports.comparison import Comparison, Difference, Entry, MethodRuns
 from reports.markdown import listed
 from reports.results import ALL
 
@@ -12,7 +12,7 @@ NO_DIFFERENCE = "no difference that these data can show"
 EVALUATION = "evaluate"
 """under which an experiment's failures have that of the evaluation"""
 STATED = 4
-"""checkpoints whose numbers are in the answer where no arms compete; the table has all"""
+"""checkpoints whose numbers are in the answer where no methods compete; the table has all"""
 
 
 def interval(estimate: Estimate, signed: bool = False) -> str:
@@ -31,27 +31,27 @@ def answer(comparison: Comparison, name: Callable[[str], str] = str) -> list[str
 
     `name` dresses the names of stages and benchmarks (in markdown: as code).
     """
-    sentences = _failed_arms(comparison, name) + _not_filed(comparison, name) + _no_matchup(comparison, name)
-    for challenger, baseline in comparison.matchups:
-        sentences += _between(comparison, challenger, baseline, name)
+    sentences = _failed_methods(comparison, name) + _not_filed(comparison, name) + _no_pair(comparison, name)
+    for method, baseline in comparison.comparisons:
+        sentences += _between(comparison, method, baseline, name)
     return sentences + _over_warm_start(comparison, name)
 
 
-def _failed_arms(comparison: Comparison, name: Callable[[str], str]) -> list[str]:
+def _failed_methods(comparison: Comparison, name: Callable[[str], str]) -> list[str]:
     lines, missing = [], []
-    for contest in comparison.contests:
-        failed = _failed_stages(contest)
+    for trained in comparison.trained_methods:
+        failed = _failed_stages(trained)
         for stage, runs in failed.items():
             seeds = f" of {listed([name(run) for run in runs])}" if len(comparison.results) > 1 else ""
-            lines.append(f"{name(contest.entry.label)} failed in stage {name(stage)}{seeds}.")
-        if not failed and contest.entry not in comparison.sampled:
-            missing.append(name(contest.entry.label))
+            lines.append(f"{name(trained.entry.label)} failed in stage {name(stage)}{seeds}.")
+        if not failed and trained.entry not in comparison.sampled:
+            missing.append(name(trained.entry.label))
     evaluation = _failed(comparison, "Evaluation", EVALUATION, name)
     if missing and evaluation:
         lines.append(f"{evaluation}; there are no samples of {listed(missing)}.")
     elif missing:
         lines.append(f"There are no samples of {listed(missing)} yet.")
-    elif evaluation and comparison.contests:
+    elif evaluation and comparison.trained_methods:
         lines.append(f"{evaluation} before its end: some samples are missing.")
     return lines
 
@@ -69,17 +69,17 @@ def _failed(comparison: Comparison, what: str, under: str, name: Callable[[str],
     return f"{what} failed{f' in {listed([name(run) for run in failed])}' if len(comparison.results) > 1 else ''}"
 
 
-def _failed_stages(contest: Contest) -> dict[str, list[str]]:
-    """The first stage of the arm that failed in each run -> names of those runs."""
+def _failed_stages(trained: MethodRuns) -> dict[str, list[str]]:
+    """The first stage of the method that failed in each run -> names of those runs."""
     found: dict[str, list[str]] = {}
-    for run in contest.entry.runs:
-        stages = [node.name for node in contest.arm.chain if node.name in run.record.failures]
+    for run in trained.entry.runs:
+        stages = [node.name for node in trained.method.chain if node.name in run.record.failures]
         if stages:
             found.setdefault(stages[0], []).append(run.name)
     return found
 
 
-def _without_arms(comparison: Comparison, name: Callable[[str], str]) -> list[str]:
+def _without_methods(comparison: Comparison, name: Callable[[str], str]) -> list[str]:
     """Nothing was trained by rl: what each checkpoint solves, and a lone one on each benchmark."""
     evaluation = _failed(comparison, "Evaluation", EVALUATION, name)
     lines = [
@@ -104,25 +104,25 @@ def _without_arms(comparison: Comparison, name: Callable[[str], str]) -> list[st
     return lines
 
 
-def _no_matchup(comparison: Comparison, name: Callable[[str], str]) -> list[str]:
-    if comparison.matchups:
+def _no_pair(comparison: Comparison, name: Callable[[str], str]) -> list[str]:
+    if comparison.comparisons:
         return []
-    if not comparison.contests:
-        return _without_arms(comparison, name)
-    return ["There is no other arm to compare with."]
+    if not comparison.trained_methods:
+        return _without_methods(comparison, name)
+    return ["There is no other method to compare with."]
 
 
-def _between(comparison: Comparison, challenger: Entry, baseline: Entry, name: Callable[[str], str]) -> list[str]:
-    own = [d for d in comparison.between_arms if (d.of, d.to) == (challenger.label, baseline.label)]
+def _between(comparison: Comparison, method: Entry, baseline: Entry, name: Callable[[str], str]) -> list[str]:
+    own = [d for d in comparison.between_methods if (d.of, d.to) == (method.label, baseline.label)]
     first_of = next((group for group in comparison.groups if any(d.benchmark == group for d in own)), None)
     overall = [d for d in own if d.benchmark == first_of]
     if not overall:
-        if challenger in comparison.sampled and baseline in comparison.sampled:
-            return [f"{name(challenger.label)} and {name(baseline.label)} have no seed and problems in common."]
+        if method in comparison.sampled and baseline in comparison.sampled:
+            return [f"{name(method.label)} and {name(baseline.label)} have no seed and problems in common."]
         return []
     where = "Over all benchmarks together" if overall[0].benchmark == ALL else f"On {name(overall[0].benchmark)}"
     parts = [_verdict(overall, sign, name(baseline.label)) for sign in (1, -1, 0)]
-    first = f"{where}, {name(challenger.label)} {', but '.join(part for part in parts if part)}."
+    first = f"{where}, {name(method.label)} {', but '.join(part for part in parts if part)}."
     return [
         first,
         *_corrected(comparison, overall),
@@ -197,8 +197,8 @@ def _over_warm_start(comparison: Comparison, name: Callable[[str], str]) -> list
             for sign, word in words.items():
                 same = [d for d in overall if (d.k, d.to, d.sign) == (k, warm_start, sign)]
                 if same:
-                    arms = listed([f"{name(d.of)} ({_told(comparison, d)})" for d in same])
-                    parts.append(f"{arms} {'are' if len(same) > 1 else 'is'} {word} {name(warm_start)}")
+                    methods = listed([f"{name(d.of)} ({_told(comparison, d)})" for d in same])
+                    parts.append(f"{methods} {'are' if len(same) > 1 else 'is'} {word} {name(warm_start)}")
         told.append(f"at pass@{k} {', '.join(parts)}")
     others = [
         f"{name(d.of)} is {words[d.sign]} {name(d.to)} on {name(d.benchmark)} at pass@{d.k} ({_told(comparison, d)})"

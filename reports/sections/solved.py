@@ -1,4 +1,4 @@
-"""Which problems one arm solves that the other does not."""
+"""Which problems one method solves that the other does not."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ class Solved:
 
 
 def solved(comparison: Comparison) -> list[Solved]:
-    """For each pair of arms and benchmark; empty where nothing can be compared."""
+    """For each pair of methods and benchmark; empty where nothing can be compared."""
     return [
         one
-        for of, to in comparison.matchups
+        for of, to in comparison.comparisons
         for benchmark in comparison.benchmarks
         for one in _solved(comparison, of, to, benchmark)
     ]
@@ -39,7 +39,7 @@ def solved(comparison: Comparison) -> list[Solved]:
 
 def _solved(comparison: Comparison, of: Entry, to: Entry, benchmark: str) -> Iterator[Solved]:
     parts = []
-    for ours, theirs in comparison.pairs(of, to, benchmark):
+    for ours, theirs in comparison.comparisons(of, to, benchmark):
         mine, other = ours.problems(of.checkpoint, benchmark), theirs.problems(to.checkpoint, benchmark)
         if mine is not None and other is not None:
             parts.append(mine[["n", "c"]].join(other[["n", "c"]], how="inner", rsuffix="_to"))
@@ -64,15 +64,15 @@ def counts_table(found: list[Solved]) -> str:
         [f"{code(s.of)} against {code(s.to)}", code(s.benchmark), *map(str, (s.both, s.only_of, s.only_to, s.neither))]
         for s in found
     ]
-    return table(["arms", "benchmark", "both", "only the first", "only the second", "neither"], rows, left=2)
+    return table(["methods", "benchmark", "both", "only the first", "only the second", "neither"], rows, left=2)
 
 
 def problems_table(found: list[Solved]) -> str:
-    """The problems that tell the arms apart best; empty where there is none."""
+    """The problems that tell the methods apart best; empty where there is none."""
     rows = [
-        [code(arm), code(other), code(s.benchmark), code(row.problem), f"{row.c} of {row.n}"]
+        [code(method), code(other), code(s.benchmark), code(row.problem), f"{row.c} of {row.n}"]
         for s in found
-        for arm, other, most in ((s.of, s.to, s.most), (s.to, s.of, s.most_to))
+        for method, other, most in ((s.of, s.to, s.most), (s.to, s.of, s.most_to))
         for row in most.itertuples()
     ]
     return table(["solved by", "not by", "benchmark", "problem", "right"], rows, left=4) if rows else ""

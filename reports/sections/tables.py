@@ -110,18 +110,18 @@ def about_p(p_values: Mapping[Difference, tuple[float, float]]) -> list[str]:
 
 
 def seed_table(comparison: Comparison) -> str:
-    """Every seed's own numbers: a row a seed and arm, a column a benchmark; empty for one seed."""
-    arms = [contest.entry for contest in comparison.contests]
-    if not any(len(entry.runs) > 1 for entry in arms):
+    """Every seed's own numbers: a row a seed and method, a column a benchmark; empty for one seed."""
+    methods = [trained.entry for trained in comparison.trained_methods]
+    if not any(len(entry.runs) > 1 for entry in methods):
         return ""
     rows = []
     for design in comparison.designs:
         for run in design:
-            for entry in (entry for entry in arms if run in entry.runs):
+            for entry in (entry for entry in methods if run in entry.runs):
                 cells = [_own(comparison, run, entry.checkpoint, group) for group in comparison.groups]
                 if any(cell != "–" for cell in cells):
                     rows.append([str(run.seed if run.seed is not None else run.name), code(entry.label), *cells])
-    return table(["seed", "arm", *map(_group, comparison.groups)], rows, left=2)
+    return table(["seed", "method", *map(_group, comparison.groups)], rows, left=2)
 
 
 def _own(comparison: Comparison, run: Results, checkpoint: str, group: str) -> str:

@@ -1,7 +1,7 @@
 """The study: many experiments, of several regimes and seeds -> two Parquet files, and from these alone all its numbers.
 
-    python -m studies.mazes.study export studies/mazes [EXPERIMENT ...] --runs runs      # all that are named study-...
-    python -m studies.mazes.study remake studies/mazes   # tables.md and figures/ again
+    python -m studies.mazes export [EXPERIMENT ...] --runs runs      # all that are named study-...
+    python -m studies.mazes remake   # tables.md and figures/ again
 
 An experiment study-trap-s3 is a seed of the regime trap; so is study-trap-more-s3, with further arms.
 
@@ -14,9 +14,7 @@ Each arm is whole: what it shares with another (the warm start, a first stage) i
 the two files hold already: a study can be run in pieces, on one machine or on several, each with a store of its own.
 """
 
-import argparse
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +25,8 @@ import pandas as pd
 from passk.base.errors import PasskError
 from passk.files.layout import BASE
 from passk.statistics.pass_at_k import pass_at_k
-from passk.store import STORE, queries, reading
-from reports.methods import Arm
+from passk.store import queries, reading
+from reports.methods import Method
 from reports.results import Results, load
 
 MARKED = re.compile(r"(<!-- numbers -->).*?(<!-- end of numbers -->)", re.DOTALL)
@@ -42,6 +40,11 @@ METRICS = [
     "grad_norm", "lr", "tokens", "seconds",
 ]  # fmt: skip
 """of a step, beside its pass@k as pass_at_1, pass_at_2, ..."""
+STORE_NAMES = {
+    "total_step": "step", "estimator": "rule", "all_incorrect": "all_wrong", "all_correct": "all_right",
+    "few_incorrect": "few_wrong",
+}  # fmt: skip
+"""column of the store -> column of steps.parquet"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,11 +108,11 @@ def export(store: Path, directory: Path, names: Sequence[str] = ()) -> Study:
             names = [name for name in queries.names(connection) if name.startswith(PREFIX)]
     if not names:
         raise PasskError(f"{store}: no experiment is called {PREFIX}...; name those of the study")
-    chosen: dict[tuple[str, int, str], tuple[Results, Arm]] = {}
+    chosen: dict[tuple[str, int, str], tuple[Results, Method]] = {}
     for run in (load(store, name) for name in sorted(set(names))):
         if run.seed is None:
             raise PasskError(f"{run.name}: its record has no seed; run it again")
-        for arm in run.arms:
+        for arm in run.methods:
             key = (regime_of(run.name), run.seed, arm.name)
             if key not in chosen or (arm.name in run.checkpoints and arm.name not in chosen[key][0].checkpoints):
                 chosen[key] = (run, arm)
@@ -130,9 +133,7 @@ def read(directory: Path) -> Study:
     """Raises PasskError where a file is missing."""
     for name in (PROBLEMS, STEPS):
         if not (directory / name).is_file():
-            raise PasskError(
-                f"{directory / name}: no such file; python -m studies.mazes.study export {directory} makes it"
-            )
+            raise PasskError(f"{directory / name}: no such file; python -m studies.mazes export makes it")
     return Study(pd.read_parquet(directory / PROBLEMS), pd.read_parquet(directory / STEPS))
 
 
@@ -152,7 +153,7 @@ def _keys(frame: pd.DataFrame) -> pd.MultiIndex:
     return pd.MultiIndex.from_frame(frame[KEYS])
 
 
-def _problems(key: tuple[str, int, str], run: Results, arm: Arm) -> Iterator[pd.DataFrame]:
+def _problems(key: tuple[str, int, str], run: Results, arm: Method) -> Iterator[pd.DataFrame]:
     regime, seed, name = key
     warm = run.record.stages.get(arm.warm_start, BASE)
     for stage in (BASE, *(node.name for node in arm.chain)):
@@ -166,13 +167,13 @@ def _problems(key: tuple[str, int, str], run: Results, arm: Arm) -> Iterator[pd.
                 )
 
 
-def _steps(key: tuple[str, int, str], run: Results, arm: Arm) -> Iterator[pd.DataFrame]:
+def _steps(key: tuple[str, int, str], run: Results, arm: Method) -> Iterator[pd.DataFrame]:
     regime, seed, name = key
     for node in arm.rl:
         own = run.steps[run.steps["stage"] == node.name]
         if not own.empty:
             curves = pd.DataFrame([{int(k): value for k, value in curve.items()} for curve in own["pass_at_k"]])
-            kept = own[["total_step", "k", "rule", *METRICS]].rename(columns={"total_step": "step"})
+            kept = own.drop(columns="step").rename(columns=STORE_NAMES)[["step", "k", "rule", *METRICS]]
             curves = curves.reindex(columns=sorted(curves)).add_prefix("pass_at_").set_index(kept.index)
             whose = pd.DataFrame({"regime": regime, "arm": name, "seed": seed}, index=kept.index)
             yield pd.concat([whose, kept, curves], axis=1)
@@ -183,43 +184,3 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     whole = [name for name in ("seed", "step", "k", "tokens", "n", "c") if name in frame]
     types = dict.fromkeys(frame.select_dtypes("number").columns, "float32") | dict.fromkeys(whole, "int32")
     return frame.astype(types).reset_index(drop=True)
-
-
-def remake(directory: Path) -> str:
-    """tables.md and figures/ from the two files alone; gives the tables' text.
-
-    The README.md in the directory has its main tables too, where it is MARKED.
-    """
-    from studies.mazes import claims, figures, goals, tables
-
-    study = read(directory)
-    text, numbers = tables.texts(study, goals.markdown(study), claims.markdown(study))
-    (directory / "tables.md").write_text(text, encoding="utf-8")
-    figures.draw(study, directory / "figures")
-    page = directory / "README.md"
-    if page.is_file():
-        words = page.read_text(encoding="utf-8")
-        page.write_text(MARKED.sub(lambda found: f"{found[1]}\n\n{numbers}\n\n{found[2]}", words), encoding="utf-8")
-    return text
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m studies.mazes.study", description="The study's numbers.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, what in (("export", "write the Parquet files from the store"), ("remake", "tables and figures again")):
-        command = commands.add_parser(name, help=what)
-        command.add_argument("directory", type=Path)
-        if name == "export":
-            command.add_argument("experiments", nargs="*", help="none: all that are called study-...")
-            command.add_argument("--runs", type=Path, default=Path("runs"), help="directory of all runs")
-    given = parser.parse_args(arguments)
-    try:
-        if given.command == "export":
-            export(given.runs / STORE, given.directory, given.experiments)
-        sys.stdout.write(remake(given.directory))
-    except PasskError as error:
-        sys.exit(f"study: {error}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,7 @@
 WITH given AS (
     SELECT own.checkpoint, samples.problem, samples.response, samples.correct
-    FROM current_samplings AS own
-    JOIN samples ON samples.experiment = own.experiment AND samples.sampling = own.key
+    FROM current_evaluations AS own
+    JOIN samples ON samples.experiment = own.experiment AND samples.evaluation = own.key
     WHERE own.experiment = 'study-trap-s5' AND own.benchmark = 'hard'
 ), learned AS (
     SELECT problem FROM given GROUP BY problem

@@ -7,8 +7,8 @@ WITH placed AS (
            length(replace(samples.response, 'R', 'RR')) - length(replace(samples.response, 'L', 'LL')) AS right_,
            length(replace(samples.response, 'D', 'DD')) - length(replace(samples.response, 'U', 'UU')) AS down_,
            e % 6 - s % 6 AS dx, e // 6 - s // 6 AS dy
-    FROM current_samplings AS own
-    JOIN samples ON samples.experiment = own.experiment AND samples.sampling = own.key
+    FROM current_evaluations AS own
+    JOIN samples ON samples.experiment = own.experiment AND samples.evaluation = own.key
     JOIN placed ON placed.fingerprint = own.problems AND placed.id = samples.problem
     WHERE own.experiment LIKE 'study-trap-s%' AND own.benchmark = 'hard'
 )

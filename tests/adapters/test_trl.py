@@ -11,6 +11,7 @@ import torch
 from trl import GRPOTrainer
 
 from passk import advantage
+from passk.adapters.trl import _trained
 from passk.base.errors import ConfigError, PasskError
 from tests.adapters.tiny import ROLLOUTS, ends_in_a, prompts, trainer
 
@@ -20,6 +21,10 @@ ROOT = Path(__file__).parents[2]
 def expected(estimator, k, texts, reward=ends_in_a, **inputs):
     rewards = torch.tensor(reward(texts)).view(-1, ROLLOUTS)
     return advantage.compute(estimator, rewards, k, **inputs).flatten().tolist()
+
+
+def starts_with_a(completions, **_):
+    return [float(text.split()[:1] == ["a"]) for text in completions]
 
 
 def first_letters(completions):
@@ -85,6 +90,35 @@ def test_answers_are_handed_to_a_rule_that_needs_them(tmp_path):
         assert given == pytest.approx(expected("majority", 3, texts, answers=rows))
 
 
+@pytest.mark.parametrize(("name", "k"), [("passk_analytical", 1), ("grpo", 1), ("rloo", 1)])
+def test_a_truncated_completion_that_trl_masks_does_not_count_in_its_group(tmp_path, name, k):
+    masking = {"mask_truncated_completions": True, "max_steps": 4}
+    trained = trainer(tmp_path, reward=starts_with_a, arguments=masking, estimator=name, k=k)
+    trained.train()
+    partly = 0
+    for (_, _, texts, advantages), ended in zip(trained.scored, trained.masks, strict=True):
+        for i in range(0, len(texts), ROLLOUTS):
+            rows = [row for row in range(i, i + ROLLOUTS) if ended[row]]
+            rewards = torch.tensor([starts_with_a([texts[row]]) for row in rows]).view(1, -1)
+            by_row = dict.fromkeys(range(i, i + ROLLOUTS), 0.0)
+            if len(rows) > 1:
+                by_row |= zip(rows, advantage.compute(name, rewards, k)[0].tolist(), strict=True)
+            assert advantages[i : i + ROLLOUTS] == pytest.approx(list(by_row.values()))
+            partly += 1 < len(rows) < ROLLOUTS and any(by_row.values())
+    assert partly > 0
+
+
+def test_what_keeps_a_completion_out_of_the_loss_is_seen():
+    kept = torch.tensor([[1, 1, 0], [1, 1, 1], [1, 0, 0]])
+    assert _trained({"completion_mask": kept}).tolist() == [True, True, True]
+    tools = torch.tensor([[1, 1, 1], [0, 0, 0], [0, 1, 1]])
+    assert _trained({"completion_mask": kept, "tool_mask": tools}).tolist() == [True, False, False]
+    by_sequence = torch.tensor([[0.0], [0.5], [2.0]])
+    assert _trained({"completion_mask": kept, "importance_sampling_ratio": by_sequence}).tolist() == [False, True, True]
+    by_token = torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+    assert _trained({"completion_mask": kept, "importance_sampling_ratio": by_token}).tolist() == [False, True, True]
+
+
 def test_evaluation_works_with_fewer_rollouts_than_k(tmp_path):
     fewer = {"num_generations_eval": 1, "per_device_eval_batch_size": 3}
     trained = trainer(tmp_path, arguments=fewer, eval_dataset=prompts(), estimator="passk_analytical", k=2)
@@ -113,7 +147,7 @@ def test_processes_that_share_a_group_agree_on_its_advantages(tmp_path):
     [
         ({"estimator": "passk_analytical", "k": ROLLOUTS}, f"k: .*{ROLLOUTS}.* lower k or raise rollouts"),
         ({"estimator": "passk_analytical", "k": 0}, "k: must be a whole number"),
-        ({"estimator": "passk_analitical", "k": 2}, "estimator: .* did you mean passk_analytical?"),
+        ({"estimator": "passk_analitical", "k": 2}, "advantage: .* did you mean passk_analytical?"),
         ({"estimator": "passk_analytical", "k": 2, "options": {"sgma": True}}, "options.sgma: .* did you mean sigma?"),
         ({"estimator": "passk_adaptive", "k": 2}, "estimator: passk_adaptive needs entropy"),
         (
@@ -157,5 +191,8 @@ def test_the_hooks_that_are_overridden_are_still_trls():
         "self.accelerator.process_index * len(prompts)",
         'self._logs["advantages"].extend(all_process_advantages.tolist())',
         '"advantages": advantages,',
+        "completion_mask = completion_mask * (~is_truncated).unsqueeze(1).int()",
+        'output["importance_sampling_ratio"] = vllm_importance_sampling_ratio',
+        'output["tool_mask"] = tool_mask',
     ):
         assert relied_on in source[1]

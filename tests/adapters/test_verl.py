@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_module
+from omegaconf import OmegaConf
 from verl import DataProto
 from verl.trainer.ppo import core_algos
 from verl.trainer.ppo.padding_utils import construct_minimal_padding_template
 from verl.trainer.ppo.ray_trainer import compute_advantage
+from verl.trainer.ppo.rollout_corr_helper import compute_rollout_correction_and_add_to_batch
 from verl.trainer.ppo.v1.utils import compute_advantage_for_multi_trajectories
 
 from passk import advantage
@@ -104,12 +106,69 @@ def test_rows_with_which_verl_fills_up_a_batch_are_no_prompt_with_too_few_rollou
     filled_up = torch.ones(len(data), dtype=torch.bool)
     filled_up[rows] = False
     data.batch["response_mask"][filled_up] = 0
-    data.batch["response_mask"][rows[0, 0]] = 0  # a rollout that verl rejected still counts for its prompt
     done = compute_advantage(data, adv_estimator=config.adv_estimator, config=config)
     expected = advantage.compute("passk_analytical", rewards[rows], 3).unsqueeze(-1)
     assert expected.any(dim=1).all()
     assert torch.equal(done.batch["advantages"][rows], expected * data.batch["response_mask"][rows])
     assert not done.batch["advantages"][filled_up].any()
+
+
+def rejecting(data, rejected, threshold=2.0):
+    """The batch after verl's own rejection sampling, which is made to reject these rows."""
+    data.batch["old_log_probs"] = torch.zeros(len(data), LENGTH)
+    data.batch["rollout_log_probs"] = torch.zeros(len(data), LENGTH)
+    data.batch["rollout_log_probs"][rejected] = -5.0
+    settings = {"rollout_is": None, "rollout_rs": "seq_mean_k1", "rollout_rs_threshold": threshold}
+    return compute_rollout_correction_and_add_to_batch(data, OmegaConf.create(settings))[0]
+
+
+@pytest.mark.parametrize("trainer_function", [compute_advantage, compute_advantage_for_multi_trajectories])
+@pytest.mark.parametrize("name", OF_REWARDS)
+def test_a_rollout_that_verl_rejected_does_not_count_in_its_group(name, trainer_function):
+    k = k_of(name)
+    config = algorithm(f"algorithm.adv_estimator=passk/{name}", f"+algorithm.passk.k={k}", *NEEDED.get(name, []))
+    data, rewards = batch([8] * PROMPTS, binary=advantage.get(name).binary)
+    groups = by_prompt(data.non_tensor_batch["uid"])
+    rejected = [row for group in groups for row in group[1:3]]
+    data = rejecting(data, rejected)
+    assert (
+        not data.batch["response_mask"][rejected].any() and data.batch["response_mask"].any(dim=1).sum() == 6 * PROMPTS
+    )
+    # what a rejected rollout would have been paid must not matter
+    data.batch["token_level_rewards"][rejected] = torch.nan
+    keys = {} if trainer_function is compute_advantage else {"batch_keys": [f"u_{i}_0" for i in range(len(data))]}
+    torch.manual_seed(7)
+    done = trainer_function(data, adv_estimator=config.adv_estimator, config=config, **keys)
+
+    rows = torch.tensor([group[:1] + group[3:] for group in groups])
+    torch.manual_seed(7)
+    expected = advantage.compute(name, rewards[rows], k, **config.passk.get("options", {}))
+    assert expected.abs().sum() > 0
+    assert torch.equal(done.batch["advantages"][rows], expected.unsqueeze(-1) * data.batch["response_mask"][rows])
+    assert not done.batch["advantages"][rejected].any()
+
+
+def test_a_group_that_rejection_left_too_small_gets_no_advantage_and_a_warning():
+    config = algorithm("algorithm.adv_estimator=passk/passk_analytical", "+algorithm.passk.k=3")
+    data, rewards = batch([N, N])
+    few, whole = by_prompt(data.non_tensor_batch["uid"])
+    data.batch["response_mask"][few[3:]] = 0
+    with pytest.warns(UserWarning, match="too small for passk_analytical with k=3"):
+        done = compute_advantage(data, adv_estimator=config.adv_estimator, config=config)
+    assert not done.batch["advantages"][few].any()
+    expected = advantage.compute("passk_analytical", rewards[whole].unsqueeze(0), 3)[0].unsqueeze(-1)
+    assert expected.any() and torch.equal(
+        done.batch["advantages"][whole], expected * data.batch["response_mask"][whole]
+    )
+
+
+def test_a_group_that_was_too_small_before_any_rejection_is_an_error():
+    config = algorithm("algorithm.adv_estimator=passk/passk_analytical", "+algorithm.passk.k=3")
+    data, _ = batch([N, 3])
+    few = next(rows for rows in by_prompt(data.non_tensor_batch["uid"]) if len(rows) == 3)
+    data.batch["response_mask"][few[0]] = 0
+    with pytest.raises(ConfigError, match="^k: "):
+        compute_advantage(data, adv_estimator=config.adv_estimator, config=config)
 
 
 def test_the_reward_is_the_sum_over_the_tokens():

@@ -63,13 +63,14 @@ class Watched(PasskGRPOTrainer):
 
     def __init__(self, *arguments, **keywords):
         super().__init__(*arguments, **keywords)
-        self.scored, self.losses = [], []
+        self.scored, self.masks, self.losses = [], [], []
 
     def _generate_and_score_completions(self, inputs):
         training = self.model.training
         output = super()._generate_and_score_completions(inputs)
         texts = self.processing_class.batch_decode(output["completion_ids"], skip_special_tokens=True)
         prompts = [row["prompt"] for row in inputs]
+        self.masks.append(output["completion_mask"].any(dim=1).tolist())
         self.scored.append((training, prompts, texts, output["advantages"].tolist()))
         return output
 

@@ -229,6 +229,32 @@ def test_vllm_reloads_weights_as_we_ask_it_to():
     assert [point.value for point in points if point.name == "passk_cpu"] == ["passk.cpu:install_if_asked"]
 
 
+def test_vllms_cpu_kernels_hold_packed_copies_where_our_stand_in_looks_for_them():
+    layers = source_of("vllm.model_executor.layers.utils")
+    assert layers.count("layer.cpu_linear = ") >= 4
+    assert "dispatch_cpu_unquantized_gemm(layer, remove_weight=True)" in source_of("vllm.model_executor.layers.linear")
+    embeddings = source_of("vllm.model_executor.layers.vocab_parallel_embedding")
+    assert "dispatch_cpu_unquantized_gemm(layer, remove_weight=False)" in embeddings
+    assert "layer.weight = embed_tokens.weight" in embeddings
+    assert "class CPUModelRunner(GPUModelRunner)" in source_of("vllm.v1.worker.cpu_model_runner")
+
+
+def test_vllm_and_the_policy_give_log_probabilities_of_a_prompt_as_our_comparison_reads_them(actor_classes):
+    from openrlhf.trainer.ray import ppo_actor
+    from openrlhf.trainer.ray.launcher import RayActorGroup
+    from vllm import SamplingParams
+
+    from passk.models.log_probs import REQUEST
+
+    plain = ppo_actor.PolicyModelActor.__ray_metadata__.modified_class
+    assert parameters(plain.forward)[:4] == ["self", "sequences", "action_mask", "attention_mask"]
+    assert "if self.temperature != 1.0:" in source_of("openrlhf.models.actor")
+    assert parameters(RayActorGroup.async_run_method)[:2] == ["self", "method_name"]
+    assert SamplingParams(**REQUEST).skip_reading_prefix_cache
+    source = source_of("vllm.v1.worker.gpu_model_runner")
+    assert "scores = self.sampler.compute_logprobs(logits)" in source
+
+
 def test_ray_still_reads_the_switch_that_keeps_it_on_loopback():
     assert 'ENABLE_RAY_CLUSTERS_ENV_VAR = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"' in source_of(
         "ray._private.ray_constants"

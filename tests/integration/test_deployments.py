@@ -25,8 +25,8 @@ from .conftest import EXPERIMENT, left_after, prepared
 
 ROOT = Path(__file__).parents[2]
 SHORT = EXPERIMENT.replace("steps: 24", "steps: 2").replace("steps: 8,", "steps: 2,")
-LONG = SHORT.replace("name: small", "name: long").replace("estimator: passk_analytical", "estimator: grpo")
-LONG = LONG.replace("k: [[1, 4], [5, 2]], steps: 2", "steps: 500").replace("count: 512", "count: 4000")
+LONG = SHORT.replace("name: small", "name: long").replace("advantage: passk_analytical", "advantage: grpo")
+LONG = LONG.replace("k: [[1, 4], [5, 2]], steps: 2", "steps: 500").replace("size: 512", "size: 4000")
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,12 @@ def done(run: dict) -> bool:
 
 def test_the_deployments_of_prefect_yaml_are_there_with_their_schedules_and_forms(served):
     found = {entry["name"]: entry for entry in served.ask("/deployments/filter", {})}
-    assert set(found) == {"maze-nightly", "qwen2.5-7b-weekly", "evaluate-checkpoint", "study"}
+    assert set(found) == {"maze-nightly", "qwen2.5-7b-weekly", "evaluate-checkpoint", "sweep"}
     active = {name: [s["active"] for s in entry["schedules"]] for name, entry in found.items()}
-    assert active == {"maze-nightly": [True], "qwen2.5-7b-weekly": [False], "evaluate-checkpoint": [], "study": []}
+    assert active == {"maze-nightly": [True], "qwen2.5-7b-weekly": [False], "evaluate-checkpoint": [], "sweep": []}
     assert found["maze-nightly"]["schedules"][0]["schedule"]["cron"] == "0 2 * * *"
     assert {name: entry["work_pool_name"] for name, entry in found.items()} == {
-        "maze-nightly": "cpu", "qwen2.5-7b-weekly": "a100", "evaluate-checkpoint": "cpu", "study": "cpu",
+        "maze-nightly": "cpu", "qwen2.5-7b-weekly": "a100", "evaluate-checkpoint": "cpu", "sweep": "cpu",
     }  # fmt: skip
     for entry in found.values():
         assert all(field["description"] for field in entry["parameter_openapi_schema"]["properties"].values())
@@ -150,13 +150,13 @@ def test_a_run_by_the_api_completes_and_shows_itself(served):
     report = by_key["small-report"]["data"]
     assert report.startswith("# small") and "](data:image/png;base64," in report
 
-    # A study of the same experiment finds it done, and an evaluation has a checkpoint to sample.
-    study = served.start("study/study", files=[str(file)], runs=str(served.directory / "runs"))
+    # A sweep over the same experiment finds it done, and an evaluation has a checkpoint to sample.
+    sweep = served.start("sweep/sweep", files=[str(file)], runs=str(served.directory / "runs"))
     model = next((served.directory / "runs" / "small" / "stages").glob("*/model"))
     evaluation = served.start(
         "evaluate/evaluate-checkpoint", model=str(model), file=str(file), samples=4, runs=str(served.directory / "runs")
     )
-    for other in (study, evaluation):
+    for other in (sweep, evaluation):
         assert served.wait(other, done, seconds=600)["state"]["type"] == "COMPLETED", served.log()
     assert len(list(served.directory.glob("runs/*/stages/*/manifest.json"))) == 2
     assert list(served.directory.glob("runs/evaluate-*/report.md"))

@@ -1,9 +1,15 @@
 """What passk puts into OpenRLHF's and vLLM's hooks, at work on a few numbers in the classes that are installed."""
 
+import contextlib
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
+from passk.base.errors import PasskError
+from passk.experiment import config
+
+ROOT = Path(__file__).parents[2]
 
 
 def config_of_openrlhf():
@@ -63,11 +69,69 @@ def test_a_batch_stands_in_the_order_of_its_prompts_however_the_answers_came(act
     monkeypatch.setattr(samples.SamplesGenerator, "_generate_vllm", lambda *_, **__: (arrived, 4, False))
     generator = object.__new__(samples.PasskSamplesGenerator)
     generator.vllm_engines, generator.args, generator.step = [], config_of_openrlhf(), 1
+    monkeypatch.setattr(generator, "_compare_weights", lambda max_length: None)
     monkeypatch.setattr(samples.ray, "get", lambda references: setattr(generator, "dispatched", dealt))
     dealt = [("a", ["x"]), ("b", ["x"]), ("a", ["x"]), ("c", ["x"])]
     ordered, consumed, exhausted = generator._generate_vllm(n_samples_per_prompt=2)
     assert [int(experience.sequences) for experience in ordered] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert (consumed, exhausted) == (4, False)
+
+
+def test_every_rollout_has_a_token_that_is_trained_on_so_none_is_masked_in_its_group(actor_classes):
+    from openrlhf.trainer.ppo_utils.samples_generator import SamplesGenerator
+
+    from passk.openrlhf import flags
+
+    experiment = config.load(ROOT / "experiments" / "maze-cpu.yaml")
+    stage = next(stage for stage in experiment.stages.values() if stage.kind == "rl")
+    paths = flags.Paths("model", Path("data"), Path("out"))
+    arguments = flags.rl(stage, experiment.compute, paths, seed=0, chat=False)
+    longest = int(arguments[arguments.index("--data.max_len") + 1])
+    generator = object.__new__(SamplesGenerator)
+    for prompt in (1, stage.max_prompt):  # a longer one is refused before training
+        for tokens in (1, stage.max_response):
+            response = {
+                "observation_tokens": [5] * (prompt + tokens), "action_ranges": [(prompt, prompt + tokens)],
+                "rollout_log_probs": None, "prompt": "", "label": "", "truncated": tokens == stage.max_response,
+            }  # fmt: skip
+            experience = generator._process_response_into_experience(response, max_len=longest)
+            assert int(experience.action_mask.sum()) == tokens
+
+
+@pytest.mark.parametrize(
+    ("engines", "ranks", "stops"),
+    [
+        ([[-1.0, -2.0], [-1.0, -2.1]], [[-1.0, -2.0]], False),
+        ([[-1.0, -2.0], [-1.0, -9.0]], [[-1.0, -2.0]], True),
+        ([[-1.0, -2.0]], [[-1.0, -2.0], [-1.0, -9.0]], True),
+        ([[float("nan"), -2.0], [-1.0, -2.0]], [[-1.0, -2.0]], True),
+    ],
+    ids=["equal", "one engine is off", "one rank is off", "not a number"],
+)
+def test_every_engine_is_compared_with_every_rank_before_a_batch(actor_classes, monkeypatch, engines, ranks, stops):
+    from passk.openrlhf import samples_generator as samples
+
+    class Engine:
+        def __init__(self, found):
+            self.log_probs = SimpleNamespace(remote=lambda tokens: found)
+
+    seen = []
+
+    def async_run_method(method_name, tokens):
+        seen.append((method_name, len(tokens)))
+        return ranks
+
+    generator = object.__new__(samples.PasskSamplesGenerator)
+    generator.vllm_engines, generator.step = [Engine(found) for found in engines], 4
+    generator.policy = SimpleNamespace(async_run_method=async_run_method)
+    generator.tokenizer = SimpleNamespace(
+        all_special_ids=[0], get_added_vocab=dict, get_vocab=lambda: {str(i): i for i in range(99)}
+    )
+    monkeypatch.setattr(samples.ray, "get", lambda references: references)
+    with pytest.raises(PasskError, match="^model: step 4: vLLM") if stops else contextlib.nullcontext():
+        generator._compare_weights(max_length=17)
+    assert seen == [("log_probs", 16)]
+    assert stops or generator.logprob_gap == pytest.approx(0.05)
 
 
 @pytest.mark.parametrize("dynamic", [False, True])

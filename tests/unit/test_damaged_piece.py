@@ -106,6 +106,6 @@ def test_the_same_command_tells_it_again_until_it_is_mended_and_then_files_it(la
     write_samples(cut(laid_out))
     by_command(laid_out)
     assert "Filing failed" not in (laid_out.directory / "report.md").read_text()
-    assert "done already" not in capsys.readouterr().out
+    assert "nothing to do" not in capsys.readouterr().out
     by_command(laid_out)
-    assert "tiny: everything is done already" in capsys.readouterr().out
+    assert "tiny: nothing to do, all is finished" in capsys.readouterr().out

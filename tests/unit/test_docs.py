@@ -2,6 +2,7 @@
 
 import math
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,34 @@ def test_every_figure_that_a_document_shows_is_there():
     for document in DOCS.glob("*.md"):
         for figure in re.findall(r"!\[[^]]*\]\(([^)]+)\)", document.read_text()):
             assert (document.parent / figure).is_file(), f"{document.name}: {figure}"
+
+
+def anchors(page):
+    """The anchors of a page's headings, as they are linked to."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(
+    "page",
+    sorted([*DOCS.parent.glob("*.md"), *DOCS.rglob("README.md"), *DOCS.glob("*.md")]),
+    ids=lambda page: page.name,
+)
+def test_every_link_of_a_page_leads_to_a_file_and_a_heading(page):
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text()):
+        name, _, anchor = target.partition("#")
+        file = page.parent / name if name else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), target
+
+
+def test_a_page_has_at_most_250_lines_and_the_readme_120():
+    not_yet = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["tool"]["prose"]["not_yet"]
+    lines = {
+        page.name: page.read_text().count("\n") for page in DOCS.glob("*.md") if f"docs/{page.name}" not in not_yet
+    }
+    assert {name: count for name, count in lines.items() if count > 250} == {}
+    assert len(lines) > 9 and (DOCS.parent / "README.md").read_text().count("\n") <= 120
 
 
 def q(c):

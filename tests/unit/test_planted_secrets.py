@@ -207,7 +207,7 @@ def test_no_secret_is_in_what_prefect_is_given_to_show(ran, monkeypatch):
     view.failed(" ".join(LOG))
     artifacts.results("maze-cpu", [{"checkpoint": "warm"}])
     artifacts.report("maze-cpu", ran.run.directory / "report.md")
-    artifacts.study("study of two", {"maze-cpu": " ".join(LOG)}, ran.run.runs)
+    artifacts.sweep("sweep of two", {"maze-cpu": " ".join(LOG)}, ran.run.runs)
     together = "\n".join(kept.sent)
     assert "The log ends" in together and "Provenance" in together and together.count("[hidden]") >= 8
     assert not found_in(together)

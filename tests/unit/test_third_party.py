@@ -36,11 +36,11 @@ PASSK = "from passk.cli.main import main; main()"
 
 
 def test_the_command_lists_and_shows_it(installed):
-    done = python(PASSK, installed, "estimators")
+    done = python(PASSK, installed, "advantage", "list")
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("halfway ")]
     assert "< N" in line and "share=0.5" in line and line.endswith("passk-halfway 1.0")
     done = python(
-        PASSK, installed, "estimators", "show", "halfway", "--n", "8", "--k", "4", "--options", '{"share": 0.25}'
+        PASSK, installed, "advantage", "show", "halfway", "--n", "8", "--k", "4", "--options", '{"share": 0.25}'
     )
     assert done.returncode == 0, done.stderr
     # of (8, 2, 4): a quarter of 0.522233 and three of grpo's sqrt(3)
@@ -70,7 +70,7 @@ assert expected[1].abs().min() > 0.1  # where Pass@4 alone pays nothing
 )
 def test_an_experiment_names_it_like_any_other(installed, tmp_path, options, refusal):
     (tmp_path / "experiment.yaml").write_text(
-        GOOD.replace("estimator: passk_analytical, k: 4", f"estimator: halfway, k: 4, options: {options}")
+        GOOD.replace("advantage: passk_analytical, k: 4", f"advantage: halfway, k: 4, options: {options}")
     )
     code = "import sys; from passk.experiment import config, validate; validate.check(config.load(sys.argv[1]))"
     done = python(code, installed, str(tmp_path / "experiment.yaml"))
@@ -80,7 +80,7 @@ def test_an_experiment_names_it_like_any_other(installed, tmp_path, options, ref
 
 @pytest.mark.skipif(bool(entry_points(group="passk.advantage", name="halfway")), reason="installed here")
 def test_without_the_package_the_name_is_refused():
-    done = python(PASSK, dict(os.environ), "estimators", "show", "halfway", "--k", "4")
+    done = python(PASSK, dict(os.environ), "advantage", "show", "halfway", "--k", "4")
     assert done.returncode == 2 and done.stderr.startswith("passk: estimator: 'halfway' does not exist")
 
 

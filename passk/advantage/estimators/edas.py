@@ -24,7 +24,7 @@ from passk.advantage import compute, estimator
 @estimator(
     k="any",
     binary=True,
-    formula="base + sgn(d) min(|d|, |base| / kappa) on wrong answers",
+    formula="base + sgn(d) min(|d|, |base| / kappa) on incorrect rollouts",
     source="arXiv 2605.17333",
     estimates="no objective of its own",
 )

@@ -9,7 +9,7 @@ from passk.advantage import count_estimator
 
 @count_estimator(
     k="1",
-    formula="0 right, -1 wrong",
+    formula="0 correct, -1 incorrect",
     source="Zhu et al. 2025, arXiv 2506.01347",
     estimates="gradient of pass@1, unbiased, without a baseline",
 )

@@ -24,7 +24,7 @@ from passk.advantage import count_estimator
 
 @count_estimator(
     k="< N",
-    formula="right sqrt(q / (1-q)), wrong -c/(N-c) times that; q = C(N-c,k) / C(N,k)",
+    formula="correct sqrt(q / (1-q)), incorrect -c/(N-c) times that; q = C(N-c,k) / C(N,k)",
     source="Chen et al. 2025, arXiv 2508.10751, Eq. 7-15",
     estimates="gradient of (2/k) arcsin sqrt(pass@k), as N grows; sigma=False: (1/k - 1/N) gradient of pass@k",
 )

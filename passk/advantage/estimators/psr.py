@@ -8,7 +8,7 @@ from passk.advantage import count_estimator
 
 @count_estimator(
     k="1",
-    formula="1 right, 0 wrong",
+    formula="1 correct, 0 incorrect",
     source="Zhu et al. 2025, arXiv 2506.01347",
     estimates="gradient of pass@1, unbiased, without a baseline",
 )

@@ -13,7 +13,7 @@ from passk.advantage import count_estimator
 
 @count_estimator(
     k="1",
-    formula="lambda right, -1 wrong",
+    formula="lambda correct, -1 incorrect",
     source="Zhu et al. 2025, arXiv 2506.01347",
     estimates="(1 + lambda) gradient of pass@1, unbiased, without a baseline",
 )

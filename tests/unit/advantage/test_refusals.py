@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -50,11 +51,25 @@ def test_rewards_other_than_0_and_1_where_only_these_are_taken(name):
 
 
 @pytest.mark.parametrize("name", advantage.names())
-@pytest.mark.parametrize("k", [0, -1, -(10**30), 1.5, 4.0, NAN, INF, "4", None, [4]])
+@pytest.mark.parametrize(
+    "k", [0, -1, -(10**30), 1.5, 4.0, NAN, INF, "4", None, [4], True, np.float64(2), np.bool_(True)]
+)
 def test_k_that_is_no_whole_number_of_1_or_more(name, k):
     more = cases.OPTIONS.get(name, {})
     refused(lambda: cases.compute(name, torch.zeros(1, 8), k), "k", "whole number of 1 or more", of=ConfigError)
     refused(lambda: advantage.check(name, k, 8, more), "k", "whole number of 1 or more", of=ConfigError)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8])
+def test_an_integer_of_numpy_is_an_integer(kind):
+    rewards = torch.tensor([[1.0, 0.0, 0.0, 1.0] * 40])
+    for name, k in (("pkpo_s", 100), ("passk_full", 80), ("passk_analytical", 4)):
+        assert torch.equal(advantage.compute(name, rewards, kind(k)), advantage.compute(name, rewards, k))
+        assert advantage.check(name, kind(k), kind(160)) == advantage.check(name, k, 160)
+    # 2 x 130 would be 4 in uint8
+    refused(lambda: advantage.check("passk_full", kind(130), kind(200)), "k", "passk_full", "130", of=ConfigError)
+    groups = {"groups": kind(8)}
+    assert advantage.check("passk_bootstrap", 4, 16, groups) == advantage.check("passk_bootstrap", 4, 16, {"groups": 8})
 
 
 @pytest.mark.parametrize("name", advantage.names())

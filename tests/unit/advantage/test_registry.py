@@ -58,7 +58,7 @@ def refused(call, *words):
     with pytest.raises(PasskError) as raised:
         call()
     message = str(raised.value)
-    assert message.startswith("estimator: ") and len(message.splitlines()) == 1
+    assert message.startswith("advantage: ") and len(message.splitlines()) == 1
     assert all(word in message for word in words), message
     return raised.value
 

@@ -17,7 +17,7 @@ SHOWN = [name for name in advantage.names() if not advantage.get(name).needs]
 
 
 def passk_rules(*words: str) -> str:
-    done = CliRunner().invoke(app, ["estimators", *words], catch_exceptions=True)
+    done = CliRunner().invoke(app, ["advantage", *words] if words else ["advantage", "list"], catch_exceptions=True)
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     assert done.exit_code == 0
@@ -65,7 +65,7 @@ def test_a_terminal_gets_the_same_words_in_lines_that_fit(width):
 def test_a_rule_that_is_broken_is_listed_with_its_fault_and_hides_no_other(monkeypatch):
     def get(name: str) -> advantage.Estimator:
         if name == "grpo":
-            raise PasskError("estimator: grpo is not to be had")
+            raise PasskError("advantage: grpo is not to be had")
         return registry.get(name)
 
     monkeypatch.setattr(advantage, "get", get)
@@ -155,7 +155,7 @@ def test_k_is_asked_for_where_the_rule_pays_by_it_and_left_out_where_it_does_not
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["grpoo"], "estimator: 'grpoo' does not exist; did you mean grpo?"),
+        (["grpoo"], "advantage: 'grpoo' does not exist; did you mean grpo?"),
         (["grpo", "--n", "0"], "n: must be 1 rollout or more, not 0"),
         (["grpo", "--k", "4"], "k: "),
         (["passk_analytical", "--k", "32"], "k: "),
@@ -168,20 +168,20 @@ def test_k_is_asked_for_where_the_rule_pays_by_it_and_left_out_where_it_does_not
         (["surrogate", "--k", "2"], "options.derivative: "),
         (["surrogate", "--k", "2", "--options", '{"derivative": "q"}'], "options.derivative: "),
         (["grpo", "--png", "nowhere/a.png"], "png: nowhere/a.png: No such file or directory"),
-        (["edas", "--k", "1"], "estimator: edas needs answers"),
-        (["majority"], "estimator: majority needs answers"),
-        (["passk_adaptive", "--k", "4"], "estimator: passk_adaptive needs entropy"),
+        (["edas", "--k", "1"], "advantage: edas needs answers"),
+        (["majority"], "advantage: majority needs answers"),
+        (["passk_adaptive", "--k", "4"], "advantage: passk_adaptive needs entropy"),
     ],
 )
 def test_what_cannot_be_shown_is_refused_in_one_line_and_nothing_is_printed(words, message):
-    done = CliRunner().invoke(app, ["estimators", "show", *words])
+    done = CliRunner().invoke(app, ["advantage", "show", *words])
     assert isinstance(done.exception, ConfigError)  # of which the command makes exit status 2
     assert str(done.exception).startswith(message) and "\n" not in str(done.exception)
     assert done.stdout == ""
 
 
 def test_the_command_exits_with_status_2_and_says_one_line():
-    code = "import sys; from passk.cli.main import main; sys.argv[1:] = ['estimators', 'show', 'edas']; main()"
+    code = "import sys; from passk.cli.main import main; sys.argv[1:] = ['advantage', 'show', 'edas']; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith("passk: estimator: edas needs answers")

@@ -26,6 +26,16 @@ def test_verdicts_are_printed_in_the_order_of_the_file(tmp_path):
     assert done.returncode == 0 and "4 responses: correct 50.0%" in done.stderr
 
 
+def test_a_response_to_a_prompt_that_opened_the_thinking_has_to_end_it(tmp_path):
+    rows = [("maybe \\boxed{5}", "5"), ("maybe \\boxed{6}\n</think>\n\\boxed{5}", "5")]
+    lines = [json.dumps({"response": response, "answer": answer}) for response, answer in rows]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines))
+    command = ("verify", "--verifier", "numeric", "--file", "rows.jsonl")
+    for more, reasons in (((), ["correct", "correct"]), (("--opens-thinking",), ["no answer", "correct"])):
+        done = passk(tmp_path, *command, *more)
+        assert [json.loads(line)["reason"] for line in done.stdout.splitlines()] == reasons
+
+
 @pytest.mark.parametrize(
     ("content", "verifier", "message"),
     [

@@ -81,6 +81,18 @@ def test_every_problem_comes_once_with_all_its_samples_however_late_the_verdicts
         assert (tokens, logprob) == (sample + 1, -0.5)
 
 
+@pytest.mark.parametrize("opens", [False, True])
+def test_a_response_is_judged_with_the_thinking_that_its_prompt_opened_and_kept_as_it_is(request_, opens):
+    class Seen(Judge):
+        def submit(self, verifier, response, answer):
+            seen.add(response)
+            return super().submit(verifier, response, answer)
+
+    seen = set()
+    made = columns(generate.parts(Engine(), replace(request_, opens_thinking=opens), rows(3), Seen()))
+    assert seen == {("<think>" if opens else "") + text for text in made["response"]}
+
+
 def test_a_part_holds_whole_problems_and_is_not_larger_than_said(request_, monkeypatch):
     monkeypatch.setattr(generate, "PART_SAMPLES", 30)
     parts = list(generate.parts(Engine(), request_, rows(200), Judge()))

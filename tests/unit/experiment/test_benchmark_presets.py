@@ -27,6 +27,14 @@ def test_several_benchmarks_share_one_experiment_and_samples_bound_k(tmp_path):
     assert {(benchmark.samples, benchmark.k) for benchmark in made.benchmarks.values()} == {(6, (1, 4))}
 
 
+def test_a_model_whose_prompts_open_the_thinking_is_evaluated_as_such(tmp_path):
+    plain = benchmark_presets.experiment(str(tmp_path), ["gsm8k"])
+    opens = benchmark_presets.experiment(str(tmp_path), ["gsm8k"], opens_thinking=True)
+    assert (plain.model.opens_thinking, opens.model.opens_thinking) == (False, True)
+    [one], [other] = (plan.plan(made, tmp_path).evaluations for made in (plain, opens))
+    assert one.record.key != other.record.key
+
+
 def test_a_files_own_benchmarks_go_before_the_named_ones_and_its_compute_is_taken(tmp_path):
     made = benchmark_presets.experiment(str(tmp_path), ["easy", "maze-far"], file=MAZE)
     assert list(made.benchmarks) == ["easy", "maze-far"]

@@ -22,9 +22,9 @@ def maze():
 
 
 def test_a_sweep_makes_an_experiment_for_each_combination(maze):
-    made = sweep.sweep(maze, "pass4", estimators=["passk_analytical", "pkpo_sloo"], k=[2, 4], seeds=[1, 2])
+    made = sweep.sweep(maze, "pass4", advantage=["passk_analytical", "pkpo_sloo"], k=[2, 4], seeds=[1, 2])
     assert len({experiment.name for experiment in made}) == 8
-    assert {(e.stages["pass4"].estimator, e.stages["pass4"].k.written, e.seed) for e in made} == {
+    assert {(e.stages["pass4"].advantage, e.stages["pass4"].k.written, e.seed) for e in made} == {
         (estimator, k, seed) for estimator in ("passk_analytical", "pkpo_sloo") for k in (2, 4) for seed in (1, 2)
     }
     assert made[0].name == "maze-cpu-passk_analytical-k2-s1"
@@ -42,7 +42,7 @@ def test_stages_that_do_not_vary_keep_their_keys_and_are_trained_once(maze, tmp_
 def test_options_of_the_rule_that_was_there_do_not_go_to_another(maze):
     raw = yaml.safe_load(Path(MAZE).read_text())
     raw["stages"]["pass4"]["options"] = {"sigma": False}
-    kept, dropped = sweep.sweep(config.parse(raw), "pass4", estimators=["passk_analytical", "grpo"])
+    kept, dropped = sweep.sweep(config.parse(raw), "pass4", advantage=["passk_analytical", "grpo"])
     assert kept.stages["pass4"].options == {"sigma": False}
     assert dropped.stages["pass4"].options == {}
 
@@ -138,24 +138,30 @@ def test_an_evaluation_on_a_file_of_problems_that_was_written_over_has_another_d
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({}, "files: nothing to study"),
+        ({}, "files: nothing to run"),
         ({"files": [MAZE], "seeds": [1]}, "seeds: belongs to a sweep"),
         ({"files": [MAZE, MAZE]}, "name: maze-cpu is there more than once"),
         ({"files": ["nowhere.yaml"]}, "nowhere.yaml: no such file"),
-        ({"of": MAZE}, "estimators: nothing varies"),
+        ({"of": MAZE}, "advantage: nothing varies"),
         ({"of": MAZE, "seeds": [1, 1]}, "seeds: 1 is there more than once"),
         ({"of": MAZE, "k": [2]}, "stage: maze-cpu has 3 rl stages; name the one that varies"),
         ({"of": MAZE, "k": [2], "stage": "warm"}, "stage: maze-cpu has no rl stage 'warm'"),
         ({"of": MAZE, "k": [2], "stage": "pass5"}, "did you mean pass4?"),
         ({"of": MAZE, "seeds": [2], "stage": "pass4"}, "stage: has no effect"),
-        ({"of": MAZE, "estimators": ["grop"], "stage": "pass4"}, "did you mean grpo?"),
+        ({"of": MAZE, "advantage": ["grop"], "stage": "pass4"}, "did you mean grpo?"),
         ({"of": MAZE, "k": [99], "stage": "pass4"}, "stages.pass4."),
         ({"of": MAZE, "seeds": [-1]}, "seed:"),
+        ({"of": MAZE, "settings": ["stages.pass4.lr"]}, "set: 'stages.pass4.lr' is not FIELD=VALUE,VALUE"),
+        ({"of": MAZE, "settings": ["stages.pass4.lr="]}, "is not FIELD=VALUE,VALUE"),
+        ({"of": MAZE, "settings": ["stages.pass5.lr=1.0e-4"]}, "did you mean pass4?"),
+        ({"of": MAZE, "settings": ["stages.pass4.rl=1.0e-4"]}, "stages.pass4.rl: unknown key; there is"),
+        ({"of": MAZE, "settings": ["seed.a=1"]}, "seed.a: seed has no fields"),
+        ({"of": MAZE, "settings": ["seed=1,1"]}, "seed: 1 is there more than once"),
     ],
 )
 def test_nonsense_is_refused_in_one_line(asked, said):
     with pytest.raises(ConfigError) as refused:
-        sweep.study(**{"files": (), **asked})
+        sweep.experiments(**{"files": (), **asked})
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -165,3 +171,15 @@ def test_an_evaluation_of_what_is_not_there_is_refused(maze, tmp_path):
         evaluation(maze, tmp_path, benchmarks=["hrad"])
     with pytest.raises(ConfigError, match=r"benchmarks.easy.samples"):
         evaluation(maze, tmp_path, samples=0)
+
+
+def test_a_sweep_sets_any_field_and_names_the_experiments_by_it(maze):
+    made = sweep.sweep(maze, settings=["stages.pass4.lr=1.0e-4,2.5e-4", "problems.training.size=1600"], seeds=[1, 2])
+    found = {each.name: (each.stages["pass4"].lr, each.problems["training"].size, each.seed) for each in made}
+    assert found == {
+        "maze-cpu-lr0.0001-size1600-s1": (1e-4, 1600, 1),
+        "maze-cpu-lr0.0001-size1600-s2": (1e-4, 1600, 2),
+        "maze-cpu-lr0.00025-size1600-s1": (2.5e-4, 1600, 1),
+        "maze-cpu-lr0.00025-size1600-s2": (2.5e-4, 1600, 2),
+    }
+    assert all(each.stages["pass1"].lr == maze.stages["pass1"].lr for each in made)

@@ -25,7 +25,7 @@ def flow_of(entry):
 
 
 def test_the_deployments_are_there():
-    assert set(DEPLOYMENTS) == {"maze-nightly", "qwen2.5-7b-weekly", "evaluate-checkpoint", "study"}
+    assert set(DEPLOYMENTS) == {"maze-nightly", "qwen2.5-7b-weekly", "evaluate-checkpoint", "sweep"}
     assert DEPLOYMENTS["qwen2.5-7b-weekly"]["schedules"][0]["active"] is False
     assert DEPLOYMENTS["maze-nightly"]["schedules"][0].get("active", True)
 

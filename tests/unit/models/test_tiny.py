@@ -74,6 +74,20 @@ def test_the_same_seed_makes_the_same_model_and_another_seed_another(directory, 
     assert weights(2) != weights(1)
 
 
+def test_a_tied_model_has_one_tensor_for_embeddings_and_head(tmp_path):
+    from safetensors import safe_open
+    from transformers import AutoModelForCausalLM
+
+    def names(tied: bool) -> set[str]:
+        make_tiny(TinyModel(tie_word_embeddings=tied), tmp_path / str(tied), seed=1)
+        with safe_open(tmp_path / str(tied) / "model.safetensors", framework="pt") as file:
+            return set(file.keys())
+
+    assert names(False) - names(True) == {"lm_head.weight"}
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "True")
+    assert model.lm_head.weight is model.model.embed_tokens.weight
+
+
 def test_a_chat_template_is_used_where_a_model_has_one(directory, tmp_path):
     assert not has_chat_template(directory)
     assert not has_chat_template(str(directory))

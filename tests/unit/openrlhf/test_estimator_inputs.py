@@ -50,7 +50,7 @@ def test_a_rule_gets_nothing_that_it_does_not_take():
 
 @pytest.mark.parametrize("label", ["42", 42, None, ["42"], {"answer": 42}])
 def test_a_rule_that_needs_answers_refuses_labels_that_no_verifier_of_ours_can_read(label):
-    with pytest.raises(PasskError, match="estimator: edas needs answers, .* labels of passk"):
+    with pytest.raises(PasskError, match="advantage: edas needs answers, .* labels of passk"):
         given("edas", answers([1], [1], label=label))
 
 

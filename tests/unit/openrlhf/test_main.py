@@ -36,7 +36,7 @@ def test_k_is_checked_against_the_rollouts_however_the_flag_is_spelled(spelled):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--passk.advantage", "grop"], "estimator: 'grop' does not exist; did you mean grpo"),
+        (["--passk.advantage", "grop"], "advantage: 'grop' does not exist; did you mean grpo"),
         (["--passk.advantage", "grpo", "--passk.options", '{"sigma": 1}'], "options.sigma: grpo has no such option"),
         (["--passk.advantage", "passk_analytical", "--passk.k", "4"], r"k: .* the rollouts a prompt \(1\) .*, not 4"),
     ],

@@ -192,6 +192,18 @@ def test_the_reward_hands_the_number_of_the_reason_on_and_judges_in_the_pool_wha
     assert response_of("<s>2 x 3?6</s>", "2 x 3?") == "6"  # the tokenizer put its first token before the prompt
 
 
+def test_the_reward_of_a_response_whose_prompt_opened_the_thinking_needs_its_end():
+    from passk.openrlhf.reward import reward_func
+
+    for opens in (False, True):
+        label = Label("sum-1", "numeric", "5", opens).dump()
+        rewards = [
+            reward_func(["<prompt><think>\n" + text], ["<prompt><think>\n"], [label])["rewards"]
+            for text in ("maybe \\boxed{5}", "maybe \\boxed{6}</think>\\boxed{5}", "\\boxed{5}</think>\\boxed{6}")
+        ]
+        assert rewards == [float(not opens), 1.0, 0.0]
+
+
 def test_progress_says_stage_step_reward_speed_and_time_left():
     said: list[str] = []
     progress = Progress("pass4", 10, said.append)

@@ -50,6 +50,37 @@ def test_a_row_has_the_prompt_and_all_that_its_verifier_needs(source, tmp_path):
         assert (label.verifier, label.answer) == ("maze", by_id[label.problem]["answer"])
 
 
+def test_a_label_says_whether_the_prompt_opens_the_thinking_and_an_older_label_is_read(source, tmp_path):
+    stage = config.parse(changed("stages.arm.steps", 1)).stages["arm"]
+    train_data.write(stage, source, tmp_path / "data", seed=1, first_prompt=0, opens_thinking=True)
+    labels = load_from_disk(tmp_path / "data")["label"]
+    assert all(Label.load(label).opens_thinking for label in labels)
+    older = json.loads(labels[0])
+    del older["opens_thinking"]
+    assert Label.load(json.dumps(older)) == Label.load(labels[0])._replace(opens_thinking=False)
+
+
+TEMPLATES = {
+    "{% for m in messages %}{{ m.content }}{% endfor %}<think>\n": True,
+    "{{ messages[0].content }}<think>\n\n</think>\n\n": False,
+    "{{ messages[0].content }} Think in <think> and </think>.": False,
+}
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_field_that_does_not_fit_the_chat_template_is_refused(source, tmp_path, template):
+    model, files, opens = tmp_path / "tiny", {"train": source}, TEMPLATES[template]
+    make_tiny(config.TinyModel(), model, seed=1)
+    (model / "chat_template.jinja").write_text(template)
+    train_data.require_thinking_opened_as_said(opens, files, model, chat=True)
+    train_data.require_thinking_opened_as_said(False, files, model, chat=False)  # mazes end with no tag of their own
+    does, value = ("ends", "true") if opens else ("does not end", "false")
+    with pytest.raises(
+        ConfigError, match=rf"^model.opens_thinking: the prompt of maze-\S+ in train {does} .* set it to {value}$"
+    ):
+        train_data.require_thinking_opened_as_said(not opens, files, model, chat=True)
+
+
 def test_a_demonstration_ends_with_the_end_token_so_that_openrlhf_adds_no_space(source, tmp_path):
     stage = config.parse(changed("stages.warm.batch_size", 8)).stages["warm"]
     train_data.write(stage, source, tmp_path / "data", seed=1, first_prompt=0, end="$")
@@ -62,17 +93,3 @@ def test_the_data_is_on_the_disk_before_it_has_the_name_that_is_trusted(source, 
     taken(source, tmp_path / "data", 1, 0)
     files = {tmp_path / ".data" / file.name for file in (tmp_path / "data").iterdir()}
     assert len(files) > 1 and {tmp_path / ".data", *files} <= set(flushed)
-
-
-def test_a_prompt_that_openrlhf_would_cut_is_refused_and_the_longest_named(source, tmp_path):
-    make_tiny(config.TinyModel(), tmp_path / "tiny", seed=1)
-    longest = max(problems.load(source), key=lambda row: len(row["prompt"]))
-    for most in (len(longest["prompt"]), len(longest["prompt"]) - 1):
-        stage = config.parse(changed("stages.arm.max_prompt", most)).stages["arm"]
-        if most == len(longest["prompt"]):
-            train_data.require_prompts_fit({"arm": stage}, {"train": source}, tmp_path / "tiny", chat=False)
-            continue
-        with pytest.raises(
-            ConfigError, match=rf"^stages.arm.max_prompt: .* in train has {most + 1} tokens.* make it {most + 1}, "
-        ):
-            train_data.require_prompts_fit({"arm": stage}, {"train": source}, tmp_path / "tiny", chat=False)

@@ -56,7 +56,7 @@ def _renamed(run):
 
 @pytest.fixture(scope="session")
 def study_runs(tmp_path_factory, write_run_of):
-    """Two regimes; a seed of the trap also in the experiment with further arms, there with another end of an arm."""
+    """Two regimes; a seed of the trap also in the experiment with further methods."""
     runs = tmp_path_factory.mktemp("study") / "runs"
     for name, seeds in _STUDY_SEEDS.items():
         for seed in seeds:

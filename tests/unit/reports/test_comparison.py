@@ -41,7 +41,7 @@ def test_experiments_that_differ_in_name_and_seed_alone_are_seeds_of_one_design(
     assert [(entry.label, len(entry.runs)) for entry in found.sampled] == [
         ("warm", 3), ("pass1", 3), ("pass4", 3), ("pass4-pass1", 3),
     ]  # fmt: skip
-    assert [(a.label, b.label) for a, b in found.matchups] == [("pass4-pass1", "pass1")]
+    assert [(a.label, b.label) for a, b in found.comparisons] == [("pass4-pass1", "pass1")]
 
 
 def test_a_seed_whose_metrics_went_to_a_tracker_too_is_of_the_same_design(seeds):
@@ -55,8 +55,8 @@ def test_a_mean_over_seeds_is_the_mean_of_the_seeds_and_its_interval_holds_them_
     together = whole.estimate(whole.sampled[0], ALL, 1)
     each = [one.estimate(one.sampled[0], ALL, 1) for one in single]
     assert together.value == pytest.approx(sum(one.value for one in each) / 3)
-    difference = whole.between_arms[0]
-    assert difference.by_seed == pytest.approx([one.between_arms[0].estimate.value for one in single])
+    difference = whole.between_methods[0]
+    assert difference.by_seed == pytest.approx([one.between_methods[0].estimate.value for one in single])
     assert difference.estimate.value == pytest.approx(sum(difference.by_seed) / 3)
 
 
@@ -68,7 +68,7 @@ def test_the_answer_over_seeds_says_in_how_many_of_them_it_holds(seeds_once):
 def test_the_order_in_which_seeds_are_named_changes_no_number(seeds_once):
     there, back = comparison(seeds_once), comparison(seeds_once[::-1])
     assert there.cells == back.cells
-    assert there.between_arms == back.between_arms
+    assert there.between_methods == back.between_methods
 
 
 def test_arms_of_another_design_are_matched_by_their_names(seeds):
@@ -76,10 +76,10 @@ def test_arms_of_another_design_are_matched_by_their_names(seeds):
     amend(seeds[1], lambda record: record["config"].update(seed=11))
     found = comparison(seeds[:2])
     assert [found.label(design) for design in found.designs] == ["maze-s11", "maze-s12"]
-    pairs = [(a.label, b.label) for a, b in found.matchups]
+    pairs = [(a.label, b.label) for a, b in found.comparisons]
     assert ("maze-s12/pass4-pass1", "maze-s11/pass4-pass1") in pairs
     assert ("maze-s12/pass1", "maze-s11/pass1") in pairs
-    assert found.difference(*found.matchups[-1], ALL, 1) is not None
+    assert found.difference(*found.comparisons[-1], ALL, 1) is not None
 
 
 def test_two_designs_without_an_arm_of_one_name_are_compared_with_each_other(seeds):
@@ -96,9 +96,9 @@ def test_two_designs_without_an_arm_of_one_name_are_compared_with_each_other(see
         write_json(evaluation / "evaluation.json", {**own, "checkpoint": "base1" if named == "pass1" else named})
     assert rebuild(seeds[1].runs) == []
     found = comparison(seeds[:2])
-    pairs = [(a.label, b.label) for a, b in found.matchups]
+    pairs = [(a.label, b.label) for a, b in found.comparisons]
     assert ("base1", "pass1") in pairs and ("explore-pass1", "pass1") in pairs
-    assert any((d.of, d.to) == ("explore-pass1", "pass1") for d in found.between_arms)
+    assert any((d.of, d.to) == ("explore-pass1", "pass1") for d in found.between_methods)
 
 
 def test_all_together_is_the_mean_of_the_benchmarks_that_every_experiment_has(seeds):
@@ -214,7 +214,7 @@ def test_a_comparisons_title_differences_questions_and_command_go_together(seeds
         amend(run, ask)
     found = comparison(seeds[:2])
     assert _title(found) == "maze-s12 against maze-s11"
-    assert "`maze-s12/pass1` − `maze-s11/pass1`" in difference_table(found.between_arms, found.p_values)
+    assert "`maze-s12/pass1` − `maze-s11/pass1`" in difference_table(found.between_methods, found.p_values)
     text = text_of(seeds[0].store, "maze-s11", "maze-s12")
     assert "`maze-s11`: **Does 4 help?**\n\n`maze-s12`: **Does 8 help?**\n" in text
     again = text[text.index("## Run it again") :]
@@ -257,7 +257,7 @@ def test_two_models_that_were_only_evaluated_are_compared_by_their_problems_and_
         amend(run, evaluate)
     assert rebuild(seeds[0].runs) == []
     found = comparison(seeds[:2])
-    assert [(a.label, b.label) for a, b in found.matchups] == [("maze-s12/base", "maze-s11/base")]
+    assert [(a.label, b.label) for a, b in found.comparisons] == [("maze-s12/base", "maze-s11/base")]
     text = text_of(seeds[0].store, *(run.name for run in seeds[:2]))
     assert "`maze-s12/base` solves more than `maze-s11/base` at pass@1" in text
     assert "`maze-s12/base`: `models/pass4-pass1` as it is." in text

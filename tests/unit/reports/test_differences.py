@@ -24,7 +24,7 @@ def test_every_difference_has_its_p_value_and_one_corrected_for_all_of_them(file
     assert sorted(cells[1::3] + cells[2::3]) == sorted(given)
     pairs = list(found.p_values.values())
     assert [corrected for _, corrected in pairs] == pytest.approx(list(holm([p for p, _ in pairs])))
-    one = found.between_arms[0]
+    one = found.between_methods[0]
     scores = [found.results[0].values(name, one.benchmark, one.k) for name in (one.of, one.to)]
     assert found.p_values[one][0] == sign_flip_p(*scores)
     weak = [d for d, (_, corrected) in found.p_values.items() if d.sign and corrected >= 0.05]
@@ -33,7 +33,7 @@ def test_every_difference_has_its_p_value_and_one_corrected_for_all_of_them(file
 
 def test_a_difference_that_does_not_outlive_the_correction_is_said_in_the_answer(filed_once):
     found = Comparison([load(filed_once.store, filed_once.name)])
-    first = next(d for d in found.between_arms if d.sign)
+    first = next(d for d in found.between_methods if d.sign)
     found.p_values[first] = (0.03, 0.54)
     said = [line for line in answer(found) if line.startswith("Corrected")]
     assert said == [f"Corrected for all 18 differences, it is not clear at pass@{first.k} (p 0.540)."]

@@ -66,8 +66,8 @@ def test_grades_without_a_number_stand_in_their_natural_order():
 
 def test_a_histogram_holds_the_groups_of_all_seeds_and_each_column_is_a_whole(seeds_once):
     found = Comparison([load(run.store, run.name) for run in seeds_once])
-    contest = next(contest for contest in found.contests if len(contest.rl) == 2)
-    made = correct_counts.histogram(contest)
+    trained = next(trained for trained in found.trained_methods if len(trained.rl) == 2)
+    made = correct_counts.histogram(trained)
     assert made.shares.shape == (17, 18)
     assert np.allclose(made.shares.sum(axis=0), 1)
     assert np.allclose(made.shares[0], 14 / 32)

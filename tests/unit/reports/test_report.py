@@ -127,7 +127,7 @@ def test_a_failed_arm_is_called_failed_and_the_rest_is_reported(filed):
 
 def test_a_evaluation_that_failed_is_not_called_one_that_is_to_come(filed):
     evaluations = json.loads((filed.directory / "experiment.json").read_text())["evaluations"]
-    without = {arm: [key for key in evaluations if not key.startswith(f"key-{arm}-e")] for arm in ("pass1",)}
+    without = {method: [key for key in evaluations if not key.startswith(f"key-{method}-e")] for method in ("pass1",)}
     amend(filed, evaluations=[key for key in evaluations if "pass1" not in key], failures={"evaluate": "out of memory"})
     first = answer(Comparison([load(filed.store, filed.name)]))[0]
     assert first == "Evaluation failed; there are no samples of pass1 and pass4-pass1."
@@ -226,7 +226,7 @@ def test_verdicts_that_a_verifier_came_to_none_are_seen_in_training_and_on_bench
     assert crashed[-1].strip() == f"{1 / len(rows['correct']):.1%}"
 
 
-def test_an_evaluation_alone_says_what_is_solved_and_nothing_of_arms(filed):
+def test_an_evaluation_alone_says_what_is_solved_and_nothing_of_methods(filed):
     record = json.loads((filed.directory / "experiment.json").read_text())
     warm = {name: [s for s in record["evaluations"] if s.startswith(f"key-{name}-")] for name in ("warm", "pass1")}
     stages = {"warm": record["config"]["stages"]["warm"]}
@@ -235,7 +235,7 @@ def test_an_evaluation_alone_says_what_is_solved_and_nothing_of_arms(filed):
     value = r"0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]"
     assert re.fullmatch(f"warm solves {value} at pass@1 and {value} at pass@8 of all problems together.", first)
     assert re.fullmatch(f"At pass@1: easy {value} and hard {value}.", second)
-    assert "### Arms" not in text_of(filed.store, filed.name)
+    assert "### Methods" not in text_of(filed.store, filed.name)
     assert "**Bold**" not in text_of(filed.store, filed.name), "there is nothing to be better than"
     amend(filed, failures={"evaluate": "the engine died"})
     assert answer(Comparison([load(filed.store, filed.name)]))[0] == "Evaluation failed."

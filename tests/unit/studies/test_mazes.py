@@ -12,6 +12,7 @@ from passk.store import rebuild
 from reports import seed_statistics
 from reports.comparison import Comparison
 from reports.results import load
+from studies.mazes import __main__ as cli
 from studies.mazes import claims as study_claims
 from studies.mazes import study, tables
 
@@ -127,14 +128,14 @@ def test_a_claim_is_the_difference_of_its_two_checkpoints_and_stands_in_the_tabl
 
 def test_tables_and_figures_are_remade_from_the_files_to_the_same_bytes(made_study, tmp_path):
     shutil.copytree(made_study, tmp_path / "alone")
-    page = tmp_path / "alone.md"
+    page = tmp_path / "alone" / "README.md"
     page.write_text("Words.\n\n<!-- numbers -->\nstale\n<!-- end of numbers -->\n\nMore words.\n")
-    text = study.remake(tmp_path / "alone")
+    text = cli.remake(tmp_path / "alone")
     words = page.read_text()
     assert words.startswith("Words.\n\n<!-- numbers -->\n\n## The goals") and words.endswith("\n\nMore words.\n")
     assert "stale" not in words and all(line in text for line in words.splitlines() if line.startswith("| "))
     first = {file: file.read_bytes() for file in (tmp_path / "alone").rglob("*") if file.is_file()}
-    assert study.remake(tmp_path / "alone") == text and page.read_text() == words
+    assert cli.remake(tmp_path / "alone") == text and page.read_text() == words
     assert {file: file.read_bytes() for file in (tmp_path / "alone").rglob("*") if file.is_file()} == first
     assert {file.name for file in first} >= {"tables.md", "results.svg", "results.png", "curves.svg", "curves.png"}
     rows = re.findall(r"^\| `\w+` − `pass1` +\| .*$", text, re.M)
@@ -156,7 +157,7 @@ def test_a_regime_without_a_goal_has_its_tables_and_figures_of_its_own_and_chang
     for frame, name in zip(frames, (study.PROBLEMS, study.STEPS), strict=True):
         frame.to_parquet(tmp_path / name)
     shutil.copytree(made_study, tmp_path / "before")
-    before, text = study.remake(tmp_path / "before"), study.remake(tmp_path)
+    before, text = cli.remake(tmp_path / "before"), cli.remake(tmp_path)
     assert "## words" in text
     for name in ("results.svg", "curves.svg"):
         assert (tmp_path / "figures" / f"further_{name}").is_file()
@@ -202,7 +203,7 @@ def test_an_arm_that_is_not_sampled_to_its_end_yet_is_exported_as_far_as_it_is(s
     found = study.export(tmp_path / "runs" / "passk.duckdb", tmp_path / "out", ["study-control-s11"])
     own = found.problems[found.problems["arm"] == "passk_pass1"]
     assert set(own["checkpoint"]) == {"warm", "passk"} and found.arms("control") == ["pass1"]
-    assert "`passk_pass1`" not in study.remake(tmp_path / "out")
+    assert "`passk_pass1`" not in cli.remake(tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from passk.experiment import config
 from passk.experiment.plan import plan
 from passk.experiment.validate import check
-from reports.methods import arms, nodes
+from reports.methods import methods, nodes
 from studies.mazes.study import MAIN, regime_of
 
 EXPERIMENTS = Path(__file__).parents[3] / "studies" / "mazes" / "experiments"
@@ -40,7 +40,7 @@ def test_all_arms_have_as_many_steps_and_rollouts_on_the_same_problems_from_the_
     for name, experiment in study.items():
         steps, prompts, lr = SIZES[regime_of(name)]
         stages = {key: stage.model_dump(mode="json", by_alias=True) for key, stage in experiment.stages.items()}
-        found = arms(nodes(stages))
+        found = methods(nodes(stages))
         assert {arm.name for arm in found} >= set(MAIN), name
         for arm in found:
             own = [experiment.stages[node.name] for node in arm.rl]

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from reports.figures import style
+from studies.mazes import __main__ as cli
 from studies.mazes import figures, study
 
 DOCS = Path(__file__).parents[3] / "studies" / "mazes"
@@ -55,7 +56,7 @@ def test_tables_page_and_figures_are_remade_from_the_committed_files_alone(tmp_p
     shutil.copytree(DOCS, tmp_path / "study", ignore=shutil.ignore_patterns("figures", "tables.md"))
     words = (DOCS / "README.md").read_text()
     (tmp_path / "study" / "README.md").write_text(study.MARKED.sub(r"\1 nothing \2", words))
-    study.remake(tmp_path / "study")
+    cli.remake(tmp_path / "study")
     for name in ("README.md", "tables.md"):
         assert (tmp_path / "study" / name).read_text() == (DOCS / name).read_text(), name
     for figure in re.findall(r"\]\((figures/[^)]*)\)", words):

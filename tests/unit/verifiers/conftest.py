@@ -9,7 +9,7 @@ import pytest
 from passk import verifiers
 
 BAD = """
-    import ctypes, os, random, signal, sys, time
+    import ctypes, os, random, signal, socket, subprocess, sys, time
     from passk.verifiers import AnswerError, Verdict
 
     REASONS = ("correct", "wrong")
@@ -56,6 +56,20 @@ BAD = """
             return Verdict(float(rest), False, "", "wrong")
         if word == "environment":
             return Verdict(0.0, False, " ".join(sorted(os.environ)), "wrong")
+        if word == "touch":
+            open(rest, "w").close()
+        if word == "read":
+            return Verdict(0.0, False, open(os.path.expanduser(rest)).read(), "wrong")
+        if word == "list":
+            return Verdict(0.0, False, " ".join(os.listdir(os.path.expanduser(rest))) or "nothing", "wrong")
+        if word == "connect":
+            socket.create_connection(("127.0.0.1", int(rest)), timeout=5)
+        if word == "datagram":
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", int(rest)))
+        if word == "run":
+            subprocess.run(["/bin/sh", "-c", rest], check=True)
+        if word == "parent":
+            return Verdict(0.0, False, open(f"/proc/{os.getppid()}/environ").read(), "wrong")
         if word == "pid":
             return Verdict(0.0, False, str(os.getpid()), "wrong")
         if word == "noise":

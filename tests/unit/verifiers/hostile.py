@@ -37,14 +37,19 @@ NO_ANSWERS = (
 # Text around the gold answer that gives another one last, or none.
 PROSE = (
     "{g}", "I think {g}", "It might be {g}, I am not sure", "{g} {g} {g}", "The gold label is {g}", "answer {g}",
-    "\\boxed{{{g}", "\\boxed {g}", "boxed{{{g}}}", "\\boxed({g})", "\\Boxed{{{g}}}", "\\fbox{{{g}}}", "\\box{{{g}}}",
+    "\\boxed{{{g}", "\\fbox{{{g}", "boxed{{{g}}}", "\\boxed({g})", "\\Boxed{{{g}}}", "\\boxed {{{g}", "\\box{{{g}}}",
     "<answer>{g}", "{g}</answer>", "</answer>{g}<answer>", "<ANSWER>{g}</ANSWER>", "<answer >{g}</answer >",
     "< answer>{g}</ answer>", "&lt;answer&gt;{g}&lt;/answer&gt;", "<answer>{w}</answer> {g}",
     "<answer>{g}</answer> No: <answer>{w}</answer>", "<answer>{g}</answer><answer></answer>",
     "\\boxed{{{g}}} no, \\boxed{{{w}}}", "\\boxed{{{g}}} Let me check again. It is \\boxed{{}}",
     "\\boxed{{{w}}}, \\boxed{{{g}}}", "\\boxed{{{g}}} or \\boxed{{{w}}}", "\\boxed{{{g}}} and \\boxed{{{w}}}",
     "<think>\\boxed{{{g}}}</think>", "<think><answer>{g}</answer></think> I do not know.",
-    "<think>the answer is {g}</think>\\boxed{{{w}}}", "The answer is {g}.\nNo. The answer is {w}.",
+    "<think>the answer is {g}</think>\\boxed{{{w}}}", "<think> maybe \\boxed{{{g}}}", "<think>\nThe answer is {g}.\n",
+    "<think>a</think> <think>\\boxed{{{g}}}", "<thinking>\nAnswer: {g}\n", "[THINK]\\boxed{{{g}}}", "<THINK>#### {g}",
+    "The answer is {g}. That is wrong.", "The answer is {g} - clearly wrong.", "The answer is {g}? No.",
+    "The answer is {w}, since {g} is too big.", "The answer is {w}. I hope {g} is wrong.", "The answer isn't {g}.",
+    "## Answer\n{w}\n{g}", "\\boxed {{{w}}} {g}", "\\boxed {w} {g}", "\\fbox{{{g}}}, \\boxed{{{w}}}",
+    "The answer is {g}.\nNo. The answer is {w}.",
     "#### {g}\n#### {w}", "Answer: {g}\nAnswer: {w}\nAnswer: ", "The answer is not {g}.", "Is the answer {g}?",
     "Options: {g}, {w}", "1. {g}\n2. {w}\n3. all of them", "{w}" * 40 + "{g}" * 40,
 )  # fmt: skip

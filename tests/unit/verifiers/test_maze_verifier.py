@@ -1,6 +1,7 @@
 import itertools
 import random
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from passk.verifiers import Verdict, verify
 from passk.verifiers.maze import REASONS
 
 # S at the left, E at the right of the middle row; the straight way is blocked.
+DOCS = Path(__file__).parents[3] / "docs" / "verifiers-maze.md"
 GRID = "....\nS*.E\n....\n*..."
 RIGHT = "DRRRU"
 
@@ -56,8 +58,18 @@ def independent(letters):
         (f"{RIGHT}<answer>", RIGHT + "R", "off the grid"),  # an open tag is prose, and its name has an R
         (f"<answer>L<answer>{RIGHT}</answer>", RIGHT, "correct"),
         (f"<answer>{RIGHT}</answer></answer>", RIGHT, "correct"),
-        (f"</answer>{RIGHT}<answer>", "R" + RIGHT + "R", "into a wall"),
-        (rf"\boxed{{L}} \boxed{{{RIGHT}", "L", "off the grid"),  # a box that never closes is none
+        (f"</answer>{RIGHT}<answer>", "", "empty"),  # the text after the last open tag, which is none
+        (f"</answer>L<answer>{RIGHT}", RIGHT, "correct"),
+        (f"<answer>L</answer><answer>{RIGHT}", RIGHT, "correct"),
+        (rf"<answer>L \boxed{{{RIGHT}}} L</answer>", RIGHT, "correct"),
+        (rf"<answer>L \boxed{{{RIGHT}</answer> L", RIGHT, "correct"),
+        (rf"\boxed{{L}} \boxed{{{RIGHT}", RIGHT, "correct"),  # a box that never closes goes on to the end
+        (rf"\boxed{{\{{{RIGHT}\}}}} L", RIGHT, "correct"),  # an escaped brace is a brace
+        (f"$\\boxed {RIGHT}$ L", RIGHT, "correct"),
+        (f"\\boxed {RIGHT}", RIGHT, "correct"),
+        (f"L boxed{RIGHT}", RIGHT, "correct"),
+        (rf"\boxed {{{RIGHT}}} L", RIGHT + "L", "not at the end"),
+        (f"{RIGHT} boxed", "", "empty"),
         (rf"}}}}}} \boxed{{{RIGHT}}} {{{{", RIGHT, "correct"),
     ],
 )
@@ -65,6 +77,25 @@ def test_the_official_meaning_of_an_answer(response, extracted, reason):
     right = reason == "correct"
     assert right == independent(extracted)
     assert verify("maze", response, GRID) == Verdict(float(right), right, extracted, reason)
+
+
+def documented():
+    """Rows of the table of forms: response, walk, verdict of maze, verdict of maze_strict."""
+    for line in DOCS.read_text().splitlines():
+        cells = [cell.strip(" `") for cell in line.split("|")[1:-1]]
+        if len(cells) == 5 and cells[0] not in ("form", "---"):
+            yield cells[1:]
+
+
+@pytest.mark.parametrize(("response", "walk", "reason", "strict_reason"), documented())
+def test_every_form_of_the_docs_has_the_verdict_that_stands_there(response, walk, reason, strict_reason):
+    verdict = verify("maze", response, GRID)
+    assert (verdict.extracted, verdict.reason) == (walk, reason)
+    assert verify("maze_strict", response, GRID).reason == strict_reason
+
+
+def test_the_table_of_forms_is_read():
+    assert len(list(documented())) == 33
 
 
 @pytest.mark.parametrize("letter", ["\ufb02", "\ufb04", "\uff32", "\u0280", "\u1d3f", "\u216e", "\u01c7", "\u0131"])
@@ -129,7 +160,9 @@ def test_no_hostile_response_raises_or_is_right_unless_its_walk_is():
 
 text = st.text(st.characters(exclude_categories=()), max_size=60)  # lone surrogates too
 markup = st.lists(
-    st.sampled_from(["<answer>", "</answer>", "\\boxed{", "{", "}", RIGHT, "L", "R", "U", "D", "d", "\n", "x"])
+    st.sampled_from(
+        ["<answer>", "</answer>", "\\boxed{", "boxed", "$", "{", "}", RIGHT, "L", "R", "U", "D", "d", "\n", "x"]
+    )
 ).map("".join)
 
 

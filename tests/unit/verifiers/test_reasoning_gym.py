@@ -1,7 +1,11 @@
 """reasoning_gym: full marks are right, all else is wrong, and no scorer is asked what it would run as Python."""
 
+import ast
+import contextlib
 import json
 import re
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,7 @@ from reasoning_gym.factory import DATASETS
 from passk import verifiers
 from passk.verifiers import verify
 from passk.verifiers.reasoning_gym import _EVALUATED, _FORMS
+from passk.verifiers.reasoning_gym_golds import EVALUATED
 
 TASKS = sorted(DATASETS.keys() - {"composite"})  # that one is of others
 
@@ -52,17 +57,135 @@ def test_no_scorer_runs_what_a_model_wrote(task, tmp_path):
     assert not mark.exists()
 
 
-def test_every_scorer_of_the_installed_package_that_evaluates_text_is_known():
-    root = Path(reasoning_gym.__file__).parent
+def code_that_touches(mark):
+    """Texts that create the file where something evaluates them, in the forms that the evaluators take."""
+    touch = f"__import__('pathlib').Path({str(mark)!r}).touch()"
+    return [touch, f"[{touch}]", f"1+({touch} or 1)", f"x*{touch}", f"0x1 + ({touch} or 0)", f"$(touch {mark})"]
+
+
+def too_long(*_):
+    raise TimeoutError
+
+
+@contextlib.contextmanager
+def given_up_after(seconds):
+    """A changed entry may ask for more than there is time for: the pool has a deadline for that."""
+    before = signal.signal(signal.SIGALRM, too_long)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+        yield
+    except (TimeoutError, verifiers.AnswerError):
+        pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def with_every_text_replaced(value, text):
+    """Copies of a value of JSON, each with one of its texts, numbers or keys replaced; of a list's items the first."""
+    if isinstance(value, dict):
+        for name in value:
+            yield from ({**value, name: changed} for changed in with_every_text_replaced(value[name], text))
+        if value:
+            first, *others = value
+            yield {text: value[first], **{name: value[name] for name in others}}
+    elif isinstance(value, list) and value:
+        yield from ([changed, *value[1:]] for changed in with_every_text_replaced(value[0], text))
+        yield text
+    else:
+        yield text
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_no_field_of_a_gold_answer_is_run(task, tmp_path):
+    entry, answer = problem(task)
+    entry, own = json.loads(answer)["entry"], entry["answer"]
+    mark = tmp_path / "ran"
+    for code in code_that_touches(mark):
+        changed = list(with_every_text_replaced(entry, code))
+        assert len(changed) >= 3
+        for each in changed:
+            gold = json.dumps({"task": task, "entry": each})
+            with given_up_after(2):
+                verifiers.check_answer("reasoning_gym", gold)
+            for response in (own, code):
+                with given_up_after(2):
+                    verify("reasoning_gym", f"<answer>{response}</answer>", gold)
+            assert not mark.exists(), (code, each)
+
+
+@pytest.mark.parametrize("task", sorted(EVALUATED))
+def test_a_gold_answer_that_would_be_evaluated_is_refused_with_its_field(task, tmp_path):
+    entry, _ = problem(task)
+    for field in EVALUATED[task]:
+        for code in (*code_that_touches(tmp_path / "ran"), 7, None, ["1"], {"a": "1"}):
+            changed = json.loads(json.dumps(entry))
+            *above, last = field.split(".")
+            (changed[above[0]] if above else changed)[last] = code
+            if field == "answer" and code is None:
+                continue
+            said = verifiers.check_answer("reasoning_gym", json.dumps({"task": task, "entry": changed}))
+            assert said.startswith(f"answer: {task}: ") and f"entry.{field}" in said and "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("task", "config"),
+    [
+        ("basic_arithmetic", {"operators": ["+__import__('os').getcwd()+"]}),
+        ("spell_backward", {"data_file": "../../../secret.txt"}),
+        ("spell_backward", {"data_file": "/etc/passwd"}),
+        ("polynomial_equations", {"operators": ["+", "exit()"]}),
+        ("chain_sum", {"exit()": 1}),
+        ("chain_sum", {"min_terms": [[[[[[[[[[[[1]]]]]]]]]]]]}),
+        ("composite", {"datasets": [{"name": "chain_sum", "weight": 1, "config": {}}]}),
+    ],
+)
+def test_options_that_could_be_run_or_opened_are_refused(task, config):
+    gold = json.dumps({"task": task, "entry": {"question": "", "answer": "1", "metadata": {}}, "config": config})
+    said = verifiers.check_answer("reasoning_gym", gold)
+    assert re.match(f"answer: {task}:? (config holds a text|hands an entry)", said)
+
+
+@pytest.mark.parametrize(
+    "text", ["1" * 15_000 + "!", "0x" + "1" * 15_000 + "!", "x1" * 7_000 + "!", "(" * 15_000 + "!"]
+)
+def test_a_long_gold_answer_is_refused_at_once(text):
+    start = time.process_time()
+    for task, fields in EVALUATED.items():
+        for field in fields:
+            assert not EVALUATED[task][field].fullmatch(text)
+    assert time.process_time() - start < 5
+
+
+# Evaluate text while they draw a problem, and nothing of a gold answer: codeio its own data file, the others what they
+# have put together themselves. The options of basic_arithmetic are of a form in which nothing is called.
+DRAWING = {"basic_arithmetic", "codeio", "generators_00_49", "generators_50_99"}
+
+
+def test_every_module_of_the_installed_package_that_evaluates_text_is_known():
     found = set()
-    for file in root.rglob("*.py"):
-        source = file.read_text()
-        scorer = source.partition("def score_answer")[2].partition("\n    def ")[0].partition("\nclass ")[0]
-        if re.search(r"\b(eval|exec|parse_expr|sympify|literal_eval|compile)\(", scorer):
+    for file in Path(reasoning_gym.__file__).parent.rglob("*.py"):
+        names = {node.id for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Name)}
+        attributes = {node.attr for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Attribute)}
+        if names & {
+            "eval",
+            "exec",
+            "compile",
+            "__import__",
+            "pickle",
+            "marshal",
+            "shelve",
+            "subprocess",
+            "importlib",
+        } or (
+            (names | attributes)
+            & {"parse_expr", "sympify", "literal_eval", "unsafe_load", "full_load", "system", "popen"}
+        ):
             found.add(file.stem)
-    known = {name.rpartition(".")[2] for name in _EVALUATED} | set(_FORMS)
-    # number_sorting evaluates the gold answer, and that only where it is no JSON; it is ours
-    assert found - {"number_sorting"} <= known
+    known = {name.rpartition(".")[2] for name in _EVALUATED} | set(_FORMS) | set(EVALUATED) | DRAWING
+    # has a parse_expr of its own, which evaluates nothing; names tasks to import in its own package
+    assert found - known == {"propositional_logic"}
+    assert set(EVALUATED) <= found
 
 
 def test_what_the_package_takes_for_right_and_is_not():

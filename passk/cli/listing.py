@@ -1,0 +1,67 @@
+"""`passk list`, `passk benchmarks list`, `passk schema`: what there is to run, and what a file may contain."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from passk.base.errors import ConfigError
+from passk.base.terminal import aligned
+from passk.files import file_lock
+
+benchmarks = typer.Typer(help="List the benchmarks that have a name.", no_args_is_help=True)
+Runs = Annotated[Path, typer.Option(help="Directory of all runs.")]
+
+
+@benchmarks.callback()
+def _group() -> None:
+    """List the benchmarks that have a name."""
+
+
+@benchmarks.command("list")
+def list_benchmarks() -> None:
+    """Print each benchmark with its source, its split and its longest response in tokens."""
+    from passk.experiment.benchmark_presets import PRESETS
+
+    rows = [
+        (name, preset.problems["source"], preset.problems.get("split", "test"), str(preset.max_response))
+        for name, preset in PRESETS.items()
+    ]
+    rows.append(("reasoning_gym:TASK", "reasoning_gym", "test", "4096"))
+    typer.echo("\n".join(aligned([("benchmark", "source", "split", "max_response"), *rows], right=(3,))))
+
+
+def list_experiments(runs: Runs = Path("runs")) -> None:
+    """Print each experiment with its state and how many training steps are done."""
+    if not runs.is_dir():
+        raise ConfigError(f"runs: {runs} is no directory; name the directory that contains the runs")
+    rows = [_row(record) for record in sorted(runs.glob("*/experiment.json"))]
+    typer.echo("\n".join(aligned([("experiment", "state", "step", "of"), *rows], right=(2, 3))))
+
+
+def schema() -> None:
+    """Print the JSON schema of an experiment file, for editors."""
+    from passk.experiment.config import Experiment
+
+    typer.echo(json.dumps(Experiment.model_json_schema(by_alias=True), indent=2))
+
+
+def _row(file: Path) -> tuple[str, str, str, str]:
+    """Return name, state, steps done and steps in all; a damaged record has no steps."""
+    name, runs = file.parent.name, file.parent.parent
+    try:
+        record: dict[str, Any] = json.loads(file.read_text())
+        stages = record["config"]["stages"]
+        steps = sum(int(stage["steps"]) for stage in stages.values())
+        keys = [record["stages"][stage] for stage in stages]
+        ended = record["sessions"][-1].get("ended") if record["sessions"] else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return name, "damaged record", "-", "-"
+    done = sum(max((_lines(path) for path in runs.glob(f"*/stages/{key}/metrics.jsonl")), default=0) for key in keys)
+    running = file_lock.is_held(runs / ".locks" / f"experiment-{name}")
+    return name, "running" if running else ended or "stopped", str(done), str(steps)
+
+
+def _lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n")

@@ -1,0 +1,95 @@
+"""One line for what is wrong with an experiment's fields: the field, the fault, the fix."""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pydantic import ValidationError
+
+from passk.base.errors import ConfigError, nearest
+
+Location = tuple[int | str, ...]
+_TAGGED = ("stages", "problems")
+"""Sections whose entries are told apart by a tag, which pydantic puts between the entry's name and its field."""
+_FIXES = {
+    "missing": "add it",
+    "bool_type": "write true or false",
+    "int_type": "write a whole number without quotes",
+    "float_type": "write a number without quotes",
+    "finite_number": "write a finite number",
+    "string_type": "write text, in quotes if it reads as a number",
+    "dict_type": "write a mapping of keys and values",
+    "model_type": "write a mapping of keys and values",
+    "tuple_type": "write a list",
+    "string_too_short": "write some text",
+    "model_attributes_type": "write a mapping of keys and values",
+    "literal_error": "write one of them",
+    "too_short": "add one",
+    "too_long": "remove one",
+    "string_pattern_mismatch": "write other characters",
+    "greater_than": "raise it",
+    "greater_than_equal": "raise it",
+    "less_than": "lower it",
+    "less_than_equal": "lower it",
+}
+
+
+def one_line(
+    error: ValidationError, known: Callable[[Location], list[str]], *, sources: Iterable[str], kinds: Iterable[str]
+) -> str:
+    """Message of the first fault. known: the keys that a location may have; sources, kinds: of problems and stages."""
+    first = error.errors()[0]
+    location: Location = first["loc"]
+    tagged = location[:1] in [(section,) for section in _TAGGED]
+    is_key = location[-1:] == ("[key]",)
+    parts = location[:-1] if is_key else location
+    where = ".".join(str(part) for place, part in enumerate(parts) if not (tagged and place == 2))
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        return f"{where}: unknown key{nearest(str(location[-1]), known(location))}{more}"
+    if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        word = first["ctx"]["discriminator"].strip("'")
+        tags = sources if word == "source" else kinds
+        tag = first["ctx"].get("tag")
+        if tag is None:
+            return f"{where}.{word}: is missing; there is {', '.join(tags)}{more}"
+        return f"{where}.{word}: there is no {word} {tag!r}{nearest(tag, tags)}{more}"
+    if first["type"] == "string_pattern_mismatch" and (is_key or location[-1] in ("name", "from", "problems")):
+        return (
+            f"{where}: {first['input']!r} is not a name; use at most 64 of a-z, 0-9, '.', '_' and '-', "
+            f"a letter or digit first{more}"
+        )
+    message = first["msg"].removeprefix("Value error, ")
+    value = first.get("input")
+    own = first["type"] == "value_error"  # a check of ours, whose message has the value where that helps
+    given = f", not {_shown(value)}" if isinstance(value, str | int | float) and not own else ""
+    fix = f"; {_FIXES[first['type']]}" if first["type"] in _FIXES else ""
+    return f"{where or 'experiment'}: {message[0].lower()}{message[1:]}{given}{fix}{more}"
+
+
+def require_plain(content: Any, field: str = "") -> None:
+    """Raise ConfigError, the field first, for text or a number that records and other programs cannot hold."""
+    where = field or "experiment"
+    if isinstance(content, dict):
+        for key, value in content.items():
+            if not isinstance(key, str):
+                raise ConfigError(f"{where}: the key {key!r} is not text; write text")
+            require_plain(key, where)
+            require_plain(value, f"{field}.{key}".lstrip("."))
+    elif isinstance(content, list | tuple):
+        for place, value in enumerate(content):
+            require_plain(value, f"{field}.{place}".lstrip("."))
+    elif isinstance(content, str):
+        if odd := next(filter(_unsafe, content), ""):
+            raise ConfigError(f"{where}: has the character {odd!a}, which cannot be stored; remove it")
+    elif isinstance(content, float) and not math.isfinite(content):
+        raise ConfigError(f"{where}: must be a finite number, not {content}; write one")
+
+
+def _unsafe(letter: str) -> bool:
+    return (letter < " " and letter not in "\t\n\r") or "\x7f" <= letter < "\xa0" or "\ud800" <= letter <= "\udfff"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

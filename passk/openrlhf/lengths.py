@@ -1,0 +1,124 @@
+"""Lengths of training data in tokens, checked before a stage starts: OpenRLHF cuts or drops what is longer.
+
+OpenRLHF tokenizes a supervised row as prompt, response and end token. It cuts the end of a longer row, and drops a row
+whose prompt leaves fewer than PROMPT_ROOM tokens, so that the stage would end before its last step.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from passk import problems
+from passk.base.errors import ConfigError
+from passk.experiment.config import RlStage, SftStage, TinyModel
+from passk.models.tiny import ENDS
+
+if TYPE_CHECKING:
+    import datasets
+
+DEFAULT_MAX_LENGTH = 4096
+"""Tokens of a supervised row, for a model that is not made from scratch."""
+PROMPT_ROOM = 3
+"""Tokens that OpenRLHF wants to be left after a supervised row's prompt."""
+
+
+def max_length(stage: SftStage, tiny: TinyModel | None) -> int:
+    """Return the longest supervised row in tokens: the stage's own, else the tiny model's, else the default."""
+    return stage.max_length or (tiny.max_length if tiny else DEFAULT_MAX_LENGTH)
+
+
+def require_fit(
+    stages: Mapping[str, SftStage | RlStage],
+    files: Mapping[str, Path],
+    model: Path | str,
+    *,
+    chat: bool,
+    tiny: TinyModel | None,
+    trusted: bool = False,
+) -> None:
+    """Raise ConfigError for a problem that is longer than a stage takes.
+
+    stages, files: by the names of the stages and of their problems. chat: whether the model has a chat template.
+    trusted: run code that comes with the tokenizer.
+    """
+    if not stages:
+        return
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=trusted)
+    for problem_set in dict.fromkeys(stage.problems for stage in stages.values()):
+        rows = problems.load(files[problem_set])
+        trained = {name: stage for name, stage in stages.items() if stage.problems == problem_set}
+        prompts = _prompts(rows, tokenizer, chat=chat)
+        lengths = _tokens(prompts, tokenizer)
+        for name, stage in trained.items():
+            if isinstance(stage, RlStage):
+                place = _longest(lengths)
+                _require(
+                    f"stages.{name}.max_prompt: the prompt of {rows[place]['id']} in {problem_set}",
+                    lengths[place],
+                    stage.max_prompt,
+                    "cut off its beginning",
+                )
+        if supervised := {name: stage for name, stage in trained.items() if isinstance(stage, SftStage)}:
+            field = f"stages.{next(iter(supervised))}.problems: {problem_set}"
+            texts = _responses(rows, prompts, tokenizer, field, chat=chat, end=ENDS[tiny.alphabet] if tiny else "")
+            whole = _tokens(texts, tokenizer)
+            needed = [max(row, prompt + PROMPT_ROOM) for row, prompt in zip(whole, lengths, strict=True)]
+            place = _longest(needed)
+            for name, stage in supervised.items():
+                _require(
+                    f"stages.{name}.max_length: {rows[place]['id']} in {problem_set}, with its demonstration,",
+                    needed[place],
+                    max_length(stage, tiny),
+                    "cut or drop it",
+                )
+
+
+def _require(what: str, length: int, most: int, loss: str) -> None:
+    if length > most:
+        raise ConfigError(f"{what} has {length} tokens, and OpenRLHF would {loss}; make it {length}, not {most}")
+
+
+def _longest(lengths: list[int]) -> int:
+    return max(range(len(lengths)), key=lengths.__getitem__)
+
+
+def _tokens(texts: list[str], tokenizer: Any) -> list[int]:
+    return [len(tokens) for tokens in tokenizer(texts, add_special_tokens=False)["input_ids"]]
+
+
+def _prompts(rows: "datasets.Dataset", tokenizer: Any, *, chat: bool) -> list[str]:
+    """Prompts as OpenRLHF words them."""
+    prompts = list(rows["prompt"])
+    if not chat:
+        return prompts
+    turns = [[{"role": "user", "content": prompt}] for prompt in prompts]
+    return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+
+
+def _responses(
+    rows: "datasets.Dataset", prompts: list[str], tokenizer: Any, field: str, *, chat: bool, end: str
+) -> list[str]:
+    """Prompts with their responses as OpenRLHF words them, the end token included.
+
+    Raises ConfigError where the chat template words an answered prompt otherwise than an open one: OpenRLHF takes
+    what is behind the prompt's length for the response.
+    """
+    answers = [answer + end for answer in rows["demonstration"]]
+    if chat:
+        turns = [
+            [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]
+            for prompt, answer in zip(rows["prompt"], answers, strict=True)
+        ]
+        texts = tokenizer.apply_chat_template(turns, tokenize=False)
+        for row, prompt, text in zip(rows["id"], prompts, texts, strict=True):
+            if not text.startswith(prompt) or len(text) == len(prompt):
+                raise ConfigError(
+                    f"{field} cannot be learned by sft: the model's chat template words {row} otherwise with its "
+                    "demonstration than without; take a model with another chat template"
+                )
+    else:
+        texts = [prompt + answer for prompt, answer in zip(prompts, answers, strict=True)]
+    stripped = [text.rstrip("\n") for text in texts]
+    return [text if text.endswith(tokenizer.eos_token) else f"{text} {tokenizer.eos_token}" for text in stripped]

@@ -1,0 +1,50 @@
+"""Run the experiments of a sweep one after the other, then compare those of each source that have a report."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
+from pathlib import Path
+
+from passk.base.errors import PasskError, SomeFailed
+from passk.experiment import sweep
+from passk.experiment.config import Experiment
+
+WAITS, DONE = "waits", "done"
+
+
+def run_all(
+    sources: Mapping[str, Sequence[Experiment]],
+    runs: Path,
+    *,
+    run: Callable[[Path], None],
+    compare: Callable[[list[str]], None],
+    show: Callable[[Mapping[str, str]], None] = lambda _: None,
+) -> None:
+    """Run one experiment of each source in turn. A failure does not stop the others.
+
+    sources: source file -> its experiments. run: runs one experiment file and raises PasskError. compare: compares
+    experiments by name. show: receives the outcome of each experiment by name after every change.
+    Raise SomeFailed at the end, naming all that failed.
+    """
+    outcomes = {each.name: WAITS for made in sources.values() for each in made}
+    without_report: set[str] = set()
+    for turn in zip_longest(*sources.values()):
+        for described in filter(None, turn):
+            try:
+                run(sweep.write(described, runs))
+                outcomes[described.name] = DONE
+            except PasskError as error:
+                outcomes[described.name] = str(error)
+                # an experiment of which a part failed has a report all the same
+                if not isinstance(error, SomeFailed):
+                    without_report.add(described.name)
+            show(outcomes)
+    failed = {name: outcome for name, outcome in outcomes.items() if outcome != DONE}
+    for made in sources.values():
+        names = [each.name for each in made if each.name not in without_report]
+        if len(names) > 1:
+            try:
+                compare(names)
+            except PasskError as error:
+                failed[f"comparison of {', '.join(names)}"] = str(error)
+    if failed:
+        raise SomeFailed("; ".join(f"{name}: {reason}" for name, reason in failed.items()))

@@ -1,0 +1,74 @@
+"""Refuse a gold answer of reasoning_gym from which a scorer, or the task itself, would run code.
+
+A data set's gold answer is untrusted text as a response is. Some scorers of reasoning_gym evaluate fields of it as
+Python, and some tasks evaluate text from their configuration or open a file that it names. Such a field must have
+the form that reasoning_gym itself generates.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+# Names are functions of sympy or one letter. A dot stands between digits only, so nothing has attributes. Possessive
+# quantifiers (++) keep a match linear.
+_FUNCTION = r"(?:a?(?:sin|cos|tan)h?|exp|log|ln|sqrt|pi)"
+ALGEBRA = re.compile(
+    rf"(?:(?<![A-Za-z]){_FUNCTION}(?![A-Za-z])|(?<![A-Za-z])[A-Za-z](?![A-Za-z(])|[0-9]++(?:\.[0-9]++)?|[+*/()\s^-])*+"
+)
+_LETTER = re.compile("[A-Za-z]")
+_NUMBER = r"""["']?[+-]?[0-9]{1,40}(?:\.[0-9]{0,40})?(?:[eE][+-]?[0-9]{1,3})?["']?"""
+_NUMBERS = re.compile(rf"\[\s*(?:{_NUMBER}(?:\s*,\s*{_NUMBER})*)?\s*\]")
+# No power: a tower of them takes all time and memory there is.
+_BITWISE = re.compile(r"(?!.*\*\s*\*)(?:0x[0-9a-fA-F]++|[0-9]++|<<|>>|[-+*&|^~()\s])++", re.S)
+
+EVALUATED: Mapping[str, Mapping[str, re.Pattern[str]]] = {
+    "bitwise_arithmetic": {"metadata.problem": _BITWISE},
+    "intermediate_integration": {"metadata.integrand": ALGEBRA, "metadata.variable": _LETTER},
+    "number_sorting": {"answer": _NUMBERS},
+    "polynomial_multiplication": {"answer": ALGEBRA},
+    "simple_integration": {"metadata.integrand": ALGEBRA, "metadata.variable": _LETTER},
+}
+"""Task -> the fields of an entry that its scorer evaluates, and the form of each."""
+
+# An option such as `operators` becomes part of a text that the task evaluates, and `data_file` a path. Without
+# brackets and quotes nothing is called, and a slash stands only as the operator.
+_OPTION = re.compile(r"""[^()\[\]{}"'`\\/@\x00-\x1f]{0,100}|/""")
+_NESTING = 10
+
+
+def problem(task: str, entry: Mapping[str, Any], config: Any) -> str | None:
+    """Return why a gold answer is refused, in one line, or None."""
+    if task == "composite":
+        return "answer: composite hands an entry to any other task; name that task instead"
+    if not isinstance(entry["answer"], str | None):
+        return f"answer: {task}: entry.answer is not a text; write what reasoning_gym generates"
+    for field, form in EVALUATED.get(task, {}).items():
+        value: Any = entry
+        for name in field.split("."):
+            value = value.get(name) if isinstance(value, Mapping) else None
+        if not isinstance(value, str) or not form.fullmatch(value):
+            return (
+                f"answer: {task}: its scorer evaluates entry.{field}, which is not of the form that reasoning_gym "
+                "generates; write what it generates"
+            )
+    return config_problem(task, config)
+
+
+def config_problem(task: str, config: Any) -> str | None:
+    """Return why the options of a task are refused, in one line, or None."""
+    if isinstance(config, dict) and _is_plain(config, _NESTING):
+        return None
+    return (
+        f"answer: {task}: config holds a text that could be run or opened; give options without brackets, quotes, "
+        "paths and control characters"
+    )
+
+
+def _is_plain(value: Any, nesting: int) -> bool:
+    if isinstance(value, str):
+        return _OPTION.fullmatch(value) is not None
+    if isinstance(value, dict):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, list | tuple):
+        return nesting > 0 and all(_is_plain(item, nesting - 1) for item in value)
+    return value is None or isinstance(value, bool | int | float)

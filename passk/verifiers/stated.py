@@ -1,0 +1,194 @@
+r"""The answer that a response states in words: after "the answer is", "Answer:", a heading "Answer", or "####".
+
+A statement is read up to the end of its clause, so that a reason or another sentence behind the answer is no part of
+it. What a later clause takes back ("5. No wait", "5, which is wrong") stays in the text, and the verifier refuses it.
+At most WINDOW characters of a statement are read, and at most TRIES statements: the whole is linear in the response.
+"""
+
+import re
+from typing import NamedTuple
+
+WINDOW = 1000
+"""Characters of a statement that are read."""
+TRIES = 50
+"""Statements that are looked at, from the end of the response."""
+
+_COLON = r"(?:[*_`]{0,3}[ \t]{0,4}(?:[:：]|=+>?|→|⇒|\\Rightarrow\b|\\implies\b))"
+_SURELY = (
+    r"(?:[ \t]{1,4}(?:therefore|thus|hence|then|indeed|simply|just|exactly|clearly|definitely|now|for[ ]sure|probably"
+    r"|(?:most[ ])?likely)\b,?)?"
+)
+_IS = (
+    r"(?:(?:is|was|are|equals|becomes|(?:should|must|would|will|has[ ]to|have[ ]to)[ ]be"
+    r"|(?:comes|works)[ ]out[ ](?:to(?:[ ]be)?|as))(?![A-Za-z])(?:[ \t]{1,4}(?:equal[ ]to|given[ ]by)\b)?)"
+)
+_SAID = rf"(?:[*_`]{{0,3}}{_SURELY}[,\s]{{1,4}}{_IS}{_SURELY}(?:{_COLON})?)"
+_MARK = re.compile(
+    rf"""
+    (?<![A-Za-z])
+    (?: answers? | (?P<option> (?:correct|right|best|only) [ ] (?:option|choice|statement) ) )
+    (?![A-Za-z])
+    (?:
+        {_COLON}
+      | {_SAID}
+      | [,\s]{{1,4}} (?:to|for|of|in|as|after|rounded|we|that|you)\b
+        (?: [^.:\n?!] | \.(?=[0-9]) ){{1,60}}? (?: [,\s] {_IS} {_SURELY} (?:{_COLON})? | : )
+      | [ \t]{{0,4}} (?= \$ | \\[(\[] )
+      | (?= [ ] (?:isn|is[ ]not|cannot) )
+    )
+    | \#\#\#\# (?!\#)
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+# A line with nothing but "Final answer", "## Answer" or "**The answer**".
+_HEADING = re.compile(
+    r"^[#>*_ \t-]{0,12}(?:[0-9][.)][ \t]{1,4}[*_]{0,3})?(?:(?:the|my|our)[ \t]{1,4})?(?:(?:final|correct)[ \t]{1,4})?"
+    r"answers?[ \t:*_]{0,12}$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LEADING = re.compile(r"(?:[\s*_`:>]|</?(?:b|strong|i|em|u|p|br)>)*")
+# An item of a list: "- 2", "* 2", "1. 2".
+_ITEM = re.compile(r"[ \t>]*(?:[-•*+]|[0-9]{1,2}[.)])[ \t]+(?=\S)")
+# What begins as a value does; a statement of anything else does not take the place of an earlier box.
+_VALUE = re.compile(
+    r"""["'“‘({\[]*
+    (?: [-+−–±~≈]?\s*[$€£¥]?\s*[-+−±]?(?: [0-9] | \.[0-9] ) | [-+−±]?\s* (?: \$ | \\ | [∞π√] )
+      | [-+−±]?\s* [B-HJ-Z](?![A-Za-z'’])
+      | [-+−±]?\s* [AI](?![A-Za-z'’]) (?![ ]+(?!(?:because|since|as|is|and|or)\b)[A-Za-z]{2})
+      | (?: option | choice )\b | (?: yes | no | true | false | none | neither | never | unknown | undefined )\b
+      | (?: not | cannot | isn['’]?t | is[ ]not )\b
+        [^\n.]{0,20}? (?: [0-9$\\] | \b[A-Z]\b | right\b | correct\b | known\b )
+    )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_NUMBERED = re.compile(r"\(?(?:[0-9]{1,2}|[A-Za-z])[.):]\s+\S*[A-Za-z]{2}")
+_WORD = re.compile(r"[A-Za-z]{2,}")
+_OPTION = re.compile(
+    r"\W*(?:\\(?:text|math)[a-z]{2}\s*\{\W*|\\(?:text|mbox)\s*\{\W*)?(?:(?:option|choice|answer)\W+)?"
+    r"[A-Z]\s*(?:[).:}\]]|$|[*_]|[–—-]{1,3}\s|\(|(?:because|since|as|is)\b)",
+    re.IGNORECASE,
+)
+_MATHEMATICS = re.compile(
+    r"[0-9=<>+^_]|\\(?:frac|sqrt|le|ge|lt|gt|ne|neq|leq|geq|approx|cdot|times|pi|infty)(?![A-Za-z])"
+)
+
+_BEGINS = r"(?:so|thus|hence|that|this|it|he|she|they|we|you|the|there|therefore|I)\b"
+_SPAN = re.compile(
+    rf"""
+      \\\\ | \\\( .*? \\\) | \\\[ .*? \\\] | \$\$ .*? \$\$
+    | (?<!\\)\$(?![\s$]) (?: [^$\\] | \\. )*? (?<![\s\\])\$(?![0-9])
+    | \\begin\{{(?P<name>[a-z]+\*?)\}} .*? \\end\{{(?P=name)\}}
+    | \\[{{}}] | (?P<opens>[{{(\[]) | (?P<closes>[}})\]])
+    | (?P<cut>
+          \. (?= ["'”’*_)]{{0,3}} \s+ \S )
+        | [,;] \s+ (?= (?:(?:and|so)\s+)?{_BEGINS} ) | , \s+ (?=I\s)
+        | [,;] (?P<clause>) \s+ (?=[A-Za-z]{{2}}) (?!(?:and|or)\b)
+        | \s+ (?:[–—]|-{{1,3}}) \s+ (?=[A-Za-z]{{2}}) | — (?=[A-Za-z]{{2}})
+        | \s+ (?= \(?(?:because|since|as|so|which|where|while|whereas|rounded|meaning)\b | \(?i\.e\. )
+        | \s+ (?= (?:to[ ]the[ ]nearest|correct[ ]to)\b )
+        | \s+ (?= \((?:see|from|by|the|this|that|note)\b ) | ,? \s+ (?= or \s+ (?:equivalently|approximately|about)\b )
+        | (?= <\|?[a-z/] )
+      )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+# Behind an answer these take it back: "5, definitely not.", "5 - wrong", "5, which is incorrect".
+_DENIED = re.compile(
+    r"[^\w]*(?:[A-Za-z'’]+[ ]+){0,3}(?:not|no|none(?:[ ]of[ ](?:them|these|those))?|neither|wrong|incorrect|false)"
+    r"\s*(?=$|[^\w\s])|[^\w]*(?:maybe|perhaps|possibly|rather|sorry)\b",
+    re.IGNORECASE,
+)
+RETRACTED = re.compile(
+    r"[.!?;,:)\n–—-]\s*(?:no,? +wait|wait(?=[,.!:;–—-]| +no\b)"
+    r"|(?:no,? +)?(?:that|this|it)(?:['’]s| +is)(?:n['’]t| +not)? +(?:clearly +|obviously +)?"
+    r"(?:wrong|incorrect|not +(?:right|correct|it))(?=\s*(?:$|[.,;!?]))"
+    r"|no,? +(?:that|this|it)(?:['’]s| +is)(?:n['’]t| +not| +wrong| +incorrect)"
+    r"|actually,? +(?:no|not)\b|scratch that|on second thought|I take (?:it|that) back)",
+    re.IGNORECASE,
+)
+
+
+class Statement(NamedTuple):
+    """One statement of an answer."""
+
+    start: int
+    """Where its words begin in the response."""
+    text: str
+    """The statement up to the end of its line, or of the display math that it opens."""
+    gives_value: bool
+    """Whether it begins as a value does, so that it takes the place of an earlier box."""
+
+
+def last(response: str, *, options: bool = False) -> Statement | None:
+    """Return the last statement that gives a value, else the last one, else None.
+
+    options: the answer is the letter of an option. "The correct option is" counts too, and mathematics is passed over.
+    """
+    found = [
+        (mark.start(), mark.end(), mark[0] == "####")
+        for mark in _MARK.finditer(response)
+        if options or not mark["option"]
+    ]
+    found += [(mark.start(), mark.end(), False) for mark in _HEADING.finditer(response)]
+    first = None
+    for start, end, hashes in sorted(found, reverse=True)[:TRIES]:
+        text = _line(response[end : end + WINDOW])
+        if is_mathematics(text) if options else hashes and _is_heading(text):
+            continue
+        if _VALUE.match(text):
+            return Statement(start, text, True)
+        first = first or Statement(start, text, False)
+    return first
+
+
+def clause(text: str) -> str:
+    """Return a statement up to the end of its clause, or all of it where what follows takes the answer back."""
+    depth, is_value = 0, bool(_VALUE.match(text))
+    for found in _SPAN.finditer(text):
+        if found["opens"]:
+            depth += 1
+        elif found["closes"]:
+            depth = max(0, depth - 1)
+        elif found["cut"] is not None and depth == 0 and (is_value or found["clause"] is None):
+            rest = text[found.start() :]
+            return text if _DENIED.match(rest) or RETRACTED.search(rest) else text[: found.start()]
+    return text
+
+
+def is_mathematics(text: str) -> bool:
+    """Return whether a text is a value or a relation, such as E > 0, and not the letter of an option."""
+    text = text[:WINDOW]
+    return bool(_MATHEMATICS.search(text)) and not _OPTION.match(text)
+
+
+def _line(window: str) -> str:
+    """Return the first line that holds something, with those that its display math takes; or a list as "2, 3"."""
+    start = _LEADING.match(window)
+    assert start
+    first, *more = window[start.end() :].split("\n")
+    _, on_next_line, begin = start[0].rpartition("\n")
+    if on_next_line and (item := _ITEM.match(begin + first)):
+        items = [(begin + first)[item.end() :]]
+        while more and (item := _ITEM.match(more[0])):
+            items.append(more.pop(0)[item.end() :])
+        return ", ".join(item.lstrip(" *_`") for item in items)
+    text = first
+    while not _is_closed(text):
+        if not more:
+            return first
+        text = f"{text} {more.pop(0)}"
+    return text
+
+
+def _is_closed(text: str) -> bool:
+    text = text.replace("\\\\", "")
+    return (
+        text.count("\\[") <= text.count("\\]")
+        and text.count("$$") % 2 == 0
+        and text.count("\\begin{") <= text.count("\\end{")
+    )
+
+
+def _is_heading(text: str) -> bool:
+    """Return whether a line after "####" is no answer: "2. Check the result", "Step 3"."""
+    return bool(_NUMBERED.match(text)) or len(_WORD.findall(text)) > 4

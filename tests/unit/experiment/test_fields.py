@@ -1,0 +1,213 @@
+"""What each field of an experiment file takes: a table of all of them, by type and range."""
+
+import copy
+import math
+
+import pytest
+import yaml
+
+from passk.base.errors import ConfigError
+from passk.experiment import config, tracker_config
+from passk.problems.sources import SPECS
+from tests.unit.experiment.test_config import GOOD
+
+BASE = yaml.safe_load(GOOD)
+NOT_INTEGERS = [1.0, 1.5, True, False, "8", "1:30", "010", math.nan, [1], {}]
+NOT_NUMBERS = [True, False, "0.5", "1e-3", math.nan, math.inf, -math.inf, [0.5], {}]
+NOT_TEXT = [5, 1.5, True, [], {}, b"text", "a\0b", "a\x1bb", "a\ud800"]
+BAD = {
+    "count": [*NOT_INTEGERS, 0, -1, 10**9, 10**30],
+    "natural": [*NOT_INTEGERS, -1, 10**9],
+    "positive": [*NOT_NUMBERS, 0, -1e-9],
+    "not negative": [*NOT_NUMBERS, -1e-9],
+    "share": [*NOT_NUMBERS, -0.01, 1.01],
+    "pair": [*NOT_NUMBERS, 0.5, [0.5], [0.5, 0.5, 0.5], [0.5, True], [0.5, "0.5"], [0.5, math.nan], {"a": 1, "b": 2}],
+    "truth": [0, 1, 1.0, "yes", "no", "on", "true", "", [], {}],
+    "text": [*NOT_TEXT, "", " \n"],
+    "word": [*NOT_TEXT, ""],
+    "choice": [*NOT_TEXT, "", "something else"],
+    "name": [*NOT_TEXT, "", " ", "a/b", "../a", "A", ".a", "-a", "a b", "a\n", "ä", "a" * 65],
+    "mapping": [5, True, "a", []],
+}
+# field: (kind of what it refuses, values that it takes, more that it refuses)
+TABLE = {
+    "name": ("name", ["a", "1", "no", "a.b-c_d", "a" * 64], []),
+    "question": ("text", ["2026-11-29", "Why?\nHow?", "yes"], []),
+    "seed": (None, [0, 2**31 - 1], [*NOT_INTEGERS, -1, 2**31]),
+    "model": ("mapping", [{"path": "a/b"}, {"tiny": {}}], [{}, {"tiny": {}, "path": "a"}]),
+    "model.tiny": ("mapping", [{}], [{"hidden_size": 96, "heads": 4}]),
+    "model.tiny.hidden_size": ("count", [96, 192], [31, 97]),
+    "model.tiny.layers": ("count", [1, 999_999_999], []),
+    "model.tiny.heads": ("count", [1, 3], [4]),
+    "model.tiny.feed_forward": ("count", [32], [31]),
+    "model.tiny.max_length": ("count", [32], [31]),
+    "model.tiny.alphabet": ("choice", ["maze", "bytes"], []),
+    "model.path": ("text", ["owner/name"], []),
+    "problems": ("mapping", [], [{}, {"A": {"source": "maze", "split": "train", "size": 1}}]),
+    "stages": (
+        "mapping",
+        [{"a": {"kind": "sft", "problems": "train", "steps": 1, "lr": 1e-3}}],
+        [{"a": {}}, {"a": {"kind": "dpo"}}, {"a": 5}],
+    ),
+    "benchmarks": ("mapping", [], [{}, {"A": {"problems": "test", "max_response": 1}}]),
+    "compute": ("mapping", [{"profile": "cpu"}], [{}]),
+    "trackers": ("mapping", [{}, {"wandb": None}], [{"tensorboard": {}}]),
+    "trackers.wandb": ("mapping", [{"project": "a"}], [{}]),
+    "trackers.wandb.project": ("word", ["a", "a b"], ["a/b", "a" * 129]),
+    "trackers.wandb.entity": ("text", ["a", None], []),
+    "trackers.mlflow": ("mapping", [{"experiment": "a"}], [{}]),
+    "trackers.mlflow.experiment": ("text", ["a"], []),
+    "trackers.mlflow.uri": ("text", ["http://host", None], ["http://a:b@host", "http://token@host"]),
+}
+STAGE = {
+    "kind": ("choice", [], []),
+    "from": ("name", ["warm", None], []),
+    "problems": ("name", ["train"], []),
+    "steps": ("count", [2, 99_999], [9_999_999_999]),
+    "betas": ("pair", [[0, 0], (0.9, 0.99), [0.9, 1 - 1e-9]], [[0.9, 1.0], [1, 0.9], [-0.1, 0.9]]),
+    "weight_decay": ("not negative", [0, 0.1, 5], []),
+    "max_norm": ("positive", [1, 0.5], []),
+    "warmup": ("natural", [0, 2], [3]),
+    "evaluate": ("truth", [True, False], []),
+    "save_every": ("count", [1], []),
+    "keep_checkpoints": ("count", [1], []),
+}
+SFT = STAGE | {
+    "lr": ("positive", [1, 1e-6], ["auto"]),
+    "batch_size": ("count", [1, 10**6], [999_999_999]),
+    "max_length": ("count", [4, 4096, None], [1, 2, 3]),
+}
+SCHEDULE = [0, -1, True, "4", 1.5, 1.0, None, [], [[]], [[1]], [[1, True]], [[1, 4], [10**9, 1]], 10_000, 10**30,
+            {"from": 999_999_999, "to": 1, "every": 1}, {"from": 8, "to": 1, "every": 10**9},
+            {"from": 8.0, "to": 1, "at": 2}, {"from": 8}, {"a": 1}]  # fmt: skip
+RL = STAGE | {
+    "advantage": ("text", ["grpo"], []),
+    "k": (None, [1, 9999, {"from": 8, "to": 1, "every": 1}, {"from": 8, "to": 1, "at": 2}, [[1, 8], [2, 1]]], SCHEDULE),
+    "options": ("mapping", [{}, {"a": [1, {"b": 2.5}]}], [{"a": math.nan}, {"a": "\0"}, {"\0": 1}, {5: 1}]),
+    "lr": (None, [1, 1e-6, "auto"], [*NOT_NUMBERS, 0, -1, "Auto", "", None]),
+    "base_lr": ("positive", [1, 1e-6, None], []),
+    "entropy_coef": ("not negative", [0, 1], []),
+    "false_positive_rate": ("share", [0, 1, 0.5], []),
+    "prompts_per_step": ("count", [1], [999_999_999]),
+    "rollouts_per_prompt": ("count", [2, 9999], [1, 10_000]),
+    "mini_batch_prompts": ("count", [1, None], []),
+    "temperature": ("positive", [1, 0.5], []),
+    "top_p": ("positive", [1, 0.5], [1.01]),
+    "clip": ("pair", [[0, 0], (0.2, 0.28), [1, 5]], [[-0.1, 0.2], [0.2, -0.1]]),
+    "max_prompt": ("count", [1], []),
+    "max_response": ("count", [1], []),
+    "max_failed": ("share", [0, 1], []),
+}
+BENCHMARK = {
+    "problems": ("name", ["test"], []),
+    "samples": ("count", [8, 9999], [7, 10_000]),  # pass@8 is asked for
+    "k": (None, [[1], (1, 16), [8, 4]], [[], [0], [-1], [17], [1, 1], [1.0], [1.5], [True], ["1"], [None], 8, "8", {}]),
+    "temperature": ("not negative", [0, 1], []),
+    "top_p": ("positive", [1, 0.5], [1.01]),
+    "max_response": ("count", [1], []),
+    "max_failed": ("share", [0, 1], []),
+}
+COMPUTE = {
+    "profile": ("choice", ["cpu", "gpu"], []),
+    "zero_stage": (None, [0, 3], [*NOT_INTEGERS, -1, 4]),
+    "attention": ("text", ["sdpa"], []),
+    "memory_utilization": ("positive", [0.5], [1, 1.5]),
+    "max_tokens_per_gpu": ("count", [None], [4096]),  # with zero_stage 2
+    "colocate": ("truth", [True, False], []),
+} | {name: ("truth", [True, False], []) for name in ("packing", "gradient_checkpointing", "deterministic")}
+COUNTS = ["nodes", "gpus_per_node", "engines", "tensor_parallel", "micro_batch", "kv_cache_gib", "threads"]
+COUNTS += ["stall_timeout_s", "max_parallel_stages"]
+COMPUTE |= {name: ("count", [1, 8], []) for name in COUNTS}
+SPEC = {
+    "source": ("choice", [], []),
+    "split": ("choice", [], []),
+    "size": ("count", [1], []),
+    "width": ("count", [2, 64], [1, 65]),
+    "walls": ("not negative", [0, 0.9], [1]),
+    "easy_fraction": ("share", [0, 1], []),
+    "path_length": (None, [[1, 2], (1, 2)], [*NOT_INTEGERS, [1], [1, 2, 3], [1.0, 2], [True, 2], ["1", 2]]),
+    "border": ("truth", [True], []),
+    "random_move_prob": ("not negative", [0, 0.9], [1]),
+    "template": ("word", ["{problem}"], []),
+    "verifier": ("word", ["maze"], []),
+    "unreadable": ("choice", ["refuse", "leave_out"], []),
+    "options": ("mapping", [{}], [{"a": math.inf}]),
+    "language": ("choice", ["en", "zh"], []),
+    "grade": ("choice", ["easy", "hard", "both"], []),
+} | {
+    name: ("word", ["a"], [])
+    for name in ("dataset", "revision", "file", "problem", "answer", "id", "solution", "difficulty", "task")
+}
+REQUIRED = {"split": "test", "size": 1, "task": "chain_sum", "file": "a.jsonl", "verifier": "maze"}
+SECTIONS = {"stages.warm": SFT, "stages.arm": RL, "benchmarks.test": BENCHMARK, "compute": COMPUTE}
+TABLE |= {f"{section}.{name}": row for section, rows in SECTIONS.items() for name, row in rows.items()}
+for _source, _spec in SPECS.items():
+    for _name in _spec.model_fields:
+        _kind, _good, _bad = SPEC[_name]
+        if _name == "template" and _source == "maze":
+            _kind, _good = "choice", ["compact", "instruct"]
+        TABLE[f"problems.{_source}.{_name}"] = (_kind, _good, _bad)
+
+
+def written(path: str, value):
+    """A good experiment with a set of problems of each source and the field at `path` set to `value`."""
+    raw = copy.deepcopy(BASE)
+    if path.startswith("problems."):
+        source = path.split(".")[1]
+        fields = {name: value for name, value in REQUIRED.items() if name in SPECS[source].model_fields}
+        raw["problems"][source] = {"source": source} | fields
+    if path.startswith("trackers."):
+        raw["trackers"] = {"wandb": {"project": "a"}, "mlflow": {"experiment": "a"}}
+    if path == "model.path":
+        raw["model"] = {}
+    at = raw
+    *parents, last = path.split(".")
+    for part in parents:
+        at = at[part]
+    at[last] = value
+    return raw
+
+
+@pytest.mark.parametrize("path", TABLE)
+def test_a_field_takes_what_it_should(path):
+    for value in TABLE[path][1]:
+        config.parse(written(path, value))
+
+
+@pytest.mark.parametrize("path", TABLE)
+def test_a_field_refuses_another_type_or_a_value_out_of_range_in_one_line_that_names_it(path):
+    kind, _, bad = TABLE[path]
+    for value in [*BAD.get(kind, []), *bad]:
+        line = refusal(written(path, value))
+        sections = {path, path.rpartition(".")[0]} - {""}  # a check of two fields names their section
+        assert any(line.startswith((f"{section}:", f"{section}.")) for section in sections), (value, line)
+        assert "\n" not in line and ";" in line, (value, line)
+
+
+def refusal(raw) -> str:
+    try:
+        config.parse(raw)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+def test_the_table_has_every_field_of_every_model():
+    models = {
+        "": config.Experiment,
+        "model.": config.Model,
+        "model.tiny.": config.TinyModel,
+        "stages.warm.": config.SftStage,
+        "stages.arm.": config.RlStage,
+        "benchmarks.test.": config.Benchmark,
+        "compute.": config.Compute,
+        "trackers.": tracker_config.Trackers,
+        "trackers.wandb.": tracker_config.WandbTracker,
+        "trackers.mlflow.": tracker_config.MlflowTracker,
+    } | {f"problems.{source}.": spec for source, spec in SPECS.items()}
+    fields = {
+        f"{section}{field.alias or name}"
+        for section, model in models.items()
+        for name, field in model.model_fields.items()
+    }
+    assert set(TABLE) == fields
