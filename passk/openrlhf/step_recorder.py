@@ -14,6 +14,7 @@ from passk.base.errors import ConfigError, PasskError
 from passk.files import file_lock
 from passk.files.durable import telling_when_full
 from passk.files.layout import METRICS, ROLLOUT_COLUMNS
+from passk.files.metrics_log import read_metrics
 from passk.openrlhf.prompt_label import REASON, problem_of, reason_of
 from passk.openrlhf.settings import PluginSettings
 from passk.statistics.pass_at_k import pass_at_k
@@ -173,8 +174,9 @@ class StepRecorder:
     def forget_after(self, step: int) -> None:
         """Drop what was written for later steps than `step`."""
         self.log.forget_after(step)
-        for file in self.rollouts.glob("*.parquet"):
-            if int(file.stem.rpartition("-")[2]) > step:
+        for file in self.rollouts.glob("step-*.parquet"):
+            number = file.stem.removeprefix("step-")
+            if number.isdecimal() and int(number) > step:
                 file.unlink()
 
     def write(
@@ -254,11 +256,3 @@ class MetricsLog:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self.path)
-
-
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a metrics.jsonl, which may still be growing."""
-    if not path.exists():
-        return []
-    with path.open() as file:
-        return [json.loads(line) for line in file if line.endswith("\n")]

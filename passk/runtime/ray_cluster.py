@@ -38,7 +38,7 @@ class _Session:
         self._compute, self._log = compute, log
         self._lock = threading.Lock()
         self._head: process_tree.Guarded | None = None
-        self._closed = False
+        self._closed = self._replaced = False
         self._joined: dict[str, str] = {}
 
     def join(self) -> dict[str, str]:
@@ -54,6 +54,10 @@ class _Session:
 
     def _runs(self) -> bool:
         if self._head is None:
+            return False
+        if self._replaced:
+            self._replaced = False
+            self._head.stop()
             return False
         with socket.socket() as probe:
             host, _, port = self._joined["RAY_API_SERVER_ADDRESS"].rpartition("/")[2].partition(":")
@@ -79,6 +83,9 @@ class _Session:
             "RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{ports[1]}",
             **LOOPBACK_ONLY,
         }
+
+    def replace(self) -> None:
+        self._replaced = True
 
     def close(self) -> None:
         self._closed = True
@@ -110,6 +117,12 @@ def rejoined(joined: Mapping[str, str]) -> dict[str, str]:
     """The same cluster as it is now: one of our own whose head was lost is started anew."""
     session = _open.get(joined.get(_SESSION, ""))
     return {**session.join(), _SESSION: joined[_SESSION]} if session else dict(joined)
+
+
+def replace(joined: Mapping[str, str]) -> None:
+    """Start a cluster of our own anew at the next `rejoined`: it runs, and does not answer."""
+    if session := _open.get(joined.get(_SESSION, "")):
+        session.replace()
 
 
 def is_open(joined: Mapping[str, str]) -> bool:
