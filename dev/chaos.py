@@ -1,305 +1,189 @@
 """Kill any process of a run, at random moments, until it is done all the same; then compare it with one left in peace.
 
-    python -m dev.chaos [--kills 30] [--seed 0] [--directory DIR]
+    python -m dev.chaos DIRECTORY [--kills 30] [--seed 0] [--setup "one engine"]
 
-A small real experiment runs by `passk run`. What is killed, always with SIGKILL: the flow, the flow while it files in
-DuckDB, Prefect's server, Ray's head, its raylet, the trainer's driver and its leash, the trainer actor, the vLLM
-actor, the process that samples, and a `passk ingest --rebuild` beside it all. The same command is given again
-where the flow ended, and nothing else is done. It is killed until the experiment is done; where the kills are fewer
-than asked for by then, one of another seed follows. It prints a row a kill as markdown, and at last how the stores
-differ. It fails where more was lost than the work since the last checkpoint, where a finished sample or a row of a
-finished stage is gone, where processes are left behind, and where the stores differ.
+A small real experiment runs in each setup of chaos_setups.py: one engine, two engines, a cluster at RAY_ADDRESS,
+without `deterministic`, and by `make serve`. The processes named in chaos_run.py get SIGKILL, SIGTERM or SIGSTOP,
+sometimes two at once. If the flow ended, the same command is given again, and nothing else is done. All results are in
+DIRECTORY/state.json: the same command continues where it was stopped. The exit status is 1 if more was lost than the
+work since the last checkpoint, if a run did not recover, if its results differ from those of an undisturbed run, or if
+processes or unfinished files are left.
 """
 
 import argparse
-import os
+import json
+import math
 import random
-import subprocess
-import sys
-import tempfile
+import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import psutil
-import pyarrow.parquet
+from dev.chaos_kill import Kill, NotRecovered, kill
+from dev.chaos_run import FILING, Run, left_in
+from dev.chaos_setups import SETUPS, Setup
+from dev.chaos_store import differences, shown
+from passk.base.errors import ConfigError
+from passk.files.layout import write_json
 
-from dev.chaos_store import Compared, differences, finished_rows, rows_lost, shown
-
-EXPERIMENT = """
-name: chaos
-question: Does a run that is killed again and again end as one that is not?
-seed: {seed}
-model: {{tiny: {{}}}}
-problems:
-  train: {{source: maze, split: train, size: 512, easy_fraction: 1.0, random_move_prob: 0.2, path_length: [2, 3]}}
-  test: {{source: maze, split: test, size: 20, easy_fraction: 1.0, path_length: [2, 3]}}
-stages:
-  warm: {{kind: sft, problems: train, steps: 30, batch_size: 64, lr: 3.0e-3, save_every: 5}}
-  pass4: {{kind: rl, from: warm, problems: train, advantage: passk_analytical, k: [[1, 4], [20, 2]], steps: {steps},
-          prompts_per_step: 8, rollouts_per_prompt: 8, lr: 1.0e-4, max_prompt: 31, max_response: 8,
-          save_every: {save_every}}}
-  pass1: {{kind: rl, from: pass4, problems: train, advantage: grpo, steps: {steps},
-          prompts_per_step: 8, rollouts_per_prompt: 8, lr: 1.0e-4, max_prompt: 31, max_response: 8,
-          save_every: {save_every}}}
-benchmarks:
-  test: {{problems: test, samples: 64, k: [1, 8], max_response: 8}}
-compute: {{profile: cpu, micro_batch: 64, threads: 1, deterministic: true}}
-"""
-STEPS, SAVE_EVERY = 30, 5
-MOST = 5
-"""kills of a kind in one experiment; without a bound it might never be done"""
-MARK = "PASSK_CHAOS"
-# What tells a process: a word of its command line. An actor's is its class.
-WORDS = {
-    "Prefect server": "-m prefect server start",
-    "Ray head": "gcs_server",
-    "raylet": "raylet/raylet",
-    "driver": "-m passk.openrlhf --",
-    "sft trainer": "passk.openrlhf.sft",
-    "leash": "passk.runtime.job_watchdog",
-    "trainer actor": "ray::PasskPolicy",
-    "vLLM actor": "ray::PasskEngine",
-    "evaluation": "passk.evaluation.evaluate",
-}
-FILING = "flow while it files"
-KINDS = ("flow", FILING, "ingest --rebuild", *WORDS)
-PATIENCE_SECONDS = 400
+MOST = 2
+"""Kills of a kind in one round; without a bound it might never be done."""
+END_SECONDS = 60.0
+"""In which the processes of a run that is done have ended."""
+HEAD = (
+    "| # | setup | killed | signal | stage | steps | last checkpoint | samples | lost | recovered after, s "
+    "| flow ended |\n"
+    "|---:|---|---|---|---|---:|---:|---:|---:|---:|---|"
+)
 
 
-@dataclass(frozen=True)
-class Standing:
-    """How far a run is: what is finished, the steps of the stage that trains, its last checkpoint, the samples."""
+class Campaign:
+    """The kills and rounds so far, on disk."""
 
-    finished: int
-    stage: str
-    steps: int
-    checkpoint: int
-    samples: int
-    """on disk, of whatever evaluation"""
-
-    def beyond(self, other: "Standing") -> bool:
-        """Further than `other`, which was killed: a step or a sample that was not there. One stage trains at a time."""
-        return (self.finished, self.steps, self.samples) > (other.finished, other.steps, other.samples)
-
-
-class Run:
-    """One experiment in a directory of its own, begun again as often as it takes."""
-
-    def __init__(self, directory: Path, seed: int) -> None:
-        self.directory, self.ended = directory, False
-        directory.mkdir(parents=True, exist_ok=True)
-        text = EXPERIMENT.format(seed=seed, steps=STEPS, save_every=SAVE_EVERY)
-        (directory / "chaos.yaml").write_text(text)
-        kept = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "PREFECT_API_URL")}
-        self._environment = {**kept, MARK: str(directory), "PREFECT_HOME": str(directory / "prefect")}
-        self._log = (directory / "output.txt").open("a")
-        self.flow: subprocess.Popen[bytes] | None = None
-
-    def command(self, *words: str) -> subprocess.Popen[bytes]:
-        passk = [sys.executable, "-c", "from passk.cli.main import main; main()", *words]
-        return subprocess.Popen(
-            passk, cwd=self.directory, env=self._environment, stdout=self._log, stderr=subprocess.STDOUT
-        )
-
-    def keep_going(self) -> None:
-        """Give the command again where it ended without being done."""
-        if self.flow is not None and self.flow.poll() == 0:
-            self.ended = True
-        elif self.flow is None or self.flow.poll() is not None:
-            self.flow = self.command("run", "chaos.yaml")
-
-    def standing(self) -> Standing:
-        runs = self.directory / "runs" / "chaos"
-        finished = len(list(runs.glob("stages/*/manifest.json"))) + len(list(runs.glob("evaluations/*/manifest.json")))
-        for metrics in runs.glob("stages/*/metrics.jsonl"):
-            if not (metrics.parent / "manifest.json").exists():
-                saved = [int(seal.parent.name.removeprefix("global_step")) for seal in _seals(metrics.parent)]
-                steps = metrics.read_bytes().count(b"\n")
-                return Standing(finished, metrics.parent.name, steps, max(saved, default=0), samples_on_disk(runs))
-        return Standing(finished, "", 0, 0, samples_on_disk(runs))
-
-    def is_filing(self) -> bool:
-        """DuckDB's log of what is not in the file yet stands beside it."""
-        return (self.directory / "runs" / "passk.duckdb.wal").exists()
-
-    def processes(self, kind: str) -> list[psutil.Process]:
-        """Those of a kind that live."""
-        assert self.flow is not None
-        if kind in ("flow", FILING):
-            return [psutil.Process(self.flow.pid)] if kind == "flow" or self.is_filing() else []
-        return [
-            process
-            for process, line in self._living()
-            if WORDS[kind] in line and "passk.runtime.process_tree" not in line
-        ]
-
-    def replaced(self, kind: str, known: set[int]) -> bool:
-        """Whether a process of that kind lives that is none of those known."""
-        flow = self.flow is not None and self.flow.pid not in known
-        return flow if kind in ("flow", FILING) else any(one.pid not in known for one in self.processes(kind))
-
-    def _living(self) -> Iterator[tuple[psutil.Process, str]]:
-        for process in psutil.process_iter():
-            with suppress(psutil.Error):
-                line = " ".join(process.cmdline())
-                if process.environ().get(MARK) == str(self.directory) and process.status() != psutil.STATUS_ZOMBIE:
-                    yield process, line
-
-    def left(self) -> int:
-        return sum(1 for _ in self._living())
-
-
-def samples_on_disk(run: Path) -> int:
-    """Judged samples in the files of all evaluations of a run."""
-    while True:
-        # Parts go when their evaluation is sealed: who looked just then looks again.
-        with suppress(FileNotFoundError):
-            return sum(map(_samples_of, run.glob("evaluations/*/evaluation.json")))
-
-
-def _samples_of(evaluation: Path) -> int:
-    whole = (evaluation.parent / "manifest.json").exists()
-    files = [evaluation.parent / "samples.parquet"] if whole else list(evaluation.parent.glob("parts/[0-9]*.parquet"))
-    return sum(pyarrow.parquet.read_metadata(file).num_rows for file in files)
-
-
-def _seals(stage: Path) -> list[Path]:
-    return [seal for seal in stage.glob("checkpoints/**/seal.json") if seal.parent.name.startswith("global_step")]
-
-
-@dataclass(frozen=True)
-class Kill:
-    kind: str
-    at: Standing
-    lost: int
-    """steps that were done and had to be done again; finished samples; by `ingest`, rows of what is finished"""
-    seconds: float
-    """until the run was further than when it was killed, by a process in the killed one's place"""
-    flow_ended: bool
+    def __init__(self, directory: Path, seed: int, setups: Sequence[Setup], wanted: int) -> None:
+        self.directory, self.seed, self.setups, self.wanted = directory, seed, setups, wanted
+        self._file = directory / "state.json"
+        state: dict[str, Any] = json.loads(self._file.read_text()) if self._file.exists() else {}
+        self.kills = [Kill(**row) for row in state.get("kills", [])]
+        self.rounds: list[dict[str, Any]] = state.get("rounds", [])
 
     @property
-    def too_much(self) -> bool:
-        """Samples and rows that are there stay there; of a stage, what its last checkpoint has."""
-        return self.lost > (SAVE_EVERY if self.at.stage and self.kind != "ingest --rebuild" else 0)
+    def is_done(self) -> bool:
+        return len(self.kills) >= self.wanted and len(self.rounds) >= len(self.setups)
+
+    @property
+    def faults(self) -> list[str]:
+        return [f"round {number}: {fault}" for number, each in enumerate(self.rounds, 1) for fault in each["faults"]]
+
+    def kills_left(self, hits: Counter[str]) -> bool:
+        """Whether the round that is on has its share of the kills still to come."""
+        return hits.total() < math.ceil(self.wanted / len(self.setups))
+
+    def hits(self) -> Counter[str]:
+        """Kills of the round that is on, by kind."""
+        before = sum(each["kills"] for each in self.rounds)
+        return Counter(kind for each in self.kills[before:] for kind in each.kinds[:1])
+
+    def save(self) -> None:
+        write_json(self._file, {"kills": [asdict(each) for each in self.kills], "rounds": self.rounds})
 
 
-def kill_one(run: Run, kind: str, rng: random.Random) -> Kill | None:
-    """Kill one process of a kind, and wait until the run has got over it. None where none lives."""
-    if kind == "ingest --rebuild":
-        return _kill_ingest(run, rng)
-    alive = run.processes(kind)
-    if not alive:
-        return None
-    at, flow, known = run.standing(), run.flow, {process.pid for process in alive}
-    rng.choice(alive).kill()
-    killed, lowest = time.monotonic(), at
-    while True:
-        time.sleep(0.1)
+def round_of(campaign: Campaign) -> None:
+    """Run the next round, or the rest of the one that was stopped."""
+    number = len(campaign.rounds) + 1
+    setup = campaign.setups[(number - 1) % len(campaign.setups)]
+    rng = random.Random(f"{campaign.seed}/{number}/{len(campaign.kills)}")
+    faults: list[str] = []
+    run = Run(campaign.directory / f"chaos-{number}", setup, campaign.seed + number)
+    try:
+        _disturb(run, campaign, rng)
+        run.stop_servers()
+        faults += [f"process left: {line}" for line in _left_after(run)]
+        faults += [f"file left: {name}" for name in left_in(run.directory, run.scratch)]
+    except NotRecovered as error:
+        faults.append(str(error))
+    finally:
+        run.close()
+    if run.ended:
+        faults += _compared(run, campaign, number)
+    of_round = campaign.kills[sum(each["kills"] for each in campaign.rounds) :]
+    faults += [f"{each.lost} lost by killing {' and '.join(each.kinds)}" for each in of_round if each.too_much]
+    campaign.rounds.append({"setup": setup.name, "kills": len(of_round), "faults": faults})
+    campaign.save()
+    print(f"\nround {number}, {setup.name}: {'; '.join(faults) or 'nothing lost, nothing left'}\n", flush=True)
+
+
+def _disturb(run: Run, campaign: Campaign, rng: random.Random) -> None:
+    """Kill until the experiment is done: of what lives, what was killed least so far."""
+    run.keep_going()
+    while not run.ended:
+        hits = campaign.hits()
+        ingesting = _moment(run, rng, wait_for_ingest=hits[FILING] < MOST)
+        if run.ended or not campaign.kills_left(hits):
+            continue
+        total = Counter(kind for each in campaign.kills for kind in each.kinds)
+        ranked = sorted(run.kinds(), key=lambda kind: (kind != FILING or not ingesting, total[kind], rng.random()))
+        done = next(filter(None, (kill(run, kind, rng) for kind in ranked if hits[kind] < MOST)), None)
+        if done is not None:
+            campaign.kills.append(done)
+            campaign.save()
+            print(_row(len(campaign.kills), done), flush=True)
+
+
+def _moment(run: Run, rng: random.Random, *, wait_for_ingest: bool) -> bool:
+    """Wait for a random moment; True at once when the flow ingests, which is too short to be hit by chance."""
+    until = time.monotonic() + rng.uniform(0, 8)
+    while time.monotonic() < until and not run.ended:
+        time.sleep(0.02)
         run.keep_going()
-        now = run.standing()
-        if now.stage == at.stage and now.finished == at.finished:
-            lowest = min(lowest, now, key=lambda each: (each.steps, each.samples))
-        # What outlived it may have done a step more: only another in its place is a recovery.
-        if run.ended or (now.beyond(at) and (now.finished > at.finished or run.replaced(kind, known))):
-            lost = at.steps - lowest.steps if at.stage else at.samples - lowest.samples
-            return Kill(kind, at, lost, time.monotonic() - killed, run.flow is not flow)
-        if time.monotonic() - killed > PATIENCE_SECONDS:
-            raise SystemExit(f"no recovery from killing the {kind} at {at}: see {run.directory / 'output.txt'}")
+        if wait_for_ingest and run.is_ingesting():
+            return True
+    return False
 
 
-def _kill_ingest(run: Run, rng: random.Random) -> Kill | None:
-    at, store = run.standing(), run.directory / "runs" / "passk.duckdb"
-    if not store.exists():
-        return None
-    before = finished_rows(store)
-    ingest = run.command("ingest", "--rebuild")
-    time.sleep(rng.uniform(0.5, 2.5))
-    ingest.kill()
-    killed = time.monotonic()
-    ingest.wait()
-    if run.command("ingest", "--rebuild").wait() != 0:
-        raise SystemExit(f"the store was not made again: see {run.directory / 'output.txt'}")
-    seconds = time.monotonic() - killed
-    return Kill("ingest --rebuild", at, rows_lost(before, finished_rows(store)), seconds, False)
+def _left_after(run: Run) -> list[str]:
+    deadline = time.monotonic() + END_SECONDS
+    while (left := run.left()) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return left
 
 
-def judged(left: int, found: list[Compared]) -> None:
-    """Raises SystemExit where processes were left behind or the stores differ."""
-    wrong = [f"{left} processes left behind"] if left else []
-    wrong += [f"{each.table}: {each.apart} rows in one store alone" for each in found if each.apart]
-    if wrong:
-        raise SystemExit("; ".join(wrong))
+def _compared(run: Run, campaign: Campaign, number: int) -> list[str]:
+    """Run the experiment undisturbed, and say where the stores differ; in numbers of rows alone if it draws anew."""
+    calm = Run(campaign.directory / f"calm-{number}", run.setup, campaign.seed + number)
+    try:
+        while not calm.ended:
+            calm.keep_going()
+            time.sleep(0.5)
+        calm.stop_servers()
+    finally:
+        calm.close()
+    found = differences(run.runs / "passk.duckdb", calm.runs / "passk.duckdb")
+    print(shown(found), flush=True)
+    if run.setup.deterministic:
+        return [f"{each.table}: {each.apart} rows in one store alone" for each in found if each.apart]
+    return [f"{each.table}: {each.rows} rows, not {each.rows_undisturbed}" for each in found
+            if each.rows != each.rows_undisturbed]  # fmt: skip
+
+
+def _row(number: int, each: Kill) -> str:
+    at, ended = each.at, "yes" if each.flow_ended else "no"
+    words = [
+        *(number, each.setup, " and ".join(each.kinds), each.signal, str(at["stage"])[:4] or "none"),
+        *(at["steps"], at["checkpoint"], at["samples"], each.lost, f"{each.seconds:.1f}", ended),
+    ]
+    return f"| {' | '.join(map(str, words))} |"
+
+
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=30, help="at least")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments and of what is killed")
-    parser.add_argument("--directory", type=Path, help="kept afterwards; default: a temporary one")
-    given = parser.parse_args()
-    rng = random.Random(given.seed)
-    with tempfile.TemporaryDirectory() as scratch:
-        directory, kills, rounds = given.directory or Path(scratch), 0, 0
-        print("| # | killed | while | steps | last checkpoint | samples | lost | recovered after, s | flow ended |")
-        print("|---:|---|---|---:|---:|---:|---:|---:|---|", flush=True)
-        while kills < given.kills:
-            rounds += 1
-            run = Run(directory / f"chaos-{rounds}", rounds)
-            kills = _chaos(run, kills, rng)
-            calm = Run(directory / f"calm-{rounds}", rounds)
-            while not calm.ended:
-                calm.keep_going()
-                time.sleep(0.5)
-            found = differences(run.directory / "runs/passk.duckdb", calm.directory / "runs/passk.duckdb")
-            left = run.left()
-            print(f"\nexperiment {rounds}: processes left behind: {left}; against an undisturbed run:")
-            print(shown(found), flush=True)
-            judged(left, found)
-
-
-def _chaos(run: Run, kills: int, rng: random.Random) -> int:
-    """Kill until the experiment is done: of what lives, what was killed least so far. The kills so far and these."""
-    hits = Counter[str]()
-    run.keep_going()
-    while not run.ended:
-        chosen = _moment(run, rng, hits)
-        if chosen is None:
-            continue
-        ranked = sorted(KINDS, key=lambda kind: (kind != chosen, hits[kind], rng.random()))
-        kill = next(filter(None, (kill_one(run, kind, rng) for kind in ranked if hits[kind] < MOST)), None)
-        if kill is None:
-            continue
-        hits[kill.kind] += 1
-        kills += 1
-        print(_row(kills, kill), flush=True)
-        if kill.too_much:
-            raise SystemExit(f"{kill.lost} lost by killing the {kill.kind}, which is more than work since a checkpoint")
-    return kills
-
-
-def _moment(run: Run, rng: random.Random, hits: Counter[str]) -> str | None:
-    """Wait for a moment to kill in, and say what, "" for anything; None where the run ended meanwhile."""
-    until = time.monotonic() + rng.uniform(0, 8)
-    while time.monotonic() < until:
-        time.sleep(0.01)
-        run.keep_going()
-        if run.ended:
-            return None
-        # So short that a random moment would hardly ever fall into it.
-        if hits[FILING] < 3 and run.is_filing():
-            return FILING
-    return ""
-
-
-def _row(number: int, kill: Kill) -> str:
-    where = f"stage {kill.at.stage[:4]}" if kill.at.stage else "between stages, evaluation or filing"
-    ended, at = "yes" if kill.flow_ended else "no, it tried again", kill.at
-    how_far = (at.steps, at.checkpoint, at.samples, kill.lost)
-    return f"| {number} | {kill.kind} | {where} | {' | '.join(map(str, how_far))} | {kill.seconds:.1f} | {ended} |"
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("directory", type=Path, help="Directory of the runs and of state.json; continued if it exists.")
+    parser.add_argument("--kills", type=int, default=30, help="Fewest kills, spread over the setups (default: 30).")
+    parser.add_argument("--seed", type=int, default=0, help="Seed of the moments and of what is killed (default: 0).")
+    parser.add_argument(
+        "--setup", action="append", choices=[setup.name for setup in SETUPS], help="Setups to run (default: all)."
+    )
+    options = parser.parse_args()
+    setups = [setup for setup in SETUPS if not options.setup or setup.name in options.setup]
+    if options.kills < 1:
+        raise ConfigError(f"kills: must be 1 or more, not {options.kills}")
+    signal.signal(signal.SIGTERM, _stop)
+    campaign = Campaign(options.directory.resolve(), options.seed, setups, options.kills)
+    print(HEAD, *(_row(number, each) for number, each in enumerate(campaign.kills, 1)), sep="\n", flush=True)
+    try:
+        while not campaign.is_done:
+            round_of(campaign)
+    except KeyboardInterrupt:
+        raise SystemExit("stopped; the same command continues") from None
+    if campaign.faults:
+        raise SystemExit("\n".join(campaign.faults))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ belongs to a paused deployment, and what crashed `MOST` times in a row without c
 """
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -27,7 +28,7 @@ from prefect.client.schemas.filters import (
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.logging import get_run_logger
@@ -39,7 +40,7 @@ MOST = 4
 """runs of the same that crash in a row without coming further; the last of them is left"""
 REMEMBERED = timedelta(days=7)
 """a run that crashed longer ago is nobody's any more"""
-START = timedelta(seconds=60)
+START_SECONDS = 60.0
 """in which a worker has started the process of a run that it took"""
 HISTORY = 200
 RUN = "PREFECT__FLOW_RUN_ID"
@@ -48,6 +49,8 @@ WORKER = "prefect.worker.name"
 """label that a worker gives each run it takes"""
 DONE = "passk.done."
 """labels in which a run says how far each of its experiments was when it began it"""
+_pending: dict[UUID, float] = {}
+"""When a state Pending was first seen, by its id. The server's clock may be another, and either may be set back."""
 _said: set[str] = set()
 """what was said of those that could not be looked after: it would be said again at each look"""
 
@@ -95,16 +98,15 @@ def _apart(what: str, say: Say) -> Iterator[None]:
 
 def dead(runs: Iterable[FlowRun], workers: Sequence[str]) -> list[FlowRun]:
     """Those that a worker of this machine took and that have no process here."""
-    now = datetime.now(UTC)
-    here = [
-        run
-        for run in runs
-        if run.labels.get(WORKER) in workers
-        and run.state
-        and (run.state.type != StateType.PENDING or now - run.state.timestamp > START)
-    ]
+    here = [run for run in runs if run.labels.get(WORKER) in workers and run.state and not _may_start(run.state)]
     alive = _alive() if here else set()
     return [run for run in here if str(run.id) not in alive]
+
+
+def _may_start(state: State) -> bool:
+    """Whether a run is Pending for so short a time that its process may not be there yet."""
+    now = time.monotonic()
+    return state.type == StateType.PENDING and now - _pending.setdefault(state.id, now) <= START_SECONDS
 
 
 def due(history: Sequence[FlowRun], now: datetime) -> FlowRun | None:

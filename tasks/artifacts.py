@@ -22,7 +22,7 @@ from prefect.logging import get_run_logger
 
 from passk.base.redact import hidden
 from passk.experiment.plan import PlannedStage
-from passk.openrlhf.step_recorder import read_metrics
+from passk.files.metrics_log import read_metrics
 from reports.markdown import code, fenced, table
 
 ROWS = 12

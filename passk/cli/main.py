@@ -5,9 +5,11 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import click
 import typer
+from typer.core import TyperGroup
 
 from passk.base.errors import ConfigError, PasskError, SomeFailed
 from passk.base.redact import hidden
@@ -20,7 +22,23 @@ from passk.experiment.validate import check_installation, check_machine
 from passk.files.durable import FULL
 from passk.models import remote_code
 
+
+class Stopped(Exception):
+    """Ctrl-C."""
+
+
+class Commands(TyperGroup):
+    """All commands: Ctrl-C in any of them is one line and exit status 130."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Stopped("stopped; run the same command again to continue") from None
+
+
 app = typer.Typer(
+    cls=Commands,
     help="Train language models by Pass@k reinforcement learning and measure whether it helped.",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -37,10 +55,6 @@ File = Annotated[Path, typer.Argument(help="Experiment file (YAML).")]
 Runs = Annotated[Path, typer.Option(help="Directory of all runs.")]
 SCALES = 16
 """Most changes of k that a plan shows in a line."""
-
-
-class Stopped(Exception):
-    """Ctrl-C."""
 
 
 @app.callback(invoke_without_command=True)
@@ -194,10 +208,12 @@ def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:
 def _by_prefect(laid_out: Plan, file: Path) -> None:
     from flows.experiment import experiment
     from flows.server import prefect_server
+    from flows.server_auth import page_asks
     from passk.pipeline.run_record import spelled_command
 
+    asks = page_asks()
     with prefect_server(laid_out.directory / "prefect.log") as address:
-        typer.echo(hidden(f"watch it at {address.removesuffix('/api')}"))
+        typer.echo(hidden(f"watch it at {address.removesuffix('/api')}{asks}"))
         experiment(str(file), str(laid_out.directory.parent), spelled_command())
 
 

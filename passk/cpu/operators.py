@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -27,20 +28,38 @@ def forget_stale_locks(directory: Path = DIRECTORY) -> None:
     """Remove locks that nobody holds any more.
 
     torch takes one for a second or so whenever it loads an operator, keeps its file open meanwhile, and waits
-    for ever on one that a killed process left. One of ours that no process has open is a left one; so is an old
-    one, whoever's it is: the long compilation is part of the set-up.
+    for ever on one that a killed process left. One of ours that no process has open is a left one after a few seconds:
+    a process of another host that shares the directory cannot be seen from here. Another user's is a left one after
+    minutes: the long compilation is part of the set-up. The locks are watched for that time, since their own times
+    would not do: clocks of two machines differ, and one may be set back.
     """
-    for lock in directory.glob("*/lock"):
-        with contextlib.suppress(FileNotFoundError):
-            status = lock.stat()
-            age = time.time() - status.st_mtime
-            # Not at once: a process of another host that shares the directory cannot be seen from here.
-            while ABANDONED_SECONDS > age >= 0 and not _is_open(lock):
-                time.sleep(0.2)
-                age = time.time() - lock.stat().st_mtime
-            abandoned = status.st_uid == os.getuid() and not _is_open(lock)
-            if abandoned or age > STALE_SECONDS:
-                lock.unlink()
+    began = time.monotonic()
+    watched = {lock: seen for lock in directory.glob("*/lock") if (seen := _unheld(lock))}
+    while watched:
+        passed = time.monotonic() - began
+        for lock, seen in tuple(watched.items()):
+            if _unheld(lock) != seen:
+                del watched[lock]
+            elif passed >= (ABANDONED_SECONDS if seen.ours else STALE_SECONDS):
+                lock.unlink(missing_ok=True)
+                del watched[lock]
+        time.sleep(0.2)
+
+
+class _Lock(NamedTuple):
+    """A lock that no process of this user has open, as it was seen."""
+
+    ours: bool
+    number: int
+    changed: int
+
+
+def _unheld(lock: Path) -> _Lock | None:
+    try:
+        status = lock.stat()
+    except FileNotFoundError:
+        return None
+    return None if _is_open(lock) else _Lock(status.st_uid == os.getuid(), status.st_ino, status.st_mtime_ns)
 
 
 def _is_open(file: Path) -> bool:

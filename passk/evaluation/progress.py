@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from passk.base.terminal import clock
@@ -64,9 +64,10 @@ def followed(file: Path, say: Callable[[str], None]) -> Iterator[None]:
 
     def tell() -> None:
         nonlocal told
-        lines = file.read_text().split("\n")[:-1] if file.exists() else []
+        lines = file.read_text(errors="replace").split("\n")[:-1] if file.exists() else []
         for line in lines[told:]:
-            say(json.loads(line)["line"])
+            with suppress(ValueError, LookupError, TypeError):  # a damaged line is only not shown
+                say(json.loads(line)["line"])
         told = len(lines)
 
     def follow() -> None:

@@ -55,23 +55,23 @@ class Parts:
         for file in self._files():
             self._number = int(file.stem)
             try:
-                held, own = _read(file)
-            except (OSError, ValueError, KeyError) as error:
+                self._count(*_read(file))
+            except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
                 reason = " ".join(str(error).split())[:200]
                 say(f"parts/{file.name} is not used, its problems are sampled again: {reason}")
                 file.unlink()
-                continue
-            self._count(held, own)
 
     def _files(self) -> list[Path]:
-        return sorted(self.directory.glob("*.parquet"))
+        return sorted(file for file in self.directory.glob("*.parquet") if file.stem.isdecimal())
 
     def _count(self, columns: dict[str, list[Any]], own: dict[str, float]) -> None:
+        # First what fails on a damaged part: then nothing of it is counted.
+        tokens, seconds, judging = sum(columns["tokens"]), own["seconds"] + 0.0, own["judging"] + 0.0
         self.problems.update(columns["problem"])
         self.reasons.update(columns["reason"])
-        self.tokens += sum(columns["tokens"])
-        self.seconds += own["seconds"]
-        self.judging += own["judging"]
+        self.tokens += tokens
+        self.seconds += seconds
+        self.judging += judging
 
     def add(self, part: Part) -> None:
         """Write a part whole or not at all. PasskError where the disk is full."""
@@ -205,7 +205,7 @@ def _read(file: Path) -> tuple[dict[str, list[Any]], dict[str, float]]:
     import pyarrow.parquet
 
     table = pyarrow.parquet.read_table(file, columns=["problem", "tokens", "reason"])
-    return table.to_pydict(), json.loads(table.schema.metadata[_OWN])
+    return table.to_pydict(), json.loads((table.schema.metadata or {})[_OWN])
 
 
 def _write(file: Path, schema: "pyarrow.Schema", tables: "Iterable[pyarrow.Table]") -> None:

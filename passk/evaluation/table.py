@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from passk.base.errors import PasskError
 from passk.base.terminal import aligned
 from passk.experiment.plan import PlannedEvaluation
 from passk.statistics.bootstrap import Estimate
@@ -26,7 +27,12 @@ def table(evaluations: Sequence[PlannedEvaluation]) -> str:
 def _figures(evaluation: PlannedEvaluation) -> dict[str, Estimate]:
     config = evaluation.benchmark
     on_policy = config.temperature == 1 and config.top_p == 1
-    samples = read(evaluation.directory / "samples.parquet", config.samples, on_policy=on_policy)
+    file = evaluation.directory / "samples.parquet"
+    try:
+        samples = read(file, config.samples, on_policy=on_policy)
+    except (OSError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise PasskError(f"{file}: damaged ({reason}); delete its directory and run the command again") from None
     votes = [k for k in config.k if k > 1]
     return summary(by_problem(samples, sorted(set(config.k)), votes))
 

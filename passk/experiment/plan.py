@@ -21,7 +21,7 @@ from passk.experiment.result_versions import (
     judging,
     verdicts,
 )
-from passk.files.layout import BASE, EvaluationRecord, StageRecord, is_finished
+from passk.files.layout import BASE, STORE, EvaluationRecord, StageRecord, is_finished, require_usable
 from passk.models.tiny import weights
 
 _WITHOUT_EFFECT = {"evaluate", "save_every", "keep_checkpoints", "max_failed"}
@@ -81,7 +81,7 @@ class Plan:
 
     @property
     def store(self) -> Path:
-        return self.directory.parent / "passk.duckdb"
+        return self.directory.parent / STORE
 
     @property
     def locks(self) -> Path:
@@ -98,6 +98,7 @@ class Plan:
 
 def plan(experiment: Experiment, runs: Path) -> Plan:
     """Lay an experiment out under `runs`. Raises ConfigError where its graph does not hold together."""
+    require_usable(runs, experiment.name)
     directory = runs.resolve() / experiment.name
     versions = engine_versions()
     fingerprints = {name: problems.fingerprint(spec, experiment.seed) for name, spec in experiment.problems.items()}
@@ -275,7 +276,7 @@ def _computed(directory: Path) -> Compute | None:
     try:
         record = json.loads((directory.parents[1] / "experiment.json").read_text())
         return Compute.model_validate(record["config"]["compute"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

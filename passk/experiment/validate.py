@@ -14,6 +14,7 @@ from passk.base.redact import is_secret
 from passk.experiment import config, lr_scaling, yaml_file
 from passk.experiment.config import Compute, Experiment, RlStage, TinyModel
 from passk.experiment.plan import order
+from passk.files import temporary
 from passk.files.layout import BASE
 from passk.models import remote_code
 from passk.models.tiny import fetch_tokenizer, from_the_hub
@@ -84,6 +85,7 @@ def check_machine(experiment: Experiment) -> None:
 def check_installation(experiment: Experiment) -> None:
     """The part of `check_machine` that is so at any time, whoever else uses the machine."""
     compute = experiment.compute
+    temporary.require_short(ray=bool(experiment.stages) and "RAY_ADDRESS" not in os.environ)
     trackers.require(experiment)
     if experiment.model.path:
         _model_is_there(experiment.model.path, trusted=experiment.model.trust_remote_code)

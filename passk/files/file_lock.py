@@ -14,6 +14,7 @@ import contextlib
 import errno
 import fcntl
 import json
+import math
 import os
 import socket
 import time
@@ -25,8 +26,14 @@ from pathlib import Path
 from passk.base.errors import PasskError
 
 POLL_SECONDS = 0.5
-_NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
+LONGEST_SECONDS = 300.0
+"""Longest wait of a process that writes into a directory for another one that still writes there."""
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 _kept: dict[Path, FileIO] = {}
+
+
+class StillHeld(PasskError):
+    """A lock that its holder did not let go in time."""
 
 
 @contextmanager
@@ -38,15 +45,16 @@ def alone(
     does: str,
     say: Callable[[str], None],
     going: Callable[[], bool] = lambda: True,
+    longest: float = math.inf,
 ) -> Iterator[None]:
     """Hold the lock `file`; whoever holds it is waited for, in short sleeps that Ctrl-C ends.
 
     what: stands in front of what is said; experiment: for which it is held; does: what a holder does with it
     ("trains it"); going: whether the run that waits still goes on, asked by a thread, which no signal reaches.
-    Raises PasskError when it does not.
+    Raises PasskError when it does not. longest: seconds to wait, after which StillHeld is raised.
     """
     with _open(file) as lock:
-        told = False
+        told, deadline = False, time.monotonic() + longest
         for attempt, holder in enumerate(_attempts(lock, what, say)):
             # The second failure tells: at the first one the holder may not have written its name yet.
             if attempt and not told:
@@ -54,6 +62,8 @@ def alone(
                 told = True
             if not going():
                 raise PasskError(f"{what}: stopped while it waited for {holder}")
+            if time.monotonic() > deadline:
+                raise _still_held(what, holder, does, longest)
         _write(lock, {"experiment": experiment, "pid": os.getpid(), "host": socket.gethostname()})
         try:
             yield
@@ -64,19 +74,25 @@ def alone(
 def keep(file: Path, *, waits: bool = True) -> None:
     """Hold the lock `file` for as long as this process lives, after whoever holds it; for whom it waits it prints.
 
-    Raises PasskError where it would wait and `waits` is False.
+    Raises PasskError where it would wait and `waits` is False, StillHeld after LONGEST_SECONDS of waiting.
     """
     path = file.resolve()
     if path in _kept:
         return
-    lock = _open(path)
+    lock, deadline = _open(path), time.monotonic() + LONGEST_SECONDS
     for attempt, holder in enumerate(_attempts(lock, path.parent.name, print)):
         if attempt == 1:  # as in `alone`
             if not waits:
                 raise PasskError(f"{holder} writes into {path.parent}")
             print(f"{path.parent.name}: waits for {holder}, which still writes there", flush=True)
+        if time.monotonic() > deadline:
+            raise _still_held(str(path.parent), holder, "still writes there", LONGEST_SECONDS)
     _write(lock, {"pid": os.getpid(), "host": socket.gethostname()})
     _kept[path] = lock
+
+
+def _still_held(what: str, holder: str, does: str, seconds: float) -> StillHeld:
+    return StillHeld(f"{what}: {holder} {does} after {seconds:g} s; end that process, then run the command again")
 
 
 def is_held(file: Path) -> bool:
@@ -107,7 +123,7 @@ def _attempts(lock: FileIO, what: str, say: Callable[[str], None]) -> Iterator[s
         except BlockingIOError:
             yield _holder(lock)
         except OSError as error:
-            if error.errno not in _NO_LOCKS_HERE:
+            if error.errno not in NO_LOCKS:
                 raise
             say(f"{what}: the file system of {lock.name} has no locks; do not run it twice at once")
             return

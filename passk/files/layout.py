@@ -33,8 +33,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from passk.base.errors import ConfigError
 from passk.files.durable import telling_when_full
 
+STORE = "passk.duckdb"
+SERVE = "serve"
+"""Directory of the logs of `make serve`."""
+_SPLITTERS = {
+    ",": "OpenRLHF splits a path there",
+    "@": "OpenRLHF splits a path there",
+    "::": "the datasets library splits a path there",
+    "?": "DuckDB splits a path there",
+    "\\": "DuckDB takes it for a /",
+}
+_LONGEST_PATH = 3500
+"""Bytes of the directory of runs; Linux takes paths of 4,096, and files of a checkpoint have the longest ones."""
 BASE = "base"
 """the checkpoint name of a model that needed no warm start"""
 INGEST = "the ingest"
@@ -137,7 +150,23 @@ class ExperimentRecord:
     """one for each `passk run` that did something: {"started", "code" (as above, of this session),
     "before" (seconds of its process before that), "seconds", "busy" (those in which a phase went on), "phases": {name:
     seconds}, "failed": [{"what" (phase), "step" (of how many it had done), "reason"}], "ended" ("done", "failed"; null:
-    stopped, killed, not there yet)}"""
+    stopped, killed, not there yet), "report_before" (inode, time, size of the report that was there at its start)}"""
+
+
+def require_usable(runs: Path, name: str) -> None:
+    """Raise ConfigError where experiment `name` cannot run under `runs`, before anything is written there."""
+    path = str(runs.resolve())
+    if not path.isprintable():
+        raise ConfigError(f"runs: {path!r} has a character that cannot be printed; name another directory")
+    for text, why in _SPLITTERS.items():
+        if text in path:
+            raise ConfigError(f"runs: {path} has {text!r} in it, and {why}; name a directory without it")
+    if (length := len(os.fsencode(path))) > _LONGEST_PATH:
+        raise ConfigError(f"runs: the path has {length} bytes; name a directory with {_LONGEST_PATH} or fewer")
+    if name in (SERVE, STORE) or name.startswith(f"{STORE}."):
+        raise ConfigError(
+            f"name: the directory of runs has {name} for something else; give the experiment another name"
+        )
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -5,10 +5,14 @@ import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from passk.base.errors import ConfigError
+from passk.base.errors import ConfigError, PasskError
 from passk.experiment.config import TinyModel
 from passk.problems.maze import ALPHABET
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 PAD, LINE_END = "<pad>", "Ċ"
 ENDS = {"maze": "$", "bytes": "<|end|>"}
@@ -31,7 +35,30 @@ def has_chat_template(model: Path | str, *, trusted: bool = False) -> bool:
     if (directory / "chat_template.jinja").is_file():
         return True
     settings = directory / "tokenizer_config.json"
-    return settings.is_file() and bool(json.loads(settings.read_text()).get("chat_template"))
+    if not settings.is_file():
+        return False
+    try:
+        return bool(json.loads(settings.read_text()).get("chat_template"))
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        raise _unreadable(model, error) from None
+
+
+def load_tokenizer(model: Path | str, *, trusted: bool = False) -> "PreTrainedTokenizerBase":
+    """Load a model's tokenizer. Raises PasskError that names the model where a file of it is damaged."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(model, trust_remote_code=trusted)
+    except Exception as error:  # of whatever library the tokenizer is made by
+        raise _unreadable(model, error) from None
+
+
+def _unreadable(model: Path | str, error: Exception) -> PasskError:
+    """The error for a model whose tokenizer is damaged or missing."""
+    reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return PasskError(
+        f"{model}: its tokenizer cannot be read ({reason}); restore it, or delete the model to get it anew"
+    )
 
 
 @cache

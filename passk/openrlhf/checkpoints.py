@@ -8,6 +8,7 @@ match its seal, and `latest` names the newest that does. An rl stage's lie under
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from passk.files.layout import write_json
 SEAL = "seal.json"
 LEAST_KEPT = 2
 """OpenRLHF deletes the oldest before it writes the next: with one kept, a crash in a save would leave none"""
+_NUMBER = re.compile(r"global_step[0-9]+")
 _PIECES, _PIECE = 64, 2**20
 """a file is hashed whole up to 64 MiB, else 64 pieces of 1 MiB spread over it: a checkpoint may have 100 GB"""
 
@@ -66,16 +68,21 @@ def fault(checkpoint: Path) -> str | None:
         contents = [(name, size, digest) for name, (size, digest) in sealed.items()]
     except FileNotFoundError:
         return "it was not written to its end"
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         return f"{SEAL} cannot be read"
+    if not contents:
+        return f"{SEAL} names no file"
     for name, size, digest in contents:
         file = checkpoint / name
-        if not file.is_file():
-            return f"{name} is missing"
-        if file.stat().st_size != size:
-            return f"{name} has {file.stat().st_size} bytes instead of {size}"
-        if _digest(file) != digest:
-            return f"{name} is not what was written"
+        try:
+            if not file.is_file():
+                return f"{name} is missing"
+            if file.stat().st_size != size:
+                return f"{name} has {file.stat().st_size} bytes instead of {size}"
+            if _digest(file) != digest:
+                return f"{name} is not what was written"
+        except OSError as error:
+            return f"{name} cannot be read: {error.strerror}"
     return None
 
 
@@ -87,7 +94,7 @@ def mend(directory: Path, recorded: int) -> Mended:
     """
     root = directory / "_actor" if (directory / "_actor").is_dir() else directory
     removed, newest = [], 0
-    for checkpoint in sorted(root.glob("global_step*"), key=_step):
+    for checkpoint in sorted(_checkpoints(root), key=_step):
         wrong = fault(checkpoint)
         if wrong is None and _step(checkpoint) > recorded:
             wrong = f"the record ends at step {recorded}"
@@ -109,7 +116,20 @@ def mend(directory: Path, recorded: int) -> Mended:
 
 def newest(directory: Path) -> int:
     """The step of the newest sealed checkpoint in a stage's checkpoints/, 0 without one. Looks into none of them."""
-    return max((_step(seal.parent) for seal in directory.glob(f"**/global_step*/{SEAL}")), default=0)
+    return max(
+        (
+            _step(found)
+            for root in (directory, directory / "_actor")
+            for found in _checkpoints(root)
+            if (found / SEAL).exists()
+        ),
+        default=0,
+    )
+
+
+def _checkpoints(root: Path) -> list[Path]:
+    """The directories of checkpoints; what else a person or a file system has put there is left alone."""
+    return [path for path in root.glob("global_step*") if path.is_dir() and _NUMBER.fullmatch(path.name)]
 
 
 def _step(checkpoint: Path) -> int:

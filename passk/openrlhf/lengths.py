@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from passk import problems
 from passk.base.errors import ConfigError
 from passk.experiment.config import RlStage, SftStage, TinyModel
-from passk.models.tiny import ENDS
+from passk.models.tiny import ENDS, load_tokenizer
 
 if TYPE_CHECKING:
     import datasets
@@ -43,9 +43,7 @@ def require_fit(
     """
     if not stages:
         return
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=trusted)
+    tokenizer = load_tokenizer(model, trusted=trusted)
     for problem_set in dict.fromkeys(stage.problems for stage in stages.values()):
         rows = problems.load(files[problem_set])
         trained = {name: stage for name, stage in stages.items() if stage.problems == problem_set}

@@ -11,6 +11,7 @@ from passk import problems
 from passk.base.errors import ConfigError
 from passk.experiment.config import RlStage, SftStage
 from passk.files.durable import flush_all
+from passk.models.tiny import load_tokenizer
 from passk.openrlhf.flags import LABEL, PROMPT, RESPONSE
 from passk.openrlhf.prompt_label import Label
 from passk.verifiers import extract
@@ -70,9 +71,7 @@ def require_thinking_opened_as_said(
     """
     tokenizer = None
     if chat and files:
-        from transformers import AutoTokenizer
-
-        tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=trusted)
+        tokenizer = load_tokenizer(model, trusted=trusted)
     for name, file in files.items():
         first = problems.load(file)[0]
         prompt = _worded(tokenizer, [first["prompt"]])[0] if tokenizer else first["prompt"]

@@ -24,6 +24,7 @@ from passk.experiment.plan import Plan
 from passk.experiment.result_versions import VERIFIER_PACKAGES, engine_versions, installed
 from passk.files.layout import INGEST, ExperimentRecord, write_json
 from passk.store import ingest_experiment_record
+from passk.store.ingest import record_of
 
 OTHER_PACKAGES = ("passk", "prefect", "duckdb", "datasets", "pandas", "numpy")
 
@@ -36,6 +37,7 @@ class RunRecord:
         self._started = datetime.now(UTC)
         self._clock = time.perf_counter()
         self._before = _seconds_before()
+        self._report_before = _stamp(plan)
         self._phases: dict[str, float] = {}
         self._failed: list[dict[str, Any]] = []
         self._ended: str | None = None
@@ -59,7 +61,7 @@ class RunRecord:
     def _earlier_sessions(self) -> list[dict[str, Any]]:
         if not self._file.exists():
             return []
-        return json.loads(self._file.read_text())["sessions"]
+        return record_of(self._file, ExperimentRecord).sessions
 
     @contextmanager
     def phase(self, name: str, reached: Callable[[], int | None] = lambda: None) -> Iterator[None]:
@@ -111,12 +113,16 @@ class RunRecord:
 
     @contextmanager
     def to_its_end(self) -> Iterator[None]:
-        """Note an error that ends the run before all was attempted. Stopped or killed, it has no end on record."""
+        """Note an error that ends the run. A run that is stopped, by Ctrl-C or a cancel, has no end on record."""
         try:
             yield
         except Exception:
-            if self._ended is None:
-                self.ended(failed=True)
+            self.ended(failed=True)
+            raise
+        except BaseException:
+            with self._writing:
+                self._ended = None
+                self._save()
             raise
 
     def ended(self, *, failed: bool = False) -> None:
@@ -135,6 +141,7 @@ class RunRecord:
             "phases": {name: round(seconds, 2) for name, seconds in self._phases.items()},
             "failed": self._failed,
             "ended": self._ended,
+            "report_before": self._report_before,
         }
         write_json(self._file, replace(self.record, sessions=[*self.record.sessions, session]))
 
@@ -143,15 +150,25 @@ def is_reported(plan: Plan) -> bool:
     """Whether the report that is there is one of all that the plan asks for, and nothing failed in its session.
 
     Keys tell apart what is trained and sampled, not what else a report says: a benchmark's k, the question, what the
-    experiment has no more. A session writes its record first and its report last: an older report is another's.
+    experiment has no more. A session writes its record first and its report last, and the record says which report was
+    there before. The times of the two files do not count: the clock of a machine may be set back.
     """
     try:
-        record, report = _file(plan), plan.directory / "report.md"
-        recorded, older = json.loads(record.read_text()), report.stat().st_mtime < record.stat().st_mtime
+        recorded, report = json.loads(_file(plan).read_text()), _stamp(plan)
         same = json.dumps(recorded["config"]) == json.dumps(_config(plan))
-        return same and not older and not recorded.get("failures")
-    except (OSError, ValueError, KeyError):
+        written = report is not None and recorded["sessions"][-1].get("report_before") != report
+        return same and written and not recorded.get("failures")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return False
+
+
+def _stamp(plan: Plan) -> list[int] | None:
+    """What tells a report from the one before it: each is a new file. None without a report."""
+    try:
+        status = (plan.directory / "report.md").stat()
+    except OSError:
+        return None
+    return [status.st_ino, status.st_mtime_ns, status.st_size]
 
 
 def _file(plan: Plan) -> Path:
@@ -169,7 +186,11 @@ def _seconds_before() -> float:
     """What went by in this process before its first experiment: imports, and the Prefect server of a `passk run`."""
     global _processes_first
     first, _processes_first = _processes_first, False
-    return time.time() - psutil.Process().create_time() if first else 0.0
+    if not first:
+        return 0.0
+    # Both count from the start of the machine, so a clock that is set meanwhile changes nothing.
+    started = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started)
 
 
 def _one_line(text: str) -> str:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,11 @@ from passk.experiment.config import Compute, RlStage, SftStage
 from passk.experiment.plan import Plan, PlannedEvaluation, PlannedStage
 from passk.files import durable, file_lock
 from passk.files.layout import is_finished, write_json
+from passk.files.metrics_log import damaged_line, read_metrics
 from passk.models import remote_code
 from passk.models.tiny import ENDS, has_chat_template, make_tiny
 from passk.openrlhf import checkpoints, flags, lengths, train_data
-from passk.openrlhf.step_recorder import WRITER, read_metrics
+from passk.openrlhf.step_recorder import WRITER
 from passk.pipeline.progress import Progress
 from passk.problems import preparation
 from passk.runtime import ray_job
@@ -35,6 +37,8 @@ from passk.runtime.ray_cluster import is_open, ray_cluster, rejoined
 from passk.store import ingest as store_items
 
 Say = Callable[[str], None]
+LAST_WRITER_SECONDS = 120.0
+"""Longest wait for what the killed holder of a stage had started: its job watchdog needs 30 s to end it."""
 
 
 def prepare(plan: Plan, say: Say) -> None:
@@ -49,6 +53,7 @@ def prepare(plan: Plan, say: Say) -> None:
         temporary = plan.model.with_name(".model")
         shutil.rmtree(temporary, ignore_errors=True)
         make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
+        durable.flush_all(temporary)
         temporary.replace(plan.model)
         say("model: a tiny Qwen2 from scratch")
     unbegun: dict[str, SftStage | RlStage] = {}
@@ -81,19 +86,19 @@ def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Sa
     """
     name, experiment = planned.record.name, plan.experiment.name
 
-    def alone(file: Path, does: str) -> AbstractContextManager[None]:
-        return file_lock.alone(
-            file, what=name, experiment=experiment, does=does, say=say, going=lambda: is_open(cluster)
-        )
-
-    with alone(plan.locks / planned.record.key, "trains it"):
+    alone = partial(file_lock.alone, what=name, experiment=experiment, say=say, going=lambda: is_open(cluster))
+    with alone(plan.locks / planned.record.key, does="trains it"):
         if planned.finished:
             say(f"{name}: finished meanwhile, in {ray_job.shown(planned.directory)}")
             trackers.show_finished(plan, planned, say)
             return
         # That lock is free as soon as its holder died; what the holder had started may need some seconds to end.
-        with alone(planned.directory / WRITER, "still writes there"):
-            pass
+        ray_job.end_jobs(planned.directory)
+        try:
+            with alone(planned.directory / WRITER, does="still writes there", longest=LAST_WRITER_SECONDS):
+                pass
+        except file_lock.StillHeld as error:
+            raise ray_job.StageFailed(str(error), "lost") from None
         _train(plan, planned, cluster, say)
 
 
@@ -114,7 +119,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
         )
     operators.forget_stale_locks()
     progress = Progress(planned.record.name, stage.steps, say)
-    started = time.time()
+    started = time.monotonic()
     alone = {} if isinstance(stage, RlStage) else _alone(compute)
     with trackers.Following(plan, planned, say) as follow:
 
@@ -133,7 +138,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             is_open=lambda: is_open(cluster),
             on_step=on_step,
         )
-        finish(planned, seconds=time.time() - started, startup=progress.startup)
+        finish(planned, seconds=time.monotonic() - started, startup=progress.startup)
 
 
 def _mended(planned: PlannedStage, say: Say) -> Path:
@@ -142,6 +147,8 @@ def _mended(planned: PlannedStage, say: Say) -> Path:
     while True:
         directory = planned.directory
         done = len(read_metrics(directory / "metrics.jsonl"))
+        if number := damaged_line(directory / "metrics.jsonl"):
+            say(f"{name}: line {number} of metrics.jsonl is damaged; the steps from it on are done again")
         mended = checkpoints.mend(directory / "checkpoints", recorded=done)
         for line in mended.removed:
             say(f"{name}: {line}")
@@ -172,7 +179,7 @@ def _launcher(compute: Compute) -> list[str]:
     if compute.gpus_per_node == 1:
         return [sys.executable]
     processes = f"--nproc-per-node={compute.gpus_per_node}"
-    return [sys.executable, "-m", "torch.distributed.run", "--standalone", processes]
+    return [sys.executable, "-m", "passk.runtime.torchrun", processes]
 
 
 def _alone(compute: Compute) -> Mapping[str, str]:

@@ -8,15 +8,14 @@ Ray ends the actors of a driver that is gone. ALIVE is removed last: no process 
 It lies in the stage directory, which is on storage that every node sees.
 """
 
-import contextlib
+import hashlib
 import os
 import sys
 import time
+import uuid
 from pathlib import Path
 
-import psutil
-
-from passk.runtime import process_tree
+from passk.runtime import process_marks, process_tree
 
 BEAT_SECONDS = 2.0
 SILENCE_SECONDS = 15.0
@@ -52,27 +51,41 @@ class Follower:
         return now - self._changed > SILENCE_SECONDS
 
 
+def job_name(directory: Path) -> str:
+    """Return a new name for a job in a stage's directory. The jobs of one directory begin with the same words."""
+    return f"{_stem(directory)}{uuid.uuid4().hex[:8]}"
+
+
+def end_jobs(directory: Path) -> None:
+    """Kill what the jobs in a directory left on this machine: nobody may follow one of them any more.
+
+    A killed watchdog leaves the workers of torchrun, engines and other processes that have their own session.
+    """
+    stem = _stem(directory)
+    process_marks.end(lambda: process_marks.bearers(MARK, lambda name: name.startswith(stem)))
+
+
+def _stem(directory: Path) -> str:
+    # The same stage may be trained in two directories of runs at once.
+    return f"passk-{directory.name}-{hashlib.sha256(os.fsencode(directory.resolve())).hexdigest()[:8]}-"
+
+
+def end_earlier(name: str) -> None:
+    """Kill on this node what earlier jobs in the same directory left, before this one begins."""
+    stem = name.rpartition("-")[0] + "-"
+    process_marks.end(lambda: process_marks.bearers(MARK, lambda other: other.startswith(stem) and other != name))
+
+
 def sweep(name: str) -> None:
     """End what bears the job's mark on this node and is left when Ray has had time to end it.
 
     A process that an actor started stays behind where the actor is killed outright.
     """
-    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     deadline = time.monotonic() + SWEEP_SECONDS
-    while left := [process for process in psutil.process_iter() if process.pid not in spared and _bears(process, name)]:
+    while process_marks.bearers(MARK, lambda other: other == name):
         if time.monotonic() > deadline:
-            for process in left:
-                with contextlib.suppress(psutil.Error):
-                    process.kill()
-            return
+            return process_marks.end(lambda: process_marks.bearers(MARK, lambda other: other == name))
         time.sleep(0.2)
-
-
-def _bears(process: psutil.Process, name: str) -> bool:
-    try:
-        return process.environ().get(MARK) == name and process.status() != psutil.STATUS_ZOMBIE
-    except (psutil.Error, OSError):
-        return False
 
 
 class Memory:
@@ -113,6 +126,8 @@ def main(alive: Path, log: Path, command: list[str]) -> int:
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.dup2(output, 1)
     os.dup2(output, 2)
+    if MARK in os.environ:
+        end_earlier(os.environ[MARK])
     follower, memory = Follower(alive), Memory()
 
     def is_gone() -> bool:

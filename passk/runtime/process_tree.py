@@ -3,7 +3,9 @@
 `start(command)` runs the command under a guard process of its own. When the command ends, or when the
 process that called `start` goes away by any way (return, exception, Ctrl-C, SIGKILL), the guard ends the
 command and every process that came out of it: it is the subreaper of the whole tree, so daemons that
-detach themselves (Ray's raylet and its workers, vLLM's engine cores) stay its descendants. Linux only.
+detach themselves (Ray's raylet and its workers, vLLM's engine cores) stay its descendants. If the guard itself is
+killed, its caller ends the tree by the guard's mark (process_marks.py). If both are killed, the next `start` on the
+machine does. Linux only.
 """
 
 import contextlib
@@ -20,8 +22,14 @@ from pathlib import Path
 
 import psutil
 
+from passk.runtime import process_marks
+
 GRACE_SECONDS = 8.0
+STOP_SECONDS = 30.0
+"""Longest wait for a guard to end its tree. A guard that is suspended (SIGSTOP) never does."""
 WATCH_SECONDS = 0.5
+ASK_SECONDS, SILENT_SECONDS = 5.0, 120.0
+"""Interval between two questions whether a kept command is ready, and the longest time without a yes."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 60.0
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -32,6 +40,7 @@ class Guarded:
 
     def __init__(self, process: subprocess.Popen, scratch: Path | None) -> None:
         self._process, self._scratch = process, scratch
+        self.name = process_marks.name_of(process.pid, os.getpid())
 
     def poll(self) -> int | None:
         return self._process.poll()
@@ -45,12 +54,23 @@ class Guarded:
             time.sleep(0.2)
         return True
 
-    def stop(self) -> int:
-        """End the tree, wait until it is gone, and give the command's exit status."""
+    def end(self) -> int:
+        """End the tree, wait until it is gone, and return the command's exit status. The scratch directory stays."""
         assert self._process.stdin
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
-        status = self._process.wait()
+        try:
+            status = self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            status = self._process.wait()
+        if status < 0:  # the guard itself was killed, and could end nothing
+            process_marks.end_tree(self.name)
+        return status
+
+    def stop(self) -> int:
+        """End the tree as `end` does, and remove the scratch directory."""
+        status = self.end()
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
         return status
@@ -59,6 +79,8 @@ class Guarded:
 class Kept:
     """A command under guard that is started again whenever it ends, however it ended, until `stop()`.
 
+    One that does not answer for SILENT_SECONDS is ended and started again too.
+
     Use:
         kept = Kept(lambda: start(command, log=log), say=print, name="the server")
     """
@@ -66,12 +88,14 @@ class Kept:
     def __init__(self, begin: Callable[[], Guarded], *, name: str, say: Callable[[str], None]) -> None:
         self._begin, self._name, self._say = begin, name, say
         self._running, self._stopped = begin(), threading.Event()
+        self._ready: Callable[[], bool] = lambda: True
         self._watch = threading.Thread(target=self._keep, name=f"keeps {name}", daemon=True)
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> bool:
         """As `Guarded.wait_until`. From then on it is kept: one that never was ready is not started again."""
         if not self._running.wait_until(ready, seconds):
             return False
+        self._ready = ready
         self._watch.start()
         return True
 
@@ -84,16 +108,29 @@ class Kept:
 
     def _keep(self) -> None:
         begun, pause = time.monotonic(), FIRST_PAUSE_SECONDS
-        while not self._stopped.wait(WATCH_SECONDS):
-            if self._running.poll() is None:
-                continue
+        while (ended := self._ends()) is not None:
+            self._running.end()
             # what ends again and again is started more and more slowly
             lived = time.monotonic() - begun
             pause = FIRST_PAUSE_SECONDS if lived > LONGEST_PAUSE_SECONDS else min(2 * pause, LONGEST_PAUSE_SECONDS)
-            self._say(f"{self._name} ended; it is started again in {pause:g} s")
+            self._say(f"{self._name} {ended}; it is started again in {pause:g} s")
             if self._stopped.wait(pause):
                 return
             self._running, begun = self._begin(), time.monotonic()
+
+    def _ends(self) -> str | None:
+        """Wait until the command ends or is silent, and say which; None once it is to be stopped."""
+        answered = asked = time.monotonic()
+        while not self._stopped.wait(WATCH_SECONDS):
+            if self._running.poll() is not None:
+                return "ended"
+            if time.monotonic() - asked < ASK_SECONDS:
+                continue
+            answered = time.monotonic() if self._ready() else answered
+            asked = time.monotonic()
+            if asked - answered > SILENT_SECONDS:
+                return f"did not answer for {SILENT_SECONDS:g} s"
+        return None
 
 
 def start(
@@ -108,6 +145,8 @@ def start(
     scratch: a directory that is removed when the caller stops the command or goes away, and all processes are gone.
     It stays where the command ended by itself, until `stop()`.
     """
+    process_marks.end_abandoned()
+    process_marks.remove_abandoned_scratch()
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -118,7 +157,10 @@ def start(
             env=dict(environment) if environment is not None else None,
             start_new_session=True,  # a Ctrl-C in the terminal reaches the caller alone, who then ends us in order
         )
-    return Guarded(process, scratch)
+    guarded = Guarded(process, scratch)
+    if scratch is not None and scratch.is_dir():
+        process_marks.own_scratch(scratch, guarded.name)
+    return guarded
 
 
 def _end_descendants(grace: float) -> None:
@@ -160,7 +202,8 @@ def keep(command: Sequence[str], caller_is_gone: Callable[[], bool]) -> int:
         if os.getppid() != guard:  # it was gone before that took hold
             os._exit(1)
 
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=die_with_the_guard).pid
+    marked = {**os.environ, process_marks.MARK: process_marks.name_of(guard, os.getppid())}
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=marked, preexec_fn=die_with_the_guard).pid
     status = None
     while status is None:
         pid, code = os.waitpid(-1, os.WNOHANG)

@@ -11,29 +11,33 @@ import shlex
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from passk.base.errors import PasskError
-from passk.openrlhf.step_recorder import read_metrics
-from passk.runtime import failures, process_tree
+from passk.files.metrics_log import NewLines
+from passk.runtime import failures, process_tree, ray_cluster
 from passk.runtime.failures import StageFailed
-from passk.runtime.job_watchdog import BEAT_SECONDS, MARK
+from passk.runtime.job_watchdog import BEAT_SECONDS, MARK, end_jobs, job_name
 
 if TYPE_CHECKING:
     from ray.job_submission import JobDetails
 
-__all__ = ["Job", "StageFailed", "run", "shown", "train"]
+__all__ = ["Job", "StageFailed", "end_jobs", "run", "shown", "train"]
 
+T = TypeVar("T")
 POLL_SECONDS = 0.5
 SUBMIT_SECONDS = 60
 """in which a cluster that has just started finds a node for the job"""
 UNREACHABLE_SECONDS = 20
 """without an answer from the job server: the cluster's head is lost"""
 STOP_SECONDS = 20
+ANSWER_SECONDS = 60
+"""Longest wait for an answer of the job server, one on a busy machine."""
 # Ray's supervisor waits so long for a job that it asked to end: the leash needs guard.GRACE_SECONDS, and sweeps.
 _PATIENCE = {"RAY_JOB_STOP_WAIT_TIME_S": "15"}
 
@@ -63,17 +67,26 @@ def run(command: Sequence[str], *, environment: Mapping[str, str], directory: Pa
 class Job:
     """A job on a Ray cluster, held on a leash (passk/runtime/job_watchdog.py) from here."""
 
-    def __init__(self, server: str, directory: Path) -> None:
-        """server: the job server's address, as in http://127.0.0.1:8265."""
+    def __init__(self, server: str, directory: Path, headers: Mapping[str, str] | None = None) -> None:
+        """server: the job server's address, as in http://127.0.0.1:8265. headers: of every request (ray_cluster)."""
+        from ray.exceptions import AuthenticationError
         from ray.job_submission import JobSubmissionClient
 
         # Ray would take the address from its variables before it takes ours.
         with _without("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
             try:
-                self._client: JobSubmissionClient = JobSubmissionClient(server)
+                self._client: JobSubmissionClient = _answered(
+                    lambda: JobSubmissionClient(server, headers=dict(headers or {}))
+                )
             except OSError:
                 raise StageFailed(f"the job server at {server} does not answer", "lost") from None
-        self.name = f"passk-{directory.name}-{uuid.uuid4().hex[:8]}"
+            except AuthenticationError:
+                raise StageFailed(
+                    f"RAY_AUTH_MODE: the job server at {server} refuses this run's token; "
+                    "export RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH=FILE of that cluster",
+                    "configuration",
+                ) from None
+        self.name = job_name(directory)
         self._directory = directory
         self._alive = directory / f".alive-{self.name}"
         self._let_go = threading.Event()
@@ -88,16 +101,18 @@ class Job:
         self._beat()
         log = self._directory / "log.txt"
         leash = [sys.executable, "-m", "passk.runtime.job_watchdog", str(self._alive), str(log), *command]
+        # Paths of the experiment may be relative to where its command was typed.
+        entrypoint = f"cd {shlex.quote(str(Path.cwd()))} 2>/dev/null; exec {shlex.join(leash)}"
+        submission = {
+            "entrypoint": entrypoint,
+            "submission_id": self.name,
+            "runtime_env": {"env_vars": {**environment, MARK: self.name, **_PATIENCE}},
+            "metadata": {"passk": about},
+            "entrypoint_num_gpus": gpus or None,
+        }
         while True:
             try:
-                self._client.submit_job(
-                    # Paths of the experiment may be relative to where its command was typed.
-                    entrypoint=f"cd {shlex.quote(str(Path.cwd()))} 2>/dev/null; exec {shlex.join(leash)}",
-                    submission_id=self.name,
-                    runtime_env={"env_vars": {**environment, MARK: self.name, **_PATIENCE}},
-                    metadata={"passk": about},
-                    entrypoint_num_gpus=gpus or None,
-                )
+                _answered(lambda: self._client.submit_job(**submission))
                 break
             except (RuntimeError, OSError) as error:
                 if "No available agent" not in str(error) or time.monotonic() - started > SUBMIT_SECONDS:
@@ -114,9 +129,13 @@ class Job:
         for alive in self._directory.glob(".alive-*"):
             name = alive.name.removeprefix(".alive-")
             with contextlib.suppress(RuntimeError, OSError):  # a cluster that does not know it: it went with its own
-                self._client.stop_job(name)
-                _until(lambda name=name: self._client.get_job_status(name).is_terminal(), STOP_SECONDS)
+                _answered(lambda name=name: self._client.stop_job(name))
+                _until(lambda name=name: self._status(name).is_terminal(), STOP_SECONDS)
             alive.unlink(missing_ok=True)
+        end_jobs(self._directory)
+
+    def _status(self, name: str) -> Any:
+        return _answered(lambda: self._client.get_job_status(name))
 
     def _beat(self) -> None:
         self._alive.write_text(str(time.monotonic_ns()))
@@ -157,6 +176,7 @@ class Job:
         finally:
             self._let_go.set()
             self._alive.unlink(missing_ok=True)
+            end_jobs(self._directory)
 
 
 def train(
@@ -180,18 +200,18 @@ def train(
     """
     log, metrics = directory / "log.txt", directory / "metrics.jsonl"
     start = _size(log)
-    # A resumed run does the steps after its last checkpoint again: news is what was written after what is there.
-    seen_at = max((line["time"] for line in read_metrics(metrics)), default=0.0)
-    job = Job(cluster["RAY_API_SERVER_ADDRESS"], directory)
+    new_lines = NewLines(metrics)
+    job = None
     try:
+        job = Job(cluster["RAY_API_SERVER_ADDRESS"], directory, ray_cluster.request_headers(cluster))
         job.submit(command, environment=environment, gpus=gpus, about=about)
         moved, ended = time.monotonic(), None
         while ended is None:
             time.sleep(POLL_SECONDS)
             ended = job.poll()
-            for line in read_metrics(metrics):
-                if line["time"] > seen_at:
-                    seen_at, moved = line["time"], time.monotonic()
+            for line in new_lines():
+                moved = time.monotonic()
+                if type(line.get("step")) is int:  # an evaluation's progress has none
                     on_step(line)
             if not is_open():
                 raise PasskError("stopped; the same command goes on from the last checkpoint")
@@ -199,13 +219,34 @@ def train(
                 raise StageFailed(f"no step for {stall_timeout_s:g} s; see {shown(log)}", "hung")
     except StageFailed as error:
         if error.kind == "lost":
+            ray_cluster.replace(cluster)
             # The log may know more of why the cluster is gone, but the training is lost with it in any case.
             raise StageFailed(f"{error}; see {shown(log)}", "lost") from None
         raise
     finally:
-        job.stop()
+        if job is not None:
+            job.stop()
     if ended.status.value != "SUCCEEDED":
         raise _failed(log, _why(log, start, ended))
+
+
+def _answered(ask: Callable[[], T]) -> T:
+    """What the job server answers to a question. Raises StageFailed where it does not answer: Ray waits for ever."""
+    answer: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(ask())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=work, name="job server", daemon=True).start()
+    try:
+        return answer.result(ANSWER_SECONDS)
+    except FutureTimeout:
+        if answer.done():
+            raise  # a TimeoutError of the question's own
+        raise StageFailed(f"the job server has not answered for {ANSWER_SECONDS} s", "lost") from None
 
 
 def _why(log: Path, start: int, ended: "JobDetails") -> failures.Failure:

@@ -5,9 +5,11 @@ process a reader and a writer may not be open at once. So every use opens, does 
 closes, one after another within this process.
 """
 
+import contextlib
 import logging
 import os
 import re
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ from pathlib import Path
 import duckdb
 
 from passk.base.errors import PasskError
+from passk.files import scratch
 from passk.store import schema
 
 log = logging.getLogger(__name__)
@@ -44,6 +47,8 @@ def turn(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnection]
         if not store.exists():
             _make(store)
         with _opened(store, wait, read_only=False) as connection:
+            # Nobody else has the store open, so these are the spilled rows of a process that was killed.
+            shutil.rmtree(store.with_name(f"{store.name}.tmp"), ignore_errors=True)
             _named(store, schema.require_current, connection)
             connection.execute(_INGEST)
             yield connection
@@ -56,7 +61,8 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        connection.execute("ROLLBACK")
+        with contextlib.suppress(duckdb.TransactionException):  # an error in it may have ended it
+            connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
 
@@ -78,19 +84,13 @@ def sealed(store: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     Raises PasskError where it is not, on a full disk for one: DuckDB closes in silence then, and its log has the rows.
     """
     try:
-        with duckdb.connect(str(store)) as connection:
+        with duckdb.connect(str(store)) as connection, _interruptible():
             yield connection
             connection.execute("CHECKPOINT")
     except duckdb.Error as error:
         raise PasskError(f"{store}: {one_line(error)}") from None
     if log_of(store).exists():
         raise PasskError(f"{store}: its log could not be written into it; look whether the disk is full")
-
-
-def remove(store: Path) -> None:
-    """A store and its log, where they are there."""
-    store.unlink(missing_ok=True)
-    log_of(store).unlink(missing_ok=True)
 
 
 def log_of(store: Path) -> Path:
@@ -131,26 +131,35 @@ def _alone(store: Path, wait: float) -> Iterator[None]:
 def _opened(store: Path, wait: float, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     connection = _connect(store, wait, read_only)
     try:
-        yield connection
+        with _interruptible():
+            yield connection
     finally:
         connection.close()
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Raise KeyboardInterrupt where Ctrl-C ends a query: DuckDB raises a RuntimeError instead."""
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) != "Query interrupted":
+            raise
+        raise KeyboardInterrupt from None
+
+
 def _make(store: Path) -> None:
     """Make the store beside its place and put it there whole: DuckDB, killed while it makes one, leaves half a file."""
-    store.parent.mkdir(parents=True, exist_ok=True)
-    fresh = store.with_name(f".{store.name}.{os.getpid()}.new")
-    remove(fresh)
-    try:
+    with scratch.beside(store) as directory:
+        fresh = directory / store.name
         with sealed(fresh) as connection:
             schema.create(connection)
-        os.link(fresh, store)
-    except FileExistsError:
-        pass  # another process was faster
-    except OSError:  # a file system without links
-        fresh.replace(store)
-    finally:
-        remove(fresh)
+        try:
+            os.link(fresh, store)
+        except FileExistsError:
+            pass  # another process was faster
+        except OSError:  # a file system without links
+            fresh.replace(store)
 
 
 def _connect(store: Path, wait: float, read_only: bool) -> duckdb.DuckDBPyConnection:

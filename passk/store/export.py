@@ -1,12 +1,11 @@
 """The store as Parquet, for those with another version of DuckDB, or with none."""
 
-import os
-import shutil
 from pathlib import Path
 
 import duckdb
 
 from passk.base.errors import ConfigError, PasskError
+from passk.files import scratch
 from passk.store.connection import WAIT, one_line
 from passk.store.index import reading
 
@@ -18,19 +17,16 @@ def export(store: Path, directory: Path, wait: float = WAIT) -> list[str]:
     """
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise ConfigError(f"directory: {directory} is there and not empty; name a new one")
-    temporary = directory.with_name(f".{directory.name}.{os.getpid()}")
     with reading(store, wait) as connection:
         names = [name for name, _ in relations(connection)]
         try:
-            temporary.mkdir(parents=True)
-            for name in names:
-                path = str(temporary / f"{name}.parquet").replace("'", "''")
-                connection.execute(f"COPY (FROM {name}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
-            temporary.replace(directory)
+            with scratch.beside(directory) as temporary:
+                for name in names:
+                    path = str(temporary / f"{name}.parquet").replace("'", "''")
+                    connection.execute(f"COPY (FROM {name}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
+                temporary.replace(directory)
         except (OSError, duckdb.Error) as error:
             raise PasskError(f"{directory}: {one_line(error)}") from None
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
     return names
 
 

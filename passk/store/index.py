@@ -1,7 +1,9 @@
 """What the files have and the store has not; and the store once more, from the files alone."""
 
+import fcntl
 import logging
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -12,16 +14,18 @@ from pathlib import Path
 import duckdb
 
 from passk.base.errors import PasskError
-from passk.files.layout import EvaluationRecord, ExperimentRecord, StageRecord
+from passk.files import scratch
+from passk.files.layout import STORE, EvaluationRecord, ExperimentRecord, StageRecord
 from passk.store import connection as connections
 from passk.store import ingest, queries, schema
-from passk.store.connection import POLL, WAIT, held, log_of, remove, sealed, turn
+from passk.store.connection import POLL, WAIT, held, log_of, sealed, turn
 from passk.store.ingest import Damaged, Item
 from passk.store.schema import OlderStore
 
 log = logging.getLogger(__name__)
 
-STORE = "passk.duckdb"
+_NAMED_BY_PROCESS = re.compile(rf"\.+{re.escape(STORE)}(?:\.\d+)+(?:\.new)?(?:\.wal)?")
+"""An unfinished store of an earlier passk, which named it by the number of its process."""
 TURN = 5.0
 """seconds of filing after which others who wait for the store get their turn"""
 KINDS = {
@@ -58,6 +62,7 @@ def ingest_items(store: Path, wanted: Iterable[Item], wait: float = WAIT) -> Ing
     What has a manifest never changes, so what is in is not read again. Raises PasskError when another process holds
     the store for longer than `wait` seconds, and where the store takes no more, as on a full disk.
     """
+    remove_abandoned(store)
     try:
         with turn(store, wait):
             pass  # a store without a row is a store
@@ -86,10 +91,10 @@ def rebuild(runs: Path, wait: float = WAIT) -> list[str]:
     rest goes in. Raises PasskError when another process holds the old store for longer than `wait` seconds, and
     where the new one cannot be written whole, as on a full disk.
     """
-    store = runs / STORE
-    fresh = runs / f".{STORE}.{os.getpid()}"
-    ingested = Ingested()
-    try:
+    store, ingested = runs / STORE, Ingested()
+    remove_abandoned(store)
+    with scratch.beside(store) as directory:
+        fresh = directory / STORE
         with turn(fresh) as connection:
             left = {item for item in items(runs) if not _attempt(connection, item, ingested)}
         with held(store, wait):
@@ -102,9 +107,27 @@ def rebuild(runs: Path, wait: float = WAIT) -> list[str]:
             _keep_older(store)
             log_of(store).unlink(missing_ok=True)
             fresh.replace(store)
-    finally:
-        remove(fresh)
     return ingested.skipped
+
+
+def remove_abandoned(store: Path) -> None:
+    """Remove the unfinished stores that killed processes left beside `store`."""
+    scratch.remove_abandoned(store)
+    for file in store.parent.glob(".*"):
+        if _NAMED_BY_PROCESS.fullmatch(file.name) and not _is_open(file.with_name(file.name.removesuffix(".wal"))):
+            file.unlink(missing_ok=True)
+
+
+def _is_open(store: Path) -> bool:
+    """Whether a process holds DuckDB's lock on a store."""
+    try:
+        with store.open("rb+") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
 
 
 @contextmanager

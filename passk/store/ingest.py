@@ -15,6 +15,7 @@ import duckdb
 
 from passk.base.errors import PasskError
 from passk.base.redact import without_secrets
+from passk.files.durable import FULL
 from passk.files.layout import (
     METRICS,
     ROLLOUT_COLUMNS,
@@ -32,18 +33,25 @@ METRIC_TYPES = {
     "step": "INTEGER", "estimator": "VARCHAR", "k": "INTEGER", "tokens": "BIGINT",
     "pass_at_k": "MAP(INTEGER, DOUBLE)", "correct_counts": "INTEGER[]", "reasons": "MAP(VARCHAR, DOUBLE)",
 }  # fmt: skip
+PARQUET = "read_parquet(?, hive_partitioning = false)"
+"""Without partitions: a directory of runs may be named x=1, and DuckDB would make a column of it."""
 
 
 class Damaged(PasskError):
     """A file or directory that cannot be filed: unfinished, cut off, or not what it should be."""
 
 
+RESTORE = "restore it from a copy, or delete its directory and run the experiment again"
+RESTORE_EXPERIMENT = "restore it from a copy, or delete it: the next run writes it again without its earlier sessions"
 STAGE_TABLES = {
     "stages": "key", "steps": "stage", "rollouts": "stage", "groups": "stage", "checkpoints": "stage"
 }  # fmt: skip
 """table -> its column with the stage's key; `costs`, which others share, are derived's"""
 EVALUATION_TABLES = {"evaluations": "key", "samples": "evaluation", "evaluation_counts": "evaluation"}
 
+
+UNREADABLE = (OSError, ValueError, TypeError, RecursionError)
+"""What reading a damaged JSON record raises."""
 
 Item = tuple[Callable[[duckdb.DuckDBPyConnection, Path], None], Path]
 """one of `experiment_record`, `problem_set`, `stage` and `evaluation`, and the file or directory that it files"""
@@ -64,8 +72,10 @@ def ingest(connection: duckdb.DuckDBPyConnection, item: Item) -> None:
     except duckdb.Error as error:
         of_the_store = isinstance(error, STORE_FAILS) and not _names(error, path)
         raise (PasskError if of_the_store else Damaged)(f"{path}: {one_line(error)}") from None
-    except UnicodeDecodeError:  # of DuckDB's own message, which repeats what the file has for a column's name
-        raise Damaged(f"{path}: damaged, a name in it is not UTF-8") from None
+    except UnicodeError:  # DuckDB's own message repeats a column's name; a record's text may have half a character
+        raise Damaged(f"{path}: damaged, a text in it is not UTF-8; {RESTORE}") from None
+    except OSError as error:
+        raise (PasskError if error.errno in FULL else Damaged)(f"{path}: {error.strerror}") from None
 
 
 def ingest_experiment_record(store: Path, directory: Path, wait: float = WAIT) -> None:
@@ -115,7 +125,7 @@ def problem_set(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """problems/<fingerprint>.parquet."""
     connection.execute("DELETE FROM problems WHERE fingerprint = ?", [path.stem])
     connection.execute(
-        f"INSERT INTO problems BY NAME SELECT ? AS fingerprint, {', '.join(PROBLEM_COLUMNS)} FROM read_parquet(?)",
+        f"INSERT INTO problems BY NAME SELECT ? AS fingerprint, {', '.join(PROBLEM_COLUMNS)} FROM {PARQUET}",
         [path.stem, str(path)],
     )
     rows, distinct = connection.execute(
@@ -142,7 +152,7 @@ def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     # Should a step be there twice, done again after a stop, the later line is the one that counts.
     connection.execute(
         "INSERT INTO steps BY NAME SELECT ? AS stage, * FROM "
-        f"read_json(?, format = 'newline_delimited', columns = {{{types}}}) "
+        f"read_json(?, format = 'newline_delimited', columns = {{{types}}}, hive_partitioning = false) "
         "QUALIFY row_number() OVER (PARTITION BY step ORDER BY time DESC) = 1 ORDER BY step",
         [record.key, str(directory / "metrics.jsonl")],
     )
@@ -151,7 +161,7 @@ def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
         _require_every_file(connection, directory / "rollouts", record.key, rollouts)
         columns = ", ".join(ROLLOUT_COLUMNS)
         connection.execute(
-            f"INSERT INTO rollouts BY NAME SELECT ? AS stage, {columns}, 1 AS occurrence FROM read_parquet(?)",
+            f"INSERT INTO rollouts BY NAME SELECT ? AS stage, {columns}, 1 AS occurrence FROM {PARQUET}",
             [record.key, rollouts],
         )
         _tell_groups_apart(connection, record.key, rollouts)
@@ -169,7 +179,7 @@ def evaluation(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     _insert(connection, "evaluations", asdict(record) | {"seconds": manifest.get("seconds")})
     connection.execute(
         f"INSERT INTO samples BY NAME SELECT ? AS experiment, ? AS evaluation, {', '.join(SAMPLE_COLUMNS)} "
-        "FROM read_parquet(?) ORDER BY problem, sample",
+        f"FROM {PARQUET} ORDER BY problem, sample",
         [*key, str(file)],
     )
     rows, distinct = connection.execute(
@@ -187,7 +197,10 @@ def evaluation(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
 
 def _require_every_file(connection: duckdb.DuckDBPyConnection, directory: Path, key: str, rollouts: list[str]) -> None:
     """Of every step, where there are any: whoever needs the room may remove them all."""
-    there = {int(Path(path).stem.removeprefix("step-")) for path in rollouts}
+    numbers = [Path(path).stem.removeprefix("step-") for path in rollouts]
+    if strange := [number for number in numbers if not (number.isascii() and number.isdecimal())]:
+        raise Damaged(f"{directory}: step-{strange[0]}.parquet is no file of a step; move it away")
+    there = set(map(int, numbers))
     steps = connection.execute("SELECT step FROM steps WHERE stage = ? ORDER BY step", [key]).fetchall()
     if missing := [step for (step,) in steps if step not in there]:
         raise Damaged(f"{directory}: the rollouts of {len(missing)} steps are missing, the first of step {missing[0]}")
@@ -209,7 +222,8 @@ def _tell_groups_apart(connection: duckdb.DuckDBPyConnection, key: str, rollouts
         connection.execute(
             f"INSERT INTO rollouts BY NAME SELECT ? AS stage, {', '.join(ROLLOUT_COLUMNS)}, "
             "dense_rank() OVER (PARTITION BY step, problem ORDER BY file_row_number - sample) AS occurrence "
-            "FROM read_parquet(?, file_row_number = true) WHERE list_contains(?, step)",
+            "FROM read_parquet(?, file_row_number = true, hive_partitioning = false) "
+            "WHERE list_contains(?, step)",
             [key, rollouts, steps],
         )
 
@@ -242,18 +256,23 @@ def _require_all_steps(connection: duckdb.DuckDBPyConnection, path: Path, key: s
 
 def record_of(path: Path, kind: type[Any]) -> Any:
     """A record of passk/files/layout.py. Raises Damaged naming a file that is missing, cut off or none of its kind."""
+    restore = RESTORE_EXPERIMENT if kind is ExperimentRecord else RESTORE
     try:
         # what an earlier passk wrote may have one still
         found = kind(**without_secrets(json.loads(path.read_text())))
     except FileNotFoundError:
         raise Damaged(f"{path}: no such file") from None
-    except (OSError, ValueError, TypeError) as error:
-        raise Damaged(f"{path}: not a {kind.__name__}: {' '.join(str(error).split())}") from None
+    except UNREADABLE as error:
+        raise Damaged(f"{path}: not a {kind.__name__}: {_reason(error)}; {restore}") from None
     for field in fields(found):
         expected = get_origin(field.type) or field.type
         if expected in (str, dict, list) and not isinstance(getattr(found, field.name), expected):
-            raise Damaged(f"{path}: not a {kind.__name__}: {field.name} is no {expected.__name__}")
+            raise Damaged(f"{path}: not a {kind.__name__}: {field.name} is no {expected.__name__}; {restore}")
     return found
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _names(error: duckdb.Error, path: Path) -> bool:
@@ -265,8 +284,8 @@ def _manifest(directory: Path, key: str) -> dict[str, Any]:
     path = directory / "manifest.json"
     try:
         manifest = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise Damaged(f"{path}: not a manifest: {' '.join(str(error).split())}") from None
+    except UNREADABLE as error:
+        raise Damaged(f"{path}: not a manifest: {_reason(error)}; {RESTORE}") from None
     if not isinstance(manifest, dict) or manifest.get("key") != key:
         raise Damaged(f"{path}: not the manifest of {key}")
     return manifest

@@ -15,7 +15,7 @@ from typing import Any, Self
 from passk.base.errors import ConfigError
 from passk.experiment.config import Experiment
 from passk.experiment.plan import Plan, PlannedStage
-from passk.openrlhf.step_recorder import read_metrics
+from passk.files.metrics_log import read_metrics
 from passk.runtime.failures import StageFailed
 from passk.trackers.mlflow_run import MlflowRun, uri_of
 from passk.trackers.outside import Outside, reason

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from passk.base.redact import hidden
-from passk.openrlhf.step_recorder import read_metrics
+from passk.files.metrics_log import read_metrics
 
 RETRY_SECONDS = 60.0
 """after a failure; the end of the stage does not wait for it"""

@@ -27,11 +27,13 @@ class TensorBoard:
         """key: the stage's; another stage of the name has left its events there, perhaps. read: its lines so far."""
         self._directory, self._key, self._read = directory, key, read
         self._file: BufferedWriter | None = None
-        self._step, self._time = 0, 0.0
+        self._step = 0
+        self._written: dict[int, float] = {}
+        """The time in the line of each step, by which the same line is known."""
 
     def add(self, line: dict[str, Any]) -> None:
         """Write a new line of metrics.jsonl. Raises OSError."""
-        if line["time"] <= self._time:
+        if self._file is not None and line["time"] == self._written.get(line["step"]):
             return
         if self._file is None or line["step"] != self._step + 1:
             self.write_anew()
@@ -52,6 +54,7 @@ class TensorBoard:
         self._record(Event(wall_time=time.time(), file_version="brain.Event:2"))
         # It drops what it has of later steps than this.
         self._record(Event(wall_time=time.time(), step=0, session_log=SessionLog(status=SessionLog.START)))
+        self._written.clear()
         for line in self._read():
             self._append(line)
         self._file.flush()
@@ -86,7 +89,8 @@ class TensorBoard:
         for tag, value in scalars(line).items():
             event.summary.value.add(tag=tag, simple_value=value)
         self._record(event)
-        self._step, self._time = line["step"], line["time"]
+        self._step = line["step"]
+        self._written[self._step] = line["time"]
 
     def _record(self, event: "Event") -> None:
         from tensorboard.summary.writer.record_writer import RecordWriter

@@ -10,7 +10,7 @@ import pytest
 import reports
 from flows import experiment
 from passk.base.errors import PasskError, SomeFailed
-from passk.cli.main import main
+from passk.cli import main
 from passk.experiment.config import parse
 from passk.experiment.plan import plan
 from passk.files.layout import SAMPLE_COLUMNS, write_json
@@ -75,8 +75,8 @@ def tasks(monkeypatch):
 
     own = SimpleNamespace(
         prepare=lambda *_, **__: ended(lambda: None),
-        sample=lambda *_, **__: ended(lambda: None),
-        file=lambda laid_out, **_: ended(lambda: stages.ingest(laid_out)),
+        evaluate=lambda *_, **__: ended(lambda: None),
+        ingest=lambda laid_out, **_: ended(lambda: stages.ingest(laid_out)),
         report=lambda laid_out, *_, **__: reports.write_report(laid_out.store, laid_out.directory),
     )
     monkeypatch.setattr(experiment, "tasks", own)
@@ -86,7 +86,7 @@ def tasks(monkeypatch):
 def test_the_report_is_written_of_the_rest_and_the_failure_stands_in_the_record_and_the_store(
     laid_out, tasks, carry_out
 ):
-    with pytest.raises(SomeFailed, match=rf"^the filing failed: .*{cut(laid_out).name}"):
+    with pytest.raises(SomeFailed, match=rf"^the ingest failed: .*{cut(laid_out).name}"):
         carry_out(laid_out)
     report = (laid_out.directory / "report.md").read_text()
     assert "Ingest failed; this report lacks the items that were not ingested." in report
@@ -101,7 +101,7 @@ def test_the_report_is_written_of_the_rest_and_the_failure_stands_in_the_record_
 
 def test_the_same_command_tells_it_again_until_it_is_mended_and_then_files_it(laid_out, capsys):
     for _ in range(2):
-        with pytest.raises(SomeFailed, match="the filing failed"):
+        with pytest.raises(SomeFailed, match="the ingest failed"):
             by_command(laid_out)
     write_samples(cut(laid_out))
     by_command(laid_out)

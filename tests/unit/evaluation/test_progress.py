@@ -25,3 +25,10 @@ def test_lines_tell_done_of_total_pace_and_time_left_and_reach_whoever_follows(t
         "warm on easy: 1000/1000 samples, 40 samples/s, 400 tokens/s, took 0:20",
     ]
     assert capsys.readouterr().out.splitlines() == said
+
+
+def test_a_damaged_line_is_not_shown_and_those_after_it_are(tmp_path):
+    file, said = tmp_path / progress.FILE, []
+    with progress.followed(file, said.append):
+        file.write_bytes(b'{"line": "one"}\n\xff\n[]\n{}\n{"line": "two"}\n')
+    assert said == ["one", "two"]

@@ -3,6 +3,7 @@
 import json
 
 import pandas as pd
+import pyarrow.parquet
 import pytest
 
 from passk.base.errors import PasskError
@@ -90,3 +91,15 @@ def test_killed_between_the_file_and_its_manifest_it_is_put_together_again(tmp_p
     assert again.problems == set(PROBLEMS)
     again.seal(RECORD)
     assert len(pd.read_parquet(tmp_path / "samples.parquet")) == 20
+
+
+@pytest.mark.parametrize("metadata", [None, {}, {b"passk": b"["}, {b"passk": b"3"}, {b"passk": b'{"seconds": "x"}'}])
+def test_a_part_without_what_passk_notes_in_it_is_sampled_again_and_counts_nothing(tmp_path, metadata):
+    Parts(tmp_path, PROBLEMS).add(part("p0"))
+    file = tmp_path / "parts" / "000001.parquet"
+    pyarrow.parquet.write_table(pyarrow.parquet.read_table(file).replace_schema_metadata(metadata), file)
+    (tmp_path / "parts" / "notes.parquet").write_bytes(b"somebody's own")
+    said = []
+    parts = Parts(tmp_path, PROBLEMS, said.append)
+    assert len(said) == 1 and "000001.parquet is not used" in said[0]
+    assert (parts.problems, parts.tokens, parts.reasons.total(), parts.seconds) == (set(), 0, 0, 0.0)

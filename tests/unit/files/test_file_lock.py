@@ -171,3 +171,29 @@ def test_where_the_file_system_has_no_locks_it_says_so_and_goes_on(ours, monkeyp
     said = []
     with ours(said.append):
         assert ["has no locks" in line for line in said] == [True]
+
+
+def test_a_lock_that_is_not_let_go_in_time_is_one_line_that_names_the_holder(tmp_path, monkeypatch):
+    held = process(HOLD, tmp_path / ".writer")
+    assert held.stdout.readline() == "held\n"
+    monkeypatch.setattr(file_lock, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(file_lock, "LONGEST_SECONDS", 0.2)
+    said = rf"process {held.pid} on \S+ still writes there after 0\.2 s; end that process, then run the command again$"
+    try:
+        with (
+            pytest.raises(file_lock.StillHeld, match=rf"^warm: .*{said}"),
+            file_lock.alone(
+                tmp_path / ".writer",
+                what="warm",
+                experiment="maze",
+                does="still writes there",
+                say=lambda _: None,
+                longest=0.2,
+            ),
+        ):
+            pass
+        with pytest.raises(file_lock.StillHeld, match=rf"^{tmp_path}: .*{said}"):
+            file_lock.keep(tmp_path / ".writer")
+    finally:
+        held.communicate()
+    file_lock.keep(tmp_path / ".writer")

@@ -41,8 +41,8 @@ def test_memory_is_asked_for_after_the_wait_for_others_and_not_where_nothing_is_
         raise ConfigError("too little")
 
     monkeypatch.setattr(experiment, "get_run_logger", lambda: SimpleNamespace(info=print))
-    monkeypatch.setattr(experiment.steps, "alone", alone)
-    monkeypatch.setattr(experiment.steps, "all_finished", lambda _: finished)
+    monkeypatch.setattr(experiment.stages, "alone", alone)
+    monkeypatch.setattr(experiment.stages, "all_finished", lambda _: finished)
     monkeypatch.setattr(experiment.Places, "require_memory", require_memory)
     monkeypatch.setattr(experiment, "run_through", lambda *_: done.append("run"))
     file = tmp_path / "good.yaml"

@@ -66,11 +66,15 @@ def test_a_run_with_a_process_here_lives_and_one_of_another_machine_is_left_to_i
     assert rerun_crashed.dead([lives, died, elsewhere], ["here-cpu"]) == [lives, died]
 
 
-@pytest.mark.parametrize(("seconds", "counts"), [(0, False), (120, True)])
-def test_a_run_that_a_worker_has_just_taken_may_have_no_process_yet(seconds, counts):
-    # of this moment: NOW is when the tests were collected, which is minutes ago where all of them are run
-    taken = run(Pending(timestamp=datetime.now(UTC) - timedelta(seconds=seconds)))
-    assert rerun_crashed.dead([taken], ["here-cpu"]) == ([taken] if counts else [])
+@pytest.mark.parametrize("hours", [-48, 0, 48])
+def test_a_run_that_a_worker_has_just_taken_may_have_no_process_yet_whatever_the_servers_clock_shows(
+    monkeypatch, hours
+):
+    taken, now = run(Pending(timestamp=datetime.now(UTC) + timedelta(hours=hours))), [100.0]
+    monkeypatch.setattr(rerun_crashed.time, "monotonic", lambda: now[0])
+    for seconds, found in ((0, []), (59, []), (2, [taken])):
+        now[0] += seconds
+        assert rerun_crashed.dead([taken], ["here-cpu"]) == found
 
 
 def looked(monkeypatch, crashed, read_deployment, times=1):

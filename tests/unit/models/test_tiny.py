@@ -9,9 +9,10 @@ import sys
 import pytest
 
 from passk import problems
+from passk.base.errors import PasskError
 from passk.experiment import config
 from passk.experiment.config import TinyModel
-from passk.models.tiny import has_chat_template, make_tiny
+from passk.models.tiny import has_chat_template, load_tokenizer, make_tiny
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +123,13 @@ def test_a_base_model_of_the_hub_is_not_taken_for_one_with_a_chat_template(direc
     found, said = done.stdout.splitlines()
     assert found == "False True True", "a plan needs no network"
     assert said.startswith("model.path: the tokenizer of owner/none is not to be had from the HF hub (OSError); mend")
+
+
+@pytest.mark.parametrize("file", ["tokenizer.json", "tokenizer_config.json"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff"])
+def test_a_damaged_tokenizer_file_is_one_line_that_names_the_model(tmp_path, file, content):
+    make_tiny(TinyModel(), tmp_path / "model", seed=1)
+    (tmp_path / "model" / file).write_bytes(content)
+    with pytest.raises(PasskError, match=rf"^{tmp_path}/model: its tokenizer cannot be read \(.*\); restore it, or"):
+        has_chat_template(tmp_path / "model")
+        load_tokenizer(tmp_path / "model")

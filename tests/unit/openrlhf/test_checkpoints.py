@@ -46,6 +46,9 @@ DAMAGE = {
     "never sealed": lambda checkpoint: (checkpoint / SEAL).unlink(),
     "half a seal": lambda checkpoint: (checkpoint / SEAL).write_text('{"weights.pt": [300'),
     "a seal of something else": lambda checkpoint: (checkpoint / SEAL).write_text("[]"),
+    "an empty seal": lambda checkpoint: (checkpoint / SEAL).write_text("{}"),
+    "a seal of lists without end": lambda checkpoint: (checkpoint / SEAL).write_text("[" * 100_000),
+    "a seal that is a directory": lambda checkpoint: ((checkpoint / SEAL).unlink(), (checkpoint / SEAL).mkdir()),
     "a file that is gone": lambda checkpoint: (checkpoint / "weights.pt").unlink(),
     "a file cut short": truncate,
     "an empty file": lambda checkpoint: (checkpoint / "weights.pt").write_bytes(b""),
@@ -143,3 +146,13 @@ def test_seeds_differ_by_whatever_they_are_made_of_and_not_by_process():
     assert len(set(seeds)) == len(parts)
     assert seed_of("engine", 3, 1) == 189811820
     assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+def test_what_else_lies_beside_the_checkpoints_is_left_alone(tmp_path):
+    sealed(tmp_path, 4)
+    (tmp_path / "global_step_old").mkdir()
+    (tmp_path / "global_step9").write_text("a file")
+    mended = mend(tmp_path, recorded=9)
+    assert (mended.step, mended.removed) == (4, [])
+    assert checkpoints.newest(tmp_path) == 4
+    assert (tmp_path / "global_step_old").is_dir() and (tmp_path / "global_step9").is_file()

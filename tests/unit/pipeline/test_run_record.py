@@ -1,6 +1,7 @@
 """experiment.json while a run goes on: what it took, what failed and was tried again, and nothing lost by a kill."""
 
 import json
+import os
 import threading
 import time
 
@@ -9,7 +10,8 @@ import pytest
 from passk.base.errors import PasskError
 from passk.experiment.config import parse
 from passk.experiment.plan import plan
-from passk.pipeline.run_record import RunRecord
+from passk.pipeline import run_record
+from passk.pipeline.run_record import RunRecord, is_reported
 
 
 @pytest.fixture
@@ -89,3 +91,51 @@ def test_what_runs_side_by_side_is_busy_once(laid_out):
     longest = max(session["phases"].values())
     assert longest - 0.02 <= session["busy"] < sum(session["phases"].values()) - 0.1
     assert session["busy"] <= session["seconds"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"name": "maze"}', b"\xff", b"[" * 100_000])
+def test_a_damaged_record_is_one_line_that_names_it_and_what_to_do(laid_out, content):
+    file = laid_out.directory / "experiment.json"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    assert not is_reported(laid_out)
+    with pytest.raises(PasskError, match=rf"^{file}: not a ExperimentRecord: .*; restore it from a copy, or delete it"):
+        RunRecord(laid_out, "passk run maze.yaml")
+    file.unlink()
+    RunRecord(laid_out, "passk run maze.yaml")
+
+
+def test_a_stop_after_all_was_attempted_is_no_end_and_an_error_is_a_failure(laid_out):
+    for error, kind in ((KeyboardInterrupt(), None), (PasskError("no report"), "failed")):
+        run = RunRecord(laid_out, "passk run maze.yaml")
+        with pytest.raises(type(error)), run.to_its_end():
+            run.ended()
+            assert sessions(laid_out)[-1]["ended"] == "done"
+            raise error
+        assert sessions(laid_out)[-1]["ended"] == kind
+
+
+@pytest.mark.parametrize("hours", [-48, 48])
+def test_a_report_belongs_to_the_session_that_wrote_it_whatever_the_clock_shows(laid_out, hours):
+    report = laid_out.directory / "report.md"
+
+    def write() -> None:
+        temporary = report.with_name("new.md")
+        temporary.write_text("# the same text")
+        os.utime(temporary, (time.time() + 3600 * hours,) * 2)
+        temporary.replace(report)
+
+    RunRecord(laid_out, "passk run maze.yaml").ended()
+    assert not is_reported(laid_out), "there is none"
+    write()
+    assert is_reported(laid_out)
+    RunRecord(laid_out, "passk run maze.yaml").ended()
+    assert not is_reported(laid_out), "that is the report of the session before"
+    write()
+    assert is_reported(laid_out)
+
+
+def test_the_seconds_before_an_experiment_do_not_depend_on_the_clock(monkeypatch):
+    monkeypatch.setattr(run_record, "_processes_first", True)
+    monkeypatch.setattr(run_record.time, "time", lambda: 0.0)
+    assert 0 < run_record._seconds_before() < 86_400

@@ -1,5 +1,6 @@
 """A command on a leash lives as long as somebody follows it: proved on real processes."""
 
+import os
 import subprocess
 import sys
 import time
@@ -12,10 +13,8 @@ from tests.processes import descendants, living
 
 def held(tmp_path, code: str, silence: float = 120) -> subprocess.Popen:
     words = [str(tmp_path / "alive"), str(tmp_path / "log"), sys.executable, "-c", code]
-    short = (
-        f"from passk.openrlhf import leash; leash.SILENCE_SECONDS = {silence}; import sys; from pathlib import Path; \
-sys.exit(leash.main(Path({words[0]!r}), Path({words[1]!r}), {words[2:]!r}))"
-    )
+    short = f"from passk.runtime import job_watchdog as leash; leash.SILENCE_SECONDS = {silence}; import sys; \
+from pathlib import Path; sys.exit(leash.main(Path({words[0]!r}), Path({words[1]!r}), {words[2:]!r}))"
     return subprocess.Popen([sys.executable, "-c", short])
 
 
@@ -99,3 +98,29 @@ def test_a_process_killed_for_want_of_memory_hours_ago_is_no_reason_for_todays_e
     assert memory.killed_lately()
     clock[0] += 2
     assert not memory.killed_lately()
+
+
+def marked(name: str) -> subprocess.Popen:
+    return subprocess.Popen(["sleep", "300"], env={**os.environ, job_watchdog.MARK: name}, start_new_session=True)
+
+
+def test_what_a_killed_watchdog_left_is_ended_by_the_next_job_of_its_directory_and_nothing_else_is(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "alive").write_text("1")
+    same, other = (tmp_path / runs / "key" for runs in ("runs", "other"))
+    mine = job_watchdog.job_name(same)
+    orphan, bystander, own = (
+        marked(name) for name in (job_watchdog.job_name(same), job_watchdog.job_name(other), mine)
+    )
+    monkeypatch.setenv(job_watchdog.MARK, mine)
+    try:
+        assert held(tmp_path, "raise SystemExit(0)").wait(timeout=60) == 0
+        assert orphan.wait(timeout=5) == -9
+        assert bystander.poll() is None and own.poll() is None
+        monkeypatch.delenv(job_watchdog.MARK)
+        job_watchdog.end_jobs(same)
+        assert own.wait(timeout=5) == -9 and bystander.poll() is None
+    finally:
+        for process in (orphan, bystander, own):
+            process.kill()

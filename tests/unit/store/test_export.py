@@ -1,3 +1,5 @@
+import sys
+
 import duckdb
 import pyarrow.parquet as pq
 import pytest
@@ -36,7 +38,7 @@ def test_a_directory_with_something_in_it_is_left_alone(filed_once, tmp_path):
 
 
 def test_what_cannot_be_written_whole_leaves_nothing(filed_once, tmp_path, monkeypatch):
-    monkeypatch.setattr("passk.store.export.relations", lambda _: [("steps", ""), ("nowhere", "")])
+    monkeypatch.setattr(sys.modules[relations.__module__], "relations", lambda _: [("steps", ""), ("nowhere", "")])
     with pytest.raises(PasskError, match="nowhere"):
         export(filed_once.store, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

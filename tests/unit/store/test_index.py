@@ -137,6 +137,37 @@ def test_a_file_that_is_cut_off_or_damaged_is_named_and_skipped_and_the_rest_goe
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"step": 3}'])
+def nested(path):
+    path.write_text("[" * 100_000)
+
+
+def half_a_character(path):
+    path.write_text(path.read_text().replace('"versions": {', '"versions": {"\\ud800": "1", '))
+
+
+def a_directory(path):
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("harm", [nested, half_a_character, a_directory])
+@pytest.mark.parametrize(
+    "file", ["experiment.json", "stages/key-pass4/stage.json", "evaluations/key-warm-easy/evaluation.json"]
+)
+def test_a_record_that_json_or_the_store_cannot_hold_is_named_in_one_line(run, file, harm):
+    harm(run.directory / file)
+    (line,) = ingest_items(run.store, items(run.runs)).skipped
+    assert str((run.directory / file).parent) in line
+    assert "\n" not in line
+
+
+def test_a_file_of_rollouts_that_is_of_no_step_is_named(run):
+    strange = run.directory / "stages" / "key-pass4" / "rollouts" / "step-copy.parquet"
+    strange.write_bytes(b"PAR1")
+    (line,) = ingest_items(run.store, items(run.runs)).skipped
+    assert line.endswith("step-copy.parquet is no file of a step; move it away")
+
+
 def test_steps_of_a_stage_whose_manifest_does_not_count_them_begin_at_the_first(run, text):
     metrics = run.directory / "stages" / "key-pass4" / "metrics.jsonl"
     metrics.write_text(text)
