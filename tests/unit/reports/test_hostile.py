@@ -73,10 +73,10 @@ def outside_of_code(markdown):
     """The lines outside of fences, without their code spans."""
     kept, fence = [], None
     for line in markdown.split("\n"):
-        found = re.match(r"(`{3,})(text)?$", line)
-        if found and fence is None:
-            fence = found[1]
-        elif found and fence is not None and line == fence:
+        mark = re.match(r"(`{3,})(text)?$", line)
+        if mark and fence is None:
+            fence = mark[1]
+        elif mark and fence is not None and line == fence:
             fence = None
         elif fence is None:
             kept.append(re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", line))

@@ -20,12 +20,12 @@ DEMO = {
 
 
 def test_the_demo_has_two_methods_and_one_pair():
-    found = methods(nodes(DEMO))
-    assert [(method.name, method.is_baseline, method.warm_start) for method in found] == [
+    chains = methods(nodes(DEMO))
+    assert [(method.name, method.is_baseline, method.warm_start) for method in chains] == [
         ("pass1", True, "warm"),
         ("pass4-pass1", False, "warm"),
     ]
-    assert [(a.name, b.name) for a, b in against_baseline(found)] == [("pass4-pass1", "pass1")]
+    assert [(a.name, b.name) for a, b in against_baseline(chains)] == [("pass4-pass1", "pass1")]
 
 
 def test_the_graphs_order_survives_a_file_whose_keys_were_sorted():

@@ -52,29 +52,29 @@ def test_code_that_changed_between_two_runs_is_named_for_each(filed):
 def test_the_wall_time_is_accounted_for_to_what_no_phase_has(filed):
     phases = {"prepare": 10.0, "train pass1": 60.0, "evaluate": 20.0}
     amend(filed, sessions=[{"started": "2026-11-21T02:00:00Z", "seconds": 97.5, "phases": phases}] * 2)
-    found = wall_clock(filed)
-    assert found["total"] == "195" and found["orchestration: between these phases"] == "15.0"
-    assert found["training steps"] == "46.8" and found["preparation"] == "20.0"
-    assert found["evaluation"] == f"{8 * 4.25:.1f}" and found["start-up of the evaluation engine"] == "6.0"
+    seconds = wall_clock(filed)
+    assert seconds["total"] == "195" and seconds["orchestration: between these phases"] == "15.0"
+    assert seconds["training steps"] == "46.8" and seconds["preparation"] == "20.0"
+    assert seconds["evaluation"] == f"{8 * 4.25:.1f}" and seconds["start-up of the evaluation engine"] == "6.0"
     assert "The experiment took 2 runs of the command; each" in text_of(filed.store, filed.name)
 
 
 def test_what_ran_in_parallel_counts_once_and_the_start_of_the_process_is_orchestration(filed):
     phases = {"start Ray": 5.0, "train pass1": 60.0, "train pass4": 50.0, "ingest": 3.0, "evaluate": 20.0}
     amend(filed, sessions=[{"before": 8.0, "seconds": 100.0, "busy": 95.0, "phases": phases, "ended": "done"}])
-    found = wall_clock(filed)
-    assert found["total"] == "108" and found["orchestration: between these phases"] == "5.0"
-    assert found["orchestration: imports and start of the server"] == "8.0"
-    assert found["parallel stages, counted twice above"] == "-43.0"
+    seconds = wall_clock(filed)
+    assert seconds["total"] == "108" and seconds["orchestration: between these phases"] == "5.0"
+    assert seconds["orchestration: imports and start of the server"] == "8.0"
+    assert seconds["parallel stages, counted twice above"] == "-43.0"
 
 
 def test_the_time_of_a_stage_that_is_not_finished_is_not_called_the_launch_of_others(filed):
     (filed.directory / "stages" / "key-pass4-pass1" / "manifest.json").unlink()
     rebuild(filed.runs)
     amend(filed, sessions=[{"seconds": 300.0, "phases": {"train pass1": 90.0, "train pass4-pass1": 200.0}}])
-    found = wall_clock(filed)
-    assert found["unfinished stages"] == "200"
-    assert found["launch and end of the jobs, repeated steps"] == "21.7"  # 90 less 18 steps of 2.6 and 21.5
+    seconds = wall_clock(filed)
+    assert seconds["unfinished stages"] == "200"
+    assert seconds["launch and end of the jobs, repeated steps"] == "21.7"  # 90 less 18 steps of 2.6 and 21.5
 
 
 def test_retried_work_has_its_count_its_steps_and_its_reason(filed):

@@ -97,10 +97,10 @@ def test_no_difference_is_claimed_where_the_interval_holds_zero(filed):
             own.read_bytes()
         )
     rebuild(filed.runs)
-    found = Comparison([load(filed.store, filed.name)])
-    assert NO_DIFFERENCE in answer(found)[0]
-    assert not re.search("more|less", answer(found)[0])
-    top = {name: found.cells["all", name, 1] for name in ("pass1", "pass4-pass1")}
+    comparison = Comparison([load(filed.store, filed.name)])
+    assert NO_DIFFERENCE in answer(comparison)[0]
+    assert not re.search("more|less", answer(comparison)[0])
+    top = {name: comparison.cells["all", name, 1] for name in ("pass1", "pass4-pass1")}
     assert not any(cell.best for cell in top.values()), "two equal checkpoints, and one is marked as best"
 
 
@@ -195,9 +195,9 @@ def test_each_section_of_a_report_is_there(written):
 
 def test_the_problems_that_one_method_alone_solves_are_counted_and_named(written):
     run, _, text = written
-    found = Comparison([load(run.store, run.name)])
-    mine = found.results[0].problems("pass4-pass1", "hard")["c"] > 0
-    theirs = found.results[0].problems("pass1", "hard")["c"] > 0
+    comparison = Comparison([load(run.store, run.name)])
+    mine = comparison.results[0].problems("pass4-pass1", "hard")["c"] > 0
+    theirs = comparison.results[0].problems("pass1", "hard")["c"] > 0
     counts = [int(both.sum()) for both in (mine & theirs, mine & ~theirs, ~mine & theirs, ~mine & ~theirs)]
     row = re.search(r"^\| `pass4-pass1` against `pass1` \| `hard` +\|(.*)\|$", text, re.M)
     assert [int(cell) for cell in row[1].split("|")] == counts
@@ -257,8 +257,8 @@ def test_no_secret_of_a_config_a_command_a_failure_or_a_response_is_in_the_repor
     )
     path = write_report(filed.store, filed.directory)
     for file in (path, path.with_suffix(".html"), *(path.parent / "figures").glob("*.svg")):
-        found = [what for what, secret in planted.items() if secret in file.read_text()]
-        assert not found, file.name
+        leaked = [what for what, secret in planted.items() if secret in file.read_text()]
+        assert not leaked, file.name
     assert path.read_text().count("[hidden]") >= 4
 
 

@@ -199,9 +199,9 @@ def test_a_method_without_samples_of_its_end_is_exported_as_far_as_it_is(study_r
     for directory in (tmp_path / "runs" / "study-control-s11" / "evaluations").glob("key11-pass4-pass1-*"):
         shutil.rmtree(directory)
     rebuild(tmp_path / "runs")
-    found = study.export(tmp_path / "runs" / "passk.duckdb", tmp_path / "out", ["study-control-s11"])
-    own = found.problems[found.problems["arm"] == "passk_pass1"]
-    assert set(own["checkpoint"]) == {"warm", "passk"} and found.methods("control") == ["pass1"]
+    exported = study.export(tmp_path / "runs" / "passk.duckdb", tmp_path / "out", ["study-control-s11"])
+    own = exported.problems[exported.problems["arm"] == "passk_pass1"]
+    assert set(own["checkpoint"]) == {"warm", "passk"} and exported.methods("control") == ["pass1"]
     assert "`passk_pass1`" not in cli.remake(tmp_path / "out")
 
 

@@ -19,14 +19,14 @@ def test_a_goal_that_is_not_reached_is_ruled_out_or_not_shown_and_one_that_was_n
     mine = (same["arm"] == "passk_pass1") & (same["checkpoint"] == "final")
     theirs = (same["arm"] == "pass1") & (same["checkpoint"] == "final")
     same.loc[mine, "c"] = same.loc[theirs, "c"].to_numpy()
-    found = verdicts(same, alone)
-    assert found["trap"] == [goals.NO, goals.OPEN, goals.NO]
-    assert found["control"] == [goals.YES] * 2
-    assert found["collapse"] == [goals.NOT_RUN] * 2
+    by_regime = verdicts(same, alone)
+    assert by_regime["trap"] == [goals.NO, goals.OPEN, goals.NO]
+    assert by_regime["control"] == [goals.YES] * 2
+    assert by_regime["collapse"] == [goals.NOT_RUN] * 2
     # one method solves every maze, the other has one correct response of 16
     same.loc[mine, "c"], same.loc[theirs, "c"] = 16, 1
-    found = verdicts(same, alone)
-    assert found["trap"] == [goals.YES] * 3 and found["control"] == [goals.NO] * 2
+    by_regime = verdicts(same, alone)
+    assert by_regime["trap"] == [goals.YES] * 3 and by_regime["control"] == [goals.NO] * 2
     assert verdicts(same[same["seed"] == 12], alone)["trap"] == [goals.NOT_RUN] * 3, "one seed gets no verdict"
 
 
@@ -58,5 +58,5 @@ def test_the_goals_of_a_regime_are_corrected_among_themselves_alone(made_study):
     alone = study.read(made_study)
     trap = [one for one in goals.outcomes(alone) if one.regime == "trap"]
     ordered = sorted(trap, key=lambda one: one.difference.p)
-    assert ordered[0].corrected == pytest.approx(min(3 * ordered[0].found.p, 1))
+    assert ordered[0].corrected == pytest.approx(min(3 * ordered[0].difference.p, 1))
     assert f"{ordered[0].corrected:.3f}" in goals.markdown(alone)
