@@ -116,7 +116,7 @@ def _no_pair(comparison: Comparison, name: Callable[[str], str]) -> list[str]:
         return []
     if not comparison.trained_methods:
         return _without_methods(comparison, name)
-    return ["The experiment has only one method, so there is no comparison."]
+    return ["There is no other method to compare with."]
 
 
 def _between(comparison: Comparison, method: Entry, baseline: Entry, name: Callable[[str], str]) -> list[str]:
