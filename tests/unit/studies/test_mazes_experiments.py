@@ -10,7 +10,8 @@ from passk.experiment.validate import check
 from reports.methods import methods, nodes
 from studies.mazes.study import MAIN, regime_of
 
-EXPERIMENTS = Path(__file__).parents[3] / "studies" / "mazes" / "experiments"
+ROOT = Path(__file__).parents[3]
+EXPERIMENTS = ROOT / "studies" / "mazes" / "experiments"
 FILES = sorted(EXPERIMENTS.glob("study-*.yaml"))
 SIZES = {
     **dict.fromkeys(("trap", "collapse", "control"), (600, 32, 2e-4)),
@@ -48,7 +49,7 @@ def test_all_methods_have_as_many_steps_and_rollouts_on_the_same_problems_from_t
             assert {(s.problems, s.prompts_per_step, s.rollouts_per_prompt, s.lr) for s in own} == {
                 ("training", prompts, 16, lr)
             }
-        assert experiment.problems["training"].count == steps * prompts, "every problem is fresh"
+        assert experiment.problems["training"].size == steps * prompts, "every problem is fresh"
 
 
 def test_every_split_has_200_problems_and_32_samples_of_each(study):
@@ -56,7 +57,7 @@ def test_every_split_has_200_problems_and_32_samples_of_each(study):
         assert set(experiment.benchmarks) == {"easy", "hard", "ood"}
         for benchmark in experiment.benchmarks.values():
             assert benchmark.samples == 32 and set(benchmark.k) >= {1, 8}
-            assert experiment.problems[benchmark.problems].count == 200
+            assert experiment.problems[benchmark.problems].size == 200
 
 
 def test_further_methods_collapse_and_the_long_trap_train_nothing_again_that_the_trap_has(study, tmp_path):
@@ -71,7 +72,7 @@ def test_further_methods_collapse_and_the_long_trap_train_nothing_again_that_the
 
 @pytest.mark.parametrize("name", ["maze-grpo", "maze-passk"])
 def test_the_demos_methods_as_experiments_of_their_own_train_nothing_again(name, tmp_path):
-    demo, own = (keys(config.load(EXPERIMENTS / f"{each}.yaml"), tmp_path) for each in ("maze-cpu", name))
+    demo, own = (keys(config.load(ROOT / "experiments" / f"{each}.yaml"), tmp_path) for each in ("maze-cpu", name))
     assert own.items() <= demo.items()
 
 
@@ -86,9 +87,9 @@ def test_the_gpus_version_is_the_trap_with_a_larger_model_and_larger_mazes(study
     large, trap = config.load(EXPERIMENTS / "trap-large.yaml"), study["study-trap"]
     check(large)
     assert keys(large, tmp_path).keys() == keys(trap, tmp_path).keys()
-    assert large.problems["training"].size == 9 and large.problems["demonstrations"].easy == 1
+    assert large.problems["training"].width == 9 and large.problems["demonstrations"].easy_fraction == 1
     for name, stage in large.stages.items():
-        same = ("kind", "estimator", "k", "parent", "problems") if stage.kind == "rl" else ("kind", "problems")
+        same = ("kind", "advantage", "k", "parent", "problems") if stage.kind == "rl" else ("kind", "problems")
         assert all(getattr(stage, field) == getattr(trap.stages[name], field) for field in same)
     assert 10 < weights(large.model.tiny) / weights(trap.model.tiny) < 50
 
