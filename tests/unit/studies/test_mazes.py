@@ -29,7 +29,7 @@ def test_the_files_have_the_documented_columns_and_each_row_once(made_study):
     assert list(problems.columns) == columns
     assert not problems.duplicated(columns[:7]).any()
     assert list(steps.columns)[:5] == ["regime", "arm", "seed", "step", "k"]
-    assert {"reward", "pass_at_8", "entropy", "distinct", "all_incorrect", "few_incorrect"} <= set(steps.columns)
+    assert {"reward", "pass_at_8", "entropy", "distinct", "all_wrong", "few_wrong"} <= set(steps.columns)
     assert not steps.duplicated(["regime", "arm", "seed", "step"]).any()
 
 
