@@ -35,7 +35,7 @@ def install(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def forget():
-        registry._found.cache_clear()
+        registry._locations.cache_clear()
         registry.get.cache_clear()
 
     def install(entries, **modules):
