@@ -1,5 +1,6 @@
 """Remove secrets from texts: keys and passwords, from any source."""
 
+import base64
 import os
 import re
 from typing import Any
@@ -53,6 +54,11 @@ def is_secret(text: str) -> bool:
 
 
 def _environment() -> list[str]:
-    values = {value for name, value in os.environ.items() if _NAMES.search(name) and len(value) >= _SHORTEST}
+    named = {name: value for name, value in os.environ.items() if _NAMES.search(name)}
+    values = set(named.values())
+    for name, value in named.items():
+        if "AUTH_STRING" in name.upper():  # user:password, as HTTP's basic authentication sends it
+            values |= {value.partition(":")[2], base64.b64encode(value.encode(errors="replace")).decode()}
     # A secret that contains another comes first. A path names a file that holds a secret, so it is not one itself.
-    return sorted((value for value in values if not value.startswith("/")), key=lambda value: (-len(value), value))
+    secrets = (value for value in values if len(value) >= _SHORTEST and not value.startswith("/"))
+    return sorted(secrets, key=lambda value: (-len(value), value))

@@ -1,9 +1,8 @@
 """Stand-ins for CUDA, so that the real OpenRLHF runs on a CPU.
 
-They are active only if the environment has PASSK_CPU=1, which the `cpu` profile sets. They are then installed in every
-process of a training run. The driver installs them in `python -m passk.openrlhf`, Ray's workers in Ray's
-worker_process_setup_hook, and vLLM's engine processes as a vLLM general plugin (pyproject.toml).
-tests/integration/test_contract_hooks.py checks every patched place of OpenRLHF 0.11.2 and vLLM 0.29.0.
+They are active only if the environment has PASSK_CPU=1, which the `cpu` profile sets. passk/runtime/worker_setup.py
+then installs them in every process of a training run. tests/integration/test_contract_hooks.py checks every patched
+place of OpenRLHF 0.11.2 and vLLM 0.29.0.
 """
 
 import os

@@ -12,10 +12,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from passk import cpu
 from passk.base.errors import PasskError
 from passk.openrlhf import checkpoints
 from passk.openrlhf.step_recorder import MetricsLog
+from passk.runtime import worker_setup
 
 COLUMNS = ("prompts", "responses", "prompt_ids_lens", "response_ranges")
 """Columns of OpenRLHF's SFTDataset, read sample by sample."""
@@ -27,8 +27,8 @@ def main(arguments: list[str]) -> None:
     """Run the trainer with OpenRLHF's and passk's arguments."""
     parser = argparse.ArgumentParser(prog="python -m passk.openrlhf.sft", allow_abbrev=False)
     parser.add_argument("--passk.record", dest="record", type=Path, required=True, help="Directory for metrics.jsonl.")
-    settings, rest = parser.parse_knsettings_args(arguments)
-    cpu.install_if_asked()
+    settings, rest = parser.parse_known_args(arguments)
+    worker_setup.install()
 
     import openrlhf.datasets
     import openrlhf.trainer.sft_trainer as upstream

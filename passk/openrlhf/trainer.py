@@ -22,7 +22,7 @@ from passk import advantage, verifiers
 from passk.base.randomness import seed_of
 from passk.openrlhf import checkpoints
 from passk.openrlhf.estimator_inputs import false_positive_rate, inputs
-from passk.openrlhf.prompt_label import REASON
+from passk.openrlhf.prompt_label import ANSWER_HALVES, REASON
 from passk.openrlhf.samples_generator import PasskSamplesGenerator
 from passk.openrlhf.settings import PluginSettings
 from passk.openrlhf.step_recorder import Rollouts, StepRecorder, gathered
@@ -54,7 +54,8 @@ class PasskExperienceMaker(RemoteExperienceMaker):
         rewards = rewards.view(-1, self.args.rollout.n_samples_per_prompt)  # [P, N]
         rollouts = gathered(experiences, order)
         for experience in experiences:
-            experience.info.pop(REASON, None)  # its mean has no meaning, and OpenRLHF would log it
+            for key in (REASON, *ANSWER_HALVES):
+                experience.info.pop(key, None)  # their means have no meaning, and OpenRLHF would log them
 
         estimator, k = advantage.get(self.settings.estimator), self.settings.k.at(self.step)
         # Each step has its own seed, so that a resumed run draws the same numbers.
@@ -64,7 +65,7 @@ class PasskExperienceMaker(RemoteExperienceMaker):
             if self.settings.false_positive_rate
             else rewards
         )
-        extra = inputs(estimator, rollouts, rewards.shape[1], generator, self.tokenizer)
+        extra = inputs(estimator, rollouts, rewards.shape[1], generator)
         started = time.perf_counter()
         advantages = advantage.compute(estimator, noisy, k, **self.settings.options, **extra)  # [P, N]
         seconds = time.perf_counter() - started
