@@ -235,7 +235,7 @@ def test_verl_still_hands_nothing_but_rewards_to_an_estimator(monkeypatch):
 def test_rewards_that_a_rule_cannot_take_are_refused():
     config = algorithm("algorithm.adv_estimator=passk/passk_analytical", "+algorithm.passk.k=2")
     data, _ = batch([N] * PROMPTS, binary=False)
-    with pytest.raises(PasskError, match="rewards: passk_analytical takes 0 and 1 alone"):
+    with pytest.raises(PasskError, match="rewards: passk_analytical accepts only 0 and 1"):
         compute_advantage(data, adv_estimator=config.adv_estimator, config=config)
 
 

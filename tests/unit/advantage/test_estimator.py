@@ -51,10 +51,10 @@ def test_options_come_back_complete():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "options.kind: everything says: field required"),
-        ({"kind": "c"}, "options.kind: everything says: input should be 'a' or 'b', not 'c'"),
-        ({"kind": "a", "times": 0}, "options.times: everything says: input should be greater than 0, not 0"),
-        ({"kind": "a", "times": "2"}, "options.times: everything says: input should be a valid number, not '2'"),
+        ({}, "options.kind: is invalid for everything: field required"),
+        ({"kind": "c"}, "options.kind: is invalid for everything: input should be 'a' or 'b', not 'c'"),
+        ({"kind": "a", "times": 0}, "options.times: is invalid for everything: input should be greater than 0, not 0"),
+        ({"kind": "a", "times": "2"}, "options.times: is invalid for everything: input should be a valid number, not '2'"),
         ({"kind": "a", "tims": 2.0}, "options.tims: everything has no such option; did you mean times?"),
         ({"kind": "a", "zzz": 2.0}, "options.zzz: everything has no such option; choose one of kind, times"),
         ({"kind": "a", "answers": []}, "options.answers: everything has no such option"),
