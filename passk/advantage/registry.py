@@ -23,7 +23,7 @@ def _locations() -> dict[str, str]:
         module.name: f"passk.advantage.estimators.{module.name}:{module.name}"
         for module in pkgutil.iter_modules([str(folder)])
     }
-    return plugins.found(GROUP, "estimator", own)
+    return plugins.found(GROUP, "advantage", own)
 
 
 def package(name: str) -> str | None:
@@ -41,7 +41,7 @@ def get(name: str) -> Estimator:
     """Return the estimator of that name. Raise ConfigError for an unknown name, PasskError for another object."""
     if name not in _locations():
         raise ConfigError(f"advantage: {name!r} does not exist{nearest(name, _locations())}")
-    estimator = plugins.imported(_locations()[name], "estimator", name)
+    estimator = plugins.imported(_locations()[name], "advantage", name)
     if not isinstance(estimator, Estimator) or estimator.name != name:
         raise PasskError(
             f"advantage: {_locations()[name]} is not an estimator named {name}; "

@@ -57,7 +57,7 @@ def require_equal(difference: float, where: str) -> None:
     """Raise PasskError if `difference` exceeds LIMIT or is not a number. where: the place and the reference."""
     if not difference <= LIMIT:
         raise PasskError(
-            f"model: {where}: vLLM does not have the model's weights, since its log-probabilities of {TOKENS} fixed "
-            f"tokens differ by {difference:.3g} nats on average ({LIMIT:g} are allowed); use a model whose weights "
+            f"model: {where}: vLLM does not have the model's weights. Its log-probabilities of {TOKENS} fixed tokens "
+            f"are {difference:.3g} nats off on average, and {LIMIT:g} are allowed; use a model whose weights "
             "this version of vLLM can reload"
         )

@@ -77,18 +77,18 @@ def fetch_tokenizer(name: str, *, trusted: bool = False) -> None:
     """Download a hub model's tokenizer to the cache. Raise ConfigError if it is not available."""
     from transformers import AutoTokenizer
 
-    with from_the_hub(f"the tokenizer of {name}"):
+    with from_the_hub(f"the tokenizer of {name} is"):
         AutoTokenizer.from_pretrained(name, trust_remote_code=trusted)
 
 
 @contextlib.contextmanager
 def from_the_hub(what: str) -> Iterator[None]:
-    """Wrap a download: raise ConfigError in one line if `what` is not available."""
+    """Wrap a download: raise ConfigError in one line if it fails. what: subject and verb of the message."""
     try:
         yield
     except Exception as error:  # from any network library of the hub's client
         raise ConfigError(
-            f"model.path: cannot download {what} from the HF hub ({type(error).__name__}); "
+            f"model.path: {what} not available from the HF hub ({type(error).__name__}); "
             "correct the name, or download the model yourself and set its directory"
         ) from None
 

@@ -155,7 +155,7 @@ def test_processes_that_share_a_group_agree_on_its_advantages(tmp_path):
             "estimator: passk_adaptive needs entropy",
         ),
         ({"estimator": "majority", "k": 2}, "answers: majority needs them"),
-        ({"estimator": "grpo", "k": 1, "answers": first_letters}, "answers: grpo does not look at them"),
+        ({"estimator": "grpo", "k": 1, "answers": first_letters}, "answers: grpo does not use them"),
     ],
 )  # fmt: skip
 def test_what_a_rule_cannot_do_is_refused_before_training(tmp_path, asked, message):

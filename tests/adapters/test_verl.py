@@ -187,7 +187,7 @@ def test_the_reward_is_the_sum_over_the_tokens():
         (["+algorithm.passk.k=6"], "k: .*6.* lower k or raise rollouts"),
         (["+algorithm.passk.k=0"], "k: must be a whole number of 1 or more, not 0"),
         (["+algorithm.passk.k=four"], "k: must be a whole number of 1 or more, not .*four"),
-        ([], r"algorithm.passk.k: passk_analytical needs it; add \+algorithm.passk.k=4"),
+        ([], r"algorithm.passk.k: passk_analytical requires k; add \+algorithm.passk.k=4"),
         (["+algorithm.passk=4"], "algorithm.passk: must be of the form"),
         (["+algorithm.passk.K=4"], "algorithm.passk.K: does not exist"),
         (["+algorithm.passk.k=2", "+algorithm.passk.option.sigma=false"], "algorithm.passk.option: .* mean options?"),
@@ -213,7 +213,7 @@ def test_a_rule_of_pass_at_1_needs_no_k():
 @pytest.mark.parametrize("name", NEEDING_MORE)
 def test_a_rule_that_needs_more_than_rewards_says_so(name):
     data, _ = batch([N] * PROMPTS)
-    with pytest.raises(PasskError, match=f"{name} needs (answers|entropy), which verl hands to no estimator"):
+    with pytest.raises(PasskError, match=f"{name} needs (answers|entropy), which verl passes to no estimator"):
         compute_advantage(data, adv_estimator=f"passk/{name}", config=algorithm("+algorithm.passk.k=2"))
 
 

@@ -54,7 +54,10 @@ def test_options_come_back_complete():
         ({}, "options.kind: is invalid for everything: field required"),
         ({"kind": "c"}, "options.kind: is invalid for everything: input should be 'a' or 'b', not 'c'"),
         ({"kind": "a", "times": 0}, "options.times: is invalid for everything: input should be greater than 0, not 0"),
-        ({"kind": "a", "times": "2"}, "options.times: is invalid for everything: input should be a valid number, not '2'"),
+        (
+            {"kind": "a", "times": "2"},
+            "options.times: is invalid for everything: input should be a valid number, not '2'",
+        ),
         ({"kind": "a", "tims": 2.0}, "options.tims: everything has no such option; did you mean times?"),
         ({"kind": "a", "zzz": 2.0}, "options.zzz: everything has no such option; choose one of kind, times"),
         ({"kind": "a", "answers": []}, "options.answers: everything has no such option"),

@@ -122,7 +122,7 @@ def test_a_large_file_is_judged_by_its_ends_and_by_pieces_in_between(tmp_path, m
         with (checkpoint / "weights.pt").open("r+b") as file:
             file.seek(place)
             file.write(b"\0\0"[: 300_000 - place])
-        assert checkpoints.fault(checkpoint) == "weights.pt is not what was written"
+        assert checkpoints.fault(checkpoint) == "weights.pt does not match its hash"
 
 
 @pytest.mark.parametrize(("keep", "kept"), [(1, "2"), (2, "2"), (5, "5")])

@@ -60,7 +60,9 @@ def test_entropy_is_a_row_a_prompt():
 
 def test_an_estimator_that_takes_entropy_is_never_handed_a_made_up_one():
     rows = [*answers("1", "1", "1"), answers("1")[0]._replace(surprise=None)]
-    with pytest.raises(PasskError, match="^advantage: passk_adaptive takes entropy from log-probabilities") as raised:
+    with pytest.raises(
+        PasskError, match="^advantage: passk_adaptive computes entropy from log-probabilities"
+    ) as raised:
         given("passk_adaptive", rows)
     assert "\n" not in str(raised.value)
     assert given("grpo", rows) == {}

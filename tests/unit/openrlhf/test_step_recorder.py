@@ -83,7 +83,7 @@ def test_rollouts_are_gathered_in_the_order_of_generation_however_openrlhf_dealt
     assert whole.problems == ["maze-0", "maze-1"]
     assert whole.tokens == [[0], [1], [2, 2], [3, 3, 3]]
     assert whole.truncated.tolist() == [False, False, False, True]
-    # the numbers 0, 1, 2 among the maze's reasons, and an answer that could not be verified
+    # the numbers 0, 1, 2 among the maze's reasons, and a response that could not be verified
     assert [answer.reason for answer in answers] == ["correct", "empty", "off the grid", "crash"]
     assert whole.metrics()["reasons"] == {"correct": 0.25, "crash": 0.25, "empty": 0.25, "off the grid": 0.25}
 
@@ -125,7 +125,7 @@ def test_a_run_that_begins_anew_is_refused_while_another_writes_and_takes_a_dire
     command = [sys.executable, "-c", code, str(tmp_path / WRITER)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(ConfigError, match=rf"^--passk\.record: process {other.pid} .*; give another directory$"):
+        with pytest.raises(ConfigError, match=rf"^--passk\.record: process {other.pid} .*; choose another directory$"):
             begins.begin_anew()
         other.kill()
     begins.begin_anew()

@@ -41,7 +41,7 @@ def test_pass_at_k_broadcasts_and_takes_whole_floats_as_a_database_sums_them():
 @pytest.mark.parametrize(
     ("n", "c", "k", "message"),
     [
-        ([16, 8], 1, 9, "k: pass@9 needs as many samples, and n is 8"),
+        ([16, 8], 1, 9, "k: pass@9 needs 9 samples or more, not n = 8"),
         (8, 1, 0, "k: must be 1 or more, not 0"),
         (8, 9, 1, "c: must be from 0 to n = 8, not 9"),
         (8, [1, -1], 1, "c: must be from 0 to n = 8, not -1"),
@@ -130,7 +130,7 @@ def test_the_share_is_of_a_problems_samples():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: avg_at_n([1, 0]), "scores: must be of shape [problems, samples], not (2,)"),
+        (lambda: avg_at_n([1, 0]), "scores: must have shape [problems, samples], not (2,)"),
         (lambda: share([[0.5]]), "marked: must be booleans of shape [problems, samples], not float64 of (1, 1)"),
         (lambda: cumulative_solve_rate(np.zeros((2, 0), bool)), "correct: must be booleans of shape"),
         (lambda: distinct_wrong([["a"]], [[True]]), "answers: must be (1, 1) whole numbers, -1 where there is none"),

@@ -41,5 +41,5 @@ def test_where_all_is_right_nothing_is_said_of_wrong_answers(samples):
 
 
 def test_k_beyond_the_samples_is_refused(samples):
-    with pytest.raises(ValueError, match="k: pass@17 needs as many samples, and n is 16"):
+    with pytest.raises(ValueError, match="k: pass@17 needs 17 samples or more, not n = 16"):
         by_problem(samples, k=(17,))

@@ -53,7 +53,7 @@ def required(named):
 
 def test_wandb_without_a_login_is_refused_before_anything_starts(monkeypatch, tmp_path):
     named = {"wandb": {"project": "mazes"}}
-    with pytest.raises(ConfigError, match=r"^trackers\.wandb: no login; .*WANDB_API_KEY.*WANDB_MODE=offline$"):
+    with pytest.raises(ConfigError, match=r"^trackers\.wandb: has no login; .*WANDB_API_KEY.*WANDB_MODE=offline$"):
         required(named)
     monkeypatch.setenv("WANDB_API_KEY", "short")
     wandb.teardown()
