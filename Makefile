@@ -25,28 +25,33 @@ define install
 	$1/bin/pip install -q $3 --no-deps --no-build-isolation -e .
 endef
 
-help: ## list the targets
+help: ## List the targets.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-demo: $(STAMP) ## run the demo on a CPU: train, evaluate, report
+demo: $(STAMP) ## Run the demo on a CPU: train, evaluate, report.
 	.venv/bin/passk run experiments/maze-cpu.yaml
 
-serve: $(STAMP) ## start Prefect's server, pools, deployments and workers on loopback; SERVE="--port 4201 --pool cpu"
+serve: $(STAMP) ## Start Prefect's server, pools, deployments and workers on loopback (options: SERVE="--port 4201 --pool cpu").
 	.venv/bin/python -m flows.serve $(SERVE)
 
-# Two processes, since the real engine spends much time on start-up. Long tests run first, and short ones fill the rest.
-test: $(STAMP) ## run all tests, with the real engine
-	.venv/bin/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+# Two processes, because much of the real engine's time is start-up. Long tests come first.
+PYTEST = .venv/bin/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
-test-adapters: $(ADAPTERS) ## test the adapters with the real verl and TRL in .venv-adapters
+test: $(STAMP) ## Run the unit tests, the contracts with the engine, and one whole experiment.
+	$(PYTEST) -m "not slow"
+
+test-all: $(STAMP) ## Run every test but the adapters'.
+	$(PYTEST)
+
+test-adapters: $(ADAPTERS) ## Test the adapters with the real verl and TRL in .venv-adapters.
 	.venv-adapters/bin/python -m pytest tests/adapters
 
-lint: $(STAMP) ## check code (ruff) and the language of docs, help and messages
+lint: $(STAMP) ## Check code (ruff) and the language of docs, help and messages.
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/python -m dev.prose
 
-lock: $(STAMP) ## resolve requirements/*.in into the lock files
+lock: $(STAMP) ## Resolve requirements/*.in into the lock files.
 	TORCH_INDEX=$(TORCH_INDEX) requirements/lock.sh
 
 $(STAMP): requirements/cpu.lock pyproject.toml
@@ -63,4 +68,4 @@ $(ADAPTERS): requirements/adapters.lock pyproject.toml
 	$(call install,.venv-adapters,requirements/adapters.lock,--no-compile)
 	touch $@
 
-.PHONY: help demo serve test test-adapters lint lock
+.PHONY: help demo serve test test-all test-adapters lint lock

@@ -51,7 +51,8 @@ def test_a_demonstration_longer_than_max_length_is_refused_and_the_longest_is_na
     longest = max(problems.load(source), key=lambda row: len(row["prompt"] + row["demonstration"]))
     most = len(longest["prompt"] + longest["demonstration"]) + 1  # the end token
     fits(source, model, "warm", "max_length", most)
-    fault = rf"^stages.warm.max_length: {longest['id']} in train.* has {most} tokens.* set the limit to {most}, not {most - 1}$"
+    fix = f"set the limit to {most}, not {most - 1}"
+    fault = rf"^stages.warm.max_length: {longest['id']} in train.* has {most} tokens.* {fix}$"
     with pytest.raises(ConfigError, match=fault):
         fits(source, model, "warm", "max_length", most - 1)
 
