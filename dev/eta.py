@@ -134,11 +134,11 @@ def _over_c(axes: "Axes") -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    wanted = parser.parse_args()
+    arguments = parser.parse_args()
     show_peaks()
     show_bootstrap()
-    draw_weights(wanted.out / "weights.png")
-    draw_eta(wanted.out / "eta.png")
+    draw_weights(arguments.out / "weights.png")
+    draw_eta(arguments.out / "eta.png")
 
 
 if __name__ == "__main__":

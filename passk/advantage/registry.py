@@ -19,11 +19,11 @@ GROUP = "passk.advantage"
 def _locations() -> dict[str, str]:
     """Return "module:attribute" by name."""
     folder = Path(__file__).with_name("estimators")
-    own = {
+    ours = {
         module.name: f"passk.advantage.estimators.{module.name}:{module.name}"
         for module in pkgutil.iter_modules([str(folder)])
     }
-    return plugins.found(GROUP, "advantage", own)
+    return plugins.found(GROUP, "advantage", ours)
 
 
 def package(name: str) -> str | None:

@@ -54,8 +54,6 @@ class Outside:
         """Return the messages since the last call. The caller prints them, since a thread has no logger of a run."""
         messages, self._news = self._news, []
         return messages
-        told, self._news = self._news, []
-        return told
 
     def end(self, succeeded: bool) -> None:
         """Notify the thread of the stage's end. Does not wait."""
