@@ -37,7 +37,7 @@ def chart(kinds: Kinds, totals: Sequence[float], width: int) -> str:
     incorrect = {c: kinds[c][0] for c in range(n)}
     return "\n".join(
         [
-            "advantage: correct (o), incorrect (x), both (*)",
+            "advantage: correct o, incorrect x, both *",
             *_plot({"o": correct, "x": incorrect}, n, rows=13, columns=columns),
             "",
             "eta = c |correct| + (N - c) |incorrect|",

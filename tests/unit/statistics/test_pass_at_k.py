@@ -133,8 +133,8 @@ def test_the_share_is_of_a_problems_samples():
         (lambda: avg_at_n([1, 0]), "scores: must have shape [problems, samples], not (2,)"),
         (lambda: share([[0.5]]), "marked: must be booleans of shape [problems, samples], not float64 of (1, 1)"),
         (lambda: cumulative_solve_rate(np.zeros((2, 0), bool)), "correct: must be booleans of shape"),
-        (lambda: distinct_wrong([["a"]], [[True]]), "answers: must be (1, 1) whole numbers, -1 where there is none"),
-        (lambda: token_mean([[1.0]], [[-1]]), "tokens: must be (1, 1) counts, one a sample"),
+        (lambda: distinct_wrong([["a"]], [[True]]), "answers: must be (1, 1) whole numbers, -1 for no answer"),
+        (lambda: token_mean([[1.0]], [[-1]]), "tokens: must be (1, 1) counts, one per sample"),
     ],
 )
 def test_what_has_another_shape_is_refused_by_name(call, message):

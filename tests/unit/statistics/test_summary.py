@@ -8,7 +8,7 @@ from passk.statistics.summary import Samples, by_problem, summary
 
 @pytest.fixture
 def samples():
-    return bench.made(problems=150, samples=16)
+    return bench.generated(problems=150, samples=16)
 
 
 def test_every_figure_has_its_mean_in_its_interval(samples):
