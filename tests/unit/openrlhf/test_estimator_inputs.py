@@ -78,7 +78,7 @@ def test_an_estimator_that_needs_answers_refuses_a_reward_function_that_is_not_o
         given("edas", [answers("1")[0]._replace(answer=None)] * 2)
 
 
-def test_flipping_pays_wrong_answers_alone_in_the_share_asked_for_and_the_same_ones_for_the_same_seed():
+def test_flipping_rewards_only_incorrect_rollouts_in_the_requested_share_and_the_same_ones_for_the_same_seed():
     rewards = (torch.arange(40_000) % 4 == 0).float().view(-1, 16)
     noisy = false_positive_rate(rewards, 0.3, torch.Generator().manual_seed(5))
     assert (noisy[rewards == 1] == 1).all()

@@ -41,7 +41,7 @@ def test_k_is_checked_against_the_rollouts_however_the_flag_is_spelled(spelled):
         (["--passk.advantage", "passk_analytical", "--passk.k", "4"], r"k: .* the rollouts per prompt \(1\) .*, not 4"),
     ],
 )
-def test_rule_options_and_k_are_checked_where_the_number_of_rollouts_is_left_to_openrlhf(words, message):
+def test_estimator_options_and_k_are_checked_where_the_number_of_rollouts_is_left_to_openrlhf(words, message):
     with pytest.raises(ConfigError, match=message):
         checked(*words)
 

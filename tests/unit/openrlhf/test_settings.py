@@ -45,7 +45,7 @@ def test_a_flag_that_cannot_be_read_is_one_line(flag, value, message):
         (["--passk.options", '{"sigma": "no"}'], "options.sigma: "),
     ],
 )
-def test_the_rule_is_checked_for_every_k_and_option(words, message):
+def test_the_estimator_is_checked_for_every_k_and_option(words, message):
     settings, _ = split_arguments(["--passk.advantage", "passk_analytical", *words])
     with pytest.raises(ConfigError, match=message):
         settings.check(16)

@@ -155,7 +155,7 @@ def test_a_label_comes_back_whole_and_somebody_elses_prompt_gets_an_id_of_its_ow
     assert problem_of("a", "42") != problem_of("b", "42")
 
 
-def test_prompts_are_told_apart_by_labels_of_every_type():
+def test_prompts_are_distinguished_by_labels_of_every_type():
     labels = ["42", 42, 4.2, None, "None", ["42"], [42], {"answer": 42}, {"answer": "42"}]
     assert len({identity("a", label) for label in labels}) == len(labels)
     assert identity("a", {"answer": [42]}) == identity("a", {"answer": [42]}) != identity("b", {"answer": [42]})
@@ -211,7 +211,7 @@ def test_progress_says_stage_step_reward_speed_and_time_left():
     assert said == ["pass4  step 4/10  k 2  reward 0.333  pass@4 0.667  10.00 s/step  1:00 left"]
 
 
-def test_a_rule_whose_k_is_beyond_the_group_is_recorded_too():
+def test_an_estimator_whose_k_is_beyond_the_group_is_recorded_too():
     beyond = Rollouts(**{**vars(ONE_STEP), "k": 8})
     assert beyond.metrics()["k"] == 8
     assert list(beyond.metrics()["pass_at_k"]) == ["1", "2", "4"]

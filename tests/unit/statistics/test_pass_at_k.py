@@ -57,7 +57,7 @@ def test_pass_at_k_refuses_what_it_is_not_defined_for(n, c, k, message):
 
 
 @pytest.mark.parametrize("n", [1, 7, 32, 256])
-def test_all_of_k_right_is_exact_too_and_of_one_it_is_pass_1(n):
+def test_all_of_k_correct_is_exact_too_and_of_one_it_is_pass_1(n):
     for k in {1, 2, 3, n // 2, n - 1, n} & set(range(1, n + 1)):
         for c in {0, 1, k - 1, k, n - 1, n}:
             exact = Fraction(math.comb(c, k), math.comb(n, k))
@@ -105,7 +105,7 @@ def test_what_was_solved_once_stays_solved():
     assert rate[-1] == pass_at_k(4, correct.sum(axis=1), 4).mean()
 
 
-def test_distinct_answers_are_counted_among_the_wrong_ones_that_have_one():
+def test_distinct_answers_are_counted_among_the_incorrect_ones_that_have_one():
     answers = np.array([[1, 1, 2, 7], [1, 2, 3, 7], [7, 7, 7, 7], [-1, -1, 5, 7], [-1, -1, -1, 7]])
     assert distinct_wrong(answers, answers == 7) == pytest.approx([2 / 3, 1, np.nan, 1, np.nan], nan_ok=True)
 

@@ -34,7 +34,7 @@ def test_off_policy_there_is_no_entropy(samples):
     assert "entropy" not in by_problem(cooled, k=(1,))
 
 
-def test_where_all_is_right_nothing_is_said_of_wrong_answers(samples):
+def test_where_all_is_correct_incorrect_answers_have_no_figure(samples):
     right = Samples(**{**vars(samples), "correct": np.ones_like(samples.correct)})
     found = summary(by_problem(right, k=(1,)), draws=100)
     assert np.isnan(found["distinct_wrong"].value) and found["pass@1"].high == 1

@@ -57,7 +57,7 @@ def test_a_tracker_that_stays_away_ends_with_a_line_and_without_an_error(tmp_pat
     to = followed(stage, tracker, (1, 2, 3))
     to.end(succeeded=True)
     to.join(hurry=False)
-    assert to.news()[-1].endswith("metrics.jsonl has")
+    assert to.news()[-1].endswith("metrics.jsonl has all of them")
     assert tracker.sent == []
 
 
