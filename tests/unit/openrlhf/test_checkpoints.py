@@ -129,7 +129,7 @@ def test_a_large_file_is_judged_by_its_ends_and_by_pieces_in_between(tmp_path, m
 def test_a_stage_that_trains_always_keeps_one_whole_checkpoint_beside_the_one_it_writes(keep, kept):
     raw = yaml.safe_load(GOOD)
     for stage in raw["stages"].values():
-        stage["keep"] = keep
+        stage["keep_checkpoints"] = keep
     experiment = config.parse(raw)
     paths = flags.Paths("model", Path("data"), Path("out"))
     emitted = (

@@ -9,7 +9,7 @@ import pytest
 
 from passk.base.errors import ConfigError
 from passk.experiment.k_schedule import Schedule
-from passk.openrlhf.prompt_label import NO_VERDICT, REASON, Label, identity, problem_of, reason_of
+from passk.openrlhf.prompt_label import ANSWER_HALVES, NO_VERDICT, REASON, Label, identity, problem_of, reason_of
 from passk.openrlhf.settings import PluginSettings
 from passk.openrlhf.step_recorder import WRITER, MetricsLog, Rollouts, StepRecorder, gathered, read_metrics
 from passk.pipeline.progress import Progress
@@ -174,7 +174,10 @@ def test_the_reward_never_raises_and_is_the_verifiers_score():
         Label("maze-1", "maze", "no maze").dump(),
     ):
         assert reward_func([">RR$"], [">"], [broken])["rewards"] == 0.0
-        assert reward_func([">RR$"], [">"], [broken])["extra_logs"] == {REASON: NO_VERDICT}
+        assert reward_func([">RR$"], [">"], [broken])["extra_logs"] == {
+            REASON: NO_VERDICT,
+            **dict.fromkeys(ANSWER_HALVES, -1.0),
+        }
 
 
 def test_the_reward_hands_the_number_of_the_reason_on_and_judges_in_the_pool_what_needs_a_deadline():
