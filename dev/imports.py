@@ -37,23 +37,23 @@ def imported(file: Path) -> Iterator[str]:
 
 def rooms() -> dict[str, set[str]]:
     """Return each room with the rooms that it imports."""
-    found: dict[str, set[str]] = {room(file): set() for file in files()}
+    graph: dict[str, set[str]] = {room(file): set() for file in files()}
     for file in files():
         for module in imported(file):
             parts = module.split(".")
-            own = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
-            target = next((name for name in own if name in found), None)
+            prefixes = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
+            target = next((name for name in prefixes if name in graph), None)
             if target and target not in (room(file), "passk"):
-                found[room(file)].add(target)
-    return {name: targets for name, targets in found.items() if name != "passk"}
+                graph[room(file)].add(target)
+    return {name: targets for name, targets in graph.items() if name != "passk"}
 
 
 def floors(graph: dict[str, set[str]]) -> dict[str, int]:
     """Return the floor of each room, 1 for those that import none. Raise CycleError for a circle."""
-    found: dict[str, int] = {}
+    levels: dict[str, int] = {}
     for name in TopologicalSorter(graph).static_order():
-        found[name] = 1 + max((found[target] for target in graph[name]), default=0)
-    return found
+        levels[name] = 1 + max((levels[target] for target in graph[name]), default=0)
+    return levels
 
 
 def main() -> None:
