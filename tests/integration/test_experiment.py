@@ -183,6 +183,6 @@ def test_running_a_finished_experiment_again_does_nothing_but_say_so(finished):
         passk("run", "small.yaml"), cwd=finished.directory, env=finished.environment, capture_output=True, text=True
     )
     assert again.returncode == 0
-    assert "nothing to do, all is finished" in again.stdout
+    assert "finished, nothing to do" in again.stdout
     assert "pass4" in again.stdout
     assert files == {file: file.stat().st_mtime_ns for file in (finished.runs / "small").rglob("*") if file.is_file()}

@@ -138,11 +138,11 @@ def test_plan_and_run_refuse_it_in_one_line_and_run_nothing(model, tmp_path, com
 
 def test_the_plan_says_whether_code_runs(model, tmp_path):
     written(tmp_path, described(model))
-    assert f"# model {model}: code that comes with it is refused" in passk(tmp_path, "plan", "own.yaml").stdout
+    assert f"# model {model}: its own code is refused" in passk(tmp_path, "plan", "own.yaml").stdout
     code_in(model, tmp_path / "ran")
     written(tmp_path, described(model, trust_remote_code=True))
     said = passk(tmp_path, "plan", "own.yaml")
-    assert f"# model {model}: code that comes with it runs (model.trust_remote_code)" in said.stdout
+    assert f"# model {model}: its own code runs (model.trust_remote_code)" in said.stdout
     assert not (tmp_path / "ran").exists()
 
 
@@ -202,5 +202,5 @@ def test_a_hub_model_is_refused_by_its_configuration_before_its_tokenizer_is_loa
     plain_has, plain_said, own_has, own_said = done.stdout.splitlines()
     assert plain_has == "False False" and plain_said == "accepted"
     assert own_has == "True False", "transformers' own tokenizer of the model's type is asked"
-    assert own_said.startswith("model.path: loading owner/own runs code that comes with it (auto_map in tokenizer")
+    assert own_said.startswith("model.path: loading owner/own runs its own code (auto_map in tokenizer")
     assert not (tmp_path / "ran").exists()
