@@ -102,7 +102,7 @@ def test_a_good_experiment_is_read_and_passes():
             "compute",
             {"profile": "gpu", "gpus_per_node": 5, "zero_stage": 3, "max_tokens_per_gpu": 4096},
             "stages.warm.batch_size",
-            "does not divide",
+            "is not a multiple of the number of GPUs",
         ),
         ("seed", "one", "seed", "integer"),
         ("question", None, "question", "required"),

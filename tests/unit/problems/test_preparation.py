@@ -53,7 +53,7 @@ def test_unreadable_gold_answers_are_listed_one_by_one_and_refused_and_nothing_i
     bad = jsonl("bad", [row(0), row(1, "no maze"), row(2, "")], "test")
     with pytest.raises(ConfigError) as raised:
         prepare(good=jsonl("good", [row(3)], "train"), bad=bad)
-    assert str(raised.value).startswith("problems.bad.unreadable: 2 of 3 gold answers cannot be read by maze, such as")
+    assert str(raised.value).startswith("problems.bad.unreadable: maze cannot read 2 of 3 gold answers, such as")
     assert "set unreadable: leave_out" in str(raised.value) and "\n" not in str(raised.value)
     assert [line.split(":")[1] for line in prepare.said] == [" row 1", " row 2"]
     assert not (tmp_path / "problems").exists()
@@ -87,7 +87,7 @@ def test_sets_that_are_separate_are_said_to_be_and_a_test_problem_that_comes_twi
     twice = [row(1), row(2), row(1) | {"name": "again"}]
     _, said = prepare(train=jsonl("train", [row(3)], "train"), test=jsonl("test", twice, "test"))
     assert "problems test: none of its 3 is in train, exactly or nearly" in said
-    assert "problems test: 1 is twice in it, again = row 1" in said
+    assert "problems test: 1 is in it twice, again = row 1" in said
 
 
 def test_a_set_that_is_there_is_left_alone_and_a_new_one_is_compared_with_it(jsonl, prepare):
@@ -119,7 +119,7 @@ def test_generated_train_and_test_mazes_are_found_to_be_separate_whatever_their_
 
 
 def test_a_set_that_takes_long_says_what_is_done_with_it_until_it_is_there(jsonl, tmp_path, monkeypatch):
-    """96,000 problems of reasoning_gym took five minutes without a word."""
+    """96,000 problems of reasoning_gym took five minutes without a log line."""
     monkeypatch.setattr(preparation, "SAY_EVERY_SECONDS", 0.01)
     said, heard = [], threading.Condition()
 
@@ -139,14 +139,14 @@ def test_a_set_that_takes_long_says_what_is_done_with_it_until_it_is_there(jsonl
         return waits
 
     def read(future):
-        future.result = once_said("0 of 2 gold answers are read", future.result)
+        future.result = once_said("0 of 2 gold answers checked", future.result)
         return future
 
     check = preparation.Pool.check_answer
     monkeypatch.setattr(verifiers, "needs_deadline", lambda name: True)
     monkeypatch.setattr(problems, "generate", once_said("is being made", problems.generate))
     monkeypatch.setattr(preparation.Pool, "check_answer", lambda *given: read(check(*given)))
-    monkeypatch.setattr(preparation, "_audit", once_said("is judged twice", preparation._audit))
+    monkeypatch.setattr(preparation, "_audit", once_said("checking that verdicts repeat", preparation._audit))
     before = threading.active_count()
     spec = jsonl("train", [row(n, grid) for n, grid in enumerate(GRIDS[:2])], "train")
     preparation.prepare({"train": spec}, {"train": tmp_path / "problems" / "train.parquet"}, 1, say)
