@@ -87,7 +87,7 @@ def compare(asked: Request, directory: Path, rounds: int) -> None:
 
     engine = Engine()
     engine.load(asked)
-    rows = evaluate.asked(Path(asked.problems))
+    rows = evaluate.read_problems(Path(asked.problems))
     prompts = [row["prompt"] for row in rows]
     seeded = [sampling_parameters(asked, problem_seed(row["id"], 0)) for row in rows]
     plain = [
