@@ -148,9 +148,9 @@ class ExperimentRecord:
     """One-line errors by stage name, "evaluate" or INGEST."""
     sessions: list[dict[str, Any]] = field(default_factory=list)
     """One entry for each `passk run` with work to do: {"started", "code" (of this session), "before" (seconds of its
-    process before the start), "seconds", "busy" (seconds during which a phase ran), "phases": {name: seconds}, "failed":
-    [{"what" (phase), "step" (last finished step), "reason"}], "ended" ("done" or "failed"; null if stopped, killed or
-    running), "report_before" (inode, time and size of the report at its start)}"""
+    process before the start), "seconds", "busy" (seconds during which a phase ran), "phases": {name: seconds},
+    "failed": [{"what" (phase), "step" (last finished step), "reason"}], "ended" ("done" or "failed"; null if stopped,
+    killed or running), "report_before" (inode, time and size of the report at its start)}"""
 
 
 def require_usable(runs: Path, name: str) -> None:

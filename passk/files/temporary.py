@@ -1,4 +1,4 @@
-"""Check of the directory of temporary files, where Ray and vLLM put Unix sockets, whose paths have at most 107 bytes."""
+"""Check of the directory of temporary files, where Ray and vLLM put Unix sockets (paths of at most 107 bytes)."""
 
 import os
 import tempfile

@@ -221,7 +221,7 @@ def _too_few(spec: MazeProblems, wanted: dict[str, int], tries: int) -> ConfigEr
     return ConfigError(
         f"size: {requested} different {difficulty} mazes requested, but {tries} tries in a row gave no new one after "
         f"{requested - wanted[difficulty]} (width {spec.width}, walls {spec.walls:g}, split {spec.split}, shortest "
-        f"path {spec.path_length[0]} to {spec.path_length[1]}); lower size, or widen width, path_length or easy_fraction"
+        f"path {spec.path_length[0]} to {spec.path_length[1]}); lower size, or raise width, or widen path_length"
     )
 
 

@@ -124,8 +124,8 @@ def test_the_evaluation_that_was_killed_has_the_rows_of_the_one_that_was_not(eva
 
 def test_it_says_where_it_goes_on_how_far_it_is_and_how_long_it_takes(evaluated):
     total = PROBLEMS * SAMPLES
-    assert "base on test: goes on, " in evaluated.went_on
-    assert f" of {total} samples were done" in evaluated.went_on
+    assert "base on test: resuming, " in evaluated.went_on
+    assert f" of {total} samples are done" in evaluated.went_on
     assert "goes on" not in evaluated.said
     for said in (evaluated.said, evaluated.went_on):
         assert f"base on test: {total}/{total} samples, " in said

@@ -41,7 +41,7 @@ def test_a_killed_run_leaves_no_process_behind(finished):
 
 def test_the_same_command_goes_on_from_the_last_checkpoint(finished):
     assert 5 <= finished.steps_at_kill < 8
-    taken = int(re.search(r"goes on from the last checkpoint, step (\d+)", finished.second)[1])
+    taken = int(re.search(r"resuming from the last checkpoint, step (\d+)", finished.second)[1])
     assert taken in (3, 6)
     log = (stage(finished, "pass4") / "log.txt").read_text()
     assert "Loading the checkpoint" in log

@@ -89,7 +89,7 @@ def test_what_no_verdict_was_come_to_is_refused_at_every_attempt_however_few_the
     for attempt in (1, 2, 3):
         started = Engines(failing=lambda number: True)
         with pytest.raises(
-            PasskError, match=r"^max_failed: \d+ of \d+ samples: .* on 100\.0% .*max_failed, and the same"
+            PasskError, match=r"^max_failed: \d+ of \d+ samples: .* on 100\.0% .*max_failed, then repeat the command"
         ):
             evaluate.sample(started, request, tmp_path / "said")
         assert not is_finished(tmp_path / "base"), attempt

@@ -80,7 +80,7 @@ def test_a_published_maze_is_judged_on_its_grid_and_asked_in_its_own_words_or_ou
 )
 def test_a_published_maze_of_another_form_is_one_line(tmp_path, row):
     copies.write([row], tmp_path / "test.jsonl")
-    with pytest.raises(PasskError, match=r"^dataset: .* row 0 .* lacks a maze .*; name a revision that has them$"):
+    with pytest.raises(PasskError, match=r"^dataset: row 0 of .* lacks a maze .*; name a revision that has them$"):
         problems.generate(spec("maze_published", tmp_path, split="test"), 1)
 
 
@@ -153,7 +153,7 @@ def test_an_unknown_or_missing_source_is_named():
         "name": "a", "question": "?", "seed": 1, "model": {"path": "a/b"}, "stages": {}, "compute": {"profile": "cpu"},
         "benchmarks": {"b": {"problems": "p", "max_response": 9}},
     }  # fmt: skip
-    with pytest.raises(ConfigError, match=r"^problems\.p\.source: there is no source 'gsm8'; did you mean gsm8k\?$"):
+    with pytest.raises(ConfigError, match=r"^problems\.p\.source: 'gsm8' does not exist; did you mean gsm8k\?$"):
         config.parse(raw | {"problems": {"p": {"source": "gsm8", "split": "test"}}})
     with pytest.raises(ConfigError, match=r"^problems\.p\.source: is missing; there is maze, "):
         config.parse(raw | {"problems": {"p": {"split": "test"}}})
