@@ -2,9 +2,9 @@
 
 The search compares problems without their templates, in lower case, as words. A word is a run of letters, of digits or
 of signs, or a single letter of a script without spaces. A pair is *exact* if the words are the same. A pair is *near*
-if the Jaccard index of its phrases of three words is 0.7 or more, as after a change of a few words or
-numbers. This must hold among all phrases, and also without common phrases. A phrase is common if more than 20 problems and more than one
-in twenty have it. Otherwise all problems that are generated from one sentence would be near each other.
+if the Jaccard index of its phrases of three words is 0.7 or more, as after a change of a few words or numbers. This
+must hold among all phrases, and also without common phrases. A phrase is common if more than 20 problems and more than
+one in twenty have it. Otherwise all problems that are generated from one sentence would be near each other.
 
 The search finds every such pair. If all phrases are put in one order, rarest first, two sets that share 7 of 10 share
 one of the first 3 of 10 phrases of each (prefix filtering; Bayardo, Ma and Srikant, WWW 2007). Only these are looked
