@@ -29,7 +29,7 @@ from passk.evaluation.request import Request, problem_seed
 from passk.experiment import benchmark_presets, config
 from passk.experiment.config import Compute
 from passk.files.layout import EvaluationRecord
-from passk.pipeline.stages import engine_settings
+from passk.pipeline.evaluation_request import engine_settings
 from passk.runtime.environment import environment
 
 INSIDE = "PASSK_BENCH_INSIDE"

@@ -15,10 +15,10 @@ import typer
 
 from passk.base.errors import ConfigError
 from passk.base.terminal import aligned, printable
+from passk.cli.listing import Runs
 
 ROWS, CELL = 100, 60
 """Most rows of a table in the terminal, and most characters of a cell."""
-Runs = Annotated[Path, typer.Option(help="Directory of all runs.")]
 
 
 class Format(StrEnum):
