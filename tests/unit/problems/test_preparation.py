@@ -63,7 +63,7 @@ def test_unreadable_gold_answers_may_be_left_out_but_not_all_of_them(jsonl, prep
     rows = [row(0), row(1, "no maze")]
     files, said = prepare(test=jsonl("test", rows, "test", unreadable="leave_out"))
     assert problems.load(files["test"])["id"] == ["row 0"]
-    assert any(line.startswith("left out: math cannot read 1 of 2 gold answers") for line in said)
+    assert any(line.startswith("left out: maze cannot read 1 of 2 gold answers") for line in said)
     with pytest.raises(ConfigError, match="1 of 1 gold answers"):
         prepare(test=jsonl("none", rows[1:], "test", unreadable="leave_out"))
 
