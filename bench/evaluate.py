@@ -30,7 +30,7 @@ from passk.evaluation.request import Request, problem_seed
 from passk.experiment import benchmark_presets, config
 from passk.experiment.config import Compute
 from passk.files.layout import EvaluationRecord
-from passk.pipeline.stages import engine_settings
+from passk.pipeline.evaluation_request import engine_settings
 from passk.runtime.environment import environment
 
 INSIDE = "PASSK_BENCH_INSIDE"
@@ -88,7 +88,7 @@ def compare(wanted: Request, directory: Path, rounds: int) -> None:
 
     engine = Engine()
     engine.load(wanted)
-    rows = evaluate.asked(Path(wanted.problems))
+    rows = evaluate.read_problems(Path(wanted.problems))
     prompts = [row["prompt"] for row in rows]
     seeded = [sampling_parameters(wanted, problem_seed(row["id"], 0)) for row in rows]
     plain = [

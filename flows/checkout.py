@@ -4,8 +4,8 @@ from pathlib import Path
 
 
 def enter() -> dict[str, str]:
-    """Run the flow in the checkout that the worker's own passk comes from.
+    """Return the worker's checkout, in which the flow then runs.
 
-    Prefect would else bake the directory of whoever deploys into the deployment.
+    Otherwise Prefect stores the directory of the process that deploys in the deployment.
     """
     return {"directory": str(Path(__file__).resolve().parents[1])}

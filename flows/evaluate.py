@@ -1,4 +1,4 @@
-"""A checkpoint on the benchmarks of an experiment."""
+"""The flow that evaluates a checkpoint on benchmarks."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tasks.logs import one_line_errors
 
 
 def evaluation_name() -> str:
-    """The flow run's name: the checkpoint's."""
+    """Return the flow run's name, which contains the checkpoint's."""
     return f"evaluate {sweep.checkpoint_name(flow_run.parameters['model'])}"
 
 
@@ -24,15 +24,15 @@ def evaluate(
     samples: int | None = None,
     runs: str = "runs",
 ) -> None:
-    """Sample a checkpoint on benchmarks, judge the answers, file them, write a report.
+    """Evaluate a checkpoint on benchmarks, ingest the samples and write a report.
 
     Args:
-        model: The checkpoint: a directory in HF's format, such as a finished stage's model, or a HF model's name.
-        file: The experiment whose benchmarks, seed and compute are taken.
-        benchmarks: Names of its benchmarks, or of those that passk knows by name. Empty: all of its own.
-        samples: Sampled answers a problem; pass@k is told for the benchmark's k up to it. Empty: as the file says.
+        model: Name of a HF model or a directory in HF format, such as the model of a finished stage.
+        file: Experiment file with benchmarks, seed and compute.
+        benchmarks: Names of the file's benchmarks or of passk's (default: all of the file).
+        samples: Samples per problem; pass@k is reported for k up to it (default: the benchmark's value, else 32).
         runs: Directory of all runs.
     """
     one_line_errors()
-    made = named.experiment(model, benchmarks, samples, Path(file))
-    experiment(str(sweep.write(made, Path(runs))), runs)
+    evaluation = named.experiment(model, benchmarks, samples, Path(file))
+    experiment(str(sweep.write(evaluation, Path(runs))), runs)

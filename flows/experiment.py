@@ -1,4 +1,4 @@
-"""An experiment from its file to its report."""
+"""The flow of an experiment, from its file to its report."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,7 +24,7 @@ from tasks.train_slots import Places
 
 
 def experiment_name() -> str:
-    """The flow run's name: the experiment's, or the file's where there is no experiment in it."""
+    """Return the flow run's name: the experiment's, or the file's if the file is invalid."""
     file = flow_run.parameters["file"]
     try:
         return config.load(file).name
@@ -34,20 +34,20 @@ def experiment_name() -> str:
 
 @flow(name="experiment", flow_run_name=experiment_name)
 def experiment(file: str, runs: str = "runs", command: str | None = None) -> None:
-    """Prepare, train every stage, sample every checkpoint, file it all, write the report.
+    """Prepare, train every stage, evaluate every checkpoint, ingest the results and write the report.
 
-    What an earlier run finished is not done again. Where a stage, the evaluation or the filing fails, the others go
-    on, the report is written of what was filed, and the flow fails at its end.
+    Finished work of earlier runs is reused. If a stage, the evaluation or the ingest fails, the others continue, the
+    report covers the ingested results, and the flow fails at its end.
 
     Args:
-        file: The experiment's YAML file. A relative path starts at the checkout that the worker runs.
-        runs: Directory of all runs. Experiments in the same one share the stages they have in common.
-        command: What the report names as the command to run it again. Empty: passk run FILE.
+        file: The experiment's YAML file. A relative path starts at the worker's checkout.
+        runs: Directory of all runs. Experiments in the same directory share stages.
+        command: Command in the report that repeats the run (default: passk run FILE).
     """
     one_line_errors()
-    described = validate.load(file)
-    check_installation(described)
-    laid_out, places, say = plan(described, Path(runs)), Places(described.compute), get_run_logger().info
+    settings = validate.load(file)
+    check_installation(settings)
+    laid_out, places, say = plan(settings, Path(runs)), Places(settings.compute), get_run_logger().info
     with stages.alone(laid_out, say):
         rerun_crashed.mark(laid_out.experiment.name, stages.standing(laid_out))
         if not stages.all_finished(laid_out):
@@ -56,7 +56,7 @@ def experiment(file: str, runs: str = "runs", command: str | None = None) -> Non
 
 
 def run_through(laid_out: Plan, command: str, places: Places) -> None:
-    """All steps of an experiment, of which only what is not done does anything."""
+    """Run the unfinished steps of an experiment, and raise SomeFailed if one failed."""
     run = RunRecord(laid_out, command)
     with run.to_its_end():
         attempt_all(laid_out, run, places)
@@ -64,30 +64,30 @@ def run_through(laid_out: Plan, command: str, places: Places) -> None:
 
 
 def attempt_all(laid_out: Plan, run: RunRecord, places: Places) -> None:
-    """The steps, whatever becomes of a stage, the evaluation or the filing: `run` has what failed."""
+    """Attempt all steps, even after a failure of a stage, the evaluation or the ingest; `run` records failures."""
     with run.phase("prepare"):
         prepared = tasks.prepare(laid_out, return_state=True)
     prepared.result()
     tries = Tries(places.pause)
     trained = train_all(laid_out, run, places, tries, prepared)
-    waited = [allow_failure(future) for future in trained] or [prepared]
-    sampled = tasks.evaluate(laid_out, run, places, tries, wait_for=waited, return_state=True)
+    awaited = [allow_failure(future) for future in trained] or [prepared]
+    sampled = tasks.evaluate(laid_out, run, places, tries, wait_for=awaited, return_state=True)
     if not sampled.is_completed():
         run.failed("evaluate", str(sampled.result(raise_on_failure=False)))
     run.ended()
-    filed = tasks.ingest(laid_out, wait_for=[allow_failure(sampled)], return_state=True)
-    if not filed.is_completed():
-        run.filing_failed(str(filed.result(raise_on_failure=False)))
-    tasks.report(laid_out, run, wait_for=[allow_failure(filed)])
+    ingested = tasks.ingest(laid_out, wait_for=[allow_failure(sampled)], return_state=True)
+    if not ingested.is_completed():
+        run.ingest_failed(str(ingested.result(raise_on_failure=False)))
+    tasks.report(laid_out, run, wait_for=[allow_failure(ingested)])
 
 
 def train_all(laid_out: Plan, run: RunRecord, places: Places, tries: Tries, prepared: State) -> list[PrefectFuture]:
-    """Train what is not finished, each stage as soon as its parent and a place allow it.
+    """Train the unfinished stages, each as soon as its parent is finished and a place is free.
 
-    One method that fails does not stop the others; what starts from it is not trained.
+    A stage that fails does not stop the others, except for the stages that start from it.
     """
-    left = [planned for planned in laid_out.stages if not planned.finished]
-    if not left:
+    remaining = [planned for planned in laid_out.stages if not planned.finished]
+    if not remaining:
         return []
     futures: dict[str, PrefectFuture] = {}
     names: dict[PrefectFuture, str] = {}
@@ -95,26 +95,26 @@ def train_all(laid_out: Plan, run: RunRecord, places: Places, tries: Tries, prep
         with run.phase("start Ray"):
             cluster = held.enter_context(ray_cluster(laid_out.experiment.compute, laid_out.directory / "ray.log"))
         held.enter_context(places.given_up_with_the_flow())
-        for planned in left:
+        for planned in remaining:
             parent = futures.get(planned.record.parent or "", prepared)
             future = tasks.train.submit(laid_out, planned, cluster, run, places, tries, wait_for=[parent])
             futures[planned.record.key], names[future] = future, planned.record.name
         for future in as_completed(list(names)):
-            future.wait()  # it has ended, but before this its state is the server's, who is a little behind
+            future.wait()  # it has ended, but until this call its state is the server's, which lags behind
             state = future.state
             if state.is_completed():
-                file_meanwhile(laid_out, run)
+                ingest_meanwhile(laid_out, run)
             elif state.is_pending():
-                run.failed(names[future], "not trained: the stage it starts from failed")
+                run.failed(names[future], "not trained, since the stage that it starts from failed")
             else:
                 run.failed(names[future], str(state.result(raise_on_failure=False)))
     return list(names)
 
 
-def file_meanwhile(laid_out: Plan, run: RunRecord) -> None:
-    """File what is finished while others train. No reason to end them where it fails: it is tried again at the end."""
+def ingest_meanwhile(laid_out: Plan, run: RunRecord) -> None:
+    """Ingest finished stages while others train. An error is only logged, since the end of the run ingests again."""
     try:
         with run.phase("ingest"):
             tasks.ingest(laid_out)
     except Exception as error:
-        get_run_logger().warning("not filed yet (%s); it is tried again at the end", error)
+        get_run_logger().warning("not ingested yet (%s); the run retries at its end", error)

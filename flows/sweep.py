@@ -1,4 +1,4 @@
-"""Several experiments in a row: a list of them, or a sweep over one."""
+"""The flow that runs several experiments in a row: a list of them, or a sweep over one."""
 
 from pathlib import Path
 
@@ -41,23 +41,23 @@ def sweep(
     An experiment that fails does not stop the others; the flow fails at its end.
 
     Args:
-        files: Experiment files to run as they are. Leave empty for a sweep.
-        of: The experiment file that a sweep varies: one experiment for each combination of values.
-        stage: The rl stage that gets the estimators and the k. Empty where the file has one rl stage.
-        advantage: Advantage estimators; `passk advantage list` lists them.
-        k: The k of Pass@k.
-        seeds: Seeds of the whole experiment.
+        files: Experiment files to run unchanged. Leave empty for a sweep.
+        of: Experiment file that the sweep varies, with one experiment per combination of values.
+        stage: Stage that `advantage` and `k` vary (default: the file's only rl stage).
+        advantage: Advantage estimators; `passk advantage list` lists them (default: the file's).
+        k: Values of k (default: the file's).
+        seeds: Seeds of the experiment (default: the file's).
         settings: Other fields with their values, as in "stages.pass4.lr=1.0e-4,2.0e-4".
         runs: Directory of all runs.
     """
     one_line_errors()
-    made = sweeps.experiments(files, of, stage, advantage, k, seeds, settings)
+    experiments = sweeps.experiments(files, of, stage, advantage, k, seeds, settings)
     directory, log = Path(runs), get_run_logger()
 
     def run(file: Path) -> None:
-        ended = experiment(str(file), runs, return_state=True)
-        if not ended.is_completed():
-            error = ended.result(raise_on_failure=False)
+        state = experiment(str(file), runs, return_state=True)
+        if not state.is_completed():
+            error = state.result(raise_on_failure=False)
             raise error if isinstance(error, PasskError) else PasskError(str(error))
 
     def compare(names: list[str]) -> None:
@@ -65,7 +65,7 @@ def sweep(
         log.info("comparison: %s", written)
 
     run_all(
-        {"sweep": made},
+        {"sweep": experiments},
         directory,
         run=run,
         compare=compare,

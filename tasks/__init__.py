@@ -1,1 +1,1 @@
-"""Prefect tasks: each names, retries or limits one call into passk or reports, and does nothing else."""
+"""Prefect tasks. Each only names, retries or limits one call into passk or reports."""

@@ -1,6 +1,6 @@
-"""What a person sees of a run in Prefect's UI beside its logs: progress, steps, results, the report.
+"""Artifacts of a run in Prefect's UI: progress, steps, results and the report.
 
-An artifact that cannot be written is no reason to lose a training run: it is said in the log, and left.
+An artifact that cannot be written is logged and skipped, so it never ends a training run.
 """
 
 import base64
@@ -27,23 +27,23 @@ from reports.markdown import code, fenced, table
 
 ROWS = 12
 LOG_LINES = 40
-# Prefect keeps artifacts in its database and sends them whole to the browser.
+# Prefect stores artifacts in its database and sends them to the browser as a whole.
 LARGEST_FIGURES = 2 * 2**20
 FILES = ("stage.json", "metrics.jsonl", "rollouts", "model", "log.txt")
-# A line of a paragraph: no heading, table, list, fence, figure or indented code.
+# A line of a paragraph, not of a heading, table, list, fence, figure or indented code.
 _PROSE = re.compile(r"(?![#|>!\s]|- |\d+\. |`{3}).")
-# A line that is one of the report's own figures: those that reports/html.py lets in too. With the link to the same as
-# SVG around it, which leads nowhere in the UI.
+# A line with one of the report's figures, as in reports/html.py. The surrounding link to the SVG file is dropped, since
+# it has no target in the UI.
 _FIGURE = re.compile(r"\[?(!\[[^]]*\])\((figures/[a-z_]+\.png)\)(?:\]\(figures/[a-z_]+\.svg\))?")
 
 
 def key(*words: str) -> str:
-    """An artifact's key: Prefect takes small letters, digits and dashes alone."""
+    """Return the key of an artifact; Prefect allows only small letters, digits and dashes."""
     return re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-")
 
 
 class StageView:
-    """A stage in the UI: a bar that fills, and a page with its latest steps and where its files lie."""
+    """A stage in the UI: a progress bar, and a page with its latest steps and the paths of its files."""
 
     def __init__(self, planned: PlannedStage) -> None:
         self._planned = planned
@@ -57,7 +57,7 @@ class StageView:
             )
 
     def say(self, line: str) -> None:
-        """Log a line of progress, and show it."""
+        """Log a progress line and show it in the UI."""
         line = hidden(line)
         self._logger.info(line)
         done = steps_done(self._planned)
@@ -68,7 +68,7 @@ class StageView:
                 _rewrite(self._page, stage_page(self._planned, line))
 
     def failed(self, reason: str) -> None:
-        """Show the reason, and how the log ends: the run's own log has the reason's line alone."""
+        """Show the reason of a failure and the end of the stage's log."""
         if self._page:
             with _optional():
                 log = fenced(_tail(self._planned.directory / "log.txt"), 12_000, LOG_LINES)
@@ -76,12 +76,12 @@ class StageView:
 
 
 def steps_done(planned: PlannedStage) -> int:
-    """The last step of a stage that is on record."""
+    """Return the last recorded step of a stage."""
     return max((line["step"] for line in _metrics(planned)), default=0)
 
 
 def stage_page(planned: PlannedStage, line: str = "") -> str:
-    """Markdown: where a stage stands, its latest steps, its files."""
+    """Return a page in Markdown with a stage's progress, its latest steps and its files."""
     record = planned.record
     parts = [
         f"# {code(record.experiment)}, stage {code(record.name)}",
@@ -93,7 +93,7 @@ def stage_page(planned: PlannedStage, line: str = "") -> str:
 
 
 def results(experiment: str, rows: Sequence[Mapping[str, str]]) -> None:
-    """The table of results: pass@k of every checkpoint on every benchmark."""
+    """Show the table of results: pass@k of every checkpoint on every benchmark."""
     with _optional():
         create_table_artifact(
             [dict(row) for row in rows], key=key(experiment, "results"), description=f"{experiment}: pass@k"
@@ -101,7 +101,7 @@ def results(experiment: str, rows: Sequence[Mapping[str, str]]) -> None:
 
 
 def report(experiment: str, file: Path) -> None:
-    """The whole report, its figures within: the UI loads no files."""
+    """Show the report with embedded figures, since the UI loads no files."""
     with _optional():
         create_markdown_artifact(
             _with_figures(file), key=key(experiment, "report"), description=f"{experiment}: the report"
@@ -120,16 +120,16 @@ def sweep(name: str, outcomes: Mapping[str, str], runs: Path) -> None:
 
 @contextmanager
 def _optional() -> Iterator[None]:
-    """Around what is only shown: whatever is wrong with it, hours of training do not end by it."""
+    """Log any error of the block instead of raising it, so that it does not end hours of training."""
     try:
         yield
     except Exception as error:
         reason = f"{type(error).__name__}: {hidden(str(error))}"
-        get_run_logger().warning("an artifact could not be written (%s); the run goes on", reason)
+        get_run_logger().warning("an artifact was not written (%s); the run continues", reason)
 
 
 def _rewrite(page: Any, markdown: str) -> None:
-    """In place: a new version every few seconds would fill the server's database."""
+    """Update an artifact in place, since a new version every few seconds would fill the server's database."""
     with get_client(sync_client=True) as client:
         client.update_artifact(page, ArtifactUpdate(data=markdown))
 
@@ -144,7 +144,7 @@ def _steps(lines: list[dict[str, Any]]) -> str:
     if "reward" not in lines[-1]:
         rows = [[str(line["step"]), f"{line['loss']:.4f}", f"{line['seconds']:.2f}"] for line in lines]
         return table(["step", "loss", "s"], rows, left=0)
-    # With a k that changes, a step has its own beside the powers of two.
+    # If k changes, steps differ in their values of k beside the powers of two.
     ks = sorted({k for line in lines for k in line["pass_at_k"]}, key=int)
     rows = [
         [
@@ -166,7 +166,7 @@ def _tail(log: Path) -> str:
 
 
 def unwrapped(markdown: str) -> str:
-    """Each paragraph on one line: the UI shows a line's end as the end of a paragraph."""
+    """Return the Markdown with each paragraph on one line, since the UI shows a line end as the end of a paragraph."""
     lines = [""]
     for line, inside in _with_fences(markdown):
         if not inside and _PROSE.match(line) and _PROSE.match(lines[-1]):
@@ -177,7 +177,7 @@ def unwrapped(markdown: str) -> str:
 
 
 def _with_fences(markdown: str) -> Iterator[tuple[str, bool]]:
-    """Each line, and whether it is of a fenced block, the fences included."""
+    """Yield each line, and whether it belongs to a fenced block or is a fence."""
     fence = ""
     for line in markdown.splitlines():
         opens = re.match(r"`{3,}", line)
@@ -193,12 +193,12 @@ def _with_figures(report: Path) -> str:
         (line, None if inside else _FIGURE.fullmatch(line))
         for line, inside in _with_fences(unwrapped(report.read_text()))
     ]
-    figures = {found[2]: (report.parent / found[2]).read_bytes() for _, found in lines if found}
+    figures = {match[2]: (report.parent / match[2]).read_bytes() for _, match in lines if match}
     small = sum(map(len, figures.values())) <= LARGEST_FIGURES
 
-    def shown(line: str, found: re.Match[str] | None) -> str:
-        if not found or not small:
+    def shown(line: str, match: re.Match[str] | None) -> str:
+        if not match or not small:
             return line
-        return f"{found[1]}(data:image/png;base64,{base64.b64encode(figures[found[2]]).decode()})"
+        return f"{match[1]}(data:image/png;base64,{base64.b64encode(figures[match[2]]).decode()})"
 
-    return "\n".join(shown(line, found) for line, found in lines) + "\n"
+    return "\n".join(shown(line, match) for line, match in lines) + "\n"

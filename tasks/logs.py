@@ -1,4 +1,4 @@
-"""What of a run gets into Prefect's log: our failures in their one line, and no key or password."""
+"""Filter of Prefect's log: a PasskError is one line, and keys and passwords are hidden."""
 
 import logging
 
@@ -7,14 +7,15 @@ from passk.base.redact import hidden
 
 
 class OneLine(logging.Filter):
-    """Leaves the traceback of a PasskError out; any other error is a bug of ours, and is shown whole."""
+    """A filter that drops the traceback of a PasskError. Any other error is a bug, so its traceback stays."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record in place and keep it."""
         record.msg, record.args = hidden(record.getMessage()), ()
         if record.exc_info and isinstance(record.exc_info[1], PasskError):
             record.exc_info = None
         elif record.exc_info:
-            # every formatter takes this text where it is there
+            # every formatter uses this text if it is set
             record.exc_text = hidden(_PLAIN.formatException(record.exc_info))
         return True
 
@@ -24,6 +25,6 @@ _ONE_LINE = OneLine()
 
 
 def one_line_errors() -> None:
-    """Make Prefect log a PasskError without its traceback. Doing it twice is doing it once."""
+    """Make Prefect log a PasskError without its traceback. Further calls have no effect."""
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(_ONE_LINE)

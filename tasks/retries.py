@@ -1,7 +1,8 @@
-"""Which failed try of a step is followed by another, and after how long. Only tries that got no further count.
+"""Retries of a step: whether a failed attempt is followed by another, and after which delay.
 
-So a stage may lose a worker every hour for days, and what fails again and again at the same place ends. A head or a
-node that is away for ten minutes is waited for.
+A step is retried until eight attempts in a row make no progress. A stage may therefore lose a worker every hour for
+days, and an error that repeats at the same step ends the stage. The delays outlast a head or node that is away for ten
+minutes.
 """
 
 import random
@@ -14,11 +15,11 @@ from passk.base.errors import PasskError
 
 FIRST_SECONDS, LONGEST_SECONDS = 5.0, 300.0
 FRUITLESS = 8
-"""tries in a row without a step more, after which it is given up; their waits come to 10 to 15 minutes"""
+"""Attempts in a row without progress after which a step fails; their delays total 10 to 15 minutes."""
 HUNG_COUNTS = 3
-"""a try that hung has cost compute.stall_timeout_s"""
+"""Number of attempts that a hung one counts as, since it took compute.stall_timeout_s."""
 IN_ALL = 100
-"""tries of one step in one run, however far each of them came"""
+"""Most attempts of one step in one run, with or without progress."""
 
 
 @dataclass
@@ -29,24 +30,24 @@ class _Count:
 
 
 class Tries:
-    """The tries of one run, by the name of what is tried."""
+    """The attempts of one run, by the name of the step."""
 
     def __init__(self, pause: Callable[[float], None]) -> None:
-        """pause: waits so many seconds, or raises where the run is stopped meanwhile."""
+        """pause: waits a number of seconds, or raises if the run is stopped."""
         self._pause = pause
         self._counts: dict[str, _Count] = {}
 
     @contextmanager
     def one(self, name: str, reached: Callable[[], Any], say: Callable[[str], None]) -> Iterator[None]:
-        """Do what is inside as the next try of `name`; after a failed one it waits first.
+        """Run the block as the next attempt of `name`, after a delay if the previous one failed.
 
-        reached: how far it is, larger where it is further. An error that is worth another try (its `retry` is true)
-        is raised as it is, or without that where it is given up.
+        reached: returns the progress, a larger value for more. An error whose `retry` is true is raised unchanged, or
+        without `retry` after the last attempt.
         """
         count = self._counts.setdefault(name, _Count(reached()))
         if count.failed:
             seconds = delay(count.fruitless)
-            say(f"{name}: tries again in {seconds:.0f} s")
+            say(f"{name}: retrying in {seconds:.0f} s")
             self._pause(seconds)
         try:
             yield
@@ -59,12 +60,12 @@ class Tries:
             else:
                 count.fruitless += HUNG_COUNTS if getattr(error, "kind", "") == "hung" else 1
             if count.fruitless >= FRUITLESS:
-                say(f"{name}: given up, it came no further in spite of all tries")
+                say(f"{name}: no further retries, since {FRUITLESS} attempts in a row made no progress")
                 raise PasskError(str(error)) from None
             raise
 
 
 def delay(fruitless: int) -> float:
-    """Seconds, random so that no two runs that lost the same node come back at once."""
+    """Return the seconds before an attempt; they are random, so that runs which lost the same node do not coincide."""
     doubled = FIRST_SECONDS * 2 ** max(0, fruitless - 1)
     return min(doubled, LONGEST_SECONDS) * random.uniform(1, 1.5)

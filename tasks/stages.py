@@ -1,7 +1,7 @@
-"""The steps of an experiment as tasks, named so that a person finds them in the UI.
+"""The steps of an experiment as Prefect tasks, with names for the UI.
 
-What a step does, and that it may be repeated, is passk/pipeline/stages.py's matter; nothing is cached here, since a
-finished directory is what says that a step is done.
+passk/pipeline/stages.py has the steps, which are safe to repeat. Nothing is cached here, since a finished directory
+shows that a step is done.
 """
 
 from collections.abc import Mapping
@@ -24,12 +24,12 @@ from tasks.train_slots import Places
 
 
 def worth_another_try(task: Task, run: TaskRun, state: State) -> bool:
-    """A lost worker or node is; a bad configuration or too little memory is not. The error itself says which."""
+    """Return whether the error allows a retry: a lost worker or node does, a configuration or memory error does not."""
     return bool(getattr(state.result(raise_on_failure=False), "retry", False))
 
 
-# The wait before a try is its own (tasks/retries.py): how long depends on what the tries before came to, and out of
-# Prefect's own wait, which is one time.sleep, a stop would not wake it.
+# tasks/retries.py waits before a retry, not Prefect: the delay depends on the progress of earlier attempts, and a stop
+# would not interrupt Prefect's wait, a single time.sleep.
 TRIED_AGAIN = {"retries": IN_ALL - 1, "retry_delay_seconds": 0, "retry_condition_fn": worth_another_try}
 
 
@@ -52,14 +52,14 @@ def train(
             raise
 
 
-@task(task_run_name="sample every checkpoint on every benchmark", cache_policy=NO_CACHE, **TRIED_AGAIN)
+@task(task_run_name="evaluate every checkpoint on every benchmark", cache_policy=NO_CACHE, **TRIED_AGAIN)
 def evaluate(plan: Plan, run: RunRecord, places: Places, tries: Tries) -> None:
     say = get_run_logger().info
     with tries.one("evaluation", partial(stages.sampled, plan), say), places.one(say), run.phase("evaluate"):
         stages.evaluate(plan, say)
 
 
-@task(task_run_name="file what is finished in DuckDB", cache_policy=NO_CACHE)
+@task(task_run_name="ingest finished work into DuckDB", cache_policy=NO_CACHE)
 def ingest(plan: Plan) -> None:
     stages.ingest(plan)
 

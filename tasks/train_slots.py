@@ -1,8 +1,8 @@
-"""Who may train now: so many stages of a run side by side, so many of all runs under one Prefect server.
+"""Limits on stages that train at the same time: of one run, and of all runs under one Prefect server.
 
-The first number is the experiment's `compute.max_parallel_stages`: a run's Ray cluster holds that many stages. The
-second is Prefect's global concurrency limit `passk-cpu` or `passk-gpu`, where the server has one (`make serve`
-creates them): it says how many stages fit on the machines of that profile.
+The first limit is the experiment's `compute.max_parallel_stages`, the number of stages that fit on the run's Ray
+cluster. The second is Prefect's global concurrency limit `passk-cpu` or `passk-gpu`, the number of stages that fit on
+the machines of that profile. `make serve` creates it; a server without it has no second limit.
 """
 
 import ctypes
@@ -22,19 +22,19 @@ from passk.experiment.config import Compute
 from passk.experiment.validate import check_memory
 
 POLL_SECONDS = 2.0
-SLOT_SECONDS = 5.0  # a wait for the server's slot is broken off after these, so that a stop is heard
-LEASE_SECONDS = 60.0  # for so long the slot of a flow that was killed stays taken; Prefect allows no less
+SLOT_SECONDS = 5.0  # longest wait for the server's slot in one call, so that a stop takes effect
+LEASE_SECONDS = 60.0  # time for which a killed flow keeps its slot; Prefect allows no less
 END_SECONDS = 20.0
-MEMORY_SECONDS = 30.0  # in which the processes of a stage that gave its place back have given back their memory
+MEMORY_SECONDS = 30.0  # time in which the processes of a finished stage free their memory
 
 
 def limit_name(profile: str) -> str:
-    """The global concurrency limit that a stage of this profile takes one slot of."""
+    """Return the name of the global concurrency limit for stages of a profile."""
     return f"passk-{profile}"
 
 
 class Places:
-    """The places of one run, and the threads that hold them."""
+    """The places for stages of one run, and the threads that hold them."""
 
     def __init__(self, compute: Compute) -> None:
         self._compute = compute
@@ -45,13 +45,13 @@ class Places:
 
     @contextmanager
     def one(self, say: Callable[[str], None]) -> Iterator[None]:
-        """Wait for a place, and keep it for what is done inside. A wait is said."""
+        """Hold a place during the block, after a wait for one, which is logged."""
         thread = threading.get_ident()
         self._threads.add(thread)
         try:
             with ExitStack() as held:
                 if not self._free.acquire(blocking=False):
-                    say("waits: the run trains as many stages at once as compute.max_parallel_stages allows")
+                    say("waiting: the run trains as many stages at once as compute.max_parallel_stages allows")
                     while not self._free.acquire(timeout=POLL_SECONDS):
                         pass
                 held.callback(self._free.release)
@@ -63,9 +63,9 @@ class Places:
             self._threads.discard(thread)
 
     def require_memory(self, say: Callable[[str], None]) -> None:
-        """Raise ConfigError where there is too little memory on a CPU's machine, before anything is started.
+        """Raise ConfigError if a run on a CPU has too little memory; call this before anything starts.
 
-        Only with a place in hand: before that, stages of other runs may have the memory, and this run waits for them.
+        The check holds a place, since stages of other runs may use the memory until this run gets one.
         """
         if self._compute.profile != "cpu":
             return
@@ -80,7 +80,7 @@ class Places:
                 time.sleep(POLL_SECONDS)
 
     def pause(self, seconds: float) -> None:
-        """Wait without a place. Raises KeyboardInterrupt where the flow is stopped meanwhile."""
+        """Wait without a place. Raise KeyboardInterrupt if the flow is stopped."""
         thread, until = threading.get_ident(), time.monotonic() + seconds
         self._threads.add(thread)
         try:
@@ -92,19 +92,19 @@ class Places:
             self._threads.discard(thread)
 
     def _take_slot(self, held: ExitStack, say: Callable[[str], None]) -> None:
-        said = False
+        logged = False
         with get_client(sync_client=True) as client:
             while True:
                 try:
                     limit = client.read_global_concurrency_limit_by_name(self._limit)
                 except ObjectNotFound:
                     return
-                # Looked at first: each wait that Prefect breaks off is an error in its log.
+                # Read the limit first, since each wait that times out is an error in Prefect's log.
                 if limit.active_slots < limit.limit and self._took_slot(held, say):
                     return
-                if not said:
-                    say(f"waits: all {limit.limit} places of the server's limit {self._limit} are taken")
-                    said = True
+                if not logged:
+                    say(f"waiting: all {limit.limit} places of the server's limit {self._limit} are in use")
+                    logged = True
                 time.sleep(POLL_SECONDS)
 
     def _took_slot(self, held: ExitStack, say: Callable[[str], None]) -> bool:
@@ -117,8 +117,8 @@ class Places:
         def give_back(*raised: Any) -> bool | None:
             try:
                 return slot.__exit__(*raised)
-            except httpx.HTTPError as error:  # a server that is just being started again; what was trained stands
-                say(f"the place was not given back ({error}): it is free {LEASE_SECONDS:.0f} s after its last renewal")
+            except httpx.HTTPError as error:  # a server that restarts; the trained stage is not affected
+                say(f"the place was not released ({error}); it is free {LEASE_SECONDS:.0f} s after its last renewal")
                 return False
 
         held.push(give_back)
@@ -126,9 +126,9 @@ class Places:
 
     @contextmanager
     def given_up_with_the_flow(self) -> Iterator[None]:
-        """Whatever ends what is done inside, Ctrl-C or a cancel, ends the threads that train as Ctrl-C would.
+        """If Ctrl-C, a cancel or an error ends the block, raise KeyboardInterrupt in the threads that train.
 
-        A signal reaches the main thread alone; the others would train on, and the process wait for them.
+        A signal reaches only the main thread. The other threads would continue, and the process would wait for them.
         """
         try:
             yield

@@ -1,1 +1,1 @@
-"""The `passk` command, a file for each group of commands."""
+"""The `passk` command, one file for each group of commands."""

@@ -1,4 +1,4 @@
-"""`passk advantage list`: all advantage estimators as a table, and one of them over the number of right answers."""
+"""`passk advantage list` and `show`: all advantage estimators, and the advantages of one over correct rollouts."""
 
 import inspect
 import json
@@ -19,7 +19,7 @@ from passk.base.terminal import aligned
 app = typer.Typer(help="List the advantage estimators, or show the advantages of one.", no_args_is_help=True)
 HEAD = ("estimator", "k", "needs", "options", "formula", "source", "package")
 CHART = 80
-"""columns of a chart where the output is no terminal"""
+"""Columns of a chart if the output is not a terminal."""
 
 
 @app.command("list")
@@ -40,73 +40,73 @@ def show_estimator(
     estimator = advantage.get(name)
     if estimator.needs:
         raise ConfigError(
-            f"advantage: {name} needs {estimator.needs[0]} beside the rewards, which a count of right answers has not; "
+            f"advantage: {name} needs {estimator.needs[0]}, which the number of correct rollouts does not determine; "
             f"use passk.advantage.compute({name!r}, rewards, k, {estimator.needs[0]}=...)"
         )
     if n < 1:
-        raise ConfigError(f"n: must be 1 rollout or more, not {n}")
+        raise ConfigError(f"n: must be 1 or more rollouts, not {n}; raise it")
     if k is None and estimator.k != "1":
         raise ConfigError(f"k: {name} requires --k, for example --k 4")
     k = 1 if k is None else k
-    given = advantage.read_options(options, field="options")
-    kinds = step_size.kinds(name, n, k, given)
+    settings = advantage.read_options(options, field="options")
+    kinds = step_size.kinds(name, n, k, settings)
     totals = step_size.totals(kinds)
-    complete = [f"{option} = {_json(value)}" for option, value in advantage.check(name, k, n, given).items()]
+    complete = [f"{option} = {_json(value)}" for option, value in advantage.check(name, k, n, settings).items()]
     title = ", ".join([name, f"N = {n}", f"k = {k}", *complete])
     if png is not None:
         try:
             show.png(png, kinds, totals, title, estimator.formula)
         except OSError as error:
-            raise ConfigError(f"png: {png}: {error.strerror}; name a file in a directory that is there") from None
+            raise ConfigError(f"png: {png}: {error.strerror}; name a file in an existing directory") from None
     width = _terminal_width()
     typer.echo(f"{title}\n{_about(estimator, max(totals), n, width)}\n\n{show.table(kinds, totals)}\n")
-    typer.echo(f"drawn: {png}" if png else show.chart(kinds, totals, max(45, width or CHART)))
+    typer.echo(f"chart: {png}" if png else show.chart(kinds, totals, max(45, width or CHART)))
 
 
 def cards() -> list[tuple[str, ...]]:
-    """A row of HEAD for each estimator there is; one that cannot be had says why instead of its formula."""
-    found = []
+    """Return a row of HEAD for each estimator. One that cannot be loaded has the error in place of its formula."""
+    rows = []
     for name in advantage.names():
-        brought = package(name) or "passk"
+        origin = package(name) or "passk"
         try:
             estimator = advantage.get(name)
         except PasskError as error:
-            found.append((name, "?", "", "", str(error), "", brought))
+            rows.append((name, "?", "", "", str(error), "", origin))
             continue
         options = ", ".join(
             f"{option} (required)" if default is inspect.Parameter.empty else f"{option}={_json(default)}"
             for option, default in estimator.options.items()
         )
-        found.append(
-            (name, estimator.k, ", ".join(estimator.needs), options, estimator.formula, estimator.source, brought)
+        rows.append(
+            (name, estimator.k, ", ".join(estimator.needs), options, estimator.formula, estimator.source, origin)
         )
-    return found
+    return rows
 
 
 def listing(rows: list[tuple[str, ...]], width: int | None) -> str:
-    """A line an estimator where `width` columns (None: no end) hold the longest, else a paragraph an estimator."""
+    """Return one line per estimator if all fit into `width` columns (None: no limit), else one paragraph each."""
     lines = aligned([HEAD, *([cell or "-" for cell in row] for row in rows)])
     if width is None or max(map(len, lines)) <= width:
         return "\n".join(lines)
     indent = max(len(name) for name, *_ in (HEAD, *rows)) + 2
     paragraphs = []
-    for name, k, needs, options, formula, source, brought in rows:
+    for name, k, needs, options, formula, source, origin in rows:
         first = [f"k: {k}", needs and f"needs {needs}", options and f"options: {options}"]
-        last = [source, brought != "passk" and f"from {brought}"]
-        said = [part for part in ("; ".join(filter(None, first)), formula, "; ".join(filter(None, last))) if part]
-        body = [line for part in said for line in _wrapped(part, width - indent)]
+        last = [source, origin != "passk" and f"from {origin}"]
+        parts = [part for part in ("; ".join(filter(None, first)), formula, "; ".join(filter(None, last))) if part]
+        body = [line for part in parts for line in _wrapped(part, width - indent)]
         paragraphs.append("\n".join(f"{name if i == 0 else '':<{indent}}{line}" for i, line in enumerate(body)))
     return "\n".join(paragraphs)
 
 
 def _about(estimator: advantage.Estimator, peak: float, n: int, width: int | None) -> str:
-    how = "" if estimator.counts else "; shown is the mean over random orders of the rollouts"
-    rate = f"{n / peak:.3g} times GRPO's (N / max eta = {n} / {peak:.4g})" if peak else "none: it never pays anything"
+    how = "" if estimator.counts else "; the mean over random orders of the rollouts is shown"
+    rate = f"{n / peak:.3g} times GRPO's (N / max eta = {n} / {peak:.4g})" if peak else "none: all advantages are 0"
     lines = [
         f"formula: {estimator.formula or '-'}{how}",
         f"source: {estimator.source or '-'}",
         f"expected gradient, as the {estimator.scale} of A_i grad log p: {estimator.estimates or '-'}",
-        f"learning rate for steps as large as GRPO's: {rate}",
+        f"learning rate that makes steps as large as GRPO's: {rate}",
     ]
     return "\n".join(part for line in lines for part in _wrapped(line, width, "  "))
 
@@ -118,7 +118,7 @@ def _wrapped(text: str, width: int | None, indent: str = "") -> list[str]:
 
 
 def _terminal_width() -> int | None:
-    """Columns; None where the output goes to a file or another program, which gets each line whole."""
+    """Return the columns of the terminal, or None if the output is a file or a pipe, where lines are not wrapped."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 

@@ -1,4 +1,4 @@
-"""`passk list`, `passk benchmarks list`, `passk schema`: what there is to run, and what a file may contain."""
+"""`passk list`, `passk benchmarks list` and `passk schema`: experiments, benchmarks and the file schema."""
 
 import json
 from pathlib import Path
@@ -10,18 +10,18 @@ from passk.base.errors import ConfigError
 from passk.base.terminal import aligned
 from passk.files import file_lock
 
-benchmarks = typer.Typer(help="List the benchmarks that have a name.", no_args_is_help=True)
+benchmarks = typer.Typer(help="List the named benchmarks.", no_args_is_help=True)
 Runs = Annotated[Path, typer.Option(help="Directory of all runs.")]
 
 
 @benchmarks.callback()
 def _group() -> None:
-    """List the benchmarks that have a name."""
+    """List the named benchmarks."""
 
 
 @benchmarks.command("list")
 def list_benchmarks() -> None:
-    """Print each benchmark with its source, its split and its longest response in tokens."""
+    """Print each benchmark with its source, its split and its response limit in tokens."""
     from passk.experiment.benchmark_presets import PRESETS
 
     rows = [
@@ -33,15 +33,15 @@ def list_benchmarks() -> None:
 
 
 def list_experiments(runs: Runs = Path("runs")) -> None:
-    """Print each experiment with its state and how many training steps are done."""
+    """Print each experiment with its state and its number of finished training steps."""
     if not runs.is_dir():
-        raise ConfigError(f"runs: {runs} is no directory; name the directory that contains the runs")
+        raise ConfigError(f"runs: {runs} is not a directory; name the directory that contains the runs")
     rows = [_row(record) for record in sorted(runs.glob("*/experiment.json"))]
     typer.echo("\n".join(aligned([("experiment", "state", "step", "of"), *rows], right=(2, 3))))
 
 
 def schema() -> None:
-    """Print the JSON schema of an experiment file, for editors."""
+    """Print the JSON schema of experiment files, for editors."""
     from passk.experiment.config import Experiment
 
     typer.echo(json.dumps(Experiment.model_json_schema(by_alias=True), indent=2))

@@ -1,4 +1,4 @@
-"""The `passk` command. Each subcommand is one call; bad input is one line on standard error and exit status 2."""
+"""The `passk` command. Each subcommand is one call. Invalid input prints one line on stderr and exits with status 2."""
 
 import os
 import sys
@@ -14,27 +14,27 @@ from typer.core import TyperGroup
 from passk.base.errors import ConfigError, PasskError, SomeFailed
 from passk.base.redact import hidden
 from passk.cli import advantage, listing, problems, store, verifiers
+from passk.cli.listing import Runs
+from passk.cli.show_plan import File, show_plan
 from passk.cli.verifiers import OpensThinking
 from passk.experiment import validate
-from passk.experiment.config import RlStage
 from passk.experiment.plan import Plan, plan
 from passk.experiment.validate import check_installation, check_machine
 from passk.files.durable import FULL
-from passk.models import remote_code
 
 
 class Stopped(Exception):
-    """Ctrl-C."""
+    """The user pressed Ctrl-C."""
 
 
 class Commands(TyperGroup):
-    """All commands: Ctrl-C in any of them is one line and exit status 130."""
+    """All commands. Ctrl-C in any of them prints one line and exits with status 130."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            raise Stopped("stopped; run the same command again to continue") from None
+            raise Stopped("stopped; repeat the command to resume") from None
 
 
 app = typer.Typer(
@@ -51,10 +51,6 @@ app.command()(verifiers.verify)
 app.command("list")(listing.list_experiments)
 app.command()(listing.schema)
 store.add_to(app)
-File = Annotated[Path, typer.Argument(help="Experiment file (YAML).")]
-Runs = Annotated[Path, typer.Option(help="Directory of all runs.")]
-SCALES = 16
-"""Most changes of k that a plan shows in a line."""
 
 
 @app.callback(invoke_without_command=True)
@@ -75,23 +71,25 @@ def version(
 
 @app.command()
 def run(file: File, runs: Runs = Path("runs")) -> None:
-    """Prepare, train, evaluate and report. Finished work is not repeated."""
+    """Prepare, train, evaluate and report an experiment. Repeat the command to resume; finished work is reused."""
     _carry_out(_laid_out(file, runs), lambda laid_out: _by_prefect(laid_out, file))
 
 
 @app.command()
 def sweep(
     files: Annotated[list[Path], typer.Argument(help="Experiment files to vary.")],
-    advantage: Annotated[str, typer.Option(help="Advantage estimators, separated by commas.")] = "",
-    k: Annotated[str, typer.Option(help="Values of k, separated by commas.")] = "",
-    seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "",
+    advantage: Annotated[str, typer.Option(help="Advantage estimators, comma-separated (default: the file's).")] = "",
+    k: Annotated[str, typer.Option(help="Values of k, comma-separated (default: the file's).")] = "",
+    seeds: Annotated[str, typer.Option(help="Seeds, comma-separated (default: the file's).")] = "",
     settings: Annotated[
-        list[str], typer.Option("--set", help="FIELD=VALUE,VALUE for any other field. Repeatable.")
+        list[str], typer.Option("--set", help="Other field to vary, as FIELD=VALUE,VALUE. Repeatable (default: none).")
     ] = [],  # noqa: B006
-    stage: Annotated[str, typer.Option(help="rl stage to vary by --advantage and --k.")] = "",
+    stage: Annotated[
+        str, typer.Option(help="Stage that --advantage and --k vary (default: the file's only rl stage).")
+    ] = "",
     runs: Runs = Path("runs"),
 ) -> None:
-    """Run an experiment for each combination of values, then compare them. Repeat the command to resume."""
+    """Run one experiment for each combination of values, then compare them. Repeat the command to resume."""
     from passk.experiment import sweep as sweeps
     from passk.pipeline import stages
     from passk.pipeline.sweep import run_all
@@ -107,14 +105,18 @@ def sweep(
 
 @app.command()
 def evaluate(
-    model: Annotated[str, typer.Option(help="Directory in HF format, or name of a HF model.")],
-    benchmark: Annotated[str, typer.Option(help="Names, separated by commas (default: all of --file).")] = "",
-    samples: Annotated[int | None, typer.Option(help="Samples per problem (default: the file's, else 32).")] = None,
-    file: Annotated[Path | None, typer.Option(help="Experiment file with benchmarks and compute.")] = None,
+    model: Annotated[str, typer.Option(help="Model directory in HF format, or name of a HF model.")],
+    benchmark: Annotated[str, typer.Option(help="Benchmarks, comma-separated (default: all of --file).")] = "",
+    samples: Annotated[
+        int | None, typer.Option(help="Samples per problem (default: the benchmark's value, else 32).")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Experiment file with benchmarks, seed and compute (default: this machine).")
+    ] = None,
     opens_thinking: OpensThinking = False,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Evaluate a checkpoint on benchmarks and report. Repeat the command to resume."""
+    """Evaluate a checkpoint on benchmarks and write a report. Repeat the command to resume."""
     from passk.evaluation import table
     from passk.experiment import benchmark_presets, sweep
 
@@ -123,40 +125,17 @@ def evaluate(
     check_machine(made)  # before anything is written
     sweep.write(made, runs)
     _carry_out(plan(made, runs), _without_prefect)
-    typer.echo(f"\nmeans over problems with their 95 % intervals:\n{table.table(plan(made, runs).evaluations)}")
+    typer.echo(f"\nmean over problems [95 % interval]:\n{table.table(plan(made, runs).evaluations)}")
 
 
-@app.command("plan")
-def show_plan(file: File, runs: Runs = Path("runs")) -> None:
-    """Print the stages in order, their state, and the exact command of each."""
-    from passk.pipeline import stages
-
-    laid_out = _laid_out(file, runs)
-    model = laid_out.experiment.model
-    remote_code.check(laid_out.model, trusted=model.trust_remote_code)
-    if model.path:
-        code = "runs (model.trust_remote_code)" if model.trust_remote_code else "is refused"
-        typer.echo(f"# model {laid_out.model}: code that comes with it {code}")
-    for planned in laid_out.stages:
-        stage, record = planned.stage, planned.record
-        state = "done" if planned.finished else "to do"
-        start = f"from {stage.parent}" if stage.parent else f"from {laid_out.model}"
-        estimator = f", {stage.advantage} k={stage.k.label}" if stage.kind == "rl" else ""
-        typer.echo(f"# {record.name}: {stage.kind}{estimator}, {stage.steps} steps {start}, key {record.key}, {state}")
-        if stage.kind == "rl":
-            typer.echo(f"#   {_learning_rate(stage)}")
-        typer.echo(_wrapped(stages.command(laid_out, planned)) + "\n")
-    for planned in laid_out.evaluations:
-        state = "done" if planned.finished else "to do"
-        record, benchmark = planned.record, planned.benchmark
-        typer.echo(f"# sample {record.checkpoint} on {record.benchmark}: {benchmark.samples} a problem, {state}")
+app.command("plan")(show_plan)
 
 
 @app.command()
 def report(
     experiment: Annotated[str, typer.Argument(help="Name of the experiment.")], runs: Runs = Path("runs")
 ) -> None:
-    """Write the report of an experiment again from the store."""
+    """Rewrite the report of an experiment from the database."""
     import reports
     from passk.store import STORE
 
@@ -165,8 +144,8 @@ def report(
 
 @app.command()
 def compare(
-    experiments: Annotated[list[str], typer.Argument(help="Two or more experiments; seeds of one design are pooled.")],
-    to: Annotated[Path | None, typer.Option(help="Report directory (default: comparisons/A+B).")] = None,
+    experiments: Annotated[list[str], typer.Argument(help="Two or more experiments. Seeds of one design are pooled.")],
+    to: Annotated[Path | None, typer.Option(help="Report directory (default: comparisons/A+B in --runs).")] = None,
     runs: Runs = Path("runs"),
 ) -> None:
     """Compare experiments in one report: methods by name, over all seeds."""
@@ -178,14 +157,14 @@ def compare(
 
 
 def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:
-    """Do what is left, if anything is, and print the results with the report's path."""
+    """Do the unfinished work, then print the results and the path of the report."""
     from passk.pipeline import stages
     from passk.pipeline.run_record import is_reported
 
     name, report = laid_out.experiment.name, laid_out.directory / "report.md"
     failed: SomeFailed | None = None
     if stages.all_finished(laid_out) and is_reported(laid_out):
-        typer.echo(f"{name}: nothing to do, all is finished")
+        typer.echo(f"{name}: finished, nothing to do")
     else:
         check_machine(laid_out.experiment)
         from passk.runtime.environment import be_quiet
@@ -196,7 +175,7 @@ def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:
         except SomeFailed as error:
             failed = error
         except KeyboardInterrupt:
-            raise Stopped("stopped; the same command goes on from the last checkpoint") from None
+            raise Stopped("stopped; repeat the command to resume from the last checkpoint") from None
     import reports
 
     typer.echo(f"\n{reports.results_table(laid_out.store, name)}")
@@ -213,12 +192,12 @@ def _by_prefect(laid_out: Plan, file: Path) -> None:
 
     asks = page_asks()
     with prefect_server(laid_out.directory / "prefect.log") as address:
-        typer.echo(hidden(f"watch it at {address.removesuffix('/api')}{asks}"))
+        typer.echo(hidden(f"Prefect UI: {address.removesuffix('/api')}{asks}"))
         experiment(str(file), str(laid_out.directory.parent), spelled_command())
 
 
 def _without_prefect(laid_out: Plan) -> None:
-    """For what trains nothing: a server would take longer to start than many an evaluation."""
+    """Evaluate without Prefect, whose server takes longer to start than many evaluations."""
     import reports
     from passk.pipeline import stages
     from passk.pipeline.run_record import RunRecord, spelled_command
@@ -237,54 +216,25 @@ def _without_prefect(laid_out: Plan) -> None:
             try:
                 stages.ingest(laid_out)
             except PasskError as error:
-                run.filing_failed(str(error))
+                run.ingest_failed(str(error))
             reports.write_report(laid_out.store, laid_out.directory)
     run.require_no_failure()
-
-
-def _learning_rate(stage: RlStage) -> str:
-    """Beside k, what GRPO's learning rate would be multiplied by for steps as large as its own."""
-    from passk.experiment import lr_scaling
-
-    shown = [
-        f"k={scale.k} {f'x{scale.factor:.3g}' if scale.factor else 'not known'}"
-        + (f" from step {scale.step}" if scale.step > 1 else "")
-        for scale in lr_scaling.scales(stage)
-    ]
-    more = f", ... {len(shown)} in all" if len(shown) > SCALES else ""
-    rate = f"{lr_scaling.first_rate(stage):.3g}" + (", by lr: auto" if stage.lr == "auto" else "")
-    return (
-        f"lr {rate}; GRPO-sized steps want ({stage.rollouts_per_prompt} / max eta): {', '.join(shown[:SCALES])}{more}"
-    )
 
 
 def _numbers(field: str, text: str) -> list[int]:
     try:
         return [int(word) for word in text.split(",")] if text else []
     except ValueError:
-        raise ConfigError(f"{field}: {text!r} is no list of whole numbers; write it as in 1,2,3") from None
+        raise ConfigError(f"{field}: {text!r} is not a list of whole numbers; write them as in 1,2,3") from None
 
 
 def _laid_out(file: Path, runs: Path) -> Plan:
     return plan(validate.load(file), runs)
 
 
-def _wrapped(command: list[str]) -> str:
-    import shlex
-
-    lines, line = [], ""
-    for word in map(shlex.quote, command):
-        if word.startswith("--") and line:
-            lines.append(line)
-            line = f"    {word}"
-        else:
-            line = f"{line} {word}" if line else word
-    return " \\\n".join([*lines, line])
-
-
 def main() -> None:
-    """The `passk` command."""
-    # said by torch when it is imported, of a package that vLLM wants
+    """Run the `passk` command."""
+    # torch warns on import about a package that vLLM requires
     warnings.filterwarnings("ignore", message="The pynvml package", category=FutureWarning)
     try:
         app()

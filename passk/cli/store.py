@@ -1,4 +1,4 @@
-"""`passk ingest`, `passk sql`, `passk export`: the store, ingested and asked."""
+"""`passk ingest`, `passk sql` and `passk export`: fill, query and export the database."""
 
 import csv
 import json
@@ -15,10 +15,10 @@ import typer
 
 from passk.base.errors import ConfigError
 from passk.base.terminal import aligned, printable
+from passk.cli.listing import Runs
 
 ROWS, CELL = 100, 60
-"""rows that a person is shown, and characters of a cell"""
-Runs = Annotated[Path, typer.Option(help="directory of all runs")]
+"""Most rows of a table in the terminal, and most characters of a cell."""
 
 
 class Format(StrEnum):
@@ -29,23 +29,25 @@ class Format(StrEnum):
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put the commands of this file on passk's own command line."""
+    """Add the commands of this file to `passk`."""
     for command in (ingest, sql, export):
         app.command()(command)
 
 
 def ingest(
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="make the whole store again from the files")] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Rebuild the whole database (default: add new results).")
+    ] = False,
     runs: Runs = Path("runs"),
 ) -> None:
-    """File what the runs' files have and the store has not; what is damaged is named and skipped: exit status 1."""
+    """Add new results to the database. Damaged files are listed and skipped (exit status 1)."""
     from passk import store
 
     if not runs.is_dir():
-        raise ConfigError(f"runs: {runs} is no directory; name the one that the runs are in")
+        raise ConfigError(f"runs: {runs} is not a directory; name the directory that contains the runs")
     path = runs / store.STORE
     if rebuild:
-        skipped, done = store.rebuild(runs), "made again"
+        skipped, done = store.rebuild(runs), "rebuilt"
     else:
         ingested = store.ingest_items(path, store.items(runs))
         skipped = ingested.skipped
@@ -58,32 +60,35 @@ def ingest(
 
 
 def sql(
-    query: Annotated[str, typer.Argument(help="one SELECT; docs/store.md has the tables")],
-    form: Annotated[Format, typer.Option("--format", help="table for people, the others for programs")] = Format.TABLE,
+    query: Annotated[str, typer.Argument(help="One SELECT statement. docs/store.md describes the tables.")],
+    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.TABLE,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Ask the store, which is read-only here."""
+    """Run a read-only SQL query on the database and print the result."""
     from passk import store
 
     if form is Format.PARQUET and sys.stdout.isatty():
-        raise ConfigError("format: parquet is not for a terminal; send it to a file with > FILE")
-    answer = store.ask(runs / store.STORE, query)
+        raise ConfigError("format: parquet is binary and not for a terminal; redirect it with > FILE")
+    result = store.ask(runs / store.STORE, query)
     if form is Format.PARQUET:
         import pyarrow.parquet
 
-        pyarrow.parquet.write_table(answer.table, sys.stdout.buffer, compression="zstd")
+        pyarrow.parquet.write_table(result.table, sys.stdout.buffer, compression="zstd")
     elif form is Format.CSV:
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(answer.columns)
-        writer.writerows([_text(value) for value in row] for row in answer.rows())
+        writer.writerow(result.columns)
+        writer.writerows([_text(value) for value in row] for row in result.rows())
     elif form is Format.JSON:
-        sys.stdout.write(as_json(answer.columns, answer.rows()))
+        sys.stdout.write(as_json(result.columns, result.rows()))
     else:
-        typer.echo(as_table(answer.columns, answer.rows()))
+        typer.echo(as_table(result.columns, result.rows()))
 
 
-def export(directory: Annotated[Path, typer.Argument(help="a new or empty one")], runs: Runs = Path("runs")) -> None:
-    """Write every table and view of the store as Parquet."""
+def export(
+    directory: Annotated[Path, typer.Argument(help="New or empty directory for the files.")],
+    runs: Runs = Path("runs"),
+) -> None:
+    """Write each table and view of the database as a Parquet file."""
     from passk import store
 
     names = store.export(runs / store.STORE, directory)
@@ -91,8 +96,10 @@ def export(directory: Annotated[Path, typer.Argument(help="a new or empty one")]
 
 
 def as_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Aligned, numbers to the right. A cell is cut at CELL characters and has no control character: its text may be
-    a model's."""
+    """Return an aligned table, numbers flush right.
+
+    A cell has at most CELL characters and no control characters, since a model may have written its text.
+    """
     cells = [[_cell(value) for value in row] for row in rows[:ROWS]]
     head = [_cell(name) for name in columns]
     number = int | float | Decimal | None
@@ -100,15 +107,15 @@ def as_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     rule = ["-" * max(map(len, column)) for column in zip(head, *cells, strict=True)]
     lines = aligned([head, rule, *cells], right=numeric)
     count = f"{len(rows):,} row{'' if len(rows) == 1 else 's'}"
-    more = f", of which the first {ROWS} are shown: --format csv has them all" if len(rows) > ROWS else ""
+    more = f", the first {ROWS} are shown; --format csv prints all" if len(rows) > ROWS else ""
     return "\n".join([*lines, f"({count}{more})"])
 
 
 def as_json(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A list with an object a row, an object a line; a number that is none (NaN, infinity) is null."""
-    twice = sorted({name for name in columns if list(columns).count(name) > 1})
-    if twice:
-        raise ConfigError(f"sql: several columns are named {twice[0]!r}; name them apart with AS")
+    """Return a JSON list with one object per row and line. NaN and infinity are null."""
+    repeated = sorted({name for name in columns if list(columns).count(name) > 1})
+    if repeated:
+        raise ConfigError(f"sql: several columns are named {repeated[0]!r}; rename them with AS")
     objects = [json.dumps(_plain(dict(zip(columns, row, strict=True)))) for row in rows]
     return "[" + ",\n ".join(objects) + "]\n"
 
@@ -127,12 +134,12 @@ def _text(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON has it."""
+    """Return the value as types of JSON."""
     if isinstance(value, dict):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_plain(inner) for inner in value]
-    if isinstance(value, Decimal):  # as sum() over whole numbers comes from DuckDB
+    if isinstance(value, Decimal):  # DuckDB's type of sum() over whole numbers
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None

@@ -1,4 +1,4 @@
-"""`passk verify`: judge the responses of a file. `passk verifiers list`: the verifiers."""
+"""`passk verify` judges the responses in a file. `passk verifiers list` lists the verifiers."""
 
 import json
 import sys
@@ -21,7 +21,7 @@ OpensThinking = Annotated[
     bool,
     typer.Option(
         "--opens-thinking",
-        help="The prompts end with <think>: a response without </think> is no answer (default: off).",
+        help="Prompts end with <think>: a response without </think> gives no answer (default: off).",
     ),
 ]
 
@@ -35,9 +35,9 @@ def _group() -> None:
 
 @app.command("list")
 def list_verifiers() -> None:
-    """Print each verifier with what it is and the reasons of its verdicts."""
+    """Print each verifier with a description and the reasons that its verdicts give."""
     rows = [(name, _summary(name), ", ".join(verifiers.load(name).REASONS)) for name in verifiers.names()]
-    typer.echo("\n".join(aligned([("verifier", "what it compares", "reasons"), *rows])))
+    typer.echo("\n".join(aligned([("verifier", "description", "reasons"), *rows])))
 
 
 def _summary(name: str) -> str:
@@ -46,13 +46,13 @@ def _summary(name: str) -> str:
 
 
 def verify(
-    verifier: Annotated[str, typer.Option(help=f"one of {', '.join(verifiers.names())}")],
-    file: Annotated[Path, typer.Option(help="JSON lines with the columns response and answer")],
-    seconds: Annotated[float, typer.Option(min=0.1, help="CPU seconds a response may take")] = SECONDS,
+    verifier: Annotated[str, typer.Option(help=f"Verifier: {', '.join(verifiers.names())}.")],
+    file: Annotated[Path, typer.Option(help="JSON lines file with the fields response and answer.")],
+    seconds: Annotated[float, typer.Option(min=0.1, help="CPU time limit per response, in seconds.")] = SECONDS,
     opens_thinking: OpensThinking = False,
-    memory: Annotated[int, typer.Option(min=1, help="MiB of memory a response may take")] = MEMORY // 2**20,
+    memory: Annotated[int, typer.Option(min=1, help="Memory limit per response, in MiB.")] = MEMORY // 2**20,
 ) -> None:
-    """Print the verdict on each response of a file, a JSON line each; the shares of their reasons on standard error."""
+    """Print one verdict per response as JSON lines. The share of each reason is printed on standard error."""
     verifiers.load(verifier)
     rows = list(_rows(file))
     counts: Counter[str] = Counter()
@@ -73,11 +73,13 @@ def verify(
 
 
 def _rows(file: Path) -> Iterator[tuple[int, str, str]]:
-    """(line, response, answer). Raises ConfigError: a line that names the file, its line and the mend."""
+    """Yield (line number, response, answer). Raise ConfigError that names the file, the line and the fix."""
     try:
         lines = file.read_text().split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"file: {file} is not readable: {' '.join(str(error).split())}") from None
+        raise ConfigError(
+            f"file: {file} is not readable: {' '.join(str(error).split())}; name a readable file"
+        ) from None
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -87,7 +89,7 @@ def _rows(file: Path) -> Iterator[tuple[int, str, str]]:
         except (ValueError, TypeError, KeyError, RecursionError):
             response = answer = None
         if not (isinstance(response, str) and isinstance(answer, str)):
-            raise ConfigError(f'file: {file}: line {number} is not {{"response": text, "answer": text}}; mend the line')
+            raise ConfigError(f'file: {file}: line {number} is not {{"response": text, "answer": text}}; fix the line')
         yield number, response, answer
     if not any(line.strip() for line in lines):
-        raise ConfigError(f"file: {file} holds no responses")
+        raise ConfigError(f"file: {file} has no responses; add at least one line")

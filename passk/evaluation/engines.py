@@ -1,4 +1,4 @@
-"""vLLM engines that sample: one in this process, or Ray actors, each on its share of the problems."""
+"""vLLM engines that sample: one in this process, or Ray actors that share the problems."""
 
 import contextlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -18,28 +18,30 @@ if TYPE_CHECKING:
 Rows = Sequence[Mapping[str, Any]]
 Parts = Generator[Part, None, None]
 AHEAD = 4
-"""parts that an actor makes before the first of them is fetched"""
+"""Most parts that an actor makes before the first of them is fetched."""
 
 
 class NotLoaded(Exception):
-    """vLLM did not take a model. The next request begins with an engine of its own."""
+    """Raised if vLLM cannot load a model. The next request starts a new engine."""
 
 
 class Engines(Protocol):
+    """One or several engines that serve one request at a time."""
+
     def load(self, request: Request) -> None:
-        """Have the request's model in every engine. Raises NotLoaded."""
+        """Load the request's model into every engine. Raise NotLoaded."""
 
     def sample(self, request: Request, rows: Rows) -> Parts:
-        """Judged samples of all rows, in parts, in whatever order they are done; closed, it ends."""
+        """Yield judged samples of all rows in parts, in order of completion; closing the generator stops it."""
 
 
 class Engine:
-    """One vLLM engine. The weights of another checkpoint of the same shape are loaded into the one that is there."""
+    """One vLLM engine, into which the weights of further checkpoints of the same shape are loaded."""
 
     def __init__(self) -> None:
         worker_setup.install()
         self.llm: LLM | None = None
-        """with the model that was loaded last"""
+        """The vLLM instance with the last loaded model."""
         self._shape = self._loaded = ""
         self._judge = Judge()
 
@@ -54,14 +56,14 @@ class Engine:
         reloaded = False
         try:
             if self.llm is None or request.shape != self._shape:
-                self.llm = None  # before the next one asks for its memory
+                self.llm = None  # frees the memory for the next instance
                 self.llm, self._shape = LLM(model=request.model, **request.engine), request.shape
             elif self._loaded != request.model:
                 self.llm.collective_rpc("reload_weights", kwargs={"weights_path": request.model})
                 self.llm.reset_prefix_cache()
                 reloaded = True
         except Exception as error:
-            self.llm = None  # it may hold a part of the weights
+            self.llm = None  # its weights may be incomplete
             raise NotLoaded(f"vLLM cannot load {request.model}: {' '.join(str(error).split())[:200]}") from error
         self._loaded = request.model
         return reloaded
@@ -91,15 +93,15 @@ class Engine:
 
 
 class _OnRay:
-    """An Engine in each of its actors."""
+    """Engines in Ray actors."""
 
     def __init__(self, engines: int, gpus: int) -> None:
-        """gpus: of each engine"""
+        """Start the actors. gpus: GPUs of each engine."""
         import ray
 
         actor = ray.remote(num_gpus=gpus, num_cpus=1)(Engine)
-        self._made = lambda: [actor.remote() for _ in range(engines)]
-        self._actors = self._made()
+        self._start = lambda: [actor.remote() for _ in range(engines)]
+        self._actors = self._start()
 
     def load(self, request: Request) -> None:
         import ray
@@ -110,7 +112,7 @@ class _OnRay:
                 ray.get([actor.compare.remote(request.model, *reference) for actor in self._actors])
         except ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, NotLoaded):
-                raise error.cause from error  # whose text has what vLLM said
+                raise error.cause from error  # its text has vLLM's message
             raise
 
     def sample(self, request: Request, rows: Rows) -> Parts:
@@ -129,19 +131,19 @@ class _OnRay:
                 except StopIteration:
                     streams.remove(stream)
                 except ray.exceptions.RayTaskError as error:
-                    # what an actor tells a person is told as it was said
+                    # an actor's PasskError keeps its message
                     raise error.cause if isinstance(error.cause, PasskError) else error from None
         finally:
             if streams:
-                # the others would sample on, or wait for good for somebody to take their parts
+                # the other actors would continue to sample, or wait forever for a reader of their parts
                 for actor in self._actors:
                     ray.kill(actor)
-                self._actors = self._made()
+                self._actors = self._start()
 
 
 @contextmanager
 def started(work: Work) -> Iterator[Engines]:
-    """The engines that the work asks for, ended with the context."""
+    """Yield the engines for the work, and end them with the block."""
     with ExitStack() as held:
         if work.on_ray:
             import ray
@@ -154,7 +156,7 @@ def started(work: Work) -> Iterator[Engines]:
 
 
 def shares(rows: Rows, engines: int, piece: int | None) -> list[list[Mapping[str, Any]]]:
-    """What each engine samples: the problems dealt out in turn, `piece` at a time where batches stay together."""
+    """Return the problems of each engine, dealt out in turn, `piece` at a time if batches must stay together."""
     size = piece or 1
     dealt: list[list[Mapping[str, Any]]] = [[] for _ in range(engines)]
     for number, first in enumerate(range(0, len(rows), size)):

@@ -1,10 +1,10 @@
-"""Sample checkpoints on benchmarks with vLLM and judge the answers.
+"""Evaluate checkpoints on benchmarks: sample with vLLM and judge the responses.
 
     python -m passk.evaluation.evaluate REQUEST.json
 
-One engine a GPU, and one a shape of model: the weights of the next checkpoint are loaded into the engines that
-are there. REQUEST.json is a `Work`; passk/pipeline/stages.py writes it. What an earlier process left
-of an evaluation is gone on with. One that fails keeps none of the others: all failures are told at the end.
+Each GPU has one engine. The weights of the next checkpoint of the same shape are loaded into the existing engines.
+REQUEST.json is a `Work` that passk/pipeline/stages.py writes. Interrupted evaluations resume. A failed evaluation does
+not stop the others; all failures are raised at the end.
 """
 
 import sys
@@ -28,12 +28,13 @@ from passk.verifiers.extract import as_read
 from passk.verifiers.pool import Pool
 
 JUDGED_AT_LEAST = 200
-"""samples, before a share of failures says anything of those to come"""
+"""Fewest samples from which a share of failures is compared with max_failed."""
 
 
 def main(file: Path) -> None:
+    """Evaluate all requests of a file. Raise PasskError or NotLoaded after the last if any of them failed."""
     work = Work.read(file)
-    # A process that was killed may need some seconds to end, and what it writes until then must be seen here.
+    # A killed process may need some seconds to end, and this one must see all that it writes.
     file_lock.keep(file.with_name(WRITER))
     failed, unloaded = [], None
     with engines.started(work) as started:
@@ -42,47 +43,45 @@ def main(file: Path) -> None:
                 sample(started, request, file.with_name(progress.FILE))
             except (PasskError, engines.NotLoaded) as error:
                 failed.append(f"{_name(request.evaluation)}: {error}")
-                print(f"not sampled: {failed[-1]}", flush=True)
+                print(f"evaluation failed: {failed[-1]}", flush=True)
                 unloaded = error if isinstance(error, engines.NotLoaded) else unloaded
     if unloaded:
-        raise unloaded  # with what vLLM said, by which kinds of failure are told apart
+        raise unloaded  # with vLLM's message, which decides the kind of the failure
     if failed:
         raise PasskError("; ".join(failed))
 
 
-def sample(started: engines.Engines, request: Request, said: Path) -> None:
-    """Sample one checkpoint on one benchmark, as far as it has not been, and seal its directory.
+def sample(started: engines.Engines, request: Request, log: Path) -> None:
+    """Evaluate one checkpoint on one benchmark, or resume it, and seal its directory.
 
-    said: file of the lines that tell how far it is. Raises PasskError where a verifier came to no verdict on more
-    than `max_failed` of the samples: they are kept, and the next attempt judges those without a verdict again.
+    log: file of the progress lines. Raise PasskError if a verifier failed on more than `max_failed` of the samples. The
+    samples are kept, and the next attempt judges those without a verdict again.
     """
     record, directory = request.evaluation, Path(request.directory)
-    rows = asked(Path(request.problems))
+    rows = read_problems(Path(request.problems))
     write_json(directory / "evaluation.json", without_secrets(asdict(record)))
     parts = Parts(directory, [row["id"] for row in rows])
-    left = [row for row in rows if row["id"] not in parts.problems]
-    done, total = (len(rows) - len(left)) * request.samples, len(rows) * request.samples
+    remaining = [row for row in rows if row["id"] not in parts.problems]
+    done, total = (len(rows) - len(remaining)) * request.samples, len(rows) * request.samples
     most = record.config["max_failed"]
 
     def check() -> None:
         where = f"{parts.reasons.total()} of {total} samples"
-        mend = (
-            f"they stay in {parts.directory}: mend the verifier or raise max_failed, and the same command judges again"
-        )
-        verifiers.stop_above(most, parts.shares(), where, mend)
+        fix = f"fix the verifier or raise max_failed, then repeat the command to judge again what {parts.directory} has"
+        verifiers.stop_above(most, parts.shares(), where, fix)
 
     if parts.failed > most * done:
         _judge_again(parts, rows, most, opens_thinking=request.opens_thinking)
         if done >= JUDGED_AT_LEAST:
             check()
-    if left:
+    if remaining:
         started.load(request)
-        tell = progress.Progress(said, _name(record), total, done)
-        # closed at once where it is left: the engines have to be free for the next request
-        with closing(started.sample(request, left)) as made:
-            for part in made:
+        report = progress.Progress(log, _name(record), total, done)
+        # closed even after an error, since the next request needs the engines
+        with closing(started.sample(request, remaining)) as new_parts:
+            for part in new_parts:
                 parts.add(part)
-                tell(len(part), sum(part.columns["tokens"]))
+                report(len(part), sum(part.columns["tokens"]))
                 if parts.reasons.total() >= JUDGED_AT_LEAST:
                     check()
     check()
@@ -104,8 +103,8 @@ def _name(record: EvaluationRecord) -> str:
     return f"{record.checkpoint} on {record.benchmark}"
 
 
-def asked(file: Path) -> list[dict[str, Any]]:
-    """What evaluation needs of the problems: id, prompt, answer, verifier."""
+def read_problems(file: Path) -> list[dict[str, Any]]:
+    """Return the id, prompt, answer and verifier of each problem in a file."""
     table = problems.load(file).select_columns(["id", "prompt", "answer", "verifier"])
     return table.to_list()
 

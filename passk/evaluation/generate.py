@@ -1,7 +1,7 @@
-"""Problems -> judged samples, by one vLLM engine: requests are fed as others end, verdicts come in meanwhile.
+"""Sample problems with one vLLM engine and judge the samples while it runs.
 
-What is in memory is what is in the engine and what waits for its verdict or to be written, however many
-problems there are.
+A new request starts whenever another one ends. Memory holds only the requests in the engine and the samples that wait
+for their verdicts or for the disk, so it does not depend on the number of problems.
 """
 
 import time
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from vllm import LLM, RequestOutput, SamplingParams
     from vllm.outputs import CompletionOutput
 
-# Twice what the engine runs at once: as many wait for a place as have one, so that none is ever empty.
+# Multiple of the sequences that the engine runs at once: as many requests wait as run, so the engine is always full.
 QUEUED = 2
 UNJUDGED = 4096
-"""samples that wait for their verdict at most, before no more problems are asked"""
+"""Most samples that wait for their verdicts; beyond it, no new request starts."""
 PART_SAMPLES = 2048
+"""Samples of a full part."""
 PART_SECONDS = 5.0
-"""between two parts: what a kill may cost beside what was in the engine"""
+"""Longest time between two parts; a kill loses at most this and the requests in the engine."""
 
 
 @dataclass
@@ -36,45 +37,47 @@ class Part:
     """Whole problems, each with all its samples."""
 
     columns: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in SAMPLE_COLUMNS})
-    """SAMPLE_COLUMNS, a row a sample"""
+    """Values of SAMPLE_COLUMNS, one per sample."""
     seconds: float = 0.0
-    """wall time since the part before it"""
+    """Wall time since the previous part."""
     judging: float = 0.0
-    """seconds of it in which the engine's process was held up by verifiers"""
+    """Seconds of this time in which verifiers held up the engine's process."""
 
     def __len__(self) -> int:
+        """Return the number of samples."""
         return len(self.columns["problem"])
 
 
-class _Answered(NamedTuple):
+class _Sampled(NamedTuple):
+    """A problem whose samples are complete and whose verdicts are being computed."""
+
     row: Mapping[str, Any]
     seed: int
-    answers: "list[CompletionOutput]"
+    responses: "list[CompletionOutput]"
     verdicts: "list[Future[Verdict]]"
 
 
-Asked = dict[str, tuple[Mapping[str, Any], int]]
-"""vLLM's name of a request -> the problem and its seed"""
+Running = dict[str, tuple[Mapping[str, Any], int]]
+"""Problem and seed of each running request, by vLLM's name of the request."""
 
 
 def parts(
     engine: "LLM", request: Request, rows: Sequence[Mapping[str, Any]], judge: Judge
 ) -> Generator[Part, None, None]:
-    """Sample and judge `rows` (id, prompt, answer, verifier), in their order as near as lengths allow.
+    """Sample and judge `rows` (id, prompt, answer, verifier), in about their order, and yield parts.
 
-    A part comes every PART_SECONDS or as soon as it is full; with `request.deterministic`, after each batch. Where none
-    is due in PART_SECONDS an empty one comes, by which whoever waits sees that the engine works. Raises PasskError for
-    a problem whose prompt the engine, or whose answer the verifier, refuses. However it is left, the engine has nothing
-    of it any more.
+    A part follows every PART_SECONDS or as soon as it is full; with `request.deterministic`, after each batch. An empty
+    part after PART_SECONDS without another one shows that the engine works. Raise PasskError if the engine refuses a
+    prompt or the verifier a gold answer. At the end, even after an error, all requests in the engine are aborted.
     """
-    asked: Asked = {}
-    answered: list[_Answered] = []
+    running: Running = {}
+    sampled: list[_Sampled] = []
     try:
-        yield from _parts(engine, request, rows, judge, asked, answered)
+        yield from _parts(engine, request, rows, judge, running, sampled)
     finally:
-        if asked:
-            engine.llm_engine.abort_request(list(asked))
-        for verdict in (verdict for each in answered for verdict in each.verdicts):
+        if running:
+            engine.llm_engine.abort_request(list(running))
+        for verdict in (verdict for each in sampled for verdict in each.verdicts):
             verdict.cancel()
 
 
@@ -83,59 +86,59 @@ def _parts(
     request: Request,
     rows: Sequence[Mapping[str, Any]],
     judge: Judge,
-    asked: Asked,
-    answered: list[_Answered],
+    running: Running,
+    sampled: list[_Sampled],
 ) -> Iterator[Part]:
     core = engine.llm_engine
     places = QUEUED * core.vllm_config.scheduler_config.max_num_seqs
-    left = deque(rows)
+    waiting = deque(rows)
     part = Part()
-    since = told = time.perf_counter()
-    while left or asked or answered:
+    since = yielded = time.perf_counter()
+    while waiting or running or sampled:
         if request.piece:
-            if not asked and not answered:
-                _ask_piece(engine, request, left, asked)
+            if not running and not sampled:
+                _start_batch(engine, request, waiting, running)
         else:
-            while left and core.get_num_unfinished_requests() < places and len(answered) * request.samples < UNJUDGED:
-                _ask(engine, request, left.popleft(), asked)
-        if asked:
+            while waiting and core.get_num_unfinished_requests() < places and len(sampled) * request.samples < UNJUDGED:
+                _start(engine, request, waiting.popleft(), running)
+        if running:
             for output in core.step():
                 if output.finished:
-                    answered.append(_judged(output, *asked.pop(output.request_id), request, judge))
+                    sampled.append(_judged(output, *running.pop(output.request_id), request, judge))
         else:
-            judge.wait(answered[0].verdicts)
-        # one that takes its whole deadline keeps none behind it
-        answered[:] = [each for each in answered if not _add(part, each)]
-        if _is_whole(part, time.perf_counter() - since, request, idle=not asked and not answered, last=not left):
+            judge.wait(sampled[0].verdicts)
+        # a verdict that takes its whole deadline does not hold up the problems after it
+        sampled[:] = [each for each in sampled if not _add(part, each)]
+        if _is_whole(part, time.perf_counter() - since, request, idle=not running and not sampled, last=not waiting):
             part.seconds, part.judging = time.perf_counter() - since, judge.seconds
             since, judge.seconds = time.perf_counter(), 0.0
             yield part
-            part, told = Part(), time.perf_counter()
-        elif time.perf_counter() - told >= PART_SECONDS:
+            part, yielded = Part(), time.perf_counter()
+        elif time.perf_counter() - yielded >= PART_SECONDS:
             yield Part()
-            told = time.perf_counter()
+            yielded = time.perf_counter()
 
 
 def _is_whole(part: Part, seconds: float, request: Request, *, idle: bool, last: bool) -> bool:
     if idle and (last or request.piece):
         return True
-    # what an empty part took is told with the next problem: nobody keeps an empty one
+    # the time of an empty part counts for the next one, since empty parts are not written
     full = len(part) >= PART_SAMPLES or (len(part) > 0 and seconds >= PART_SECONDS)
     return full and not request.piece
 
 
-def _ask_piece(engine: "LLM", request: Request, left: deque, asked: Asked) -> None:
-    """A batch whose numbers depend on nothing that was before: the engine is empty and begins with all of it."""
+def _start_batch(engine: "LLM", request: Request, waiting: deque, running: Running) -> None:
+    """Start a batch in an empty engine all at once, so that its numbers do not depend on earlier requests."""
     engine.reset_prefix_cache()
     engine.sleep(level=0)
     try:
-        for _ in range(min(request.piece or 0, len(left))):
-            _ask(engine, request, left.popleft(), asked)
+        for _ in range(min(request.piece or 0, len(waiting))):
+            _start(engine, request, waiting.popleft(), running)
     finally:
         engine.wake_up(tags=["scheduling"])
 
 
-def _ask(engine: "LLM", request: Request, row: Mapping[str, Any], asked: Asked) -> None:
+def _start(engine: "LLM", request: Request, row: Mapping[str, Any], running: Running) -> None:
     seed = problem_seed(row["id"], request.record["seed"])
     settings = sampling_parameters(request, seed)
     try:
@@ -143,18 +146,18 @@ def _ask(engine: "LLM", request: Request, row: Mapping[str, Any], asked: Asked) 
             message = [{"role": "user", "content": row["prompt"]}]
             [name] = engine.enqueue_chat([message], settings, use_tqdm=False)
         else:
-            # as in training, where the prompt is all there is: no begin-of-sequence token of the tokenizer's
+            # as in training, the tokenizer adds no begin-of-sequence token to the prompt
             plain = {"add_special_tokens": False}
             [name] = engine.enqueue([row["prompt"]], settings, use_tqdm=False, tokenization_kwargs=plain)
     except ValueError as error:
         reason = " ".join(str(error).split())[:200]
         raise PasskError(f"{row['id']}: vLLM refuses the prompt of {len(row['prompt'])} characters: {reason}") from None
-    # vLLM adds letters of its own to the number by which it gives the answers
-    asked[name.partition("-")[0]] = (row, seed)
+    # vLLM appends letters to the number that its outputs have
+    running[name.partition("-")[0]] = (row, seed)
 
 
 def sampling_parameters(request: Request, seed: int) -> "SamplingParams":
-    """What vLLM is asked for a problem: all its samples in one request, each with a seed of its own."""
+    """Return the parameters of a problem's request, which samples all its responses, each with its own seed."""
     from vllm import SamplingParams
 
     config = request.record["config"]
@@ -165,42 +168,42 @@ def sampling_parameters(request: Request, seed: int) -> "SamplingParams":
         max_tokens=config["max_response"],
         seed=seed,
         logprobs=0,
-        # the sum alone is used: without this vLLM keeps an object a token
+        # only the sum is used; otherwise vLLM keeps one object per token
         flat_logprobs=True,
         skip_special_tokens=True,
     )
 
 
-def _judged(output: "RequestOutput", row: Mapping[str, Any], seed: int, request: Request, judge: Judge) -> _Answered:
+def _judged(output: "RequestOutput", row: Mapping[str, Any], seed: int, request: Request, judge: Judge) -> _Sampled:
     verdicts = [
-        judge.submit(row["verifier"], as_read(answer.text, opens_thinking=request.opens_thinking), row["answer"])
-        for answer in output.outputs
+        judge.submit(row["verifier"], as_read(response.text, opens_thinking=request.opens_thinking), row["answer"])
+        for response in output.outputs
     ]
-    return _Answered(row, seed, output.outputs, verdicts)
+    return _Sampled(row, seed, output.outputs, verdicts)
 
 
-def _add(part: Part, answered: _Answered) -> bool:
-    """Add a problem to the part, if all its verdicts are there."""
-    if not all(verdict.done() for verdict in answered.verdicts):
+def _add(part: Part, sampled: _Sampled) -> bool:
+    """Add a problem to the part if all its verdicts are available, and return whether they are."""
+    if not all(verdict.done() for verdict in sampled.verdicts):
         return False
-    for answer, judged in zip(answered.answers, answered.verdicts, strict=True):
+    for response, judged in zip(sampled.responses, sampled.verdicts, strict=True):
         try:
             verdict = judged.result()
         except AnswerError as error:
-            raise PasskError(f"{answered.row['id']}: {error}") from None
-        tokens = len(answer.token_ids)
+            raise PasskError(f"{sampled.row['id']}: {error}") from None
+        tokens = len(response.token_ids)
         values = (
-            answered.row["id"],
-            answer.index,
-            answer.text,
+            sampled.row["id"],
+            response.index,
+            response.text,
             verdict.score,
             verdict.correct,
             verdict.extracted,
             verdict.reason,
             tokens,
-            answer.finish_reason,
-            answered.seed + answer.index,
-            (answer.cumulative_logprob or 0.0) / max(tokens, 1),
+            response.finish_reason,
+            sampled.seed + response.index,
+            (response.cumulative_logprob or 0.0) / max(tokens, 1),
         )
         for name, value in zip(SAMPLE_COLUMNS, values, strict=True):
             part.columns[name].append(value)

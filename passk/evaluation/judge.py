@@ -1,4 +1,4 @@
-"""Verdicts while the engine goes on, and for how long it could not."""
+"""Verdicts during sampling, and the time in which they held up the engine."""
 
 import time
 from collections.abc import Sequence
@@ -9,21 +9,21 @@ from passk.verifiers.pool import Pool
 
 
 class Judge:
-    """A pool of verifiers that keeps the time in which whoever asked was held up."""
+    """A pool of verifiers that counts the seconds in which its caller was held up."""
 
     def __init__(self) -> None:
         self._pool = Pool()
         self.seconds = 0.0
 
     def submit(self, verifier: str, response: str, answer: str) -> "Future[Verdict]":
-        """In place where the verifier needs no deadline, else by a child process meanwhile."""
+        """Judge a response in this process if the verifier needs no deadline, otherwise in a child process."""
         started = time.perf_counter()
         verdict = self._pool.submit(verifier, response, answer)
         self.seconds += time.perf_counter() - started
         return verdict
 
     def wait(self, verdicts: "Sequence[Future[Verdict]]") -> None:
-        """Stand still until all of them are there."""
+        """Wait until all verdicts are available."""
         started = time.perf_counter()
         wait(verdicts)
         self.seconds += time.perf_counter() - started

@@ -1,7 +1,7 @@
-"""What a person sees while checkpoints are sampled: done of total, samples a second, time left.
+"""Progress lines of evaluations: samples done of the total, samples per second, time left.
 
-The process that samples writes a line now and then; whoever started it reads them there (`followed`), on
-whatever machine it runs.
+The process that samples appends a line to a file every few seconds. The process that started it reads them there
+(`followed`), since the two may run on different machines.
 """
 
 import json
@@ -14,40 +14,41 @@ from pathlib import Path
 from passk.base.terminal import clock
 
 FILE = "metrics.jsonl"
-"""where job.train looks for signs of life"""
+"""File whose growth shows job.train that the process is alive."""
 SAY_EVERY_SECONDS = 10.0
 _POLL_SECONDS = 0.5
 
 
 class Progress:
-    """Of one evaluation; called with each part."""
+    """The progress of one evaluation; call it with each part."""
 
     def __init__(self, file: Path, name: str, total: int, done: int) -> None:
-        """total, done: samples; those done before count for no pace."""
+        """total, done: numbers of samples; the samples per second do not count those of earlier processes."""
         self._file, self._name, self._total, self._done = file, name, total, done
         self._started = time.perf_counter()
-        self._said = float("-inf")
+        self._logged = float("-inf")
         self._new = self._tokens = 0
         if done:
-            self._say(f"{name}: goes on, {done} of {total} samples were done")
+            self._say(f"{name}: resuming, {done} of {total} samples are done")
 
     def __call__(self, samples: int, tokens: int) -> None:
         self._new += samples
         self._tokens += tokens
         finished = self._done + self._new >= self._total
-        if finished or time.perf_counter() - self._said >= SAY_EVERY_SECONDS:
-            self._said = time.perf_counter()
+        if finished or time.perf_counter() - self._logged >= SAY_EVERY_SECONDS:
+            self._logged = time.perf_counter()
             self._say(self.line())
 
     def line(self) -> str:
+        """Return the progress line."""
         seconds = max(time.perf_counter() - self._started, 1e-6)
         done, pace = self._done + self._new, self._new / seconds
-        left = f"{clock((self._total - done) / pace)} left" if pace else "no sample yet"
+        rest = f"{clock((self._total - done) / pace)} left" if pace else "no sample yet"
         if done >= self._total:
-            left = f"took {clock(seconds)}"
+            rest = f"took {clock(seconds)}"
         return (
             f"{self._name}: {done}/{self._total} samples, {pace:.3g} samples/s, "
-            f"{self._tokens / seconds:.3g} tokens/s, {left}"
+            f"{self._tokens / seconds:.3g} tokens/s, {rest}"
         )
 
     def _say(self, line: str) -> None:
@@ -58,21 +59,21 @@ class Progress:
 
 @contextmanager
 def followed(file: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Say each line that is written into `file` while what is inside is done; it starts empty."""
+    """Empty `file`, and log each line that is written into it until the block ends."""
     file.unlink(missing_ok=True)
-    ended, told = threading.Event(), 0
+    ended, logged = threading.Event(), 0
 
-    def tell() -> None:
-        nonlocal told
+    def log() -> None:
+        nonlocal logged
         lines = file.read_text(errors="replace").split("\n")[:-1] if file.exists() else []
-        for line in lines[told:]:
-            with suppress(ValueError, LookupError, TypeError):  # a damaged line is only not shown
+        for line in lines[logged:]:
+            with suppress(ValueError, LookupError, TypeError):  # a damaged line is skipped
                 say(json.loads(line)["line"])
-        told = len(lines)
+        logged = len(lines)
 
     def follow() -> None:
         while not ended.wait(_POLL_SECONDS):
-            tell()
+            log()
 
     follower = threading.Thread(target=follow, name="progress", daemon=True)
     follower.start()
@@ -81,4 +82,4 @@ def followed(file: Path, say: Callable[[str], None]) -> Iterator[None]:
     finally:
         ended.set()
         follower.join()
-        tell()
+        log()

@@ -1,4 +1,4 @@
-"""What one evaluation is asked for: written by passk/pipeline/stages.py, read by the process that samples."""
+"""The request of an evaluation: passk/pipeline/stages.py writes it, and the process that samples reads it."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from typing import Any, Self
 from passk.files.layout import EvaluationRecord, write_json
 
 PIECE_SAMPLES = 256
-"""that a deterministic evaluation makes as one batch"""
+"""Samples of a batch in a deterministic evaluation."""
 
 
 @dataclass(frozen=True)
@@ -17,36 +17,37 @@ class Request:
     """One checkpoint on one benchmark."""
 
     record: dict[str, Any]
-    """EvaluationRecord"""
+    """The fields of an EvaluationRecord."""
     model: str
     problems: str
     directory: str
     engine: dict[str, Any]
-    """keyword arguments of vllm.LLM"""
+    """Keyword arguments of vllm.LLM."""
     chat: bool
-    """word the prompt by the model's chat template"""
+    """Whether the model's chat template is applied to the prompt."""
     deterministic: bool = False
-    """in batches that are the same whatever was stopped before, not as one stream"""
+    """Whether to sample in fixed batches, which do not depend on interruptions, instead of one stream."""
     opens_thinking: bool = False
     """Whether the prompts end with <think>."""
 
     @property
     def evaluation(self) -> EvaluationRecord:
+        """The record of the evaluation."""
         return EvaluationRecord(**self.record)
 
     @property
     def samples(self) -> int:
-        """a problem"""
+        """Samples per problem."""
         return self.record["config"]["samples"]
 
     @property
     def piece(self) -> int | None:
-        """Problems of a batch, where it is deterministic."""
+        """Problems of a batch in a deterministic evaluation, otherwise None."""
         return max(1, PIECE_SAMPLES // self.samples) if self.deterministic else None
 
     @property
     def shape(self) -> str:
-        """What two models must share to be served by one engine, weights apart."""
+        """Text that is equal for models whose weights one engine can load one after the other."""
         directory = Path(self.model)
         config = json.loads((directory / "config.json").read_text()) if directory.is_dir() else self.model
         return json.dumps([config, self.engine], sort_keys=True)
@@ -54,27 +55,29 @@ class Request:
 
 @dataclass(frozen=True)
 class Work:
-    """All that one process samples."""
+    """All requests of one process."""
 
     requests: list[Request]
     engines: int
     gpus: int
-    """of each engine"""
+    """GPUs of each engine."""
     on_ray: bool
-    """as actors of the Ray cluster that the process joins; else the one engine is in the process itself"""
+    """Whether the engines are actors of a Ray cluster; otherwise the process has the only engine."""
 
     def write(self, file: Path) -> None:
+        """Write the requests as JSON."""
         write_json(file, self)
 
     @classmethod
     def read(cls, file: Path) -> Self:
+        """Return the requests in a file."""
         content = json.loads(file.read_text())
         return cls(**{**content, "requests": [Request(**entry) for entry in content["requests"]]})
 
 
 def problem_seed(problem: str, seed: int) -> int:
-    """The seed of a problem's request; its samples take it and the numbers after it.
+    """Return the seed of a problem's request; its samples use it and the numbers after it.
 
-    From the problem itself, so that the answers do not depend on which problems are sampled beside it.
+    It depends only on the problem's id and the seed, so the samples do not depend on the other problems.
     """
     return int.from_bytes(hashlib.sha256(f"{seed}/{problem}".encode()).digest()[:4]) >> 1

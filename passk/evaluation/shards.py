@@ -1,7 +1,7 @@
-"""The files of an evaluation: parts as it goes, each whole or not there; samples.parquet and the manifest at its end.
+"""The files of an evaluation: shards while it runs, then samples.parquet and the manifest.
 
-A part holds whole problems, so a problem is either in the parts with all its samples or is sampled again. One
-process writes (passk/evaluation/evaluate.py holds the lock).
+Each shard is written atomically and has whole problems: a problem is in the shards with all its samples, or it is
+sampled again. Only one process writes, since passk/evaluation/evaluate.py holds a lock.
 """
 
 import json
@@ -26,29 +26,29 @@ if TYPE_CHECKING:
     import pyarrow.dataset
 
 JUDGED_AT_ONCE = 32
-"""responses, each of which may take its deadline, before it is seen whether the verifier still fails"""
+"""Responses, each with a deadline, that are judged before the share of failures is checked again."""
 MERGED_SAMPLES = 2048
-"""in memory at a time while the parts are made one file"""
+"""Samples in memory during the merge of the shards."""
 _PLACE = "place"
-"""column of the parts alone: where the problem stands in its file"""
+"""Column of shards only: the place of the problem in its file."""
 _OWN = b"passk"
 
 
 class Parts:
-    """The parts of one evaluation, in `directory`/parts, and what they come to."""
+    """The shards of one evaluation in `directory`/parts, and their totals."""
 
     def __init__(self, directory: Path, problems: list[str], say: Callable[[str], None] = print) -> None:
-        """problems: ids in the order of their file. What a crash left half written is removed, and said."""
+        """Read the shards; remove and log damaged ones. problems: ids in the order of their file."""
         self._evaluation, self.directory = directory, directory / "parts"
         self._place = {problem: place for place, problem in enumerate(problems)}
         self._number = 0
         self.problems: set[str] = set()
-        """that are in the parts, each with all its samples"""
+        """Ids of the problems in the shards, each with all its samples."""
         self.reasons: Counter[str] = Counter()
-        """samples by their verdict's reason"""
+        """Number of samples by the reason of their verdict."""
         self.tokens = 0
         self.seconds = self.judging = 0.0
-        """wall time of the sessions that wrote them, and of it what engines were held up by verifiers"""
+        """Wall time of the sessions that wrote the shards, and its part in which verifiers held up the engines."""
         self.directory.mkdir(parents=True, exist_ok=True)
         for half in self.directory.glob(".*"):
             half.unlink()
@@ -58,15 +58,15 @@ class Parts:
                 self._count(*_read(file))
             except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
                 reason = " ".join(str(error).split())[:200]
-                say(f"parts/{file.name} is not used, its problems are sampled again: {reason}")
+                say(f"parts/{file.name}: damaged ({reason}); its problems are sampled again")
                 file.unlink()
 
     def _files(self) -> list[Path]:
         return sorted(file for file in self.directory.glob("*.parquet") if file.stem.isdecimal())
 
-    def _count(self, columns: dict[str, list[Any]], own: dict[str, float]) -> None:
-        # First what fails on a damaged part: then nothing of it is counted.
-        tokens, seconds, judging = sum(columns["tokens"]), own["seconds"] + 0.0, own["judging"] + 0.0
+    def _count(self, columns: dict[str, list[Any]], times: dict[str, float]) -> None:
+        # These fail for a damaged shard, before anything of it is counted.
+        tokens, seconds, judging = sum(columns["tokens"]), times["seconds"] + 0.0, times["judging"] + 0.0
         self.problems.update(columns["problem"])
         self.reasons.update(columns["reason"])
         self.tokens += tokens
@@ -74,62 +74,62 @@ class Parts:
         self.judging += judging
 
     def add(self, part: Part) -> None:
-        """Write a part whole or not at all. PasskError where the disk is full."""
+        """Write a part as a shard, atomically. Raise PasskError if the disk is full."""
         if not len(part):
             return
         import pyarrow
 
         places = [self._place[problem] for problem in part.columns["problem"]]
-        own = {"seconds": part.seconds, "judging": part.judging}
+        times = {"seconds": part.seconds, "judging": part.judging}
         table = pyarrow.table({_PLACE: places, **part.columns}, schema=_schema()).replace_schema_metadata(
-            {_OWN: json.dumps(own)}
+            {_OWN: json.dumps(times)}
         )
         self._number += 1
         _write(self.directory / f"{self._number:06d}.parquet", table.schema, [table])
-        self._count(part.columns, own)
+        self._count(part.columns, times)
 
     @property
     def failed(self) -> int:
-        """samples on which the verifier came to no verdict"""
+        """Number of samples on which the verifier failed."""
         return sum(self.reasons[reason] for reason in FAILURES)
 
     def shares(self) -> dict[str, float]:
-        """reason -> share of the samples, the largest first"""
+        """Return the share of samples by reason, largest first."""
         return {reason: count / self.reasons.total() for reason, count in self.reasons.most_common() if count}
 
     def judge_again(self, submit: "Callable[[str, str], Future[Verdict]]", most: float) -> None:
-        """Judge again what the verifier came to no verdict on; each part is rewritten whole or not at all.
+        """Judge again the samples on which the verifier failed; each shard is rewritten atomically.
 
-        submit: (problem's id, response) -> the verdict to come. Ends as soon as it comes to none again on more than
-        `most` of all samples here. Raises PasskError for an answer that the verifier cannot read.
+        submit: (problem's id, response) -> future verdict. Stop as soon as the verifier failed again on more than the
+        share `most` of all samples. Raise PasskError for a gold answer that the verifier cannot read.
         """
         import pyarrow.parquet
 
-        left = most * self.reasons.total()
+        remaining = most * self.reasons.total()
         for file in self._files():
             table = pyarrow.parquet.read_table(file)
             columns = table.to_pydict()
             rows = [row for row, reason in enumerate(columns["reason"]) if reason in FAILURES]
             for first in range(0, len(rows), JUDGED_AT_ONCE):
                 block = rows[first : first + JUDGED_AT_ONCE]
-                asked = [submit(columns["problem"][row], columns["response"][row]) for row in block]
-                for row, verdict in zip(block, map(_verdict, asked), strict=True):
+                futures = [submit(columns["problem"][row], columns["response"][row]) for row in block]
+                for row, verdict in zip(block, map(_verdict, futures), strict=True):
                     self.reasons[columns["reason"][row]] -= 1
                     self.reasons[verdict.reason] += 1
-                    left -= verdict.reason in FAILURES
+                    remaining -= verdict.reason in FAILURES
                     for name in ("score", "correct", "extracted", "reason"):
                         columns[name][row] = getattr(verdict, name)
-                if left < 0:
+                if remaining < 0:
                     break
             if rows:
                 _write(file, table.schema, [pyarrow.table(columns, schema=table.schema)])
-            if left < 0:
+            if remaining < 0:
                 return
 
     def seal(self, record: EvaluationRecord) -> None:
-        """Make samples.parquet of the parts, in the order of the problems, and the manifest last.
+        """Merge the shards into samples.parquet, in the order of the problems, and write the manifest last.
 
-        Raises PasskError where a sample is missing or there twice.
+        Raise PasskError if a sample is missing or repeated.
         """
         schema = _schema()
         _write(
@@ -153,12 +153,12 @@ class Parts:
     def _in_order(self, samples: int) -> "Iterator[pyarrow.Table]":
         import pyarrow.dataset
 
-        held = pyarrow.dataset.dataset([str(file) for file in self._files()], schema=_schema(), format="parquet")
+        shards = pyarrow.dataset.dataset([str(file) for file in self._files()], schema=_schema(), format="parquet")
         each, place = max(1, MERGED_SAMPLES // samples), pyarrow.dataset.field(_PLACE)
         for first in range(0, len(self._place), each):
             last = min(first + each, len(self._place))
-            # each part's own statistics tell whether one of these problems can be in it
-            rows = held.to_table(filter=(place >= first) & (place < last))
+            # the statistics of a shard show whether it can have one of these problems
+            rows = shards.to_table(filter=(place >= first) & (place < last))
             rows = rows.sort_by([(_PLACE, "ascending"), ("sample", "ascending")])
             places, numbers = rows[_PLACE].to_numpy(), rows["sample"].to_numpy()
             if not (
@@ -166,7 +166,7 @@ class Parts:
                 and np.array_equal(numbers, np.tile(np.arange(samples), last - first))
             ):
                 raise PasskError(
-                    f"{self.directory}: {len(rows)} samples of problems {first + 1} to {last}, which must be "
+                    f"{self.directory}: {len(rows)} samples of problems {first + 1} to {last} instead of "
                     f"{(last - first) * samples} different ones; remove the directory to sample again"
                 )
             yield rows.drop_columns([_PLACE])
@@ -194,9 +194,9 @@ def _schema() -> "pyarrow.Schema":
     )
 
 
-def _verdict(asked: "Future[Verdict]") -> Verdict:
+def _verdict(future: "Future[Verdict]") -> Verdict:
     try:
-        return asked.result()
+        return future.result()
     except AnswerError as error:
         raise PasskError(str(error)) from None
 

@@ -1,4 +1,4 @@
-"""All figures of merit of an evaluation with their intervals, as a table for a terminal."""
+"""All metrics of an evaluation with their intervals, as a table for a terminal."""
 
 import math
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ _COLUMNS = ("score", "correct", "extracted", "tokens", "finish_reason", "logprob
 
 
 def table(evaluations: Sequence[PlannedEvaluation]) -> str:
-    """A row a figure, a column a benchmark; only what is finished."""
-    found = {each.record.benchmark: _figures(each) for each in evaluations if each.finished}
-    names = dict.fromkeys(name for figures in found.values() for name in figures)
-    rows = [["", *found]]
-    rows += [[name, *(_shown(figures.get(name)) for figures in found.values())] for name in names]
+    """Return a table with one row per metric and one column per finished benchmark."""
+    columns = {each.record.benchmark: _figures(each) for each in evaluations if each.finished}
+    names = dict.fromkeys(name for figures in columns.values() for name in figures)
+    rows = [["", *columns]]
+    rows += [[name, *(_shown(figures.get(name)) for figures in columns.values())] for name in names]
     return "\n".join(aligned(rows, right=range(1, len(rows[0]))))
 
 
@@ -32,13 +32,13 @@ def _figures(evaluation: PlannedEvaluation) -> dict[str, Estimate]:
         samples = read(file, config.samples, on_policy=on_policy)
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise PasskError(f"{file}: damaged ({reason}); delete its directory and run the command again") from None
+        raise PasskError(f"{file}: damaged ({reason}); delete its directory and repeat the command") from None
     votes = [k for k in config.k if k > 1]
     return summary(by_problem(samples, sorted(set(config.k)), votes))
 
 
 def read(file: Path, samples: int, *, on_policy: bool) -> Samples:
-    """A samples.parquet, which has the samples of a problem one after the other, as arrays of [P, samples]."""
+    """Return a samples.parquet as arrays [P, samples]; the file has the samples of a problem one after the other."""
     import pandas as pd
     import pyarrow.parquet
 

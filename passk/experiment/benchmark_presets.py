@@ -1,5 +1,7 @@
-"""Benchmarks by name: `passk evaluate --benchmark gsm8k,aime24`. Temperature 1.0, top-p 0.95 and 32 samples a problem,
-as in the Pass@k Training paper (arXiv 2508.10751), are the defaults of `config.Benchmark`.
+"""Named benchmarks, as in `passk evaluate --benchmark gsm8k,aime24`.
+
+The defaults of `config.Benchmark` are those of the Pass@k Training paper (arXiv 2508.10751): temperature 1.0, top-p
+0.95 and 32 samples per problem.
 """
 
 import os
@@ -14,14 +16,16 @@ from passk.experiment import config, sweep
 from passk.experiment.config import Benchmark, Experiment
 
 K = (1, 4, 8, 16, 32, 64, 128, 256)
-"""of which those up to the number of samples are told"""
+"""Values of k; those up to the number of samples are reported."""
 
 
 class Preset(NamedTuple):
+    """A named benchmark."""
+
     problems: dict[str, Any]
-    """as in an experiment file"""
+    """The problem set, as in an experiment file."""
     max_response: int
-    """tokens"""
+    """Longest response in tokens."""
 
 
 def _maze(**spec: Any) -> dict[str, Any]:
@@ -29,11 +33,11 @@ def _maze(**spec: Any) -> dict[str, Any]:
 
 
 PRESETS = {
-    # for the tiny model, which knows no words
+    # for the tiny model, whose vocabulary is the maze alphabet
     "maze-easy": Preset(_maze(size=200, easy_fraction=1.0), 16),
     "maze-hard": Preset(_maze(size=200, easy_fraction=0.0), 16),
     "maze-far": Preset(_maze(size=200, easy_fraction=1.0, path_length=(5, 8)), 16),
-    # the sizes of the paper's tests
+    # the sizes of the paper's test sets
     "maze-7": Preset(_maze(size=75, width=7, border=True, path_length=(2, 40), template="instruct"), 4096),
     "maze-9": Preset(_maze(size=100, width=9, border=True, path_length=(2, 40), template="instruct"), 4096),
     "maze-11": Preset(_maze(size=100, width=11, border=True, path_length=(2, 40), template="instruct"), 4096),
@@ -45,16 +49,16 @@ PRESETS = {
     "olymmath-hard": Preset({"source": "olymmath", "grade": "hard"}, 16384),
 }
 REASONING_GYM = "reasoning_gym."
-"""before the name of any of its tasks, which is a benchmark too"""
+"""Prefix of a task's name: every task of reasoning_gym is a benchmark."""
 
 
 def preset(name: str) -> Preset:
-    """Raises ConfigError for a name that is none."""
+    """Return the benchmark of this name. Raise ConfigError if it does not exist."""
     task = name.removeprefix(REASONING_GYM)
     if task != name:
         return Preset({"source": "reasoning_gym", "task": task, "split": "test", "size": 100}, 4096)
     if name not in PRESETS:
-        raise ConfigError(f"benchmark: there is none named {name!r}{nearest(name, PRESETS)}")
+        raise ConfigError(f"benchmark: {name!r} does not exist{nearest(name, PRESETS)}")
     return PRESETS[name]
 
 
@@ -66,26 +70,26 @@ def experiment(
     *,
     opens_thinking: bool = False,
 ) -> Experiment:
-    """An experiment without stages that samples `model` on the benchmarks of these names. Raises ConfigError.
+    """Return an experiment without stages that evaluates `model` on the named benchmarks. Raise ConfigError.
 
-    file: an experiment, whose compute and seed are taken, and whose benchmarks go before those here; without
-    names, all of its own. opens_thinking: as the field of `model`, where the file does not set it.
+    file: an experiment file that provides compute, seed and benchmarks, which take precedence over named ones. Without
+    `names`, all its benchmarks are used. opens_thinking: sets the field of `model` to true.
     """
     raw = config.load(file).model_dump(mode="json", by_alias=True, exclude_defaults=True) if file else _here(model)
     if not (names or file):
-        known = f"{', '.join(PRESETS)}, and {REASONING_GYM}TASK"
-        raise ConfigError(f"benchmark: name one or several, with commas between; there is {known}")
+        known = f"{', '.join(PRESETS)} or {REASONING_GYM}TASK"
+        raise ConfigError(f"benchmark: none is named; name one or several, comma-separated, of {known}")
     for name in names:
         if name not in raw["benchmarks"]:
-            taken = preset(name)
-            asked = samples or Benchmark.model_fields["samples"].default
-            problems = f"of-{name}"  # the file may have others of the benchmark's name
-            raw["problems"][problems] = taken.problems
+            named = preset(name)
+            number = samples or Benchmark.model_fields["samples"].default
+            problems = f"of-{name}"  # the file may have a problem set with the benchmark's name
+            raw["problems"][problems] = named.problems
             raw["benchmarks"][name] = {
                 "problems": problems,
-                "samples": asked,
-                "k": [k for k in K if k <= asked],
-                "max_response": taken.max_response,
+                "samples": number,
+                "k": [k for k in K if k <= number],
+                "max_response": named.max_response,
             }
     if opens_thinking:
         raw["model"]["opens_thinking"] = True
@@ -106,7 +110,7 @@ def _here(model: str) -> dict[str, Any]:
 
 
 def compute() -> dict[str, Any]:
-    """What this machine has, as an experiment's `compute`: all its GPUs, or its CPU."""
+    """Return the `compute` section for this machine: all its GPUs, else its CPU."""
     if gpus := _gpus():
         return {"profile": "gpu", "gpus_per_node": gpus, "memory_utilization": 0.9}
     return {"profile": "cpu", "threads": len(os.sched_getaffinity(0))}

@@ -23,6 +23,7 @@ from pydantic import (
 
 from passk.base.errors import ConfigError
 from passk.experiment import yaml_file
+from passk.experiment.compute_config import Compute as Compute
 from passk.experiment.field_errors import Location, one_line, require_plain
 from passk.experiment.fields import (
     LIMIT,
@@ -46,18 +47,20 @@ from passk.problems.maze import MazeProblems as MazeProblems
 from passk.problems.sources import SPECS, Problems
 
 K = Annotated[Schedule, BeforeValidator(Schedule.of), PlainSerializer(lambda schedule: schedule.written)]
-MaxFailed = Annotated[Share, Field(description="largest share of the verifier's timeouts and crashes")]
+MaxFailed = Annotated[Share, Field(description="largest share of samples that the verifier may fail on")]
 
 
 class TinyModel(Strict):
-    """A Qwen2 made from scratch, for a machine without a GPU. Sizes as in HF's Qwen2Config."""
+    """A Qwen2 with random weights, for a machine without a GPU. Sizes as in HF's Qwen2Config."""
 
     hidden_size: int = Field(96, ge=32, lt=LIMIT)
     layers: Count = 3
     heads: Count = 3
     feed_forward: int = Field(256, ge=32, lt=LIMIT)
     max_length: int = Field(128, ge=32, lt=LIMIT)
-    alphabet: Literal["maze", "bytes"] = Field("maze", description="a token a maze character, or a byte of any text")
+    alphabet: Literal["maze", "bytes"] = Field(
+        "maze", description="tokens: the characters of mazes, or the bytes of any text"
+    )
     tie_word_embeddings: bool = Field(False, description="the output head shares the weights of the embeddings")
 
     @model_validator(mode="after")
@@ -71,33 +74,31 @@ class TinyModel(Strict):
 
 
 class Model(Strict):
-    """Where training starts: `tiny` from scratch, or `path`: a HF model by name or directory."""
+    """The model that training starts from: `tiny` (random weights) or `path` (name or directory of a HF model)."""
 
     tiny: TinyModel | None = None
     path: Text | None = None
     opens_thinking: bool = Field(
         False,
-        description="the prompts end with <think>, by the chat template or their own wording: a response without "
+        description="the prompts end with <think>, by the chat template or their own text: a response without "
         "</think> never gives an answer",
     )
     trust_remote_code: bool = Field(
         False,
-        description="run the Python code that comes with the model of `path` (default: refuse such a model)",
+        description="run the Python code of the model in `path` (default: refuse such a model)",
     )
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.tiny is None) == (self.path is None):
-            raise ValueError(
-                "needs one of tiny and path; give either tiny: (from scratch) or path: (a HF model), and not both"
-            )
+            raise ValueError("needs exactly one of tiny and path; write tiny: (random weights) or path: (a HF model)")
         if self.tiny and self.trust_remote_code:
-            raise ValueError("trust_remote_code has no effect on a model from scratch; remove it")
+            raise ValueError("trust_remote_code has no effect on a tiny model; remove it")
         return self
 
 
 class Stage(Strict):
-    """What the two kinds of stage share."""
+    """Fields that sft and rl stages share."""
 
     parent: Name | None = Field(None, alias="from")
     problems: Name
@@ -105,25 +106,27 @@ class Stage(Strict):
     betas: Betas = (0.9, 0.95)
     weight_decay: NotNegative = 0.0
     max_norm: Positive = 1.0
-    warmup: Natural = Field(0, description="steps in which the learning rate rises")
-    evaluate: bool = Field(True, description="sample the finished model on every benchmark")
+    warmup: Natural = Field(0, description="steps during which the learning rate rises")
+    evaluate: bool = Field(True, description="evaluate the finished model on every benchmark")
     save_every: Count = Field(20, description="steps between checkpoints")
     keep_checkpoints: Count = Field(2, description="checkpoints kept for resuming, at least 2 while training")
 
     @model_validator(mode="after")
     def _warm_up_ends(self) -> Self:
         if self.warmup > self.steps:
-            raise ValueError(f"warmup of {self.warmup} steps is longer than the stage; make it at most {self.steps}")
+            raise ValueError(
+                f"warmup of {self.warmup} steps is longer than the stage; lower it to {self.steps} or less"
+            )
         return self
 
     def _limited(self, what: str, size: int) -> Self:
         if size >= LIMIT:
-            raise ValueError(f"{what} is {size} training prompts; make it fewer than {LIMIT}")
+            raise ValueError(f"{what} is {size} training prompts; lower it below {LIMIT}")
         return self
 
 
 class SftStage(Stage):
-    """Supervised fine-tuning on the problems' demonstrations: OpenRLHF's train_sft."""
+    """Supervised fine-tuning on the demonstrations of problems, by OpenRLHF's train_sft."""
 
     kind: Literal["sft"]
     lr: Positive
@@ -131,7 +134,7 @@ class SftStage(Stage):
     max_length: Count | None = Field(
         None,
         ge=4,
-        description="tokens of a prompt with its demonstration (default: the tiny model's max_length, else 4096)",
+        description="most tokens of a prompt with its demonstration (default: the tiny model's max_length, else 4096)",
     )
 
     @model_validator(mode="after")
@@ -140,24 +143,26 @@ class SftStage(Stage):
 
 
 class RlStage(Stage):
-    """Reinforcement learning with verifiable rewards: OpenRLHF's train_ppo_ray with passk's plugin."""
+    """Reinforcement learning with verifiable rewards, by OpenRLHF's train_ppo_ray with passk's plugin."""
 
     kind: Literal["rl"]
     advantage: Text
     k: K = Schedule.of(1)
-    options: dict[str, Any] = Field(default={}, description="of the estimator; `passk advantage list` lists them")
+    options: dict[str, Any] = Field(
+        default={}, description="options of the estimator; `passk advantage list` lists them"
+    )
     lr: LearningRate
-    base_lr: Positive | None = Field(None, description="with lr: auto, the learning rate that GRPO would get")
-    entropy_coef: NotNegative = Field(0.0, description="entropy bonus in the loss")
-    false_positive_rate: Share = Field(0.0, description="share of the wrong answers that are paid as right ones")
-    prompts_per_step: Count = Field(32, description="prompts a step")
-    rollouts_per_prompt: int = Field(16, ge=2, lt=MOST_ROLLOUTS, description="sampled answers a prompt, N")
-    mini_batch_prompts: Count | None = Field(None, description="prompts an optimizer step; None: all of them")
+    base_lr: Positive | None = Field(None, description="GRPO's learning rate, which lr: auto scales")
+    entropy_coef: NotNegative = Field(0.0, description="coefficient of the entropy bonus in the loss")
+    false_positive_rate: Share = Field(0.0, description="share of incorrect rollouts rewarded as correct")
+    prompts_per_step: Count = Field(32, description="prompts per step")
+    rollouts_per_prompt: int = Field(16, ge=2, lt=MOST_ROLLOUTS, description="rollouts per prompt, N")
+    mini_batch_prompts: Count | None = Field(None, description="prompts per optimizer step (default: all of the step)")
     temperature: Positive = 1.0
     top_p: float = Field(1.0, gt=0, le=1)
     clip: Clip = (0.2, 0.28)
-    max_prompt: Count = Field(1024, description="tokens")
-    max_response: Count = Field(description="tokens")
+    max_prompt: Count = Field(1024, description="most tokens of a prompt")
+    max_response: Count = Field(description="most tokens of a response")
     max_failed: MaxFailed = 0.05
 
     @model_validator(mode="after")
@@ -170,14 +175,14 @@ AnyStage = Annotated[Annotated[SftStage, Tag("sft")] | Annotated[RlStage, Tag("r
 
 
 class Benchmark(Strict):
-    """A set of problems on which every finished stage is sampled."""
+    """A problem set on which every finished stage is evaluated."""
 
     problems: Name
     samples: Rollouts = 32
     k: tuple[int, ...] = Field((1, 4, 8), strict=False, validate_default=True)
     temperature: NotNegative = 1.0
     top_p: float = Field(0.95, gt=0, le=1)
-    max_response: Count = Field(description="tokens")
+    max_response: Count = Field(description="most tokens of a response")
     max_failed: MaxFailed = 0.05
 
     @field_validator("k")
@@ -186,92 +191,49 @@ class Benchmark(Strict):
         samples = info.data.get("samples")
         if not k:
             raise ValueError("is empty; write at least one, as in [1]")
-        if twice := [one for place, one in enumerate(k) if one in k[:place]]:
-            raise ValueError(f"{twice[0]} is listed twice; remove one")
+        if repeated := [each for place, each in enumerate(k) if each in k[:place]]:
+            raise ValueError(f"{repeated[0]} is listed twice; remove one")
         if min(k) < 1:
             raise ValueError(f"must be 1 or more, not {min(k)}; raise or remove it")
         if samples is not None and max(k) > samples:
             raise ValueError(
-                f"pass@{max(k)} needs as many samples; set samples to {max(k)} or more, not {samples}, or lower k"
+                f"pass@{max(k)} needs {max(k)} samples, not {samples}; set samples to {max(k)} or more, or lower k"
             )
         return k
 
 
-class Compute(Strict):
-    """Where it runs. `cpu` stands OpenRLHF on the CPU with logical GPUs; `gpu` is the real thing."""
-
-    profile: Literal["cpu", "gpu"]
-    nodes: Count = 1
-    gpus_per_node: Count = 1
-    engines: Count = Field(1, description="vLLM engines; with colocate, engines x tensor_parallel = all GPUs")
-    tensor_parallel: Count = 1
-    colocate: bool = Field(False, description="trainer and engines share the GPUs, engines sleep in between")
-    zero_stage: int = Field(2, ge=0, le=3)
-    micro_batch: Count = Field(64, description="sequences a forward pass")
-    max_tokens_per_gpu: Count | None = Field(None, description="dynamic batches of that many tokens")
-    packing: bool = False
-    gradient_checkpointing: bool = False
-    attention: Text = Field("eager", description="HF's attn_implementation")
-    memory_utilization: float = Field(0.6, gt=0, lt=1, description="vLLM's share of a GPU's memory")
-    kv_cache_gib: Count = Field(1, description="vLLM's KV cache on a CPU; vLLM takes whole GiB")
-    threads: Count = Field(2, description="CPU threads of a process that computes")
-    stall_timeout_s: Count = Field(1800, description="seconds without a step after which a stage counts as hung")
-    deterministic: bool = Field(False, description="the same numbers to the last digit, killed and resumed or not")
-    max_parallel_stages: Count = Field(1, description="stages that train at once where they do not need each other")
-
-    @model_validator(mode="after")
-    def _trainer_and_engines_get_on(self) -> Self:
-        gpus = self.nodes * self.gpus_per_node
-        if self.colocate and self.engines * self.tensor_parallel != gpus:
-            raise ValueError(
-                f"colocate needs engines x tensor_parallel = all {gpus} GPUs, "
-                f"not {self.engines} x {self.tensor_parallel}: set engines to {gpus // self.tensor_parallel}"
-            )
-        if self.colocate and not self.zero_stage:
-            raise ValueError("colocate needs an optimizer that can leave the GPUs: set zero_stage to 1, 2 or 3")
-        if self.max_tokens_per_gpu and self.zero_stage != 3:
-            raise ValueError(
-                "max_tokens_per_gpu needs zero_stage 3: at any other DeepSpeed keeps of a step only the last of "
-                "OpenRLHF's dynamic batches; set it to 3, or leave max_tokens_per_gpu out"
-            )
-        return self
-
-    def gpus(self, *, rollouts: bool) -> int:
-        """That a stage holds, of which on a CPU all are logical. rollouts: whether it needs engines too."""
-        trained_on = self.nodes * self.gpus_per_node
-        return trained_on if self.colocate or not rollouts else trained_on + self.engines * self.tensor_parallel
-
-
 class Experiment(Strict):
+    """An experiment file."""
+
     name: Name
     question: Text
     seed: int = Field(ge=0, lt=2**31)
     model: Model
     problems: dict[Name, Problems] = Field(min_length=1)
-    stages: dict[Name, AnyStage] = Field(description="none: the model itself is evaluated")
+    stages: dict[Name, AnyStage] = Field(description="training stages by name ({}: evaluate the model itself)")
     benchmarks: dict[Name, Benchmark] = Field(min_length=1)
     compute: Compute
     trackers: Trackers | None = None
 
     @property
     def gpus(self) -> int:
-        """That one of its stages holds at the most; on a CPU all are logical."""
+        """Largest number of GPUs that one of its stages needs; on a CPU they are logical."""
         return self.compute.gpus(rollouts=any(isinstance(stage, RlStage) for stage in self.stages.values()))
 
     @model_validator(mode="after")
     def _something_to_evaluate(self) -> Self:
         if self.model.tiny and not self.stages:
-            raise ValueError("a model made from scratch without stages knows nothing; give stages, or model.path")
+            raise ValueError("a tiny model without stages is untrained; add stages, or set model.path")
         return self
 
 
 def load(path: str | Path) -> Experiment:
-    """Read an experiment's YAML file. Raises ConfigError: one line with file, line, field, fault and fix."""
+    """Return the experiment in a YAML file. Raise ConfigError: one line with file, line, field, fault and fix."""
     return parsed(yaml_file.read(path))
 
 
 def parsed(source: yaml_file.Source) -> Experiment:
-    """Experiment of a file that was read. Raises ConfigError as `load` does."""
+    """Return the experiment in the content of a file. Raise ConfigError as `load` does."""
     if not isinstance(source.content, dict):
         known = ", ".join(Experiment.model_fields)
         raise ConfigError(f"{source.path}: not an experiment; write a mapping with the keys {known}")
@@ -280,7 +242,7 @@ def parsed(source: yaml_file.Source) -> Experiment:
 
 
 def parse(raw: dict[str, Any]) -> Experiment:
-    """Experiment of a mapping as read from YAML. Raises ConfigError, the field first."""
+    """Return the experiment in a mapping from YAML. Raise ConfigError that begins with the field."""
     require_plain(raw)
     try:
         return Experiment.model_validate(raw)

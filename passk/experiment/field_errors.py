@@ -1,4 +1,4 @@
-"""One line for what is wrong with an experiment's fields: the field, the fault, the fix."""
+"""One line for a mistake in an experiment's fields: the field, the fault, the fix."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -10,7 +10,7 @@ from passk.base.errors import ConfigError, nearest
 
 Location = tuple[int | str, ...]
 _TAGGED = ("stages", "problems")
-"""Sections whose entries are told apart by a tag, which pydantic puts between the entry's name and its field."""
+"""Sections whose entries have a tag, which pydantic puts between the entry's name and its field."""
 _FIXES = {
     "missing": "add it",
     "bool_type": "write true or false",
@@ -37,7 +37,10 @@ _FIXES = {
 def one_line(
     error: ValidationError, known: Callable[[Location], list[str]], *, sources: Iterable[str], kinds: Iterable[str]
 ) -> str:
-    """Message of the first fault. known: the keys that a location may have; sources, kinds: of problems and stages."""
+    """Return the message of the first fault.
+
+    known: returns the keys that a location may have. sources: of problems. kinds: of stages.
+    """
     first = error.errors()[0]
     location: Location = first["loc"]
     tagged = location[:1] in [(section,) for section in _TAGGED]
@@ -52,8 +55,8 @@ def one_line(
         tags = sources if word == "source" else kinds
         tag = first["ctx"].get("tag")
         if tag is None:
-            return f"{where}.{word}: is missing; there is {', '.join(tags)}{more}"
-        return f"{where}.{word}: there is no {word} {tag!r}{nearest(tag, tags)}{more}"
+            return f"{where}.{word}: is missing; write one of {', '.join(tags)}{more}"
+        return f"{where}.{word}: {tag!r} does not exist{nearest(tag, tags)}{more}"
     if first["type"] == "string_pattern_mismatch" and (is_key or location[-1] in ("name", "from", "problems")):
         return (
             f"{where}: {first['input']!r} is not a name; use at most 64 of a-z, 0-9, '.', '_' and '-', "
@@ -61,14 +64,14 @@ def one_line(
         )
     message = first["msg"].removeprefix("Value error, ")
     value = first.get("input")
-    own = first["type"] == "value_error"  # a check of ours, whose message has the value where that helps
-    given = f", not {_shown(value)}" if isinstance(value, str | int | float) and not own else ""
+    ours = first["type"] == "value_error"  # our own messages name the value if that helps
+    instead = f", not {_shown(value)}" if isinstance(value, str | int | float) and not ours else ""
     fix = f"; {_FIXES[first['type']]}" if first["type"] in _FIXES else ""
-    return f"{where or 'experiment'}: {message[0].lower()}{message[1:]}{given}{fix}{more}"
+    return f"{where or 'experiment'}: {message[0].lower()}{message[1:]}{instead}{fix}{more}"
 
 
 def require_plain(content: Any, field: str = "") -> None:
-    """Raise ConfigError, the field first, for text or a number that records and other programs cannot hold."""
+    """Raise ConfigError that begins with the field for text or a number that records and programs cannot store."""
     where = field or "experiment"
     if isinstance(content, dict):
         for key, value in content.items():

@@ -1,7 +1,6 @@
-"""Types of an experiment's fields: each says what it takes, so that no value is converted without a word.
+"""Types of an experiment's fields. No value is converted silently.
 
-A truth value is not a number, text is not a number, a number is finite and below LIMIT, and a list may stand
-for a pair.
+A truth value or text is not a number. A number is finite. A whole number is below LIMIT. A pair is written as a list.
 """
 
 from typing import Annotated, Any, Literal
@@ -9,13 +8,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 LIMIT = 10**9
-"""Whole numbers of an experiment are smaller."""
+"""Upper bound, exclusive, of whole numbers in an experiment."""
 MOST_ROLLOUTS = 10**4
-"""Rollouts of a prompt, and samples of a problem, are fewer."""
+"""Upper bound, exclusive, of rollouts per prompt and samples per problem."""
 
 
 class Strict(BaseModel):
-    """A section of an experiment file: unknown keys and values of another type are refused."""
+    """A section of an experiment file. Unknown keys and values of another type are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 

@@ -1,13 +1,13 @@
-"""k as a function of the step. Imports nothing heavy: an experiment's file is read with it.
+"""k as a function of the step. This module imports nothing heavy, since reading an experiment file needs it.
 
 In an experiment, `k:` of an rl stage is one of
 
-    4                                the same k all the way
+    4                                a constant k
     {from: 8, to: 1, every: 1000}    linear: max(1, 8 - step // 1000)
-    {from: 8, to: 1, at: 1500}       a switch: 8 before step 1500, 1 from it on
-    [[1, 8], [500, 4], [800, 1]]     a list of (step, k), each from its step on
+    {from: 8, to: 1, at: 1500}       a switch: 8 before step 1500, 1 from that step
+    [[1, 8], [500, 4], [800, 1]]     a list of [step, k]; each k holds from its step
 
-Steps count from 1 within the stage, so that a stage that is resumed goes on at the right k.
+Steps count from 1 within the stage, so a resumed stage continues with the correct k.
 """
 
 from bisect import bisect_right
@@ -23,14 +23,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Schedule:
+    """A k for each step of a stage."""
+
     changes: tuple[tuple[int, int], ...]
-    """(step, k), the first at step 1, steps ascending: k holds from its step on"""
+    """Pairs (step, k) in ascending order; the first step is 1, and k holds from its step."""
     written: Any = field(hash=False)
-    """as a person wrote it: a list or a mapping too, which have no hash"""
+    """The value in the experiment file; a list or a mapping has no hash."""
 
     @classmethod
     def of(cls, written: Any) -> Self:
-        """Read any of the forms above. Raises ValueError: what is wrong, then the mend."""
+        """Return the schedule of any form above. Raise ValueError with the fault, then the fix."""
         match written:
             case cls():
                 return written
@@ -42,52 +44,55 @@ class Schedule:
                 changes = _listed(written)
             case _:
                 raise ValueError(
-                    f"is not a schedule: {shortened(repr(written), 60)}; give a number, "
+                    f"{shortened(repr(written), 60)} is not a schedule; write a number, "
                     "{from: 8, to: 1, every: 1000}, {from: 8, to: 1, at: 1500} or a list of [step, k]"
                 )
-        if least := [k for _, k in changes if k < 1]:
-            raise ValueError(f"must be 1 or more at every step, not {least[0]}; raise it")
-        if most := [max(change) for change in changes if change[0] >= LIMIT or change[1] >= MOST_ROLLOUTS]:
-            raise ValueError(f"{most[0]} is too large; write a step below {LIMIT} and a k below {MOST_ROLLOUTS}")
+        if too_small := [k for _, k in changes if k < 1]:
+            raise ValueError(f"must be 1 or more at every step, not {too_small[0]}; raise it")
+        if too_large := [max(change) for change in changes if change[0] >= LIMIT or change[1] >= MOST_ROLLOUTS]:
+            raise ValueError(f"{too_large[0]} is too large; write a step below {LIMIT} and a k below {MOST_ROLLOUTS}")
         return cls(tuple(changes), written)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read what `spelled` wrote: "4" or "1:8,1500:1". Raises ValueError."""
+        """Return the schedule in a text of `spelled`: "4" or "1:8,1500:1". Raise ValueError."""
         try:
             pairs = [[int(number) for number in part.split(":")] for part in text.split(",")]
         except ValueError:
-            raise ValueError(f"give a number, or step:k,step:k as in 1:8,1500:1, not {text!r}; correct it") from None
+            raise ValueError(f"{text!r} is not a schedule; write a number or step:k,step:k, as in 1:8,1500:1") from None
         return cls.of(pairs[0][0] if len(pairs) == 1 and len(pairs[0]) == 1 else pairs)
 
     @property
     def spelled(self) -> str:
-        """In a word, for a command line."""
+        """The schedule in one word, for a command line."""
         if len(self.changes) == 1:
             return str(self.changes[0][1])
         return ",".join(f"{step}:{k}" for step, k in self.changes)
 
     @property
     def label(self) -> str:
-        """For a reader: "4", or "8→1"."""
+        """The schedule for a report: "4", or "8→1"."""
         first, last = self.changes[0][1], self.changes[-1][1]
         return str(first) if len(self.changes) == 1 else f"{first}→{last}"
 
     def at(self, step: int) -> int:
-        """k of a step, from 1."""
+        """Return k at a step; steps count from 1."""
         return held(self.changes, step)
 
     def until(self, steps: int) -> Self:
-        """The same, without the changes that a stage of so many steps does not come to."""
+        """Return the schedule without the changes after `steps`."""
         return replace(self, changes=self.within(steps))
 
     def within(self, steps: int) -> tuple[tuple[int, int], ...]:
-        """The changes that a stage of so many steps comes to."""
+        """Return the changes up to `steps`."""
         return tuple(change for change in self.changes if change[0] <= steps)
 
 
 def held(changes: Sequence[tuple[int, T]], step: int) -> T:
-    """What holds at a step, from 1. changes: (step, what holds from it on), ascending, the first at step 1."""
+    """Return the value at a step; steps count from 1.
+
+    changes: pairs (step, value) in ascending order; the first step is 1, and a value holds from its step.
+    """
     return changes[bisect_right(changes, step, key=lambda change: change[0]) - 1][1]
 
 
@@ -95,10 +100,10 @@ def _ramp(written: Mapping[str, Any]) -> list[tuple[int, int]]:
     keys = set(written)
     if keys not in ({"from", "to", "every"}, {"from", "to", "at"}):
         names = shortened(", ".join(map(str, written)), 60) or "nothing"
-        raise ValueError(f"give from, to and either every or at, not {names}; correct the keys")
+        raise ValueError(f"has the keys {names}; write from, to and either every or at")
     for key, value in written.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{key} must be a whole number of 1 or more, not {shortened(repr(value), 60)}; correct it")
+            raise ValueError(f"{key} must be a whole number of 1 or more, not {shortened(repr(value), 60)}; change it")
         limit = MOST_ROLLOUTS if key in ("from", "to") else LIMIT
         if value >= limit:
             raise ValueError(f"{key} must be below {limit}, not {value}; lower it")
@@ -115,9 +120,7 @@ def _listed(written: Sequence[Any]) -> list[tuple[int, int]]:
     for pair in written:
         whole = isinstance(pair, Sequence) and all(isinstance(n, int) and not isinstance(n, bool) for n in pair)
         if not whole or len(pair) != 2:
-            raise ValueError(
-                f"each of the list is [step, k], two whole numbers, not {shortened(repr(pair), 60)}; correct it"
-            )
+            raise ValueError(f"{shortened(repr(pair), 60)} in the list is not [step, k]; write two whole numbers")
         changes.append((max(1, pair[0]), pair[1]))
     steps = [step for step, _ in changes]
     if written[0][0] not in (0, 1):

@@ -1,7 +1,7 @@
-"""The learning rate beside k: larger k makes smaller steps, `lr: auto` makes up for it.
+"""Scaling of the learning rate by k: a larger k makes smaller steps, and `lr: auto` compensates for it.
 
-An estimator's largest total advantage (passk/advantage/step_size.py) is N for GRPO and less for Pass@k; with `lr: auto`
-the rate at each step is `base_lr`, what GRPO would get, times N / max eta of the estimator at that step's k.
+The largest total advantage max eta (passk/advantage/step_size.py) is N for GRPO and less for Pass@k estimators. With
+`lr: auto`, the rate at each step is `base_lr`, GRPO's rate, times N / max eta of the estimator at that step's k.
 """
 
 from dataclasses import dataclass
@@ -13,15 +13,17 @@ from passk.experiment.config import RlStage
 
 @dataclass(frozen=True)
 class Scale:
+    """The factor of the learning rate for one k of a stage."""
+
     step: int
-    """from which it holds"""
+    """First step with this k."""
     k: int
     factor: float | None
-    """N / max eta; None where the estimator's advantages depend on more than rewards"""
+    """N / max eta, or None if the advantages depend on more than the rewards."""
 
 
 def scales(stage: RlStage) -> list[Scale]:
-    """One for every k of the stage. Raises ConfigError where the estimator is not defined for one of them."""
+    """Return one scale for every k of the stage. Raise ConfigError if the estimator is undefined for one of them."""
     changes = stage.k.within(stage.steps)
     return [
         Scale(step, k, lr_scale(stage.advantage, stage.rollouts_per_prompt, k, stage.options)) for step, k in changes
@@ -29,21 +31,21 @@ def scales(stage: RlStage) -> list[Scale]:
 
 
 def factors(stage: RlStage) -> list[tuple[int, float]]:
-    """(step, factor): what `lr: auto` multiplies base_lr by, and from which step on. Raises ConfigError."""
-    found = []
+    """Return pairs (step, factor): `lr: auto` multiplies base_lr by the factor from that step. Raise ConfigError."""
+    pairs = []
     for scale in scales(stage):
         if scale.factor is None:
             raise ConfigError(
-                f"lr: auto cannot tell how large the steps of {stage.advantage} at k = {scale.k} are; give a number"
+                f"lr: auto does not know the step size of {stage.advantage} at k = {scale.k}; write a number"
             )
-        found.append((scale.step, scale.factor))
-    return found
+        pairs.append((scale.step, scale.factor))
+    return pairs
 
 
 def first_rate(stage: RlStage) -> float:
-    """The learning rate at the stage's first step. Raises ConfigError."""
+    """Return the learning rate at the stage's first step. Raise ConfigError."""
     if stage.lr != "auto":
         return stage.lr
     if stage.base_lr is None:
-        raise ConfigError("base_lr: lr: auto multiplies it; give the learning rate that GRPO would get")
+        raise ConfigError("base_lr: is missing, and lr: auto multiplies it; write the learning rate for GRPO")
     return stage.base_lr * factors(stage)[0][1]

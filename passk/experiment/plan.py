@@ -1,7 +1,7 @@
-"""What an experiment comes to: the order of its stages, the key of each, what is done and what is left.
+"""The plan of an experiment: the order of its stages, the key of each, and which of them are finished.
 
-A key is the hash of all that decides a result: the configuration, the parent's key, the problems'
-fingerprint, the engine's versions, the seed. It imports neither torch nor ray nor vllm.
+A key is the hash of everything that decides a result: the configuration, the parent's key, the problems' fingerprint,
+the versions of the engines and the seed. This module imports neither torch nor ray nor vllm.
 """
 
 import hashlib
@@ -29,17 +29,19 @@ _WITHOUT_EFFECT = {"evaluate", "save_every", "keep_checkpoints", "max_failed"}
 
 @dataclass(frozen=True)
 class PlannedStage:
+    """A stage with its record and its place."""
+
     record: StageRecord
     stage: SftStage | RlStage
     own: Path
     """runs/<experiment>/stages/<key>"""
     first_prompt: int
-    """training prompts that its ancestors took from the same problems"""
+    """Number of training prompts that its ancestors used of the same problems."""
     compute: Compute
 
     @property
     def directory(self) -> Path:
-        """Where it is, or goes on: looked for at each use, since other experiments train meanwhile."""
+        """Directory of its files. Each access looks for it, since other experiments may train the same stage."""
         return _located(self.own, self.compute)
 
     @property
@@ -49,12 +51,14 @@ class PlannedStage:
 
 @dataclass(frozen=True)
 class PlannedEvaluation:
+    """The evaluation of one checkpoint on one benchmark."""
+
     record: EvaluationRecord
     benchmark: Benchmark
     stage: PlannedStage | None
-    """whose model is sampled"""
+    """The stage whose model is evaluated."""
     base: Path | str
-    """what is sampled where it is none's"""
+    """The model that is evaluated if `stage` is None."""
     directory: Path
 
     @property
@@ -68,15 +72,17 @@ class PlannedEvaluation:
 
 @dataclass(frozen=True)
 class Plan:
+    """An experiment with its stages, its evaluations and the paths of its files."""
+
     experiment: Experiment
     directory: Path
     """runs/<experiment>"""
     problems: dict[str, Path]
-    """Parquet file a set of problems"""
+    """Parquet file of each problem set."""
     model: Path | str
-    """where stages without a parent start: a directory of our own (tiny), or a HF model"""
+    """The model of stages without a parent: a directory in the run (tiny), or a HF model."""
     stages: tuple[PlannedStage, ...]
-    """parents first"""
+    """Stages in training order, parents first."""
     evaluations: tuple[PlannedEvaluation, ...]
 
     @property
@@ -85,11 +91,11 @@ class Plan:
 
     @property
     def locks(self) -> Path:
-        """passk/files/file_lock.py's files, of all experiments: a name a stage key and a name an experiment"""
+        """Directory of the lock files (passk/files/file_lock.py) of all experiments and stage keys."""
         return self.directory.parent / ".locks"
 
     def parent_model(self, planned: PlannedStage) -> Path | str:
-        """The model directory or name that a stage starts from."""
+        """Return the directory or name of the model that a stage starts from."""
         for other in self.stages:
             if other.record.key == planned.record.parent:
                 return other.directory / "model"
@@ -97,7 +103,7 @@ class Plan:
 
 
 def plan(experiment: Experiment, runs: Path) -> Plan:
-    """Lay an experiment out under `runs`. Raises ConfigError where its graph does not hold together."""
+    """Return the plan of an experiment under `runs`. Raise ConfigError if its graph of stages is invalid."""
     require_usable(runs, experiment.name)
     directory = runs.resolve() / experiment.name
     versions = engine_versions()
@@ -107,25 +113,25 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
     for name in order(experiment):
         stage = experiment.stages[name]
         parent = stages[stage.parent] if stage.parent else None
-        trained_by = versions
+        trainers = versions
         if isinstance(stage, RlStage):
-            trained_by = (
+            trainers = (
                 versions
                 | estimator_version(stage.advantage, stage.options)
                 | verdicts(_verifier(experiment, stage.problems))
             )
-        # Without the defaults, so that a field which is new to passk leaves the keys of what was trained before it.
-        chosen = stage.model_dump(mode="json", exclude_defaults=True, exclude={"parent", *_WITHOUT_EFFECT})
+        # Without the defaults, so a new field with a default does not change the keys of finished stages.
+        settings = stage.model_dump(mode="json", exclude_defaults=True, exclude={"parent", *_WITHOUT_EFFECT})
         key = _hash(
             {
-                "config": chosen,
+                "config": settings,
                 "parent": parent.record.key if parent else base,
                 "problems": fingerprints[stage.problems],
-                "versions": trained_by,
+                "versions": trainers,
                 "results": TRAINING_VERSION,
                 "seed": experiment.seed,
             }
-            # The one thing of `compute` that decides which answers are drawn.
+            # The only field of `compute` that decides which rollouts are sampled.
             | ({"deterministic": True} if experiment.compute.deterministic else {})
         )
         ancestors = _ancestors(stages, stage.parent)
@@ -139,10 +145,10 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
             seed=experiment.seed,
             problems=fingerprints[stage.problems],
             first_step=sum(a.stage.steps for a in ancestors if a.stage.kind == "rl"),
-            versions=trained_by,
+            versions=trainers,
         )
-        taken = sum(a.stage.steps * a.stage.prompts_per_step for a in ancestors if _same_prompts(a.stage, stage))
-        stages[name] = PlannedStage(record, stage, directory / "stages" / key, taken, experiment.compute)
+        used = sum(a.stage.steps * a.stage.prompts_per_step for a in ancestors if _same_prompts(a.stage, stage))
+        stages[name] = PlannedStage(record, stage, directory / "stages" / key, used, experiment.compute)
     model: Path | str = directory / "model" if experiment.model.tiny else _expanded(str(experiment.model.path))
     evaluations = [
         _evaluation(experiment, directory, checkpoint, benchmark, stages, base, model, fingerprints, versions)
@@ -160,7 +166,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
 
 
 def _base(experiment: Experiment) -> dict[str, Any]:
-    """What decides the model that stages start from."""
+    """Return everything that decides the model that stages start from."""
     model, files = experiment.model, []
     if model.path:
         files = weights(Path(_expanded(model.path)))
@@ -173,12 +179,15 @@ def _expanded(path: str) -> str:
 
 
 def order(experiment: Experiment) -> list[str]:
-    """Stage names, parents first, else as they are written. Raises ConfigError for a loop or a missing parent."""
+    """Return the stage names, parents first, otherwise in the file's order.
+
+    Raise ConfigError for a cycle or a missing parent.
+    """
     placed: list[str] = []
     for name, stage in experiment.stages.items():
         if stage.parent is not None and stage.parent not in experiment.stages:
             raise ConfigError(
-                f"stages.{name}.from: there is no stage {stage.parent!r}{nearest(stage.parent, experiment.stages)}"
+                f"stages.{name}.from: stage {stage.parent!r} does not exist{nearest(stage.parent, experiment.stages)}"
             )
     while len(placed) < len(experiment.stages):
         ready = [
@@ -188,9 +197,7 @@ def order(experiment: Experiment) -> list[str]:
         ]
         if not ready:
             loop = sorted(set(experiment.stages) - set(placed))
-            raise ConfigError(
-                f"stages.{loop[0]}.from: goes in a circle through {', '.join(loop)}; let one have no from"
-            )
+            raise ConfigError(f"stages.{loop[0]}.from: a cycle among {', '.join(loop)}; remove one `from:`")
         placed.append(ready[0])
     return placed
 
@@ -217,7 +224,7 @@ def _evaluation(
     decides: dict[str, Any] = {
         "benchmark": benchmark,
         "checkpoint": stage.record.key if stage else base,
-        # which k are reported is no matter of evaluation, nor is what stops it
+        # neither the reported k nor the limit on failures changes the samples
         "config": config.model_dump(mode="json", exclude={"k", "max_failed"}, exclude_defaults=True),
         "problems": fingerprints[config.problems],
         "versions": versions,
@@ -245,11 +252,11 @@ def _verifier(experiment: Experiment, problem_set: str) -> str:
 
 
 def _ancestors(stages: dict[str, PlannedStage], name: str | None) -> list[PlannedStage]:
-    found = []
+    ancestors = []
     while name is not None:
-        found.append(stages[name])
+        ancestors.append(stages[name])
         name = stages[name].stage.parent
-    return found
+    return ancestors
 
 
 def _same_prompts(ancestor: SftStage | RlStage, stage: SftStage | RlStage) -> bool:
@@ -257,9 +264,11 @@ def _same_prompts(ancestor: SftStage | RlStage, stage: SftStage | RlStage) -> bo
 
 
 def _located(own: Path, compute: Compute) -> Path:
-    """The directory of a stage. The same key is the same result, so one that another experiment has finished
-    serves here too, and of those that were begun the furthest goes on: its own, or another experiment's with
-    the same `compute`, since a checkpoint fits the devices that wrote it.
+    """Return the directory of a stage, which may belong to another experiment.
+
+    The same key means the same result, so a directory that another experiment finished is used. Otherwise the stage
+    resumes in the directory with the most steps: its own, or one with the same `compute`, since a checkpoint fits only
+    the devices that wrote it.
     """
     if is_finished(own):
         return own
@@ -272,7 +281,7 @@ def _located(own: Path, compute: Compute) -> Path:
 
 
 def _computed(directory: Path) -> Compute | None:
-    """What the experiment of a stage's directory computes with, as it was last run."""
+    """Return the `compute` of the experiment that a stage's directory belongs to, as of its last run."""
     try:
         record = json.loads((directory.parents[1] / "experiment.json").read_text())
         return Compute.model_validate(record["config"]["compute"])

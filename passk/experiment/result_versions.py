@@ -1,6 +1,6 @@
-"""What a result hangs on beside the experiment: the versions of what trains, samples and judges.
+"""Versions of the packages that train, sample and judge.
 
-They are part of the keys (passk/experiment/plan.py) and of the records.
+A result depends on them, so they are part of the keys (passk/experiment/plan.py) and of the records.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ VERIFIER_PACKAGES = {
     "math": ("math-verify", "latex2sympy2_extended", "sympy"),
     "reasoning_gym": ("reasoning_gym", "sympy"),
 }
-"""what the verdict of a verifier hangs on beside passk"""
+"""Packages that the verdicts of a verifier depend on."""
 VERDICTS = {
     "choice": "4",
     "exact": "2",
@@ -27,38 +27,38 @@ VERDICTS = {
     "numeric": "5",
     "reasoning_gym": "3",
 }
-"""raised whenever passk's own part of a verifier judges otherwise than before; the others are at their first"""
-# Raised whenever a change to passk, its defaults too, alters what the same configuration trains; and what it samples.
+"""Version of passk's part of each verifier. Raise it with every change that alters a verdict."""
+# Raise these with every change of passk or its defaults that alters what a configuration trains, or what it samples.
 TRAINING_VERSION = 2
 SAMPLING_VERSION = 1
 
 
 def engine_versions() -> dict[str, str]:
-    """Versions of what trains and samples, by the package's plain name."""
-    found = installed(package for name in ENGINE_PACKAGES for package in (f"{name}-cpu", name))
-    # "+cpu" or "+cu128" tells how it was built, not what it does
-    return {name.removesuffix("-cpu"): version.partition("+")[0] for name, version in found.items()}
+    """Return the versions of the packages that train and sample, by the name without "-cpu"."""
+    versions = installed(package for name in ENGINE_PACKAGES for package in (f"{name}-cpu", name))
+    # "+cpu" or "+cu128" names the build, not the behaviour
+    return {name.removesuffix("-cpu"): version.partition("+")[0] for name, version in versions.items()}
 
 
 def estimator_version(estimator: str, options: Mapping[str, Any]) -> dict[str, str]:
-    """The packages of an estimator, and of the one it changes, that are not passk's own and change apart from it."""
+    """Return the packages outside passk that provide an estimator and the estimator in its option `base`."""
     packages = {"estimator": registry.package(estimator), "base": registry.package(str(options.get("base")))}
     return {name: package for name, package in packages.items() if package}
 
 
 def verdicts(verifier: str) -> dict[str, str]:
-    """Of passk's part of a verifier, or of the package that brought it; none where it has never judged otherwise."""
+    """Return the version of passk's part of a verifier, or of its plugin's package; {} for a first version."""
     version = plugins.package(verifiers.GROUP, verifier) or VERDICTS.get(verifier)
     return {"verdicts": version} if version else {}
 
 
 def judging(verifier: str) -> dict[str, str]:
-    """Versions of all that gives a verdict."""
+    """Return the versions of everything that a verifier's verdicts depend on."""
     return installed(VERIFIER_PACKAGES.get(verifier, ())) | verdicts(verifier)
 
 
 def installed(packages: Iterable[str]) -> dict[str, str]:
-    """Versions of those that are there."""
+    """Return the versions of the packages that are installed."""
     versions = {}
     for name in packages:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

@@ -1,4 +1,4 @@
-"""Make experiments from an experiment: a sweep over its fields, or the evaluation of a checkpoint.
+"""Derive experiments from an experiment: a sweep over its fields, or the evaluation of a checkpoint.
 
 Each result is an ordinary `Experiment`, written as YAML beside its run, so that `passk run` repeats it. Stages that
 several experiments share have the same key and are trained once.
@@ -36,19 +36,19 @@ def experiments(
 ) -> list[Experiment]:
     """Return the experiments in `files`, or those of a sweep over one file. Raise ConfigError."""
     if files:
-        given = {"of": of, "stage": stage, "advantage": advantage, "k": k, "seeds": seeds, "settings": settings}
-        for field, value in given.items():
+        options = {"of": of, "stage": stage, "advantage": advantage, "k": k, "seeds": seeds, "settings": settings}
+        for field, value in options.items():
             if value:
-                raise ConfigError(f"{field}: belongs to a sweep; leave it empty beside files, or leave files empty")
-        found = [validate.load(file) for file in files]
+                raise ConfigError(f"{field}: belongs to a sweep and cannot be combined with files; remove one of them")
+        result = [validate.load(file) for file in files]
     elif not of:
-        raise ConfigError("files: nothing to run; name experiment files, or in `of` the one to vary")
+        raise ConfigError("files: nothing to run; name experiment files, or name in `of` the file to vary")
     else:
-        found = sweep(config.load(of), stage, advantage, k, seeds, settings)
-        for experiment in found:
+        result = sweep(config.load(of), stage, advantage, k, seeds, settings)
+        for experiment in result:
             check(experiment)
-    _refuse_twice("name", [experiment.name for experiment in found])
-    return found
+    _refuse_repeated("name", [experiment.name for experiment in result])
+    return result
 
 
 def sweep(
@@ -61,15 +61,15 @@ def sweep(
 ) -> list[Experiment]:
     """Return an experiment for each combination; every other field is that of `of`. Raise ConfigError.
 
-    stage: the rl stage that gets the estimator and the k; needed where there are several. Another estimator than the
-    stage's own has its default options. settings: `FIELD=VALUE,VALUE` each, as in "stages.pass4.lr=1e-4,2e-4".
+    stage: the rl stage that gets the estimator and the k; required if there are several. An estimator that differs from
+    the stage's own gets its default options. settings: each is `FIELD=VALUE,VALUE`, as in "stages.pass4.lr=1e-4,2e-4".
     """
     for field, values in {"advantage": advantage, "k": k, "seeds": seeds}.items():
-        _refuse_twice(field, values)
+        _refuse_repeated(field, values)
     if not (advantage or k or seeds or settings):
-        raise ConfigError("advantage: nothing varies; give advantage, k, seeds or a setting")
+        raise ConfigError("advantage: nothing varies; set advantage, k, seeds or another field")
     if stage and not (advantage or k):
-        raise ConfigError("stage: has no effect where neither advantage nor k vary; leave it empty")
+        raise ConfigError("stage: has no effect unless advantage or k vary; remove it")
     varied = f"stages.{_varied_stage(of, stage)}" if advantage or k else ""
     axes = [
         [(f"{varied}.advantage", name, name) for name in advantage],
@@ -77,14 +77,14 @@ def sweep(
         *(_axis(setting) for setting in settings),
         [("seed", seed, f"s{seed}") for seed in seeds],
     ]
-    made = []
+    result = []
     for changes in product(*filter(None, axes)):
         raw = of.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         for path, value, _ in changes:
             _set(raw, path, value)
         raw["name"] = "-".join([of.name, *(word for *_, word in changes)])
-        made.append(config.parse(raw))
-    return made
+        result.append(config.parse(raw))
+    return result
 
 
 def _axis(setting: str) -> list[tuple[str, Any, str]]:
@@ -96,7 +96,7 @@ def _axis(setting: str) -> list[tuple[str, Any, str]]:
         values = []
     if not (path and equals and values):
         raise ConfigError(f"set: {setting!r} is not FIELD=VALUE,VALUE; write it as in stages.pass4.lr=1.0e-4,2.0e-4")
-    _refuse_twice(path, values)
+    _refuse_repeated(path, values)
     words = [re.sub(r"[^a-z0-9.]+", "-", f"{path.rpartition('.')[2]}{value}".lower()).strip("-.") for value in values]
     return [(path, value, word) for value, word in zip(values, words, strict=True)]
 
@@ -117,23 +117,23 @@ def _set(raw: dict[str, Any], path: str, value: Any) -> None:
 
 
 def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), samples: int | None = None) -> Experiment:
-    """An experiment without stages: `model` is sampled on benchmarks of `of`, on its compute. Raises ConfigError.
+    """Return an experiment without stages that evaluates `model` on benchmarks of `of`. Raise ConfigError.
 
-    The training problems of `of` are made too, and the benchmarks compared with them, as for a run.
+    It keeps the training problems of `of`, so that the benchmarks are compared with them as in a run.
 
-    model: a HF model's name, or its directory: that of a finished stage, for one.
+    model: name or directory of a HF model, such as the model of a finished stage.
     """
     for name in benchmarks:
         if name not in of.benchmarks:
             raise ConfigError(f"benchmarks: {of.name} has no benchmark {name!r}{nearest(name, of.benchmarks)}")
     raw = of.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    chosen = {name: raw["benchmarks"][name] for name in benchmarks or of.benchmarks}
-    for name, benchmark in chosen.items():
+    selected = {name: raw["benchmarks"][name] for name in benchmarks or of.benchmarks}
+    for name, benchmark in selected.items():
         if samples is not None:
             benchmark["samples"] = samples
             # pass@k needs k samples
             benchmark["k"] = [k for k in of.benchmarks[name].k if k <= samples] or [1]
-    needed = {benchmark["problems"] for benchmark in chosen.values()}
+    needed = {benchmark["problems"] for benchmark in selected.values()}
     directory = Path(model).expanduser()
     path = str(directory.resolve()) if directory.is_dir() else model
     raw |= {
@@ -141,25 +141,25 @@ def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), sampl
         "question": f"How many of the benchmarks' problems does {model} solve?",
         "model": {"path": path}
         | of.model.model_dump(include={"opens_thinking", "trust_remote_code"}, exclude_defaults=True),
-        # the training sets too: preparation says what of the benchmarks is in them
+        # the training sets too: preparation reports which benchmark problems are in them
         "problems": {
             name: spec for name, spec in raw["problems"].items() if name in needed or of.problems[name].split == "train"
         },
         "stages": {},
-        "benchmarks": chosen,
+        "benchmarks": selected,
     }
-    made = config.parse(raw)
-    check(made)
-    return made.model_copy(update={"name": f"{made.name}-{_mark(made, path)}"})
+    result = config.parse(raw)
+    check(result)
+    return result.model_copy(update={"name": f"{result.name}-{_mark(result, path)}"})
 
 
 def _mark(evaluated: Experiment, model: str) -> str:
-    """8 hex characters of what an evaluation measures: who measures something else has another directory."""
+    """Return 8 hex characters of a hash of what an evaluation measures; they are part of its directory's name."""
     decides = {
         "model": model,
         "weights": weights(Path(model)),
         "seed": evaluated.seed,
-        # without what only stops it: an evaluation that failed too often goes on with a larger share
+        # without max_failed, so an evaluation that it stopped can resume with a larger one
         "benchmarks": {
             name: benchmark.model_dump(mode="json", exclude_defaults=True, exclude={"max_failed"})
             for name, benchmark in evaluated.benchmarks.items()
@@ -170,12 +170,12 @@ def _mark(evaluated: Experiment, model: str) -> str:
 
 
 def write(experiment: Experiment, runs: Path) -> Path:
-    """Write an experiment as YAML into the directory of its run, and give the file."""
+    """Write an experiment as YAML into the directory of its run, and return the file."""
     require_usable(runs, experiment.name)
     file = runs / experiment.name / FILE
     file.parent.mkdir(parents=True, exist_ok=True)
     raw = experiment.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    # what must be there, must be there when it is empty too
+    # `stages` is required even if it is empty
     file.write_text(yaml_file.dump({"stages": {}, **raw}))
     return file
 
@@ -185,17 +185,17 @@ def _varied_stage(of: Experiment, stage: str) -> str:
     if stage and stage not in rl:
         raise ConfigError(f"stage: {of.name} has no rl stage {stage!r}{nearest(stage, rl)}")
     if not stage and len(rl) != 1:
-        raise ConfigError(f"stage: {of.name} has {len(rl)} rl stages; name the one that varies: {', '.join(rl)}")
+        raise ConfigError(f"stage: {of.name} has {len(rl)} rl stages; name the one to vary: {', '.join(rl)}")
     return stage or rl[0]
 
 
-def _refuse_twice(field: str, values: Sequence[Any]) -> None:
+def _refuse_repeated(field: str, values: Sequence[Any]) -> None:
     for value in values:
         if list(values).count(value) > 1:
-            raise ConfigError(f"{field}: {value} is there more than once; name it once")
+            raise ConfigError(f"{field}: {value} is listed twice; remove one")
 
 
 def checkpoint_name(model: str) -> str:
-    """What to call a checkpoint, in the letters of an experiment's name: a finished stage's directory by its key."""
+    """Return a name for a checkpoint in the characters of experiment names; that of a finished stage is its key."""
     words = [part for part in Path(model).parts if part != "model"][-1:]
     return re.sub(r"[^a-z0-9._-]+", "-", "".join(words).lower()).strip("-._")[:40] or "model"

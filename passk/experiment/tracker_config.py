@@ -1,4 +1,4 @@
-"""Trackers of an experiment: where the step metrics go beside TensorBoard."""
+"""Trackers of an experiment: services that receive the step metrics in addition to TensorBoard."""
 
 from typing import Self
 from urllib.parse import urlsplit
@@ -9,29 +9,31 @@ from passk.experiment.fields import Strict, Text
 
 
 class WandbTracker(Strict):
-    """W&B. The key is in WANDB_API_KEY or in W&B's own login, the server in WANDB_BASE_URL; never here."""
+    """W&B. WANDB_API_KEY or W&B's login provides the key, WANDB_BASE_URL the server; the file has neither."""
 
     project: str = Field(pattern=r"^[^/\\#?%:]{1,128}$")
-    entity: Text | None = Field(None, description="user or team; None: the login's own")
+    entity: Text | None = Field(None, description="user or team (default: the login's)")
 
 
 class MlflowTracker(Strict):
-    """MLflow. User and password are in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD; never here."""
+    """MLflow. MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD provide the login; the file does not."""
 
     experiment: Text
-    uri: Text | None = Field(None, description="of the server or store; None: MLFLOW_TRACKING_URI")
+    uri: Text | None = Field(None, description="server or store (default: MLFLOW_TRACKING_URI)")
 
     @model_validator(mode="after")
     def _no_password(self) -> Self:
-        # "user@" alone is a token where the server is asked by HTTP
+        # "user@" without a password is a token for an HTTP server
         at = urlsplit(self.uri or "")
         if at.password is not None or (at.username is not None and at.scheme.startswith("http")):
-            raise ValueError("the uri holds a login; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD instead")
+            raise ValueError(
+                "the uri contains a login; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD instead"
+            )
         return self
 
 
 class Trackers(Strict):
-    """Who gets the step metrics beside TensorBoard (passk/trackers)."""
+    """Services that receive the step metrics in addition to TensorBoard (passk/trackers)."""
 
     wandb: WandbTracker | None = None
     mlflow: MlflowTracker | None = None

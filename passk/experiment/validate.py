@@ -1,4 +1,4 @@
-"""What can be known to be wrong before anything is started or written. Each finding is one line."""
+"""Checks of an experiment before anything is started or written. Each error is one line."""
 
 import os
 import shutil
@@ -21,13 +21,13 @@ from passk.models.tiny import fetch_tokenizer, from_the_hub
 
 GIB = 2**30
 TAKEN = {"stages": (BASE, "evaluate"), "benchmarks": ("all",)}
-"""names that records and reports have for something else: the model before any stage, evaluation, all together"""
-# What the processes of a CPU run take beside the KV cache: measured, see README ("Speed and size").
+"""Reserved names: records and reports use them for the base model, the evaluation and all benchmarks together."""
+# Memory of the processes of a CPU run without the KV cache: measured, see README ("Speed and size").
 CPU_RUN_GIB = 5.0
 
 
 def load(path: str | Path) -> Experiment:
-    """Read an experiment file and check it. Raises ConfigError: one line with file, line, field, fault and fix."""
+    """Read and check an experiment file. Raise ConfigError: one line with file, line, field, fault and fix."""
     source = yaml_file.read(path)
     experiment = config.parsed(source)
     with source.located():
@@ -36,7 +36,7 @@ def load(path: str | Path) -> Experiment:
 
 
 def check(experiment: Experiment) -> None:
-    """Raise ConfigError for the first thing in the experiment that cannot work, or must not be in it."""
+    """Raise ConfigError for the first field of the experiment that cannot work or must not be in it."""
     _no_secret("", experiment.model_dump(mode="json", by_alias=True))
     for name, spec in experiment.problems.items():
         with under(f"problems.{name}"):
@@ -44,7 +44,7 @@ def check(experiment: Experiment) -> None:
     order(experiment)
     for field, names in TAKEN.items():
         for name in sorted(set(names) & set(getattr(experiment, field))):
-            raise ConfigError(f"{field}.{name}: reports have this name for something else; give it another one")
+            raise ConfigError(f"{field}.{name}: is a reserved name in reports; choose another one")
     for name, stage in experiment.stages.items():
         _known_problems(experiment, f"stages.{name}.problems", stage.problems, split="train")
         if isinstance(stage, RlStage):
@@ -52,12 +52,14 @@ def check(experiment: Experiment) -> None:
         elif experiment.compute.nodes > 1:
             raise ConfigError(f"stages.{name}.kind: sft trains on one node; set compute.nodes to 1")
         elif stage.batch_size % (experiment.compute.nodes * experiment.compute.gpus_per_node):
-            raise ConfigError(f"stages.{name}.batch_size: {stage.batch_size} does not divide over the GPUs")
+            raise ConfigError(
+                f"stages.{name}.batch_size: {stage.batch_size} is not a multiple of the number of GPUs; make it one"
+            )
     for name, benchmark in experiment.benchmarks.items():
         _known_problems(experiment, f"benchmarks.{name}.problems", benchmark.problems, split="test")
         if benchmark.temperature == 0 and benchmark.samples > 1:
             raise ConfigError(
-                f"benchmarks.{name}.samples: at temperature 0 all {benchmark.samples} answers are the same one; "
+                f"benchmarks.{name}.samples: at temperature 0 all {benchmark.samples} samples are identical; "
                 "set samples to 1, or temperature above 0"
             )
     if experiment.model.tiny:
@@ -65,7 +67,7 @@ def check(experiment: Experiment) -> None:
 
 
 def _no_secret(field: str, content: Any) -> None:
-    """An experiment is written down in records, reports, command lines and other people's dashboards."""
+    """Raise ConfigError for a key or password, since records, reports and dashboards show the experiment."""
     if isinstance(content, dict):
         for key, value in content.items():
             _no_secret(f"{field}.{key}".lstrip("."), value)
@@ -73,17 +75,17 @@ def _no_secret(field: str, content: Any) -> None:
         for value in content:
             _no_secret(field, value)
     elif isinstance(content, str) and is_secret(content):
-        raise ConfigError(f"{field}: has a key or a password in it, which logs and reports would show; leave it out")
+        raise ConfigError(f"{field}: contains a key or a password, which logs and reports would show; remove it")
 
 
 def check_machine(experiment: Experiment) -> None:
-    """Raise ConfigError for what the experiment needs and this machine has not."""
+    """Raise ConfigError if this machine lacks something that the experiment needs."""
     check_installation(experiment)
     check_memory(experiment.compute)
 
 
 def check_installation(experiment: Experiment) -> None:
-    """The part of `check_machine` that is so at any time, whoever else uses the machine."""
+    """Raise ConfigError as `check_machine` does, but only for what does not depend on the machine's load."""
     compute = experiment.compute
     temporary.require_short(ray=bool(experiment.stages) and "RAY_ADDRESS" not in os.environ)
     trackers.require(experiment)
@@ -91,7 +93,7 @@ def check_installation(experiment: Experiment) -> None:
         _model_is_there(experiment.model.path, trusted=experiment.model.trust_remote_code)
     if compute.nodes > 1 and "RAY_ADDRESS" not in os.environ:
         raise ConfigError(
-            f"compute.nodes: {compute.nodes} nodes need a Ray cluster that runs; set RAY_ADDRESS to it, or nodes to 1"
+            f"compute.nodes: {compute.nodes} nodes need a running Ray cluster; set RAY_ADDRESS to it, or nodes to 1"
         )
     if compute.profile == "gpu" and "RAY_ADDRESS" not in os.environ:
         _gpus_are_there(experiment)
@@ -100,7 +102,7 @@ def check_installation(experiment: Experiment) -> None:
 
 
 def check_memory(compute: Compute) -> None:
-    """Raise ConfigError where what trains on a CPU does not fit in the memory that is free now."""
+    """Raise ConfigError if training on a CPU does not fit in the memory that is free now."""
     if compute.profile != "cpu":
         return
     available = psutil.virtual_memory().available / GIB
@@ -110,22 +112,22 @@ def check_memory(compute: Compute) -> None:
         if compute.max_parallel_stages > 1:
             raise ConfigError(
                 f"compute.max_parallel_stages: {compute.max_parallel_stages} stages of {each} each do not fit in the "
-                f"{available:.1f} GiB of memory that are free; train fewer at once or free some"
+                f"{available:.1f} GiB of free memory; train fewer at once or free memory"
             )
         raise ConfigError(
             f"compute.kv_cache_gib: {each} "
-            f"do not fit in the {available:.1f} GiB of memory that are free; make it smaller or free some"
+            f"do not fit in the {available:.1f} GiB of free memory; lower it or free memory"
         )
 
 
 def _gpus_are_there(experiment: Experiment) -> None:
-    """Ray would wait for them as long as a stage may be silent."""
-    compute, found = experiment.compute, gpus.visible()
-    if found < (needed := experiment.gpus * compute.max_parallel_stages):
-        engines = ", the engines' own among them" if experiment.gpus > compute.nodes * compute.gpus_per_node else ""
+    """Raise ConfigError for missing GPUs, since Ray would wait for them until the stage counts as hung."""
+    compute, visible = experiment.compute, gpus.visible()
+    if visible < (needed := experiment.gpus * compute.max_parallel_stages):
+        engines = ", including the engines'," if experiment.gpus > compute.nodes * compute.gpus_per_node else ""
         raise ConfigError(
-            f"compute.gpus_per_node: what trains at once takes {needed} GPUs{engines}, and this machine has {found}; "
-            "ask for fewer, set colocate, or set RAY_ADDRESS to a cluster that has them"
+            f"compute.gpus_per_node: training at once needs {needed} GPUs{engines} and this machine has {visible}; "
+            "lower it, set colocate, or set RAY_ADDRESS to a cluster that has them"
         )
 
 
@@ -137,8 +139,10 @@ def _model_is_there(path: str, *, trusted: bool) -> None:
         remote_code.check(path, trusted=trusted)
         return
     if path.startswith((".", "/", "~")) or path.count("/") != 1:
-        raise ConfigError(f"model.path: there is no directory {path}; name a HF model as owner/name or by its path")
-    with from_the_hub(f"{path} is no directory, and"):
+        raise ConfigError(
+            f"model.path: the directory {path} does not exist; name a HF model as owner/name or an existing directory"
+        )
+    with from_the_hub(f"{path} is not a directory, and"):
         files = remote_code.fetch(path)
     if not (files / "config.json").is_file():
         raise ConfigError(f"model.path: {path} has no config.json on the HF hub; name a HF model")
@@ -149,9 +153,9 @@ def _model_is_there(path: str, *, trusted: bool) -> None:
 
 def _known_problems(experiment: Experiment, field: str, name: str, *, split: str) -> None:
     if name not in experiment.problems:
-        raise ConfigError(f"{field}: there are no problems {name!r}{nearest(name, experiment.problems)}")
+        raise ConfigError(f"{field}: problem set {name!r} does not exist{nearest(name, experiment.problems)}")
     if experiment.problems[name].split != split:
-        raise ConfigError(f"{field}: {name} is not of the {split} split; set problems.{name}.split to {split}")
+        raise ConfigError(f"{field}: {name} is not a {split} set; set problems.{name}.split to {split}")
 
 
 def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
@@ -161,51 +165,51 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
             advantage.check(stage.advantage, k, stage.rollouts_per_prompt, stage.options)
         lr_scaling.first_rate(stage)
         if stage.lr != "auto" and stage.base_lr is not None:
-            raise ConfigError("base_lr: has no effect beside a number for lr; write lr: auto, or leave it out")
+            raise ConfigError("base_lr: has no effect if lr is a number; write lr: auto, or remove base_lr")
     if stage.parent is None and experiment.model.tiny:
         raise ConfigError(
-            f"stages.{name}.from: a model made from scratch has nothing to reinforce; start from a stage of kind sft"
+            f"stages.{name}.from: is missing, and an untrained model has nothing to reinforce; name an sft stage"
         )
     mini_batch_prompts = stage.mini_batch_prompts or stage.prompts_per_step
     if stage.prompts_per_step % mini_batch_prompts:
         raise ConfigError(
             f"stages.{name}.mini_batch_prompts: {mini_batch_prompts} does not divide "
-            f"prompts_per_step, {stage.prompts_per_step}"
+            f"prompts_per_step = {stage.prompts_per_step}; make it a divisor"
         )
     processes = compute.nodes * compute.gpus_per_node
     if compute.max_tokens_per_gpu:
         if mini_batch_prompts * stage.rollouts_per_prompt % processes:
             raise ConfigError(
                 f"stages.{name}.rollouts_per_prompt: the {mini_batch_prompts * stage.rollouts_per_prompt} rollouts "
-                "of an optimizer step do not divide "
-                f"over {processes} GPUs, and OpenRLHF would leave some out; make them a multiple"
+                f"of an optimizer step are not a multiple of {processes} GPUs, and OpenRLHF would drop some; "
+                "make them one"
             )
     elif mini_batch_prompts * stage.rollouts_per_prompt % (compute.micro_batch * processes):
         raise ConfigError(
             f"compute.micro_batch: {compute.micro_batch} sequences on each of {processes} GPUs do not divide "
-            f"the {mini_batch_prompts * stage.rollouts_per_prompt} of an optimizer step in stages.{name}; "
+            f"the {mini_batch_prompts * stage.rollouts_per_prompt} sequences of an optimizer step in stages.{name}; "
             "make it a divisor"
         )
 
 
 def _fits_model(experiment: Experiment, tiny: TinyModel) -> None:
-    kv_bytes = 2 * 2 * tiny.layers * tiny.hidden_size  # keys and values in bf16, a token
+    kv_bytes = 2 * 2 * tiny.layers * tiny.hidden_size  # keys and values of a token in bf16
     for name, stage in experiment.stages.items():
         if not isinstance(stage, RlStage):
             if stage.max_length and stage.max_length > tiny.max_length:
                 raise ConfigError(
                     f"stages.{name}.max_length: {stage.max_length} tokens are more than the {tiny.max_length} of "
-                    "model.tiny.max_length; lower it, or raise that"
+                    "model.tiny.max_length; lower the first or raise the second"
                 )
             continue
         longest = stage.max_prompt + stage.max_response
         if longest > tiny.max_length:
             raise ConfigError(
                 f"model.tiny.max_length: {tiny.max_length} tokens are fewer than max_prompt + max_response = "
-                f"{longest} of stages.{name}; make it {longest}"
+                f"{longest} of stages.{name}; raise it to {longest}"
             )
         if experiment.compute.kv_cache_gib * GIB < kv_bytes * longest:
             raise ConfigError(
-                f"compute.kv_cache_gib: {experiment.compute.kv_cache_gib} GiB hold not one answer of stages.{name}; "
-                f"at {kv_bytes} bytes a token it needs {kv_bytes * longest / GIB:.2g} GiB at least"
+                f"compute.kv_cache_gib: {experiment.compute.kv_cache_gib} GiB cannot hold a response of stages.{name}; "
+                f"raise it to {kv_bytes * longest / GIB:.2g} GiB or more ({kv_bytes} bytes per token)"
             )

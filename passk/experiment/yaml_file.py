@@ -1,8 +1,8 @@
-"""YAML files of experiments: read as data alone, with the line of every field.
+"""Reader and writer of experiments' YAML files: data only, with the line of every field.
 
 The reader follows YAML 1.2 where YAML 1.1 surprises: `yes`, `on`, `1:30`, `010` and `2026-11-29` are text, and
-`1e-6` is a number. A key may stand once in a mapping, tags of Python objects are refused, and a file whose aliases
-refer to themselves or expand without bound is refused before it is expanded. `<<` merges mappings as usual.
+`1e-6` is a number. `<<` merges mappings as usual. The reader refuses repeated keys, tags of Python objects, and files
+whose aliases refer to themselves or expand without bound.
 """
 
 import re
@@ -17,13 +17,13 @@ import yaml
 from passk.base.errors import ConfigError
 
 LARGEST_FILE = 2**20
-"""Bytes of an experiment file."""
+"""Most bytes of an experiment file."""
 LARGEST_EXPANDED = 2**20
-"""Nodes and characters of a file whose aliases are replaced by what they refer to."""
+"""Most nodes and characters of a file after its aliases are expanded."""
 DEEPEST = 32
-"""Levels of mappings and lists."""
+"""Most levels of mappings and lists."""
 LONGEST_INTEGER = 40
-"""Digits of a whole number."""
+"""Most digits of a whole number."""
 _MERGE = "tag:yaml.org,2002:merge"
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*(?:_[0-9]+)*)$")
 _NUMBER = re.compile(
@@ -36,7 +36,7 @@ _NOTHING = re.compile(r"(?:~|null|Null|NULL|)$")
 
 @dataclass(frozen=True)
 class Source:
-    """A file that was read: its content and where each field stands."""
+    """The content of a file and the line of each field."""
 
     path: Path
     content: Any
@@ -44,7 +44,7 @@ class Source:
 
     @contextmanager
     def located(self) -> Iterator[None]:
-        """Put the file and the line before a ConfigError whose message begins with a field."""
+        """Prefix a ConfigError that begins with a field with the file and the line."""
         try:
             yield
         except ConfigError as error:
@@ -52,10 +52,10 @@ class Source:
             raise ConfigError(f"{self.path}{f':{line}' if line else ''}: {error}") from None
 
     def _line(self, field: str) -> int | None:
-        """Line of a dotted field or, where the file lacks it, of the mapping that should hold it."""
+        """Return the line of a dotted field or, if the file lacks it, of the mapping that should have it."""
         node, line, rest = self.root, None, f"{field}."
         while rest and isinstance(node, yaml.CollectionNode):
-            # `<<` is merged by now: what a mapping has merged stands before what it has itself
+            # the loader has merged `<<`: merged entries stand before the mapping's own
             fits = [entry for entry in _entries(node) if rest.startswith(f"{entry[1]}.")]
             if not fits:
                 break
@@ -65,7 +65,7 @@ class Source:
 
 
 def read(path: str | Path) -> Source:
-    """Read one YAML document. Raises ConfigError: one line with the file, the line, the fault and the fix."""
+    """Read one YAML document. Raise ConfigError: one line with the file, the line, the fault and the fix."""
     path = Path(path)
     text = _text(path)
     try:
@@ -90,12 +90,12 @@ def read(path: str | Path) -> Source:
 
 
 def dump(content: Any) -> str:
-    """Write YAML that `read` and other readers of YAML take for the same content."""
+    """Return YAML that `read` and other YAML readers read as the same content."""
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def values(text: str) -> list[Any]:
-    """Return the values of a YAML list that is written without its brackets. Raise ConfigError."""
+    """Return the values of a YAML list without brackets. Raise ConfigError."""
     try:
         loader = _Loader(f"[{text}]")
         root = loader.get_single_node()
@@ -103,7 +103,7 @@ def values(text: str) -> list[Any]:
         return loader.construct_document(root)
     except (_Refused, yaml.YAMLError) as error:
         raise ConfigError(
-            f"{text!r} is no list of values; write it as in 1,2,3: {' '.join(str(error).split())}"
+            f"{text!r} is not a list of values ({' '.join(str(error).split())}); write it as in 1,2,3"
         ) from None
 
 
@@ -112,12 +112,12 @@ def _text(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file") from None
+        raise ConfigError(f"{path}: no such file; name an existing file") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigError(f"{path}: not readable: {reason}; name a readable file") from None
     if len(data) > LARGEST_FILE:
-        raise ConfigError(f"{path}: larger than {LARGEST_FILE} bytes; an experiment file is smaller, name another one")
+        raise ConfigError(f"{path}: larger than {LARGEST_FILE} bytes; name an experiment file")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -126,7 +126,7 @@ def _text(path: Path) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's reader with plain types alone."""
+    """PyYAML's reader, limited to plain types."""
 
     yaml_constructors: ClassVar[dict] = {}
     yaml_implicit_resolvers: ClassVar[dict] = {}
@@ -143,11 +143,11 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """PyYAML's writer, which quotes text that YAML 1.1 or 1.2 takes for something else."""
+    """PyYAML's writer, which quotes text that YAML 1.1 or 1.2 reads as another type."""
 
 
 class _Refused(Exception):
-    """Valid YAML that an experiment file must not have. The message begins with the field."""
+    """Valid YAML that an experiment file must not contain. The message begins with the field."""
 
     def __init__(self, at: yaml.Node | yaml.Event, message: str) -> None:
         super().__init__(message)
@@ -175,7 +175,7 @@ def _float(loader: _Loader, node: yaml.ScalarNode) -> float:
 
 
 def _text_of(loader: _Loader, node: yaml.ScalarNode, pattern: re.Pattern[str], kind: str) -> str:
-    """A scalar's text, which does not fit its pattern where a tag such as `!!int` was written before it."""
+    """Return a scalar's text. Raise _Refused if it does not fit its pattern, as `!!int x` does not."""
     text = loader.construct_scalar(node)
     if not pattern.match(text):
         raise _Refused(node, f"{text!r}: is not {kind}, as its tag says; remove the tag")
@@ -187,37 +187,37 @@ def _unknown(loader: _Loader, node: yaml.Node) -> NoReturn:
 
 
 def _require_sound(root: yaml.Node) -> None:
-    """Refuse double keys, aliases that refer to what holds them, and aliases that expand beyond LARGEST_EXPANDED."""
+    """Refuse repeated keys, aliases that contain themselves, and aliases that expand beyond LARGEST_EXPANDED."""
     sizes: dict[int, int | None] = {}  # None while a node's children are counted
 
     def size(node: yaml.Node, field: str) -> int:
         if id(node) in sizes:
             known = sizes[id(node)]
             if known is None:
-                raise _Refused(node, f"{field}: an alias refers to what holds it; write the content out")
+                raise _Refused(node, f"{field}: an alias contains itself; write the content out")
             return known
         sizes[id(node)] = None
-        found = 1
+        total = 1
         if isinstance(node, yaml.ScalarNode):
-            found += len(node.value)
+            total += len(node.value)
         else:
             if isinstance(node, yaml.MappingNode):
                 _require_keys(node, field)
             for key, name, value in _entries(node):
                 below = f"{field}.{name}".lstrip(".")
-                found += size(value, below) + (0 if key is value else size(key, below))
-        if found > LARGEST_EXPANDED:
+                total += size(value, below) + (0 if key is value else size(key, below))
+        if total > LARGEST_EXPANDED:
             raise _Refused(
                 node, f"{field}: its aliases expand to more than {LARGEST_EXPANDED} nodes and characters; write fewer"
             )
-        sizes[id(node)] = found
-        return found
+        sizes[id(node)] = total
+        return total
 
     size(root, "")
 
 
 def _require_keys(node: yaml.MappingNode, field: str) -> None:
-    """Refuse a key that is given twice, and one that is not text."""
+    """Refuse a repeated key, and a key that is not text."""
     lines: dict[str, int] = {}
     for key, _ in node.value:
         where = f"{field}.{key.value}".lstrip(".") if isinstance(key, yaml.ScalarNode) else field or "experiment"
@@ -232,7 +232,7 @@ def _require_keys(node: yaml.MappingNode, field: str) -> None:
 
 
 def _entries(node: yaml.CollectionNode) -> Iterator[tuple[yaml.Node, str, yaml.Node]]:
-    """(key, its name, value) of a mapping, or (value, its place, value) of a list."""
+    """Yield (key, its name, value) of a mapping, or (value, its place, value) of a list."""
     for place, entry in enumerate(node.value):
         if isinstance(entry, tuple):
             yield entry[0], str(entry[0].value), entry[1]

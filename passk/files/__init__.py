@@ -1,1 +1,1 @@
-"""The files of a run: where they are, how they are written, how they are locked."""
+"""The files of a run: their paths, formats, atomic writes and locks."""

@@ -1,4 +1,4 @@
-"""A full disk, told in one line and not in what a library makes of it; and what a power loss must not take."""
+"""One-line errors for a full disk, and flushes of files that must survive a power loss."""
 
 import errno
 import os
@@ -9,13 +9,13 @@ from pathlib import Path
 from passk.base.errors import PasskError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""no space, over the quota, over the process's limit of a file's size"""
+"""Error numbers: no space, over the quota, over the limit of a file's size."""
 _PROBE_BYTES = 2**20
 
 
 @contextmanager
 def telling_when_full(path: Path) -> Iterator[None]:
-    """Around a write to `path`: where there is no room for it, PasskError with the path first, the mend last."""
+    """Raise PasskError with the path and the fix if the block finds no space for a write to `path`."""
     try:
         yield
     except OSError as error:
@@ -25,9 +25,9 @@ def telling_when_full(path: Path) -> Iterator[None]:
 
 
 def require_room(directory: Path) -> None:
-    """Raise PasskError where `directory` takes no more: after a failure whose own words do not tell.
+    """Raise PasskError if `directory` has no space; use it after an error that does not name the cause.
 
-    torch says of a full disk "unexpected pos 64 vs 0". Nothing is left of what is written here.
+    For example, torch reports a full disk as "unexpected pos 64 vs 0". The probe file is removed.
     """
     probe = directory / f".probe.{os.getpid()}"
     try:
@@ -40,14 +40,14 @@ def require_room(directory: Path) -> None:
 
 
 def flush_all(directory: Path) -> None:
-    """Put all files of a directory on the disk, and their names. PasskError where the disk is full."""
+    """Flush all files of a directory and their names to the disk. Raise PasskError if the disk is full."""
     with telling_when_full(directory):
         for path in [*sorted(directory.rglob("*")), directory]:
             flush(path)
 
 
 def flush(path: Path) -> None:
-    """Put one file on the disk, or a directory's list of names: a power loss takes what is in a cache alone."""
+    """Flush a file, or a directory's list of names, to the disk, so that a power loss does not lose it."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -57,4 +57,4 @@ def flush(path: Path) -> None:
 
 def _line(path: Path, error: OSError) -> str:
     reason = os.strerror(error.errno or errno.ENOSPC)
-    return f"{path}: {reason}; what was finished is kept: make room, and the same command goes on"
+    return f"{path}: {reason}; free space and repeat the command to resume, finished work is kept"

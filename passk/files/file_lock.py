@@ -1,13 +1,11 @@
-"""Locks between processes: a stage is trained, and an experiment is run, by one at a time.
+"""Locks between processes: one process at a time trains a stage or runs an experiment.
 
-A lock is flock(2) on a small file that stays. The kernel frees it when its holder ends, by SIGKILL too, so
-none is ever left over, and waiting lasts as long as the holder lives. The file's text is for people: it says
-who holds it.
+A lock is flock(2) on a small file that stays. The kernel frees it when its holder ends, even by SIGKILL, so no lock is
+left over. The text of the file names the holder for people.
 
-Between hosts that share their storage it holds where the file system carries flock between them: NFSv4 does
-(a dead client's locks are freed when its lease runs out, 90 s by default), Lustre does when mounted with
-`flock`. A mount that keeps locks to itself (NFS with local_lock, Lustre with localflock) locks on each host
-alone. On one without locks the holder says so and goes on.
+Between hosts with shared storage, a lock holds if the file system passes flock on. NFSv4 does; it frees a dead client's
+locks when the lease expires, 90 s by default. Lustre does if it is mounted with `flock`. A mount with local locks (NFS
+with local_lock, Lustre with localflock) locks on each host separately. Without locks, the holder logs it and continues.
 """
 
 import contextlib
@@ -33,7 +31,7 @@ _kept: dict[Path, FileIO] = {}
 
 
 class StillHeld(PasskError):
-    """A lock that its holder did not let go in time."""
+    """Raised for a lock whose holder did not release it in time."""
 
 
 @contextmanager
@@ -47,21 +45,21 @@ def alone(
     going: Callable[[], bool] = lambda: True,
     longest: float = math.inf,
 ) -> Iterator[None]:
-    """Hold the lock `file`; whoever holds it is waited for, in short sleeps that Ctrl-C ends.
+    """Hold the lock `file`, after a wait for its holder in short sleeps that Ctrl-C ends.
 
-    what: stands in front of what is said; experiment: for which it is held; does: what a holder does with it
-    ("trains it"); going: whether the run that waits still goes on, asked by a thread, which no signal reaches.
-    Raises PasskError when it does not. longest: seconds to wait, after which StillHeld is raised.
+    what: prefix of log lines. experiment: name that the lock records. does: the holder's work, such as "trains it".
+    going: returns whether the waiting run continues, for threads, which no signal reaches; PasskError is raised if not.
+    longest: seconds to wait, after which StillHeld is raised.
     """
     with _open(file) as lock:
-        told, deadline = False, time.monotonic() + longest
+        logged, deadline = False, time.monotonic() + longest
         for attempt, holder in enumerate(_attempts(lock, what, say)):
-            # The second failure tells: at the first one the holder may not have written its name yet.
-            if attempt and not told:
-                say(f"{what}: waits for {holder}, which {does}")
-                told = True
+            # Not at the first failure, when the holder may not have written its name yet.
+            if attempt and not logged:
+                say(f"{what}: waiting for {holder}, which {does}")
+                logged = True
             if not going():
-                raise PasskError(f"{what}: stopped while it waited for {holder}")
+                raise PasskError(f"{what}: stopped while waiting for {holder}; repeat the command to resume")
             if time.monotonic() > deadline:
                 raise _still_held(what, holder, does, longest)
         _write(lock, {"experiment": experiment, "pid": os.getpid(), "host": socket.gethostname()})
@@ -72,9 +70,9 @@ def alone(
 
 
 def keep(file: Path, *, waits: bool = True) -> None:
-    """Hold the lock `file` for as long as this process lives, after whoever holds it; for whom it waits it prints.
+    """Hold the lock `file` until this process ends, after a wait for its holder, which is printed.
 
-    Raises PasskError where it would wait and `waits` is False, StillHeld after LONGEST_SECONDS of waiting.
+    Raise PasskError if it would wait and `waits` is False, and StillHeld after LONGEST_SECONDS of waiting.
     """
     path = file.resolve()
     if path in _kept:
@@ -83,8 +81,8 @@ def keep(file: Path, *, waits: bool = True) -> None:
     for attempt, holder in enumerate(_attempts(lock, path.parent.name, print)):
         if attempt == 1:  # as in `alone`
             if not waits:
-                raise PasskError(f"{holder} writes into {path.parent}")
-            print(f"{path.parent.name}: waits for {holder}, which still writes there", flush=True)
+                raise PasskError(f"{path.parent}: {holder} writes there; wait for it, or end that process")
+            print(f"{path.parent.name}: waiting for {holder}, which still writes there", flush=True)
         if time.monotonic() > deadline:
             raise _still_held(str(path.parent), holder, "still writes there", LONGEST_SECONDS)
     _write(lock, {"pid": os.getpid(), "host": socket.gethostname()})
@@ -111,11 +109,11 @@ def is_held(file: Path) -> bool:
 
 def _open(file: Path) -> FileIO:
     file.parent.mkdir(parents=True, exist_ok=True)
-    return file.open("a+b", buffering=0)  # for writing: NFS locks nothing else exclusively
+    return file.open("a+b", buffering=0)  # for writing, since NFS locks only such files exclusively
 
 
 def _attempts(lock: FileIO, what: str, say: Callable[[str], None]) -> Iterator[str]:
-    """Try until the lock is taken; after each failure, who holds it."""
+    """Try until the lock is acquired, and yield its holder after each failure."""
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -133,14 +131,14 @@ def _attempts(lock: FileIO, what: str, say: Callable[[str], None]) -> Iterator[s
 def _holder(lock: FileIO) -> str:
     lock.seek(0)
     with contextlib.suppress(ValueError, KeyError, TypeError):
-        found = json.loads(lock.read())
-        named = f"experiment {found['experiment']}, " if "experiment" in found else ""
-        return f"{named}process {found['pid']} on {found['host']}"
+        record = json.loads(lock.read())
+        experiment = f"experiment {record['experiment']}, " if "experiment" in record else ""
+        return f"{experiment}process {record['pid']} on {record['host']}"
     return "another process"
 
 
 def _write(lock: FileIO, holder: dict[str, str | int]) -> None:
-    # A full disk must not keep anyone from what the lock is for.
+    # The text is only for people, so a full disk is no error here.
     with contextlib.suppress(OSError):
         lock.truncate(0)
         lock.write(json.dumps(holder).encode())

@@ -9,24 +9,24 @@ from typing import Any
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Return the steps of a metrics.jsonl up to its first damaged line.
 
-    A last line without its end is not written whole yet. What follows a damaged line counts as not recorded, so a stage
-    that is resumed does those steps again.
+    A last line without a line end is still being written. Lines after a damaged one count as not recorded, so a resumed
+    stage repeats their steps.
     """
     return _steps(_lines(path))
 
 
 def damaged_line(path: Path) -> int | None:
-    """Return the number, from 1, of the first damaged line of a metrics.jsonl; None where all are whole."""
+    """Return the number, from 1, of the first damaged line of a metrics.jsonl, or None."""
     lines = _lines(path)
     whole = len(_steps(lines))
     return whole + 1 if whole < len(lines) else None
 
 
 class NewLines:
-    """The lines that were added to a metrics.jsonl since the last call, of steps or of an evaluation's progress.
+    """A reader that returns the lines added to a metrics.jsonl since its last call.
 
-    A resumed run replaces the file by its lines up to the last checkpoint, and does the steps after it again. A line is
-    new if it differs from the line at its place before. Times do not decide: the clock of a machine may be set back.
+    A resumed run truncates the file to the last checkpoint and repeats the steps after it. A line is new if it differs
+    from the earlier line at its place. Times are not compared, since the clock of a machine may be set back.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,7 +36,7 @@ class NewLines:
         lines, seen = _lines(self._path), self._seen
         same = next((i for i, (line, old) in enumerate(zip(lines, seen, strict=False)) if line != old), len(seen))
         new = _objects(lines[same:])
-        # A damaged line is looked at again: it may be whole by then, on a file system that is shared.
+        # The next call reads a damaged line again, since it may be complete by then on a shared file system.
         self._seen = lines[: same + len(new)]
         return new
 
@@ -53,7 +53,7 @@ def _steps(lines: list[bytes]) -> list[dict[str, Any]]:
 
 
 def _objects(lines: list[bytes]) -> list[dict[str, Any]]:
-    found = []
+    objects = []
     for line in lines:
         try:
             content = json.loads(line)
@@ -61,5 +61,5 @@ def _objects(lines: list[bytes]) -> list[dict[str, Any]]:
             break
         if not isinstance(content, dict):
             break
-        found.append(content)
-    return found
+        objects.append(content)
+    return objects

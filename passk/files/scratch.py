@@ -1,8 +1,8 @@
-"""Unfinished files beside the place where they go, and the removal of what killed processes left there.
+"""Scratch directories beside the target of their files, and the removal of abandoned ones.
 
-A scratch directory has a new name each time, so a process never continues the files of another one. A lock file beside
-it (flock) shows that its owner lives. The kernel frees the lock when the owner ends. The next process that asks for a
-scratch directory of the same target removes the abandoned one. A process id would not do: containers repeat them.
+A scratch directory has a new name each time, so no process continues the files of another one. A lock file beside it
+(flock) shows that its owner lives, since the kernel frees the lock when the owner ends. The next process with the same
+target removes abandoned directories. Process ids would not work, since containers repeat them.
 """
 
 import contextlib
@@ -21,9 +21,9 @@ _LOCK, _DIRECTORY = ".lock", ".new"
 
 @contextmanager
 def beside(target: Path) -> Iterator[Path]:
-    """Give an empty directory on the file system of `target`, and remove it when the block ends.
+    """Yield an empty directory on the file system of `target`, and remove it when the block ends.
 
-    Directories that killed processes left for the same target are removed first.
+    Abandoned directories of the same target are removed first.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     remove_abandoned(target)
@@ -44,7 +44,7 @@ def remove_abandoned(target: Path) -> None:
         with contextlib.suppress(OSError):
             handle = os.open(lock, os.O_RDWR)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises where the owner lives, or has no locks
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises if the owner lives, or without locks
                 shutil.rmtree(_directory_of(lock), ignore_errors=True)
                 lock.unlink(missing_ok=True)
             finally:
@@ -62,7 +62,7 @@ def _new_lock(target: Path) -> tuple[Path, int]:
                 raise
         if lock.exists():
             return lock, handle
-        os.close(handle)  # another process took it for an abandoned one between its creation and its lock
+        os.close(handle)  # another process removed it as abandoned before it was locked
 
 
 def _directory_of(lock: Path) -> Path:

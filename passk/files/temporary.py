@@ -1,4 +1,4 @@
-"""The directory of temporary files, in which Ray and vLLM put Unix sockets: the path of one has 107 bytes at most."""
+"""Check of the directory of temporary files, where Ray and vLLM put Unix sockets (paths of at most 107 bytes)."""
 
 import os
 import tempfile
@@ -15,10 +15,10 @@ RAY_BYTES, VLLM_BYTES = _SOCKET_BYTES - len(_RAY), _SOCKET_BYTES - len(_VLLM)
 
 
 def require_short(*, ray: bool) -> None:
-    """Raise ConfigError where the sockets of vLLM, and of a Ray cluster if one is started, do not fit in TMPDIR."""
+    """Raise ConfigError if TMPDIR is too long for the sockets of vLLM, or of a Ray cluster if one is started."""
     directory, longest = tempfile.gettempdir(), RAY_BYTES if ray else VLLM_BYTES
     if (length := len(os.fsencode(directory))) > longest:
         raise ConfigError(
-            f"TMPDIR: {directory} has {length} bytes, and the sockets of {'Ray' if ray else 'vLLM'} need a path of "
+            f"TMPDIR: {directory} has {length} bytes, and the sockets of {'Ray' if ray else 'vLLM'} allow "
             f"{longest} or fewer; set it to a shorter directory, as in TMPDIR=/tmp"
         )

@@ -1,4 +1,4 @@
-"""What a person sees while a stage trains: stage, step of steps, reward, seconds a step, time left."""
+"""Progress lines of a stage that trains: step, reward or loss, seconds per step, time left."""
 
 import statistics
 import time
@@ -12,14 +12,14 @@ SAY_EVERY_SECONDS = 10.0
 
 
 class Progress:
-    """Called with each line of metrics.jsonl; says a line now and then, and always the last."""
+    """A callback for each line of metrics.jsonl that logs at most one line per SAY_EVERY_SECONDS, and the last."""
 
     def __init__(self, stage: str, steps: int, say: Callable[[str], None]) -> None:
         self.stage, self.steps, self.say = stage, steps, say
         self.started = time.monotonic()
         self.startup: float | None = None
-        """seconds until the first step began; None before the first step ended"""
-        self._said = float("-inf")
+        """Seconds until the first step began, or None before the first step ended."""
+        self._logged = float("-inf")
         self._recent: deque[float] = deque(maxlen=10)
 
     def __call__(self, metrics: dict[str, Any]) -> None:
@@ -27,11 +27,12 @@ class Progress:
         if self.startup is None:
             self.startup = now - self.started - (metrics["seconds"] or 0)
         self._recent.append(metrics["seconds"] or 0)
-        if now - self._said >= SAY_EVERY_SECONDS or metrics["step"] == self.steps:
-            self._said = now
+        if now - self._logged >= SAY_EVERY_SECONDS or metrics["step"] == self.steps:
+            self._logged = now
             self.say(self.line(metrics))
 
     def line(self, metrics: dict[str, Any]) -> str:
+        """Return the progress line for a line of metrics."""
         pace = statistics.median(self._recent)
         if "reward" in metrics:
             passed = ", ".join(f"pass@{k} {value:.3f}" for k, value in metrics["pass_at_k"].items() if k in ("4", "8"))

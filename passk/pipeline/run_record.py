@@ -1,4 +1,4 @@
-"""experiment.json: what was asked, on what machine, by which command, and what each session of it took."""
+"""Writer of experiment.json: configuration, machine, command, and the times and failures of each session."""
 
 import json
 import os
@@ -30,7 +30,7 @@ OTHER_PACKAGES = ("passk", "prefect", "duckdb", "datasets", "pandas", "numpy")
 
 
 class RunRecord:
-    """The record of an experiment while a session of it runs. Stages that run side by side write it from threads."""
+    """The record of an experiment during a session. Stages that train in parallel write it from threads."""
 
     def __init__(self, plan: Plan, command: str) -> None:
         self._file, self._store = _file(plan), plan.store
@@ -55,7 +55,7 @@ class RunRecord:
             evaluations=[planned.record.key for planned in plan.evaluations],
             sessions=self._earlier_sessions(),
         )
-        # At once: a session that is killed in its first phase was one too.
+        # Now, so that a session that is killed in its first phase is recorded too.
         self._save()
 
     def _earlier_sessions(self) -> list[dict[str, Any]]:
@@ -65,7 +65,7 @@ class RunRecord:
 
     @contextmanager
     def phase(self, name: str, reached: Callable[[], int | None] = lambda: None) -> Iterator[None]:
-        """Count the time of what is done inside to `name`, and note its failure, as `noting` does."""
+        """Add the time of the block to the phase `name`, and record its failure as `noting` does."""
         started = time.perf_counter()
         with self._writing:
             self._busy_since = self._busy_since if self._open else started
@@ -83,7 +83,7 @@ class RunRecord:
 
     @contextmanager
     def noting(self, name: str, reached: Callable[[], int | None] = lambda: None) -> Iterator[None]:
-        """Note where what is done inside fails: why, and after which step, as `reached` tells; then raise it on."""
+        """Record a failure of the block with its reason and the step that `reached` returns, then raise it again."""
         try:
             yield
         except Exception as error:
@@ -95,25 +95,25 @@ class RunRecord:
             raise
 
     def failed(self, name: str, reason: str) -> None:
-        """Note that a stage or the evaluation failed for good, in one line."""
+        """Record in one line that a stage or the evaluation failed after all retries."""
         with self._writing:
             self.record = replace(self.record, failures={**self.record.failures, name: _one_line(reason)})
             self._save()
 
-    def filing_failed(self, reason: str) -> None:
-        """Note that not all could be filed, in the store too: it has this run as one that went well."""
+    def ingest_failed(self, reason: str) -> None:
+        """Record that the ingest failed, also in the database, which has this run as a successful one."""
         self.failed(INGEST, reason)
         self.ended()
         ingest_experiment_record(self._store, self._file.parent)
 
     def require_no_failure(self) -> None:
-        """Raise SomeFailed where a stage, the evaluation or the filing failed for good."""
+        """Raise SomeFailed if a stage, the evaluation or the ingest failed after all retries."""
         if failures := self.record.failures:
             raise SomeFailed("; ".join(f"{name} failed: {reason}" for name, reason in failures.items()))
 
     @contextmanager
     def to_its_end(self) -> Iterator[None]:
-        """Note an error that ends the run. A run that is stopped, by Ctrl-C or a cancel, has no end on record."""
+        """Record an error that ends the run. A run that Ctrl-C or a cancel stops has no recorded end."""
         try:
             yield
         except Exception:
@@ -126,7 +126,7 @@ class RunRecord:
             raise
 
     def ended(self, *, failed: bool = False) -> None:
-        """Note that all was attempted."""
+        """Record that the run attempted everything."""
         with self._writing:
             self._ended = "failed" if failed or self.record.failures else "done"
             self._save()
@@ -147,11 +147,11 @@ class RunRecord:
 
 
 def is_reported(plan: Plan) -> bool:
-    """Whether the report that is there is one of all that the plan asks for, and nothing failed in its session.
+    """Return whether the existing report covers the whole plan and nothing failed in its session.
 
-    Keys tell apart what is trained and sampled, not what else a report says: a benchmark's k, the question, what the
-    experiment has no more. A session writes its record first and its report last, and the record says which report was
-    there before. The times of the two files do not count: the clock of a machine may be set back.
+    Keys do not cover everything in a report, such as the benchmark's k, the question and removed stages, so the
+    configurations are compared. A session writes its record first, with a stamp of the earlier report, and its report
+    last. The times of the two files are not compared, since the clock of a machine may be set back.
     """
     try:
         recorded, report = json.loads(_file(plan).read_text()), _stamp(plan)
@@ -163,7 +163,7 @@ def is_reported(plan: Plan) -> bool:
 
 
 def _stamp(plan: Plan) -> list[int] | None:
-    """What tells a report from the one before it: each is a new file. None without a report."""
+    """Return a stamp that differs between reports, since each is a new file; None without a report."""
     try:
         status = (plan.directory / "report.md").stat()
     except OSError:
@@ -183,12 +183,12 @@ _processes_first = True
 
 
 def _seconds_before() -> float:
-    """What went by in this process before its first experiment: imports, and the Prefect server of a `passk run`."""
+    """Return the seconds of this process before its first experiment: imports and the start of Prefect's server."""
     global _processes_first
     first, _processes_first = _processes_first, False
     if not first:
         return 0.0
-    # Both count from the start of the machine, so a clock that is set meanwhile changes nothing.
+    # Both count from the start of the machine, so a change of the clock has no effect.
     started = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
     return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started)
 
@@ -222,7 +222,7 @@ def _cpu_name() -> str:
 
 
 def _code(directory: Path) -> dict[str, Any]:
-    """The commit of the checkout that passk runs from; empty where it was installed from elsewhere."""
+    """Return the commit of the checkout that passk runs from; {} without a checkout."""
 
     def git(*words: str) -> str | None:
         try:
@@ -236,5 +236,5 @@ def _code(directory: Path) -> dict[str, Any]:
 
 
 def spelled_command() -> str:
-    """This process's command line as a person would type it, without keys and passwords."""
+    """Return this process's command line as a person would type it, without keys and passwords."""
     return shlex.join(hidden(word) for word in [Path(sys.argv[0]).name, *sys.argv[1:]])

@@ -1,6 +1,6 @@
-"""The steps of a run, each one call: prepare, train, sample, file. Flows and tasks know nothing but these.
+"""The steps of a run, one function each: prepare, train, evaluate, ingest. Flows and tasks call only these.
 
-Every step is safe to repeat: what is finished is left alone, what was stopped goes on.
+Every step is safe to repeat. Finished work is reused, and interrupted work resumes.
 """
 
 import os
@@ -19,16 +19,17 @@ from passk.base.errors import PasskError
 from passk.base.redact import without_secrets
 from passk.cpu import operators
 from passk.evaluation import progress
-from passk.evaluation.request import Request, Work
+from passk.evaluation.request import Work
 from passk.experiment.config import Compute, RlStage, SftStage
 from passk.experiment.plan import Plan, PlannedEvaluation, PlannedStage
 from passk.files import durable, file_lock
 from passk.files.layout import is_finished, write_json
 from passk.files.metrics_log import damaged_line, read_metrics
 from passk.models import remote_code
-from passk.models.tiny import ENDS, has_chat_template, make_tiny
+from passk.models.tiny import ENDS, make_tiny
 from passk.openrlhf import checkpoints, flags, lengths, train_data
 from passk.openrlhf.step_recorder import WRITER
+from passk.pipeline.evaluation_request import has_chat, request
 from passk.pipeline.progress import Progress
 from passk.problems import preparation
 from passk.runtime import ray_job
@@ -38,11 +39,11 @@ from passk.store import ingest as store_items
 
 Say = Callable[[str], None]
 LAST_WRITER_SECONDS = 120.0
-"""Longest wait for what the killed holder of a stage had started: its job watchdog needs 30 s to end it."""
+"""Longest wait for the job of a killed process; its job watchdog needs 30 s to end it."""
 
 
 def prepare(plan: Plan, say: Say) -> None:
-    """Make the problems and, where it is made from scratch, the model."""
+    """Make the problems and a tiny model, and check the training data."""
     preparation.prepare(plan.experiment.problems, plan.problems, plan.experiment.seed, say)
     for name, stage in plan.experiment.stages.items():
         if isinstance(stage, SftStage):
@@ -55,16 +56,18 @@ def prepare(plan: Plan, say: Say) -> None:
         make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
         durable.flush_all(temporary)
         temporary.replace(plan.model)
-        say("model: a tiny Qwen2 from scratch")
-    unbegun: dict[str, SftStage | RlStage] = {}
+        say("model: made a tiny Qwen2 with random weights")
+    unstarted: dict[str, SftStage | RlStage] = {}
     for planned in plan.stages:
         if planned.finished:
             trackers.show_finished(plan, planned, say)
         elif not (planned.directory / "data").exists():
-            unbegun[planned.record.name] = planned.stage
-    chat, model = _chat(plan), plan.experiment.model
-    lengths.require_fit(unbegun, plan.problems, plan.model, chat=chat, tiny=model.tiny, trusted=model.trust_remote_code)
-    judged = {stage.problems for stage in unbegun.values() if isinstance(stage, RlStage)}
+            unstarted[planned.record.name] = planned.stage
+    chat, model = has_chat(plan), plan.experiment.model
+    lengths.require_fit(
+        unstarted, plan.problems, plan.model, chat=chat, tiny=model.tiny, trusted=model.trust_remote_code
+    )
+    judged = {stage.problems for stage in unstarted.values() if isinstance(stage, RlStage)}
     judged |= {planned.benchmark.problems for planned in plan.evaluations if not planned.finished}
     files = {name: file for name, file in plan.problems.items() if name in judged}
     train_data.require_thinking_opened_as_said(
@@ -73,26 +76,26 @@ def prepare(plan: Plan, say: Say) -> None:
 
 
 def alone(plan: Plan, say: Say) -> AbstractContextManager[None]:
-    """Run an experiment alone: who else runs the one of this name is waited for."""
+    """Hold the lock of an experiment's name, after a wait for another process that runs it."""
     name = plan.experiment.name
     return file_lock.alone(plan.locks / f"experiment-{name}", what=name, experiment=name, does="runs it", say=say)
 
 
 def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Say) -> None:
-    """Train one stage from where it stands, as a job on the Ray cluster that `cluster` (ray_cluster's) joins.
+    """Train or resume one stage as a job on the Ray cluster; `cluster` is the environment of ray_cluster.
 
-    Who else trains it, for another experiment too, is waited for; what came of that is then used. Raises
-    job.StageFailed with the reason first and the log's path last; its `retry` tells whether to try again.
+    If another process trains the stage, wait for it, then reuse its result. Raise job.StageFailed with the reason first
+    and the path of the log last; its `retry` is true if another attempt may succeed.
     """
     name, experiment = planned.record.name, plan.experiment.name
 
     alone = partial(file_lock.alone, what=name, experiment=experiment, say=say, going=lambda: is_open(cluster))
     with alone(plan.locks / planned.record.key, does="trains it"):
         if planned.finished:
-            say(f"{name}: finished meanwhile, in {ray_job.shown(planned.directory)}")
+            say(f"{name}: another process finished it, in {ray_job.shown(planned.directory)}")
             trackers.show_finished(plan, planned, say)
             return
-        # That lock is free as soon as its holder died; what the holder had started may need some seconds to end.
+        # The lock is free as soon as its holder dies, but the holder's job may need some seconds to end.
         ray_job.end_jobs(planned.directory)
         try:
             with alone(planned.directory / WRITER, does="still writes there", longest=LAST_WRITER_SECONDS):
@@ -142,13 +145,16 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
 
 
 def _mended(planned: PlannedStage, say: Say) -> Path:
-    """Where the stage goes on: once damaged checkpoints are gone, another place may be the furthest."""
+    """Remove damaged checkpoints, and return the directory in which the stage resumes.
+
+    The removal may make another experiment's directory the one with the most steps.
+    """
     name = planned.record.name
     while True:
         directory = planned.directory
         done = len(read_metrics(directory / "metrics.jsonl"))
         if number := damaged_line(directory / "metrics.jsonl"):
-            say(f"{name}: line {number} of metrics.jsonl is damaged; the steps from it on are done again")
+            say(f"{name}: line {number} of metrics.jsonl is damaged; its step and the later ones are repeated")
         mended = checkpoints.mend(directory / "checkpoints", recorded=done)
         for line in mended.removed:
             say(f"{name}: {line}")
@@ -156,17 +162,19 @@ def _mended(planned: PlannedStage, say: Say) -> Path:
             break
     if done:
         step = mended.step
-        start = f"goes on from the last checkpoint, step {step}" if step else "starts again, no checkpoint"
+        start = (
+            f"resuming from the last checkpoint, step {step}" if step else "restarting, since there is no checkpoint"
+        )
         say(f"{name}: {start}; {done} of {planned.stage.steps} steps were done")
     return directory
 
 
 def command(plan: Plan, planned: PlannedStage) -> list[str]:
-    """The command line that trains a stage: the interpreter, the module, OpenRLHF's flags and ours."""
+    """Return the command line that trains a stage: the interpreter, the module, OpenRLHF's flags and ours."""
     experiment, stage = plan.experiment, planned.stage
     paths = flags.Paths(str(plan.parent_model(planned)), planned.directory / "data", planned.directory)
     remote_code.check(plan.parent_model(planned), trusted=experiment.model.trust_remote_code)
-    chat = _chat(plan)
+    chat = has_chat(plan)
     if isinstance(stage, RlStage):
         arguments = flags.rl(stage, experiment.compute, paths, seed=experiment.seed, chat=chat)
         return [sys.executable, "-m", "passk.openrlhf", *arguments]
@@ -187,12 +195,12 @@ def _alone(compute: Compute) -> Mapping[str, str]:
 
 
 def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> None:
-    """Check that a stage made all it should have, and seal it with its manifest."""
+    """Check that a stage has all its steps and its model, then write its manifest."""
     directory, stage = planned.directory, planned.stage
     steps = [line["step"] for line in read_metrics(directory / "metrics.jsonl")]
     if steps != list(range(1, stage.steps + 1)):
         raise PasskError(
-            f"OpenRLHF ended after {len(steps)} steps of {stage.steps}; see {ray_job.shown(directory / 'log.txt')}"
+            f"OpenRLHF ended after {len(steps)} of {stage.steps} steps; see {ray_job.shown(directory / 'log.txt')}"
         )
     if not (directory / "model" / "config.json").is_file():
         raise PasskError(f"OpenRLHF ended without writing a model; see {ray_job.shown(directory / 'log.txt')}")
@@ -202,30 +210,30 @@ def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> N
         {"key": planned.record.key, "steps": stage.steps, "seconds": seconds, "startup_seconds": startup},
     )
     durable.flush(directory)
-    # A finished stage is never resumed, and whoever starts from it starts from model/. Only now that both are on the
-    # disk: who is killed between the two, or loses its power, has lost nothing.
+    # A finished stage is never resumed, and its children start from model/. Its checkpoints are removed only after the
+    # manifest is on the disk, so a kill or a power loss in between loses nothing.
     shutil.rmtree(directory / "checkpoints", ignore_errors=True)
 
 
 def evaluate(plan: Plan, say: Say) -> None:
-    """Sample every finished checkpoint on every benchmark, as far as it has not been, on all GPUs.
+    """Evaluate every finished checkpoint on every benchmark, on all GPUs, except for finished evaluations.
 
-    Several engines, and any where RAY_ADDRESS names a cluster, are a job of Ray; else one is a process of this machine.
-    Raises PasskError; a job.StageFailed's `retry` tells whether to try again.
+    With several engines, or if RAY_ADDRESS names a cluster, a Ray job evaluates; otherwise a process on this machine.
+    Raise PasskError; the `retry` of a job.StageFailed is true if another attempt may succeed.
     """
-    left = [planned for planned in plan.evaluations if not planned.finished and _has_model(planned)]
-    if not left:
+    remaining = [planned for planned in plan.evaluations if not planned.finished and _has_model(planned)]
+    if not remaining:
         return
     compute, directory = plan.experiment.compute, plan.directory / "evaluations"
-    # A CPU's engines are processes: no more of them than the trainer has.
+    # On a CPU, engines are processes; use no more of them than the trainer has.
     gpus = plan.experiment.gpus if compute.profile == "gpu" else compute.nodes * compute.gpus_per_node
     engines = gpus // compute.tensor_parallel or 1
     on_ray = engines > 1 or "RAY_ADDRESS" in os.environ
     file = directory / "request.json"
-    Work([_request(plan, planned) for planned in left], engines, compute.tensor_parallel, on_ray).write(file)
+    Work([request(plan, planned) for planned in remaining], engines, compute.tensor_parallel, on_ray).write(file)
     command = [sys.executable, "-m", "passk.evaluation.evaluate", str(file)]
     on = f" on {engines} engines" if engines > 1 else ""
-    say(f"evaluation {len(left)} times{on}: {len({p.record.checkpoint for p in left})} checkpoints")
+    say(f"evaluations to do: {len(remaining)} of {len({p.record.checkpoint for p in remaining})} checkpoints{on}")
     with progress.followed(directory / progress.FILE, say):
         if on_ray:
             _sample_on_ray(plan, command, directory)
@@ -233,22 +241,22 @@ def evaluate(plan: Plan, say: Say) -> None:
             ray_job.run(
                 command, environment=environment(compute), directory=directory, stall_timeout_s=compute.stall_timeout_s
             )
-    missing = sorted({planned.record.checkpoint for planned in left if not planned.finished})
+    missing = sorted({planned.record.checkpoint for planned in remaining if not planned.finished})
     if missing:
         raise PasskError(
-            f"evaluation of {', '.join(missing)} is not complete; see {ray_job.shown(directory / 'log.txt')}"
+            f"the evaluation of {', '.join(missing)} is incomplete; see {ray_job.shown(directory / 'log.txt')}"
         )
 
 
 def sampled(plan: Plan) -> tuple[int, int]:
-    """How far the evaluation is: evaluations that are finished, parts of the others."""
+    """Return the progress of the evaluations: the number of finished ones, and of shards of the others."""
     finished = [planned.finished for planned in plan.evaluations]
-    left = [planned for planned, done in zip(plan.evaluations, finished, strict=True) if not done]
-    return sum(finished), sum(1 for planned in left for _ in planned.directory.glob("parts/[0-9]*.parquet"))
+    remaining = [planned for planned, done in zip(plan.evaluations, finished, strict=True) if not done]
+    return sum(finished), sum(1 for planned in remaining for _ in planned.directory.glob("parts/[0-9]*.parquet"))
 
 
 def standing(plan: Plan) -> str:
-    """How far a run is, in what a crash leaves: it is another text as soon as a run that died would go on further."""
+    """Return the progress of a run that survives a crash, as text that changes with every saved step of progress."""
     saved = [
         f"{planned.record.name}: {'all' if planned.finished else checkpoints.newest(planned.directory / 'checkpoints')}"
         for planned in plan.stages
@@ -271,55 +279,12 @@ def _sample_on_ray(plan: Plan, command: list[str], directory: Path) -> None:
         )
 
 
-def _chat(plan: Plan) -> bool:
-    return has_chat_template(plan.model, trusted=plan.experiment.model.trust_remote_code)
-
-
 def _has_model(planned: PlannedEvaluation) -> bool:
     return planned.stage is None or planned.stage.finished
 
 
-def _request(plan: Plan, planned: PlannedEvaluation) -> Request:
-    compute, tiny = plan.experiment.compute, plan.experiment.model.tiny
-    trusted = plan.experiment.model.trust_remote_code
-    remote_code.check(planned.model, trusted=trusted)
-    engine = engine_settings(compute, seed=planned.record.seed) | {"trust_remote_code": trusted}
-    if tiny:
-        engine["max_model_len"] = tiny.max_length
-    return Request(
-        record=asdict(planned.record),
-        model=str(planned.model),
-        problems=str(plan.problems[planned.benchmark.problems]),
-        directory=str(planned.directory),
-        engine=engine,
-        chat=_chat(plan),
-        deterministic=compute.deterministic,
-        opens_thinking=plan.experiment.model.opens_thinking,
-    )
-
-
-def engine_settings(compute: Compute, *, seed: int) -> dict[str, Any]:
-    """Keyword arguments of vllm.LLM."""
-    engine: dict[str, Any] = {
-        "seed": seed,
-        "dtype": "bfloat16",
-        "enable_prefix_caching": True,
-        "tensor_parallel_size": compute.tensor_parallel,
-        "gpu_memory_utilization": compute.memory_utilization,
-        "disable_log_stats": True,
-    }
-    if compute.profile == "cpu":
-        engine["enforce_eager"] = True
-        # Where a prompt is read in pieces, vLLM winds a seeded request's generator back, which a CPU's cannot.
-        engine["enable_chunked_prefill"] = False
-    if compute.tensor_parallel > 1:
-        # An engine's GPUs stand in one node; asked for as a Ray actor's, they are not asked for again.
-        engine["distributed_executor_backend"] = "mp"
-    return engine
-
-
 def ingest(plan: Plan) -> None:
-    """Ingest all that is finished into DuckDB. Raise PasskError that names damaged items; the rest is ingested."""
+    """Ingest all finished work into the database. Raise PasskError that names damaged items; the rest is ingested."""
     wanted: list[store_items.Item] = [(store_items.experiment_record, plan.directory)]
     wanted += [(store_items.problem_set, path) for path in plan.problems.values() if path.exists()]
     wanted += [(store_items.stage, planned.directory) for planned in plan.stages if planned.finished]
@@ -329,4 +294,5 @@ def ingest(plan: Plan) -> None:
 
 
 def all_finished(plan: Plan) -> bool:
+    """Return whether all stages and evaluations of the plan are finished."""
     return all(s.finished for s in plan.stages) and all(is_finished(s.directory) for s in plan.evaluations)

@@ -9,6 +9,7 @@ from passk.experiment import sweep
 from passk.experiment.config import Experiment
 
 WAITS, DONE = "waits", "done"
+"""Outcomes of an experiment of a sweep before and after its run."""
 
 
 def run_all(
@@ -25,7 +26,7 @@ def run_all(
     experiments by name. show: receives the outcome of each experiment by name after every change.
     Raise SomeFailed at the end, naming all that failed.
     """
-    outcomes = {each.name: WAITS for made in sources.values() for each in made}
+    outcomes = {each.name: WAITS for experiments in sources.values() for each in experiments}
     without_report: set[str] = set()
     for turn in zip_longest(*sources.values()):
         for described in filter(None, turn):
@@ -34,13 +35,13 @@ def run_all(
                 outcomes[described.name] = DONE
             except PasskError as error:
                 outcomes[described.name] = str(error)
-                # an experiment of which a part failed has a report all the same
+                # an experiment that raises SomeFailed has a report
                 if not isinstance(error, SomeFailed):
                     without_report.add(described.name)
             show(outcomes)
     failed = {name: outcome for name, outcome in outcomes.items() if outcome != DONE}
-    for made in sources.values():
-        names = [each.name for each in made if each.name not in without_report]
+    for experiments in sources.values():
+        names = [each.name for each in experiments if each.name not in without_report]
         if len(names) > 1:
             try:
                 compare(names)

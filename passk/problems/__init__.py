@@ -1,8 +1,8 @@
-"""Problems: what is asked, and what an answer is judged by. One file a source, each yields Problem records.
+"""Problems: prompts with the gold answers that responses are judged by. Each source has one module.
 
-A source is a module with its specification (a `Spec`, strict, light to import), `VERSION` (raised whenever
-it would make other problems of the same specification) and `generate(spec, rng)`; passk/problems/sources.py
-lists them. docs/problems.md tells how to add one.
+A source is a module with a specification (a strict `Spec` that is light to import), `generate(spec, rng)` and
+`VERSION`. Raise `VERSION` if the same specification gives other problems. passk/problems/sources.py lists all sources.
+docs/problems.md explains how to add one.
 """
 
 import hashlib
@@ -28,42 +28,44 @@ check = sources.check
 
 
 def fingerprint(spec: Spec, seed: int) -> str:
-    """16 hex characters that name the problems `generate(spec, seed)` makes, without making them.
+    """Return 16 hex characters that identify the problems of `generate(spec, seed)`, without generating them.
 
-    Files of the user's own enter by their bytes. Raises ConfigError where one is not there.
+    The bytes of the user's files are part of the hash. Raise ConfigError if one is not readable.
     """
-    # without the defaults: a field that is new to passk leaves the problems of before as they were
-    chosen = spec.model_dump(mode="json", exclude_defaults=True)
-    content = {"spec": chosen, "seed": seed, "version": sources.module(spec).VERSION}
-    if given := spec.files():
+    # without the defaults, so a new field with a default does not change existing fingerprints
+    settings = spec.model_dump(mode="json", exclude_defaults=True)
+    content = {"spec": settings, "seed": seed, "version": sources.module(spec).VERSION}
+    if files := spec.files():
         try:
-            content["files"] = [hashlib.sha256(file.read_bytes()).hexdigest() for file in given]
+            content["files"] = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
         except OSError as error:
-            raise ConfigError(f"file: {error.filename} cannot be read: {error.strerror}; mend it") from None
+            raise ConfigError(
+                f"file: {error.filename} is not readable: {error.strerror}; name a readable file"
+            ) from None
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 def generate(spec: Spec, seed: int) -> list[Problem]:
-    """The problems of a specification, the same in the same order for the same seed.
+    """Return the problems of a specification; the same seed gives the same problems in the same order.
 
-    The random stream starts from the fingerprint, not from the bare seed: two sets of one split whose specs
-    differ in anything are independent draws and share a problem only by chance (likely where there are few
-    different ones, as with small mazes). Train and test of a generated source never do: the problem itself
-    decides its split. For the others `passk.problems.contamination` looks.
+    The random stream starts from the fingerprint, not from the bare seed. Two sets of one split with different
+    specifications are therefore independent draws and share problems only by chance (likely for small mazes). The train
+    and test sets of a generated source are disjoint, since the problem itself decides its split. For other sources,
+    `passk.problems.contamination` compares the sets.
 
-    Raises ConfigError, field first and mend last, where the specification cannot be met, and PasskError where
-    what it names is out of reach.
+    Raise ConfigError that begins with the field if the specification cannot be met. Raise PasskError if a data set or
+    package is not available.
     """
     check(spec)
-    found = sources.module(spec).generate(spec, random.Random(fingerprint(spec, seed)))
-    if twice := [name for name, count in Counter(problem.id for problem in found).items() if count > 1]:
-        raise PasskError(f"source: {spec.source} has two problems named {twice[0]!r}; give each an id of its own")
-    return [replace(problem, content=content_hash(problem)) for problem in found]
+    result = sources.module(spec).generate(spec, random.Random(fingerprint(spec, seed)))
+    if repeated := [name for name, count in Counter(problem.id for problem in result).items() if count > 1]:
+        raise PasskError(f"source: {spec.source} has two problems with the id {repeated[0]!r}; make the ids unique")
+    return [replace(problem, content=content_hash(problem)) for problem in result]
 
 
 def save(problems: list[Problem], path: str | Path) -> None:
-    """Write Parquet, whole or not at all: a row a problem, all columns text, metadata as a JSON object."""
+    """Write problems as Parquet, completely or not at all: one row per problem, text columns, metadata as JSON."""
     import datasets
 
     columns: dict[str, list[str]] = {field.name: [] for field in fields(Problem)}
@@ -85,10 +87,9 @@ def save(problems: list[Problem], path: str | Path) -> None:
 
 
 def load(path: str | Path) -> "datasets.Dataset":
-    """Read what `save` wrote: a dataset in memory, the columns of Problem, metadata still JSON text.
+    """Return a file of `save` as a dataset in memory with the columns of Problem; metadata is JSON text.
 
-    Neither the network nor Hugging Face's cache is touched. Raises PasskError where there is no such file,
-    or where it holds no problems.
+    This uses neither the network nor Hugging Face's cache. Raise PasskError if the file is missing or has no problems.
     """
     import datasets
     import pyarrow
@@ -97,11 +98,15 @@ def load(path: str | Path) -> "datasets.Dataset":
     try:
         table = pyarrow.parquet.read_table(path)
     except (OSError, pyarrow.ArrowException) as error:
-        raise PasskError(f"{path}: not readable as Parquet: {' '.join(str(error).split())}") from None
-    needed = [field.name for field in fields(Problem) if field.default is MISSING]  # the others came later
+        reason = " ".join(str(error).split())
+        raise PasskError(f"{path}: not readable as Parquet: {reason}; delete it, and the run makes it again") from None
+    needed = [field.name for field in fields(Problem) if field.default is MISSING]  # older files lack the others
     missing = [name for name in needed if name not in table.column_names]
     if missing:
-        raise PasskError(f"{path}: not a file of problems, the column {missing[0]} is missing")
+        raise PasskError(
+            f"{path}: not a file of problems, since the column {missing[0]} is missing; "
+            "delete it, and the run makes it again"
+        )
     return datasets.Dataset(table)
 
 

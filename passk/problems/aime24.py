@@ -1,4 +1,4 @@
-"""AIME 2024, I and II: 30 problems, each with a whole number from 0 to 999 for an answer."""
+"""AIME 2024, I and II: 30 problems whose answers are whole numbers from 0 to 999."""
 
 import random
 from collections.abc import Sequence
@@ -15,6 +15,8 @@ VERIFIER = "math"
 
 
 class Aime24Problems(hub.HubSpec):
+    """Specification of AIME 2024."""
+
     judged_by: ClassVar = VERIFIER
     about: ClassVar = "the 30 problems of AIME 2024"
 
@@ -28,7 +30,7 @@ class Aime24Problems(hub.HubSpec):
 
 
 def generate(spec: Aime24Problems, rng: random.Random) -> list[Problem]:
-    """All 30. Raises PasskError where they cannot be had."""
+    """Return all 30 problems. Raise PasskError if the data set is not available."""
     rows, origin = hub.rows(spec, ("id", "problem", "solution", "answer"))
     items = [
         Item(
@@ -44,5 +46,5 @@ def generate(spec: Aime24Problems, rng: random.Random) -> list[Problem]:
 
 
 def whole(answer: str) -> str:
-    """AIME writes 73 as 073."""
+    """Return an answer without leading zeros, since AIME writes 73 as 073."""
     return answer.strip().lstrip("0") or "0" if answer.strip().isdecimal() else answer

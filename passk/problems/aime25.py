@@ -1,4 +1,4 @@
-"""AIME 2025, I and II: 30 problems, each with a whole number from 0 to 999 for an answer. Without solutions."""
+"""AIME 2025, I and II: 30 problems without solutions, whose answers are whole numbers from 0 to 999."""
 
 import random
 from collections.abc import Sequence
@@ -16,6 +16,8 @@ VERIFIER = "math"
 
 
 class Aime25Problems(hub.HubSpec):
+    """Specification of AIME 2025."""
+
     judged_by: ClassVar = VERIFIER
     about: ClassVar = "the 30 problems of AIME 2025"
 
@@ -29,7 +31,7 @@ class Aime25Problems(hub.HubSpec):
 
 
 def generate(spec: Aime25Problems, rng: random.Random) -> list[Problem]:
-    """All 30. Raises PasskError where they cannot be had."""
+    """Return all 30 problems. Raise PasskError if the data set is not available."""
     rows, origin = hub.rows(spec, ("id", "problem", "answer"))
     items = [Item(f"aime25-{row['id']}", row["problem"], whole(row["answer"]), metadata=origin) for row in rows]
     return problems(spec, items, rng, verifier=VERIFIER)

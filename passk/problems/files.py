@@ -1,4 +1,4 @@
-"""Problems in a file of your own, JSON or Parquet, whose columns the specification names."""
+"""Problems from a user's file, JSON or Parquet, whose columns the specification names."""
 
 import random
 from pathlib import Path
@@ -16,51 +16,57 @@ VERSION = 2
 
 
 class FileSpec(Worded):
+    """Specification of problems in a file."""
+
     judged_by: ClassVar = "any"
 
-    file: str = Field(min_length=1, description="where it lies, from the directory that passk is started in")
-    verifier: str = Field(min_length=1, description="what judges the answers: `passk verify --help` lists them")
-    problem: str = Field("problem", min_length=1, description="the column that holds what is asked")
-    answer: str = Field("answer", min_length=1, description="the column that holds what the verifier judges by")
-    id: str | None = Field(None, min_length=1, description="the column that names a problem; else its row does")
+    file: str = Field(min_length=1, description="path, relative to the directory in which passk is started")
+    verifier: str = Field(min_length=1, description="verifier of responses; `passk verifiers list` lists them")
+    problem: str = Field("problem", min_length=1, description="column with the problem's text")
+    answer: str = Field("answer", min_length=1, description="column with the gold answer")
+    id: str | None = Field(None, min_length=1, description="column with a unique id (default: the number of the row)")
     solution: str | None = Field(
-        None, min_length=1, description="the column with right responses, to learn from by sft"
+        None, min_length=1, description="column with correct responses for sft (default: none)"
     )
     difficulty: str | None = Field(
-        None, min_length=1, description="a column by which the report tells the problems apart"
+        None, min_length=1, description="column by which the report groups problems (default: none)"
     )
 
     def files(self) -> list[Path]:
         file = Path(self.file).expanduser()
         if not file.is_file():
-            raise ConfigError(f"file: there is no {self.file}; paths begin where passk is started")
+            raise ConfigError(f"file: {self.file} does not exist; write a path from the directory that passk starts in")
         return [file]
 
 
 class JsonlProblems(FileSpec):
-    about: ClassVar = "a file of your own: a JSON object a line, or one JSON list of objects"
+    """Specification of problems in a JSON file."""
+
+    about: ClassVar = "your own file: one JSON object per line, or one JSON list of objects"
 
     source: Literal["jsonl"]
 
 
 class ParquetProblems(FileSpec):
-    about: ClassVar = "a Parquet file of your own"
+    """Specification of problems in a Parquet file."""
+
+    about: ClassVar = "your own Parquet file"
 
     source: Literal["parquet"]
 
 
 def check(spec: FileSpec) -> None:
-    """Raise ConfigError where there is no such file or verifier, or the file's name ends otherwise."""
+    """Raise ConfigError if the file or the verifier does not exist, or the file's suffix contradicts the source."""
     text_problems.check(spec)
     (file,) = spec.files()
     if (file.suffix.lower() == ".parquet") != (spec.source == "parquet"):
-        raise ConfigError(f"source: {spec.file} is not read as {spec.source}; its name says otherwise, mend either")
+        raise ConfigError(f"source: the name of {spec.file} does not fit the source {spec.source}; change one of them")
     if spec.verifier not in verifiers.names():
         raise ConfigError(f"verifier: {spec.verifier!r} does not exist{nearest(spec.verifier, verifiers.names())}")
 
 
 def generate(spec: FileSpec, rng: random.Random) -> list[Problem]:
-    """A problem a row. Raises ConfigError: the field, then the file and the row that is at fault."""
+    """Return one problem per row. Raise ConfigError: the field, then the file and the faulty row."""
     (file,) = spec.files()
     named = {name: column for name, column in _columns(spec).items() if column is not None}
     try:
@@ -76,11 +82,11 @@ def generate(spec: FileSpec, rng: random.Random) -> list[Problem]:
         cells = {field: row[column] for field, column in named.items()}
         name = cells.get("id", f"{file.stem}-{number - 1}")
         if not name.strip():
-            raise ConfigError(f"id: {spec.file}: row {number} has none; give it one, or leave id out")
+            raise ConfigError(f"id: {spec.file}: row {number} has no id; add one, or remove the field id")
         if name in seen:
             raise ConfigError(
-                f"id: {spec.file}: rows {seen[name]} and {number} are both named {name!r}; "
-                "name a column that differs in each row"
+                f"id: {spec.file}: rows {seen[name]} and {number} have the same id {name!r}; "
+                "name a column whose values are unique"
             )
         seen[name] = number
         items.append(

@@ -1,6 +1,7 @@
-"""GSM8K: grade school word problems, each with a whole number for an answer (Cobbe et al., arXiv 2110.14168).
+"""GSM8K: grade school word problems whose answers are whole numbers (Cobbe et al., arXiv 2110.14168).
 
-7473 to train, 1319 to test. A solution ends in `#### 72`, and marks its sums as <<48/2=24>>; both are taken out.
+It has 7473 train and 1319 test problems. A solution ends in `#### 72` and marks its sums as <<48/2=24>>; both are
+removed from demonstrations.
 """
 
 import random
@@ -20,8 +21,10 @@ _SUM = re.compile(r"<<[^<>]*>>")
 
 
 class Gsm8kProblems(hub.HubSpec):
+    """Specification of GSM8K."""
+
     judged_by: ClassVar = VERIFIER
-    about: ClassVar = "grade school word problems, 7473 to train and 1319 to test"
+    about: ClassVar = "grade school word problems, 7473 train and 1319 test"
 
     source: Literal["gsm8k"]
     dataset: str = Field("openai/gsm8k", min_length=1, description=hub.DATASET)
@@ -32,7 +35,7 @@ class Gsm8kProblems(hub.HubSpec):
 
 
 def generate(spec: Gsm8kProblems, rng: random.Random) -> list[Problem]:
-    """The split's problems. Raises PasskError where they cannot be had."""
+    """Return the split's problems. Raise PasskError if the data set is not available."""
     rows, origin = hub.rows(spec, ("question", "answer"), words=("question",))
     items = []
     for number, row in enumerate(rows):

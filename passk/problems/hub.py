@@ -1,8 +1,8 @@
-"""Data sets of the Hugging Face hub, each at a fixed revision, from its cache where that has them.
+"""Data sets of the Hugging Face hub, each at a fixed revision, from the cache if it has them.
 
-A commit's full name (40 hex characters) never changes what it names: what the cache has of it is taken
-without a word to the hub. HF_HOME, HF_HUB_OFFLINE, HF_ENDPOINT and HF_TOKEN mean what they mean to
-huggingface_hub. In place of a data set's name stands the directory of a copy of it, where there is no hub.
+The content of a commit (40 hex characters) never changes, so its files in the cache are used without a request to the
+hub. HF_HOME, HF_HUB_OFFLINE, HF_ENDPOINT and HF_TOKEN have the meaning of huggingface_hub. Without access to the hub,
+the directory of a copy takes the place of the data set's name.
 """
 
 import re
@@ -16,20 +16,20 @@ from passk.base.errors import ConfigError, PasskError
 from passk.problems import tables
 from passk.problems.text_problems import Worded
 
-DATASET = "its name on the hub, or the directory of a copy"
-REVISION = "the commit that is taken; of no effect on a copy"
+DATASET = "name of the data set on the HF hub, or the directory of a copy"
+REVISION = "commit of the data set; ignored for a copy"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHARD = re.compile(r"(.*)-\d{5}-of-(\d{5})\.parquet")
 
 
 class HubSpec(Worded):
-    """Of a source on the hub."""
+    """Specification of a source on the hub."""
 
     dataset: str = Field(min_length=1, description=DATASET)
     revision: str = Field(min_length=1, description=REVISION)
 
     def patterns(self) -> Sequence[str]:
-        """Which files of the data set hold the split."""
+        """Return the patterns of the files that have the split."""
         raise NotImplementedError
 
     def files(self) -> list[Path]:
@@ -38,46 +38,55 @@ class HubSpec(Worded):
 
 
 def check(spec: HubSpec) -> None:
-    """Raise ConfigError for what can name no data set of the hub and is no directory; asks nobody."""
+    """Raise ConfigError if `dataset` is neither a directory with the files nor a possible name on the hub.
+
+    This sends no request.
+    """
     directory = Path(spec.dataset).expanduser()
     if directory.is_dir():
         if not spec.files():
-            raise ConfigError(f"dataset: {spec.dataset} has no file {' or '.join(spec.patterns())}; give a whole copy")
+            raise ConfigError(
+                f"dataset: {spec.dataset} has no file {' or '.join(spec.patterns())}; name a complete copy"
+            )
     elif not re.fullmatch(r"[\w.-]+/[\w.-]+", spec.dataset):
-        raise ConfigError(f"dataset: {spec.dataset} is no directory, and no owner/name of the HF hub; mend it")
+        raise ConfigError(
+            f"dataset: {spec.dataset} is neither a directory nor an owner/name of the HF hub; write one of these"
+        )
 
 
 def rows(
     spec: HubSpec, columns: Sequence[str], *, words: Sequence[str] = ("problem",), shaped: Sequence[str] = ()
 ) -> tuple[list[tables.Row], dict[str, str]]:
-    """The split's rows as text (tables.read), and their origin: {"dataset", "revision"}, the commit or "copy".
+    """Return the split's rows as text (tables.read) and their origin {"dataset", "revision"}, a commit or "copy".
 
-    Raises PasskError, the field first, where the hub cannot be reached, has no such data set, or a cell is at fault.
+    Raise PasskError that begins with the field if the hub is unreachable, lacks the data set, or a cell is invalid.
     """
     directory = Path(spec.dataset).expanduser()
     commit = "copy"
     if not directory.is_dir():
         directory = fetch(spec.dataset, spec.revision, spec.patterns())
-        commit = directory.name  # the cache keeps a folder a commit
-    found = []
+        commit = directory.name  # the cache has one folder per commit
+    result = []
     for file in matching(directory, spec.patterns()):
         try:
-            found += tables.read(file, columns, words=words, shaped=shaped)
+            result += tables.read(file, columns, words=words, shaped=shaped)
         except PasskError as error:
             raise PasskError(f"dataset: {error}") from None
-    return found, {"dataset": spec.dataset, "revision": commit}
+    return result, {"dataset": spec.dataset, "revision": commit}
 
 
 def matching(directory: Path, patterns: Sequence[str]) -> list[Path]:
-    """The files of a pattern in the order of their names, pattern after pattern; [] unless each has one."""
-    found = [sorted(file for file in directory.glob(pattern) if file.suffix in tables.SUFFIXES) for pattern in patterns]
-    return [file for files in found for file in files] if all(found) else []
+    """Return the files that match, sorted by name, pattern after pattern; [] unless each pattern matches one."""
+    matches = [
+        sorted(file for file in directory.glob(pattern) if file.suffix in tables.SUFFIXES) for pattern in patterns
+    ]
+    return [file for files in matches for file in files] if all(matches) else []
 
 
 def _whole(files: Sequence[Path]) -> bool:
-    """Whether there are files, and of one that is cut in shards (-00000-of-00002.parquet) all of them.
+    """Return whether there are files, with all shards of each (-00000-of-00002.parquet).
 
-    A download that was stopped leaves those it had in the cache.
+    A stopped download leaves some of the shards in the cache.
     """
     shards = [(file.parent, match) for file in files if (match := _SHARD.fullmatch(file.name))]
     have = Counter((folder, match[1], int(match[2])) for folder, match in shards)
@@ -85,13 +94,13 @@ def _whole(files: Sequence[Path]) -> bool:
 
 
 def fetch(dataset: str, revision: str, patterns: Sequence[str]) -> Path:
-    """The folder of the cache that holds the files. Raises PasskError, one line, where it cannot be had."""
+    """Return the folder of the cache that has the files. Raise PasskError if they are not available."""
     import huggingface_hub
     from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
     from huggingface_hub.errors import RevisionNotFoundError as NoSuchRevision
     from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-    # In the hub's patterns "*" stands for directories too, and "**/" for one at least.
+    # In the hub's patterns, "*" matches directories too, and "**/" matches at least one.
     wanted = [*patterns, *(pattern.removeprefix("**/") for pattern in patterns)]
 
     def snapshot(*, cached: bool) -> Path:
@@ -114,21 +123,23 @@ def fetch(dataset: str, revision: str, patterns: Sequence[str]) -> Path:
     try:
         folder = snapshot(cached=False)
     except GatedRepoError:
-        raise PasskError(f"dataset: {dataset} asks for consent; give it on its page, and set HF_TOKEN") from None
+        raise PasskError(f"dataset: {dataset} is gated; accept its terms on its page, and set HF_TOKEN") from None
     except RepositoryNotFoundError:
-        raise PasskError(f"dataset: the HF hub has no {dataset}, or not for you; mend it, or set HF_TOKEN") from None
+        raise PasskError(
+            f"dataset: {dataset} does not exist on the HF hub or is private; correct the name, or set HF_TOKEN"
+        ) from None
     except NoSuchRevision:
-        raise PasskError(f"revision: {dataset} has no {revision}; give a commit that it has") from None
-    except Exception as error:  # of whatever library the hub's client speaks through
+        raise PasskError(f"revision: {dataset} has no revision {revision}; name an existing commit") from None
+    except Exception as error:  # of any library that the hub's client uses
         raise PasskError(_out_of_reach(dataset, revision, error)) from None
     finally:
         if shown:
             enable_progress_bars()
     if not _whole(matching(folder, patterns)):
-        # what is in the cache of a hub out of reach may be another part of the data set
+        # without access to the hub, the cache may have only other files of the data set
         raise PasskError(
             f"dataset: {dataset}@{revision[:12]} has no file {' or '.join(patterns)}, or not all of its shards, "
-            "that is in the cache or can be had; give a revision that has"
+            "in the cache or on the HF hub; name a revision that has them"
         )
     return folder
 
@@ -140,6 +151,6 @@ def _out_of_reach(dataset: str, revision: str, error: Exception) -> str:
         "HF_HUB_OFFLINE is set" if huggingface_hub.constants.HF_HUB_OFFLINE else type(error.__cause__ or error).__name__
     )
     return (
-        f"dataset: {dataset}@{revision[:12]} is not in the cache, and the HF hub is out of reach ({why}); where it is "
-        f"not, run `hf download --repo-type dataset {dataset} --revision {revision}`, or give a copy's directory"
+        f"dataset: {dataset}@{revision[:12]} is not in the cache, and the HF hub is unreachable ({why}); with access, "
+        f"run `hf download --repo-type dataset {dataset} --revision {revision}`, or name the directory of a copy"
     )

@@ -1,4 +1,4 @@
-"""Rows of a JSON file: an object a line, or one list of objects."""
+"""Rows of a JSON file: one object per line, or one list of objects."""
 
 import json
 import re
@@ -10,13 +10,13 @@ from typing import Any, NoReturn
 from passk.base.errors import PasskError
 
 MOST_DIGITS = 1000
-"""Digits of a whole number."""
+"""Most digits of a whole number."""
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _BYTE_ORDER_MARK = "\ufeff"
 
 
 def read(file: Path, data: bytes) -> list[dict[str, Any]]:
-    """Rows of a file's bytes, numbers with all of their digits. Raises PasskError, the file and the line first."""
+    """Return the rows of a file's bytes; numbers keep all their digits. Raise PasskError with the file and the line."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -29,7 +29,7 @@ def read(file: Path, data: bytes) -> list[dict[str, Any]]:
 
 def _lines(file: Path, text: str) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(_LINE_END.split(text), 1):
-        line = line.strip(_BYTE_ORDER_MARK)  # of files that were put together
+        line = line.strip(_BYTE_ORDER_MARK)  # concatenated files have several
         if not line.strip():
             continue
         try:
@@ -37,7 +37,7 @@ def _lines(file: Path, text: str) -> Iterator[dict[str, Any]]:
         except ValueError as error:
             _refuse(file, f"line {number} is not a JSON object: {error}")
         if not isinstance(row, dict):
-            _refuse(file, f"line {number} is not a JSON object, but {_kind(row)}")
+            _refuse(file, f"line {number} is {_kind(row)}, not a JSON object")
         yield row
 
 
@@ -45,15 +45,15 @@ def _array(file: Path, text: str) -> list[dict[str, Any]]:
     try:
         rows = _parsed(text)
     except ValueError as error:
-        _refuse(file, f"begins with [ and is not one JSON list: {error}")
+        _refuse(file, f"begins with [ but is not one JSON list: {error}")
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict):
-            _refuse(file, f"row {number} is not a JSON object, but {_kind(row)}")
+            _refuse(file, f"row {number} is {_kind(row)}, not a JSON object")
     return rows
 
 
 def _parsed(text: str) -> Any:
-    """JSON of a text. Raises ValueError: why it is none."""
+    """Return the JSON value of a text. Raise ValueError with the fault."""
     try:
         return _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -66,11 +66,11 @@ def _parsed(text: str) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    result = dict(pairs)
+    if len(result) != len(pairs):
         names = [name for name, _ in pairs]
         raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} is given twice")
-    return found
+    return result
 
 
 def _int(digits: str) -> int:
@@ -91,7 +91,7 @@ def _kind(value: Any) -> str:
 
 
 def _refuse(file: Path, fault: str) -> NoReturn:
-    raise PasskError(f"{file}: {fault}; write one object a line, or one list of objects")
+    raise PasskError(f"{file}: {fault}; write one object per line, or one list of objects")
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_int, parse_float=_float)

@@ -1,7 +1,7 @@
 """MATH: competition problems in seven subjects and five levels (Hendrycks et al., arXiv 2103.03874).
 
-7500 to train, and 5000 to test, of which 500 are the source `math500`. The gold answer is the answer of the solution,
-read as a response is: boxes side by side are one answer.
+It has 7500 train and 5000 test problems; 500 of the latter are the source `math500`. The gold answer is extracted from
+the solution as from a response: boxes side by side are one answer.
 """
 
 import random
@@ -28,8 +28,10 @@ SUBJECTS = (
 
 
 class MathProblems(hub.HubSpec):
+    """Specification of MATH."""
+
     judged_by: ClassVar = VERIFIER
-    about: ClassVar = "competition mathematics, 7500 to train (and 5000 to test; see math500)"
+    about: ClassVar = "competition mathematics, 7500 train (and 5000 test; see math500)"
 
     source: Literal["math"]
     dataset: str = Field("EleutherAI/hendrycks_math", min_length=1, description=hub.DATASET)
@@ -40,7 +42,7 @@ class MathProblems(hub.HubSpec):
 
 
 def generate(spec: MathProblems, rng: random.Random) -> list[Problem]:
-    """The split's problems, subject after subject. Raises PasskError where they cannot be had."""
+    """Return the split's problems, subject after subject. Raise PasskError if the data set is not available."""
     rows, origin = hub.rows(spec, ("problem", "level", "type", "solution"))
     items = [
         Item(

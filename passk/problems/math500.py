@@ -15,6 +15,8 @@ VERIFIER = "math"
 
 
 class Math500Problems(hub.HubSpec):
+    """Specification of MATH-500."""
+
     judged_by: ClassVar = VERIFIER
     about: ClassVar = "500 problems of MATH's test split"
 
@@ -28,7 +30,7 @@ class Math500Problems(hub.HubSpec):
 
 
 def generate(spec: Math500Problems, rng: random.Random) -> list[Problem]:
-    """All 500. Raises PasskError where they cannot be had."""
+    """Return all 500 problems. Raise PasskError if the data set is not available."""
     rows, origin = hub.rows(spec, ("problem", "solution", "answer", "subject", "level", "unique_id"))
     items = [
         Item(

@@ -1,14 +1,12 @@
-"""Mazes of text: `S` start, `E` goal, `.` free, `*` wall; answered by the letters L R U D.
+"""Text mazes: `S` start, `E` goal, `.` free, `*` wall. An answer is a path of the letters L R U D.
 
-The form is that of the Pass@k Training paper (arXiv 2508.10751, RUC-AIBOX/Passk_Training_Maze). Each cell
-is a wall with probability `walls`, S and E are uniform on the free cells, and what has no path is thrown
-away. A maze is *easy* where its shortest path is as long as the Manhattan distance, and *hard* where a
-detour is needed; a detour costs two moves at least. Whether a maze belongs to train or to test is decided
-by a hash of its text alone, so the two are disjoint whatever the seeds, sizes and sets.
+The format is that of the Pass@k Training paper (arXiv 2508.10751, RUC-AIBOX/Passk_Training_Maze). Each cell is a wall
+with probability `walls`, S and E are uniform on the free cells, and mazes without a path are rejected. A maze is *easy*
+if its shortest path is as long as the Manhattan distance, and *hard* if it needs a detour of two or more moves. A hash
+of the maze's text decides its split, so train and test are disjoint for all seeds, sizes and sets.
 
-A grid of size n is kept as its own text of n lines: cell (row, column) is the character row * (n + 1) +
-column, and the same number is its bit in an integer. The line ends separate the rows there, so a step
-sideways never wraps.
+A grid of size n is a text of n lines. Cell (row, column) is the character row * (n + 1) + column, and the same number
+is its bit in an integer. The line ends separate the rows, so a step sideways never wraps.
 """
 
 import hashlib
@@ -21,7 +19,7 @@ from passk.base.errors import ConfigError
 from passk.problems.record import Problem, Spec
 
 VERSION = 1
-# All that a compact prompt and its response consist of: the tiny model's tokenizer is made from it.
+# All characters of a compact prompt and its response; the tiny model's tokenizer is built from them.
 ALPHABET = "\nSE.*LRUD>"
 
 TEMPLATES = {
@@ -48,7 +46,7 @@ DEMONSTRATIONS = {"compact": "{path}", "instruct": "<answer>{path}</answer>"}
 
 
 class MazeProblems(Spec):
-    """Generated mazes. The split is decided by a hash of the maze itself."""
+    """Specification of generated mazes. A hash of the maze decides its split."""
 
     templates: ClassVar = TEMPLATES
     slot: ClassVar = "{maze}"
@@ -58,35 +56,41 @@ class MazeProblems(Spec):
     source: Literal["maze"]
     size: int = Field(ge=1, lt=10**9, description="number of mazes")
     width: int = Field(5, ge=2, le=64)
-    walls: float = Field(0.3, ge=0, lt=1, description="chance of a cell to be a wall")
+    walls: float = Field(0.3, ge=0, lt=1, description="probability that a cell is a wall")
     easy_fraction: float = Field(0.5, ge=0, le=1, description="share of mazes whose shortest path needs no detour")
-    path_length: tuple[int, int] = Field((2, 14), strict=False, description="shortest path, from and to, in moves")
-    border: bool = Field(False, description="a wall around the grid, as in the published mazes")
-    template: Literal["compact", "instruct"] = Field("compact", description="how the prompt is worded")
+    path_length: tuple[int, int] = Field(
+        (2, 14), strict=False, description="length of the shortest path, from and to, in moves"
+    )
+    border: bool = Field(False, description="walls around the grid, as in the published mazes")
+    template: Literal["compact", "instruct"] = Field("compact", description="template of the prompt")
     random_move_prob: float = Field(0.0, ge=0, lt=1, description="share of random legal moves in the demonstrations")
-    verifier: Literal["maze", "maze_strict"] = Field("maze", description="maze_strict wants the answer's tags")
+    verifier: Literal["maze", "maze_strict"] = Field("maze", description="maze_strict requires the answer tags")
 
     def wording(self) -> str:
         return TEMPLATES[self.template]
 
 
-# Of 256 values of the first byte of a maze's hash, these many mean test: a tenth.
+# A maze is a test maze if the first byte of its hash is below this number: a tenth of 256.
 _TEST_BYTES = 26
-# Cells drawn without a new maze before giving up, some seconds: 400,000 tries at 5x5. The rarest kind asked
-# for in earnest comes once in thousands.
+# Cells drawn without a new maze before an error, after some seconds: 400,000 tries at 5x5. Even rare kinds of mazes
+# appear once in thousands of tries.
 _PATIENCE = 10_000_000
 
 
 class Maze(NamedTuple):
+    """A square maze."""
+
     size: int
-    """characters in a row, the border included"""
+    """Characters in a row, including the border."""
     start: int
+    """Cell of S."""
     end: int
+    """Cell of E."""
     free: int
-    """bits of all cells that are not a wall, S and E among them"""
+    """Bits of all cells that are not walls, including S and E."""
 
     def text(self) -> str:
-        """The grid, rows joined by newlines."""
+        """Return the grid, rows joined by newlines."""
         rows = ["*"] * (self.size * (self.size + 1) - 1)
         rows[self.size :: self.size + 1] = "\n" * (self.size - 1)
         for cell in _cells(self.free):
@@ -95,6 +99,7 @@ class Maze(NamedTuple):
         return "".join(rows)
 
     def manhattan(self) -> int:
+        """Return the Manhattan distance from S to E in moves."""
         (row, column), (end_row, end_column) = (
             divmod(self.start, self.size + 1),
             divmod(self.end, self.size + 1),
@@ -102,7 +107,7 @@ class Maze(NamedTuple):
         return abs(row - end_row) + abs(column - end_column)
 
     def layers(self) -> list[int]:
-        """Bits of the cells that are 0, 1, 2, ... moves away from E: a breadth-first search by shifts."""
+        """Return the bits of the cells that are 0, 1, 2, ... moves from E, by a breadth-first search with shifts."""
         down, new, unseen = self.size + 1, 1 << self.end, self.free & ~(1 << self.end)
         layers = []
         while new:
@@ -113,15 +118,15 @@ class Maze(NamedTuple):
 
 
 def check(spec: MazeProblems) -> None:
-    """Raise ConfigError where no maze at all can be meant."""
+    """Raise ConfigError if no maze fits the specification."""
     low, high = spec.path_length
     if spec.verifier == "maze_strict" and spec.template == "compact":
-        raise ConfigError("verifier: maze_strict wants tags that the compact template does not ask for; use maze")
+        raise ConfigError("verifier: maze_strict requires tags that the compact template does not ask for; use maze")
     inner = spec.width - 2 * spec.border
     if inner < 2:
-        raise ConfigError(f"width: {spec.width} leaves no maze inside the border, which counts; make it 4 or more")
+        raise ConfigError(f"width: {spec.width} includes the border and leaves no maze inside; raise it to 4 or more")
     if not 1 <= low <= high:
-        raise ConfigError(f"path_length: from {low} to {high} moves is empty; give 1 <= from <= to")
+        raise ConfigError(f"path_length: from {low} to {high} moves is empty; write 1 <= from <= to")
     if spec.easy_fraction < 1 and (inner == 2 or spec.walls == 0):
         raise ConfigError(
             f"easy_fraction: no maze of this size and walls {spec.walls:g} needs a detour; set easy_fraction to 1"
@@ -129,15 +134,15 @@ def check(spec: MazeProblems) -> None:
     if low > 2 * (inner - 1) and spec.easy_fraction > 0:
         raise ConfigError(
             f"path_length: no easy maze of this size has a path of {low} moves; "
-            f"start at {2 * (inner - 1)} or less, or set easy_fraction to 0"
+            f"lower its first value to {2 * (inner - 1)} or less, or set easy_fraction to 0"
         )
 
 
 def generate(spec: MazeProblems, rng: random.Random) -> list[Problem]:
-    """`spec.size` different mazes in random order, round(size * easy_fraction) of them easy, the rest hard.
+    """Return `spec.size` different mazes in random order, round(size * easy_fraction) easy ones and the rest hard.
 
-    Within its split, its class and its range of lengths every set is drawn as described above, without
-    replacement. Raises ConfigError after many tries without a new maze: there are too few of the kind.
+    Mazes are drawn as described above, without replacement, within their split, class and range of lengths. Raise
+    ConfigError after many tries without a new maze, since too few mazes of this kind exist.
     """
     wanted = {"easy": round(spec.size * spec.easy_fraction)}
     wanted["hard"] = spec.size - wanted["easy"]
@@ -191,30 +196,32 @@ def generate(spec: MazeProblems, rng: random.Random) -> list[Problem]:
 
 
 def _walk(maze: Maze, distance: dict[int, int], random_move_prob: float, rng: random.Random) -> str:
-    """A path from S that ends at the first visit of E: each move is uniform on the shortest ones or, with
-    probability `random_move_prob`, on all legal ones. At most 2 * shortest + 8 moves: past that no move is random."""
+    """Return a path from S that ends at the first visit of E.
+
+    Each move is uniform over the moves of shortest paths or, with probability `random_move_prob`, over all legal moves.
+    A path has at most 2 * shortest + 8 moves; moves that would exceed this are not random.
+    """
     steps = {"L": -1, "R": 1, "U": -maze.size - 1, "D": maze.size + 1}
-    left = 2 * distance[maze.start] + 8
+    remaining = 2 * distance[maze.start] + 8
     at, path = maze.start, ""
     while at != maze.end:
         legal = {letter: at + step for letter, step in steps.items() if at + step in distance}
         nearer = [letter for letter, cell in legal.items() if distance[cell] < distance[at]]
         move = rng.choice(list(legal) if rng.random() < random_move_prob else nearer)
-        if distance[legal[move]] >= left:
+        if distance[legal[move]] >= remaining:
             move = rng.choice(nearer)
-        at, path, left = legal[move], path + move, left - 1
+        at, path, remaining = legal[move], path + move, remaining - 1
     return path
 
 
 def _too_few(spec: MazeProblems, wanted: dict[str, int], tries: int) -> ConfigError:
     difficulty = max(wanted, key=lambda name: wanted[name])
-    asked = round(spec.size * spec.easy_fraction)
-    asked = asked if difficulty == "easy" else spec.size - asked
-    found = asked - wanted[difficulty]
+    easy = round(spec.size * spec.easy_fraction)
+    requested = easy if difficulty == "easy" else spec.size - easy
     return ConfigError(
-        f"size: {asked} different {difficulty} mazes asked for, {found} found when {tries} tries brought "
-        f"no new one (width {spec.width}, walls {spec.walls:g}, split {spec.split}, shortest path "
-        f"{spec.path_length[0]} to {spec.path_length[1]}); lower size, or widen width, path_length or easy_fraction"
+        f"size: {requested} different {difficulty} mazes requested, but {tries} tries in a row gave no new one after "
+        f"{requested - wanted[difficulty]} (width {spec.width}, walls {spec.walls:g}, split {spec.split}, shortest "
+        f"path {spec.path_length[0]} to {spec.path_length[1]}); lower size, or raise width, or widen path_length"
     )
 
 

@@ -1,7 +1,7 @@
-"""The mazes of the Pass@k Training paper (arXiv 2508.10751), as its authors published them.
+"""The mazes of the Pass@k Training paper (arXiv 2508.10751), as published by its authors.
 
-40,000 to train, 9x9 to 15x15, and 775 to test, 7x7 to 21x21. Rows are in verl's form: `prompt` is a list of
-chat messages, `reward_model.ground_truth` the maze.
+There are 40,000 train mazes, 9x9 to 15x15, and 775 test mazes, 7x7 to 21x21. Rows have verl's format: `prompt` is a
+list of chat messages, and `reward_model.ground_truth` is the maze.
 """
 
 import random
@@ -17,29 +17,31 @@ from passk.problems.text_problems import Item, problems
 
 VERSION = 1
 COLUMNS = ("prompt", "reward_model")
-# "published": the message of the data set itself, which holds the maze
+# "published": the data set's own message, which contains the maze
 TEMPLATES = {"published": "{problem}", "instruct": maze.TEMPLATES["instruct"].replace("{maze}", "{problem}")}
 
 
 class PublishedMazeProblems(hub.HubSpec):
+    """Specification of the paper's mazes."""
+
     templates: ClassVar[Mapping[str, str]] = TEMPLATES
     judged_by: ClassVar = "maze or maze_strict"
-    about: ClassVar = "the paper's mazes, 40000 to train and 775 to test"
+    about: ClassVar = "the paper's mazes, 40000 train and 775 test"
 
     source: Literal["maze_published"]
-    template: str = Field("published", min_length=1, description="published: the data set's own words; or as elsewhere")
-    verifier: Literal["maze", "maze_strict"] = Field("maze", description="maze_strict wants the answer's tags")
-    dataset: str = Field("RUC-AIBOX/Passk_Training_Maze", min_length=1, description=hub.DATASET)
-    revision: str = Field(
-        "main", min_length=1, description="a commit; none is known to us, so name the one that is reported"
+    template: str = Field(
+        "published", min_length=1, description="a template's name (published: the data set's own prompt), or a text"
     )
+    verifier: Literal["maze", "maze_strict"] = Field("maze", description="maze_strict requires the answer tags")
+    dataset: str = Field("RUC-AIBOX/Passk_Training_Maze", min_length=1, description=hub.DATASET)
+    revision: str = Field("main", min_length=1, description="commit of the data set; write the one that the run logs")
 
     def patterns(self) -> Sequence[str]:
         return (f"**/*{self.split}*.*",)
 
 
 def generate(spec: PublishedMazeProblems, rng: random.Random) -> list[Problem]:
-    """The split's mazes; `difficulty` is the size. Raises PasskError where they cannot be had."""
+    """Return the split's mazes; `difficulty` is the size. Raise PasskError if the data set is not available."""
     rows, origin = hub.rows(spec, COLUMNS, shaped=COLUMNS)
     items = []
     for number, row in enumerate(rows):
@@ -48,8 +50,8 @@ def generate(spec: PublishedMazeProblems, rng: random.Random) -> list[Problem]:
             message = _message(row["prompt"])
         except (TypeError, KeyError, AttributeError, ValueError):
             raise PasskError(
-                f"dataset: {spec.dataset} has no maze as text in reward_model.ground_truth, or no one message to the "
-                f"model in prompt, in row {number}; give a revision that has"
+                f"dataset: row {number} of {spec.dataset} lacks a maze in reward_model.ground_truth or a single user "
+                "message in prompt; name a revision that has them"
             ) from None
         size = len(grid.split("\n"))
         text = message if spec.template == "published" else grid
@@ -58,7 +60,7 @@ def generate(spec: PublishedMazeProblems, rng: random.Random) -> list[Problem]:
 
 
 def _message(prompt: Any) -> str:
-    """What a user says in a chat of one message, and a system's words before it."""
+    """Return the user message of a chat with one, after the system message if there is one."""
     contents = [message["content"] for message in prompt if message["role"] in ("system", "user")]
     if not contents or len(contents) != len(prompt) or sum(message["role"] == "user" for message in prompt) != 1:
         raise ValueError("not one message")

@@ -15,6 +15,8 @@ VERIFIER = "math"
 
 
 class OlymMathProblems(hub.HubSpec):
+    """Specification of OlymMATH."""
+
     judged_by: ClassVar = VERIFIER
     about: ClassVar = "olympiad problems, 100 easy and 100 hard, in English or Chinese"
 
@@ -33,7 +35,7 @@ class OlymMathProblems(hub.HubSpec):
 
 
 def generate(spec: OlymMathProblems, rng: random.Random) -> list[Problem]:
-    """The grades asked for, easy first. Raises PasskError where they cannot be had."""
+    """Return the problems of the grades, easy first. Raise PasskError if the data set is not available."""
     rows, origin = hub.rows(spec, ("problem", "answer", "subject", "unique_id"))
     items = [
         Item(

@@ -1,7 +1,7 @@
-"""Make an experiment's problems, and look at them before anything learns from them or is measured by them.
+"""Make an experiment's problems and check them before they are used.
 
-Looked at is whether the verifiers can read every gold answer, whether they give the same verdict twice, and
-whether a test problem is in a training set. Nothing is saved before that, so that what is there was looked at.
+The checks: the verifiers can read every gold answer, they give the same verdict twice, and no test problem is in a
+training set. Sets are saved after the checks, so every file was checked.
 """
 
 import json
@@ -24,66 +24,67 @@ from passk.verifiers.pool import Pool
 
 Say = Callable[[str], None]
 SEPARATION = "separation.json"
-"""beside the problems' files: {test set: {training set: {"exact": [[id, id]], "near": [[id, id, share]]}}}"""
+"""File beside the problem sets: {test set: {training set: {"exact": [[id, id]], "near": [[id, id, share]]}}}."""
 SAY_EVERY_SECONDS = 10.0
 _LISTED = 20
-"""unreadable answers that are said one by one"""
+"""Most unreadable gold answers that are logged one by one."""
 _NAMED = 3
-"""examples in a line"""
+"""Most examples in a line."""
 
 
 def prepare(specs: Mapping[str, Spec], files: Mapping[str, Path], seed: int, say: Say) -> None:
-    """Make the sets that are not there. specs, files: by the set's name. Raises PasskError, the field first."""
+    """Make the sets whose files are missing. specs, files: by name of the set. Raise PasskError with the field."""
     made: dict[str, list[Problem]] = {}
     for name, spec in specs.items():
         if files[name].exists():
             continue
-        doing = Doing()
-        with under(f"problems.{name}"), doing.told(name, say):
+        activity = Activity()
+        with under(f"problems.{name}"), activity.logged(name, say):
             rows = problems.generate(spec, seed)
-            made[name] = readable(rows, spec, say, doing)
-            doing.now = "is judged twice"
+            made[name] = readable(rows, spec, say, activity)
+            activity.now = "checking that verdicts repeat"
             _audit(made[name])
     if not made:
         return
-    found = separate(specs, {name: made.get(name) or _loaded(files[name]) for name in specs}, say)
-    # first, so that whoever is stopped in between looks again
-    write_json(files[next(iter(made))].parent / SEPARATION, found)
+    overlaps = separate(specs, {name: made.get(name) or _loaded(files[name]) for name in specs}, say)
+    # before the sets, so that a run that is stopped in between checks again
+    write_json(files[next(iter(made))].parent / SEPARATION, overlaps)
     for name, rows in made.items():
         problems.save(rows, files[name])
         say(f"problems {name}: {len(rows)} of the {specs[name].split} split, content {set_hash(rows)}{_origin(rows)}")
 
 
-class Doing:
-    """What is being done with a set: said now and then, for as long as it takes."""
+class Activity:
+    """The work on a set, which a thread logs every SAY_EVERY_SECONDS."""
 
     def __init__(self) -> None:
-        self.now = "is being made"
+        self.now = "generating"
 
     @contextmanager
-    def told(self, name: str, say: Say) -> Iterator[None]:
-        begun, done = time.monotonic(), threading.Event()
+    def logged(self, name: str, say: Say) -> Iterator[None]:
+        """Log the work and its time until the block ends."""
+        started, done = time.monotonic(), threading.Event()
 
-        def tell() -> None:
+        def log() -> None:
             while not done.wait(SAY_EVERY_SECONDS):
-                say(f"problems {name}: {self.now}, {clock(time.monotonic() - begun)} so far")
+                say(f"problems {name}: {self.now}, {clock(time.monotonic() - started)} so far")
 
-        teller = threading.Thread(target=tell, daemon=True)
-        teller.start()
+        logger = threading.Thread(target=log, daemon=True)
+        logger.start()
         try:
             yield
         finally:
             done.set()
-            teller.join()
+            logger.join()
 
 
-def readable(rows: list[Problem], spec: Spec, say: Say, doing: Doing) -> list[Problem]:
-    """The problems whose gold answer their verifier can read.
+def readable(rows: list[Problem], spec: Spec, say: Say, activity: Activity) -> list[Problem]:
+    """Return the problems whose gold answers their verifier can read.
 
-    The others are listed, and refused: ConfigError, or left out where `spec` says so.
+    Log the others. Raise ConfigError for them unless `spec` leaves them out.
     """
-    said = _read([(row.verifier, row.answer) for row in rows], doing)
-    why = {row.id: " ".join(reason.split()) for row, reason in zip(rows, said, strict=True) if reason is not None}
+    reasons = _read([(row.verifier, row.answer) for row in rows], activity)
+    why = {row.id: " ".join(reason.split()) for row, reason in zip(rows, reasons, strict=True) if reason is not None}
     if not why:
         return rows
     for row, reason in list(why.items())[:_LISTED]:
@@ -91,75 +92,78 @@ def readable(rows: list[Problem], spec: Spec, say: Say, doing: Doing) -> list[Pr
     if len(why) > _LISTED:
         say(f"unreadable gold answers: {len(why) - _LISTED} more")
     first, reason = next(iter(why.items()))
-    summary = f"{len(why)} of {len(rows)} gold answers cannot be read by {rows[0].verifier}, such as {first}: {reason}"
+    summary = f"{rows[0].verifier} cannot read {len(why)} of {len(rows)} gold answers, such as {first}: {reason}"
     if isinstance(spec, Worded) and spec.unreadable == "leave_out" and len(why) < len(rows):
         say(f"left out: {summary}")
         return [row for row in rows if row.id not in why]
-    mend = "mend them, or set unreadable: leave_out" if isinstance(spec, Worded) else "mend them"
-    raise ConfigError(f"unreadable: {summary}; {mend}")
+    fix = "fix them, or set unreadable: leave_out" if isinstance(spec, Worded) else "fix them"
+    raise ConfigError(f"unreadable: {summary}; {fix}")
 
 
-def _read(answers: list[tuple[str, str]], doing: Doing) -> list[str | None]:
-    """Why each (verifier, answer) cannot be judged by; one that hangs or crashes its verifier costs a deadline."""
+def _read(answers: list[tuple[str, str]], activity: Activity) -> list[str | None]:
+    """Return for each (verifier, gold answer) why the verifier cannot read it, or None.
+
+    A gold answer that hangs or crashes its verifier costs one deadline.
+    """
     if not any(map(verifiers.needs_deadline, {name for name, _ in answers})):
-        return [verifiers.check_answer(*each) for each in answers]  # 192,000 mazes: a future each is five times as much
+        return [verifiers.check_answer(*each) for each in answers]  # a future for each takes five times as long
     with Pool() as pool:
         futures = [pool.check_answer(*each) for each in answers]
-        said = []
+        reasons = []
         for future in futures:
-            doing.now = f"{len(said)} of {len(answers)} gold answers are read"
-            said.append(future.result())
-        return said
+            activity.now = f"{len(reasons)} of {len(answers)} gold answers checked"
+            reasons.append(future.result())
+        return reasons
 
 
 def separate(specs: Mapping[str, Spec], rows: Mapping[str, list[Problem]], say: Say) -> dict[str, Any]:
-    """Say of each test set what of it is in each training set, and what is in it twice.
+    """Log which problems of each test set are in each training set, and which are repeated.
 
-    What is given is what SEPARATION holds.
+    Return the content of SEPARATION.
     """
-    texts = {name: contamination.Texts([bare(specs[name], row.prompt) for row in own]) for name, own in rows.items()}
-    found: dict[str, Any] = {}
+    texts = {name: contamination.Texts([bare(specs[name], row.prompt) for row in each]) for name, each in rows.items()}
+    overlaps: dict[str, Any] = {}
     for test in (name for name in rows if specs[name].split == "test"):
         ids = [row.id for row in rows[test]]
-        if twice := contamination.repeated(texts[test]):
-            pairs = [f"{ids[place]} = {ids[first]}" for place, first in twice]
-            say(f"problems {test}: {_count(len(pairs))} twice in it, {_examples(pairs)}")
+        if repeated := contamination.repeated(texts[test]):
+            pairs = [f"{ids[place]} = {ids[first]}" for place, first in repeated]
+            say(f"problems {test}: {_count(len(pairs))} in it twice, {_examples(pairs)}")
         clean = []
         for train in (name for name in rows if specs[name].split == "train"):
             matches = contamination.overlap(texts[train], texts[test])
             named = [(ids[match.test], rows[train][match.train].id, match) for match in matches]
             exact = [[a, b] for a, b, match in named if match.exact]
             near = [[a, b, round(match.share, 3)] for a, b, match in named if not match.exact]
-            found.setdefault(test, {})[train] = {"exact": exact, "near": near}
+            overlaps.setdefault(test, {})[train] = {"exact": exact, "near": near}
             if matches:
-                say(f"problems {test}: NOT SEPARATE, of its {len(ids)} problems {_said(exact, near, train)}")
+                say(f"problems {test}: NOT SEPARATE, of its {len(ids)} problems {_overlap(exact, near, train)}")
             else:
                 clean.append(train)
         if clean:
-            say(f"problems {test}: none of its {len(ids)} is in {', '.join(clean)}, exactly or nearly")
-    return found
+            say(f"problems {test}: none of its {len(ids)} problems is in {', '.join(clean)}, exactly or nearly")
+    return overlaps
 
 
 def require_demonstrations(named: str, file: Path) -> None:
-    """Raise ConfigError where the problems in `file` are not all there to learn from by sft. named: field and set."""
+    """Raise ConfigError if problems in `file` lack demonstrations, which sft needs. named: the field and the set."""
     without = sum(not text.strip() for text in problems.load(file)["demonstration"])
     if without:
         raise ConfigError(
-            f"{named} has {without} problems without a demonstration, which is what sft learns from; "
-            "take a source with solutions, or name their column"
+            f"{named} has {without} problems without a demonstration, which sft trains on; "
+            "choose a source with solutions, or name their column"
         )
 
 
 def _audit(rows: list[Problem]) -> None:
-    """The same verdicts twice, in fresh processes, with another hash seed. Raises PasskError for a noisy verifier."""
+    """Raise PasskError if the verdicts differ between two fresh processes with different hash seeds."""
     answers, demonstrations = [row.answer for row in rows], [row.demonstration for row in rows]
     audit.check(rows[0].verifier, answers, demonstrations)
 
 
-def _said(exact: list[list[str]], near: list[list[Any]], train: str) -> str:
+def _overlap(exact: list[list[str]], near: list[list[Any]], train: str) -> str:
     parts = []
     if exact:
-        parts.append(f"{_count(len(exact))} in {train} word for word, {_examples(f'{a} = {b}' for a, b in exact)}")
+        parts.append(f"{_count(len(exact))} exactly in {train}, {_examples(f'{a} = {b}' for a, b in exact)}")
     if near:
         pairs = (f"{a} ~ {b} ({share:.0%})" for a, b, share in near)
         parts.append(f"{_count(len(near))} nearly in {train}, {_examples(pairs)}")

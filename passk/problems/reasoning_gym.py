@@ -1,7 +1,7 @@
-"""Any task of the package reasoning_gym, by its name. The split is decided by a hash of the question.
+"""Any task of the package reasoning_gym, by name. A hash of the question decides its split.
 
-Some tasks draw in the order of a Python set, which differs from process to process: they are drawn by a child
-whose PYTHONHASHSEED is 0 (passk/problems/reasoning_gym_worker.py), so that the same seed gives the same problems.
+Some tasks draw in the order of a Python set, which differs between processes. A child process with PYTHONHASHSEED=0
+draws them (passk/problems/reasoning_gym_worker.py), so the same seed gives the same problems.
 """
 
 import importlib
@@ -28,7 +28,7 @@ from passk.verifiers.reasoning_gym_golds import config_problem
 def _package() -> str:
     try:
         return version("reasoning_gym")
-    except PackageNotFoundError:  # an environment that only trains, such as an adapter's
+    except PackageNotFoundError:  # an environment for training alone, such as an adapter's
         return "not installed"
 
 
@@ -41,46 +41,49 @@ TEMPLATES = {
     "plain": "{problem}",
 }
 OWN = ("seed", "size")
-"""of a task's options, those that passk sets"""
+"""Options of a task that passk sets."""
 
 
 class ReasoningGymProblems(Worded):
+    """Specification of problems of a reasoning_gym task."""
+
     templates: ClassVar[Mapping[str, str]] = TEMPLATES
     judged_by: ClassVar = VERIFIER
     about: ClassVar = "any task of reasoning_gym, generated; `passk problems show reasoning_gym` lists them"
 
     source: Literal["reasoning_gym"]
-    task: str = Field(min_length=1, description="its name in reasoning_gym")
+    task: str = Field(min_length=1, description="name of the task in reasoning_gym")
     template: str = Field(
-        "tagged", min_length=1, description="one of the templates below, or a text of your own that holds {problem}"
+        "tagged", min_length=1, description="one of the templates below, or your own text with {problem}"
     )
-    size: int = Field(ge=1, lt=10**9)
-    options: dict[str, Any] = Field(default={}, description="the task's own, such as its sizes")
+    size: int = Field(ge=1, lt=10**9, description="number of problems")
+    options: dict[str, Any] = Field(default={}, description="options of the task, such as its sizes")
 
 
 def check(spec: ReasoningGymProblems) -> None:
-    """Raise ConfigError for a task that is not there, and for options that it does not take."""
+    """Raise ConfigError for a task that does not exist, or options that it does not accept."""
     text_problems.check(spec)
     known = tasks()
     if spec.task not in known:
         raise ConfigError(f"task: reasoning_gym has no {spec.task!r}{nearest(spec.task, known)}")
     config = known[spec.task]
-    takes = [field.name for field in fields(config) if field.name not in OWN]
+    options = [field.name for field in fields(config) if field.name not in OWN]
     for option in spec.options:
-        if option not in takes:
-            raise ConfigError(f"options: {spec.task} has no {option!r}{nearest(option, takes)}")
+        if option not in options:
+            raise ConfigError(f"options: {spec.task} has no {option!r}{nearest(option, options)}")
     if why := config_problem(spec.task, spec.options):
         raise ConfigError(why.replace("answer: ", "options: ", 1))
     try:
-        made = config(**spec.options)
-        if hasattr(made, "validate"):
-            made.validate()
-    except Exception as error:  # whatever a task's own check raises
-        raise ConfigError(f"options: {spec.task} refuses them: {' '.join(str(error).split()) or 'no reason'}") from None
+        settings = config(**spec.options)
+        if hasattr(settings, "validate"):
+            settings.validate()
+    except Exception as error:  # any error of a task's own check
+        reason = " ".join(str(error).split()) or "no reason"
+        raise ConfigError(f"options: {spec.task} refuses them: {reason}; change them") from None
 
 
 def tasks() -> dict[str, type]:
-    """Every task's name, and the dataclass of its options."""
+    """Return the dataclass of options of every task, by the task's name."""
     try:
         importlib.import_module("reasoning_gym")  # which registers them
     except ImportError as error:
@@ -90,20 +93,21 @@ def tasks() -> dict[str, type]:
 
 
 def generate(spec: ReasoningGymProblems, rng: random.Random) -> list[Problem]:
-    """`spec.size` different problems. Raises ConfigError where the task has not as many, PasskError where it fails.
+    """Return `spec.size` different problems.
 
-    The answer is what its scorer needs, as JSON: {"task", "entry", and "config" where options were given}.
+    Raise ConfigError if the task has fewer, and PasskError if it fails. The answer is JSON for the task's scorer:
+    {"task", "entry", "config"}, the last only with options.
     """
     items = []
     for identity, entry in _drawn(spec, rng.randrange(2**31)):
         answer = {"task": spec.task, "entry": entry} | ({"config": spec.options} if spec.options else {})
-        right = entry["answer"]
+        solution = entry["answer"]
         items.append(
             Item(
                 identity,
                 entry["question"],
                 json.dumps(answer, ensure_ascii=False),
-                demonstration="" if right is None else f"<answer>{right}</answer>",
+                demonstration="" if solution is None else f"<answer>{solution}</answer>",
                 metadata={"task": spec.task},
             )
         )
@@ -111,12 +115,14 @@ def generate(spec: ReasoningGymProblems, rng: random.Random) -> list[Problem]:
 
 
 def _drawn(spec: ReasoningGymProblems, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(id, entry) of each problem, as the child draws them."""
-    asked = {"task": spec.task, "options": spec.options, "count": spec.size, "split": spec.split, "seed": seed}
+    """Yield (id, entry) of each problem as the child process draws it."""
+    request = {"task": spec.task, "options": spec.options, "count": spec.size, "split": spec.split, "seed": seed}
     with (
-        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,  # a pipe that nobody reads fills up
+        tempfile.TemporaryFile(
+            "w+", encoding="utf-8", errors="replace"
+        ) as errors,  # an unread pipe would block the child
         subprocess.Popen(
-            [sys.executable, "-m", "passk.problems.reasoning_gym_worker", json.dumps(asked)],
+            [sys.executable, "-m", "passk.problems.reasoning_gym_worker", json.dumps(request)],
             env=os.environ | {"PYTHONHASHSEED": "0"},
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -134,9 +140,9 @@ def _drawn(spec: ReasoningGymProblems, seed: int) -> Iterator[tuple[str, dict[st
             yield drawn["id"], drawn["entry"]
         child.wait()
         errors.seek(0)
-        said = errors.read().strip()
+        log = errors.read().strip()
     if failure:
         raise ConfigError(failure)
     if child.returncode:
-        last = said.splitlines()[-1] if said else f"status {child.returncode}"
-        raise PasskError(f"task: {spec.task} of reasoning_gym failed: {last[:300]}; mend the options, or take another")
+        last = log.splitlines()[-1] if log else f"status {child.returncode}"
+        raise PasskError(f"task: {spec.task} of reasoning_gym failed: {last[:300]}; change options, or the task")

@@ -1,9 +1,9 @@
-"""Draw problems of a task of reasoning_gym, a JSON object a line on standard output.
+"""Draw problems of a reasoning_gym task and print one JSON object per line.
 
     PYTHONHASHSEED=0 python -m passk.problems.reasoning_gym_worker '{"task", "options", "count", "split", "seed"}'
 
-Each line is {"id", "entry"} as it is drawn, so that whoever asked may go away; where there are not as many
-different problems, {"error"} is the last.
+Each line is {"id", "entry"} and is printed as soon as it is drawn. If too few different problems exist, the last line
+is {"error"}.
 """
 
 import hashlib
@@ -14,22 +14,23 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-# Of 256 values of the first byte of a question's hash, these many mean test: a quarter. More than the mazes'
-# tenth, since some tasks take half a second a problem.
+# A problem is a test problem if the first byte of its question's hash is below this number: a quarter of 256. That is
+# more than the tenth of mazes, since some tasks take half a second per problem.
 TEST_BYTES = 64
-# Problems drawn without a new one before giving up.
+# Problems drawn without a new one before an error.
 PATIENCE = 3000
 
 
-def main(asked: dict[str, Any]) -> None:
+def main(request: dict[str, Any]) -> None:
+    """Print the problems of a request."""
     out, sys.stdout = sys.stdout, sys.stderr  # some tasks print
-    for line in draw(**asked):
+    for line in draw(**request):
         out.write(json.dumps(line) + "\n")
         out.flush()
 
 
 def draw(task: str, options: dict[str, Any], count: int, split: str, seed: int) -> Iterator[dict[str, Any]]:
-    """{"id", "entry"} of each problem. A task may make all it is asked for at once, so it is asked for pieces."""
+    """Yield {"id", "entry"} of each problem. A task may make its whole data set at once, so this requests batches."""
     import reasoning_gym
 
     rng = random.Random(seed)
@@ -54,8 +55,8 @@ def draw(task: str, options: dict[str, Any], count: int, split: str, seed: int) 
                     return
             if barren > PATIENCE:
                 yield {
-                    "error": f"size: {count} different problems of {task} asked for, {len(seen)} found when "
-                    f"{PATIENCE} tries brought no new one for {split}; lower size, or give it other options"
+                    "error": f"size: {count} different problems of {task} requested, but {PATIENCE} tries in a row "
+                    f"gave no new one for {split} after {len(seen)}; lower size, or change options"
                 }
                 return
 

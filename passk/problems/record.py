@@ -1,4 +1,4 @@
-"""What all sources of problems share: the record, and what a specification is."""
+"""The record and the base class of specifications that all problem sources share."""
 
 import hashlib
 import json
@@ -12,64 +12,65 @@ from pydantic import BaseModel, ConfigDict
 
 @dataclass(frozen=True)
 class Problem:
-    """A row of a problems file. `answer` is what the verifier needs, not necessarily a model answer."""
+    """A row of a file of problems. `answer` is the verifier's input, not necessarily a correct response."""
 
     id: str
     prompt: str
     answer: str
     verifier: str
-    """a name of passk.verifiers"""
+    """Name of a verifier in passk.verifiers."""
     split: str
-    """train or test, decided by the problem itself"""
+    """Split of the problem, train or test."""
     difficulty: str
+    """Label by which reports group problems."""
     demonstration: str
-    """a right response, for supervised fine-tuning; empty where the source has none"""
+    """A correct response for supervised fine-tuning; empty if the source has none."""
     metadata: dict[str, Any]
     content: str = ""
-    """16 hex characters of a hash of what is asked and how it is judged (`content_hash`)"""
+    """16 hex characters of the hash of the fields that training and evaluation use (`content_hash`)."""
 
 
 def content_hash(problem: Problem) -> str:
-    """Of the prompt, the answer, the verifier and the demonstration: what training and evaluation see of it."""
+    """Return the hash of the prompt, the answer, the verifier and the demonstration."""
     return _hash([problem.prompt, problem.answer, problem.verifier, problem.demonstration])
 
 
 def set_hash(problems: Iterable[Problem]) -> str:
-    """Of the problems in their order, ids and split with them: two sets with the same one are the same."""
+    """Return the hash of the problems in order, with ids and splits; equal hashes mean equal sets."""
     return _hash([[problem.id, problem.split, problem.content] for problem in problems])
 
 
 class Spec(BaseModel):
-    """What a person writes of a set of problems. The source is named by `source`."""
+    """A problem set in an experiment file. The field `source` names its source."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     templates: ClassVar[Mapping[str, str]]
-    """how a prompt can be worded: name -> text, in which `slot` stands for the problem"""
+    """Prompt templates by name; the problem replaces `slot` in the text."""
     slot: ClassVar[str] = "{problem}"
     judged_by: ClassVar[str]
-    """the verifier, in words where the specification chooses it"""
+    """The verifier, or a description if the specification names it."""
     about: ClassVar[str]
-    """one line for `passk problems list`"""
+    """Description for `passk problems list`."""
 
     source: str
     split: Literal["train", "test"]
 
     def wording(self) -> str:
-        """The template's text."""
+        """Return the template's text."""
         raise NotImplementedError
 
     def files(self) -> list[Path]:
-        """What decides the problems beside the specification: files of the user's own. Raises ConfigError."""
+        """Return the user's files that decide the problems in addition to the specification. Raise ConfigError."""
         return []
 
 
 def bare(spec: Spec, prompt: str) -> str:
-    """The problem without its template's words."""
+    """Return the problem of a prompt, without the text of the template."""
     before, _, after = spec.wording().partition(spec.slot)
     return prompt.removeprefix(before).removesuffix(after)
 
 
 def _hash(content: Any) -> str:
-    # a lone surrogate has no UTF-8: ASCII spells it
+    # ASCII escapes a lone surrogate, which has no UTF-8
     return hashlib.sha256(json.dumps(content, ensure_ascii=True).encode()).hexdigest()[:16]

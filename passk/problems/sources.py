@@ -1,4 +1,4 @@
-"""Every source of problems: its module, and what a person writes to have problems of it."""
+"""All problem sources: their modules and their specifications."""
 
 import sys
 from types import ModuleType
@@ -42,12 +42,12 @@ SPECS: dict[str, type[Spec]] = {
 
 
 def module(spec: Spec) -> ModuleType:
-    """What has `VERSION` and `generate(spec, rng)` for a specification."""
+    """Return the module with `VERSION` and `generate(spec, rng)` for a specification."""
     return sys.modules[type(spec).__module__]
 
 
 def check(spec: Spec) -> None:
-    """Raise ConfigError, the field first, for a specification that contradicts itself; generates nothing."""
+    """Raise ConfigError that begins with the field for an invalid specification. This generates nothing."""
     if isinstance(spec, hub.HubSpec):
         text_problems.check(spec)
         hub.check(spec)

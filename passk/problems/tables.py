@@ -1,8 +1,8 @@
-"""Rows of Parquet and JSON files, whose cells become text, and one line for what is wrong with them.
+"""Rows of Parquet and JSON files as text, and one line for a fault in them.
 
-A number becomes its plain digits: 1e-07 is 0.0000001, 0.1 stays 0.1, and a fraction of zeros alone is left out (5.0 is
-5, since a column of integers with a gap is a column of floats for pandas). No other type has one obvious text: a truth
-value, list, object, date, bytes or NaN is refused. Rows count from 1.
+A number becomes its plain digits: 1e-07 is 0.0000001 and 0.1 stays 0.1. A fraction of zeros is dropped (5.0 is 5, since
+pandas stores a column of integers with a gap as floats). Truth values, lists, objects, dates, bytes and NaN are
+refused, since they have no single text. Rows count from 1.
 """
 
 import datetime
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 SUFFIXES = (".parquet", ".jsonl")
 MOST_DIGITS = 400
-"""Digits of a number before or after its point: more than any float has."""
+"""Most digits of a number before or after its point; no float has more."""
 _OTHER_FORMATS = {
     b"\x1f\x8b": "is compressed by gzip; decompress it",
     b"PK\x03\x04": "is a ZIP archive; unpack it",
@@ -44,7 +44,7 @@ _KINDS = {
 
 
 class ColumnError(PasskError):
-    """A column that a file lacks, or a cell of it that cannot be taken."""
+    """A column that a file lacks, or an invalid cell in it."""
 
     def __init__(self, message: str, column: str) -> None:
         super().__init__(message)
@@ -52,15 +52,15 @@ class ColumnError(PasskError):
 
 
 def read(file: Path, columns: Iterable[str], *, words: Collection[str] = (), shaped: Collection[str] = ()) -> list[Row]:
-    """Columns of all rows, as text. A cell without a value is "".
+    """Return the columns of all rows as text. A cell without a value is "".
 
-    words: columns whose cells must be text, and not blank. shaped: columns that are taken as they are.
-    Raises PasskError, the file first: a ColumnError where one column is at fault.
+    words: columns whose cells must be text that is not blank. shaped: columns that keep their types.
+    Raise PasskError that begins with the file; it is a ColumnError if one column is invalid.
     """
     wanted = list(dict.fromkeys(columns))
     rows = _parquet(file, wanted) if file.suffix.lower() == ".parquet" else _json(file, wanted)
     if not rows:
-        raise PasskError(f"{file}: holds no rows; add one a problem")
+        raise PasskError(f"{file}: has no rows; add one row per problem")
     for number, row in enumerate(rows, 1):
         for column in wanted:
             if column in shaped:
@@ -72,12 +72,14 @@ def read(file: Path, columns: Iterable[str], *, words: Collection[str] = (), sha
                 raise ColumnError(f"{file}: row {number}: column {column!r} {error}", column) from None
             if column in words and not (isinstance(cell, str) and cell.strip()):
                 fault = "is blank" if not row[column].strip() else f"is the number {row[column]}, not text"
-                raise ColumnError(f"{file}: row {number}: column {column!r} {fault}; write text, or remove it", column)
+                raise ColumnError(
+                    f"{file}: row {number}: column {column!r} {fault}; write text, or remove the row", column
+                )
     return rows
 
 
 def text(value: Any) -> str:
-    """A cell as text. Raises ValueError, the fault and the fix, for a value that has no one text."""
+    """Return a cell as text. Raise ValueError with the fault and the fix for a value that has no single text."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -99,7 +101,7 @@ def _storable(value: str) -> str:
 
 
 def _plain(value: float | Decimal) -> str:
-    """A number in plain digits, without an exponent."""
+    """Return a number in plain digits, without an exponent."""
     if isinstance(value, int):
         return str(value)
     number = value if isinstance(value, Decimal) else Decimal(repr(value))
@@ -119,7 +121,7 @@ def _json(file: Path, columns: list[str]) -> list[Row]:
         raise PasskError(f"{file}: not readable: {error.strerror}; name a readable file") from None
     _refuse_other_formats(file, data)
     if data.startswith(b"PAR1"):
-        raise PasskError(f"{file}: is Parquet; end its name in .parquet, and set source to parquet")
+        raise PasskError(f"{file}: is a Parquet file; rename it to end in .parquet, and set source to parquet")
     rows = json_rows.read(file, data)
     for number, row in enumerate(rows, 1):
         for column in columns:
@@ -151,7 +153,7 @@ def _parquet(file: Path, columns: list[str]) -> list[Row]:
 
 
 def _cells(file: Path, name: str, column: "pyarrow.ChunkedArray") -> list[Any]:
-    """Values of a Parquet column. Raises ColumnError, the row first, for one that Python cannot hold."""
+    """Return the values of a Parquet column. Raise ColumnError with the row for a value that Python cannot hold."""
     import numpy as np
     import pyarrow
 
@@ -159,7 +161,7 @@ def _cells(file: Path, name: str, column: "pyarrow.ChunkedArray") -> list[Any]:
         column = column.cast(column.type.value_type)
     try:
         values = column.to_pylist()
-    except Exception:  # invalid UTF-8, a date beyond the year 9999: of whatever library converts the type
+    except Exception:  # invalid UTF-8 or a date beyond the year 9999, raised by any library that converts the type
         for number, cell in enumerate(column, 1):
             try:
                 cell.as_py()
@@ -168,7 +170,7 @@ def _cells(file: Path, name: str, column: "pyarrow.ChunkedArray") -> list[Any]:
                 raise ColumnError(f"{file}: row {number}: column {name!r}: {reason}; write it as text", name) from None
         raise
     if pyarrow.types.is_float32(column.type) or pyarrow.types.is_float16(column.type):
-        # 0.1 of 32 bits is 0.10000000149011612 for Python, whose floats have 64
+        # 0.1 in 32 bits is 0.10000000149011612 in Python, whose floats have 64 bits
         short = np.float32 if pyarrow.types.is_float32(column.type) else np.float16
         return [None if value is None else Decimal(str(short(value))) for value in values]
     return values

@@ -1,4 +1,4 @@
-r"""Sources whose problems are texts: a template words the prompt, and a part of the problems can be taken."""
+r"""Sources whose problems are texts: a template makes the prompt, and a specification may select some problems."""
 
 import random
 from collections.abc import Iterable, Mapping
@@ -13,23 +13,23 @@ from passk.verifiers.extract import final
 
 MATHEMATICS = {
     "boxed": "{problem}\n\nThink step by step, then give your final answer inside \\boxed{}.",
-    # word for word what the cards of Qwen2.5-Math and DeepSeek-R1 ask for
+    # the exact prompt in the model cards of Qwen2.5-Math and DeepSeek-R1
     "qwen": "{problem}\nPlease reason step by step, and put your final answer within \\boxed{}.",
     "plain": "{problem}",
 }
 
 
 class Worded(Spec):
-    """Of a source whose problems are texts."""
+    """Specification of a source whose problems are texts."""
 
     templates: ClassVar[Mapping[str, str]] = MATHEMATICS
 
     template: str = Field(
-        "boxed", min_length=1, description="one of the templates below, or a text of your own that holds {problem}"
+        "boxed", min_length=1, description="one of the templates below, or your own text with {problem}"
     )
-    size: int | None = Field(None, ge=1, lt=10**9, description="that many, drawn at random; all, where it is left out")
+    size: int | None = Field(None, ge=1, lt=10**9, description="number of problems, drawn at random (default: all)")
     unreadable: Literal["refuse", "leave_out"] = Field(
-        "refuse", description="what becomes of problems whose gold answer the verifier cannot read"
+        "refuse", description="refuse or leave_out problems whose gold answers the verifier cannot read"
     )
 
     def wording(self) -> str:
@@ -38,7 +38,7 @@ class Worded(Spec):
 
 @dataclass(frozen=True)
 class Item:
-    """A problem as its source has it."""
+    """A problem of a source, before its template."""
 
     id: str
     problem: str
@@ -49,19 +49,21 @@ class Item:
 
 
 def check(spec: Worded) -> None:
-    """Raise ConfigError for a template that is neither there nor one."""
+    """Raise ConfigError for a template that is neither a name nor a text with the slot."""
     if spec.template not in spec.templates and spec.template.count(spec.slot) != 1:
         known = nearest(spec.template, spec.templates) if len(spec.template) < 40 else ""
-        raise ConfigError(f"template: {spec.template!r} is no template, nor a text that holds {spec.slot} once{known}")
+        raise ConfigError(
+            f"template: {spec.template!r} is neither a template nor a text that contains {spec.slot} once{known}"
+        )
 
 
 def problems(spec: Worded, items: Iterable[Item], rng: random.Random, *, verifier: str) -> list[Problem]:
-    """The problems of a source's items, in its order. Raises ConfigError where `count` asks for more than there are."""
-    found = list(items)
+    """Return the problems of a source's items, in their order. Raise ConfigError if `size` exceeds their number."""
+    selected = list(items)
     if spec.size is not None:
-        if spec.size > len(found):
-            raise ConfigError(f"size: {spec.size} problems asked for, the source has {len(found)}; lower size")
-        found = [found[row] for row in sorted(rng.sample(range(len(found)), spec.size))]
+        if spec.size > len(selected):
+            raise ConfigError(f"size: {spec.size} problems requested, but the source has {len(selected)}; lower size")
+        selected = [selected[row] for row in sorted(rng.sample(range(len(selected)), spec.size))]
     wording = spec.wording()
     return [
         Problem(
@@ -74,7 +76,7 @@ def problems(spec: Worded, items: Iterable[Item], rng: random.Random, *, verifie
             demonstration=item.demonstration,
             metadata=item.metadata,
         )
-        for item in found
+        for item in selected
     ]
 
 

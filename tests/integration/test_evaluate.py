@@ -18,7 +18,7 @@ from passk.experiment import config, plan
 from passk.experiment.config import Compute, TinyModel
 from passk.files.layout import SAMPLE_COLUMNS
 from passk.models.tiny import make_tiny
-from passk.pipeline import stages
+from passk.pipeline import evaluation_request, stages
 from passk.runtime.environment import environment
 from passk.runtime.ray_cluster import ray_cluster, request_headers
 from passk.store import reading
@@ -124,8 +124,8 @@ def test_the_evaluation_that_was_killed_has_the_rows_of_the_one_that_was_not(eva
 
 def test_it_says_where_it_goes_on_how_far_it_is_and_how_long_it_takes(evaluated):
     total = PROBLEMS * SAMPLES
-    assert "base on test: goes on, " in evaluated.went_on
-    assert f" of {total} samples were done" in evaluated.went_on
+    assert "base on test: resuming, " in evaluated.went_on
+    assert f" of {total} samples are done" in evaluated.went_on
     assert "goes on" not in evaluated.said
     for said in (evaluated.said, evaluated.went_on):
         assert f"base on test: {total}/{total} samples, " in said
@@ -175,7 +175,7 @@ def same_rows(one: pd.DataFrame, other: pd.DataFrame) -> None:
 
 def test_as_a_stream_too_nothing_is_lost_or_doubled_when_it_is_killed(evaluated, tmp_path):
     laid_out, file = work(evaluated, tmp_path)
-    Work([stages._request(laid_out, laid_out.evaluations[0])], engines=1, gpus=1, on_ray=False).write(file)
+    Work([evaluation_request.request(laid_out, laid_out.evaluations[0])], engines=1, gpus=1, on_ray=False).write(file)
     variables = environment(laid_out.experiment.compute)
     small = [sys.executable, "-c", SMALL_PARTS, str(file)]
     killed_at_parts(subprocess.Popen(small, env=variables), tmp_path, 2)

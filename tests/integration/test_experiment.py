@@ -41,7 +41,7 @@ def test_a_killed_run_leaves_no_process_behind(finished):
 
 def test_the_same_command_goes_on_from_the_last_checkpoint(finished):
     assert 5 <= finished.steps_at_kill < 8
-    taken = int(re.search(r"goes on from the last checkpoint, step (\d+)", finished.second)[1])
+    taken = int(re.search(r"resuming from the last checkpoint, step (\d+)", finished.second)[1])
     assert taken in (3, 6)
     log = (stage(finished, "pass4") / "log.txt").read_text()
     assert "Loading the checkpoint" in log
@@ -183,6 +183,6 @@ def test_running_a_finished_experiment_again_does_nothing_but_say_so(finished):
         passk("run", "small.yaml"), cwd=finished.directory, env=finished.environment, capture_output=True, text=True
     )
     assert again.returncode == 0
-    assert "nothing to do, all is finished" in again.stdout
+    assert "finished, nothing to do" in again.stdout
     assert "pass4" in again.stdout
     assert files == {file: file.stat().st_mtime_ns for file in (finished.runs / "small").rglob("*") if file.is_file()}

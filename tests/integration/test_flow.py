@@ -90,7 +90,7 @@ def test_a_failed_arm_or_filing_stops_no_other_and_what_was_lost_is_tried_again(
     record = json.loads((tmp_path / "runs" / "arms" / "experiment.json").read_text())
     assert record["failures"] == {
         "bad": "out of memory; see log.txt",
-        "child": "not trained: the stage it starts from failed",
+        "child": "not trained, since the stage that it starts from failed",
     }
     assert "bad failed: out of memory; see log.txt" in str(failed.value)
     session = record["sessions"][-1]

@@ -24,6 +24,6 @@ def test_ctrl_c_ends_the_run_and_all_its_processes_and_says_how_to_go_on(tmp_pat
             run.kill()
     said = (tmp_path / "output.txt").read_text()
     assert status == 130, said[-4000:]
-    assert said.strip().endswith("passk: stopped; the same command goes on from the last checkpoint")
+    assert said.strip().endswith("passk: stopped; repeat the command to resume from the last checkpoint")
     assert left_after(tmp_path, seconds=10) == []
     assert not list(tmp_path.glob("runs/small/stages/*/manifest.json"))

@@ -123,7 +123,7 @@ def test_half_a_checkpoint_and_a_damaged_one_are_told_and_the_one_before_them_is
     assert told_damaged.startswith(f"arm: the checkpoint of step {damaged} is not used: ")
     assert "has 1000 bytes instead of" in told_damaged
     assert told_half == f"arm: the checkpoint of step {half} is not used: its write did not finish"
-    assert goes_on.startswith(f"arm: goes on from the last checkpoint, step {taken}; ")
+    assert goes_on.startswith(f"arm: resuming from the last checkpoint, step {taken}; ")
 
 
 def test_steps_and_rollouts_are_there_exactly_once(runs):

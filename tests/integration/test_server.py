@@ -112,7 +112,7 @@ def test_a_place_outlives_its_server_and_is_given_back_to_the_next_or_ends_by_it
         assert taken() == 0 and said == []
         with places.one(said.append):
             kill(address)
-        assert [line[:30] for line in said] == ["the place was not given back ("]
+        assert [line[:26] for line in said] == ["the place was not released"]
 
 
 def test_a_stage_of_another_run_waits_for_the_servers_place_until_the_first_leaves_it(home, tmp_path):
@@ -133,5 +133,5 @@ def test_a_stage_of_another_run_waits_for_the_servers_place_until_the_first_leav
                 order.append(("first leaves", taken()))
             waiting.result(60)
         assert taken() == 0
-    assert said == ["waits: all 1 places of the server's limit passk-cpu are taken"]
+    assert said == ["waiting: all 1 places of the server's limit passk-cpu are in use"]
     assert order == [("first leaves", 1), ("second trains", 1)]

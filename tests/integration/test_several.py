@@ -73,16 +73,16 @@ def test_the_stages_that_both_share_were_trained_once_and_whoever_waited_said_so
         assert steps(only) == list(range(1, count + 1))
     assert len(list(directory.glob("runs/*/stages/*/rollouts/*.parquet"))) == ARM
     # whoever comes after its end does not wait, and says nothing
-    waited = sum(" warm: waits for experiment " in text for text in said.values())
+    waited = sum(" warm: waiting for experiment " in text for text in said.values())
     assert waited <= 1
     for name in ("warm", "arm"):
-        assert sum(f" {name}: finished meanwhile, in runs/" in text for text in said.values()) <= 1
-    assert sum(" warm: finished meanwhile, in runs/" in text for text in said.values()) >= waited
+        assert sum(f" {name}: another process finished it, in runs/" in text for text in said.values()) <= 1
+    assert sum(" warm: another process finished it, in runs/" in text for text in said.values()) >= waited
 
 
 def test_two_runs_of_one_experiment_run_one_after_the_other(ran):
     directory, said = ran
-    assert sum(" a: waits for experiment a, process " in text for text in said.values()) == 1
+    assert sum(" a: waiting for experiment a, process " in text for text in said.values()) == 1
     assert len(json.loads((directory / "runs/a/experiment.json").read_text())["sessions"]) == 2
 
 

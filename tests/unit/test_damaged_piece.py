@@ -108,4 +108,4 @@ def test_the_same_command_tells_it_again_until_it_is_mended_and_then_files_it(la
     assert "Ingest failed" not in (laid_out.directory / "report.md").read_text()
     assert "nothing to do" not in capsys.readouterr().out
     by_command(laid_out)
-    assert "tiny: nothing to do, all is finished" in capsys.readouterr().out
+    assert "tiny: finished, nothing to do" in capsys.readouterr().out

@@ -141,7 +141,7 @@ def test_an_experiment_with_a_secret_in_it_is_refused_by_its_field_and_the_secre
     place[last] = f"a {secret}" if where == "question" else secret
     with pytest.raises(ConfigError) as refused:
         check(parse(raw))
-    assert str(refused.value).startswith(f"{where}: has a key or a password in it")
+    assert str(refused.value).startswith(f"{where}: contains a key or a password")
     assert secret not in str(refused.value)
 
 

@@ -9,14 +9,14 @@ from typer.testing import CliRunner
 from passk import advantage
 from passk.advantage import registry, show
 from passk.base.errors import ConfigError, PasskError
-from passk.cli import advantage as rules_cli
+from passk.cli import advantage as advantage_cli
 from passk.cli.main import app
 
 REQUIRED = {"passk_easy_masked": '{"threshold": 0.5}', "surrogate": '{"derivative": "1 / p"}'}
 SHOWN = [name for name in advantage.names() if not advantage.get(name).needs]
 
 
-def passk_rules(*words: str) -> str:
+def passk_advantage(*words: str) -> str:
     done = CliRunner().invoke(app, ["advantage", *words] if words else ["advantage", "list"], catch_exceptions=True)
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
@@ -26,7 +26,7 @@ def passk_rules(*words: str) -> str:
 
 def shown(name: str, *words: str) -> str:
     k = [] if advantage.get(name).k == "1" else ["--k", "4"]
-    return passk_rules("show", name, "--n", "16", *k, "--options", REQUIRED.get(name, "{}"), *words)
+    return passk_advantage("show", name, "--n", "16", *k, "--options", REQUIRED.get(name, "{}"), *words)
 
 
 def numbers(output: str) -> dict[int, list[float | None]]:
@@ -35,9 +35,9 @@ def numbers(output: str) -> dict[int, list[float | None]]:
     return {int(c): [None if value == "-" else float(value) for value in values] for c, *values in rows}
 
 
-def test_the_table_has_each_rule_on_one_whole_line_where_no_terminal_is():
-    lines = passk_rules().splitlines()
-    assert lines[0].split() == list(rules_cli.HEAD)
+def test_the_table_has_each_estimator_on_one_whole_line_where_no_terminal_is():
+    lines = passk_advantage().splitlines()
+    assert lines[0].split() == list(advantage_cli.HEAD)
     assert [line.split()[0] for line in lines[1:]] == advantage.names()
     for line in lines[1:]:
         estimator = advantage.get(line.split()[0])
@@ -53,8 +53,8 @@ def test_the_table_has_each_rule_on_one_whole_line_where_no_terminal_is():
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_a_terminal_gets_the_same_words_in_lines_that_fit(width):
-    rows = rules_cli.cards()
-    text = rules_cli.listing(rows, width)
+    rows = advantage_cli.cards()
+    text = advantage_cli.listing(rows, width)
     assert max(map(len, text.splitlines())) <= width
     unfolded = " ".join(text.split())
     for name, k, needs, options, formula, source, _ in rows:
@@ -62,14 +62,14 @@ def test_a_terminal_gets_the_same_words_in_lines_that_fit(width):
             assert " ".join(part.split()) in unfolded
 
 
-def test_a_rule_that_is_broken_is_listed_with_its_fault_and_hides_no_other(monkeypatch):
+def test_an_estimator_that_is_broken_is_listed_with_its_fault_and_hides_no_other(monkeypatch):
     def get(name: str) -> advantage.Estimator:
         if name == "grpo":
             raise PasskError("advantage: grpo is not available")
         return registry.get(name)
 
     monkeypatch.setattr(advantage, "get", get)
-    lines = passk_rules().splitlines()
+    lines = passk_advantage().splitlines()
     assert len(lines) == 1 + len(advantage.names())
     assert next(line for line in lines if "not available" in line).startswith("grpo ")
 
@@ -98,7 +98,7 @@ def test_what_is_printed_is_what_compute_gives(name):
 
 
 @pytest.mark.parametrize("name", SHOWN)
-def test_every_rule_is_drawn_and_fits(name):
+def test_every_estimator_is_drawn_and_fits(name):
     text = shown(name)
     chart = text[text.index("advantage: correct o") :].splitlines()
     assert max(map(len, chart)) <= 80 and "\x1b" not in text and text.isascii()
@@ -132,7 +132,7 @@ def test_a_png_is_a_picture_with_three_lines_in_it(tmp_path, n):
     from matplotlib.image import imread
 
     file = tmp_path / "a.png"
-    text = passk_rules("show", "w_reinforce", "--n", n, "--options", '{"positive": 0.5}', "--png", str(file))
+    text = passk_advantage("show", "w_reinforce", "--n", n, "--options", '{"positive": 0.5}', "--png", str(file))
     assert "advantage: correct o" not in text and len(numbers(text)) == int(n) + 1
     assert file.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     pixels = (imread(file)[..., :3] * 255).round().astype(int)
@@ -146,17 +146,17 @@ def test_a_png_shows_an_option_with_dollars_as_it_was_written(tmp_path):
     assert (tmp_path / "a.png").stat().st_size > 10_000
 
 
-def test_k_is_asked_for_where_the_rule_pays_by_it_and_left_out_where_it_does_not():
-    assert "k = 1" in passk_rules("show", "rloo", "--n", "4")
-    with pytest.raises(ConfigError, match=r"k: passk_analytical .*add it, as in --k 4"):
-        passk_rules("show", "passk_analytical")
+def test_k_is_required_by_estimators_of_pass_at_k_alone():
+    assert "k = 1" in passk_advantage("show", "rloo", "--n", "4")
+    with pytest.raises(ConfigError, match=r"k: passk_analytical .*requires --k, for example --k 4$"):
+        passk_advantage("show", "passk_analytical")
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["grpoo"], "advantage: 'grpoo' does not exist; did you mean grpo?"),
-        (["grpo", "--n", "0"], "n: must be 1 rollout or more, not 0"),
+        (["grpo", "--n", "0"], "n: must be 1 or more rollouts, not 0"),
         (["grpo", "--k", "4"], "k: "),
         (["passk_analytical", "--k", "32"], "k: "),
         (["passk_analytical", "--k", "0"], "k: "),
@@ -187,7 +187,7 @@ def test_the_command_exits_with_status_2_and_says_one_line():
     assert done.stderr.startswith("passk: estimator: edas needs answers")
 
 
-def test_drawing_a_rule_of_counts_wants_no_torch():
+def test_drawing_an_estimator_of_counts_wants_no_torch():
     code = (
         "import sys; from passk.advantage import step_size, show\n"
         "a = 'passk_analytical', 32, 4\n"

@@ -20,4 +20,4 @@ def test_ctrl_c_is_one_line_and_status_130(words, tmp_path, monkeypatch, capsys)
         command_line.main()
     said = capsys.readouterr()
     assert (ended.value.code, said.out) == (130, "")
-    assert said.err == "passk: stopped; run the same command again to continue\n"
+    assert said.err == "passk: stopped; repeat the command to resume\n"

@@ -51,17 +51,17 @@ def test_a_plan_prints_every_stage_with_a_command_and_writes_nothing(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["good.yaml"]
 
 
-def told_of_the_learning_rate(directory, k, steps: int) -> list[str]:
+def learning_rate_lines(directory, k, steps: int) -> list[str]:
     raw = changed("stages.arm.k", k)
     raw["stages"]["arm"]["steps"] = steps
     (directory / "good.yaml").write_text(yaml.safe_dump(raw))
     return [line for line in passk(directory, "plan", "good.yaml").stdout.splitlines() if line.startswith("#   lr ")]
 
 
-def test_a_plan_says_the_scale_of_a_rules_advantages_beside_every_k_of_a_schedule(tmp_path):
-    (line,) = told_of_the_learning_rate(tmp_path, {"from": 8, "to": 1, "every": 10}, steps=80)
+def test_a_plan_prints_the_scale_of_an_estimators_advantages_for_every_k_of_a_schedule(tmp_path):
+    (line,) = learning_rate_lines(tmp_path, {"from": 8, "to": 1, "every": 10}, steps=80)
     head, _, scales = line.partition(": ")
-    assert head == "#   lr 0.0001; GRPO-sized steps want (16 / max eta)"
+    assert head == "#   lr 0.0001; factor to GRPO's lr for equal steps (16 / max eta)"
     assert scales.split(", ") == [
         "k=8 x7.25", "k=7 x6.11 from step 10", "k=6 x5.11 from step 20", "k=5 x4.13 from step 30",
         "k=4 x3.27 from step 40", "k=3 x2.48 from step 50", "k=2 x1.72 from step 60", "k=1 x1 from step 70",
@@ -69,15 +69,15 @@ def test_a_plan_says_the_scale_of_a_rules_advantages_beside_every_k_of_a_schedul
 
 
 def test_a_plan_says_how_many_scales_there_are_where_they_are_too_many_for_a_line(tmp_path):
-    (line,) = told_of_the_learning_rate(tmp_path, [[step, 1 + step % 2] for step in range(1, 21)], steps=20)
-    assert line.endswith("k=1 x1 from step 16, ... 20 in all")
+    (line,) = learning_rate_lines(tmp_path, [[step, 1 + step % 2] for step in range(1, 21)], steps=20)
+    assert line.endswith("k=1 x1 from step 16, ... 20 in total")
 
 
 @pytest.mark.parametrize(
     ("seeds", "said"),
     [
-        ("1,two", "seeds: '1,two' is no list of whole numbers"),
-        ("1,1", "seeds: 1 is there more than once"),
+        ("1,two", "seeds: '1,two' is not a list of whole numbers"),
+        ("1,1", "seeds: 1 is listed twice"),
     ],
 )
 def test_seeds_of_a_sweep_that_are_none_are_one_line_and_nothing_is_written(tmp_path, seeds, said):
@@ -91,7 +91,7 @@ def test_seeds_of_a_sweep_that_are_none_are_one_line_and_nothing_is_written(tmp_
 def test_what_a_sweep_lacks_for_every_seed_is_refused_before_anything_is_written(tmp_path):
     file = tmp_path / "bad.yaml"
     file.write_text(yaml.safe_dump(changed("model", {"path": str(tmp_path / "none")})))
-    with pytest.raises(ConfigError, match="^model.path: there is no directory "):
+    with pytest.raises(ConfigError, match="^model.path: the directory .* does not exist; "):
         main.sweep([file], seeds="1,2", runs=tmp_path / "runs", **NOTHING)
     assert list(tmp_path.iterdir()) == [file]
 
@@ -100,12 +100,12 @@ NOTHING = {"advantage": "", "k": "", "settings": [], "stage": ""}
 
 
 @pytest.fixture
-def studied(tmp_path, monkeypatch):
-    """Run a study of GOOD in which some seeds fail: the seeds that were begun, what was compared, how it ended."""
+def swept(tmp_path, monkeypatch):
+    """Run a sweep of GOOD in which some seeds fail: the seeds that were begun, what was compared, how it ended."""
     (tmp_path / "good.yaml").write_text(GOOD)
     monkeypatch.setattr(main, "check_installation", lambda _: None)
 
-    def study(failing, compare=lambda *_: None):
+    def sweep(failing, compare=lambda *_: None):
         begun, compared = [], []
 
         def run(file, runs):
@@ -122,16 +122,16 @@ def studied(tmp_path, monkeypatch):
             ended = error
         return begun, compared, ended
 
-    return study
+    return sweep
 
 
-def test_a_seed_that_fails_in_whatever_way_keeps_no_other_from_being_run_and_compared(studied):
+def test_a_seed_that_fails_in_whatever_way_keeps_no_other_from_being_run_and_compared(swept):
     failing = {
         1: ConfigError("compute.kv_cache_gib: too little memory"),
         2: SomeFailed("arm failed: out of memory"),
         3: PasskError("Ray did not start"),
     }
-    begun, compared, ended = studied(failing)
+    begun, compared, ended = swept(failing)
     assert begun == [1, 2, 3, 4]
     assert compared == [["small-s2", "small-s4"]], "those that have a report"
     assert isinstance(ended, SomeFailed)
@@ -141,18 +141,18 @@ def test_a_seed_that_fails_in_whatever_way_keeps_no_other_from_being_run_and_com
     )
 
 
-def test_a_comparison_that_fails_is_told_beside_the_seeds_that_did(studied):
+def test_a_comparison_that_fails_is_told_beside_the_seeds_that_did(swept):
     def compare():
         raise PasskError("passk.duckdb: held by a notebook")
 
-    _, _, ended = studied({3: PasskError("Ray did not start")}, compare)
+    _, _, ended = swept({3: PasskError("Ray did not start")}, compare)
     assert str(ended) == (
         "small-s3: Ray did not start; comparison of small-s1, small-s2, small-s4: passk.duckdb: held by a notebook"
     )
 
 
-def test_ctrl_c_stops_all_seeds_of_a_sweep(studied):
-    begun, compared, ended = studied({2: main.Stopped("stopped")})
+def test_ctrl_c_stops_all_seeds_of_a_sweep(swept):
+    begun, compared, ended = swept({2: main.Stopped("stopped")})
     assert (begun, compared) == ([1, 2], [])
     assert isinstance(ended, main.Stopped)
 
@@ -209,7 +209,7 @@ def ran(tmp_path, monkeypatch):
 )
 def test_what_no_key_tells_apart_is_recorded_and_reported_anew_and_then_done(ran, tmp_path, capsys, path, value):
     assert [ran(yaml.safe_load(GOOD)), ran(yaml.safe_load(GOOD))] == [1, 1]
-    assert "small: nothing to do, all is finished" in capsys.readouterr().out
+    assert "small: finished, nothing to do" in capsys.readouterr().out
     assert ran(changed(path, value)) == 2
     assert "nothing to do" not in capsys.readouterr().out
     recorded = json.loads((tmp_path / "runs" / "small" / "experiment.json").read_text())

@@ -38,5 +38,5 @@ def test_a_source_of_the_hub_is_shown_with_its_page_at_its_commit():
 
 
 def test_an_unknown_source_is_refused_with_the_nearest():
-    with pytest.raises(ConfigError, match=r"^source: there is none called 'aime'; did you mean aime2[45]\?$"):
+    with pytest.raises(ConfigError, match=r"^source: 'aime' does not exist; did you mean aime2[45]\?$"):
         run("show", "aime")

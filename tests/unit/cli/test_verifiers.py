@@ -44,7 +44,7 @@ def test_a_response_to_a_prompt_that_opened_the_thinking_has_to_end_it(tmp_path)
         ('{"response": "x", "answer": "5"}\n{"response": 1, "answer": "5"}', "math", "file: rows.jsonl: line 2 is not"),
         ("no json", "math", "file: rows.jsonl: line 1 is not"),
         pytest.param("[" * 100_000, "math", "file: rows.jsonl: line 1 is not", id="deep"),
-        ("", "math", "file: rows.jsonl holds no responses"),
+        ("", "math", "file: rows.jsonl has no responses"),
         ('\n{"response": "x", "answer": "?"}', "numeric", "rows.jsonl: line 2: answer: not a number"),
     ],
 )

@@ -53,7 +53,7 @@ def ask(tmp_path, monkeypatch):
 
     def of(problems, checkpoint="base", model="model", most=0.05):
         rows = [{"id": f"p{i}", "prompt": "?", "answer": "5", "verifier": "exact"} for i in range(problems)]
-        monkeypatch.setattr(evaluate, "asked", lambda file: rows)
+        monkeypatch.setattr(evaluate, "read_problems", lambda file: rows)
         config = {"samples": SAMPLES, "temperature": 1.0, "top_p": 0.95, "max_response": 8, "max_failed": most}
         record = EvaluationRecord("key", "e", checkpoint, None, "test", "print", config, 5, {})
         return Request(asdict(record), model, "problems", str(tmp_path / checkpoint), {}, chat=False)
@@ -89,7 +89,7 @@ def test_what_no_verdict_was_come_to_is_refused_at_every_attempt_however_few_the
     for attempt in (1, 2, 3):
         started = Engines(failing=lambda number: True)
         with pytest.raises(
-            PasskError, match=r"^max_failed: \d+ of \d+ samples: .* on 100\.0% .*max_failed, and the same"
+            PasskError, match=r"^max_failed: \d+ of \d+ samples: .* on 100\.0% .*max_failed, then repeat the command"
         ):
             evaluate.sample(started, request, tmp_path / "said")
         assert not is_finished(tmp_path / "base"), attempt

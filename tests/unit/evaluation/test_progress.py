@@ -19,7 +19,7 @@ def test_lines_tell_done_of_total_pace_and_time_left_and_reach_whoever_follows(t
         clock[0] += 8
         tell(600, 6000)
     assert said == [
-        "warm on easy: goes on, 200 of 1000 samples were done",
+        "warm on easy: resuming, 200 of 1000 samples are done",
         "warm on easy: 200/1000 samples, 0 samples/s, 0 tokens/s, no sample yet",
         "warm on easy: 400/1000 samples, 16.7 samples/s, 167 tokens/s, 0:36 left",
         "warm on easy: 1000/1000 samples, 40 samples/s, 400 tokens/s, took 0:20",

@@ -67,7 +67,7 @@ def test_a_part_that_is_damaged_is_told_and_its_problems_are_sampled_again(tmp_p
     again = Parts(tmp_path, PROBLEMS, said.append)
     assert again.problems == {"p1"}
     assert len(said) == 1
-    assert said[0].startswith("parts/000001.parquet is not used, its problems are sampled again: ")
+    assert said[0].startswith("parts/000001.parquet: damaged (")
     again.add(part("p0"))
     assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == ["000002.parquet", "000003.parquet"]
 
@@ -101,5 +101,5 @@ def test_a_part_without_what_passk_notes_in_it_is_sampled_again_and_counts_nothi
     (tmp_path / "parts" / "notes.parquet").write_bytes(b"somebody's own")
     said = []
     parts = Parts(tmp_path, PROBLEMS, said.append)
-    assert len(said) == 1 and "000001.parquet is not used" in said[0]
+    assert len(said) == 1 and said[0].startswith("parts/000001.parquet: damaged (")
     assert (parts.problems, parts.tokens, parts.reasons.total(), parts.seconds) == (set(), 0, 0, 0.0)

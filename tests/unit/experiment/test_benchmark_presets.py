@@ -45,8 +45,8 @@ def test_a_files_own_benchmarks_go_before_the_named_ones_and_its_compute_is_take
 @pytest.mark.parametrize(
     ("names", "samples", "told"),
     [
-        ([], None, "benchmark: name one or several"),
-        (["maze-eesy"], None, "benchmark: there is none named 'maze-eesy'; did you mean maze-easy?"),
+        ([], None, "benchmark: none is named; name one or several"),
+        (["maze-eesy"], None, "benchmark: 'maze-eesy' does not exist; did you mean maze-easy?"),
         (["maze-easy"], 0, "benchmarks.maze-easy.samples: "),
     ],
 )

@@ -48,15 +48,21 @@ def test_where_k_changes_the_plugin_is_told_the_factor_of_every_change_within_th
     words = emitted(rollouts_per_prompt=32, k=schedule, lr="auto", base_lr=1e-6, steps=200)
     assert float(value(words, "--actor.adam.lr")) == pytest.approx(6.176e-6, rel=1e-3)
     assert value(words, "--passk.lr_scale") == "1:1,100:0.5,150:0.16191"
-    assert value(words, "--passk.k") == "1:8,100:4,150:1", "what the stage does not come to is not told"
+    assert value(words, "--passk.k") == "1:8,100:4,150:1", "changes after the last step are left out"
     assert "--passk.lr_scale" not in emitted(rollouts_per_prompt=32, k=schedule, lr=1e-6, steps=200)
 
 
 def test_auto_without_a_base_or_for_a_rule_whose_steps_are_unknown_is_refused_by_name():
     for fields, message in (
-        ({"lr": "auto"}, "stages.arm.base_lr: lr: auto multiplies it; give the learning rate that GRPO would get"),
-        ({"lr": 1e-6, "base_lr": 1e-6}, "stages.arm.base_lr: has no effect beside a number"),
-        ({"lr": "auto", "base_lr": 1e-6, "advantage": "passk_adaptive"}, "stages.arm.lr: auto cannot tell how large"),
+        (
+            {"lr": "auto"},
+            "stages.arm.base_lr: is missing, and lr: auto multiplies it; write the learning rate for GRPO",
+        ),
+        ({"lr": 1e-6, "base_lr": 1e-6}, "stages.arm.base_lr: has no effect if lr is a number"),
+        (
+            {"lr": "auto", "base_lr": 1e-6, "advantage": "passk_adaptive"},
+            "stages.arm.lr: auto does not know the step size",
+        ),
     ):
         with pytest.raises(ConfigError) as error:
             arm(**fields)

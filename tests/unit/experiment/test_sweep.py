@@ -140,11 +140,11 @@ def test_an_evaluation_on_a_file_of_problems_that_was_written_over_has_another_d
     [
         ({}, "files: nothing to run"),
         ({"files": [MAZE], "seeds": [1]}, "seeds: belongs to a sweep"),
-        ({"files": [MAZE, MAZE]}, "name: maze-cpu is there more than once"),
+        ({"files": [MAZE, MAZE]}, "name: maze-cpu is listed twice"),
         ({"files": ["nowhere.yaml"]}, "nowhere.yaml: no such file"),
         ({"of": MAZE}, "advantage: nothing varies"),
-        ({"of": MAZE, "seeds": [1, 1]}, "seeds: 1 is there more than once"),
-        ({"of": MAZE, "k": [2]}, "stage: maze-cpu has 3 rl stages; name the one that varies"),
+        ({"of": MAZE, "seeds": [1, 1]}, "seeds: 1 is listed twice"),
+        ({"of": MAZE, "k": [2]}, "stage: maze-cpu has 3 rl stages; name the one to vary"),
         ({"of": MAZE, "k": [2], "stage": "warm"}, "stage: maze-cpu has no rl stage 'warm'"),
         ({"of": MAZE, "k": [2], "stage": "pass5"}, "did you mean pass4?"),
         ({"of": MAZE, "seeds": [2], "stage": "pass4"}, "stage: has no effect"),
@@ -156,7 +156,7 @@ def test_an_evaluation_on_a_file_of_problems_that_was_written_over_has_another_d
         ({"of": MAZE, "settings": ["stages.pass5.lr=1.0e-4"]}, "did you mean pass4?"),
         ({"of": MAZE, "settings": ["stages.pass4.rl=1.0e-4"]}, "stages.pass4.rl: unknown key; there is"),
         ({"of": MAZE, "settings": ["seed.a=1"]}, "seed.a: seed has no fields"),
-        ({"of": MAZE, "settings": ["seed=1,1"]}, "seed: 1 is there more than once"),
+        ({"of": MAZE, "settings": ["seed=1,1"]}, "seed: 1 is listed twice"),
     ],
 )
 def test_nonsense_is_refused_in_one_line(asked, said):

@@ -91,7 +91,7 @@ def test_a_merge_of_something_else_is_refused_with_its_line(refusal, written):
 @pytest.mark.parametrize("written", ["&a [*a]", "&a {b: *a}", "&a {<<: *a}", "&a [{b: [*a]}]", "&a {b: {<<: *a}}"])
 def test_an_alias_to_what_holds_it_is_refused(refusal, written):
     line = refusal(f"x: {written}")
-    assert line.startswith("1: x") and "an alias refers to what holds it; write the content out" in line
+    assert line.startswith("1: x") and "an alias contains itself; write the content out" in line
 
 
 def bomb(first: str, rest: str, levels: int) -> str:

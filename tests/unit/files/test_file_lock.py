@@ -61,7 +61,7 @@ def test_who_waits_says_once_for_whom_and_goes_on_when_the_holder_is_done(holder
 
     with ours(say):
         assert holder.wait() == 0
-    assert said == [f"warm: waits for experiment b, process {holder.pid} on {os.uname().nodename}, which trains it"]
+    assert said == [f"warm: waiting for experiment b, process {holder.pid} on {os.uname().nodename}, which trains it"]
 
 
 def test_a_holder_that_is_killed_holds_nothing(holder, ours):
@@ -88,7 +88,7 @@ def test_what_the_holder_started_does_not_hold_the_lock_after_it(tmp_path, ours)
 
 def test_waiting_ends_at_ctrl_c(holder, tmp_path):
     waiting = process(HOLD.replace("say=print", "say=lambda line: print(line, flush=True)"), tmp_path / "locks" / "key")
-    assert waiting.stdout.readline().startswith("warm: waits for")
+    assert waiting.stdout.readline().startswith("warm: waiting for")
     waiting.send_signal(signal.SIGINT)
     waiting.communicate(timeout=30)
     assert waiting.returncode == -signal.SIGINT
@@ -97,7 +97,7 @@ def test_waiting_ends_at_ctrl_c(holder, tmp_path):
 
 def test_waiting_ends_with_the_run_that_waits(holder, tmp_path):
     waits = {"what": "warm", "experiment": "a", "does": "trains it", "say": print, "going": lambda: False}
-    stopped = pytest.raises(PasskError, match=f"warm: stopped while it waited for .*process {holder.pid}")
+    stopped = pytest.raises(PasskError, match=f"warm: stopped while waiting for .*process {holder.pid}")
     with stopped, file_lock.alone(tmp_path / "locks" / "key", **waits):
         pytest.fail("held twice")
 
@@ -139,7 +139,7 @@ def test_a_lock_that_is_kept_is_free_when_the_process_is_gone(tmp_path):
     ):
         assert kept.wait() == -signal.SIGKILL
     assert len(said) == 1
-    assert f"waits for process {kept.pid} on" in said[0]
+    assert f"waiting for process {kept.pid} on" in said[0]
     kept.communicate()
 
 
@@ -155,11 +155,11 @@ def test_who_keeps_a_lock_says_once_for_whom_it_waits(holder, tmp_path, monkeypa
     monkeypatch.setattr(file_lock.time, "sleep", sleep)
     file_lock.keep(tmp_path / "locks" / "key")
     who = f"experiment b, process {holder.pid} on {os.uname().nodename}"
-    assert capsys.readouterr().out == f"locks: waits for {who}, which still writes there\n"
+    assert capsys.readouterr().out == f"locks: waiting for {who}, which still writes there\n"
 
 
 def test_who_would_not_wait_for_a_lock_is_told_who_holds_it(holder, tmp_path):
-    with pytest.raises(PasskError, match=f"process {holder.pid} on .* writes into {tmp_path / 'locks'}"):
+    with pytest.raises(PasskError, match=f"^{tmp_path / 'locks'}: process {holder.pid} on .* writes there; "):
         file_lock.keep(tmp_path / "locks" / "key", waits=False)
 
 

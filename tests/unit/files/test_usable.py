@@ -25,7 +25,7 @@ def test_other_directories_are_taken(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["passk.duckdb", "passk.duckdb.wal", "passk.duckdb.tmp", "serve"])
 def test_a_name_that_the_directory_of_runs_has_for_something_else_is_refused(tmp_path, name):
-    with pytest.raises(ConfigError, match=rf"^name: the directory of runs has {name} for something else; give"):
+    with pytest.raises(ConfigError, match=rf"^name: {name} is reserved in the directory of runs; choose"):
         require_usable(tmp_path, name)
 
 

@@ -21,8 +21,8 @@ def test_filing_that_fails_while_others_train_is_a_line_in_the_log_and_no_end_of
     monkeypatch.setattr(
         experiment, "get_run_logger", lambda: SimpleNamespace(warning=lambda line, *words: said.append(line % words))
     )
-    experiment.file_meanwhile(None, SimpleNamespace(phase=lambda _: nullcontext()))
-    assert said == [f"not filed yet ({error}); it is tried again at the end"]
+    experiment.ingest_meanwhile(None, SimpleNamespace(phase=lambda _: nullcontext()))
+    assert said == [f"not ingested yet ({error}); the run retries at its end"]
 
 
 @pytest.mark.parametrize("finished", [True, False])

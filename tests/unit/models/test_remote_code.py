@@ -17,7 +17,7 @@ from passk.experiment.plan import plan
 from passk.experiment.validate import check_installation
 from passk.models import remote_code
 from passk.models.tiny import make_tiny
-from passk.pipeline import stages
+from passk.pipeline import evaluation_request, stages
 from tests.unit.experiment.test_config import GOOD
 
 MARK = "open({mark!r}, 'w').close()\n"
@@ -138,11 +138,11 @@ def test_plan_and_run_refuse_it_in_one_line_and_run_nothing(model, tmp_path, com
 
 def test_the_plan_says_whether_code_runs(model, tmp_path):
     written(tmp_path, described(model))
-    assert f"# model {model}: code that comes with it is refused" in passk(tmp_path, "plan", "own.yaml").stdout
+    assert f"# model {model}: its own code is refused" in passk(tmp_path, "plan", "own.yaml").stdout
     code_in(model, tmp_path / "ran")
     written(tmp_path, described(model, trust_remote_code=True))
     said = passk(tmp_path, "plan", "own.yaml")
-    assert f"# model {model}: code that comes with it runs (model.trust_remote_code)" in said.stdout
+    assert f"# model {model}: its own code runs (model.trust_remote_code)" in said.stdout
     assert not (tmp_path / "ran").exists()
 
 
@@ -161,7 +161,7 @@ def test_evaluate_refuses_it_and_takes_trust_from_the_file(model, tmp_path):
 def test_vllm_gets_what_the_experiment_says(model, tmp_path, trusted):
     laid_out = plan(described(model, trust_remote_code=trusted), tmp_path / "runs")
     planned = laid_out.evaluations[0]
-    assert stages._request(laid_out, planned).engine["trust_remote_code"] is trusted
+    assert evaluation_request.request(laid_out, planned).engine["trust_remote_code"] is trusted
 
 
 def test_a_checkpoint_of_a_stage_is_looked_at_again_before_it_is_loaded(model, plain, tmp_path):
@@ -202,5 +202,5 @@ def test_a_hub_model_is_refused_by_its_configuration_before_its_tokenizer_is_loa
     plain_has, plain_said, own_has, own_said = done.stdout.splitlines()
     assert plain_has == "False False" and plain_said == "accepted"
     assert own_has == "True False", "transformers' own tokenizer of the model's type is asked"
-    assert own_said.startswith("model.path: loading owner/own runs code that comes with it (auto_map in tokenizer")
+    assert own_said.startswith("model.path: loading owner/own runs its own code (auto_map in tokenizer")
     assert not (tmp_path / "ran").exists()

@@ -20,7 +20,7 @@ def test_our_flags_are_taken_out_and_the_rest_is_left_as_it_is():
 @pytest.mark.parametrize(
     ("flag", "value", "message"),
     [
-        ("--passk.k", "four", "--passk.k: give a number"),
+        ("--passk.k", "four", "--passk.k: 'four' is not a schedule; write a number"),
         ("--passk.k", "0", "--passk.k: must be 1 or more"),
         ("--passk.options", "{", "--passk.options: is not JSON"),
         ("--passk.options", "[1]", "--passk.options: must be an object"),

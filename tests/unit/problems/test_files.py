@@ -58,10 +58,10 @@ def test_another_content_is_another_fingerprint(file):
         ({"problem": "askd"}, "problem: .* has no column 'askd'; did you mean asked?"),
         ({"answer": "gold"}, "answer: .* has no column 'gold'; did you mean|there is"),
         ({"solution": "solution"}, "solution: .* has no column 'solution'"),
-        ({"file": "nowhere.jsonl"}, "file: there is no nowhere.jsonl"),
+        ({"file": "nowhere.jsonl"}, "file: nowhere.jsonl does not exist"),
         ({"verifier": "mase"}, "verifier: 'mase' does not exist; did you mean maze?"),
-        ({"size": 3}, "size: 3 problems asked for, the source has 2"),
-        ({"template": "Solve it."}, "template: 'Solve it.' is no template"),
+        ({"size": 3}, "size: 3 problems requested, but the source has 2"),
+        ({"template": "Solve it."}, "template: 'Solve it.' is neither a template"),
     ],
 )
 def test_what_a_file_has_not_is_one_line_that_begins_with_the_field(file, fields, message):
@@ -74,12 +74,12 @@ def test_what_a_file_has_not_is_one_line_that_begins_with_the_field(file, fields
     ("content", "message"),
     [
         ('{"asked": "a"', "file: .* line 1 is not a JSON object: expecting ',' delimiter at column 14"),
-        ("", "file: .* holds no rows"),
+        ("", "file: .* has no rows"),
         (
             json.dumps(ROWS[0]) + "\n" + json.dumps(ROWS[1] | {"name": "one"}),
-            "id: .* rows 1 and 2 are both named 'one'",
+            "id: .* rows 1 and 2 have the same id 'one'",
         ),
-        (json.dumps(ROWS[0] | {"name": None}), "id: .* row 1 has none"),
+        (json.dumps(ROWS[0] | {"name": None}), "id: .* row 1 has no id"),
         (json.dumps(ROWS[0] | {"asked": " \n"}), "problem: .* row 1: column 'asked' is blank"),
         (json.dumps(ROWS[0] | {"asked": None}), "problem: .* row 1: column 'asked' is blank"),
         (json.dumps(ROWS[0] | {"asked": 5}), "problem: .* row 1: column 'asked' is the number 5, not text"),
@@ -98,7 +98,7 @@ def test_a_damaged_file_is_one_line_that_names_the_line(file, content, message):
 
 def test_a_file_is_read_as_its_name_ends_or_not_at_all(file, tmp_path):
     other = file.rename(tmp_path / "mine.parquet")
-    with pytest.raises(ConfigError, match="^source: .* is not read as jsonl"):
+    with pytest.raises(ConfigError, match="^source: .* does not fit the source jsonl"):
         problems.check(jsonl(other))
     fields = jsonl(other).model_dump() | {"source": "parquet"}
     with pytest.raises(ConfigError, match="^file: .*not readable as Parquet"):

@@ -53,7 +53,7 @@ def test_what_the_cache_has_of_the_commit_is_taken_without_the_hub(tmp_path, net
 @pytest.mark.parametrize(("network", "why"), [(NO_HUB, "ConnectError"), (OFFLINE, "HF_HUB_OFFLINE is set")])
 def test_a_hub_out_of_reach_is_one_line_that_says_how_to_do_without_it(tmp_path, network, why):
     line = generate(tmp_path, **network)
-    assert line.startswith(f"dataset: {DATASET}@{REVISION[:12]} is not in the cache, and the HF hub is out of reach")
+    assert line.startswith(f"dataset: {DATASET}@{REVISION[:12]} is not in the cache, and the HF hub is unreachable")
     assert f"({why})" in line and f"hf download --repo-type dataset {DATASET} --revision {REVISION}" in line
     assert "\n" not in line
 
@@ -147,8 +147,8 @@ def test_what_the_hub_has_is_fetched_once_the_split_alone_and_a_branch_by_its_co
     asked.clear()
     assert generate(tmp_path, **reach) == f"2 {REVISION}" and not asked
     assert generate(tmp_path, fields={"revision": "c" * 40}, **reach) == (
-        f"revision: {DATASET} has no {'c' * 40}; give a commit that it has"
+        f"revision: {DATASET} has no revision {'c' * 40}; name an existing commit"
     )
     assert generate(tmp_path, fields={"dataset": "openai/gsm9k"}, **reach).startswith(
-        "dataset: the HF hub has no openai/gsm9k"
+        "dataset: openai/gsm9k does not exist on the HF hub"
     )

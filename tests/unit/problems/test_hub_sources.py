@@ -99,7 +99,7 @@ def test_a_published_maze_is_judged_on_its_grid_and_asked_in_its_own_words_or_ou
 )
 def test_a_published_maze_of_another_form_is_one_line(tmp_path, row):
     copies.write([row], tmp_path / "test.jsonl")
-    with pytest.raises(PasskError, match=r"^dataset: .* in row 0; give a revision that has$"):
+    with pytest.raises(PasskError, match=r"^dataset: row 0 of .* lacks a maze .*; name a revision that has them$"):
         problems.generate(spec("maze_published", tmp_path, split="test"), 1)
 
 
@@ -112,10 +112,13 @@ def test_a_missing_column_is_named_with_those_that_are_there(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dataset": "no such directory"}, "dataset: no such directory is no directory, and no owner/name"),
-        ({"template": "boxd"}, "template: 'boxd' is no template, nor a text that holds {problem} once; did you mean"),
+        ({"dataset": "no such directory"}, "dataset: no such directory is neither a directory nor an owner/name"),
+        (
+            {"template": "boxd"},
+            "template: 'boxd' is neither a template nor a text that contains {problem} once; did you mean",
+        ),
         ({"template": "{problem} {problem}"}, "template: "),
-        ({"size": 3}, "size: 3 problems asked for, the source has 2; lower size"),
+        ({"size": 3}, "size: 3 problems requested, but the source has 2; lower size"),
     ],
 )
 def test_what_cannot_be_met_is_refused_by_field(tmp_path, changes, message):
@@ -169,7 +172,7 @@ def test_an_unknown_or_missing_source_is_named():
         "name": "a", "question": "?", "seed": 1, "model": {"path": "a/b"}, "stages": {}, "compute": {"profile": "cpu"},
         "benchmarks": {"b": {"problems": "p", "max_response": 9}},
     }  # fmt: skip
-    with pytest.raises(ConfigError, match=r"^problems\.p\.source: there is no source 'gsm8'; did you mean gsm8k\?$"):
+    with pytest.raises(ConfigError, match=r"^problems\.p\.source: 'gsm8' does not exist; did you mean gsm8k\?$"):
         config.parse(raw | {"problems": {"p": {"source": "gsm8", "split": "test"}}})
     with pytest.raises(ConfigError, match=r"^problems\.p\.source: is missing; there is maze, "):
         config.parse(raw | {"problems": {"p": {"split": "test"}}})

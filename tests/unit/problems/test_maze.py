@@ -138,7 +138,7 @@ def test_an_instruct_prompt_holds_the_grid_and_its_demonstration_the_answer_tag(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"width": 3, "border": True}, "width: 3 leaves no maze"),
+        ({"width": 3, "border": True}, "width: 3 includes the border and leaves no maze"),
         ({"path_length": (5, 2)}, "path_length: from 5 to 2"),
         ({"path_length": (0, 4)}, "path_length: from 0 to 4"),
         ({"path_length": (9, 14)}, "path_length: no easy maze"),

@@ -53,7 +53,7 @@ def test_unreadable_gold_answers_are_listed_one_by_one_and_refused_and_nothing_i
     bad = jsonl("bad", [row(0), row(1, "no maze"), row(2, "")], "test")
     with pytest.raises(ConfigError) as raised:
         prepare(good=jsonl("good", [row(3)], "train"), bad=bad)
-    assert str(raised.value).startswith("problems.bad.unreadable: 2 of 3 gold answers cannot be read by maze, such as")
+    assert str(raised.value).startswith("problems.bad.unreadable: maze cannot read 2 of 3 gold answers, such as")
     assert "set unreadable: leave_out" in str(raised.value) and "\n" not in str(raised.value)
     assert [line.split(":")[1] for line in prepare.said] == [" row 1", " row 2"]
     assert not (tmp_path / "problems").exists()
@@ -63,19 +63,19 @@ def test_unreadable_gold_answers_may_be_left_out_but_not_all_of_them(jsonl, prep
     rows = [row(0), row(1, "no maze")]
     files, said = prepare(test=jsonl("test", rows, "test", unreadable="leave_out"))
     assert problems.load(files["test"])["id"] == ["row 0"]
-    assert any(line.startswith("left out: 1 of 2 gold answers") for line in said)
+    assert any(line.startswith("left out: maze cannot read 1 of 2 gold answers") for line in said)
     with pytest.raises(ConfigError, match="1 of 1 gold answers"):
         prepare(test=jsonl("none", rows[1:], "test", unreadable="leave_out"))
 
 
-def test_test_problems_that_are_in_the_training_set_are_said_and_filed(jsonl, prepare):
+def test_test_problems_that_are_in_the_training_set_are_logged_and_stored(jsonl, prepare):
     long = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
     train = [row(number, grid) for number, grid in enumerate(GRIDS)] + [row(6) | {"problem": long}]
     test = [row(7), row(0) | {"name": "same", "problem": "MAZE A,  go:"}, row(6) | {"problem": f"{long} more"}]
     files, said = prepare(train=jsonl("train", train, "train"), test=jsonl("test", test, "test", template="plain"))
     (line,) = [line for line in said if "NOT SEPARATE" in line]
     assert (
-        "of its 3 problems 1 is in train word for word, same = row 0" in line
+        "of its 3 problems 1 is exactly in train, same = row 0" in line
         and "1 is nearly in train, row 6 ~ row 6" in line
     )
     filed = json.loads((files["test"].parent / "separation.json").read_text())
@@ -86,8 +86,8 @@ def test_test_problems_that_are_in_the_training_set_are_said_and_filed(jsonl, pr
 def test_sets_that_are_separate_are_said_to_be_and_a_test_problem_that_comes_twice_is_told(jsonl, prepare):
     twice = [row(1), row(2), row(1) | {"name": "again"}]
     _, said = prepare(train=jsonl("train", [row(3)], "train"), test=jsonl("test", twice, "test"))
-    assert "problems test: none of its 3 is in train, exactly or nearly" in said
-    assert "problems test: 1 is twice in it, again = row 1" in said
+    assert "problems test: none of its 3 problems is in train, exactly or nearly" in said
+    assert "problems test: 1 is in it twice, again = row 1" in said
 
 
 def test_a_set_that_is_there_is_left_alone_and_a_new_one_is_compared_with_it(jsonl, prepare):
@@ -113,13 +113,13 @@ def test_generated_train_and_test_mazes_are_found_to_be_separate_whatever_their_
     train = MazeProblems(source="maze", split="train", size=300)
     test = MazeProblems(source="maze", split="test", size=50, template="instruct", verifier="maze_strict")
     _, said = prepare(train=train, near=test.model_copy(update={"verifier": "maze"}))
-    assert "problems near: none of its 50 is in train, exactly or nearly" in said
+    assert "problems near: none of its 50 problems is in train, exactly or nearly" in said
     grids = {preparation.bare(spec, p.prompt) for spec in (train, test) for p in problems.generate(spec, 1)}
     assert all(set(grid) <= set("\nSE.*") for grid in grids)
 
 
 def test_a_set_that_takes_long_says_what_is_done_with_it_until_it_is_there(jsonl, tmp_path, monkeypatch):
-    """96,000 problems of reasoning_gym took five minutes without a word."""
+    """96,000 problems of reasoning_gym took five minutes without a log line."""
     monkeypatch.setattr(preparation, "SAY_EVERY_SECONDS", 0.01)
     said, heard = [], threading.Condition()
 
@@ -139,14 +139,14 @@ def test_a_set_that_takes_long_says_what_is_done_with_it_until_it_is_there(jsonl
         return waits
 
     def read(future):
-        future.result = once_said("0 of 2 gold answers are read", future.result)
+        future.result = once_said("0 of 2 gold answers checked", future.result)
         return future
 
     check = preparation.Pool.check_answer
     monkeypatch.setattr(verifiers, "needs_deadline", lambda name: True)
-    monkeypatch.setattr(problems, "generate", once_said("is being made", problems.generate))
+    monkeypatch.setattr(problems, "generate", once_said("generating", problems.generate))
     monkeypatch.setattr(preparation.Pool, "check_answer", lambda *given: read(check(*given)))
-    monkeypatch.setattr(preparation, "_audit", once_said("is judged twice", preparation._audit))
+    monkeypatch.setattr(preparation, "_audit", once_said("checking that verdicts repeat", preparation._audit))
     before = threading.active_count()
     spec = jsonl("train", [row(n, grid) for n, grid in enumerate(GRIDS[:2])], "train")
     preparation.prepare({"train": spec}, {"train": tmp_path / "problems" / "train.parquet"}, 1, say)

@@ -184,17 +184,17 @@ def test_a_number_of_json_keeps_all_of_its_digits(tmp_path):
         (b'{"gold": "1"} x', "line 1 is not a JSON object: extra data at column 15"),
         (b'{"gold": "1"}\n{"gold": ', "line 2 is not a JSON object: expecting value at column 10"),
         (b'{"gold": "1"}\n\0\0\0', "line 2 is not a JSON object: it has NUL bytes"),
-        (b'\n"text"', "line 2 is not a JSON object, but text"),
+        (b'\n"text"', "line 2 is text, not a JSON object"),
         (b"id,gold\n1,2\n", "line 1 is not a JSON object: expecting value at column 1"),
         (b'{\n "gold": "1"\n}', "line 1 is not a JSON object: expecting property name"),
         (b'{"gold": "1", "gold": "2"}', "line 1 is not a JSON object: the key 'gold' is given twice"),
         (b'{"gold": ' + b"9" * 5000 + b"}", "line 1 is not a JSON object: a number has 5000 digits"),
         (b'{"gold": 1e99999999999999999999}', "line 1 is not a JSON object: the number 1e99999999999999999999 is out"),
-        (b'["a"]\n["b"]', "begins with [ and is not one JSON list: extra data at line 2 column 1"),
-        (b'[{"gold": "1"}, 5]', "row 2 is not a JSON object, but a number"),
-        (b"[" * 100_000, "begins with [ and is not one JSON list: it is nested too deeply"),
-        (b"[]", "holds no rows"),
-        (b"\n \n", "holds no rows"),
+        (b'["a"]\n["b"]', "begins with [ but is not one JSON list: extra data at line 2 column 1"),
+        (b'[{"gold": "1"}, 5]', "row 2 is a number, not a JSON object"),
+        (b"[" * 100_000, "begins with [ but is not one JSON list: it is nested too deeply"),
+        (b"[]", "has no rows"),
+        (b"\n \n", "has no rows"),
         (b'{"gold": "1"}\n{"gold": "\xff"}', "line 2 is not UTF-8 text"),
         ('{"gold": "1"}'.encode("utf-16"), "is UTF-16 text; save it as UTF-8"),
         (gzip.compress(b'{"gold": "1"}', mtime=0), "is compressed by gzip; decompress it"),
@@ -218,7 +218,9 @@ def test_a_damaged_file_of_json_is_one_line_with_its_file_its_row_and_the_true_r
 
 def test_a_file_of_another_format_than_its_name_says_is_refused_by_what_it_is(tmp_path):
     file = parquet(tmp_path, ["1"])
-    assert "is Parquet; end its name in .parquet" in refusal(lambda: golds(file.rename(tmp_path / "cells.jsonl")))
+    assert "is a Parquet file; rename it to end in .parquet" in refusal(
+        lambda: golds(file.rename(tmp_path / "cells.jsonl"))
+    )
     text = tmp_path / "text.parquet"
     for content, fault in ((b"", "not readable as Parquet"), (b"a,b\n" * 9, "not readable as Parquet")):
         text.write_bytes(content)

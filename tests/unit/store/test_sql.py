@@ -212,7 +212,7 @@ def test_a_table_is_aligned_cut_and_counted():
     assert count == "(3 rows)"
     many = store_cli.as_table(["n"], [(i,) for i in range(1234)]).splitlines()
     assert len(many) == 2 + store_cli.ROWS + 1
-    assert many[-1] == "(1,234 rows, of which the first 100 are shown: --format csv has them all)"
+    assert many[-1] == "(1,234 rows, the first 100 are shown; --format csv prints all)"
 
 
 def test_nobody_filed_yet_is_one_line(tmp_path):

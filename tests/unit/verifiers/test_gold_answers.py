@@ -21,7 +21,7 @@ def readable(bad, monkeypatch):
 
     def run(unreadable):
         spec = JsonlProblems(source="jsonl", split="test", file="-", verifier=bad, unreadable=unreadable)
-        return [row.id for row in preparation.readable(rows, spec, said.append, preparation.Doing())], said
+        return [row.id for row in preparation.readable(rows, spec, said.append, preparation.Activity())], said
 
     return run
 
