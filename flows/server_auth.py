@@ -51,7 +51,7 @@ def page_asks() -> str:
 
 
 def exports(address: str) -> list[str]:
-    """Return the shell lines that join the server at `address`, without the string. Call it when page_asks is called."""
+    """Return the shell lines that join the server at `address`, without the string. Call it before a server starts."""
     lines = [f"export PREFECT_API_URL={address}"]
     if not PREFECT_API_URL.value():
         file = auth_file()

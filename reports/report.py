@@ -20,7 +20,7 @@ from reports.sections.tables import about_p, difference_table, main_table, seed_
 from reports.sections.verdicts import verdicts
 
 TEMPLATES = Path(__file__).parent / "templates"
-SORTS = {"right": 3, "wrong": 3, "truncated": 2}
+SORTS = {"correct": 3, "incorrect": 3, "truncated": 2}
 FIGURES = {
     "curves": curves.draw,
     "pass_at_k": pass_at_k.draw,

@@ -238,7 +238,7 @@ def train(
 
 
 def _answered(ask: Callable[[], T]) -> T:
-    """Return the job server's answer to a request. Raises StageFailed without an answer, where Ray would wait forever."""
+    """Return the job server's answer to a request. Raises StageFailed without one, where Ray would wait forever."""
     answer: Future[T] = Future()
 
     def work() -> None:
