@@ -59,6 +59,8 @@ _WORDS = {re.compile(rf"\b(?:{pattern})(?!\w)", re.IGNORECASE): instead for patt
 # A full stop before white space ends a sentence, save that of an abbreviation.
 _END = re.compile(r"(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bal)(?<!\bEq)(?<!\bAlg)(?<!\bFig)[.!?][\"')*]*\s+")
 _CODE = re.compile(r"`+[^`]+`+|\{[^{}]*\}")
+_PATTERN = re.compile(r"(?:r|rf|fr)(?:'(?!'')|\"(?!\"\"))", re.IGNORECASE)
+"""Start of a raw string on one line, which is a regular expression."""
 
 
 class Text(NamedTuple):
@@ -88,10 +90,12 @@ def _words(inline: Token) -> str:
 
 
 def python(file: Path, name: str) -> Iterator[Text]:
-    """The comments and strings of a module. A string without a space is a name or a value, not prose."""
+    """The comments and strings of a module, without names and values (no space) and regular expressions (raw)."""
     with tokenize.open(file) as lines:
         for token in tokenize.generate_tokens(lines.readline):
             if token.type in (tokenize.COMMENT, tokenize.STRING) and " " in token.string:
+                if _PATTERN.match(token.string):
+                    continue
                 yield Text(f"{name}:{token.start[0]}", _CODE.sub("`code`", token.string), False)
 
 

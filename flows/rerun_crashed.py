@@ -1,11 +1,13 @@
-"""What is run again without anybody asking: runs of deployments whose process died, by whatever.
+"""Rerun of crashed deployment runs.
 
-A worker that lives notes that a flow's process died; one that died with it notes nothing, and the run stays Running
-for ever. So `make serve` looks now and then (`look`): a run that one of its workers took, and that has no process on
-this machine, is Crashed; and the last Crashed run of a deployment with some parameters is run again, which goes on
-from the files. An automation on the server, by the heartbeats of runs, may take a server's own outage for the
-silence of all its runs. Not run again: what failed, what a person cancelled, what a later run does in any case, what
-belongs to a paused deployment, and what crashed `MOST` times in a row without coming further.
+A live worker records that a flow's process died. If the worker died too, the run stays Running forever. `make serve`
+therefore checks regularly (`look`). It sets a run to Crashed if one of its workers took it and it has no process on
+this machine. It then reruns the last Crashed run of each deployment and parameters, which resumes from the files.
+
+Not rerun: a failed or cancelled run, a run that a later run repeats, a run of a paused deployment, and a run that
+crashed `MOST` times in a row without progress.
+
+A server automation on heartbeats would not do: an outage of the server looks like silence of all runs.
 """
 
 import os
@@ -37,52 +39,52 @@ from prefect.states import Cancelled, Crashed
 Say = Callable[[str], None]
 
 MOST = 4
-"""runs of the same that crash in a row without coming further; the last of them is left"""
+"""Crashes in a row without progress after which a run is not repeated."""
 REMEMBERED = timedelta(days=7)
-"""a run that crashed longer ago is nobody's any more"""
+"""Age of a crash after which the run is not repeated."""
 START_SECONDS = 60.0
-"""in which a worker has started the process of a run that it took"""
+"""Longest time in which a worker starts the process of a run that it took."""
 HISTORY = 200
 RUN = "PREFECT__FLOW_RUN_ID"
-"""variable in which a worker tells a process, and so all that come of it, which run it is"""
+"""Variable with the run's id that a worker sets for a process and its children."""
 WORKER = "prefect.worker.name"
-"""label that a worker gives each run it takes"""
+"""Label that a worker gives each run it takes."""
 DONE = "passk.done."
-"""labels in which a run says how far each of its experiments was when it began it"""
+"""Prefix of the labels with the progress of each of a run's experiments at its start."""
 _pending: dict[UUID, float] = {}
-"""When a state Pending was first seen, by its id. The server's clock may be another, and either may be set back."""
-_said: set[str] = set()
-"""what was said of those that could not be looked after: it would be said again at each look"""
+"""Time at which a Pending state was first seen, by its id. The server's clock may differ, and clocks may be reset."""
+_logged: set[str] = set()
+"""Errors that were logged already: every check would repeat them."""
 
 
 def mark(experiment: str, standing: str) -> None:
-    """Say in the deployed run of this process how far an experiment is; without a deployment, nothing."""
+    """Label the deployed run of this process with an experiment's progress. Without a deployment, do nothing."""
     if run := os.environ.get(RUN):
         try:
             with get_client(sync_client=True) as client:
                 client.update_flow_run_labels(UUID(run), {f"{DONE}{experiment}": standing})
         except (httpx.HTTPError, PrefectException) as error:
-            get_run_logger().warning("the run could not be marked (%s); it goes on", type(error).__name__)
+            get_run_logger().warning("cannot label the run (%s); the run continues", type(error).__name__)
 
 
 def look(workers: Sequence[str], pools: Sequence[str], say: Say) -> None:
-    """End on record what has ended on this machine, and run again what crashed. Safe to repeat.
+    """Set runs whose process ended on this machine to Crashed, and rerun crashed runs. Repeated calls are safe.
 
-    workers: names of those that run here. pools: whose crashed runs are run again. A server that does not answer is
-    asked again at the next look.
+    workers: names of this machine's workers. pools: work pools whose crashed runs are rerun. If the server does not
+    answer, the next call tries again.
     """
-    with suppress(httpx.TransportError), get_client(sync_client=True) as client, _apart("the server's runs", say):
+    with suppress(httpx.TransportError), get_client(sync_client=True) as client, _isolated("the server's runs", say):
         for run in dead(_runs(client, pools, StateType.RUNNING, StateType.PENDING, StateType.CANCELLING), workers):
-            with _apart(f"run {run.name} ({run.id})", say):
+            with _isolated(f"run {run.name} ({run.id})", say):
                 _end(client, run, say)
         for deployment in {run.deployment_id for run in _runs(client, pools, StateType.CRASHED)}:
-            with _apart(f"the crashed runs of deployment {deployment}", say):
-                _again(client, deployment, say)
+            with _isolated(f"the crashed runs of deployment {deployment}", say):
+                _rerun(client, deployment, say)
 
 
 @contextmanager
-def _apart(what: str, say: Say) -> Iterator[None]:
-    """What goes wrong with one keeps none of the others from being looked after. What was deleted is no error."""
+def _isolated(name: str, say: Say) -> Iterator[None]:
+    """Log an error of one run or deployment, so that the others are still checked. A deleted one is no error."""
     try:
         yield
     except ObjectNotFound:
@@ -90,27 +92,27 @@ def _apart(what: str, say: Say) -> Iterator[None]:
     except httpx.TransportError:
         raise
     except (httpx.HTTPError, PrefectException) as error:
-        line = f"{what}: not looked after ({' '.join(str(error).split())[:300]})"
-        if line not in _said:
-            _said.add(line)
+        line = f"{name}: not checked ({' '.join(str(error).split())[:300]})"
+        if line not in _logged:
+            _logged.add(line)
             say(line)
 
 
 def dead(runs: Iterable[FlowRun], workers: Sequence[str]) -> list[FlowRun]:
-    """Those that a worker of this machine took and that have no process here."""
+    """Return the runs that a worker of this machine took and that have no process here."""
     here = [run for run in runs if run.labels.get(WORKER) in workers and run.state and not _may_start(run.state)]
     alive = _alive() if here else set()
     return [run for run in here if str(run.id) not in alive]
 
 
 def _may_start(state: State) -> bool:
-    """Whether a run is Pending for so short a time that its process may not be there yet."""
+    """Return whether a run became Pending so recently that its process may not exist yet."""
     now = time.monotonic()
     return state.type == StateType.PENDING and now - _pending.setdefault(state.id, now) <= START_SECONDS
 
 
 def due(history: Sequence[FlowRun], now: datetime) -> FlowRun | None:
-    """The run of a deployment that is to be run again. history: its runs with the same parameters, newest first."""
+    """Return the run to repeat, or None. history: a deployment's runs with the same parameters, newest first."""
     if not history or not _crashed(history[0]) or now - history[0].state.timestamp > REMEMBERED:
         return None
     fruitless = 1
@@ -122,9 +124,9 @@ def due(history: Sequence[FlowRun], now: datetime) -> FlowRun | None:
 
 
 def _standings(history: Sequence[FlowRun]) -> list[dict[str, object]]:
-    """Of the crashed runs that history begins with: how far each was at its start, newest first.
+    """Return the progress of the latest crashed runs at their start, newest first.
 
-    One that died before it could say so stood where the one before it did.
+    A run that died before it set its labels has the progress of the run before it.
     """
     crashed: list[FlowRun] = []
     for run in history:
@@ -133,8 +135,8 @@ def _standings(history: Sequence[FlowRun]) -> list[dict[str, object]]:
         crashed.append(run)
     standings: list[dict[str, object]] = []
     for run in reversed(crashed):
-        said = {name: value for name, value in run.labels.items() if name.startswith(DONE)}
-        standings.append(said or (standings[-1] if standings else {}))
+        labels = {name: value for name, value in run.labels.items() if name.startswith(DONE)}
+        standings.append(labels or (standings[-1] if standings else {}))
     return standings[::-1]
 
 
@@ -143,27 +145,27 @@ def _crashed(run: FlowRun) -> bool:
 
 
 def _alive() -> set[str]:
-    """The runs that have a process here."""
-    found = set()
+    """Return the ids of the runs that have a process on this machine."""
+    runs = set()
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             if process.status() != psutil.STATUS_ZOMBIE and (run := process.environ().get(RUN)):
-                found.add(run)
-    return found
+                runs.add(run)
+    return runs
 
 
 def _end(client: SyncPrefectClient, run: FlowRun, say: Say) -> None:
-    # Its process may have ended well between the two looks, at the server and at this machine.
+    # The run may have finished between the requests to the server and the scan of the processes.
     latest = client.read_flow_run(run.id)
     if latest.state is None or run.state is None or latest.state.id != run.state.id:
         return
-    message = "its process is gone, and did not say why"
+    message = "its process ended without a report"
     cancelled = latest.state.type == StateType.CANCELLING
     client.set_flow_run_state(run.id, Cancelled(message=message) if cancelled else Crashed(message=message))
     say(f"run {run.name} ({run.id}): {message}")
 
 
-def _again(client: SyncPrefectClient, deployment: UUID | None, say: Say) -> None:
+def _rerun(client: SyncPrefectClient, deployment: UUID | None, say: Say) -> None:
     if deployment is None or client.read_deployment(deployment).paused:
         return
     now = datetime.now(UTC)
@@ -185,11 +187,11 @@ def _again(client: SyncPrefectClient, deployment: UUID | None, say: Say) -> None
             alike.append([run])
     for history in alike:
         if run := due(history, now):
-            # By its key it is one run, however many ask for it.
+            # With the key, several requests create one run.
             created = client.create_flow_run_from_deployment(
                 deployment, parameters=run.parameters, idempotency_key=f"again-{run.id}"
             )
-            say(f"run {run.name} ({run.id}) crashed and is run again ({created.id})")
+            say(f"run {run.name} ({run.id}) crashed; rerun as {created.id}")
 
 
 def _runs(client: SyncPrefectClient, pools: Sequence[str], *types: StateType) -> list[FlowRun]:

@@ -1,8 +1,8 @@
-"""`make serve`: Prefect's server, work pools, concurrency limits, deployments and workers of this machine.
+"""`make serve`: start Prefect's server, work pools, concurrency limits, deployments and workers of this machine.
 
     python -m flows.serve [--port 4200] [--pool cpu] [--pool a100] [--cpu-stages N] [--gpu-stages N]
 
-With PREFECT_API_URL set that server is used, and none is started. Ctrl-C ends all that was started here.
+With PREFECT_API_URL set, passk uses that server and starts none. Ctrl-C ends the server and the workers started here.
 """
 
 import argparse
@@ -35,16 +35,16 @@ from tasks.train_slots import limit_name
 POOLS = {"cpu": "experiments of compute.profile cpu", "a100": "experiments of compute.profile gpu"}
 CHECKOUT = Path(__file__).resolve().parents[1]
 START_SECONDS = 300
-"""for one that comes up slowly, on a machine that does much else; one that dies is noticed at once"""
+"""Longest wait for a slow start on a busy machine. The death of a worker is detected at once."""
 LOOK_SECONDS = 10.0
-"""between two looks at what processes that died have left"""
+"""Interval between two checks for crashed runs."""
 
 
 def prepare(cpu_stages: int | None, gpu_stages: int | None) -> None:
-    """Create the pools and limits where the server has none, and deploy prefect.yaml.
+    """Create the pools and limits that the server lacks, and deploy prefect.yaml.
 
-    A limit that is there is left as it is, unless a number was asked for: a second machine must not reset it. So are
-    the switches of deployments and of schedules: Prefect would set them as the file has them.
+    An existing limit changes only if a number is given, so a second machine does not reset it. Deployments and
+    schedules keep their paused and active states, which Prefect would reset to those of the file.
     """
     with get_client(sync_client=True) as client:
         template = ProcessWorker.get_default_base_job_template()
@@ -65,14 +65,14 @@ def prepare(cpu_stages: int | None, gpu_stages: int | None) -> None:
         before = _deployments(client)
         command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
         done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
-        # in any case: those before one that fails are deployed
+        # After an error too: the deployments before the failed one are in place.
         switch_back(client, before)
     if done.returncode != 0:
         raise PasskError(f"prefect deploy --all: {' '.join((done.stderr or done.stdout).split())[-2000:]}")
 
 
 def switch_back(client: SyncPrefectClient, before: list[DeploymentResponse]) -> None:
-    """Pause deployments, and switch schedules, as they were before; a schedule is known by its slug."""
+    """Restore the paused state of deployments and the active state of schedules. A schedule's slug identifies it."""
     now = {deployment.id: deployment for deployment in _deployments(client)}
     for was in before:
         if not (deployment := now.get(was.id)):
@@ -92,12 +92,15 @@ def _deployments(client: SyncPrefectClient) -> list[DeploymentResponse]:
 
 
 def worker_name(pool: str) -> str:
-    """The same whenever it is started: so what a worker left that died with its machine is known as this machine's."""
+    """Return a worker's name, the same at every start. It identifies this machine's runs after a reboot."""
     return f"{socket.gethostname()}-{pool}"
 
 
 def start_worker(pool: str, logs: Path) -> process_tree.Kept:
-    """A worker of this machine for a pool, ready to take runs. Whatever ends the caller ends it and its runs."""
+    """Start a worker of this machine for a pool, and return it when it accepts runs.
+
+    The worker and its runs end with the caller. Raises PasskError if it does not start.
+    """
     log = logs / f"worker-{pool}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")
@@ -115,7 +118,7 @@ def start_worker(pool: str, logs: Path) -> process_tree.Kept:
 
 
 def serve(port: int, pools: list[str], cpu_stages: int | None, gpu_stages: int | None, logs: Path) -> None:
-    """Start all, say where to look, and keep it up until a signal ends it; what died meanwhile is run again."""
+    """Start server and workers, print the address, and rerun crashed runs until a signal ends the process."""
     configured = PREFECT_API_URL.value()
     if not configured:
         _refuse_taken(port)
@@ -126,7 +129,7 @@ def serve(port: int, pools: list[str], cpu_stages: int | None, gpu_stages: int |
         for pool in pools:
             running.callback(start_worker(pool, logs).stop)
         workers = [worker_name(pool) for pool in pools]
-        print("for prefect's commands in another terminal:", *map(hidden, exports), sep="\n    ", flush=True)
+        print("to use `prefect` in another terminal:", *map(hidden, exports), sep="\n    ", flush=True)
         page = hidden(f"watch it at {address.removesuffix('/api')}{asks}")
         print(f"{page}; workers: {', '.join(pools)}; Ctrl-C ends all", flush=True)
         while True:
@@ -140,7 +143,7 @@ def _refuse_taken(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise ConfigError(f"port: {port} is taken on 127.0.0.1; give another with --port") from None
+            raise ConfigError(f"port: {port} is in use on 127.0.0.1; choose another with --port") from None
 
 
 def _count(text: str) -> int:
@@ -154,19 +157,32 @@ def _stop(*_: object) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="make serve", description="Prefect's server, pools, deployments, workers.")
-    parser.add_argument("--port", type=int, default=4200)
-    parser.add_argument("--pool", action="append", choices=POOLS, help="workers to start here; by what this machine is")
-    parser.add_argument("--cpu-stages", type=_count, help="stages of all runs that train at once on CPUs; at first 1")
-    parser.add_argument("--gpu-stages", type=_count, help="the same on GPUs")
-    parser.add_argument("--logs", type=Path, default=CHECKOUT / "runs" / "serve")
-    asked = parser.parse_args()
-    pools = asked.pool or (["cpu", "a100"] if shutil.which("nvidia-smi") else ["cpu"])
-    # Read by Prefect in the processes that are started here.
+    description = "Start Prefect's server, work pools, deployments and workers of this machine."
+    parser = argparse.ArgumentParser(prog="make serve", description=description)
+    parser.add_argument("--port", type=int, default=4200, help="Port of the server (default: 4200).")
+    parser.add_argument(
+        "--pool", action="append", choices=POOLS, help="Pool of a worker to start (default: cpu; a100 too with a GPU)."
+    )
+    parser.add_argument(
+        "--cpu-stages",
+        type=_count,
+        help="Most stages that train at once on CPUs (default: the server's limit, else 1).",
+    )
+    parser.add_argument(
+        "--gpu-stages",
+        type=_count,
+        help="Most stages that train at once on GPUs (default: the server's limit, else 1).",
+    )
+    parser.add_argument(
+        "--logs", type=Path, default=CHECKOUT / "runs" / "serve", help="Directory of the logs (default: runs/serve)."
+    )
+    options = parser.parse_args()
+    pools = options.pool or (["cpu", "a100"] if shutil.which("nvidia-smi") else ["cpu"])
+    # Prefect reads these variables in the child processes.
     be_quiet()
     signal.signal(signal.SIGTERM, _stop)
     try:
-        serve(asked.port, pools, asked.cpu_stages, asked.gpu_stages, asked.logs)
+        serve(options.port, pools, options.cpu_stages, options.gpu_stages, options.logs)
     except KeyboardInterrupt:
         print("stopped", flush=True)
     except PasskError as error:

@@ -1,8 +1,8 @@
 """The authentication string of the Prefect servers that passk starts.
 
-The string is in a file that only its owner can read, in Prefect's home. Server, worker and `prefect` commands all use
-it. It reaches them through their environment, never through a command line, which every local user can read. Delete
-the file to change the string; the next server makes a new one.
+The string is in a file in Prefect's home that only its owner can read. Servers, workers and `prefect` commands use it.
+passk passes it in the environment, never on a command line, which every local user can read. To change the string,
+delete the file; the next server makes a new one.
 """
 
 import os
@@ -23,12 +23,12 @@ _LONGEST = 4096
 
 
 def auth_file() -> Path | None:
-    """Return the file of the string; None where the user's own PREFECT_SERVER_API_AUTH_STRING takes its place."""
+    """Return the file of the string; None if PREFECT_SERVER_API_AUTH_STRING is set, which takes precedence."""
     return None if PREFECT_SERVER_API_AUTH_STRING.value() else PREFECT_HOME.value() / FILE
 
 
 def auth_string() -> str:
-    """Return the string, and make its file first where there is none. Raises ConfigError where others can read it."""
+    """Return the string. Make its file first if there is none. Raises ConfigError if other users can read the file."""
     if (file := auth_file()) is None:
         return PREFECT_SERVER_API_AUTH_STRING.value()
     try:
@@ -41,9 +41,9 @@ def auth_string() -> str:
 
 
 def page_asks() -> str:
-    """Return what the web page asks for, without the string itself; nothing where the server is the user's own.
+    """Return a note that says where the web page's string is, without the string; empty for the user's server.
 
-    Call this before a server is started: afterwards PREFECT_API_URL is set in any case.
+    Call it before a server starts: then PREFECT_API_URL is still the user's.
     """
     if PREFECT_API_URL.value():
         return ""
@@ -51,7 +51,7 @@ def page_asks() -> str:
 
 
 def exports(address: str) -> list[str]:
-    """Return the shell lines that join the server at `address`, without the string itself. Call this as page_asks."""
+    """Return the shell lines that join the server at `address`, without the string. Call it before a server starts."""
     lines = [f"export PREFECT_API_URL={address}"]
     if not PREFECT_API_URL.value():
         file = auth_file()
@@ -66,7 +66,7 @@ def _make(file: Path) -> None:
     try:
         with os.fdopen(handle, "w") as output:
             output.write(f"passk:{secrets.token_urlsafe(32)}\n")
-        # A link never replaces a file: of two servers that start at once, both use the string of the first.
+        # A link never replaces a file, so two servers that start at once use the same string.
         os.link(temporary, file)
     except FileExistsError:
         pass
@@ -75,21 +75,21 @@ def _make(file: Path) -> None:
 
 
 def _read(file: Path) -> str:
-    mend = "delete it, and the next start makes a new one"
+    fix = "delete it, and the next start makes a new one"
     if file.is_symlink():
-        raise ConfigError(f"{file}: is a symbolic link; {mend}")
-    # Checked again by the kernel: a link may have taken its place, and a pipe must not keep us waiting.
+        raise ConfigError(f"{file}: is a symbolic link; {fix}")
+    # The kernel checks again: a link may have replaced the file, and opening a pipe must not block.
     handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle) as opened:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
-            raise ConfigError(f"{file}: is not a regular file; {mend}")
+            raise ConfigError(f"{file}: is not a regular file; {fix}")
         if status.st_uid != os.geteuid():
-            raise ConfigError(f"{file}: belongs to another user (uid {status.st_uid}); {mend}")
+            raise ConfigError(f"{file}: belongs to another user (uid {status.st_uid}); {fix}")
         if status.st_mode & 0o077:
             mode = stat.S_IMODE(status.st_mode)
-            raise ConfigError(f"{file}: other users have access to it (mode {mode:04o}); {mend}")
+            raise ConfigError(f"{file}: other users have access to it (mode {mode:04o}); {fix}")
         text = opened.read(_LONGEST).strip()
     if not _FORM.fullmatch(text):
-        raise ConfigError(f"{file}: is not USER:PASSWORD with a password of 16 letters or more; {mend}")
+        raise ConfigError(f"{file}: is not USER:PASSWORD with a password of 16 or more characters; {fix}")
     return text

@@ -1,1 +1,1 @@
-"""Processes, ports, Ray jobs and what watches them."""
+"""Processes, ports, Ray jobs and their monitors."""

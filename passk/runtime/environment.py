@@ -1,4 +1,4 @@
-"""The environment of a training or evaluation process, by profile."""
+"""Environment variables of training and evaluation processes, by profile."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from passk.experiment.config import Compute
 from passk.runtime import loopback
 from passk.runtime.ports import free_port
 
-# None of these reports what it does to its makers; a user who wants that sets the variable.
+# These variables turn telemetry off. A user who wants telemetry sets the variable.
 QUIET = {
     "DO_NOT_TRACK": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -18,9 +18,9 @@ QUIET = {
     "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
 }
 
-# What a training job takes with it from whoever submits it. Ray shows it in its dashboard, so it is a list of
-# what is known to be harmless; secrets (HF_TOKEN, WANDB_API_KEY) have to stand in the environment in which the
-# cluster's nodes were started, or in the files where the Hub and W&B keep them.
+# Variables that a training job receives from the submitting process. Ray's dashboard shows them, so this is an
+# allowlist. Secrets (HF_TOKEN, WANDB_API_KEY) belong in the environment of the cluster's nodes, or in the files
+# where the Hub and W&B keep them.
 PASSED_ON = (
     *QUIET,
     "PASSK_CPU",
@@ -34,22 +34,22 @@ PASSED_ON = (
     "HF_HUB_OFFLINE",
     "PYTHONUNBUFFERED",
 )
-# Training talks to no Prefect server.
+# Training does not use the Prefect server.
 SERVER_STRINGS = ("PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING")
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
 
 
 def be_quiet() -> None:
-    """Let this process and those it starts tell the makers of their packages nothing, unless the user wants it.
+    """Turn telemetry off in this process and its children, unless the user has turned it on.
 
-    Before Prefect is imported, which reads it then.
+    Call it before Prefect is imported: Prefect reads the variable at import.
     """
     for name, value in (*QUIET.items(), ("PREFECT_SERVER_ANALYTICS_ENABLED", "false")):
         os.environ.setdefault(name, value)
 
 
 def passed_on(variables: Mapping[str, str]) -> dict[str, str]:
-    """Those of `variables` that go with a training job: PASSED_ON and vLLM's own, none that names a secret."""
+    """Return the variables that a training job receives: PASSED_ON and vLLM's own, without secrets."""
     return {
         name: value
         for name, value in variables.items()
@@ -58,11 +58,11 @@ def passed_on(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def environment(compute: Compute) -> dict[str, str]:
-    """This process's environment, with what the profile needs."""
+    """Return this process's environment with the variables of the profile."""
     variables = {
         **QUIET,
-        # DeepSpeed compiles an operator when it is first used, by the ninja beside this Python; where `steps` looks for
-        # the locks of those who were killed meanwhile.
+        # DeepSpeed compiles an operator at its first use, with the ninja beside this Python. passk removes the locks
+        # that killed processes leave in this directory.
         "TORCH_EXTENSIONS_DIR": str(operators.DIRECTORY),
         **os.environ,
         "PATH": operators.path(os.environ),
@@ -80,23 +80,23 @@ def environment(compute: Compute) -> dict[str, str]:
             "TORCH_EXTENSIONS_DIR": str(operators.DIRECTORY),
             "OMP_NUM_THREADS": str(compute.threads),
             "VLLM_CPU_KVCACHE_SPACE": str(compute.kv_cache_gib),
-            # vLLM's engine waits for its worker process by spinning: with two cores that takes one of them
+            # vLLM's engine spins while it waits for its worker process, which occupies one core.
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-            # vLLM compiles two small functions at the first request otherwise: 20 s a process for nothing
+            # Otherwise vLLM compiles two small functions at the first request: 20 s a process without a gain.
             "TORCHDYNAMO_DISABLE": "1",
-            "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # two runs on one machine must not share a core by accident
-            # Threads that wait for each other by spinning wait for whatever else wants their core: nine times slower
-            # evaluation, measured beside one busy process on two cores (docs/openrlhf.md).
+            "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # two runs on one machine must not be bound to the same core
+            # Spinning threads compete with other processes for their core. Evaluation beside one busy process on two
+            # cores was nine times slower (docs/openrlhf.md).
             "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
-            # glibc asks Linux for huge pages: a tensor is made anew in every operation, and 4 KiB at a time its pages
-            # take longer than its numbers on some virtual machines (docs/openrlhf.md).
+            # glibc requests huge pages. Every operation allocates a new tensor, and on some virtual machines mapping
+            # its 4 KiB pages takes longer than computing its values (docs/openrlhf.md).
             "GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"),
         }
     return variables
 
 
 def single_process() -> dict[str, str]:
-    """What a launcher would set for a torch.distributed job of one process."""
+    """Return the variables that a launcher sets for a torch.distributed job of one process."""
     return {
         "RANK": "0",
         "LOCAL_RANK": "0",

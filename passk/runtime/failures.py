@@ -1,13 +1,16 @@
-"""Why a training process ended badly, read from its log: what to tell a person, and whether trying again helps.
+"""Failures of training processes, read from their logs: the root cause, and whether a retry can help.
 
-configuration   arguments that passk, OpenRLHF or the model's own files refuse
-memory          a GPU's or the machine's was too small
-disk            full
-lost            an actor, worker, node or the cluster's head went away, or was taken away
+configuration   passk, OpenRLHF or the model's files refuse an argument
+memory          GPU or host memory was too small
+disk            the disk is full
+lost            an actor, worker, node or the cluster's head died or was preempted
 hung            no step for compute.stall_timeout_s seconds
 code            any other exception
 
-A run that lost something or hung goes on from its last checkpoint when it is tried again. All else would fail again.
+A retry after `lost` or `hung` resumes from the last checkpoint. The other kinds would fail again.
+
+Out-of-memory, disk-full and configuration errors take precedence over a lost actor. Otherwise the first error in
+the log is reported.
 """
 
 import re
@@ -23,7 +26,7 @@ _LONGEST = 300
 
 
 class StageFailed(PasskError):
-    """A training process that ended badly. The message: the reason first, the log's path last."""
+    """Failure of a training process. The message starts with the reason and ends with the log's path."""
 
     def __init__(self, message: str, kind: Kind = "code") -> None:
         super().__init__(message)
@@ -31,25 +34,25 @@ class StageFailed(PasskError):
 
     @property
     def retry(self) -> bool:
-        """Whether the same again may go well."""
+        """Whether a retry can succeed."""
         return self.kind in RETRIED
 
 
 class Failure(NamedTuple):
     kind: Kind
     reason: str
-    """one line"""
+    """One line."""
 
 
-# What Ray, vLLM and torch print before what a worker said: "(PolicyModelActor pid=1, ip=127.0.0.1) ", "[rank0]: "
+# Prefixes that Ray, vLLM and torch print before a worker's line: "(PolicyModelActor pid=1, ip=127.0.0.1) ", "[rank0]: "
 _PREFIX = re.compile(r"^(?:(?:\x1b\[\d+m)*\((?:[^()]|\([^()]*\))*\)(?:\x1b\[\d+m)*\s*)?(?:\[rank\d+\]: ?)?")
-# "ERROR 11-21 06:02:13 [core.py:99] ", as vLLM's logger begins a line
+# Prefix of vLLM's logger: "ERROR 11-21 06:02:13 [core.py:99] "
 _LOGGER = re.compile(r"^(?:ERROR|CRITICAL) [\d: -]+ \[\S+\]\s*")
 _EXCEPTION = re.compile(r"^(?:[\w.]+\.)?(\w*(?:Error|Exception|OutOfMemory\w*|Exit)(?:\(\w+\))?): (.*)$")
 _FRAME = re.compile(r'^\s*File "([^"]+)", line \d+')
 _OURS = re.compile(r"^passk: (?:(memory|lost): )?(.+)$")
 _PARSER = re.compile(r"^[\w./-]+(?: [\w./-]+)*: error: (.+)$")
-# What is told a second time, by somebody who only heard of it.
+# Lines that repeat the error of another process.
 _ECHO = re.compile(
     r"^(?:ray\.exceptions\.)?RayTaskError|raised in its creation task|Engine core initialization failed"
     r"|^torch\.distributed\.elastic\.\S*ChildFailedError"
@@ -86,12 +89,12 @@ _SIGNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ),
 )
 _ORDER: tuple[Kind, ...] = ("configuration", "memory", "disk")
-"""kinds that are the cause wherever they stand: what is lost or thrown beside them is their effect"""
+"""Kinds that are the root cause wherever they stand in the log: lost actors and other exceptions are their effect."""
 
 
 def failure(lines: Iterable[str], status: int | None) -> Failure:
-    """The failure that a log tells of. status: the process's exit status, where it is known."""
-    found: dict[Kind, str] = {}
+    """Return the root cause in the lines of a log. status: the exit status of the process, None if unknown."""
+    reasons: dict[Kind, str] = {}
     order: list[Kind] = []
     declared: Failure | None = None
     frame = ""
@@ -105,17 +108,17 @@ def failure(lines: Iterable[str], status: int | None) -> Failure:
             declared = declared or Failure(kind, match[2])
             continue
         if seen := _kind(line, frame):
-            found.setdefault(seen.kind, seen.reason[:_LONGEST])
+            reasons.setdefault(seen.kind, seen.reason[:_LONGEST])
             order.append(seen.kind)
     if declared and declared.kind != "lost":
         return declared
     for kind in _ORDER:
-        if kind in found:
-            return Failure(kind, found[kind])
+        if kind in reasons:
+            return Failure(kind, reasons[kind])
     if declared:
         return declared
     if order:
-        return Failure(order[0], found[order[0]])
+        return Failure(order[0], reasons[order[0]])
     if status is not None and (status < 0 or status > 128):
         number = -status if status < 0 else status - 128
         return Failure("lost", f"the training process was ended by signal {number}")
@@ -123,7 +126,7 @@ def failure(lines: Iterable[str], status: int | None) -> Failure:
 
 
 def _kind(line: str, frame: str) -> Failure | None:
-    """What one line tells. frame: file of the last frame of the traceback above it."""
+    """Return the failure in one line, or None. frame: file of the last frame of the traceback above the line."""
     if _ECHO.search(line):
         return None
     match = _EXCEPTION.match(line)
@@ -134,13 +137,13 @@ def _kind(line: str, frame: str) -> Failure | None:
     if error := _PARSER.match(line):
         return Failure("configuration", error[1])
     if match and not match[1].startswith("Ray"):
-        # OpenRLHF checks its arguments in its command line modules, by assert or ValueError.
+        # OpenRLHF checks its arguments in its CLI modules with assert and ValueError.
         return Failure("configuration" if "/openrlhf/cli/" in frame else "code", reason)
     return None
 
 
 def read(log: Path, start: int = 0, status: int | None = None) -> Failure:
-    """The failure that `log` tells of from byte `start` on."""
+    """Return the root cause in `log` from byte `start` on."""
     with log.open("rb") as file:
         file.seek(start)
         return failure(file.read().decode(errors="replace").splitlines(), status)

@@ -1,11 +1,11 @@
-"""Holds a training command on a Ray cluster: it lives as long as somebody follows it.
+"""Run a training command on a Ray cluster, and end it when its follower disappears.
 
     python -m passk.runtime.job_watchdog ALIVE LOG COMMAND...
 
-This is the entrypoint of a stage's Ray job. Whoever follows the job writes a new number into the file ALIVE
-every few seconds; where that stops, whatever the reason, the command and all its processes are ended, and
-Ray ends the actors of a driver that is gone. ALIVE is removed last: no process of this job is left then.
-It lies in the stage directory, which is on storage that every node sees.
+This is the entrypoint of a stage's Ray job. The follower (ray_job.py) writes a new number into the file ALIVE every
+few seconds. When the number stops changing, the watchdog ends the command and all its processes, and Ray ends the
+actors of the dead driver. ALIVE is removed last, when the job has no process left. It is in the stage directory,
+on storage that every node shares.
 """
 
 import hashlib
@@ -19,17 +19,17 @@ from passk.runtime import process_marks, process_tree
 
 BEAT_SECONDS = 2.0
 SILENCE_SECONDS = 15.0
-"""longest time without a beat; with guard.GRACE_SECONDS on top it stays below 30 s"""
+"""Longest time without a heartbeat. Together with process_tree.GRACE_SECONDS it is below 30 s."""
 LOOK_SECONDS = 1.0
 LATELY_SECONDS = 120.0
-"""that a command may take to end after one of its processes was killed"""
+"""Longest time between the kill of a process and the end of its command."""
 SWEEP_SECONDS = 3.0
 MARK = "PASSK_JOB"
-"""variable with the job's name, in the environment of all its processes"""
+"""Variable with the job's name, in the environment of all its processes."""
 
 
 class Follower:
-    """The other end of the leash, as it is seen from here."""
+    """The process that follows the job, observed through the file ALIVE."""
 
     def __init__(self, alive: Path) -> None:
         self._alive = alive
@@ -37,11 +37,12 @@ class Follower:
         self._last = ""
 
     def is_gone(self) -> bool:
+        """Return whether the heartbeat has been missing for SILENCE_SECONDS."""
         now = time.monotonic()
         if now - self._looked < LOOK_SECONDS:
             return False
         self._looked = now
-        # What is in the file, not its age: clocks of two machines differ, and NFS keeps old ages for a while.
+        # Compare the content, not the modification time: clocks of two machines differ, and NFS caches times.
         try:
             beat = self._alive.read_text()
         except OSError:
@@ -52,34 +53,34 @@ class Follower:
 
 
 def job_name(directory: Path) -> str:
-    """Return a new name for a job in a stage's directory. The jobs of one directory begin with the same words."""
+    """Return a new name for a job in a stage's directory. The names of one directory have the same prefix."""
     return f"{_stem(directory)}{uuid.uuid4().hex[:8]}"
 
 
 def end_jobs(directory: Path) -> None:
-    """Kill what the jobs in a directory left on this machine: nobody may follow one of them any more.
+    """Kill the remaining processes of a directory's jobs on this machine. None of these jobs may be followed.
 
-    A killed watchdog leaves the workers of torchrun, engines and other processes that have their own session.
+    A killed watchdog leaves torchrun's workers, engines and other processes with a session of their own.
     """
     stem = _stem(directory)
     process_marks.end(lambda: process_marks.bearers(MARK, lambda name: name.startswith(stem)))
 
 
 def _stem(directory: Path) -> str:
-    # The same stage may be trained in two directories of runs at once.
+    # Two directories of runs may train the same stage at once.
     return f"passk-{directory.name}-{hashlib.sha256(os.fsencode(directory.resolve())).hexdigest()[:8]}-"
 
 
 def end_earlier(name: str) -> None:
-    """Kill on this node what earlier jobs in the same directory left, before this one begins."""
+    """Kill the processes that earlier jobs of the same directory left on this node."""
     stem = name.rpartition("-")[0] + "-"
     process_marks.end(lambda: process_marks.bearers(MARK, lambda other: other.startswith(stem) and other != name))
 
 
 def sweep(name: str) -> None:
-    """End what bears the job's mark on this node and is left when Ray has had time to end it.
+    """Kill processes with the job's mark on this node that Ray has not ended within SWEEP_SECONDS.
 
-    A process that an actor started stays behind where the actor is killed outright.
+    The children of a killed actor survive it.
     """
     deadline = time.monotonic() + SWEEP_SECONDS
     while process_marks.bearers(MARK, lambda other: other == name):
@@ -89,12 +90,13 @@ def sweep(name: str) -> None:
 
 
 class Memory:
-    """Whether Linux has lately killed a process for want of memory: a kill of hours ago is no reason for this end."""
+    """Counter of Linux's out-of-memory kills. Only recent kills explain the end of a command."""
 
     def __init__(self) -> None:
         self._kills, self._rose, self._looked = oom_kills(), float("-inf"), time.monotonic()
 
     def look(self) -> None:
+        """Update the counter, at most once in LOOK_SECONDS."""
         now = time.monotonic()
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now
@@ -102,11 +104,12 @@ class Memory:
                 self._kills, self._rose = kills, now
 
     def killed_lately(self) -> bool:
+        """Return whether Linux killed a process for lack of memory within LATELY_SECONDS."""
         return oom_kills() > self._kills or time.monotonic() - self._rose < LATELY_SECONDS
 
 
 def oom_kills() -> int:
-    """Processes that Linux has killed for want of memory so far: in this cgroup, or on the machine."""
+    """Return the number of processes that Linux has killed for lack of memory in this cgroup, else on the machine."""
     group = next((line[3:].strip() for line in _lines("/proc/self/cgroup") if line.startswith("0::")), "/")
     for file in (f"/sys/fs/cgroup{group}/memory.events", "/sys/fs/cgroup/memory.events", "/proc/vmstat"):
         for line in _lines(file):
@@ -136,7 +139,7 @@ def main(alive: Path, log: Path, command: list[str]) -> int:
 
     status = process_tree.keep(command, is_gone)
     if status and memory.killed_lately():
-        print("passk: memory: Linux killed a process for want of memory", flush=True)
+        print("passk: memory: Linux killed a process for lack of memory", flush=True)
     if status and MARK in os.environ:
         sweep(os.environ[MARK])
     alive.unlink(missing_ok=True)

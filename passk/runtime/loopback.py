@@ -1,8 +1,8 @@
 """Keep torch's rendezvous of a single machine off the network.
 
-`torch.distributed.TCPStore` takes requests of anybody, without authentication, and its server listens on all
-interfaces whatever its address. With `install`, a server whose address is loopback listens on that address alone. Only
-processes of the same machine can be its peers, so nothing else changes.
+`torch.distributed.TCPStore` has no authentication, and its server listens on all interfaces whatever its address.
+After `install`, a server with a loopback address listens on that address only. Its peers are on the same machine
+anyway, so nothing else changes.
 """
 
 import errno
@@ -14,7 +14,7 @@ from typing import Any
 
 from passk.cpu.on_import import on_import
 
-# torch's own parameters, by position
+# torch's parameters, by position
 _PARAMETERS = ("host_name", "port", "world_size", "is_master", "timeout", "wait_for_workers", "multi_tenant",
                "master_listen_fd", "use_libuv")  # fmt: skip
 _SIGNATURE = inspect.Signature(
@@ -22,19 +22,19 @@ _SIGNATURE = inspect.Signature(
     + [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None) for name in _PARAMETERS[2:]]
 )
 
-# What the libraries of a training read. They would take the machine's outside address otherwise.
+# Variables of Gloo, NCCL and vLLM. Otherwise these libraries use the machine's external address.
 ENVIRONMENT = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo", "VLLM_HOST_IP": "127.0.0.1"}
 
 
 def install() -> None:
-    """Bind the stores that this process opens from now on. Safe to repeat, and cheap where torch is not imported."""
+    """Bind the stores that this process opens from now on. Repeated calls are safe, and cheap without torch."""
     on_import("torch.distributed.rendezvous", _bind_stores)
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether an address is this machine's loopback. A host name is not, whatever it resolves to here.
+    """Return whether an address is this machine's loopback. A host name other than localhost is not.
 
-    Other machines may resolve the same name to an address of the network.
+    Other machines may resolve the same name to a network address.
     """
     if host == "localhost":
         return True
@@ -50,8 +50,8 @@ def _bind_stores(rendezvous: ModuleType) -> None:
     if getattr(upstream, "binds_loopback", False):
         return
 
-    def init(self: Any, *given: Any, **options: Any) -> None:
-        request = _SIGNATURE.bind(*given, **options).arguments
+    def init(self: Any, *arguments: Any, **options: Any) -> None:
+        request = _SIGNATURE.bind(*arguments, **options).arguments
         if request.get("is_master") and request.get("master_listen_fd") is None and is_loopback(request["host_name"]):
             request |= _listener(request["host_name"], request["port"])
         upstream(self, **request)
@@ -61,9 +61,9 @@ def _bind_stores(rendezvous: ModuleType) -> None:
 
 
 def _listener(host: str, port: int) -> dict[str, int]:
-    """Return the arguments that hand over a listening socket; none where the port is taken.
+    """Return the arguments that pass a listening socket to torch, or none if the port is taken.
 
-    Then torch finds the server of its own that has the port (`multi_tenant`), or raises its own error.
+    In that case torch reuses its own server at the port (`multi_tenant`), or raises its own error.
     """
     host = "127.0.0.1" if host == "localhost" else host.strip("[]")
     try:

@@ -1,11 +1,10 @@
-"""Run a command so that nothing of it outlives whoever asked for it.
+"""Run a command so that none of its processes outlives the caller.
 
-`start(command)` runs the command under a guard process of its own. When the command ends, or when the
-process that called `start` goes away by any way (return, exception, Ctrl-C, SIGKILL), the guard ends the
-command and every process that came out of it: it is the subreaper of the whole tree, so daemons that
-detach themselves (Ray's raylet and its workers, vLLM's engine cores) stay its descendants. If the guard itself is
-killed, its caller ends the tree by the guard's mark (process_marks.py). If both are killed, the next `start` on the
-machine does. Linux only.
+`start(command)` runs the command under its own guard process. When the command or the caller ends, for any reason
+(return, exception, Ctrl-C, SIGKILL), the guard ends the command and all its descendants. The guard is the subreaper
+of the tree, so daemons that detach themselves (Ray's raylet and workers, vLLM's engine cores) stay its descendants.
+If the guard itself is killed, the caller ends the tree by the guard's mark (process_marks.py). If both are killed,
+the next `start` on the machine does. Linux only.
 """
 
 import contextlib
@@ -26,17 +25,17 @@ from passk.runtime import process_marks
 
 GRACE_SECONDS = 8.0
 STOP_SECONDS = 30.0
-"""Longest wait for a guard to end its tree. A guard that is suspended (SIGSTOP) never does."""
+"""Longest wait for a guard to end its tree. A suspended guard (SIGSTOP) never does."""
 WATCH_SECONDS = 0.5
 ASK_SECONDS, SILENT_SECONDS = 5.0, 120.0
-"""Interval between two questions whether a kept command is ready, and the longest time without a yes."""
+"""Interval between two readiness checks of a kept command, and the longest time without a success."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 60.0
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 
 class Guarded:
-    """A command under guard. `stop()` or garbage collection of the caller's process ends the whole tree."""
+    """A command under guard. `stop()` or the end of the caller's process ends the whole tree."""
 
     def __init__(self, process: subprocess.Popen, scratch: Path | None) -> None:
         self._process, self._scratch = process, scratch
@@ -46,7 +45,7 @@ class Guarded:
         return self._process.poll()
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> bool:
-        """True as soon as it is ready; False where the command ended, or the seconds passed, before that."""
+        """Return True once `ready()` is true; False if the command ends or the time runs out first."""
         deadline = time.monotonic() + seconds
         while not ready():
             if self.poll() is not None or time.monotonic() > deadline:
@@ -77,9 +76,9 @@ class Guarded:
 
 
 class Kept:
-    """A command under guard that is started again whenever it ends, however it ended, until `stop()`.
+    """A command under guard that is restarted whenever it ends, until `stop()`.
 
-    One that does not answer for SILENT_SECONDS is ended and started again too.
+    A command that does not answer for SILENT_SECONDS is ended and restarted too.
 
     Use:
         kept = Kept(lambda: start(command, log=log), say=print, name="the server")
@@ -92,7 +91,7 @@ class Kept:
         self._watch = threading.Thread(target=self._keep, name=f"keeps {name}", daemon=True)
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> bool:
-        """As `Guarded.wait_until`. From then on it is kept: one that never was ready is not started again."""
+        """Wait like `Guarded.wait_until`. Restarts begin after it returns True: a command that was never ready ends."""
         if not self._running.wait_until(ready, seconds):
             return False
         self._ready = ready
@@ -110,25 +109,25 @@ class Kept:
         begun, pause = time.monotonic(), FIRST_PAUSE_SECONDS
         while (ended := self._ends()) is not None:
             self._running.end()
-            # what ends again and again is started more and more slowly
+            # The pause doubles while the command keeps ending soon.
             lived = time.monotonic() - begun
             pause = FIRST_PAUSE_SECONDS if lived > LONGEST_PAUSE_SECONDS else min(2 * pause, LONGEST_PAUSE_SECONDS)
-            self._say(f"{self._name} {ended}; it is started again in {pause:g} s")
+            self._say(f"{self._name} {ended}; restart in {pause:g} s")
             if self._stopped.wait(pause):
                 return
             self._running, begun = self._begin(), time.monotonic()
 
     def _ends(self) -> str | None:
-        """Wait until the command ends or is silent, and say which; None once it is to be stopped."""
-        answered = asked = time.monotonic()
+        """Wait until the command ends or is silent, and return which; None after `stop()`."""
+        answered = checked = time.monotonic()
         while not self._stopped.wait(WATCH_SECONDS):
             if self._running.poll() is not None:
                 return "ended"
-            if time.monotonic() - asked < ASK_SECONDS:
+            if time.monotonic() - checked < ASK_SECONDS:
                 continue
             answered = time.monotonic() if self._ready() else answered
-            asked = time.monotonic()
-            if asked - answered > SILENT_SECONDS:
+            checked = time.monotonic()
+            if checked - answered > SILENT_SECONDS:
                 return f"did not answer for {SILENT_SECONDS:g} s"
         return None
 
@@ -140,10 +139,10 @@ def start(
     environment: Mapping[str, str] | None = None,
     scratch: Path | None = None,
 ) -> Guarded:
-    """Start `command`, its output appended to `log`. The caller holds the guard's standard input open.
+    """Start `command` and append its output to `log`. The caller holds the guard's standard input open.
 
-    scratch: a directory that is removed when the caller stops the command or goes away, and all processes are gone.
-    It stays where the command ended by itself, until `stop()`.
+    scratch: a directory to remove after all processes are gone, when the caller stops the command or ends. If the
+    command ends by itself, the directory stays until `stop()`.
     """
     process_marks.end_abandoned()
     process_marks.remove_abandoned_scratch()
@@ -155,7 +154,7 @@ def start(
             stdout=output,
             stderr=subprocess.STDOUT,
             env=dict(environment) if environment is not None else None,
-            start_new_session=True,  # a Ctrl-C in the terminal reaches the caller alone, who then ends us in order
+            start_new_session=True,  # a Ctrl-C in the terminal reaches only the caller, which then ends the guard
         )
     guarded = Guarded(process, scratch)
     if scratch is not None and scratch.is_dir():
@@ -164,14 +163,14 @@ def start(
 
 
 def _end_descendants(grace: float) -> None:
-    """Ask every descendant to end, insist after `grace` seconds, and come back when none is left."""
+    """Send SIGTERM to every descendant, SIGKILL after `grace` seconds, and return when none is left."""
     deadline = time.monotonic() + grace
-    asked: set[int] = set()
+    terminated: set[int] = set()
     while descendants := psutil.Process().children(recursive=True):
         insist = time.monotonic() > deadline
         for process in descendants:
-            if insist or process.pid not in asked:
-                asked.add(process.pid)
+            if insist or process.pid not in terminated:
+                terminated.add(process.pid)
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.send_signal(signal.SIGKILL if insist else signal.SIGTERM)
         _reap()
@@ -185,21 +184,21 @@ def _reap() -> None:
 
 
 def keep(command: Sequence[str], caller_is_gone: Callable[[], bool]) -> int:
-    """Run `command` as the guard of its whole tree, and give its exit status; 143 where it was ended from outside.
+    """Run `command` as the guard of its tree, and return its exit status; 143 if a signal or the caller ended it.
 
-    For the main program of a process that does nothing else: it takes the signals and every child there is.
+    Only for a process that does nothing else: it handles the process's signals and all its children.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    asked: list[int] = []
+    signals: list[int] = []
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, lambda number, _: asked.append(number))
+        signal.signal(name, lambda number, _: signals.append(number))
     guard = os.getpid()
 
     def die_with_the_guard() -> None:
-        """Should somebody kill that one outright."""
+        """Let Linux kill the command when the guard is killed."""
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != guard:  # it was gone before that took hold
+        if os.getppid() != guard:  # the guard ended before prctl took effect
             os._exit(1)
 
     marked = {**os.environ, process_marks.MARK: process_marks.name_of(guard, os.getppid())}
@@ -210,7 +209,7 @@ def keep(command: Sequence[str], caller_is_gone: Callable[[], bool]) -> int:
         if pid == child:
             status = os.waitstatus_to_exitcode(code)
         elif pid == 0:
-            if asked or caller_is_gone():
+            if signals or caller_is_gone():
                 status = 128 + signal.SIGTERM
             else:
                 time.sleep(0.1)

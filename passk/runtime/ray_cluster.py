@@ -1,4 +1,4 @@
-"""The Ray cluster of a run: one of its own on 127.0.0.1, or the user's at RAY_ADDRESS."""
+"""The Ray cluster of a run: a cluster that passk starts on 127.0.0.1, or the user's at RAY_ADDRESS."""
 
 import os
 import secrets
@@ -18,33 +18,33 @@ from passk.runtime.environment import environment
 from passk.runtime.ports import free_port
 
 START_SECONDS = 300
-"""for one that comes up slowly, on a machine that does much else; one that dies is noticed at once"""
-# Ray turns 127.0.0.1 into the machine's outside address, and listens on all of them, unless this is 0.
+"""Longest wait for a slow start on a busy machine. The death of the head is detected at once."""
+# Otherwise Ray replaces 127.0.0.1 with the machine's external address and listens on all interfaces.
 LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 _TOKEN = "RAY_AUTH_TOKEN"
 OBJECT_STORE_BYTES = 512 * 2**20  # a tiny model's batches; Ray's own default is a third of the memory
 TOKEN_FILE = "token"
 RAY_DIRECTORY = "r"
-"""Ray's own directory, which Ray opens to every user; the private one around it keeps them out. One letter, for a short
-path: Ray's sockets lie in it, and a socket's path holds about 100 characters"""
+"""Ray's directory, which Ray opens to every user, inside a private directory. The name is short because it holds Ray's
+sockets, and a socket's path has at most about 100 characters."""
 _SESSION = "PASSK_CLUSTER"
-"""key under which a joined cluster carries the name of its session; a flow may hand it to threads of its own"""
+"""Key of the session's name in a joined cluster's variables. A flow may pass these variables to its threads."""
 
 
 class ClusterGone(PasskError):
-    """A cluster of our own ended, for example because its head was killed."""
+    """A cluster that passk started has ended, for example because its head was killed."""
 
     retry = True
 
 
 class NoJobServer(ConfigError):
-    """Nobody answers at RAY_ADDRESS: it is wrong, or the head is away for a while."""
+    """No job server answers at RAY_ADDRESS: the address is incorrect, or the head is unreachable for a while."""
 
     retry = True
 
 
 class _Session:
-    """A cluster between entering and leaving `ray_cluster`; started anew where its head was lost."""
+    """A cluster between entry and exit of `ray_cluster`. It is restarted when its head is lost."""
 
     def __init__(self, compute: Compute, log: Path) -> None:
         self._compute, self._log = compute, log
@@ -56,7 +56,7 @@ class _Session:
     def join(self) -> dict[str, str]:
         with self._lock:
             if self._closed:
-                raise PasskError("the Ray cluster of this run has been left")
+                raise PasskError("the Ray cluster of this run is closed; the same command starts another one")
             if "RAY_ADDRESS" in os.environ:
                 address = os.environ["RAY_ADDRESS"]
                 self._joined = self._joined or {"RAY_ADDRESS": address, "RAY_API_SERVER_ADDRESS": job_server(address)}
@@ -85,7 +85,7 @@ class _Session:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._log.write_bytes(b"")
         variables = environment(self._compute) | LOOPBACK_ONLY | access
-        variables.pop(_TOKEN, None)  # of another cluster; Ray would take it before ours
+        variables.pop(_TOKEN, None)  # another cluster's token, which Ray prefers to the file
         command = _head(self._compute, ports, scratch)
         self._head = process_tree.start(command, log=self._log, environment=variables, scratch=scratch)
         if not self._head.wait_until(lambda: b"Ray runtime started" in self._log.read_bytes(), START_SECONDS):
@@ -109,9 +109,9 @@ class _Session:
 
 
 def _access(scratch: Path) -> dict[str, str]:
-    """Make the token of a cluster of our own, and return the variables by which Ray demands it and sends it.
+    """Make the token of a new cluster, and return the variables with which Ray requires and sends it.
 
-    They name the file. The token itself is in no environment, command line or log.
+    The variables name the file. The token itself is in no environment, command line or log.
     """
     file = scratch / TOKEN_FILE
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -121,10 +121,10 @@ def _access(scratch: Path) -> dict[str, str]:
 
 
 def request_headers(joined: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that a joined cluster's job server demands.
+    """Return the headers that a joined cluster's job server requires.
 
-    They are empty for a cluster at RAY_ADDRESS: there Ray sends what the user's own RAY_AUTH_MODE and token say.
-    Raises PasskError where a cluster of our own is gone, and its token with it.
+    They are empty for a cluster at RAY_ADDRESS: there Ray uses the user's RAY_AUTH_MODE and token.
+    Raises ClusterGone if a cluster that passk started is gone, and its token with it.
     """
     if not (file := joined.get("RAY_AUTH_TOKEN_PATH")):
         return {}
@@ -139,10 +139,10 @@ _open: dict[str, _Session] = {}
 
 @contextmanager
 def ray_cluster(compute: Compute, log: Path) -> Iterator[dict[str, str]]:
-    """Give the environment that joins a running cluster, the job server's address with it.
+    """Yield the variables that join a running cluster, with the job server's address.
 
-    One started here is gone afterwards, whatever happens. Raises PasskError where it does not start, ConfigError
-    where no job server is found at RAY_ADDRESS.
+    A cluster that is started here ends with the context. Raises PasskError if it does not start, and ConfigError if
+    no job server answers at RAY_ADDRESS.
     """
     name, session = uuid.uuid4().hex, _Session(compute, log)
     _open[name] = session
@@ -154,45 +154,45 @@ def ray_cluster(compute: Compute, log: Path) -> Iterator[dict[str, str]]:
 
 
 def rejoined(joined: Mapping[str, str]) -> dict[str, str]:
-    """The same cluster as it is now: one of our own whose head was lost is started anew."""
+    """Return the current variables of the same cluster. A cluster of passk whose head was lost is restarted."""
     session = _open.get(joined.get(_SESSION, ""))
     return {**session.join(), _SESSION: joined[_SESSION]} if session else dict(joined)
 
 
 def replace(joined: Mapping[str, str]) -> None:
-    """Start a cluster of our own anew at the next `rejoined`: it runs, and does not answer."""
+    """Restart a cluster of passk at the next `rejoined`: it runs but does not answer."""
     if session := _open.get(joined.get(_SESSION, "")):
         session.replace()
 
 
 def is_open(joined: Mapping[str, str]) -> bool:
-    """False once the flow has left the cluster, on whatever way."""
+    """Return False once the flow has left the cluster."""
     return _SESSION not in joined or joined[_SESSION] in _open
 
 
 def job_server(address: str) -> str:
-    """The address of the job server (Ray's dashboard) of the cluster at RAY_ADDRESS. Raises ConfigError.
+    """Return the address of the job server (Ray's dashboard) of the cluster at RAY_ADDRESS. Raises ConfigError.
 
-    NoJobServer is one that another try is worth, in a run that has been on that cluster before.
+    A run that has used this cluster before retries after NoJobServer.
     """
     if address.startswith(("http://", "https://")):
         return address
     if "://" in address:
         raise ConfigError(
-            f"RAY_ADDRESS: {address} takes no jobs; give the head's, as in 10.0.0.1:6379, or http://10.0.0.1:8265"
+            f"RAY_ADDRESS: {address} does not accept jobs; "
+            "set the head's address, for example 10.0.0.1:6379 or http://10.0.0.1:8265"
         )
     from ray.dashboard.utils import get_address_for_submission_client
     from ray.exceptions import RayError
 
     try:
-        found = get_address_for_submission_client(address)
+        return get_address_for_submission_client(address)
     except (RayError, ValueError, OSError) as error:
         reason = " ".join(str(error).split())[:200]
         raise NoJobServer(
-            f"RAY_ADDRESS: no job server found by {address} ({reason}); give the dashboard's address, "
-            f"as in http://10.0.0.1:8265"
+            f"RAY_ADDRESS: no job server found at {address} ({reason}); "
+            "set the dashboard's address, for example http://10.0.0.1:8265"
         ) from None
-    return found
 
 
 def _head(compute: Compute, ports: list[int], scratch: Path) -> list[str]:
@@ -208,12 +208,12 @@ def _head(compute: Compute, ports: list[int], scratch: Path) -> list[str]:
         "--include-dashboard=true",
         "--dashboard-host=127.0.0.1",
         f"--dashboard-port={ports[1]}",
-        # Fixed by default, and so in the way of a second cluster on this machine:
+        # Fixed by default, which would prevent a second cluster on this machine:
         f"--ray-client-server-port={ports[2]}",
         f"--dashboard-agent-listen-port={ports[3]}",
         f"--dashboard-agent-grpc-port={ports[4]}",
         f"--metrics-export-port={ports[5]}",
-        # Fixed to 10002-19999, of which two clusters take the same one at once; 0: whichever the kernel gives.
+        # 10002-19999 by default, where two clusters may take the same port at once; 0: the kernel chooses.
         "--min-worker-port=0",
         "--max-worker-port=0",
         "--disable-usage-stats",

@@ -1,14 +1,14 @@
-"""`ray`, with a dashboard that is the job server and no more.
+"""`ray` with a dashboard that is only the job server.
 
-Ray's dashboard is a dozen processes, which on a small machine cost more to start than the rest of the cluster.
-`ray start` has no flag for it, but the dashboard itself has one.
+Ray's dashboard has a dozen processes. On a small machine they take longer to start than the rest of the cluster.
+The dashboard has a flag that selects its modules, but `ray start` does not pass it on.
 """
 
 import sys
 from typing import Any
 
 MODULES = ("JobHead", "NodeHead")
-"""NodeHead tells JobHead which node is the head"""
+"""Modules of the dashboard. JobHead gets the head's node from NodeHead."""
 
 
 def main() -> None:

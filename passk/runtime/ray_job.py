@@ -1,8 +1,8 @@
-"""Run a training or evaluation command, follow its metrics, and say in one line why it failed.
+"""Run a training or evaluation command, follow its metrics, and report in one line why it failed.
 
-A training stage is a job of Ray's (`train`), on the run's own cluster or on somebody else's. So is an evaluation with
-several engines, or on somebody else's cluster; one engine alone is a process under guard on this machine (`run`).
-Either way, whatever ends the call ends the command.
+A training stage is a Ray job (`train`), on passk's own cluster or on the user's. An evaluation with several engines,
+or on the user's cluster, is a Ray job too. An evaluation with one engine is a guarded process on this machine (`run`).
+In each case the command ends when the call ends.
 """
 
 import contextlib
@@ -32,18 +32,18 @@ __all__ = ["Job", "StageFailed", "end_jobs", "run", "shown", "train"]
 T = TypeVar("T")
 POLL_SECONDS = 0.5
 SUBMIT_SECONDS = 60
-"""in which a cluster that has just started finds a node for the job"""
+"""Longest wait until a new cluster has a node for the job."""
 UNREACHABLE_SECONDS = 20
-"""without an answer from the job server: the cluster's head is lost"""
+"""Time without an answer of the job server after which the cluster's head counts as lost."""
 STOP_SECONDS = 20
 ANSWER_SECONDS = 60
-"""Longest wait for an answer of the job server, one on a busy machine."""
-# Ray's supervisor waits so long for a job that it asked to end: the leash needs guard.GRACE_SECONDS, and sweeps.
+"""Longest wait for an answer of a job server on a busy machine."""
+# Ray's supervisor waits this long for a job to end: the watchdog needs process_tree.GRACE_SECONDS and SWEEP_SECONDS.
 _PATIENCE = {"RAY_JOB_STOP_WAIT_TIME_S": "15"}
 
 
 def run(command: Sequence[str], *, environment: Mapping[str, str], directory: Path, stall_timeout_s: float) -> None:
-    """Run `command` on this machine to its end, its output in directory/log.txt. Raises StageFailed.
+    """Run `command` on this machine and append its output to directory/log.txt. Raises StageFailed.
 
     stall_timeout_s: seconds without a new line in directory/metrics.jsonl.
     """
@@ -65,14 +65,17 @@ def run(command: Sequence[str], *, environment: Mapping[str, str], directory: Pa
 
 
 class Job:
-    """A job on a Ray cluster, held on a leash (passk/runtime/job_watchdog.py) from here."""
+    """A job on a Ray cluster. It ends when this process stops its heartbeat (passk/runtime/job_watchdog.py)."""
 
     def __init__(self, server: str, directory: Path, headers: Mapping[str, str] | None = None) -> None:
-        """server: the job server's address, as in http://127.0.0.1:8265. headers: of every request (ray_cluster)."""
+        """Connect to a job server.
+
+        server: address, for example http://127.0.0.1:8265. headers: headers of every request (ray_cluster).
+        """
         from ray.exceptions import AuthenticationError
         from ray.job_submission import JobSubmissionClient
 
-        # Ray would take the address from its variables before it takes ours.
+        # Ray's variables would take precedence over `server`.
         with _without("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
             try:
                 self._client: JobSubmissionClient = _answered(
@@ -89,20 +92,24 @@ class Job:
         self.name = job_name(directory)
         self._directory = directory
         self._alive = directory / f".alive-{self.name}"
-        self._let_go = threading.Event()
+        self._released = threading.Event()
         self._details: JobDetails | None = None
         self._answered = time.monotonic()
         self.submission_seconds = 0.0
 
     def submit(self, command: Sequence[str], *, environment: Mapping[str, str], gpus: int, about: str) -> None:
-        """environment: of the job; all of it is to be seen in Ray's dashboard. gpus: for the command itself."""
+        """Submit the job. Raises StageFailed.
+
+        environment: variables of the job; Ray's dashboard shows them. gpus: GPUs of the command itself. about: the
+        job's description in the dashboard.
+        """
         started = time.monotonic()
-        self._end_those_before()
+        self._end_earlier()
         self._beat()
         log = self._directory / "log.txt"
-        leash = [sys.executable, "-m", "passk.runtime.job_watchdog", str(self._alive), str(log), *command]
-        # Paths of the experiment may be relative to where its command was typed.
-        entrypoint = f"cd {shlex.quote(str(Path.cwd()))} 2>/dev/null; exec {shlex.join(leash)}"
+        watchdog = [sys.executable, "-m", "passk.runtime.job_watchdog", str(self._alive), str(log), *command]
+        # The experiment's paths may be relative to the working directory of its command.
+        entrypoint = f"cd {shlex.quote(str(Path.cwd()))} 2>/dev/null; exec {shlex.join(watchdog)}"
         submission = {
             "entrypoint": entrypoint,
             "submission_id": self.name,
@@ -117,18 +124,18 @@ class Job:
             except (RuntimeError, OSError) as error:
                 if "No available agent" not in str(error) or time.monotonic() - started > SUBMIT_SECONDS:
                     reason = " ".join(str(error).split())[:300]
-                    raise StageFailed(f"Ray did not take the job: {reason}", "lost") from None
+                    raise StageFailed(f"Ray did not accept the job: {reason}", "lost") from None
                 time.sleep(POLL_SECONDS)
         self._answered = time.monotonic()
         self.submission_seconds = self._answered - started
-        threading.Thread(target=self._keep_beating, name="leash", daemon=True).start()
-        threading.Thread(target=self._keep_asking, name="job status", daemon=True).start()
+        threading.Thread(target=self._keep_beating, name="heartbeat", daemon=True).start()
+        threading.Thread(target=self._keep_polling, name="job status", daemon=True).start()
 
-    def _end_those_before(self) -> None:
-        """Whoever followed this stage's last job may have died a moment ago: two must not write in one directory."""
+    def _end_earlier(self) -> None:
+        """End earlier jobs of this stage whose follower died: two jobs must not write in one directory."""
         for alive in self._directory.glob(".alive-*"):
             name = alive.name.removeprefix(".alive-")
-            with contextlib.suppress(RuntimeError, OSError):  # a cluster that does not know it: it went with its own
+            with contextlib.suppress(RuntimeError, OSError):  # unknown here: the job ended with its cluster
                 _answered(lambda name=name: self._client.stop_job(name))
                 _until(lambda name=name: self._status(name).is_terminal(), STOP_SECONDS)
             alive.unlink(missing_ok=True)
@@ -141,40 +148,40 @@ class Job:
         self._alive.write_text(str(time.monotonic_ns()))
 
     def _keep_beating(self) -> None:
-        while not self._let_go.wait(BEAT_SECONDS):
-            with contextlib.suppress(OSError):  # a full disk: the training itself will say so
+        while not self._released.wait(BEAT_SECONDS):
+            with contextlib.suppress(OSError):  # a full disk: the training reports it
                 self._beat()
 
-    def _keep_asking(self) -> None:
-        # In a thread: a node that is cut off leaves a request unanswered for as long as it likes.
-        while not self._let_go.wait(POLL_SECONDS):
+    def _keep_polling(self) -> None:
+        # In a thread: a request to an unreachable node may block without limit.
+        while not self._released.wait(POLL_SECONDS):
             with contextlib.suppress(RuntimeError, OSError):
                 self._details = self._client.get_job_info(self.name)
                 self._answered = time.monotonic()
 
     def poll(self) -> "JobDetails | None":
-        """What Ray tells of the job once it has ended, None before. Raises StageFailed where nobody answers."""
+        """Return Ray's details of the job once it has ended, else None. Raises StageFailed if Ray does not answer."""
         if time.monotonic() - self._answered > UNREACHABLE_SECONDS:
             raise StageFailed(f"the Ray cluster has not answered for {UNREACHABLE_SECONDS} s", "lost")
         details = self._details
         return details if details is not None and details.status.is_terminal() else None
 
     def stop(self) -> None:
-        """End the job, wait until it has, and let the leash go. Harmless where it has ended, or its cluster has."""
+        """End the job, wait until it has ended, and stop its heartbeat. Its cluster may have ended before."""
 
-        def ask() -> None:
+        def request_stop() -> None:
             with contextlib.suppress(RuntimeError, OSError):
                 self._client.stop_job(self.name)
                 _until(lambda: self._client.get_job_status(self.name).is_terminal(), STOP_SECONDS)
 
         try:
             if self._details is None or not self._details.status.is_terminal():
-                # In a thread as well: where nobody answers, the leash that is let go ends the job.
-                asking = threading.Thread(target=ask, name="job stop", daemon=True)
-                asking.start()
-                asking.join(STOP_SECONDS)
+                # In a thread too: without an answer, the missing heartbeat ends the job.
+                stopping = threading.Thread(target=request_stop, name="job stop", daemon=True)
+                stopping.start()
+                stopping.join(STOP_SECONDS)
         finally:
-            self._let_go.set()
+            self._released.set()
             self._alive.unlink(missing_ok=True)
             end_jobs(self._directory)
 
@@ -191,12 +198,12 @@ def train(
     is_open: Callable[[], bool] = lambda: True,
     on_step: Callable[[dict[str, Any]], None],
 ) -> None:
-    """Run `command` as a Ray job to its end, `on_step` called with each new line of directory/metrics.jsonl.
+    """Run `command` as a Ray job to its end, and call `on_step` with each new line of directory/metrics.jsonl.
 
-    cluster: from ray_cluster. environment: variables that the job's processes need beyond those of their node; Ray's
-    dashboard shows them. about: what Ray's dashboard calls it. stall_timeout_s:
-    seconds without a new step. gpus: that the command itself computes on; its Ray actors ask for theirs.
-    is_open: False once the flow has left the cluster, from whatever thread. Raises StageFailed.
+    cluster: variables from ray_cluster. environment: variables of the job's processes beyond those of their node;
+    Ray's dashboard shows them. about: the job's description in the dashboard. stall_timeout_s: seconds without a new
+    step. gpus: GPUs of the command itself; its Ray actors request their own. is_open: returns False once any thread of
+    the flow has left the cluster. Raises StageFailed.
     """
     log, metrics = directory / "log.txt", directory / "metrics.jsonl"
     start = _size(log)
@@ -211,16 +218,16 @@ def train(
             ended = job.poll()
             for line in new_lines():
                 moved = time.monotonic()
-                if type(line.get("step")) is int:  # an evaluation's progress has none
+                if type(line.get("step")) is int:  # an evaluation's progress has no step
                     on_step(line)
             if not is_open():
-                raise PasskError("stopped; the same command goes on from the last checkpoint")
+                raise PasskError("stopped; the same command resumes from the last checkpoint")
             if time.monotonic() - moved > stall_timeout_s:
                 raise StageFailed(f"no step for {stall_timeout_s:g} s; see {shown(log)}", "hung")
     except StageFailed as error:
         if error.kind == "lost":
             ray_cluster.replace(cluster)
-            # The log may know more of why the cluster is gone, but the training is lost with it in any case.
+            # The log may name a cause, but the training is lost with the cluster in any case.
             raise StageFailed(f"{error}; see {shown(log)}", "lost") from None
         raise
     finally:
@@ -231,7 +238,7 @@ def train(
 
 
 def _answered(ask: Callable[[], T]) -> T:
-    """What the job server answers to a question. Raises StageFailed where it does not answer: Ray waits for ever."""
+    """Return the job server's answer to a request. Raises StageFailed without one, where Ray would wait forever."""
     answer: Future[T] = Future()
 
     def work() -> None:
@@ -245,17 +252,17 @@ def _answered(ask: Callable[[], T]) -> T:
         return answer.result(ANSWER_SECONDS)
     except FutureTimeout:
         if answer.done():
-            raise  # a TimeoutError of the question's own
+            raise  # a TimeoutError that `ask` raised
         raise StageFailed(f"the job server has not answered for {ANSWER_SECONDS} s", "lost") from None
 
 
 def _why(log: Path, start: int, ended: "JobDetails") -> failures.Failure:
-    """From the log, or where the job did not come so far, from what Ray says of it."""
+    """Return the root cause from the log, or from Ray's message if the job has no log."""
     if ended.driver_exit_code is not None and log.exists() and log.stat().st_size > start:
         return failures.read(log, start, ended.driver_exit_code)
-    told = failures.failure((ended.message or "").splitlines(), ended.driver_exit_code)
-    if ended.driver_exit_code is not None or told.kind in ("memory", "disk"):
-        return told
+    failure = failures.failure((ended.message or "").splitlines(), ended.driver_exit_code)
+    if ended.driver_exit_code is not None or failure.kind in ("memory", "disk"):
+        return failure
     message = " ".join((ended.message or f"the job was {ended.status.value.lower()}").split())[:300]
     return failures.Failure("configuration" if "RUNTIME_ENV" in str(ended.error_type) else "lost", message)
 
@@ -284,5 +291,5 @@ def _without(*names: str) -> Iterator[None]:
 
 
 def shown(path: Path) -> str:
-    """A path as a person finds it from where they are: the records and reports it gets into may travel."""
+    """Return a path relative to the working directory: records and reports may move to another machine."""
     return os.path.relpath(path)

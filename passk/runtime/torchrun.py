@@ -1,4 +1,4 @@
-"""torchrun for processes of one machine, its rendezvous on loopback.
+"""torchrun for the processes of one machine, with its rendezvous on loopback.
 
 python -m passk.runtime.torchrun --nproc-per-node=2 -m MODULE ARGUMENTS
 """

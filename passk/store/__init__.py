@@ -1,11 +1,11 @@
-"""DuckDB, the index over the files: schema, ingest, queries. No other room opens the database.
+"""The DuckDB store, an index over the files: schema, ingest, queries. No other package opens the database.
 
     from passk.store import ingest_items, items, queries, reading, rebuild
     ingest_items(store, items(runs))
     with reading(store) as connection:
         frame = queries.steps(connection, experiment)
 
-Every call opens the store, does one thing in one transaction and closes it again.
+Every call opens the store, runs one transaction and closes the store.
 """
 
 from passk.store.export import export

@@ -1,8 +1,8 @@
-"""Opening the store: short-lived connections, and a bounded wait for whoever holds the file.
+"""Short-lived connections to the store, with a bounded wait for another process that holds the file.
 
-DuckDB locks the file for a whole process: while one process writes, no other can even read, and within a
-process a reader and a writer may not be open at once. So every use opens, does its one thing and
-closes, one after another within this process.
+DuckDB locks the file for a whole process. While one process writes, no other can read. Within a process, a reader
+and a writer must not be open at once. Every use therefore opens the store, runs one operation and closes it, one
+after another within this process.
 """
 
 import contextlib
@@ -25,29 +25,30 @@ from passk.store import schema
 log = logging.getLogger(__name__)
 
 WAIT = 600.0
-"""seconds to wait for another holder of the file: filing a large experiment takes minutes"""
+"""Seconds to wait for another holder of the file: the ingest of a large experiment takes minutes."""
 _QUIET = 2.0
-"""seconds of waiting that nobody need be told of"""
+"""Seconds of waiting before a log line."""
 POLL = 0.1
-"""seconds between two looks at a store that is held"""
+"""Seconds between two attempts to open a held store."""
 _INGEST = "SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'"
-"""A table has no order, and rows of many small files go in twice as fast where none is kept. DuckDB's log goes into the
-file at the end of a turn, not every 16 MiB: each time before would compress and write the last rows once more."""
+"""Settings for ingest. Rows of many small files are inserted twice as fast without an order, which tables do not need.
+DuckDB merges its log into the file at the end of a turn instead of every 16 MiB. Each merge compresses and writes the
+last rows again."""
 _in_this_process = threading.Lock()
 
 
 @contextmanager
 def turn(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the store for transactions one after another, and create it where there is none. Other processes wait.
+    """Open the store for transactions, and create it if it does not exist. Other processes wait.
 
-    Raise PasskError when another process still holds the file after `wait` seconds, when it is no DuckDB file or a
-    newer passk made it, and OlderStore when an older passk made it.
+    Raise PasskError if another process still holds the file after `wait` seconds, if it is no DuckDB file, or if a
+    newer passk made it. Raise OlderStore if an older passk made it.
     """
     with _alone(store, wait):
         if not store.exists():
             _make(store)
         with _opened(store, wait, read_only=False) as connection:
-            # Nobody else has the store open, so these are the spilled rows of a process that was killed.
+            # This process alone has the store open, so these are spilled rows of a killed process.
             shutil.rmtree(store.with_name(f"{store.name}.tmp"), ignore_errors=True)
             _named(store, schema.require_current, connection)
             connection.execute(_INGEST)
@@ -56,12 +57,12 @@ def turn(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnection]
 
 @contextmanager
 def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Commits when the block ends, rolls back when it raises."""
+    """Commit when the block ends, roll back when it raises."""
     connection.execute("BEGIN")
     try:
         yield
     except BaseException:
-        with contextlib.suppress(duckdb.TransactionException):  # an error in it may have ended it
+        with contextlib.suppress(duckdb.TransactionException):  # the error may have ended the transaction
             connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
@@ -69,9 +70,9 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 @contextmanager
 def reading(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the store read-only. Raise PasskError as `turn` does, and where there is no store."""
+    """Open the store read-only. Raise PasskError like `turn`, and if there is no store."""
     if not store.is_file():
-        raise PasskError(f"{store}: there is no store yet; run an experiment, or make it again from the files")
+        raise PasskError(f"{store}: there is no store yet; run an experiment, or `passk ingest --rebuild`")
     with _alone(store, wait), _opened(store, wait, read_only=True) as connection:
         _named(store, schema.require_current, connection)
         yield connection
@@ -79,9 +80,9 @@ def reading(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnecti
 
 @contextmanager
 def sealed(store: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A store that nobody else knows of yet; once the block ends, all of it is in its one file, and that can be moved.
+    """Open a new store that no other process uses. After the block, all rows are in one file, which can be moved.
 
-    Raises PasskError where it is not, on a full disk for one: DuckDB closes in silence then, and its log has the rows.
+    Raises PasskError if rows remain in DuckDB's log, for example on a full disk, where DuckDB closes without an error.
     """
     try:
         with duckdb.connect(str(store)) as connection, _interruptible():
@@ -90,17 +91,17 @@ def sealed(store: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     except duckdb.Error as error:
         raise PasskError(f"{store}: {one_line(error)}") from None
     if log_of(store).exists():
-        raise PasskError(f"{store}: its log could not be written into it; look whether the disk is full")
+        raise PasskError(f"{store}: DuckDB cannot merge its log into the file; free disk space and try again")
 
 
 def log_of(store: Path) -> Path:
-    """Where DuckDB puts what was committed and is not in the file yet."""
+    """Return the path of DuckDB's log, which has the committed rows that are not in the file yet."""
     return store.with_name(f"{store.name}.wal")
 
 
 @contextmanager
 def held(store: Path, wait: float = WAIT) -> Iterator[None]:
-    """Keep writers out of the store that is there; one that nobody can open needs no keeping."""
+    """Keep writers out of an existing store. An unreadable store needs no lock."""
     with _alone(store, wait):
         try:
             connection = _connect(store, wait, read_only=True) if store.is_file() else None
@@ -114,13 +115,15 @@ def held(store: Path, wait: float = WAIT) -> Iterator[None]:
 
 
 class _Unreadable(PasskError):
-    """Not a store, or one of a DuckDB that this one cannot read."""
+    """A file that is no store, or a store of an incompatible DuckDB."""
 
 
 @contextmanager
 def _alone(store: Path, wait: float) -> Iterator[None]:
     if not _in_this_process.acquire(timeout=wait):
-        raise PasskError(f"{store}: another thread of this process (PID {os.getpid()}) held it for {wait:.0f} s")
+        raise PasskError(
+            f"{store}: another thread of this process (PID {os.getpid()}) held it for {wait:.0f} s; try again"
+        )
     try:
         yield
     finally:
@@ -139,7 +142,7 @@ def _opened(store: Path, wait: float, *, read_only: bool) -> Iterator[duckdb.Duc
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Raise KeyboardInterrupt where Ctrl-C ends a query: DuckDB raises a RuntimeError instead."""
+    """Raise KeyboardInterrupt if Ctrl-C ends a query, where DuckDB raises a RuntimeError."""
     try:
         yield
     except RuntimeError as error:
@@ -149,7 +152,7 @@ def _interruptible() -> Iterator[None]:
 
 
 def _make(store: Path) -> None:
-    """Make the store beside its place and put it there whole: DuckDB, killed while it makes one, leaves half a file."""
+    """Create the store in a scratch directory and move it into place: a killed DuckDB leaves an incomplete file."""
     with scratch.beside(store) as directory:
         fresh = directory / store.name
         with sealed(fresh) as connection:
@@ -164,7 +167,7 @@ def _make(store: Path) -> None:
 
 def _connect(store: Path, wait: float, read_only: bool) -> duckdb.DuckDBPyConnection:
     started = time.monotonic()
-    told = False
+    logged = False
     while True:
         try:
             return duckdb.connect(str(store), read_only=read_only)
@@ -175,31 +178,31 @@ def _connect(store: Path, wait: float, read_only: bool) -> duckdb.DuckDBPyConnec
         waited = time.monotonic() - started
         if waited >= wait:
             raise PasskError(f"{store}: still held by {holder} after {wait:.0f} s; end that process, or try again")
-        if waited >= min(_QUIET, wait / 2) and not told:
+        if waited >= min(_QUIET, wait / 2) and not logged:
             log.warning("%s: waits up to %.0f s for %s, which holds it", store, wait, holder)
-            told = True
+            logged = True
         time.sleep(POLL)
 
 
 def holder_in(message: str) -> str | None:
-    """Who holds the file, out of DuckDB's message; None where the message is not about a lock."""
+    """Return the holder of the file from DuckDB's message, or None if the message is not about a lock."""
     if "Could not set lock on file" in message:
-        found = re.search(r"held in (.*?) \(PID (\d+)\)", message)
-        return f"{Path(found[1]).name} (PID {found[2]})" if found else "another process"
+        match = re.search(r"held in (.*?) \(PID (\d+)\)", message)
+        return f"{Path(match[1]).name} (PID {match[2]})" if match else "another process"
     if "with a different configuration" in message:
         return f"another connection of this process (PID {os.getpid()})"
     return None
 
 
 def one_line(error: Exception) -> str:
-    """DuckDB's message without the SQL that it quotes after a blank line."""
+    """Return DuckDB's message without the SQL that it quotes after a blank line."""
     return " ".join(str(error).split("\n\n")[0].split())
 
 
 def _named(
     store: Path, check: Callable[[duckdb.DuckDBPyConnection], None], connection: duckdb.DuckDBPyConnection
 ) -> None:
-    """Check the open store; put its path in front of an error."""
+    """Check the open store. Errors begin with its path."""
     try:
         check(connection)
     except PasskError as error:

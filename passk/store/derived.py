@@ -1,8 +1,8 @@
-"""Rows that follow from other rows: groups, evaluation_counts, checkpoints, costs.
+"""Derived rows: groups, evaluation_counts, checkpoints, costs.
 
-Written with what they follow from, in its transaction. Distinct responses are told apart by their 64-bit hash, which
-is much faster: two of a group of 1,024 share one with a chance of 3e-14. Sums of seconds have an order, so that they
-come out the same to the last digit however many threads add them.
+They are written in the transaction of their source rows. Distinct responses are counted by 64-bit hash, which is much
+faster: the chance of a collision in a group of 1,024 is 3e-14. Sums of seconds are ordered, so their last digit does
+not depend on the number of threads.
 """
 
 import duckdb
@@ -83,14 +83,14 @@ SELECT name, 'session', coalesce(started, ''), entry.key, entry.value, NULL FROM
 
 
 def of_stage(connection: duckdb.DuckDBPyConnection, stage: str) -> None:
-    """The groups, the checkpoint and the costs of a stage whose rows are in. Of these it may have costs already."""
+    """Insert the groups and the checkpoint of an ingested stage, and replace its costs."""
     connection.execute("DELETE FROM costs WHERE kind = 'stage' AND item = ?", [stage])
     for statement in (_GROUPS, _CHECKPOINT, _STAGE_COSTS):
         connection.execute(statement, {"stage": stage})
 
 
 def of_evaluation(connection: duckdb.DuckDBPyConnection, experiment: str, evaluation: str) -> None:
-    """The evaluation_counts and the cost of an evaluation whose rows are in."""
+    """Insert the evaluation_counts of an ingested evaluation, and replace its cost."""
     key = {"experiment": experiment, "evaluation": evaluation}
     connection.execute(
         "DELETE FROM costs WHERE kind = 'evaluation' AND experiment = $experiment AND item = $evaluation", key
@@ -100,6 +100,6 @@ def of_evaluation(connection: duckdb.DuckDBPyConnection, experiment: str, evalua
 
 
 def of_experiment(connection: duckdb.DuckDBPyConnection, experiment: str) -> None:
-    """The costs of an experiment's sessions."""
+    """Replace the costs of an experiment's sessions."""
     connection.execute("DELETE FROM costs WHERE kind = 'session' AND experiment = ?", [experiment])
     connection.execute(_SESSION_COSTS, {"experiment": experiment})

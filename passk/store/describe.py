@@ -1,4 +1,4 @@
-"""What the store says of itself: docs/store.md's part on tables, views and macros is made from their comments.
+"""Documentation of the store: write the tables, views and macros in docs/store.md from their comments.
 
 python -m passk.store.describe docs/store.md
 """
@@ -16,7 +16,7 @@ _PART = re.compile(r"(<!-- store -->\n).*(<!-- end of store -->)", re.DOTALL)
 
 
 def markdown() -> str:
-    """A heading and a table of columns for each table and view of a new store, and one table of the macros."""
+    """Return a heading and a table of columns for each table and view of a new store, and a table of the macros."""
     with duckdb.connect() as connection:
         schema.create(connection)
         views = {name for (name,) in connection.execute("SELECT view_name FROM duckdb_views()").fetchall()}
@@ -29,8 +29,8 @@ def markdown() -> str:
 
 
 def renewed(document: str) -> str:
-    """The document with the part between its two marks made again."""
-    return _PART.sub(lambda found: f"{found[1]}{markdown()}{found[2]}", document)
+    """Return the document with the part between its two marks regenerated."""
+    return _PART.sub(lambda part: f"{part[1]}{markdown()}{part[2]}", document)
 
 
 def _relation(connection: duckdb.DuckDBPyConnection, name: str, comment: str, view: bool) -> str:

@@ -1,4 +1,4 @@
-"""The store as Parquet, for those with another version of DuckDB, or with none."""
+"""Export of the store to Parquet, for tools without this version of DuckDB."""
 
 from pathlib import Path
 
@@ -11,12 +11,12 @@ from passk.store.index import reading
 
 
 def export(store: Path, directory: Path, wait: float = WAIT) -> list[str]:
-    """Write every table and view to `directory`/<name>.parquet, all or nothing; returns the names.
+    """Write every table and view to `directory`/<name>.parquet, all or nothing, and return the names.
 
-    Raises ConfigError where the directory has something in it, PasskError where it cannot be written.
+    Raises ConfigError if the directory is not empty, PasskError if it cannot be written.
     """
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise ConfigError(f"directory: {directory} is there and not empty; name a new one")
+        raise ConfigError(f"directory: {directory} exists and is not empty; choose a new one")
     with reading(store, wait) as connection:
         names = [name for name, _ in relations(connection)]
         try:
@@ -31,7 +31,7 @@ def export(store: Path, directory: Path, wait: float = WAIT) -> list[str]:
 
 
 def relations(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
-    """(name, comment) of every table, then of every view."""
+    """Return (name, comment) of every table, then of every view."""
     return connection.execute(
         "SELECT table_name, comment FROM (SELECT table_name, comment, 1 AS place FROM duckdb_tables() "
         "WHERE NOT internal "

@@ -1,4 +1,4 @@
-"""What the files have and the store has not; and the store once more, from the files alone."""
+"""Ingest of new files, and the rebuild of the store from the files alone."""
 
 import fcntl
 import logging
@@ -25,9 +25,9 @@ from passk.store.schema import OlderStore
 log = logging.getLogger(__name__)
 
 _NAMED_BY_PROCESS = re.compile(rf"\.+{re.escape(STORE)}(?:\.\d+)+(?:\.new)?(?:\.wal)?")
-"""An unfinished store of an earlier passk, which named it by the number of its process."""
+"""Name of an unfinished store of an earlier passk, with a process id."""
 TURN = 5.0
-"""seconds of filing after which others who wait for the store get their turn"""
+"""Seconds of ingest after which other processes get the store."""
 KINDS = {
     ingest.experiment_record: "experiments",
     ingest.problem_set: "problem sets",
@@ -38,14 +38,16 @@ KINDS = {
 
 @dataclass
 class Ingested:
+    """Result of an ingest."""
+
     new: Counter[str] = field(default_factory=Counter)
-    """how many of each of KINDS went in"""
+    """Number of new items of each of KINDS."""
     skipped: list[str] = field(default_factory=list)
-    """a line for each item that is unfinished, cut off or damaged"""
+    """A line for each unfinished, cut off or damaged item."""
 
 
 def items(runs: Path) -> Iterator[Item]:
-    """All there is under a directory of runs, in an order that only the names decide."""
+    """Yield every item under a directory of runs, in the order of their names."""
     for experiment in _directories(runs):
         yield ingest.experiment_record, experiment
         for problems in sorted((experiment / "problems").glob("*.parquet")):
@@ -57,52 +59,52 @@ def items(runs: Path) -> Iterator[Item]:
 
 
 def ingest_items(store: Path, wanted: Iterable[Item], wait: float = WAIT) -> Ingested:
-    """File what of `wanted` is not in the store yet; what cannot be read is named and skipped, the rest goes in.
+    """Ingest the items of `wanted` that the store does not have. Unreadable items are listed and skipped.
 
-    What has a manifest never changes, so what is in is not read again. Raises PasskError when another process holds
-    the store for longer than `wait` seconds, and where the store takes no more, as on a full disk.
+    A finished item never changes, so ingested items are not read again. Raises PasskError if another process holds the
+    store for longer than `wait` seconds, or if the store cannot be written, for example on a full disk.
     """
     remove_abandoned(store)
     try:
         with turn(store, wait):
-            pass  # a store without a row is a store
+            pass  # creates the store, even without an item
     except OlderStore:
         renew(store, wait)
     with reading(store, wait) as connection:
-        there = _There.of(connection)
-    left, ingested = [item for item in wanted if not there.has(*item)][::-1], Ingested()
-    while left:
+        present = _Present.of(connection)
+    remaining, ingested = [item for item in wanted if not present.has(*item)][::-1], Ingested()
+    while remaining:
         with turn(store, wait) as connection:
             started = time.monotonic()
-            while left:
-                _attempt(connection, left.pop(), ingested)
+            while remaining:
+                _attempt(connection, remaining.pop(), ingested)
                 if time.monotonic() - started > TURN:
                     break
-        if left:
+        if remaining:
             time.sleep(2 * POLL)
     return ingested
 
 
 def rebuild(runs: Path, wait: float = WAIT) -> list[str]:
-    """Make runs/passk.duckdb again from the files under `runs`; returns a line for each thing left out.
+    """Rebuild runs/passk.duckdb from the files under `runs`, and return a line for each skipped item.
 
-    The new store is made beside the old one and takes its place in one rename: a failure leaves the old one. What
-    others file meanwhile is in it too. Unfinished and damaged stages and evaluations are named and skipped, the
-    rest goes in. Raises PasskError when another process holds the old store for longer than `wait` seconds, and
-    where the new one cannot be written whole, as on a full disk.
+    The new store is built beside the old one and replaces it in one rename, so a failure leaves the old one. It has the
+    items that other processes ingest meanwhile. Unfinished and damaged stages and evaluations are listed and skipped.
+    Raises PasskError if another process holds the old store for longer than `wait` seconds, or if the new store cannot
+    be written, for example on a full disk.
     """
     store, ingested = runs / STORE, Ingested()
     remove_abandoned(store)
     with scratch.beside(store) as directory:
         fresh = directory / STORE
         with turn(fresh) as connection:
-            left = {item for item in items(runs) if not _attempt(connection, item, ingested)}
+            skipped = {item for item in items(runs) if not _attempt(connection, item, ingested)}
         with held(store, wait):
-            # What others filed meanwhile stands in the old store alone.
+            # Other processes may have ingested items into the old store meanwhile.
             with sealed(fresh) as connection:
-                there, ingested = _There.of(connection), Ingested()
+                present, ingested = _Present.of(connection), Ingested()
                 for item in items(runs):
-                    if item in left or not there.has(*item):
+                    if item in skipped or not present.has(*item):
                         _attempt(connection, item, ingested)
             _keep_older(store)
             log_of(store).unlink(missing_ok=True)
@@ -111,7 +113,7 @@ def rebuild(runs: Path, wait: float = WAIT) -> list[str]:
 
 
 def remove_abandoned(store: Path) -> None:
-    """Remove the unfinished stores that killed processes left beside `store`."""
+    """Remove unfinished stores of killed processes beside `store`."""
     scratch.remove_abandoned(store)
     for file in store.parent.glob(".*"):
         if _NAMED_BY_PROCESS.fullmatch(file.name) and not _is_open(file.with_name(file.name.removesuffix(".wal"))):
@@ -119,7 +121,7 @@ def remove_abandoned(store: Path) -> None:
 
 
 def _is_open(store: Path) -> bool:
-    """Whether a process holds DuckDB's lock on a store."""
+    """Return whether a process holds DuckDB's lock on a store."""
     try:
         with store.open("rb+") as file:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -132,7 +134,7 @@ def _is_open(store: Path) -> bool:
 
 @contextmanager
 def reading(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the store read-only, rebuilt first where an older passk made it. Raise PasskError as `turn` does."""
+    """Open the store read-only. Rebuild it first if an older passk made it. Raise PasskError like `turn`."""
     try:
         with connections.reading(store, wait):
             pass
@@ -143,27 +145,27 @@ def reading(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnecti
 
 
 def renew(store: Path, wait: float = WAIT) -> None:
-    """Rebuild a store that an older passk made, and log which files stay out."""
+    """Rebuild a store that an older passk made, and log the skipped items."""
     log.warning("%s: made by an older passk; rebuilding it from the files, the old one is kept beside it", store)
     for line in rebuild(store.parent, wait):
-        log.warning("left out: %s", line)
+        log.warning("skipped: %s", line)
 
 
 def _keep_older(store: Path) -> None:
     """Keep a store of another version as passk.duckdb.version-N before its successor takes its place."""
     try:
         with duckdb.connect(str(store), read_only=True) as connection:
-            found = schema.version_of(connection)
+            version = schema.version_of(connection)
     except duckdb.Error:
-        return  # nobody can open it
-    if found != schema.VERSION:
-        kept = store.with_name(f"{store.name}.version-{found}")
+        return  # unreadable
+    if version != schema.VERSION:
+        kept = store.with_name(f"{store.name}.version-{version}")
         kept.unlink(missing_ok=True)
         os.link(store, kept)
 
 
 def _attempt(connection: duckdb.DuckDBPyConnection, item: Item, ingested: Ingested) -> bool:
-    """File an item, or say in `ingested` why not; whether it is filed."""
+    """Ingest an item and return True, or add the reason to `ingested.skipped` and return False."""
     try:
         ingest.ingest(connection, item)
     except Damaged as error:
@@ -174,17 +176,17 @@ def _attempt(connection: duckdb.DuckDBPyConnection, item: Item, ingested: Ingest
 
 
 @dataclass(frozen=True)
-class _There:
-    """What is in the store, as far as `fill` needs it."""
+class _Present:
+    """Items in the store."""
 
     experiments: dict[str, ExperimentRecord]
     problems: set[str]
     stages: dict[str, str]
-    """key -> the experiment that trained it"""
+    """Key -> name of the experiment that trained it."""
     evaluations: set[tuple[str, str]]
 
     @classmethod
-    def of(cls, connection: duckdb.DuckDBPyConnection) -> "_There":
+    def of(cls, connection: duckdb.DuckDBPyConnection) -> "_Present":
         def rows(sql: str) -> list[tuple[str, ...]]:
             return connection.execute(sql).fetchall()
 
@@ -204,12 +206,12 @@ class _There:
                 return self.experiments.get(record.name) == record
             if take is ingest.stage:
                 record = ingest.record_of(path / "stage.json", StageRecord)
-                # of a stage that two experiments trained, the first by name is filed
+                # If two experiments trained a stage, the store has that of the first name.
                 return record.key in self.stages and self.stages[record.key] <= record.experiment
             record = ingest.record_of(path / "evaluation.json", EvaluationRecord)
             return (record.experiment, record.key) in self.evaluations
         except PasskError:
-            return False  # ingest says what is wrong with it
+            return False  # ingest reports the error
 
 
 def _directories(parent: Path) -> list[Path]:

@@ -1,8 +1,8 @@
-"""Files -> store, one transaction an item: an experiment's record, a set of problems, a stage, an evaluation.
+"""Ingest of files into the store: an experiment's record, a problem set, a stage or an evaluation per transaction.
 
-Each goes in under its natural key: twice is once, and readers see all or nothing. Only finished directories go in
-(manifest.json is there), and of those only whole ones. DuckDB reads Parquet and JSON lines itself; no row passes
-through Python.
+Each item has a natural key, so a second ingest replaces the first. Readers see a whole item or none. Only finished
+directories (with manifest.json) are ingested, and only if they are complete. DuckDB reads Parquet and JSON lines
+itself; no row passes through Python.
 """
 
 import json
@@ -34,11 +34,11 @@ METRIC_TYPES = {
     "pass_at_k": "MAP(INTEGER, DOUBLE)", "correct_counts": "INTEGER[]", "reasons": "MAP(VARCHAR, DOUBLE)",
 }  # fmt: skip
 PARQUET = "read_parquet(?, hive_partitioning = false)"
-"""Without partitions: a directory of runs may be named x=1, and DuckDB would make a column of it."""
+"""Reader without Hive partitions: a directory of runs may be named x=1, which would become a column."""
 
 
 class Damaged(PasskError):
-    """A file or directory that cannot be filed: unfinished, cut off, or not what it should be."""
+    """A file or directory that cannot be ingested: unfinished, cut off, or of another kind."""
 
 
 RESTORE = "restore it from a copy, or delete its directory and run the experiment again"
@@ -46,24 +46,25 @@ RESTORE_EXPERIMENT = "restore it from a copy, or delete it: the next run writes 
 STAGE_TABLES = {
     "stages": "key", "steps": "stage", "rollouts": "stage", "groups": "stage", "checkpoints": "stage"
 }  # fmt: skip
-"""table -> its column with the stage's key; `costs`, which others share, are derived's"""
+"""Table -> its column with the stage's key. derived.py replaces the rows of `costs`."""
 EVALUATION_TABLES = {"evaluations": "key", "samples": "evaluation", "evaluation_counts": "evaluation"}
 
 
 UNREADABLE = (OSError, ValueError, TypeError, RecursionError)
-"""What reading a damaged JSON record raises."""
+"""Exceptions of reading a damaged JSON record."""
 
 Item = tuple[Callable[[duckdb.DuckDBPyConnection, Path], None], Path]
-"""one of `experiment_record`, `problem_set`, `stage` and `evaluation`, and the file or directory that it files"""
+"""One of `experiment_record`, `problem_set`, `stage` and `evaluation`, and the file or directory to ingest."""
 
 STORE_FAILS = (duckdb.IOException, duckdb.TransactionException, duckdb.OutOfMemoryException, duckdb.FatalException)
-"""what DuckDB raises when it can write no more, and, naming the file, when it cannot read one"""
+"""DuckDB's exceptions for a store that cannot be written. With a file's name in the message, they are about that file.
+"""
 
 
 def ingest(connection: duckdb.DuckDBPyConnection, item: Item) -> None:
-    """File one item by one transaction; nothing is changed where it fails.
+    """Ingest one item in one transaction. After an error the store is unchanged.
 
-    Raises Damaged, naming the file; PasskError where it is the store that fails, on a full disk for one.
+    Raises Damaged with the file's name, or PasskError if the store fails, for example on a full disk.
     """
     take, path = item
     try:
@@ -72,43 +73,43 @@ def ingest(connection: duckdb.DuckDBPyConnection, item: Item) -> None:
     except duckdb.Error as error:
         of_the_store = isinstance(error, STORE_FAILS) and not _names(error, path)
         raise (PasskError if of_the_store else Damaged)(f"{path}: {one_line(error)}") from None
-    except UnicodeError:  # DuckDB's own message repeats a column's name; a record's text may have half a character
+    except UnicodeError:  # from DuckDB's message with a column's name, or from a record cut within a character
         raise Damaged(f"{path}: damaged, a text in it is not UTF-8; {RESTORE}") from None
     except OSError as error:
         raise (PasskError if error.errno in FULL else Damaged)(f"{path}: {error.strerror}") from None
 
 
 def ingest_experiment_record(store: Path, directory: Path, wait: float = WAIT) -> None:
-    """File experiment.json of an experiment's directory. Raises Damaged naming a file it cannot read."""
+    """Ingest experiment.json of an experiment's directory. Raises Damaged with the name of an unreadable file."""
     with turn(store, wait) as connection:
         ingest(connection, (experiment_record, directory))
 
 
 def ingest_problems(store: Path, directory: Path, wait: float = WAIT) -> None:
-    """File every problem set of an experiment's directory. Raises Damaged naming a file that is damaged."""
+    """Ingest every problem set of an experiment's directory. Raises Damaged with the name of a damaged file."""
     with turn(store, wait) as connection:
         for path in sorted((directory / "problems").glob("*.parquet")):
             ingest(connection, (problem_set, path))
 
 
 def ingest_stage(store: Path, directory: Path, wait: float = WAIT) -> None:
-    """File a finished stage: its record, its steps, its rollouts, and what follows from them.
+    """Ingest a finished stage: its record, steps, rollouts and derived rows.
 
-    Raises Damaged naming the directory where it is not finished or a file in it is damaged; nothing of the
-    stage is changed then.
+    Raises Damaged with the directory's name if it is not finished or a file in it is damaged. The store is unchanged
+    then.
     """
     with turn(store, wait) as connection:
         ingest(connection, (stage, directory))
 
 
 def ingest_evaluation(store: Path, directory: Path, wait: float = WAIT) -> None:
-    """File a finished evaluation: its record and its samples. Raises Damaged as `ingest_stage` does."""
+    """Ingest a finished evaluation: its record and samples. Raises Damaged like `ingest_stage`."""
     with turn(store, wait) as connection:
         ingest(connection, (evaluation, directory))
 
 
 def experiment_record(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
-    """experiment.json; its failures and sessions change from run to run."""
+    """Ingest experiment.json and replace its earlier rows: its failures and sessions change from run to run."""
     record = record_of(directory / "experiment.json", ExperimentRecord)
     connection.execute("DELETE FROM experiments WHERE name = ?", [record.name])
     connection.execute("DELETE FROM experiment_stages WHERE experiment = ?", [record.name])
@@ -122,7 +123,7 @@ def experiment_record(connection: duckdb.DuckDBPyConnection, directory: Path) ->
 
 
 def problem_set(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """problems/<fingerprint>.parquet."""
+    """Ingest problems/<fingerprint>.parquet."""
     connection.execute("DELETE FROM problems WHERE fingerprint = ?", [path.stem])
     connection.execute(
         f"INSERT INTO problems BY NAME SELECT ? AS fingerprint, {', '.join(PROBLEM_COLUMNS)} FROM {PARQUET}",
@@ -132,24 +133,23 @@ def problem_set(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         "SELECT count(*), count(DISTINCT id) FROM problems WHERE fingerprint = ?", [path.stem]
     ).fetchone() or (0, 0)
     if rows != distinct:
-        raise Damaged(f"{path}: {rows - distinct} problems have the id of another one")
+        raise Damaged(f"{path}: {rows - distinct} problems have the id of another one; {RESTORE}")
 
 
 def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
-    """A finished stage's directory."""
+    """Ingest a finished stage's directory."""
     _require_finished(directory, "stage")
     record = record_of(directory / "stage.json", StageRecord)
     manifest = _manifest(directory, record.key)
     held = connection.execute("SELECT experiment FROM stages WHERE key = ?", [record.key]).fetchone()
     if held and held[0] < record.experiment:
-        # Trained by two experiments at once: the first by name is filed, whichever came in first.
-        return
+        return  # Two experiments trained it at once: the store keeps that of the first name.
     for table, column in STAGE_TABLES.items() if held else ():
         connection.execute(f"DELETE FROM {table} WHERE {column} = ?", [record.key])
-    sealed = {name: manifest.get(name) for name in ("seconds", "startup_seconds")}
-    _insert(connection, "stages", asdict(record) | sealed)
+    times = {name: manifest.get(name) for name in ("seconds", "startup_seconds")}
+    _insert(connection, "stages", asdict(record) | times)
     types = ", ".join(f"'{name}': '{METRIC_TYPES.get(name, 'DOUBLE')}'" for name in METRICS)
-    # Should a step be there twice, done again after a stop, the later line is the one that counts.
+    # A step that was repeated after a stop has two lines; the later one counts.
     connection.execute(
         "INSERT INTO steps BY NAME SELECT ? AS stage, * FROM "
         f"read_json(?, format = 'newline_delimited', columns = {{{types}}}, hive_partitioning = false) "
@@ -164,12 +164,12 @@ def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
             f"INSERT INTO rollouts BY NAME SELECT ? AS stage, {columns}, 1 AS occurrence FROM {PARQUET}",
             [record.key, rollouts],
         )
-        _tell_groups_apart(connection, record.key, rollouts)
+        _number_occurrences(connection, record.key, rollouts)
     derived.of_stage(connection, record.key)
 
 
 def evaluation(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
-    """A finished evaluation's directory."""
+    """Ingest a finished evaluation's directory."""
     _require_finished(directory, "evaluation")
     record = record_of(directory / "evaluation.json", EvaluationRecord)
     manifest = _manifest(directory, record.key)
@@ -187,27 +187,29 @@ def evaluation(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
         key,
     ).fetchone() or (0, 0)
     if not rows:
-        raise Damaged(f"{directory}: a finished evaluation without a sample")
+        raise Damaged(f"{directory}: a finished evaluation without a sample; {RESTORE}")
     if rows != distinct:
-        raise Damaged(f"{directory}: {rows - distinct} samples have the problem and index of another one")
+        raise Damaged(f"{directory}: {rows - distinct} samples have the problem and index of another one; {RESTORE}")
     if rows != (expected := manifest.get("samples", rows)):
-        raise Damaged(f"{file}: {rows} samples of {expected}")
+        raise Damaged(f"{file}: {rows} samples of {expected}; {RESTORE}")
     derived.of_evaluation(connection, record.experiment, record.key)
 
 
 def _require_every_file(connection: duckdb.DuckDBPyConnection, directory: Path, key: str, rollouts: list[str]) -> None:
-    """Of every step, where there are any: whoever needs the room may remove them all."""
+    """Raise Damaged unless every step has a rollout file. A directory without any is valid: users may delete all."""
     numbers = [Path(path).stem.removeprefix("step-") for path in rollouts]
-    if strange := [number for number in numbers if not (number.isascii() and number.isdecimal())]:
-        raise Damaged(f"{directory}: step-{strange[0]}.parquet is no file of a step; move it away")
-    there = set(map(int, numbers))
+    if unknown := [number for number in numbers if not (number.isascii() and number.isdecimal())]:
+        raise Damaged(f"{directory}: step-{unknown[0]}.parquet has no step number; move it away")
+    present = set(map(int, numbers))
     steps = connection.execute("SELECT step FROM steps WHERE stage = ? ORDER BY step", [key]).fetchall()
-    if missing := [step for (step,) in steps if step not in there]:
-        raise Damaged(f"{directory}: the rollouts of {len(missing)} steps are missing, the first of step {missing[0]}")
+    if missing := [step for (step,) in steps if step not in present]:
+        raise Damaged(
+            f"{directory}: the rollouts of {len(missing)} steps are missing, the first of step {missing[0]}; {RESTORE}"
+        )
 
 
-def _tell_groups_apart(connection: duckdb.DuckDBPyConnection, key: str, rollouts: list[str]) -> None:
-    """Number the groups of a problem that a step has more than once: rare, and sorting all rollouts takes long."""
+def _number_occurrences(connection: duckdb.DuckDBPyConnection, key: str, rollouts: list[str]) -> None:
+    """Number a problem's groups in steps that have it more than once. Only these steps are sorted, which is faster."""
     steps = [
         step
         for (step,) in connection.execute(
@@ -218,7 +220,7 @@ def _tell_groups_apart(connection: duckdb.DuckDBPyConnection, key: str, rollouts
     ]
     if steps:
         connection.execute("DELETE FROM rollouts WHERE stage = ? AND list_contains(?, step)", [key, steps])
-        # A file holds a step's groups one after another, so a group is known by where it starts in it.
+        # A file has a step's groups one after another, so the first row of a group identifies it.
         connection.execute(
             f"INSERT INTO rollouts BY NAME SELECT ? AS stage, {', '.join(ROLLOUT_COLUMNS)}, "
             "dense_rank() OVER (PARTITION BY step, problem ORDER BY file_row_number - sample) AS occurrence "
@@ -229,7 +231,7 @@ def _tell_groups_apart(connection: duckdb.DuckDBPyConnection, key: str, rollouts
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, table: str, row: dict[str, Any]) -> None:
-    """One row; what has no fixed shape (objects, and the list of sessions) goes in as JSON."""
+    """Insert one row. Values without a fixed shape (objects, and the list of sessions) become JSON."""
     values = [
         json.dumps(value, sort_keys=True) if isinstance(value, dict) or name == "sessions" else value
         for name, value in row.items()
@@ -244,31 +246,34 @@ def _require_finished(directory: Path, what: str) -> None:
 
 
 def _require_all_steps(connection: duckdb.DuckDBPyConnection, path: Path, key: str, expected: int | None) -> None:
-    """A metrics.jsonl that was cut off between two lines is whole in every line. Old manifests do not say how many."""
-    found, first, last = connection.execute(
+    """Raise Damaged if steps are missing: a metrics.jsonl may be cut off between two lines.
+
+    expected: number of steps, None for a manifest of an earlier passk.
+    """
+    count, first, last = connection.execute(
         "SELECT count(*), min(step), max(step) FROM steps WHERE stage = ?", [key]
     ).fetchone() or (0, None, None)
-    if not found:
-        raise Damaged(f"{path}: a finished stage without a step")
-    if (found, first, last) != (expected or last, 1, expected or last):
-        raise Damaged(f"{path}: {found} steps of {expected or last}, from {first} to {last}")
+    if not count:
+        raise Damaged(f"{path}: a finished stage without a step; {RESTORE}")
+    if (count, first, last) != (expected or last, 1, expected or last):
+        raise Damaged(f"{path}: {count} steps of {expected or last}, from {first} to {last}; {RESTORE}")
 
 
 def record_of(path: Path, kind: type[Any]) -> Any:
-    """A record of passk/files/layout.py. Raises Damaged naming a file that is missing, cut off or none of its kind."""
+    """Read a record of passk/files/layout.py. Raises Damaged with the name of a missing or damaged file."""
     restore = RESTORE_EXPERIMENT if kind is ExperimentRecord else RESTORE
     try:
-        # what an earlier passk wrote may have one still
-        found = kind(**without_secrets(json.loads(path.read_text())))
+        # The record of an earlier passk may have secrets.
+        record = kind(**without_secrets(json.loads(path.read_text())))
     except FileNotFoundError:
-        raise Damaged(f"{path}: no such file") from None
+        raise Damaged(f"{path}: no such file; {restore}") from None
     except UNREADABLE as error:
         raise Damaged(f"{path}: not a {kind.__name__}: {_reason(error)}; {restore}") from None
-    for field in fields(found):
+    for field in fields(record):
         expected = get_origin(field.type) or field.type
-        if expected in (str, dict, list) and not isinstance(getattr(found, field.name), expected):
-            raise Damaged(f"{path}: not a {kind.__name__}: {field.name} is no {expected.__name__}; {restore}")
-    return found
+        if expected in (str, dict, list) and not isinstance(getattr(record, field.name), expected):
+            raise Damaged(f"{path}: not a {kind.__name__}: {field.name} is not a {expected.__name__}; {restore}")
+    return record
 
 
 def _reason(error: Exception) -> str:
@@ -276,7 +281,8 @@ def _reason(error: Exception) -> str:
 
 
 def _names(error: duckdb.Error, path: Path) -> bool:
-    """Whether the message is about the file, or one in the directory. The store's begins alike in runs/passk."""
+    """Return whether the message names the file or one in the directory. With runs in passk/, the store's path has
+    the same prefix."""
     return any(f'"{path}{end}' in str(error) for end in ('"', "/"))
 
 
@@ -287,5 +293,5 @@ def _manifest(directory: Path, key: str) -> dict[str, Any]:
     except UNREADABLE as error:
         raise Damaged(f"{path}: not a manifest: {_reason(error)}; {RESTORE}") from None
     if not isinstance(manifest, dict) or manifest.get("key") != key:
-        raise Damaged(f"{path}: not the manifest of {key}")
+        raise Damaged(f"{path}: not the manifest of {key}; {RESTORE}")
     return manifest

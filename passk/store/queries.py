@@ -1,8 +1,8 @@
-"""What reports ask of the store: a connection (passk.store.reading), an experiment's name -> pandas frames.
+"""Queries of the reports: a connection (passk.store.reading) and an experiment's name -> pandas frames.
 
-Only what the experiment's present configuration names is returned: stages and evaluations of an earlier version
-of the experiment file stay in the store, but belong to no report. All frames are sorted by their key columns, and sums
-of fractions go by the order of the steps: in another order their last digit is another.
+Queries return the stages and evaluations of the experiment's present configuration. Those of earlier versions of the
+experiment file stay in the store, but no report shows them. All frames are sorted by their key columns. Sums of
+fractions follow the order of the steps, which fixes their last digit.
 """
 
 import json
@@ -15,7 +15,7 @@ from passk.files.layout import ExperimentRecord
 
 
 def experiment(connection: duckdb.DuckDBPyConnection, name: str) -> ExperimentRecord:
-    """experiment.json as it was filed. Raises PasskError for a name that is not in the store."""
+    """Return experiment.json as it was ingested. Raises PasskError for a name that is not in the store."""
     columns = "name, question, config, command, versions, hardware, code, evaluations, failures, sessions"
     row = connection.execute(f"SELECT {columns} FROM experiments WHERE name = ?", [name]).fetchone()
     if row is None:
@@ -31,14 +31,17 @@ def experiment(connection: duckdb.DuckDBPyConnection, name: str) -> ExperimentRe
 
 
 def names(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Of all experiments."""
+    """Return the names of all experiments."""
     return [name for (name,) in connection.execute("SELECT name FROM experiments ORDER BY name").fetchall()]
 
 
 def stages(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
-    """The finished stages: name, key, experiment (that trained it), kind, seed, problems (fingerprint),
-    first_step, startup_seconds, steps (how many), and sums over them: tokens, seconds, and (null for sft)
-    seconds_generation, seconds_experience, seconds_training, seconds_sync."""
+    """Return the finished stages.
+
+    Columns: name, key, experiment (that trained it), kind, seed, problems (fingerprint), first_step, startup_seconds,
+    steps (their number), and sums over the steps: tokens, seconds, and (null for sft) seconds_generation,
+    seconds_experience, seconds_training, seconds_sync.
+    """
     return connection.execute(
         """
         SELECT named.name, stages.key, stages.experiment, stages.kind, stages.seed, stages.problems,
@@ -59,8 +62,11 @@ def stages(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
 
 
 def steps(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
-    """Every step of the finished stages: stage (its name), kind, total_step (rl steps of ancestors included)
-    and all metrics of passk/files/layout.py; pass_at_k is a dict k -> value, correct_counts a list."""
+    """Return every step of the finished stages.
+
+    Columns: stage (its name), kind, total_step (with the rl steps of ancestors) and all metrics of
+    passk/files/layout.py; pass_at_k is a dict k -> value, correct_counts a list.
+    """
     return connection.execute(
         """
         SELECT named.name AS stage, stages.kind, stages.first_step + steps.step AS total_step,
@@ -76,8 +82,11 @@ def steps(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
 
 
 def evaluations(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
-    """The finished evaluations: checkpoint, benchmark, key, problems (fingerprint), seed, seconds,
-    problem_count, sample_count, tokens, truncated (share cut at max_response)."""
+    """Return the finished evaluations.
+
+    Columns: checkpoint, benchmark, key, problems (fingerprint), seed, seconds, problem_count, sample_count, tokens,
+    truncated (share cut at max_response).
+    """
     return connection.execute(
         """
         SELECT own.checkpoint, own.benchmark, own.key, own.problems, own.seed, own.seconds,
@@ -94,7 +103,7 @@ def evaluations(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFram
 
 
 def problem_counts(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
-    """What pass@k is made from: checkpoint, benchmark, problem, difficulty, n (samples), c (right ones)."""
+    """Return the counts behind pass@k: checkpoint, benchmark, problem, difficulty, n (samples), c (correct samples)."""
     return connection.execute(
         """
         SELECT own.checkpoint, own.benchmark, counts.problem, counts.difficulty, counts.n, counts.c
@@ -108,10 +117,10 @@ def problem_counts(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataF
 
 
 def transcripts(connection: duckdb.DuckDBPyConnection, name: str, checkpoint: str, each: int = 3) -> pd.DataFrame:
-    """A few samples of one checkpoint, up to `each` of a sort: sort (correct, incorrect, truncated), benchmark,
-    problem, sample, prompt, demonstration, response, extracted, reason, tokens.
+    """Return a few samples of one checkpoint, up to `each` of a sort.
 
-    The same ones every time, picked without a look at them: in the order of a hash, one a problem and sort.
+    Columns: sort (correct, incorrect, truncated), benchmark, problem, sample, prompt, demonstration, response,
+    extracted, reason, tokens. A hash picks the samples, one per problem and sort, so the choice is the same every time.
     A response cut at its length counts as truncated, whatever its verdict.
     """
     return connection.execute(

@@ -1,11 +1,11 @@
-"""What reports ask of the store beside passk/store/queries.py: the same form, the same promises."""
+"""Further queries of the reports, with the arguments and the order of passk/store/queries.py."""
 
 import duckdb
 import pandas as pd
 
 
 def traits(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
-    """What is known of each benchmark's problems: benchmark, problem, difficulty (text), metadata (JSON text)."""
+    """Return the problems of each benchmark: benchmark, problem, difficulty (text), metadata (JSON text)."""
     return connection.execute(
         """
         SELECT DISTINCT own.benchmark, problems.id AS problem, problems.difficulty, problems.metadata
@@ -19,8 +19,11 @@ def traits(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
 
 
 def launches(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
-    """What a finished stage took as a job: name, own (trained by this experiment), wall_seconds of the last go,
-    step_seconds (sum of all its steps), startup_seconds of the last go."""
+    """Return the times of the finished stages as jobs.
+
+    Columns: name, own (trained by this experiment), wall_seconds and startup_seconds of the last run, step_seconds (sum
+    of all steps).
+    """
     return connection.execute(
         """
         SELECT named.name, stages.experiment = named.experiment AS own, stages.seconds AS wall_seconds,
@@ -36,10 +39,10 @@ def launches(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
 
 
 def pauses(connection: duckdb.DuckDBPyConnection, name: str, least: float = 15.0) -> pd.DataFrame:
-    """Where a stage's steps stood still and went on: name, step (the first one after), seconds between the two.
+    """Return the pauses between steps: name, step (the first after the pause), seconds between the two steps.
 
-    A job that was killed or failed and was started again leaves such a gap in the steps' clock: longer than `least`
-    seconds and than ten steps. A step that was done again counts from when it was done last.
+    A restart after a kill or failure leaves such a gap in the steps' clock: longer than `least` seconds and than ten
+    steps. A repeated step counts with its last time.
     """
     return connection.execute(
         """
@@ -60,8 +63,11 @@ def pauses(connection: duckdb.DuckDBPyConnection, name: str, least: float = 15.0
 
 
 def reasons(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
-    """What the verdicts gave as their reason: checkpoint, benchmark (null: the stage's own training), reason, share of
-    the responses. Right ones have the reason `correct`; a stage whose reward is not passk's has no row of training."""
+    """Return the reasons of the verdicts.
+
+    Columns: checkpoint, benchmark (null: the stage's own training), reason, share of the responses. Correct responses
+    have the reason `correct`. A stage whose reward is not from passk's verifiers has no row for training.
+    """
     return connection.execute(
         """
         WITH entries AS (

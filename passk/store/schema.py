@@ -1,7 +1,7 @@
 """The schema of the store: schema.sql (tables) and views.sql (macros and views), with one version.
 
-The store is an index over files, so there are no migrations. A store of an older version is rebuilt from the files,
-and one of a newer version is refused.
+The store is an index over files, so it needs no migrations. passk rebuilds a store of an older version from the files,
+and refuses a store of a newer version.
 """
 
 from pathlib import Path
@@ -11,7 +11,8 @@ import duckdb
 from passk.base.errors import PasskError
 
 VERSION = 11
-"""Raise it with every change of schema.sql or views.sql. Versions 1 to 9 were migrations (table _migrations)."""
+"""Version of the schema. Raise it with every change of a table, macro or view. Stores of versions 1 to 9 have it in
+the table _migrations."""
 _FILES = ("schema.sql", "views.sql")
 
 
@@ -30,18 +31,18 @@ def create(connection: duckdb.DuckDBPyConnection) -> None:
 
 def require_current(connection: duckdb.DuckDBPyConnection) -> None:
     """Raise OlderStore for an older version and PasskError for a newer one."""
-    found = version_of(connection)
-    if found < VERSION:
-        raise OlderStore(f"version {found} of the store is older than {VERSION}; run `passk ingest --rebuild`")
-    if found > VERSION:
+    version = version_of(connection)
+    if version < VERSION:
+        raise OlderStore(f"version {version} of the store is older than {VERSION}; run `passk ingest --rebuild`")
+    if version > VERSION:
         raise PasskError(
-            f"version {found} of the store was made by a newer passk, which knows {VERSION} only; "
+            f"version {version} of the store was made by a newer passk, this one reads version {VERSION}; "
             "update passk, or run `passk ingest --rebuild` with this one"
         )
 
 
 def version_of(connection: duckdb.DuckDBPyConnection) -> int:
-    """Version of an open store, 0 where it has none."""
+    """Return the version of an open store, 0 if it has none."""
     tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     if "store_version" in tables:
         row = connection.execute("SELECT version FROM store_version").fetchone()

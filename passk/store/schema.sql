@@ -1,6 +1,6 @@
--- The tables of the store, version in passk/store/schema.py. Every row can be made again from the files that
+-- The tables of the store, with their version in passk/store/schema.py. Every row can be rebuilt from the files that
 -- passk/files/layout.py describes. Small tables have their natural key as PRIMARY KEY. Rollouts and samples grow to
--- millions of rows and name their key in the comment alone: an index would be larger than the rows.
+-- millions of rows, so only the comment names their key: an index would be larger than the rows.
 
 CREATE TABLE store_version (
     version INTEGER NOT NULL
@@ -20,17 +20,17 @@ CREATE TABLE experiments (
     failures JSON NOT NULL,
     sessions JSON NOT NULL
 );
-COMMENT ON TABLE experiments IS 'An experiment as it was asked and run: experiment.json. Key: name';
+COMMENT ON TABLE experiments IS 'An experiment and its runs: experiment.json. Key: name';
 COMMENT ON COLUMN experiments.name IS 'the experiment''s name, also its directory under runs/';
-COMMENT ON COLUMN experiments.question IS 'what the experiment is to answer';
+COMMENT ON COLUMN experiments.question IS 'question of the experiment';
 COMMENT ON COLUMN experiments.config IS 'the resolved experiment file';
 COMMENT ON COLUMN experiments.command IS 'the command that ran it';
 COMMENT ON COLUMN experiments.versions IS 'package -> version';
-COMMENT ON COLUMN experiments.hardware IS 'what it ran on';
-COMMENT ON COLUMN experiments.evaluations IS 'keys of the evaluations that belong to the present configuration';
+COMMENT ON COLUMN experiments.hardware IS 'hardware of the run';
+COMMENT ON COLUMN experiments.evaluations IS 'keys of the evaluations of the present configuration';
 COMMENT ON COLUMN experiments.failures IS 'stage or evaluation name -> one line';
-COMMENT ON COLUMN experiments.code IS 'commit of the checkout that the latest run of the command ran from, and whether it was dirty; empty: no checkout';
-COMMENT ON COLUMN experiments.sessions IS 'one object a run of the command: started, code (commit and dirty, as above, of this run), before (seconds of its process until then), seconds, busy (seconds with a phase), phases {name: seconds}, failed [{what, step, reason}], ended (done, failed; null: stopped or killed)';
+COMMENT ON COLUMN experiments.code IS 'commit of the checkout of the latest run of the command, and whether it was dirty; empty: no checkout';
+COMMENT ON COLUMN experiments.sessions IS 'an object per run of the command: started, code (commit and dirty, of this run), before (seconds of its process before started), seconds, busy (seconds with a phase), phases {name: seconds}, failed [{what, step, reason}], ended (done, failed; null: stopped or killed)';
 
 CREATE TABLE experiment_stages (
     experiment VARCHAR NOT NULL,
@@ -39,10 +39,10 @@ CREATE TABLE experiment_stages (
     stage VARCHAR NOT NULL,
     PRIMARY KEY (experiment, name)
 );
-COMMENT ON TABLE experiment_stages IS 'Which stage stands under which name in the present configuration. Key: experiment, name';
+COMMENT ON TABLE experiment_stages IS 'Stages of the present configuration by name. Key: experiment, name';
 COMMENT ON COLUMN experiment_stages.experiment IS 'experiments.name';
 COMMENT ON COLUMN experiment_stages.name IS 'the stage''s name in the experiment file';
-COMMENT ON COLUMN experiment_stages.position IS 'place in the order of the graph, from 0';
+COMMENT ON COLUMN experiment_stages.position IS 'position in the order of the graph, from 0';
 COMMENT ON COLUMN experiment_stages.stage IS 'stages.key; the stage may not be finished yet';
 
 CREATE TABLE stages (
@@ -60,18 +60,18 @@ CREATE TABLE stages (
     startup_seconds DOUBLE
 );
 COMMENT ON TABLE stages IS 'A finished training stage: stage.json. Key: key; experiments with the same configuration share it';
-COMMENT ON COLUMN stages.key IS 'hash of all that decides what the stage makes';
+COMMENT ON COLUMN stages.key IS 'hash of everything that determines the result of the stage';
 COMMENT ON COLUMN stages.experiment IS 'name of the experiment that trained it';
-COMMENT ON COLUMN stages.name IS 'the stage''s name when it was trained';
+COMMENT ON COLUMN stages.name IS 'name of the stage at its training';
 COMMENT ON COLUMN stages.kind IS 'sft or rl';
 COMMENT ON COLUMN stages.parent IS 'key of the stage it starts from; NULL: from the experiment''s own model';
 COMMENT ON COLUMN stages.config IS 'the resolved stage';
 COMMENT ON COLUMN stages.seed IS 'seed of the stage';
 COMMENT ON COLUMN stages.problems IS 'problems.fingerprint of the training problems';
-COMMENT ON COLUMN stages.first_step IS 'rl steps its ancestors did';
+COMMENT ON COLUMN stages.first_step IS 'rl steps of its ancestors';
 COMMENT ON COLUMN stages.versions IS 'package -> version';
 COMMENT ON COLUMN stages.seconds IS 'wall time of the run that finished it';
-COMMENT ON COLUMN stages.startup_seconds IS 'the part of it before the first step';
+COMMENT ON COLUMN stages.startup_seconds IS 'wall time of that run before the first step';
 
 CREATE TABLE problems (
     fingerprint VARCHAR NOT NULL,
@@ -87,13 +87,13 @@ CREATE TABLE problems (
 COMMENT ON TABLE problems IS 'A problem of a prepared set. Key: fingerprint, id (not indexed)';
 COMMENT ON COLUMN problems.fingerprint IS 'content hash of the set, the name of its Parquet file';
 COMMENT ON COLUMN problems.id IS 'the problem''s id, unique in its set';
-COMMENT ON COLUMN problems.prompt IS 'what the model is given';
-COMMENT ON COLUMN problems.answer IS 'what the verifier needs, not necessarily an answer of the model''s kind';
+COMMENT ON COLUMN problems.prompt IS 'prompt of the model';
+COMMENT ON COLUMN problems.answer IS 'gold answer in the form that the verifier needs, which may differ from a model''s answer';
 COMMENT ON COLUMN problems.verifier IS 'name of the verifier';
 COMMENT ON COLUMN problems.split IS 'train or test';
-COMMENT ON COLUMN problems.difficulty IS 'difficulty, as its source grades it';
-COMMENT ON COLUMN problems.demonstration IS 'a right response';
-COMMENT ON COLUMN problems.metadata IS 'all else that its source says of it';
+COMMENT ON COLUMN problems.difficulty IS 'difficulty that its source assigns';
+COMMENT ON COLUMN problems.demonstration IS 'a correct response';
+COMMENT ON COLUMN problems.metadata IS 'all other fields of its source';
 
 CREATE TABLE steps (
     stage VARCHAR NOT NULL,
@@ -138,10 +138,10 @@ COMMENT ON COLUMN steps.estimator IS 'advantage estimator';
 COMMENT ON COLUMN steps.k IS 'k of the estimator in this step';
 COMMENT ON COLUMN steps.reward IS 'mean reward of the step''s rollouts';
 COMMENT ON COLUMN steps.pass_at_k IS 'k -> unbiased pass@k of the step''s own groups';
-COMMENT ON COLUMN steps.all_incorrect IS 'share of groups without a right answer';
-COMMENT ON COLUMN steps.all_correct IS 'share of groups without a wrong answer';
-COMMENT ON COLUMN steps.few_incorrect IS 'share of groups with fewer wrong answers than k: the Pass@k advantage is 0 there';
-COMMENT ON COLUMN steps.correct_counts IS 'groups with 0, 1, ... N right answers';
+COMMENT ON COLUMN steps.all_incorrect IS 'share of groups without a correct rollout';
+COMMENT ON COLUMN steps.all_correct IS 'share of groups without an incorrect rollout';
+COMMENT ON COLUMN steps.few_incorrect IS 'share of groups with fewer than k incorrect rollouts, where the Pass@k advantage is 0';
+COMMENT ON COLUMN steps.correct_counts IS 'number of groups with 0, 1, ... N correct rollouts';
 COMMENT ON COLUMN steps."distinct" IS 'distinct responses of a group / N, mean over groups';
 COMMENT ON COLUMN steps.entropy IS 'policy entropy, nats a token';
 COMMENT ON COLUMN steps.length IS 'mean response tokens';
@@ -149,12 +149,12 @@ COMMENT ON COLUMN steps.truncated IS 'share of responses cut at max_response';
 COMMENT ON COLUMN steps.clip_ratio IS 'share of tokens whose PPO ratio was clipped';
 COMMENT ON COLUMN steps.logprob_gap IS 'nats: mean difference between vLLM''s and the trainer''s log-probabilities of fixed tokens before the step''s rollouts, largest over the engines';
 COMMENT ON COLUMN steps.tokens IS 'response tokens of the step';
-COMMENT ON COLUMN steps.seconds_generation IS 'wall time of evaluation the rollouts';
+COMMENT ON COLUMN steps.seconds_generation IS 'wall time of generating the rollouts';
 COMMENT ON COLUMN steps.seconds_experience IS 'wall time of log-probabilities and advantages';
 COMMENT ON COLUMN steps.seconds_training IS 'wall time of the optimizer';
-COMMENT ON COLUMN steps.seconds_sync IS 'wall time of handing the weights to vLLM';
-COMMENT ON COLUMN steps.seconds_advantage IS 'wall time of the estimator itself, part of seconds_experience';
-COMMENT ON COLUMN steps.reasons IS 'reason of the verifier''s verdicts -> share of the rollouts';
+COMMENT ON COLUMN steps.seconds_sync IS 'wall time of copying the weights to vLLM';
+COMMENT ON COLUMN steps.seconds_advantage IS 'wall time of the advantage estimator, part of seconds_experience';
+COMMENT ON COLUMN steps.reasons IS 'reason of the verdict -> share of the rollouts';
 
 CREATE TABLE rollouts (
     stage VARCHAR NOT NULL,
@@ -169,18 +169,18 @@ CREATE TABLE rollouts (
     truncated BOOLEAN,
     occurrence INTEGER NOT NULL
 );
-COMMENT ON TABLE rollouts IS 'A response sampled in training. Key: stage, step, problem, occurrence, sample (not indexed)';
+COMMENT ON TABLE rollouts IS 'A rollout of training. Key: stage, step, problem, occurrence, sample (not indexed)';
 COMMENT ON COLUMN rollouts.stage IS 'stages.key';
 COMMENT ON COLUMN rollouts.step IS 'step of the stage, from 1';
 COMMENT ON COLUMN rollouts.problem IS 'problems.id in the stage''s problems';
 COMMENT ON COLUMN rollouts.sample IS 'index in the group';
-COMMENT ON COLUMN rollouts.response IS 'what the model wrote: untrusted text';
+COMMENT ON COLUMN rollouts.response IS 'response of the model: untrusted text';
 COMMENT ON COLUMN rollouts.reward IS 'the verifier''s score';
-COMMENT ON COLUMN rollouts.advantage IS 'what the estimator made of the group''s rewards';
+COMMENT ON COLUMN rollouts.advantage IS 'advantage from the group''s rewards';
 COMMENT ON COLUMN rollouts.k IS 'k of the estimator in this step';
 COMMENT ON COLUMN rollouts.tokens IS 'response tokens';
 COMMENT ON COLUMN rollouts.truncated IS 'cut at max_response';
-COMMENT ON COLUMN rollouts.occurrence IS '1; 2 and on where a step has the problem more than once, as at the end of an epoch';
+COMMENT ON COLUMN rollouts.occurrence IS '1; counts up if a step has the problem more than once, for example at the end of an epoch';
 
 CREATE TABLE evaluations (
     experiment VARCHAR NOT NULL,
@@ -195,9 +195,9 @@ CREATE TABLE evaluations (
     seconds DOUBLE,
     PRIMARY KEY (experiment, key)
 );
-COMMENT ON TABLE evaluations IS 'One checkpoint sampled on one benchmark: evaluation.json. Key: experiment, key';
+COMMENT ON TABLE evaluations IS 'An evaluation of one checkpoint on one benchmark: evaluation.json. Key: experiment, key';
 COMMENT ON COLUMN evaluations.experiment IS 'experiments.name';
-COMMENT ON COLUMN evaluations.key IS 'hash of all that decides the samples';
+COMMENT ON COLUMN evaluations.key IS 'hash of everything that determines the samples';
 COMMENT ON COLUMN evaluations.checkpoint IS 'name of the stage whose model was sampled; base: the experiment''s own model';
 COMMENT ON COLUMN evaluations.stage IS 'stages.key of that stage; NULL for base';
 COMMENT ON COLUMN evaluations.benchmark IS 'the benchmark''s name in the experiment file';
@@ -205,7 +205,7 @@ COMMENT ON COLUMN evaluations.problems IS 'problems.fingerprint of the benchmark
 COMMENT ON COLUMN evaluations.config IS 'the resolved benchmark: samples, k, temperature, top_p, max_response';
 COMMENT ON COLUMN evaluations.seed IS 'seed of the evaluation';
 COMMENT ON COLUMN evaluations.versions IS 'package -> version';
-COMMENT ON COLUMN evaluations.seconds IS 'wall time of evaluation and judging, the engine''s start left out';
+COMMENT ON COLUMN evaluations.seconds IS 'wall time of generation and judging, without the engine''s start';
 
 CREATE TABLE samples (
     experiment VARCHAR NOT NULL,
@@ -222,16 +222,16 @@ CREATE TABLE samples (
     seed BIGINT,
     logprob DOUBLE
 );
-COMMENT ON TABLE samples IS 'A response of a checkpoint on a benchmark. Key: experiment, evaluation, problem, sample (not indexed)';
+COMMENT ON TABLE samples IS 'A response of an evaluation. Key: experiment, evaluation, problem, sample (not indexed)';
 COMMENT ON COLUMN samples.experiment IS 'experiments.name';
 COMMENT ON COLUMN samples.evaluation IS 'evaluations.key';
 COMMENT ON COLUMN samples.problem IS 'problems.id in the evaluation''s problems';
 COMMENT ON COLUMN samples.sample IS 'index among the problem''s samples, from 0';
-COMMENT ON COLUMN samples.response IS 'what the model wrote: untrusted text';
+COMMENT ON COLUMN samples.response IS 'response of the model: untrusted text';
 COMMENT ON COLUMN samples.score IS 'the verifier''s score in [0, 1]';
 COMMENT ON COLUMN samples.correct IS 'the verifier''s verdict';
-COMMENT ON COLUMN samples.extracted IS 'what the verifier read as the answer: untrusted text';
-COMMENT ON COLUMN samples.reason IS 'why the verifier decided so';
+COMMENT ON COLUMN samples.extracted IS 'answer that the verifier extracted: untrusted text';
+COMMENT ON COLUMN samples.reason IS 'reason of the verdict';
 COMMENT ON COLUMN samples.tokens IS 'response tokens';
 COMMENT ON COLUMN samples.finish_reason IS 'stop, or length when cut at max_response';
 COMMENT ON COLUMN samples.seed IS 'seed of the request';
@@ -255,12 +255,12 @@ COMMENT ON TABLE groups IS 'A prompt''s rollouts in a training step. Key: stage,
 COMMENT ON COLUMN groups.stage IS 'stages.key';
 COMMENT ON COLUMN groups.step IS 'step of the stage, from 1';
 COMMENT ON COLUMN groups.problem IS 'problems.id in the stage''s problems';
-COMMENT ON COLUMN groups.occurrence IS '1; 2 and on where a step has the problem more than once, as at the end of an epoch';
+COMMENT ON COLUMN groups.occurrence IS '1; counts up if a step has the problem more than once, for example at the end of an epoch';
 COMMENT ON COLUMN groups.estimator IS 'advantage estimator';
 COMMENT ON COLUMN groups.k IS 'k of the estimator in this step';
 COMMENT ON COLUMN groups.n IS 'rollouts';
 COMMENT ON COLUMN groups.c IS 'rollouts whose reward is 1';
-COMMENT ON COLUMN groups.dead IS 'every advantage is 0: the group taught nothing';
+COMMENT ON COLUMN groups.dead IS 'every advantage is 0, so the group has no effect on training';
 COMMENT ON COLUMN groups."distinct" IS 'distinct responses';
 COMMENT ON COLUMN groups.truncated IS 'rollouts cut at max_response';
 COMMENT ON COLUMN groups.tokens IS 'response tokens';
@@ -276,14 +276,14 @@ CREATE TABLE evaluation_counts (
     truncated INTEGER NOT NULL,
     tokens BIGINT
 );
-COMMENT ON TABLE evaluation_counts IS 'A problem''s samples of one checkpoint, counted. Key: experiment, evaluation, problem (not indexed)';
+COMMENT ON TABLE evaluation_counts IS 'Counts of a problem''s samples in an evaluation. Key: experiment, evaluation, problem (not indexed)';
 COMMENT ON COLUMN evaluation_counts.experiment IS 'experiments.name';
 COMMENT ON COLUMN evaluation_counts.evaluation IS 'evaluations.key';
 COMMENT ON COLUMN evaluation_counts.problem IS 'problems.id in the evaluation''s problems';
 COMMENT ON COLUMN evaluation_counts.n IS 'samples';
-COMMENT ON COLUMN evaluation_counts.c IS 'right samples';
+COMMENT ON COLUMN evaluation_counts.c IS 'correct samples';
 COMMENT ON COLUMN evaluation_counts."distinct" IS 'distinct responses';
-COMMENT ON COLUMN evaluation_counts.answers IS 'distinct answers that the verifier read';
+COMMENT ON COLUMN evaluation_counts.answers IS 'distinct answers that the verifier extracted';
 COMMENT ON COLUMN evaluation_counts.truncated IS 'samples cut at max_response';
 COMMENT ON COLUMN evaluation_counts.tokens IS 'response tokens';
 
@@ -294,12 +294,12 @@ CREATE TABLE checkpoints (
     total_step INTEGER,
     path VARCHAR NOT NULL
 );
-COMMENT ON TABLE checkpoints IS 'The model that a finished stage left. Key: stage. The model that an experiment starts from is in experiments.config';
+COMMENT ON TABLE checkpoints IS 'The model of a finished stage. Key: stage. experiments.config has the initial model of an experiment';
 COMMENT ON COLUMN checkpoints.stage IS 'stages.key';
 COMMENT ON COLUMN checkpoints.experiment IS 'name of the experiment that trained it';
 COMMENT ON COLUMN checkpoints.step IS 'steps of the stage';
-COMMENT ON COLUMN checkpoints.total_step IS 'rl steps behind it, those of its ancestors included';
-COMMENT ON COLUMN checkpoints.path IS 'where it lies, in the HF format, from the directory of all runs';
+COMMENT ON COLUMN checkpoints.total_step IS 'its rl steps and those of its ancestors';
+COMMENT ON COLUMN checkpoints.path IS 'its path in the HF format, relative to the directory of all runs';
 
 CREATE TABLE costs (
     experiment VARCHAR NOT NULL,
@@ -309,10 +309,10 @@ CREATE TABLE costs (
     seconds DOUBLE,
     tokens BIGINT
 );
-COMMENT ON TABLE costs IS 'What a phase of something took. Key: experiment, kind, item, phase. A session holds its stages and evaluations: add no kinds together';
-COMMENT ON COLUMN costs.experiment IS 'name of the experiment that ran it';
+COMMENT ON TABLE costs IS 'Cost of a phase of a stage, evaluation or session. Key: experiment, kind, item, phase. A session includes its stages and evaluations, so do not add costs of different kinds';
+COMMENT ON COLUMN costs.experiment IS 'name of its experiment';
 COMMENT ON COLUMN costs.kind IS 'stage, evaluation or session';
-COMMENT ON COLUMN costs.item IS 'stages.key, evaluations.key, or when the session started';
+COMMENT ON COLUMN costs.item IS 'stages.key, evaluations.key, or start of the session';
 COMMENT ON COLUMN costs.phase IS 'stage: startup (of the run that finished it), generation, experience, training, sync, other; evaluation: evaluation; session: the step of the run';
 COMMENT ON COLUMN costs.seconds IS 'wall time';
-COMMENT ON COLUMN costs.tokens IS 'response tokens that it generated';
+COMMENT ON COLUMN costs.tokens IS 'generated response tokens';

@@ -1,7 +1,7 @@
-"""A person's own SQL, which reads this store and nothing else.
+"""The user's SQL queries, which can read this store and nothing else.
 
-The query may have come from anywhere: it can change nothing, write no file, read no other file, load no extension
-and see no variable of this process, and it cannot undo that.
+The query is untrusted. It cannot change rows, write or read other files, load extensions or see this process's
+variables, and it cannot undo these restrictions.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from passk.store.index import reading
 if TYPE_CHECKING:
     import pyarrow
 
-# The last one locks those before it.
+# The last setting locks the others.
 _WALLS = (
     "SET python_enable_replacements = false",
     "SET allow_persistent_secrets = false",
@@ -27,13 +27,13 @@ _WALLS = (
     "SET enable_external_access = false",
     "SET lock_configuration = true",
 )
-# MULTI is what PIVOT comes to. The walls hold whatever the statement is; this is for an error that a person can use.
+# PIVOT has the type MULTI. _WALLS hold for every statement; this check gives a clear error.
 _READS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a query gave, whole: the store is closed again."""
+    """All rows of a query. The store is already closed."""
 
     table: "pyarrow.Table"
 
@@ -42,20 +42,23 @@ class Answer:
         return self.table.column_names
 
     def rows(self) -> list[tuple[Any, ...]]:
-        """As Python's own values: a map is a dict, a list a list, a number that is none (NaN) a float."""
+        """Return the rows as Python values: a map is a dict, a list is a list, NaN is a float."""
         columns = [column.to_pylist(maps_as_pydicts="strict") for column in self.table.columns]
         return list(zip(*columns, strict=True))
 
 
 def ask(store: Path, sql: str, wait: float = WAIT) -> Answer:
-    """Run one SELECT. Raises ConfigError for SQL that is wrong, is not one query, or is not allowed."""
+    """Run one SELECT. Raises ConfigError for SQL that is invalid, is not one query, or is not allowed."""
     with reading(store, wait) as connection:
         for wall in _WALLS:
             connection.execute(wall)
         try:
             statements = connection.extract_statements(sql)
             if len(statements) != 1 or statements[0].type not in _READS:
-                raise ConfigError("sql: takes one SELECT; the store is read-only here")
+                raise ConfigError("sql: must be one SELECT; the store is read-only here")
             return Answer(connection.sql(sql).to_arrow_table())
-        except (duckdb.Error, ValueError) as error:  # ValueError: a kind of statement that Python's side cannot name
+        except (
+            duckdb.Error,
+            ValueError,
+        ) as error:  # ValueError: a statement type that DuckDB's Python API does not know
             raise ConfigError(f"sql: {one_line(error)}") from None

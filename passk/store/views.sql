@@ -1,5 +1,5 @@
--- The views and macros of the store. The names inside lambdas begin with an underscore: a macro is put into the query as
--- text, and a column of the same name would be taken for the lambda's.
+-- The views and macros of the store. Names inside lambdas begin with an underscore. DuckDB expands a macro as text, and
+-- would confuse the lambda's parameter with a column of the same name.
 
 CREATE MACRO pass_at_k(n, c, k) AS
     CASE WHEN c < 0 OR c > n OR k < 1 OR k > n
@@ -11,7 +11,7 @@ CREATE MACRO pass_at_k(n, c, k) AS
              lambda _passk_sum, _passk_term: _passk_sum + _passk_term * (1 - _passk_sum),
              0.0::DOUBLE)
     END;
-COMMENT ON MACRO pass_at_k IS 'The chance that k of n samples, c of them right, have a right one: 1 - C(n-c, k) / C(n, k) (Chen et al. 2021), unbiased. An error for k > n';
+COMMENT ON MACRO pass_at_k IS 'Unbiased pass@k: the probability that k of n samples, c of them correct, have a correct one. 1 - C(n-c, k) / C(n, k) (Chen et al. 2021). An error for k > n';
 
 CREATE MACRO pass_hat_k(n, c, k) AS
     CASE WHEN c < 0 OR c > n OR k < 1 OR k > n
@@ -23,10 +23,10 @@ CREATE MACRO pass_hat_k(n, c, k) AS
              lambda _passk_product, _passk_term: _passk_product * _passk_term,
              1.0::DOUBLE)
     END;
-COMMENT ON MACRO pass_hat_k IS 'The chance that k of n samples, c of them right, are all right: C(c, k) / C(n, k). An error for k > n';
+COMMENT ON MACRO pass_hat_k IS 'Unbiased pass^k: the probability that k of n samples, c of them correct, are all correct. C(c, k) / C(n, k). An error for k > n';
 
 CREATE MACRO few_incorrect(n, c, k) AS n - c < k;
-COMMENT ON MACRO few_incorrect IS 'Whether a group of n rollouts with c right ones has fewer wrong ones than k: every set of k has a right one, and the Pass@k advantage is 0';
+COMMENT ON MACRO few_incorrect IS 'Whether a group of n rollouts, c of them correct, has fewer than k incorrect ones. Then every set of k has a correct one, and the Pass@k advantage is 0';
 
 CREATE VIEW lineage AS
 WITH RECURSIVE lines(stage, ancestor, distance) AS (
@@ -37,9 +37,9 @@ WITH RECURSIVE lines(stage, ancestor, distance) AS (
     WHERE stages.parent IS NOT NULL
 )
 SELECT stage, ancestor, distance FROM lines;
-COMMENT ON VIEW lineage IS 'What a stage''s model went through: itself and every stage before it';
+COMMENT ON VIEW lineage IS 'A stage and all its ancestors';
 COMMENT ON COLUMN lineage.stage IS 'stages.key';
-COMMENT ON COLUMN lineage.ancestor IS 'stages.key of the stage itself or of one before it';
+COMMENT ON COLUMN lineage.ancestor IS 'stages.key of the stage itself or of an ancestor';
 COMMENT ON COLUMN lineage.distance IS '0: itself, 1: the stage it starts from, ...';
 
 CREATE VIEW current_evaluations AS
@@ -48,9 +48,9 @@ SELECT evaluations.experiment, evaluations.key, coalesce(named.name, evaluations
 FROM experiments
 JOIN evaluations ON evaluations.experiment = experiments.name AND list_contains(experiments.evaluations, evaluations.key)
 LEFT JOIN experiment_stages AS named ON named.experiment = evaluations.experiment AND named.stage = evaluations.stage;
-COMMENT ON VIEW current_evaluations IS 'The finished evaluations of the present configuration, each under its stage''s present name';
+COMMENT ON VIEW current_evaluations IS 'The finished evaluations of the present configuration, with the present name of their stage';
 COMMENT ON COLUMN current_evaluations.experiment IS 'experiments.name';
-COMMENT ON COLUMN current_evaluations.key IS 'hash of all that decides the samples';
+COMMENT ON COLUMN current_evaluations.key IS 'hash of everything that determines the samples';
 COMMENT ON COLUMN current_evaluations.checkpoint IS 'present name of the stage whose model was sampled; base: the experiment''s own model';
 COMMENT ON COLUMN current_evaluations.stage IS 'stages.key of that stage; NULL for base';
 COMMENT ON COLUMN current_evaluations.benchmark IS 'the benchmark''s name in the experiment file';
@@ -58,7 +58,7 @@ COMMENT ON COLUMN current_evaluations.problems IS 'problems.fingerprint of the b
 COMMENT ON COLUMN current_evaluations.config IS 'the resolved benchmark: samples, k, temperature, top_p, max_response';
 COMMENT ON COLUMN current_evaluations.seed IS 'seed of the evaluation';
 COMMENT ON COLUMN current_evaluations.versions IS 'package -> version';
-COMMENT ON COLUMN current_evaluations.seconds IS 'wall time of evaluation and judging, the engine''s start left out';
+COMMENT ON COLUMN current_evaluations.seconds IS 'wall time of generation and judging, without the engine''s start';
 
 CREATE VIEW problem_counts AS
 SELECT own.experiment, evaluation_counts.evaluation, own.checkpoint, own.benchmark, evaluation_counts.problem,
@@ -66,18 +66,18 @@ SELECT own.experiment, evaluation_counts.evaluation, own.checkpoint, own.benchma
 FROM current_evaluations AS own
 JOIN evaluation_counts ON evaluation_counts.experiment = own.experiment AND evaluation_counts.evaluation = own.key
 LEFT JOIN problems ON problems.fingerprint = own.problems AND problems.id = evaluation_counts.problem;
-COMMENT ON VIEW problem_counts IS 'What pass@k is made from: samples and right samples of a problem in an evaluation';
+COMMENT ON VIEW problem_counts IS 'The counts behind pass@k: samples and correct samples of a problem in an evaluation';
 COMMENT ON COLUMN problem_counts.experiment IS 'experiments.name';
 COMMENT ON COLUMN problem_counts.evaluation IS 'evaluations.key';
 COMMENT ON COLUMN problem_counts.checkpoint IS 'present name of the stage whose model was sampled; base: the experiment''s own model';
 COMMENT ON COLUMN problem_counts.benchmark IS 'the benchmark''s name in the experiment file';
 COMMENT ON COLUMN problem_counts.problem IS 'problems.id';
-COMMENT ON COLUMN problem_counts.difficulty IS 'difficulty, as its source grades it';
+COMMENT ON COLUMN problem_counts.difficulty IS 'difficulty that its source assigns';
 COMMENT ON COLUMN problem_counts.n IS 'samples of the problem';
-COMMENT ON COLUMN problem_counts.c IS 'right samples of the problem';
+COMMENT ON COLUMN problem_counts.c IS 'correct samples of the problem';
 
 
--- k: powers of two, and those that the experiment file asks for; as far as every problem has as many samples.
+-- k: powers of two and the k of the experiment file, up to the number of samples that every problem has.
 CREATE VIEW pass_at_k AS
 WITH counts AS (
     SELECT own.experiment, own.benchmark, own.checkpoint, own.config, evaluation_counts.problem, evaluation_counts.n, evaluation_counts.c,
@@ -96,15 +96,15 @@ SELECT experiment, benchmark, checkpoint, k, avg(pass_at_k(n, c, k) ORDER BY pro
        avg(pass_hat_k(n, c, k) ORDER BY problem) AS pass_hat_k, count(*) AS problems, any_value(samples) AS samples
 FROM each_k
 GROUP BY experiment, benchmark, checkpoint, k;
-COMMENT ON VIEW pass_at_k IS 'pass@k of every checkpoint of the present configuration, mean over problems. Intervals are the report''s and passk.evaluation''s';
+COMMENT ON VIEW pass_at_k IS 'pass@k of every checkpoint of the present configuration, mean over problems. The report and passk.evaluation compute the intervals';
 COMMENT ON COLUMN pass_at_k.experiment IS 'experiments.name';
 COMMENT ON COLUMN pass_at_k.benchmark IS 'the benchmark''s name in the experiment file';
 COMMENT ON COLUMN pass_at_k.checkpoint IS 'present name of the stage whose model was sampled; base: the experiment''s own model';
 COMMENT ON COLUMN pass_at_k.k IS 'powers of two and the benchmark''s own k, up to samples';
-COMMENT ON COLUMN pass_at_k.pass_at_k IS 'unbiased chance that k samples have a right one, mean over problems';
-COMMENT ON COLUMN pass_at_k.pass_hat_k IS 'unbiased chance that k samples are all right, mean over problems';
+COMMENT ON COLUMN pass_at_k.pass_at_k IS 'unbiased probability that k samples have a correct one, mean over problems';
+COMMENT ON COLUMN pass_at_k.pass_hat_k IS 'unbiased probability that k samples are all correct, mean over problems';
 COMMENT ON COLUMN pass_at_k.problems IS 'problems';
-COMMENT ON COLUMN pass_at_k.samples IS 'samples of the problem that has the fewest';
+COMMENT ON COLUMN pass_at_k.samples IS 'samples of the problem with the fewest';
 
 CREATE VIEW leaderboard AS
 WITH computed AS (
@@ -151,24 +151,24 @@ JOIN curves ON curves.experiment = totals.experiment AND curves.benchmark = tota
 LEFT JOIN checkpoints ON checkpoints.stage = totals.stage
 LEFT JOIN spent ON spent.stage = totals.stage
 ORDER BY totals.experiment, totals.benchmark, rank, totals.checkpoint;
-COMMENT ON VIEW leaderboard IS 'Checkpoints of the present configuration on each benchmark, the highest pass@1 first. A lead may be chance: the report has the intervals';
+COMMENT ON VIEW leaderboard IS 'Checkpoints of the present configuration on each benchmark, the highest pass@1 first. Differences may be chance: the report has the intervals';
 COMMENT ON COLUMN leaderboard.experiment IS 'experiments.name';
 COMMENT ON COLUMN leaderboard.benchmark IS 'the benchmark''s name in the experiment file';
 COMMENT ON COLUMN leaderboard.rank IS 'by pass@1, in the experiment and benchmark';
 COMMENT ON COLUMN leaderboard.checkpoint IS 'present name of the stage whose model was sampled; base: the experiment''s own model';
-COMMENT ON COLUMN leaderboard.pass_at_1 IS 'share of right samples, mean over problems';
+COMMENT ON COLUMN leaderboard.pass_at_1 IS 'share of correct samples, mean over problems';
 COMMENT ON COLUMN leaderboard.k IS 'largest k of the view pass_at_k';
 COMMENT ON COLUMN leaderboard.pass_at_k IS 'unbiased pass@k at that k, mean over problems';
-COMMENT ON COLUMN leaderboard.solved IS 'share of problems with a right sample';
+COMMENT ON COLUMN leaderboard.solved IS 'share of problems with a correct sample';
 COMMENT ON COLUMN leaderboard.problems IS 'problems';
-COMMENT ON COLUMN leaderboard.samples IS 'samples of the problem that has the fewest';
+COMMENT ON COLUMN leaderboard.samples IS 'samples of the problem with the fewest';
 COMMENT ON COLUMN leaderboard.truncated IS 'share of samples cut at max_response';
 COMMENT ON COLUMN leaderboard.length IS 'mean response tokens';
 COMMENT ON COLUMN leaderboard."distinct" IS 'distinct responses of a problem / its samples, mean over problems';
-COMMENT ON COLUMN leaderboard.total_step IS 'rl steps behind it, those of its ancestors included';
-COMMENT ON COLUMN leaderboard.train_tokens IS 'response tokens generated to train it, its ancestors included';
-COMMENT ON COLUMN leaderboard.train_seconds IS 'wall time of training it, its ancestors included';
-COMMENT ON COLUMN leaderboard.train_gpu_seconds IS 'the same times the GPUs that each stage held, its engines'' own among them; NULL on a CPU';
+COMMENT ON COLUMN leaderboard.total_step IS 'its rl steps and those of its ancestors';
+COMMENT ON COLUMN leaderboard.train_tokens IS 'response tokens generated in its training, with its ancestors';
+COMMENT ON COLUMN leaderboard.train_seconds IS 'wall time of its training, with its ancestors';
+COMMENT ON COLUMN leaderboard.train_gpu_seconds IS 'train_seconds times the GPUs of each stage, with those of its engines; NULL on CPUs';
 
 CREATE VIEW learning_curves AS
 SELECT named.experiment, named.name AS stage, stages.kind, steps.step, stages.first_step + steps.step AS total_step,
@@ -179,21 +179,21 @@ SELECT named.experiment, named.name AS stage, stages.kind, steps.step, stages.fi
 FROM experiment_stages AS named
 JOIN stages ON stages.key = named.stage
 JOIN steps ON steps.stage = stages.key;
-COMMENT ON VIEW learning_curves IS 'Every step of the finished stages of the present configuration, under their present names';
+COMMENT ON VIEW learning_curves IS 'Every step of the finished stages of the present configuration, with their present names';
 COMMENT ON COLUMN learning_curves.experiment IS 'experiments.name';
 COMMENT ON COLUMN learning_curves.stage IS 'the stage''s name in the experiment file';
 COMMENT ON COLUMN learning_curves.kind IS 'sft or rl';
 COMMENT ON COLUMN learning_curves.step IS 'step of the stage, from 1';
-COMMENT ON COLUMN learning_curves.total_step IS 'step, counted on from the rl steps of its ancestors';
+COMMENT ON COLUMN learning_curves.total_step IS 'step plus the rl steps of its ancestors';
 COMMENT ON COLUMN learning_curves.estimator IS 'advantage estimator';
 COMMENT ON COLUMN learning_curves.k IS 'k of the estimator in this step';
 COMMENT ON COLUMN learning_curves.reward IS 'mean reward of the step''s rollouts';
-COMMENT ON COLUMN learning_curves.pass_at_k IS 'k -> unbiased pass@k of the step''s own groups, as in pass_at_k[8]';
+COMMENT ON COLUMN learning_curves.pass_at_k IS 'k -> unbiased pass@k of the step''s own groups, for example pass_at_k[8]';
 COMMENT ON COLUMN learning_curves.entropy IS 'policy entropy, nats a token';
 COMMENT ON COLUMN learning_curves."distinct" IS 'distinct responses of a group / N, mean over groups';
-COMMENT ON COLUMN learning_curves.all_incorrect IS 'share of groups without a right answer';
-COMMENT ON COLUMN learning_curves.all_correct IS 'share of groups without a wrong answer';
-COMMENT ON COLUMN learning_curves.few_incorrect IS 'share of groups with fewer wrong answers than k: the Pass@k advantage is 0 there';
+COMMENT ON COLUMN learning_curves.all_incorrect IS 'share of groups without a correct rollout';
+COMMENT ON COLUMN learning_curves.all_correct IS 'share of groups without an incorrect rollout';
+COMMENT ON COLUMN learning_curves.few_incorrect IS 'share of groups with fewer than k incorrect rollouts, where the Pass@k advantage is 0';
 COMMENT ON COLUMN learning_curves.length IS 'mean response tokens';
 COMMENT ON COLUMN learning_curves.truncated IS 'share of responses cut at max_response';
 COMMENT ON COLUMN learning_curves.loss IS 'sft only: mean negative log-likelihood of a response token, in nats';
@@ -201,7 +201,7 @@ COMMENT ON COLUMN learning_curves.lr IS 'learning rate';
 COMMENT ON COLUMN learning_curves.grad_norm IS 'norm of the gradient before clipping';
 COMMENT ON COLUMN learning_curves.clip_ratio IS 'share of tokens whose PPO ratio was clipped';
 COMMENT ON COLUMN learning_curves.seconds IS 'wall time of the step';
-COMMENT ON COLUMN learning_curves.tokens IS 'response tokens of the stage up to and with this step';
+COMMENT ON COLUMN learning_curves.tokens IS 'response tokens of the stage up to and including this step';
 
 CREATE VIEW group_diagnostics AS
 SELECT named.experiment, named.name AS stage, groups.step, stages.first_step + groups.step AS total_step,
@@ -215,20 +215,20 @@ JOIN stages ON stages.key = named.stage
 JOIN groups ON groups.stage = stages.key
 LEFT JOIN problems ON problems.fingerprint = stages.problems AND problems.id = groups.problem
 GROUP BY named.experiment, named.name, groups.step, stages.first_step, problems.difficulty;
-COMMENT ON VIEW group_diagnostics IS 'The groups of every training step by difficulty, counted: counts add up over difficulties and steps';
+COMMENT ON VIEW group_diagnostics IS 'Counts of the groups of every training step by difficulty. They can be summed over difficulties and steps';
 COMMENT ON COLUMN group_diagnostics.experiment IS 'experiments.name';
 COMMENT ON COLUMN group_diagnostics.stage IS 'the stage''s name in the experiment file';
 COMMENT ON COLUMN group_diagnostics.step IS 'step of the stage, from 1';
-COMMENT ON COLUMN group_diagnostics.total_step IS 'step, counted on from the rl steps of its ancestors';
-COMMENT ON COLUMN group_diagnostics.difficulty IS 'difficulty of the problems, as their source grades it';
+COMMENT ON COLUMN group_diagnostics.total_step IS 'step plus the rl steps of its ancestors';
+COMMENT ON COLUMN group_diagnostics.difficulty IS 'difficulty that the problems'' source assigns';
 COMMENT ON COLUMN group_diagnostics.estimator IS 'advantage estimator';
 COMMENT ON COLUMN group_diagnostics.k IS 'k of the estimator in this step';
 COMMENT ON COLUMN group_diagnostics.groups IS 'groups';
 COMMENT ON COLUMN group_diagnostics.dead IS 'groups in which every advantage is 0';
-COMMENT ON COLUMN group_diagnostics.all_incorrect IS 'groups without a right answer';
-COMMENT ON COLUMN group_diagnostics.all_correct IS 'groups without a wrong answer';
-COMMENT ON COLUMN group_diagnostics.few_incorrect IS 'groups with fewer wrong answers than k: the Pass@k advantage is 0 there';
-COMMENT ON COLUMN group_diagnostics.right_share IS 'right rollouts / rollouts';
+COMMENT ON COLUMN group_diagnostics.all_incorrect IS 'groups without a correct rollout';
+COMMENT ON COLUMN group_diagnostics.all_correct IS 'groups without an incorrect rollout';
+COMMENT ON COLUMN group_diagnostics.few_incorrect IS 'groups with fewer than k incorrect rollouts, where the Pass@k advantage is 0';
+COMMENT ON COLUMN group_diagnostics.right_share IS 'correct rollouts / rollouts';
 COMMENT ON COLUMN group_diagnostics.distinct_share IS 'distinct responses of the groups / rollouts';
 
 
@@ -245,11 +245,11 @@ WITH each_session AS (
 SELECT name AS experiment, run::INTEGER AS run, started, json_extract_string(failure, '$.what') AS what,
        json_extract_string(failure, '$.step')::INTEGER AS step, json_extract_string(failure, '$.reason') AS reason
 FROM each_failure;
-COMMENT ON VIEW failed_attempts IS 'What failed in a run of the command, whether or not it went well when it was tried again';
+COMMENT ON VIEW failed_attempts IS 'Failures in the runs of the command, including those whose retry succeeded';
 COMMENT ON COLUMN failed_attempts.experiment IS 'experiments.name';
-COMMENT ON COLUMN failed_attempts.run IS 'which run of the command, from 1';
-COMMENT ON COLUMN failed_attempts.started IS 'when that run started';
-COMMENT ON COLUMN failed_attempts.what IS 'the phase: train and the stage''s name, sample, prepare, file, report, start Ray';
-COMMENT ON COLUMN failed_attempts.step IS 'of a stage: the last step that it had on record';
+COMMENT ON COLUMN failed_attempts.run IS 'number of the run of the command, from 1';
+COMMENT ON COLUMN failed_attempts.started IS 'start of that run';
+COMMENT ON COLUMN failed_attempts.what IS 'phase of the run, for example prepare, start Ray, evaluate, ingest, or train and the stage''s name';
+COMMENT ON COLUMN failed_attempts.step IS 'last recorded step of a stage';
 COMMENT ON COLUMN failed_attempts.reason IS 'one line';
 

@@ -2,21 +2,21 @@
 
 A verifier is a module, one file, with
 
-    REASONS         what its verdicts give as their reason, "correct" first
-    EXAMPLE         (response, answer): a right one
-    NEEDS_DEADLINE  False where it is linear in the response and runs in place; else passk/verifiers/pool.py runs it
+    REASONS         the reasons of its verdicts, "correct" first
+    EXAMPLE         (response, answer): a correct response and its gold answer
+    NEEDS_DEADLINE  False if it is linear in the response and runs in place; else passk/verifiers/pool.py runs it
     verify(response, answer) -> Verdict
     check_answer(answer) -> str | None
-                    why the answer is not one that the verifier can judge by; None: it is
+                    the reason why the verifier cannot use the gold answer, or None
 
-In a child of the pool a verifier reads installed packages and nothing else: it has no network, starts no program and
-writes no file (passk/verifiers/sandbox.py).
+In a child of the pool, a verifier can read installed packages only. It has no network, cannot start programs and
+cannot write files (passk/verifiers/sandbox.py).
 
-It is light to import: what it needs beyond the standard library is imported when it is first used. Another
-package offers one as an entry point of the group `passk.verifiers`, under the verifier's name.
+The import is fast: a verifier imports other packages than the standard library at its first use. Another package
+provides a verifier as an entry point of the group `passk.verifiers`, with the verifier's name.
 
-A response is whatever a model wrote; an answer is ours, and one that is not readable raises AnswerError
-rather than being scored as wrong.
+A response is any text of a model. An unreadable gold answer raises AnswerError instead of scoring the response as
+incorrect.
 """
 
 from collections.abc import Mapping
@@ -30,25 +30,25 @@ from passk.base.errors import ConfigError, PasskError, nearest
 GROUP = "passk.verifiers"
 TIMEOUT, CRASH = "timeout", "crash"
 FAILURES = (TIMEOUT, CRASH)
-"""reasons that the pool gives: the verifier came to no verdict"""
-MEND = "see the responses, then mend the verifier or raise max_failed"
+"""Reasons of the pool: the verifier returned no verdict."""
+FIX = "see the responses, then fix the verifier or raise max_failed"
 LONGEST = 1000
-"""characters of an answer that are read; what a model gives beyond that is no answer to any problem"""
+"""Most characters of an answer that are read."""
 
 
 class AnswerError(ValueError):
-    """An answer of ours that its verifier cannot read. The message: `answer: ` and why."""
+    """A gold answer that its verifier cannot read. The message is `answer: ` and the reason."""
 
 
 @dataclass(frozen=True)
 class Verdict:
     score: float
-    """in [0, 1]: the reward"""
+    """Reward in [0, 1]."""
     correct: bool
     extracted: str
-    """what was judged, in one canonical form: two responses with the same one gave the same answer"""
+    """Extracted answer in a canonical form: two responses with the same text have the same answer."""
     reason: str
-    """a word or two of the verifier's own fixed vocabulary; "correct" if and only if it is"""
+    """One of the verifier's REASONS; "correct" if and only if the response is correct."""
 
 
 _VERIFIERS = {
@@ -58,11 +58,12 @@ _VERIFIERS = {
 
 
 def names() -> list[str]:
+    """Return the names of all verifiers."""
     return sorted(_found())
 
 
 def verify(name: str, response: str, answer: str) -> Verdict:
-    """Judge a response in this process, for as long as it takes.
+    """Judge a response in this process, without a deadline.
 
     Raises ConfigError for an unknown verifier, AnswerError (a ValueError) for an unreadable answer.
     """
@@ -70,37 +71,37 @@ def verify(name: str, response: str, answer: str) -> Verdict:
 
 
 def check_answer(name: str, answer: str) -> str | None:
-    """Why a gold answer cannot be judged by, in one line, or None. Raises ConfigError for an unknown verifier."""
+    """Return in one line why the verifier cannot use a gold answer, or None. Raises ConfigError for an unknown one."""
     return load(name).check_answer(answer)
 
 
 def needs_deadline(name: str) -> bool:
-    """Whether a response can make it run long, blow up or die; the others run in place."""
+    """Return whether a response can make the verifier hang, use all memory or crash. The others run in place."""
     return load(name).NEEDS_DEADLINE
 
 
 def reasons(name: str) -> tuple[str, ...]:
-    """All reasons that a verdict can have, those of the pool last."""
+    """Return all reasons of a verifier's verdicts, those of the pool last."""
     return (*load(name).REASONS, *FAILURES)
 
 
-def stop_above(most: float, shares: Mapping[str, float], where: str, mend: str = MEND) -> None:
-    """Raise PasskError where timeouts and crashes are more than `most` of the responses.
+def stop_above(most: float, shares: Mapping[str, float], where: str, fix: str = FIX) -> None:
+    """Raise PasskError if the share of timeouts and crashes exceeds `most`.
 
-    shares: reason -> share; mend: what the message tells to do.
+    shares: reason -> share of the responses. where: place of the responses in the message. fix: end of the message.
     """
     failures = {reason: shares[reason] for reason in FAILURES if shares.get(reason)}
     if (total := sum(failures.values())) > most:
         each = ", ".join(f"{reason} {share:.1%}" for reason, share in failures.items())
         raise PasskError(
-            f"max_failed: {where}: the verifier came to no verdict on {total:.1%} of the responses ({each}), "
-            f"and {most:.1%} are allowed; {mend}"
+            f"max_failed: {where}: the verifier returned no verdict for {total:.1%} of the responses ({each}), "
+            f"the limit is {most:.1%}; {fix}"
         )
 
 
 @cache
 def load(name: str) -> ModuleType:
-    """A verifier's module. Raises ConfigError for an unknown one, PasskError for one that cannot be imported."""
+    """Return a verifier's module. Raises ConfigError if it is unknown, PasskError if it cannot be imported."""
     if name not in _found():
         raise ConfigError(f"verifier: {name!r} does not exist{nearest(name, _found())}")
     return plugins.imported(_found()[name], "verifier", name)
@@ -108,5 +109,5 @@ def load(name: str) -> ModuleType:
 
 @cache
 def _found() -> dict[str, str]:
-    """name -> module."""
+    """Return name -> module."""
     return plugins.found(GROUP, "verifier", _VERIFIERS)

@@ -1,9 +1,8 @@
-"""The determinism audit: the same verdicts twice, in fresh processes, with another hash seed, in another order.
+"""Determinism audit: judge the same rows twice, in new processes, with another hash seed and in another order.
 
-The analytic advantage of a group takes its rewards for facts. A verifier that says right today and wrong
-tomorrow adds a noise to it that no number of rollouts averages out, and a resumed run is no longer the same
-run. What makes verdicts differ is Python's order of sets and dicts (its hash seed), what was judged before
-(caches), and a deadline that is nearly met.
+The analytic advantage of a group assumes exact rewards. A verifier whose verdicts vary adds noise that more rollouts
+do not average out, and a resumed run differs from an uninterrupted one. Verdicts can vary with Python's order of sets
+(its hash seed), with earlier requests (caches), and near a deadline.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ Row = tuple[str, str, str]
 """(verifier, response, answer)"""
 HASH_SEEDS = (1, 2**32 - 1)
 PROBED = 200
-"""answers that `check` looks at: some seconds' worth"""
+"""Gold answers that `check` judges, which takes some seconds."""
 
 
 class Difference(NamedTuple):
@@ -28,10 +27,10 @@ class Difference(NamedTuple):
 def audit(
     rows: Sequence[Row], processes: int | None = None, seconds: float = SECONDS, memory: int = MEMORY
 ) -> list[Difference]:
-    """The rows on which two runs differ in anything; none: the verifiers are deterministic as far as this tells.
+    """Return the rows whose verdicts differ between two runs. An empty list means that no difference was found.
 
-    Each run has fresh processes with a hash seed of its own; the second takes the rows from the last to the
-    first. Verifiers that otherwise run in place are run in children here too. Raises as Pool.submit's futures.
+    Each run has new processes and its own hash seed; the second run takes the rows in reverse order. Verifiers that
+    otherwise run in place run in children here. Raises the errors of Pool.submit's futures.
     """
     runs = []
     for turn, seed in zip((1, -1), HASH_SEEDS, strict=True):
@@ -43,10 +42,10 @@ def audit(
 
 
 def check(name: str, answers: Sequence[str], demonstrations: Sequence[str] = ()) -> None:
-    """Raise PasskError, the first difference in one line, where the verifier is noisy on responses to these answers.
+    """Raise PasskError with the first difference if the verdicts on responses to these answers vary.
 
-    answers: gold ones, of which some 200 evenly spread are looked at. demonstrations: right responses, one an
-    answer or none at all.
+    answers: gold answers, of which about 200, evenly spread, are judged. demonstrations: correct responses, one per
+    answer, or none.
     """
     places = range(0, len(answers), max(1, len(answers) // PROBED))
     rows = [
@@ -54,16 +53,16 @@ def check(name: str, answers: Sequence[str], demonstrations: Sequence[str] = ())
         for place in places
         for response in probes(answers[place], answers[place - 1], demonstrations[place] if demonstrations else "")
     ]
-    if found := audit(rows):
-        (_, response, answer), (one, other) = found[0]
+    if differences := audit(rows):
+        (_, response, answer), (one, other) = differences[0]
         raise PasskError(
-            f"verifier: {name} is noisy: {len(found)} of {len(rows)} verdicts differ between two runs, first for "
-            f"{response[:80]!r} and the answer {answer[:80]!r}: {one.reason} and {other.reason}; mend the verifier"
+            f"verifier: {name} is noisy: {len(differences)} of {len(rows)} verdicts differ between two runs, first for "
+            f"{response[:80]!r} and the answer {answer[:80]!r}: {one.reason} and {other.reason}; fix the verifier"
         )
 
 
 def probes(answer: str, other: str, demonstration: str) -> Iterator[str]:
-    """Responses to a problem, right and wrong ones: in a box, in a tag, stated, bare."""
+    """Yield correct and incorrect responses to a problem: in a box, in a tag, as a statement, bare."""
     yield from filter(None, (demonstration,))
-    for given in (answer, other, f"{answer}, {other}"):
-        yield from (f"\\boxed{{{given}}}", f"<answer>{given}</answer>", f"The answer is {given}.", given)
+    for text in (answer, other, f"{answer}, {other}"):
+        yield from (f"\\boxed{{{text}}}", f"<answer>{text}</answer>", f"The answer is {text}.", text)

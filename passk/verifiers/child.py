@@ -1,21 +1,21 @@
-"""A child process of the pool: reads a request a line, judges it, writes the verdict as a line. No more than that.
+"""A child process of the pool: read a request per line, judge it, write the verdict as a line.
 
     python -P -m passk.verifiers.child PARENT MEMORY
 
-It imports nothing that it is not asked for, and dies with its parent. A response may make it hang, crash or
-swell: the kernel ends it after so many seconds of CPU (SIGPROF) and refuses it more memory than MEMORY bytes.
-Responses and gold answers are untrusted text, so it holds no secret and nothing of ours but its two pipes. Once its
-verifiers are loaded it shuts itself in (passk/verifiers/sandbox.py): it reads installed packages alone, writes no file
-and has an empty home, no network and no other program.
+It imports only the requested verifiers, and ends with its parent. A response may make it hang, crash or use much
+memory. The kernel ends it after the deadline in CPU seconds (SIGPROF) and limits its address space to MEMORY bytes.
+Responses and gold answers are untrusted text, so the process has no secrets and only two pipes to its parent. After
+its verifiers are loaded, it enters a sandbox (passk/verifiers/sandbox.py): it can read installed packages only, and has
+an empty home, no network and no other programs.
 
 Requests and replies are JSON objects, ASCII, a line each:
 
-    {"load": name}                                       {} or {"failed": why}
-    {"shut": true}                                       {"open": [what the kernel does not shut]}
+    {"load": name}                                       {} or {"failed": reason}
+    {"shut": true}                                       {"open": [restrictions that the kernel lacks]}
     {"verify": [name, response, answer], "seconds": s}   {"verdict": [score, correct, extracted, reason]}
-    {"check": [name, answer], "seconds": s}              {"answer": why or null}
-                                                         {"unreadable": why}: AnswerError
-                                                         {"raised": what}: the verifier is not total
+    {"check": [name, answer], "seconds": s}              {"answer": reason or null}
+                                                         {"unreadable": reason}: AnswerError
+                                                         {"raised": error}: the verifier is not total
 """
 
 import ctypes
@@ -35,14 +35,14 @@ from passk.verifiers import sandbox
 _PR_SET_PDEATHSIG = 1
 _SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime")
 OUT_OF_MEMORY = 99
-"""exit status"""
+"""Exit status."""
 
 
 def main(parent: int, memory: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it was gone before that took hold
+    if os.getppid() != parent:  # the parent ended before prctl took effect
         os._exit(0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the parent, with whom we end
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C, and the child ends with it
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
@@ -53,13 +53,13 @@ def main(parent: int, memory: int) -> None:
         try:
             reply = _reply(json.loads(line))
         except MemoryError:
-            # What it left behind nobody knows: the next response gets a new child.
+            # The state of the process is unknown, so the next response gets a new child.
             os._exit(OUT_OF_MEMORY)
         _write(replies, reply)
 
 
 def _pipes() -> tuple[io.BufferedReader, io.BufferedWriter]:
-    """Our ends of the pipes. What verifiers print or warn of goes nowhere: it would be lines a response."""
+    """Return the child's ends of the pipes. Discard the output of verifiers, which would be lines per response."""
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
@@ -72,7 +72,7 @@ def _reply(request: dict[str, Any]) -> dict[str, Any]:
         return _load(request["load"])
     if "shut" in request:
         return {"open": _shut()}
-    # Not by a handler: Python would run that only when the C code which hangs comes back.
+    # Without a handler: Python would run it only after a hanging C function returns.
     signal.setitimer(signal.ITIMER_PROF, request["seconds"])
     try:
         if "check" in request:
@@ -92,21 +92,21 @@ def _reply(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _load(name: str) -> dict[str, Any]:
-    """Import all that the verifier uses, by judging its example: no response pays for that with its deadline."""
+    """Judge the verifier's example, which imports all its packages outside of a response's deadline."""
     try:
         verdict = verifiers.verify(name, *verifiers.load(name).EXAMPLE)
     except MemoryError:
         raise
     except Exception as error:
         return {"failed": " ".join(f"{type(error).__name__}: {error}".split())[:300]}
-    return {} if verdict.correct else {"failed": f"its example is not right: {verdict.reason}"}
+    return {} if verdict.correct else {"failed": f"its example is not correct: {verdict.reason}"}
 
 
 def _shut() -> list[str]:
-    """Leave the process what it needs to go on importing from the packages that it has begun to load."""
-    ours = str(Path(passk.__file__).parents[1])  # a checkout holds more than the package
+    """Enter the sandbox, and return the missing restrictions. The imported packages and the system stay readable."""
+    checkout = str(Path(passk.__file__).parents[1])  # it may have more than the package
     packages = [path for module in list(sys.modules.values()) for path in getattr(module, "__path__", [])]
-    elsewhere = [path for path in sys.path if path and os.path.realpath(path) != ours]
+    elsewhere = [path for path in sys.path if path and os.path.realpath(path) != checkout]
     home = sandbox.empty_home()
     os.environ["HOME"] = home
     os.chdir("/")

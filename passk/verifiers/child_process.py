@@ -1,4 +1,4 @@
-"""A child process of the pool as the pool sees it: start it, ask it, end it."""
+"""The pool's handle of a child process: start it, send requests, end it."""
 
 import contextlib
 import json
@@ -14,25 +14,25 @@ from typing import Any
 import passk
 from passk.verifiers import CRASH, TIMEOUT
 
-# What a child's environment keeps of ours. Not the rest: what judges a model's text has no business with tokens.
+# Variables that a child inherits. It judges untrusted text, so it gets no tokens.
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "VIRTUAL_ENV")
 _FIXED = {
     "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",  # of 64 cores it would reserve more address space than there is allowed
+    "OPENBLAS_NUM_THREADS": "1",  # with 64 threads it would reserve more address space than allowed
     "PYTHONUTF8": "1",
 }
 
 
 class Died(Exception):
-    """A child that is no more. The argument: TIMEOUT or CRASH."""
+    """The child has ended. The argument is TIMEOUT or CRASH."""
 
 
 class ChildProcess:
-    """A running passk.verifiers.child: requests go in and replies come out, a JSON line each."""
+    """A running passk.verifiers.child, with a JSON line per request and reply."""
 
     def __init__(self, memory: int, hash_seed: int) -> None:
         inherited = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        root = str(Path(passk.__file__).parents[1])  # the passk that asks is the one that answers
+        root = str(Path(passk.__file__).parents[1])  # the child uses the same passk
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "passk.verifiers.child", str(os.getpid()), str(memory)],
@@ -43,7 +43,7 @@ class ChildProcess:
         self.asked = 0
 
     def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Raises Died where the child does not answer within `seconds`; it is dead then."""
+        """Send a request and return the reply. Kill the child and raise Died without a reply within `seconds`."""
         assert self._process.stdin
         self.asked += 1
         try:
@@ -54,7 +54,7 @@ class ChildProcess:
         return self.read(seconds)
 
     def read(self, seconds: float) -> dict[str, Any]:
-        """The next reply. Raises Died as `ask` does."""
+        """Return the next reply. Raises Died like `ask`."""
         assert self._process.stdout
         reader, deadline = self._process.stdout.fileno(), time.monotonic() + seconds
         poll, parts = select.poll(), []

@@ -1,8 +1,7 @@
-r"""The answer word for word: Unicode's NFC, runs of white space are one space, nothing else is forgiven.
+r"""Exact comparison of texts after Unicode NFC, with runs of white space as one space.
 
-The text that is compared is the last <answer>...</answer>; in it, or without one in the response, the last \boxed{ }
-(of several side by side all); without either the whole response. Case counts, and so does every sign. Linear in the
-response.
+The compared text is the content of the last <answer>...</answer>, else the response. If that text has a \boxed{ }, only
+the last one counts, with the boxes beside it. Case and all signs count. Time is linear in the response.
 """
 
 import unicodedata
@@ -16,21 +15,21 @@ NEEDS_DEADLINE = False
 
 
 def verify(response: str, answer: str) -> Verdict:
-    """Compare a response with `answer`; `extracted` is the first 1000 characters of the text that is compared.
+    """Compare a response with `answer`; `extracted` is the first 1000 characters of the compared text.
 
     Raises AnswerError for an empty answer.
     """
     if problem := check_answer(answer):
         raise AnswerError(problem)
-    given = _normal(_read(response))
-    if not given:
+    extracted = _normal(_read(response))
+    if not extracted:
         return Verdict(0.0, False, "", "no answer")
-    right = given == _normal(answer)
-    return Verdict(float(right), right, given[:LONGEST], "correct" if right else "wrong")
+    correct = extracted == _normal(answer)
+    return Verdict(float(correct), correct, extracted[:LONGEST], "correct" if correct else "wrong")
 
 
 def check_answer(answer: str) -> str | None:
-    """Return what is wrong with a gold text, or None."""
+    """Return why the verifier cannot use a gold text, or None."""
     return None if _normal(answer) else "answer: empty, no response can be correct; give the text"
 
 

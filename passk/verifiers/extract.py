@@ -1,6 +1,6 @@
-r"""Where in a response the answer stands. Linear in the response: no pattern backtracks, nothing recurses.
+r"""Extraction of the answer from a response. Time is linear in the response: no pattern backtracks, nothing recurses.
 
-One answer is read: the one on which the response ends. No other takes its place where that one is unreadable.
+Only the last answer of a response is read. If it is unreadable, no other answer takes its place.
 docs/verifiers.md lists the order of precedence with examples.
 """
 
@@ -10,12 +10,12 @@ from typing import NamedTuple
 from passk.verifiers import stated
 
 THINK = "<think>"
-"""What a chat template may put at the end of the prompt; it then begins the response that is judged."""
+"""Tag that a chat template may put at the end of the prompt. It then begins the judged response."""
 
 _THINKING = re.compile(r"<(/?)(?:think(?:ing)?|thought)>|\[(/?)think\]|◁(/?)think▷", re.IGNORECASE)
 _OPEN_BOX = r"\\(?:boxed|fbox|framebox)(?![A-Za-z])"
 _BRACE = re.compile(rf"{_OPEN_BOX}\s*\{{|{_OPEN_BOX}|\\[{{}}]|[{{}}]")
-# the content of a box without braces: a value, up to the end of its math, its clause or its line
+# Content of a box without braces: a value up to the end of its math, clause or line.
 _BARE = re.compile(
     r"""\s*( (?= [-+−]?\$?[0-9.] | [-+−]?\\[A-Za-z] | [A-Za-z](?![A-Za-z]) )
       (?: \{ (?: [^{}] | \{ [^{}]{0,200} \} ){0,200} \}
@@ -26,13 +26,13 @@ _BARE = re.compile(
 )
 _JOINT = re.compile(r"(?:[\s$,*]|\\[(),;\[\]]|and|or|\\text\{ ?(?:and|or) ?\}|\\q?quad)*")
 _DELIMITER = re.compile(r"\\\\|\\[()\[\]]|\$\$")
-_ENDLESS = re.compile(r"\.[0-9]+\.\.\.$")  # 0.333... goes on
+_ENDLESS = re.compile(r"\.[0-9]+\.\.\.$")  # 0.333... is periodic
 _BOLD = re.compile(r"(?<![A-Za-z0-9)])(?:\*\*|__)|(?:\*\*|__)(?![A-Za-z0-9(])")
 _QUOTES = {'"': '"', "“": "”"}
 
 
 class Box(NamedTuple):
-    r"""A \boxed{ } of a response: where its command begins, its content, and the place after it."""
+    r"""Positions of a \boxed{ } in a response: its command, its content, and its end."""
 
     start: int
     inner: int
@@ -41,20 +41,20 @@ class Box(NamedTuple):
 
 
 def opens_thinking(prompt: str) -> bool:
-    """Return whether a prompt ends with a <think> that the response has to close."""
+    """Return whether a prompt ends with a <think> that the response must close."""
     *_, last = (None, *_THINKING.finditer(prompt))
     return last is not None and not (last[1] or last[2] or last[3]) and not prompt[last.end() :].strip()
 
 
 def as_read(response: str, *, opens_thinking: bool) -> str:
-    """Return a response as a verifier has to read it: with the <think> that its prompt ended with, if it did."""
+    """Return a response with the <think> at the end of its prompt, if any, for a verifier."""
     return THINK + response if opens_thinking else response
 
 
 def after_thinking(response: str) -> str:
-    """Return what follows the last </think>, up to a <think> that is not closed: what the reader sees.
+    """Return the text after the last </think>, up to an unclosed <think>.
 
-    <thinking>, <thought> and [THINK] are read as <think> is.
+    <thinking>, <thought> and [THINK] count as <think>.
     """
     start, end = 0, None
     for tag in _THINKING.finditer(response):
@@ -66,18 +66,18 @@ def after_thinking(response: str) -> str:
 
 
 def last_answer(response: str) -> str | None:
-    """Return what stands in the last pair of answer tags; of tags opened inside each other, the innermost."""
-    found, position = None, 0
+    """Return the content of the last pair of answer tags; of nested tags, the innermost."""
+    content, position = None, 0
     while (start := response.find("<answer>", position)) >= 0:
         end = response.find("</answer>", start)
         if end < 0:
             break
-        found, position = response[start:end].rpartition("<answer>")[2], end
-    return found
+        content, position = response[start:end].rpartition("<answer>")[2], end
+    return content
 
 
 def last_boxes(response: str) -> str | None:
-    r"""Return the content of the last box; of \boxed{1} and \boxed{2}, side by side, it is "1, 2"."""
+    r"""Return the content of the last box. For adjacent \boxed{1} and \boxed{2} it is "1, 2"."""
     found = boxes(response)
     return _joined(response, found) if found else None
 
@@ -87,7 +87,7 @@ def boxes(response: str) -> list[Box]:
     if "box" not in response:
         return []
     found = []
-    opened: list[tuple[int, int, bool]] = []  # where an open brace begins, and its content; whether it is a box
+    opened: list[tuple[int, int, bool]] = []  # positions of an open brace and its content; whether it is a box
     for brace in _BRACE.finditer(response):
         if brace[0][-1] == "{" and brace[0] != "\\{":
             opened.append((brace.start(), brace.end(), brace[0] != "{"))
@@ -101,11 +101,13 @@ def boxes(response: str) -> list[Box]:
 
 
 def final(response: str, *, joined: bool = False, options: bool = False) -> str | None:
-    r"""Return the answer that a response gives, or None: the last tag; in it or else in the response the last box or,
-    where it comes later and gives a value, the last statement.
+    r"""Return the answer of a response, or None.
 
-    joined: boxes that stand side by side are one answer. options: the answer is the letter of an option, so that
-    mathematics is passed over and a statement is returned with the rest of its line.
+    The last answer tag takes precedence over the rest of the response. In the tag, or in the response without one, the
+    last box is the answer, unless a later statement gives a value.
+
+    joined: adjacent boxes are one answer. options: the answer is the letter of an option, so mathematics is skipped and
+    a statement is returned with the rest of its line.
     """
     response = after_thinking(response)
     tagged = last_answer(response)
@@ -122,7 +124,7 @@ def final(response: str, *, joined: bool = False, options: bool = False) -> str 
 
 
 def clean(text: str) -> str:
-    r"""Return a short text without \( \) \[ \] $$, bold, quotation marks around it, and punctuation at its end."""
+    r"""Return a short text without \( \) \[ \] $$, bold, enclosing quotation marks and final punctuation."""
     text = text.strip()
     if len(text) > stated.WINDOW:
         return text
@@ -141,7 +143,7 @@ def clean(text: str) -> str:
 
 
 def _last_box(response: str, *, joined: bool, options: bool) -> tuple[Box, str] | None:
-    """Return the last box, and its content or with `joined` that of all boxes beside it."""
+    """Return the last box and its content; with `joined`, the content of all adjacent boxes."""
     found = boxes(response)
     for _ in range(stated.TRIES):
         if not found:
@@ -154,7 +156,7 @@ def _last_box(response: str, *, joined: bool, options: bool) -> tuple[Box, str] 
 
 
 def _joined(response: str, found: list[Box]) -> str:
-    """Take the last box off the list, and the boxes that stand side by side with it; return their contents."""
+    """Remove the last box and its adjacent boxes from the list, and return their contents."""
     parts = [found.pop()]
     while found:
         box = found[-1]

@@ -1,11 +1,11 @@
-r"""Mathematics: numbers, expressions, equations, sets, tuples, times and words, as a mathematician compares them.
+r"""Mathematical equivalence of numbers, expressions, equations, sets, tuples, times and words.
 
-The last answer of a response is read (passk/verifiers/extract.py). Boxes side by side are one answer. Nothing else is
-searched, and an answer that cannot be read is `unreadable`.
+Only the last answer of a response is read (passk/verifiers/extract.py). Adjacent boxes are one answer. An answer that
+cannot be parsed is `unreadable`.
 
-`math_text.py` rewrites the text as plain LaTeX and `math_read.py` takes it apart. `math_equal.py` compares it with
-the gold answer. latex2sympy reads the expressions, and math-verify judges those that no decimals decide.
-docs/verifiers-math.md lists what is read, what is forgiven and what is not.
+`math_text.py` rewrites the text as plain LaTeX, `math_read.py` parses it and `math_equal.py` compares it with the gold
+answer. latex2sympy parses the expressions. math-verify judges expressions that decimals do not decide.
+docs/verifiers-math.md lists the accepted and rejected forms.
 
 sympy can run for hours or use all memory on a short text. This verifier therefore runs in the pool's children, without
 math-verify's own timeouts, which need SIGALRM and the main thread.
@@ -28,28 +28,28 @@ NEEDS_DEADLINE = True
 
 
 def verify(response: str, answer: str) -> Verdict:
-    """Judge a response. `extracted` is its answer in one form. Raises AnswerError for an unreadable gold answer."""
+    """Judge a response; `extracted` is its canonical answer. Raises AnswerError for an unreadable gold answer."""
     _gold(answer)
-    given = (final(response, joined=True) or "").strip()
-    if not given.strip("$ ."):
+    extracted = (final(response, joined=True) or "").strip()
+    if not extracted.strip("$ ."):
         return Verdict(0.0, False, "", "no answer")
-    if len(given) > LONGEST:
-        return Verdict(0.0, False, given[:LONGEST], "unreadable")
-    return _verdict(given, answer)
+    if len(extracted) > LONGEST:
+        return Verdict(0.0, False, extracted[:LONGEST], "unreadable")
+    return _verdict(extracted, answer)
 
 
-@lru_cache(maxsize=16_384)  # rollouts of one problem give the same few answers again and again
-def _verdict(given: str, answer: str) -> Verdict:
+@lru_cache(maxsize=16_384)  # rollouts of one problem repeat a few answers
+def _verdict(extracted: str, answer: str) -> Verdict:
     gold = _gold(answer)
-    if given == answer:
+    if extracted == answer:
         return Verdict(1.0, True, show(gold, gold), "correct")
     if not any(part.free_symbols for part in expressions(gold)):
-        given = without_letter(given)
-    value = None if _is_text(answer) else _value(given)
+        extracted = without_letter(extracted)
+    value = None if _is_text(answer) else _value(extracted)
     if value is None:
-        text = as_text(given)
+        text = as_text(extracted)
         correct = text is not None and text == gold
-        shown = text.text if text else " ".join(given.split())
+        shown = text.text if text else " ".join(extracted.split())
         return Verdict(float(correct), correct, shown, "correct" if correct else "wrong" if text else "unreadable")
     if restated(gold, value):
         return Verdict(0.0, False, show(value, gold), "restated")
@@ -58,7 +58,7 @@ def _verdict(given: str, answer: str) -> Verdict:
 
 
 def check_answer(answer: str) -> str | None:
-    """Return why the gold answer cannot be judged by, or None."""
+    """Return why the verifier cannot use a gold answer, or None."""
     try:
         gold = _gold(answer)
     except AnswerError as error:
@@ -68,11 +68,11 @@ def check_answer(answer: str) -> str | None:
 
 @lru_cache(maxsize=1024)
 def _gold(answer: str) -> Value:
-    # a whole solution as the answer has a box in it
-    found = _stated(answer)
-    value = _value(found) if found else None
-    if value is None and found:
-        value = as_text(found)
+    # A gold answer may be a whole solution with a box.
+    text = _stated(answer)
+    value = _value(text) if text else None
+    if value is None and text:
+        value = as_text(text)
     if value is None:
         raise AnswerError(
             f"answer: not an expression that the verifier reads: {answer[:80]!r}; give another form of it"
@@ -81,13 +81,13 @@ def _gold(answer: str) -> Value:
 
 
 def _is_text(answer: str) -> bool:
-    """Whether the gold answer is no expression and is compared as a text."""
+    """Return whether the gold answer is compared as a text, because it is no expression."""
     return isinstance(_gold(answer), Words) and _value(_stated(answer)) is None
 
 
 def _stated(answer: str) -> str:
-    found = (final(answer, joined=True) or "") if "\\boxed" in answer else answer.strip()
-    return found if len(found) <= LONGEST else ""
+    text = (final(answer, joined=True) or "") if "\\boxed" in answer else answer.strip()
+    return text if len(text) <= LONGEST else ""
 
 
 def _value(text: str) -> Value | None:

@@ -1,7 +1,7 @@
-"""Whether two values of math_values.py are the same answer; the gold one decides what is compared.
+"""Equality of two values of math_values.py. The kind of the gold answer decides the comparison.
 
-Numbers are compared by their decimals, other expressions at a few points, both by math-verify where that says
-nothing. Equations are equal where one is a constant times the other.
+Numbers are compared by their decimals and other expressions at a few points. math-verify decides the remaining cases.
+Equations are equal if one is a constant multiple of the other.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
 
 
 def equal(gold: Value, value: Value) -> bool:
-    """Return whether the value is the gold answer."""
+    """Return whether the value equals the gold answer."""
     gold, value = settled(gold, value)
     match gold, value:
         case (Words(), Words()) | (Time(), Time()) | (Based(), Based()):
@@ -77,13 +77,13 @@ def equal(gold: Value, value: Value) -> bool:
 
 
 def restated(gold: Value, value: Value) -> bool:
-    """Return whether the value is a question and no answer, or a claim that is false."""
+    """Return whether the value is an unevaluated question instead of an answer, or a false claim."""
     from sympy import Derivative, Integral, Limit, Product, Sum
 
-    asked = (Sum, Product, Integral, Limit, Derivative)
-    wanted = set().union(*(part.atoms(*asked) for part in expressions(gold)))
+    kinds = (Sum, Product, Integral, Limit, Derivative)
+    wanted = set().union(*(part.atoms(*kinds) for part in expressions(gold)))
     for part in expressions(value):
-        if {type(one) for one in part.atoms(*asked)} - {type(one) for one in wanted}:
+        if {type(one) for one in part.atoms(*kinds)} - {type(one) for one in wanted}:
             return True
     if is_false(value):
         return True
@@ -91,7 +91,7 @@ def restated(gold: Value, value: Value) -> bool:
 
 
 def settled(gold: Value, value: Value) -> tuple[Value, Value]:
-    """Both as ratios where only one of them can be a time."""
+    """Return both values, a time as a ratio if the other value is no time."""
     if isinstance(gold, Time) == isinstance(value, Time):
         return gold, value
     if isinstance(gold, Time) and gold.whole:
@@ -118,7 +118,7 @@ def _same_time(gold: Time, value: Time) -> bool:
 
 
 def _product(value: Value) -> Value:
-    r"""Letters as a product, where the other side is an expression: xy and x \cdot y."""
+    r"""Return letters as a product, for comparison with an expression: xy and x \cdot y."""
     return (
         expression(value.text) if isinstance(value, Words) and value.text.isalpha() and len(value.text) < 4 else value
     )
@@ -131,7 +131,7 @@ def _digits(value: Based) -> "Basic | None":
 
 
 def _curve(gold: Labelled) -> bool:
-    """Whether an equation with a name on one side is one of a line or curve: y = 2x + 1, xy = 1."""
+    """Return whether an equation with a name on one side describes a line or curve: y = 2x + 1, xy = 1."""
     sides = [gold.side, *expressions(gold.value)]
     return len(set().union(*(getattr(side, "free_symbols", set()) for side in sides))) > 1
 
@@ -153,14 +153,14 @@ def _labelled(gold: Labelled, value: Labelled) -> bool:
 
 
 def _named(value: Value) -> bool:
-    """Whether its parts have names: x = 1, y = 2 or (x, y) = (1, 2)."""
+    """Return whether the parts of a value have names: x = 1, y = 2 or (x, y) = (1, 2)."""
     if isinstance(value, Listing):
         return any(isinstance(item, Labelled) for item in value.items)
     return isinstance(value, Labelled) and value.label.startswith("(") and isinstance(value.value, Listing)
 
 
 def _spread(value: Value) -> list[Value]:
-    """The parts with their names."""
+    """Return the parts of a value with their names."""
     if isinstance(value, Labelled) and isinstance(value.value, Listing):
         names, parts = value.label.strip("()").split(","), value.value.items
         if len(names) == len(parts):
@@ -180,24 +180,24 @@ def _spread_equal(gold: Value, value: Value) -> bool:
 
 
 def _matched(golds: Sequence[Value], values: Sequence[Value]) -> bool:
-    """Whether the values are the golds in some order; what is given twice counts once."""
-    golds, left = _distinct(golds), _distinct(values)
-    if len(golds) != len(left):
+    """Return whether the values are the golds in any order. Repeated values count once."""
+    golds, remaining = _distinct(golds), _distinct(values)
+    if len(golds) != len(remaining):
         return False
     for gold in golds:
-        place = next((place for place, value in enumerate(left) if equal(gold, value)), None)
+        place = next((place for place, value in enumerate(remaining) if equal(gold, value)), None)
         if place is None:
             return False
-        del left[place]
+        del remaining[place]
     return True
 
 
 def _distinct(values: Sequence[Value]) -> list[Value]:
-    found: list[Value] = []
+    distinct: list[Value] = []
     for value in values:
-        if not any(equal(other, value) for other in found):
-            found.append(value)
-    return found
+        if not any(equal(other, value) for other in distinct):
+            distinct.append(value)
+    return distinct
 
 
 def _same_lists(gold: Listing, value: Listing) -> bool:
@@ -214,7 +214,7 @@ def _same_lists(gold: Listing, value: Listing) -> bool:
 
 
 def _vector(gold: Value, value: Value) -> bool | None:
-    """A column or row against a tuple; None where that is not what is compared."""
+    """Compare a column or row with a tuple; None for other values."""
     from sympy.matrices import MatrixBase
 
     sides = [side for side in (gold, value) if isinstance(side, MatrixBase)]
@@ -236,7 +236,7 @@ def _is_interval(value: Value) -> bool:
 
 
 def _is_point(value: Value) -> bool:
-    """Whether it is a pair (1, 2), which is taken for a point and not for an interval where a bound is compared."""
+    """Return whether a value is a pair (1, 2) that counts as a point in comparison with bounds, not as an interval."""
     if not isinstance(value, Listing) or value.kind != "()":
         return False
     return not any(getattr(item, "is_infinite", False) for part in value.items for item in expressions(part))
@@ -250,7 +250,7 @@ def _same_sets(gold: Value, value: Value) -> bool:
 
 
 def _same_relations(gold: Value, value: Value) -> bool:
-    """Whether pairs of sides are, each with its sign, a constant times those of the other, in any order."""
+    """Return whether two values have equal pairs of sides, up to a constant factor and in any order."""
     golds, values = _pairs(gold), _pairs(value)
     if not golds or len(golds) != len(values):
         return False
@@ -270,7 +270,7 @@ def _pairs(value: Value) -> list[tuple[Value, str, Value]]:
     if not isinstance(value, Relation):
         return []
     pairs = zip(value.sides, value.signs, value.sides[1:], strict=False)
-    # all signs look to the right, so that b > a and a < b are one
+    # Turn > into <, so that b > a equals a < b.
     return [
         (right, _FLIPPED[sign], left) if sign in (">", ">=") else (left, sign, right) for left, sign, right in pairs
     ]

@@ -1,4 +1,4 @@
-"""The expressions between commas, brackets and signs: what latex2sympy reads, and how large its numbers are."""
+"""Parsing of single expressions with latex2sympy, and the size of their numbers."""
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
     from sympy import Basic
 
 DIGITS = 10_000
-"""of the largest number that is worked out: 9^{9^{9^9}} is no answer, and takes the deadline to find that out"""
+"""Most digits of a number that is evaluated: 9^{9^{9^9}} is no answer, and its evaluation would take the deadline."""
 _TEXT = re.compile(r"\\(?:text|mathbf)\s*\{([^{}]*)\}")
 _PROSE = re.compile(r"(?:^|\s)[A-Za-z]{4,}(?=[\s,]|$)")
 _LONG = 30
-"""digits of an exponent that is worked out to see how large a power is"""
+"""Most digits of an exponent that is evaluated to find the size of a power."""
 
 
 def expression(text: str) -> "Basic":
-    """Return what latex2sympy reads. Raises Unreadable for what it does not read, and for too large numbers."""
+    """Parse an expression with latex2sympy. Raises Unreadable if it fails, and for too large numbers."""
     from latex2sympy2_extended import latex2sympy
     from sympy import I, Mul, Rational, UnevaluatedExpr
     from sympy.matrices import MatrixBase
@@ -35,7 +35,7 @@ def expression(text: str) -> "Basic":
         found = latex2sympy(_finished(text), is_real=True, convert_degrees=False, normalization_config=None)
     except (MemoryError, RecursionError):
         raise
-    except Exception:  # of the lexer, the parser or sympy: each has its own
+    except Exception:  # the lexer, the parser and sympy have different exceptions
         raise Unreadable from None
     if found is None or isinstance(found, (str, list, tuple, bool)) or size(found) > DIGITS:
         raise Unreadable
@@ -50,7 +50,7 @@ def expression(text: str) -> "Basic":
 
 
 def _finished(text: str) -> str:
-    """The last changes, of what the steps before still need: bars, subscripts, and what latex2sympy has no word for."""
+    """Return the text with its last changes for latex2sympy: subscripts, \\lg and letters in \\text."""
     text = re.sub(r"_\{\s*([0-9A-Za-z])\s*\}", r"_\1", text)
     text = re.sub(r"\\lg(?![a-zA-Z])", r"\\log", text)
     text = re.sub(r"(?<![A-Za-z0-9}])\\text\{([A-Za-z])\}", r"\1", text)

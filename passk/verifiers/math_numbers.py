@@ -1,4 +1,4 @@
-"""Whether two expressions are equal: as decimals, at a few points, or by math-verify."""
+"""Equality of two expressions: as decimals, at a few points, or by math-verify."""
 
 import math
 import random
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from sympy import Basic
 
 ROUNDING = 1e-5
-"""of the gold answer: what a decimal may be off by; math-verify's six places have to agree too"""
+"""Largest relative difference between a decimal and the gold answer. math-verify's six places must agree too."""
 EXACT = 1e-20
 _PRECISION = 30
 _POINTS = 5
@@ -31,7 +31,7 @@ def same(gold: Any, value: Any) -> bool:
 
 
 def same_or_false(gold: Any, value: Any) -> bool:
-    """As `same`, False where one side is no expression."""
+    """Return `same`, or False if one side is no expression."""
     return hasattr(gold, "atoms") and hasattr(value, "atoms") and same(gold, value)
 
 
@@ -42,7 +42,7 @@ def is_number(value: Any) -> bool:
 
 
 def order(left: Any, right: Any) -> str | None:
-    """Return one of = < > for two real numbers, = or <> for complex ones; None where one is no number."""
+    """Return one of = < > for two real numbers, = or <> for complex ones; None if one is no number."""
     if not is_number(left) or not is_number(right):
         return None
     if (found := _same_numbers(left, right)) is None:
@@ -59,7 +59,7 @@ def order(left: Any, right: Any) -> str | None:
 
 
 def decimals(number: "Basic") -> list[Any]:
-    """The number as mpmath's complex one; per cent as either number that it is taken for."""
+    """Return a number as mpmath's complex number; for a percentage, return both readings of it."""
     from sympy import Integer
 
     per_cent = get_percent(number)
@@ -83,7 +83,7 @@ def _decimal(number: "Basic") -> Any:
 
 
 def _same_numbers(gold: "Basic", value: "Basic") -> bool | None:
-    """None where one has no decimals."""
+    """Return whether two numbers are equal, or None if one has no decimals."""
     from sympy import Float, Rational
 
     if isinstance(gold, Rational) and isinstance(value, Rational):
@@ -92,7 +92,7 @@ def _same_numbers(gold: "Basic", value: "Basic") -> bool | None:
         golds, values = decimals(gold), decimals(value)
     except MemoryError:
         raise
-    except Exception:  # infinity, zero divisions, what has no decimals
+    except Exception:  # infinity, division by zero, no decimals
         return None
     rounded = gold.has(Float) or value.has(Float)
     close = any(_close(a, b, rounded=rounded) for a in golds for b in values)
@@ -100,7 +100,7 @@ def _same_numbers(gold: "Basic", value: "Basic") -> bool | None:
 
 
 def _same_integers(gold: "Basic", value: "Basic") -> bool:
-    """Whether numbers that are close are equal, where both are rational: 2^{2004} is not 2^{2004} + 1."""
+    """Return whether close numbers are equal, if both are rational: 2^{2004} is not 2^{2004} + 1."""
     from sympy import Rational
 
     if get_percent(gold) is not None or get_percent(value) is not None:
@@ -123,7 +123,7 @@ def _close(gold: Any, value: Any, *, rounded: bool) -> bool:
 
 
 def _same_functions(gold: "Basic", value: "Basic") -> bool | None:
-    """Whether two expressions are equal at a few points; None where too few points say so."""
+    """Return whether two expressions are equal at a few points, or None if there are too few points."""
     from sympy import Float
 
     samples = _samples(gold, value)
@@ -140,7 +140,7 @@ def _close_enough(a: Any, b: Any, *, rounded: bool) -> bool:
 
 
 def _samples(*sides: "Basic", count: int = _POINTS) -> list[tuple[Any, ...]] | None:
-    """Values of the sides at the same points; None where they cannot be worked out."""
+    """Return the values of the sides at the same points, or None if they cannot be evaluated."""
     from sympy import Derivative, Integral, Limit, Pow, Product, Sum
     from sympy.core.function import AppliedUndef
 
@@ -152,13 +152,13 @@ def _samples(*sides: "Basic", count: int = _POINTS) -> list[tuple[Any, ...]] | N
     rng, found = random.Random(0), []
     towers = any(power.exp.free_symbols for side in sides for power in side.atoms(Pow))
     for _ in range(3 * count):
-        # powers of powers stay small up to the e-th root of e; elsewhere |x - 50| has to differ from 50 - x
+        # Small points keep towers of powers finite. Large points make |x - 50| differ from 50 - x.
         point = {name: _coordinate(rng, 140 if towers or len(found) < 3 else 40_000) for name in names}
         try:
             found.append(tuple(_decimal(side.xreplace(point)) for side in sides))
         except MemoryError:
             raise
-        except Exception:  # a pole, or what has no decimals there
+        except Exception:  # a pole, or no decimals
             continue
         if len(found) == count:
             break
@@ -172,7 +172,7 @@ def _coordinate(rng: random.Random, most: int) -> "Basic":
 
 
 def proportional(gold: tuple[Any, str, Any], value: tuple[Any, str, Any]) -> bool:
-    """Return whether two relations are one: a constant, positive where order counts, times the other."""
+    """Return whether one relation is a constant multiple of the other. For inequalities the constant is positive."""
     if not all(
         hasattr(side, "free_symbols") and hasattr(side, "as_numer_denom")
         for side in (gold[0], gold[2], value[0], value[2])
@@ -202,7 +202,7 @@ def _same_matrices(gold: Any, value: Any) -> bool:
         sides = [side if isinstance(side, MatrixBase) else side.doit() for side in (gold, value)]
     except MemoryError:
         raise
-    except Exception:  # shapes that do not fit
+    except Exception:  # incompatible shapes
         return False
     if not all(isinstance(side, MatrixBase) for side in sides) or sides[0].shape != sides[1].shape:
         return False

@@ -1,6 +1,6 @@
-r"""Take a text apart at its commas, brackets and relation signs, and give the value it stands for.
+r"""Parse a text at its commas, brackets and relation signs into a value.
 
-latex2sympy reads the expressions between them, and unions of sets. Texts are short: the caller limits them.
+latex2sympy parses the expressions between them, and unions of sets. The caller limits the length of texts.
 """
 
 import re
@@ -28,7 +28,7 @@ from passk.verifiers.units import without_unit
 
 _DEEPEST = 20
 _SIGNS_READ = 2
-"""of \\pm in one expression: more are no answer"""
+"""Most signs \\pm in one expression."""
 _BASED = re.compile(
     r"([0-9A-Fa-f]+)_\{?(?:\\text\{ ?)?([0-9]+|two|three|four|five|six|seven|eight|nine|ten)(?: ?\})?\}?"
 )
@@ -58,8 +58,8 @@ _OPEN, _CLOSE = (
 
 def read(text: str) -> Value:
     """Return the value of a short text. Raises Unreadable."""
-    if found := time(text):
-        return found
+    if clock := time(text):
+        return clock
     try:
         cleaned = clean(text)
         if not cleaned or "\\boxed" in cleaned or _depth(cleaned) > _DEEPEST:
@@ -70,7 +70,7 @@ def read(text: str) -> Value:
 
 
 def _depth(text: str) -> int:
-    """How deep brackets stand in each other, whether they close or not."""
+    """Return the depth of nested brackets, closed or not."""
     depths = list(accumulate((sign in "([{") - (sign in ")]}") for sign in text))
     return max(depths, default=0) - min(0, *depths)
 
@@ -90,7 +90,7 @@ def _read(text: str) -> Value:
 
 
 def _joined(pieces: list[str], joints: list[str]) -> Value:
-    """The value of several pieces: a list, or relations that belong together."""
+    """Return the value of several pieces: a list, or joined relations."""
     values = [value for piece in pieces for value in _several(piece)]
     if all(isinstance(value, Relation) for value in values):
         return Joined("or" if "or" in joints else "and" if "and" in joints else ",", tuple(values))
@@ -111,7 +111,7 @@ def _listed(values: tuple[Value, ...]) -> Value:
 
 
 def _several(piece: str) -> Iterator[Value]:
-    r"""The value of a piece, or its values where it holds \pm."""
+    r"""Yield the value of a piece, or its values if it has a \pm."""
     value = _piece(piece)
     yield from value.items if isinstance(value, Listing) and value.kind == "list" else (value,)
 
@@ -141,7 +141,7 @@ def _piece(text: str) -> Value:
 
 def _related(sides: list[str], signs: list[str]) -> Value:
     if "~" in signs:
-        # the value before an approximation is the exact one, unless it is the name
+        # The value before an approximation is exact, unless it is the name.
         cut = signs.index("~")
         if cut == 0 and is_label(sides[0]):
             signs[0] = "="
@@ -153,7 +153,7 @@ def _related(sides: list[str], signs: list[str]) -> Value:
         raise Unreadable
     if signs[0] in ("=", "in") and is_label(sides[0]):
         values = [_piece(side) for side in sides[1:]]
-        # what stands between is worked out on the way: x = 2 + 3 = 5
+        # The sides between are intermediate steps: x = 2 + 3 = 5.
         steps = Relation(tuple(values), tuple(signs[1:]))
         if len(values) > 1 and (set(signs) != {"="} or is_false(steps)):
             return Relation((_side(sides[0]), *values), tuple(signs))
@@ -173,13 +173,13 @@ def _side(text: str) -> Value | None:
 
 
 def _factors(text: str) -> Value:
-    """The value of a side of a relation, where letters alone are a product and no word."""
+    """Return the value of a side of a relation. Bare letters are a product, not a word."""
     value = _piece(text)
     return (_side(text) or value) if isinstance(value, Words) and "\\text" not in text else value
 
 
 def _bracketed(text: str) -> Value | None:
-    """A tuple, interval or set where the text is one pair of brackets around several values, or braces around any."""
+    """Return a tuple, interval or set if one pair of brackets encloses several values, or braces enclose any."""
     tokens = [token[0] for token in _TOKEN.finditer(text)]
     pair = (tokens[0], tokens[-1])
     depth = 0
@@ -212,14 +212,14 @@ def _bracketed(text: str) -> Value | None:
 
 
 def _without_commas(text: str) -> str:
-    """The text with 1,000 as 1000, where every comma in it stands before three digits and no bracket is around all."""
+    """Return the text with 1,000 as 1000, if three digits follow every comma and no bracket encloses the text."""
     if text.startswith(("(", "[", "\\{")) or re.search(r",\s|,(?![0-9]{3}(?![0-9]))", text):
         return text
     return _COMMA_NUMBER.sub(lambda number: number[0].replace(",", ""), text)
 
 
 def _pieces(text: str) -> tuple[list[str], list[str]]:
-    """Parts at commas, semicolons, "and" and "or" outside of brackets, and what stands between them."""
+    """Split at commas, semicolons, "and" and "or" outside of brackets, and return the parts and the separators."""
     text = _AND_OR.sub(lambda word: "\x1f" if (word[1] or word[2] or word[3]) in ("or", "lor", "vee") else "\x1e", text)
     parts, joints, depth = [""], [], 0
     for token in _TOKEN.finditer(text):
@@ -245,7 +245,7 @@ def _sides(text: str) -> tuple[list[str], list[str]]:
 
 
 def _signed(text: str) -> list[str]:
-    r"""The texts that one with \pm stands for; a \mp takes the other sign of the \pm beside it."""
+    r"""Return the texts for each sign of \pm. A \mp has the opposite sign of the \pm beside it."""
     plus, minus = r"\\pm(?![a-zA-Z])", r"\\mp(?![a-zA-Z])"
     if re.search(minus, text):
         return [re.sub(minus, b, re.sub(plus, a, text)) for a, b in (("+", "-"), ("-", "+"))]

@@ -1,4 +1,4 @@
-"""Sets of real numbers: intervals, unions, and what an inequality in one variable stands for."""
+"""Sets of real numbers: intervals, unions, and the solutions of inequalities in one variable."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def as_set(value: Value) -> "Set | None":
-    """Return the set of real numbers a value stands for; None where it is none."""
+    """Return a value as a set of real numbers, or None."""
     from sympy import FiniteSet, Intersection, Interval, Set, Union
 
     match value:
@@ -38,12 +38,12 @@ def as_set(value: Value) -> "Set | None":
         return _plain(value).doit()
     except MemoryError:
         raise
-    except Exception:  # sets that sympy does not join
+    except Exception:  # sympy cannot evaluate every set
         return value
 
 
 def same_sets(gold: "Set", value: "Set") -> bool:
-    """Return whether two sets have the same pieces, their ends compared as numbers are."""
+    """Return whether two sets have the same pieces. Their ends are compared like numbers."""
     if gold == value:
         return True
     pieces = [_pieces(side) for side in (gold, value)]
@@ -53,7 +53,10 @@ def same_sets(gold: "Set", value: "Set") -> bool:
 
 
 def _pieces(value: "Set") -> list[tuple[Any, ...]]:
-    """(left open, right open, start, end) of each interval and point, from left to right; [] for other sets."""
+    """Return (left open, right open, start, end) of each interval and point, from left to right.
+
+    Another set is one piece: its text.
+    """
     from sympy import FiniteSet, Interval, Union
 
     found: list[tuple[Any, ...]] = []
@@ -79,7 +82,7 @@ def _end(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """The set rebuilt, so that it is evaluated: (-oo, 2) with a factor -1 not multiplied out is no interval yet."""
+    """Return the set with evaluated ends: sympy leaves a factor -1 in (-oo, 2) unevaluated."""
     from sympy import Interval, Set
 
     if isinstance(value, Interval):
@@ -101,14 +104,14 @@ def _variables(value: Value) -> set[Any]:
 
 
 def _is_variable(side: Any) -> bool:
-    """Whether it is a name alone: x, or f(x)."""
+    """Return whether a side is only a name: x, or f(x)."""
     from sympy.core.function import AppliedUndef
 
     return isinstance(side, AppliedUndef) or getattr(side, "is_Symbol", False)
 
 
 def _solved(value: Relation) -> "Set | None":
-    """Of bounds for one variable that stands alone: 1 < x <= 2, x > 3, x != 0."""
+    """Return the solutions of bounds on one isolated variable, or None: 1 < x <= 2, x > 3, x != 0."""
     from sympy import FiniteSet, Interval, Reals, oo
 
     found = Reals

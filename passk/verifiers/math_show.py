@@ -1,4 +1,4 @@
-"""A value in one form, however it was written: what tells different answers apart."""
+"""Canonical text of a value, which identifies equal answers."""
 
 import hashlib
 from typing import Any
@@ -8,23 +8,23 @@ from passk.verifiers.math_values import Based, Joined, Labelled, Listing, Relati
 
 LONGEST = 400
 _OPERATIONS = 60
-"""of an expression that is multiplied out"""
+"""Most operations of an expression that is expanded."""
 _EXPONENT = 8
 
 
 def show(value: Value, gold: Value) -> str:
-    """Return the value in one form; the name of x = 5 is left out where the gold answer has none or the same."""
+    """Return the canonical text of a value, without the name of x = 5 if the gold answer has none or the same."""
     _, value = settled(gold, value)
     if isinstance(value, Labelled) and (not isinstance(gold, Labelled) or same_label(gold, value)):
         value = value.value
     ordered = isinstance(gold, Listing) and gold.kind not in ("list", "set")
-    if ordered and isinstance(value, Listing) and value.kind == "list":  # it stands for a tuple in its own order
+    if ordered and isinstance(value, Listing) and value.kind == "list":  # a tuple without brackets keeps its order
         return _limited(", ".join(map(_shown, value.items)))
     return _limited(_shown(value))
 
 
 def _limited(text: str) -> str:
-    """The text, or its beginning and a digest of all of it: long answers that differ late are different too."""
+    """Return the text, or its beginning and a digest of all of it, so that long answers stay distinct."""
     if len(text) <= LONGEST:
         return text
     digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
@@ -58,7 +58,7 @@ def _expression(value: Any) -> str:
     from sympy import Derivative, Float, Integral, Limit, Pow, Product, Rational, Sum, expand, nan, zoo
 
     if hasattr(value, "has") and value.has(Sum, Product, Integral, Limit, Derivative):
-        return str(value)  # it may take hours to work out
+        return str(value)  # its evaluation may take hours
     try:
         done = value.doit()
         if hasattr(done, "has") and done.has(nan, zoo):
@@ -71,5 +71,5 @@ def _expression(value: Any) -> str:
         return str(done)
     except MemoryError:
         raise
-    except Exception:  # what sympy cannot evaluate it may still print
+    except Exception:  # sympy can print expressions that it cannot evaluate
         return str(value)

@@ -1,7 +1,7 @@
-r"""The LaTeX that models write, rewritten as the LaTeX that latex2sympy reads.
+r"""Rewrite the LaTeX of models as LaTeX that latex2sympy reads.
 
 `clean` maps Unicode signs to commands, drops styles and delimiters, joins digit groups, completes the braces of
-\frac12 and \sqrt2, and writes 1e-7 and 0.\overline{3} as exact numbers. It decides nothing about values.
+\frac12 and \sqrt2, and writes 1e-7 and 0.\overline{3} as exact numbers. It does not judge values.
 """
 
 import re
@@ -102,7 +102,7 @@ _TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|\s+|.", re.DOTALL)
 
 
 def clean(text: str) -> str | None:
-    """Return the text as plain LaTeX; None where blanks between its digits make them no number."""
+    """Return the text as plain LaTeX; None if blanks separate digits."""
     text = signs(text)
     for pattern, command in _SPELLINGS:
         text = pattern.sub(command, text)
@@ -133,9 +133,9 @@ def clean(text: str) -> str | None:
 
 
 def numerals(text: str) -> str | None:
-    r"""Return the text with the forms of one number as plain ones: dashes, ½, 10\,000, 0.\overline{3}, 2 \times 10^3.
+    r"""Return the text with plain forms of numbers: dashes, ½, 10\,000, 0.\overline{3}, 2 \times 10^3.
 
-    None where blanks part two digits. What may be a unit, such as ², stays as it is.
+    None if blanks separate two digits. Signs that may be units, such as ², stay.
     """
     text = _DASH.sub("-", text).translate(_THIN_BLANKS)
     joined = join_digits(_VULGAR.sub(_vulgar, text))
@@ -146,7 +146,7 @@ def numerals(text: str) -> str | None:
 
 
 def signs(text: str) -> str:
-    """Return the text with its Unicode signs as LaTeX; digits of other scripts stay what they are."""
+    """Return the text with its Unicode signs as LaTeX. Digits of other scripts stay."""
     text = _SUPERSCRIPT.sub(lambda run: f"^{{{run[0].translate(_SUPERSCRIPTS)}}}", text)
     text = _SUBSCRIPT.sub(lambda run: f"_{{{run[0].translate(_SUBSCRIPTS)}}}", text)
     text = _VULGAR.sub(_vulgar, text)
@@ -154,7 +154,7 @@ def signs(text: str) -> str:
 
 
 def join_digits(text: str) -> str | None:
-    r"""Return the text with 10\,000 as 10000 and 3{,}14 as 3.14; None where other blanks part two digits."""
+    r"""Return the text with 10\,000 as 10000 and 3{,}14 as 3.14; None if other blanks separate two digits."""
     text = _GROUPS.sub(lambda number: _GAPS.sub("", number[0]), text)
     text = _PLACES.sub(lambda places: _GAPS.sub("", places[0]), text)
     text = _DECIMAL_COMMA.sub(r"\1.\2", text)
@@ -192,7 +192,7 @@ def _minutes(angle: re.Match[str]) -> str:
 
 
 def _closing(text: str, start: int = 0) -> int:
-    """Return where the brace or bracket at `start` closes; -1 where it does not."""
+    """Return the position at which the brace or bracket at `start` closes, or -1."""
     opening, depth = text[start], 0
     closing = {"{": "}", "(": ")", "[": "]"}[opening]
     for token in _TOKEN.finditer(text, start):
@@ -203,7 +203,7 @@ def _closing(text: str, start: int = 0) -> int:
 
 
 def _braced(text: str) -> str:
-    r"""Complete the braces of \frac12, \sqrt\pi, \sqrt(2), x^(2) and x^\frac12. Linear but for nested arguments."""
+    r"""Complete the braces of \frac12, \sqrt\pi, \sqrt(2), x^(2) and x^\frac12. Linear except for nested arguments."""
     done, position = [], 0
     while token := _TOKEN.match(text, position):
         position = token.end()
@@ -223,7 +223,7 @@ def _braced(text: str) -> str:
 
 
 def _argument(text: str, position: int, command: str) -> tuple[str, int]:
-    """Return the argument of a command that begins at `position`, in braces, and where the text goes on."""
+    """Return the argument of a command at `position`, in braces, and the position after it."""
     while position < len(text) and text[position].isspace():
         position += 1
     if position == len(text):

@@ -1,4 +1,4 @@
-"""What an answer in mathematics can be: words, a time, a list, set, tuple or interval, relations, an expression."""
+"""Types of mathematical answers: words, a time, a list, set, tuple or interval, relations, an expression."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -26,7 +26,7 @@ _LABEL = re.compile(
 _NOT_LABEL = re.compile(r"\\(?:sqrt|pi|sin|cos|tan|log|ln|cdot|times|infty)(?![a-zA-Z])|^e$|^i$")
 _SPACED = re.compile(r"\s+|\\(?:text|mathbf|overline|angle|measuredangle|triangle|vec|,)(?![a-zA-Z])|[{}|]")
 _ORDERS = {"=": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "<>"}
-"""sign: what two numbers may be to each other"""
+"""Sign -> orders of two numbers that satisfy it."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,15 @@ class Words:
 
 @dataclass(frozen=True)
 class Time:
-    """A time of the day, or a ratio where the other side is one."""
+    """A time of day, or a ratio if the other side is a ratio."""
 
     hour: int
     minute: int
     second: int
     half: str
-    """am, pm, or "" where none is given"""
+    """One of am, pm and "" (not stated)."""
     whole: bool = False
-    """given without minutes: 5 p.m., which is 5 where no time is asked for"""
+    """Whether the minutes are missing: 5 p.m., which equals 5 if the other side is no time."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Based:
 @dataclass(frozen=True)
 class Listing:
     kind: str
-    """list (bare, with commas), set, or the brackets: (), [], (], [)"""
+    """One of list (bare, with commas), set, and the brackets (), [], (], [)."""
     items: tuple["Value", ...]
 
 
@@ -76,7 +76,7 @@ class Labelled:
 
     label: str
     side: "Value | None"
-    """the label as an expression, where it is one"""
+    """Label as an expression, or None."""
     value: "Value"
 
 
@@ -92,13 +92,13 @@ Value = Union[Words, Time, Based, Listing, Relation, Labelled, Joined, "Basic"]
 
 
 class Unreadable(Exception):
-    """The text is no answer that can be judged. Never leaves the verifier."""
+    """The text is no answer that can be judged. The verifier catches it."""
 
 
 def as_text(text: str) -> Words | None:
-    r"""Return what no expression is read from as a text to be compared: letters and signs, without blanks and styles.
+    r"""Return an answer that is no expression as a text for comparison, without blanks and styles.
 
-    None for what begins as a number, has no letter, or has a brace too many: that is a mistake and no text.
+    None if it begins like a number, has no word, or has unbalanced braces.
     """
     try:
         cleaned = clean(text)
@@ -113,7 +113,7 @@ def as_text(text: str) -> Words | None:
 
 
 def words(text: str) -> str | None:
-    r"""Return a word or several, \text{ } and brackets taken off, in small letters; None where it is none."""
+    r"""Return one or several words in lower case, without \text{ }; None for other texts."""
     plain = " ".join(_WRAPPED.sub(r"\1", text).replace("\\ ", " ").split()).strip(".").strip()
     return plain.casefold() if _WORD.fullmatch(plain) else None
 
@@ -131,7 +131,7 @@ def time(text: str) -> Time | None:
 
 
 def is_label(text: str) -> bool:
-    """Whether it names something: x, m_{max}, f(2), |AB|, \\angle ABC, (x, y)."""
+    """Return whether a text is a name: x, m_{max}, f(2), |AB|, \\angle ABC, (x, y)."""
     text = text.strip()
     return bool(_LABEL.fullmatch(text)) and not _NOT_LABEL.search(text) and bool(re.search("[a-zA-Z]", text))
 
@@ -160,7 +160,7 @@ def expressions(value: Value | None) -> "Iterable[Basic]":
 
 
 def is_false(value: "Value") -> bool:
-    """Return whether numbers on two sides that a sign joins do not stand in that relation: 3 = 5."""
+    """Return whether a relation between numbers is false: 3 = 5."""
     if not isinstance(value, Relation):
         return isinstance(value, Joined) and any(map(is_false, value.items))
     for left, sign, right in zip(value.sides, value.signs, value.sides[1:], strict=False):

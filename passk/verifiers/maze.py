@@ -9,7 +9,7 @@ The reading has three steps, as there:
 3. Of the text that is left, each letter L R U D is a move, in either case. Everything else is skipped.
 
 The walk starts at S. It is correct if it never leaves the grid, never enters a wall and ends on E. It need not
-be the shortest, and a walk that passes through E and goes on is incorrect.
+be the shortest. A walk that continues after E is incorrect.
 
 One form differs from the paper's code: a ligature is no move (there the "\ufb02" of "of\ufb02oad" counts as F and L).
 Every form and its verdict stands in docs/verifiers-maze.md. Time is linear in the response.
@@ -37,7 +37,7 @@ def verify(response: str, answer: str) -> Verdict:
 
 
 def check_answer(answer: str) -> str | None:
-    """Return what is wrong with a grid, or None. A path from S to E need not exist."""
+    """Return why the verifier cannot use a grid, or None. A path from S to E need not exist."""
     try:
         _grid(answer)
     except AnswerError as error:

@@ -1,9 +1,9 @@
-"""Mazes, judged by the answer tag alone: what the official meaning (maze.py) lets pass is no answer here.
+"""Mazes, judged by the answer tag only. maze.py accepts more forms.
 
-Read is the last <answer>...</answer> after the thinking (</think>), and nothing where there is none. In it
-stand the moves L R U D, in either case, with nothing between them but spaces, commas, semicolons, hyphens
-and arrows; a word or any other sign makes it no path at all. The walk is then judged as in maze.py. The
-last tag decides, whatever the ones before it hold. Linear in the response.
+The answer is the content of the last <answer>...</answer> after the thinking (</think>). Without a tag there is no
+answer. The tag must have only the moves L R U D, in either case, with spaces, commas, semicolons, hyphens and arrows
+between them. A word or another sign makes it no path. The walk is judged like in maze.py. Time is linear in the
+response.
 """
 
 import re
@@ -20,13 +20,13 @@ _PATH = re.compile("[LRUD]*")
 
 
 def verify(response: str, answer: str) -> Verdict:
-    """`answer` is the grid. Raises AnswerError where that is no maze; never for a response."""
+    """Judge a response by its walk through the grid `answer`. Raises AnswerError for an invalid grid."""
     if problem := check_answer(answer):
         raise maze.AnswerError(problem)
     tagged = last_answer(after_thinking(response))
     if tagged is None:
         return Verdict(0.0, False, "", "no answer tag")
-    # not .upper() before the look: a ligature would become letters
+    # .upper() would turn a ligature into letters.
     moves = _SEPARATOR.sub("", tagged).translate(_UPPER)
     if not _PATH.fullmatch(moves):
         return Verdict(0.0, False, "", "not a path")

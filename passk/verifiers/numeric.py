@@ -1,18 +1,19 @@
 r"""One number, compared exactly.
 
-Read is the last <answer>...</answer>; in it, or without one, the last \boxed{ } (of several side
-by side all, which are then no one number); without either what follows
-the last "answer is", "answer:" or "####" on its line. A number elsewhere is no answer: the last one in a
-response is a guess of ours, not the model's.
+The answer is the content of the last <answer>...</answer>. In it, or in a response without one, the last \boxed{ }
+takes precedence. Adjacent boxes are read together and are no single number. Without a tag and a box, the answer is the
+text after the last "answer is", "answer:" or "####" on its line. A number elsewhere is no answer.
 
-What is read must be one number: 42, -1,234.5, 3/4, \frac{3}{4}, 2\frac{3}{4}, 1.5e3, before it a currency sign
-or "x =", after it a unit of up to three words (passk/verifiers/units.py). Units and per cent are passed over:
-42 km is right where 42 m is the answer. What makes another number of it is no unit: 5², 5 pi, 5k, 5i,
-5 factorial, 5 dozen, 5 sixteenths; nor is a letter alone, but for those of common units (5 m, 5 s; not K, which is a
-thousand more often than kelvin). "4 or 5" is no number, nor is "not 5" or "5 is wrong". Numbers are compared
-as fractions; where the answer is no integer a relative difference up to 1e-6 is a matter of rounding.
+The answer must be one number: 42, -1,234.5, 3/4, \frac{3}{4}, 2\frac{3}{4}, 1.5e3. A currency sign or "x =" may stand
+before it, and a unit of up to three words after it (passk/verifiers/units.py). Units and per cent are ignored: 42 km is
+correct if the answer is 42 m.
 
-Linear in the response, and small: numbers have up to 100 characters and exponents up to 300.
+A word that changes the number is no unit: 5², 5 pi, 5k, 5i, 5 factorial, 5 dozen, 5 sixteenths. A single letter is a
+unit only if it is common (5 m, 5 s); K means a thousand more often than kelvin. `4 or 5`, `not 5` and `5 is wrong` are
+no numbers. Numbers are compared as fractions. If the answer is no integer, a relative difference up to 1e-6 counts as
+rounding.
+
+Time is linear in the response. Numbers have up to 100 characters and exponents up to 300.
 """
 
 import re
@@ -32,7 +33,7 @@ _LONGEST = 200
 
 _DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+"
 _NUMBER = rf"(?:{_DIGITS})(?:[eE][+-]?[0-9]{{1,3}})?"
-# A whole number before it is the whole part of a mixed one; no other digit stands beside it.
+# A whole number before a fraction makes it a mixed number. No other digit may stand beside it.
 _FRACTION = (
     r"(?:(?P<whole>[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)\s*(?=\\[dt]?frac\{[0-9]+\}\{[0-9]+\}))?"
     rf"\\[dt]?frac\{{\s*(?P<above>[+-]?\s*{_NUMBER})\s*\}}\s*\{{\s*(?P<below>{_NUMBER})\s*\}}"
@@ -43,31 +44,36 @@ _WHOLE = re.compile(
     r"\s*(?P<unit>[^\s0-9]+(?:[ ][^\s0-9]+){0,2})?\s*\.*"
 )
 _TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf)\{([^{}]*)\}")
-# "~" is a blank after a number and "about" before it
+# "~" is a blank after a number and "about" before it.
 _BLANKS = re.compile(r"\\[,;: ]|\\[()\[\]]|\\(?:left|right)|(?<=[0-9.}])~")
 
 
 def verify(response: str, answer: str) -> Verdict:
-    """`extracted`: the number as a fraction in lowest terms. Raises AnswerError where the answer is no number."""
+    """Judge a response; `extracted` is its number as a fraction in lowest terms.
+
+    Raises AnswerError if the gold answer is no number.
+    """
+    if problem := check_answer(answer):
+        raise AnswerError(problem)
     gold = read(answer)
-    if gold is None:
-        raise AnswerError(f"answer: not a number: {answer[:80]!r}")
-    given = final(response, joined=True)
-    if not given:
+    assert gold is not None
+    extracted = final(response, joined=True)
+    if not extracted:
         return Verdict(0.0, False, "", "no answer")
-    number = read(given)
+    number = read(extracted)
     if number is None:
         return Verdict(0.0, False, "", "not a number")
-    right = number == gold or (gold.denominator > 1 and abs(number - gold) <= ROUNDING * abs(gold))
-    return Verdict(float(right), right, str(number), "correct" if right else "wrong")
+    correct = number == gold or (gold.denominator > 1 and abs(number - gold) <= ROUNDING * abs(gold))
+    return Verdict(float(correct), correct, str(number), "correct" if correct else "wrong")
 
 
 def check_answer(answer: str) -> str | None:
-    return None if read(answer) is not None else f"answer: not a number: {answer[:80]!r}; mend it"
+    """Return why the verifier cannot use a gold number, or None."""
+    return None if read(answer) is not None else f"answer: not a number: {answer[:80]!r}; write one number"
 
 
 def read(text: str) -> Fraction | None:
-    """The one number that a short text is, or None."""
+    """Return a short text as one number, or None."""
     plain = numerals(text) if len(text) <= _LONGEST else None
     if plain is None:
         return None
@@ -89,7 +95,7 @@ def read(text: str) -> Fraction | None:
         return None
     number /= divisor
     if match["whole"]:
-        if number >= 1:  # 2\frac{3}{2} is 7/2 for one and 3 for another
+        if number >= 1:  # 2\frac{3}{2} is ambiguous: 7/2 or 3
             return None
         number += _value(match["whole"])
     return -number if match["sign"] == "-" else number

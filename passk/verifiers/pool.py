@@ -1,15 +1,15 @@
-"""A pool of child processes that judge responses, each with a deadline and a bound on memory.
+"""A pool of child processes that judge responses, with a deadline and a memory limit.
 
     with Pool() as pool:
         futures = [pool.submit(name, response, answer) for ...]
         verdicts = [future.result() for future in futures]
 
-A response that makes its verifier hang, die or swell costs itself the score 0, with the reason `timeout` or
-`crash`, and the child, which is replaced. Never another response, never the caller: a verdict is never None.
+A response whose verifier hangs, crashes or uses too much memory gets the score 0 and the reason `timeout` or `crash`.
+The pool replaces its child. Other responses and the caller are not affected, and a verdict is never None.
 
-Children are new interpreters, not forks: they have nothing of a process that holds torch, Ray or vLLM. They judge
-without network, other programs or files to write (passk/verifiers/sandbox.py says what that asks of the kernel). They
-end with the pool, and by the kernel's hand with the process that made it, however that one ends.
+Children are new interpreters instead of forks, so they share no state of torch, Ray or vLLM. They have no network and
+no other programs and cannot write files (passk/verifiers/sandbox.py lists the kernel's requirements). They end with the
+pool. If the pool's process is killed, the kernel ends them.
 """
 
 import os
@@ -30,15 +30,15 @@ from passk.verifiers.child_process import ChildProcess, Died
 SECONDS = 5.0
 MEMORY = 2 * 2**30
 PATIENCE = 6
-"""wall time that a child gets, in deadlines: of one that waits for a core, not for nothing, the CPU time counts"""
+"""Wall time of a child in deadlines. The deadline itself is in CPU time, since a child may wait for a core."""
 START_SECONDS = 300.0
-"""for a child to come up and import a verifier's packages, from a cold disk too"""
+"""Longest start of a child with the import of a verifier's packages, from a cold disk too."""
 RENEWED_AFTER = 5_000
-"""responses of a child: sympy's caches only grow"""
+"""Responses after which a child is replaced, because sympy's caches only grow."""
 
 
 class Pool:
-    """Judges responses in `processes` children at once. Safe to use from many threads; close it when done."""
+    """A pool that judges responses in `processes` children. It is thread-safe. Close it after use."""
 
     def __init__(
         self,
@@ -49,11 +49,11 @@ class Pool:
         hash_seed: int = 0,
         in_place: bool = True,
     ) -> None:
-        """processes: None is one for every two cores, up to 8; they start when there is work for them.
+        """Create the pool; children start with the first requests.
 
-        seconds: of CPU time that a response may take, and six times that of wall time. memory: bytes of address
-        space of a child. hash_seed: PYTHONHASHSEED of the children, fixed so that what sympy's order depends
-        on is the same every time. in_place: judge here what needs no deadline.
+        processes: number of children; None: one for two cores, at most 8. seconds: CPU seconds per response; the wall
+        time is six times as long. memory: bytes of address space of a child. hash_seed: PYTHONHASHSEED of the children,
+        fixed so that sympy's order is the same every time. in_place: run verifiers without a deadline in this process.
         """
         self.processes = processes or max(1, min(8, len(os.sched_getaffinity(0)) // 2))
         self.seconds, self.memory, self.hash_seed, self.in_place = seconds, memory, hash_seed, in_place
@@ -63,11 +63,10 @@ class Pool:
         self._closed = False
 
     def submit(self, name: str, response: str, answer: str) -> "Future[Verdict]":
-        """The verdict to come, in whatever order.
+        """Return the future of a verdict. Futures finish in any order.
 
-        The future raises AnswerError for an unreadable answer, PasskError where children do not start or a
-        verifier cannot be imported, CancelledError where the pool is closed first. Raises ConfigError for an
-        unknown verifier.
+        The future raises AnswerError for an unreadable answer, PasskError if children do not start or a verifier
+        cannot be imported, CancelledError if the pool is closed first. Raises ConfigError for an unknown verifier.
         """
         if self.in_place and not verifiers.needs_deadline(name):
             return _done(lambda: verifiers.verify(name, response, answer))
@@ -75,7 +74,7 @@ class Pool:
         return self._submit({"verify": [name, response, answer]}, name)
 
     def check_answer(self, name: str, answer: str) -> "Future[str | None]":
-        """As verifiers.check_answer, with the deadline: an answer that hangs or crashes its verifier is no good."""
+        """Return the future of verifiers.check_answer, with the deadline. A timeout or crash is an error too."""
         if self.in_place and not verifiers.needs_deadline(name):
             return _done(lambda: verifiers.check_answer(name, answer))
         verifiers.load(name)
@@ -85,14 +84,14 @@ class Pool:
         job = _Job(request | {"seconds": self.seconds}, name)
         with self._lock:
             if self._closed:
-                raise PasskError("verifiers: the pool is closed")
+                raise PasskError("verifiers: the pool is closed; make a new one")
             self._jobs.put(job)
             if len(self._keepers) < self.processes:
                 self._keepers.append(_Keeper(self))
         return job.future
 
     def close(self) -> None:
-        """End the children. What was not judged by then is cancelled."""
+        """End the children and cancel the remaining requests."""
         with self._lock:
             self._closed = True
             for _ in self._keepers:
@@ -116,7 +115,7 @@ class Pool:
 
 @cache
 def shared() -> Pool:
-    """The pool of this process, for as long as it lives: training's reward function uses it from many threads."""
+    """Return the pool of this process. Training's reward function uses it from many threads."""
     return Pool()
 
 
@@ -127,7 +126,7 @@ class _Job:
 
 
 class _Keeper(threading.Thread):
-    """One thread and its child. The kernel ends a child with the thread that started it, so it has to be this one."""
+    """A thread with its child. The kernel ends a child with its starting thread, so this thread starts it."""
 
     def __init__(self, pool: Pool) -> None:
         super().__init__(name="verifier", daemon=True)
@@ -169,7 +168,7 @@ class _Keeper(threading.Thread):
         except Died as died:
             self._end()
             if self._stopped.is_set():
-                raise PasskError("verifiers: the pool was closed") from None
+                raise PasskError("verifiers: the pool was closed; make a new one") from None
             return _failed(job.request, str(died))
         if child.asked >= RENEWED_AFTER:
             self._end()
@@ -180,9 +179,10 @@ class _Keeper(threading.Thread):
         return reply["answer"] if "check" in job.request else Verdict(*reply["verdict"])
 
     def _ready(self, name: str) -> ChildProcess:
-        """Return the child, started, with the verifier loaded and then shut in.
+        """Return a running child in its sandbox, with the verifier loaded.
 
-        A child that is shut in loads no more, so a new verifier takes a new child, with the verifiers of before.
+        A child cannot import packages in its sandbox. A new verifier therefore needs a new child, which also loads the
+        earlier verifiers.
         """
         if self._child and name in self._names:
             return self._child
@@ -201,8 +201,8 @@ class _Keeper(threading.Thread):
             child, self._child = self._child, None
             status = child.end() if child else None
             raise PasskError(
-                f"verifiers: a child process for {name} does not start ({died}, exit status {status}); "
-                f"with {self.pool.memory / 2**20:.0f} MiB of memory for each, give it more or see above why"
+                f"verifiers: a child process for {name} does not start ({died}, exit status {status}) "
+                f"with {self.pool.memory / 2**20:.0f} MiB of memory; raise the limit, or see its error above"
             ) from None
         self._names.add(name)
         _warn_of(tuple(reply["open"]))
@@ -218,14 +218,14 @@ class _Keeper(threading.Thread):
 def _warn_of(open_to: tuple[str, ...]) -> None:
     if open_to:
         warnings.warn(
-            f"verifiers: the kernel leaves {' and '.join(open_to)} open to the processes that judge; use Linux 5.13 or "
+            f"verifiers: the kernel leaves {' and '.join(open_to)} open to the verifiers' processes; use Linux 5.13 or "
             "later on x86_64 or aarch64, and a container that allows Landlock and seccomp",
             stacklevel=2,
         )
 
 
 def _failed(request: dict[str, Any], reason: str) -> Verdict | str:
-    return f"answer: {reason} of its verifier; mend it" if "check" in request else Verdict(0.0, False, "", reason)
+    return f"answer: {reason} of its verifier; fix it" if "check" in request else Verdict(0.0, False, "", reason)
 
 
 def _done(call: Callable[[], Any]) -> "Future[Any]":

@@ -1,24 +1,25 @@
-r"""Tasks of the package reasoning_gym, each judged by its own scorer, with what those let pass mended.
+r"""Tasks of the package reasoning_gym. The task's own scorer judges them, with further checks.
 
-Read is the last <answer>...</answer>, without one the whole response, white space around it removed. The
-answer is a JSON object {"task": a name of reasoning_gym, "entry": what the data set gave: question, answer
-and metadata, "config": what the data set was made with, where that is not the default}.
+The answer is the content of the last <answer>...</answer>, else the whole response, without surrounding white space.
+The gold answer is a JSON object {"task": a name of reasoning_gym, "entry": the data set's question, answer and
+metadata, "config": options of the data set that differ from the default}.
 
-Scorers give parts of a point for parts of an answer, and 0.01 for trying. Pass@k knows right and wrong, and
-a reward for an answer that repeats everything would be learned: full marks are 1, all else is 0.
+Scorers give partial scores for parts of an answer, and 0.01 for any answer. Pass@k needs a binary reward, and a model
+would learn to collect partial scores. The full score is therefore 1, and every other score is 0.
 
-A gold answer is untrusted as a response is: passk/verifiers/reasoning_gym_golds.py refuses what could run as code.
+A gold answer is as untrusted as a response. passk/verifiers/reasoning_gym_golds.py refuses fields that could run as
+code.
 
 Model output is untrusted, and several scorers evaluate it as Python:
 
-- `string_insertion`, `spiral_matrix`, `binary_matrix`, `n_queens` call eval() for a part of a point, which we
-  do not pay: their eval is replaced by a refusal.
+- `string_insertion`, `spiral_matrix`, `binary_matrix`, `n_queens` call eval() for a partial score, which passk does
+  not use. Their eval is replaced by a function that raises.
 - `countdown`, `puzzle24`, `polynomial_multiplication`, `simple_integration`, `intermediate_integration` call
-  sympy's parse_expr, which is eval(): the answer must be of their form (_FORMS), which holds nothing that
-  Python could call but sympy's own functions.
+  sympy's parse_expr, which is eval(). Their answers must have a form (_FORMS) in which Python can call only
+  sympy's functions.
 
-Other scorers look for the answer within the text, or look at less than they should: for them too the answer
-must be of their form, and where that is not enough be looked at again (_AGAIN).
+Other scorers search the text for the answer, or check only a part of it. Their answers must have a form too, and some
+get a second check (_CHECKS).
 """
 
 import importlib
@@ -41,7 +42,7 @@ EXAMPLE = (
 )
 NEEDS_DEADLINE = True
 LONGEST = 20_000
-"""characters of an answer; the longest of reasoning_gym's own have some thousand"""
+"""Most characters of an answer. The longest of reasoning_gym have some thousand."""
 
 _EVALUATED = (
     "algorithmic.string_insertion",
@@ -49,7 +50,7 @@ _EVALUATED = (
     "algorithmic.binary_matrix",
     "games.n_queens",
 )
-# No powers and no floors: a power spends a number for nothing, and so does a decimal point (8.5 for 8 and 5).
+# Without powers, floor divisions and decimal points, which use up numbers without an operation (8.5 for 8 and 5).
 _ARITHMETIC = re.compile(r"(?!.*(?:\*\s*\*|/\s*/))[0-9+*/()\s-]{1,400}", re.S)
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _FORMS = {
@@ -76,28 +77,34 @@ _FORMS = {
 
 
 def verify(response: str, answer: str) -> Verdict:
-    """`extracted`: the answer, runs of white space as one space. Raises AnswerError where `answer` is no such JSON."""
+    """Judge a response; `extracted` is its answer with runs of white space as one space.
+
+    Raises AnswerError if `answer` is not such a JSON object.
+    """
     task, dataset, entry = _prepared(answer)
-    given = _read(response)
-    shown = " ".join(given[:LONGEST].split())[:1000]
-    if not given:
+    text = _read(response)
+    shown = " ".join(text[:LONGEST].split())[:1000]
+    if not text:
         return Verdict(0.0, False, "", "no answer")
-    if len(given) > LONGEST or (task in _FORMS and not _FORMS[task].fullmatch(given)):
+    if len(text) > LONGEST or (task in _FORMS and not _FORMS[task].fullmatch(text)):
         return Verdict(0.0, False, shown, "not of the form")
     try:
-        score = float(dataset.score_answer(given, entry))
-        right = score >= 1 - 1e-9 and (task not in _AGAIN or _AGAIN[task](given, entry))
+        score = float(dataset.score_answer(text, entry))
+        correct = score >= 1 - 1e-9 and (task not in _CHECKS or _CHECKS[task](text, entry))
     except MemoryError:
         raise
-    except Exception:  # a scorer that stumbles over what a model wrote
+    except Exception:  # the scorer fails on the response
         return Verdict(0.0, False, shown, "not of the form")
-    if right:
+    if correct:
         return Verdict(1.0, True, shown, "correct")
     return Verdict(0.0, False, shown, "partly right" if 0.05 < score < 1 else "wrong")
 
 
 def check_answer(answer: str) -> str | None:
-    """The task exists, and its scorer gives the entry's own answer, where it has one, full marks."""
+    """Return why the verifier cannot use a gold answer, or None.
+
+    The task must exist, and its scorer must give the entry's answer, if any, the full score.
+    """
     try:
         task, _, entry = _prepared(answer)
     except AnswerError as error:
@@ -105,7 +112,7 @@ def check_answer(answer: str) -> str | None:
     if entry["answer"] is None:
         return None
     verdict = verify(f"<answer>{entry['answer']}</answer>", answer)
-    return None if verdict.correct else f"answer: {task} does not take its own answer: {verdict.reason}"
+    return None if verdict.correct else f"answer: {task} rejects its own answer: {verdict.reason}; fix the entry"
 
 
 def _read(response: str) -> str:
@@ -116,7 +123,7 @@ def _read(response: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _prepared(answer: str) -> tuple[str, Any, dict[str, Any]]:
-    """(task, its data set, the entry). JSON has no tuples: where a scorer wants them, lists become tuples."""
+    """Return (task, its data set, the entry). JSON has no tuples, so lists become tuples if the scorer needs them."""
     try:
         fields = json.loads(answer)
         task, entry, config = fields["task"], fields["entry"], fields.get("config") or {}
@@ -127,7 +134,7 @@ def _prepared(answer: str) -> tuple[str, Any, dict[str, Any]]:
         raise AnswerError('answer: not a JSON object {"task": ..., "entry": {"answer": ..., "metadata": ...}}')
     if why := golds.problem(task, entry, config):
         raise AnswerError(why)
-    # The scorer reads the gold answer as a response below, so it must have a response's form.
+    # The scorer judges the gold answer like a response below, so it must have a response's form.
     if task in _FORMS and entry["answer"] is not None and not _FORMS[task].fullmatch(entry["answer"].strip()):
         raise AnswerError(f"answer: {task}: entry.answer is not of its form; write what reasoning_gym generates")
     dataset = _dataset(task, json.dumps(config, sort_keys=True))
@@ -142,13 +149,13 @@ def _dataset(task: str, config: str) -> Any:
     factory = importlib.import_module("reasoning_gym.factory")
     importlib.import_module("reasoning_gym")
     for name in _EVALUATED:
-        importlib.import_module(f"reasoning_gym.{name}").eval = _refuse  # what a module calls eval is its own first
+        importlib.import_module(f"reasoning_gym.{name}").eval = _refuse  # shadows the built-in
     if task not in factory.DATASETS:
         raise AnswerError(f"answer: reasoning_gym has no task {task!r}")
     try:
         return factory.create_dataset(task, **({"seed": 0, "size": 1} | json.loads(config)))
     except Exception as error:
-        raise AnswerError(f"answer: {task} is not to be made: {' '.join(str(error).split())[:200]}") from None
+        raise AnswerError(f"answer: {task}: cannot make its data set: {' '.join(str(error).split())[:200]}") from None
 
 
 def _takes(dataset: Any, entry: dict[str, Any]) -> bool:
@@ -173,62 +180,62 @@ def _integers(text: str) -> list[int]:
 
 
 def _is_24(given: str, entry: dict[str, Any]) -> bool:
-    """The scorer asks for any four numbers, and takes 24.9 for 24."""
+    """Check numbers and value: the scorer accepts any four numbers, and 24.9 for 24."""
     from sympy.parsing.sympy_parser import parse_expr
 
     return _integers(given) == sorted(entry["metadata"]["numbers"]) and parse_expr(given) == 24
 
 
 def _same_numbers(given: str, entry: dict[str, Any]) -> bool:
-    """The scorer takes numbers that are off by 1 for rounded ones, and NaN for any."""
+    """Check all numbers: the scorer accepts numbers that differ by 1, and NaN."""
     given, gold = (json.loads(text.replace("'", '"')) for text in (given, entry["answer"]))
     return [float(number) for number in given] == [float(number) for number in gold]
 
 
 def _same_count(given: str, entry: dict[str, Any]) -> bool:
-    """The scorer reads the first numbers and no further."""
+    """Check the count of numbers: the scorer reads only the first ones."""
     return len(re.findall(_NUMBER, given)) == len(re.findall(_NUMBER, entry["answer"]))
 
 
 def _is_probability(given: str, entry: dict[str, Any]) -> bool:
-    """The scorer allows an error of 1e-4, which is more than some probabilities are."""
+    """Check the relative error: the scorer allows an error of 1e-4, which exceeds some probabilities."""
     gold = Fraction(entry["answer"])
     return abs(Fraction(given.replace(",", "")) - gold) <= gold / 1000
 
 
 def _is_pooled(given: str, entry: dict[str, Any]) -> bool:
-    """The scorer allows an error of 1 %, and another mean may be as near; asked for are two decimals."""
+    """Check two decimals, as the task requires: the scorer allows an error of 1 %, which another mean can have."""
     pairs = zip(given.split(), entry["answer"].split(), strict=True)
     return all(abs(float(one) - float(other)) < 0.0101 for one, other in pairs)
 
 
 def _same_text(given: str, entry: dict[str, Any]) -> bool:
-    """The scorer gives full marks for parts that add up to them, whatever follows."""
+    """Check the whole text: the scorer gives the full score if the parts match, whatever follows."""
     return " ".join(given.casefold().split()) == " ".join(str(entry["answer"]).casefold().split())
 
 
 def _as_many(sign: str) -> Callable[[str, dict[str, Any]], bool]:
-    """Whether there are as many parts as in the entry's answer, going by the sign between them."""
+    """Return a check of the number of parts, counted by the sign between them."""
     return lambda given, entry: given.count(sign) == entry["answer"].count(sign)
 
 
-_AGAIN: dict[str, Callable[[str, dict[str, Any]], bool]] = {
+_CHECKS: dict[str, Callable[[str, dict[str, Any]], bool]] = {
     "advanced_geometry": _same_count,
     "coin_flip": _is_probability,
-    # A letter that is given twice has the digit given last.
+    # The scorer uses the last digit of a repeated letter.
     "cryptarithm": _as_many("="),
     "figlet_font": lambda given, entry: _same_text("".join(given.split()), entry),
-    # Rows and cells beyond the board are not looked at.
+    # The scorer ignores rows and cells beyond the board.
     "game_of_life": lambda given, entry: json.loads(given) == json.loads(entry["answer"]),
-    # The scorer asks whether the text is empty.
+    # The scorer checks only whether the text is empty.
     "game_of_life_halting": _same_text,
     "letter_jumble": _same_text,
     "number_sorting": _same_numbers,
     "pool_matrix": _is_pooled,
     "puzzle24": _is_24,
     "spell_backward": _same_text,
-    # A date's scorer reads the first number and no further.
+    # The scorer of dates reads only the first number.
     "time_intervals": _as_many(","),
-    # Words beyond the last are not looked at.
+    # The scorer ignores words beyond the last.
     "word_sorting": _as_many(","),
 }

@@ -1,8 +1,8 @@
-"""Refuse a gold answer of reasoning_gym from which a scorer, or the task itself, would run code.
+"""Refuse gold answers of reasoning_gym from which a scorer or the task would run code.
 
-A data set's gold answer is untrusted text as a response is. Some scorers of reasoning_gym evaluate fields of it as
-Python, and some tasks evaluate text from their configuration or open a file that it names. Such a field must have
-the form that reasoning_gym itself generates.
+A gold answer is as untrusted as a response. Some scorers of reasoning_gym evaluate its fields as Python. Some tasks
+evaluate text of their configuration or open a file that it names. Such a field must have the form that reasoning_gym
+generates.
 """
 
 import re
@@ -18,7 +18,7 @@ ALGEBRA = re.compile(
 _LETTER = re.compile("[A-Za-z]")
 _NUMBER = r"""["']?[+-]?[0-9]{1,40}(?:\.[0-9]{0,40})?(?:[eE][+-]?[0-9]{1,3})?["']?"""
 _NUMBERS = re.compile(rf"\[\s*(?:{_NUMBER}(?:\s*,\s*{_NUMBER})*)?\s*\]")
-# No power: a tower of them takes all time and memory there is.
+# Without powers: a tower of powers uses all time and memory.
 _BITWISE = re.compile(r"(?!.*\*\s*\*)(?:0x[0-9a-fA-F]++|[0-9]++|<<|>>|[-+*&|^~()\s])++", re.S)
 
 EVALUATED: Mapping[str, Mapping[str, re.Pattern[str]]] = {
@@ -28,16 +28,16 @@ EVALUATED: Mapping[str, Mapping[str, re.Pattern[str]]] = {
     "polynomial_multiplication": {"answer": ALGEBRA},
     "simple_integration": {"metadata.integrand": ALGEBRA, "metadata.variable": _LETTER},
 }
-"""Task -> the fields of an entry that its scorer evaluates, and the form of each."""
+"""Task -> fields of an entry that its scorer evaluates -> their form."""
 
-# An option such as `operators` becomes part of a text that the task evaluates, and `data_file` a path. Without
-# brackets and quotes nothing is called, and a slash stands only as the operator.
+# The task evaluates options such as `operators`, and opens `data_file`. Text without brackets and quotes calls nothing.
+# A slash is allowed only as the operator.
 _OPTION = re.compile(r"""[^()\[\]{}"'`\\/@\x00-\x1f]{0,100}|/""")
 _NESTING = 10
 
 
 def problem(task: str, entry: Mapping[str, Any], config: Any) -> str | None:
-    """Return why a gold answer is refused, in one line, or None."""
+    """Return in one line why a gold answer is refused, or None."""
     if task == "composite":
         return "answer: composite hands an entry to any other task; name that task instead"
     if not isinstance(entry["answer"], str | None):
@@ -55,7 +55,7 @@ def problem(task: str, entry: Mapping[str, Any], config: Any) -> str | None:
 
 
 def config_problem(task: str, config: Any) -> str | None:
-    """Return why the options of a task are refused, in one line, or None."""
+    """Return in one line why the options of a task are refused, or None."""
     if isinstance(config, dict) and _is_plain(config, _NESTING):
         return None
     return (

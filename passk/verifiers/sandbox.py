@@ -1,12 +1,12 @@
-"""Shut a verifier's child process off from files, the network and other programs.
+"""Sandbox of a verifier's child process: no files, network or other programs.
 
-Two means of the Linux kernel work without root and hold for good:
+Two features of the Linux kernel work without root and cannot be undone:
 
-- Landlock (Linux 5.13 and later) lets the process read the directories it is given and nothing else. It cannot
-  write, create or delete any file. From Linux 6.12 on it cannot signal another process.
+- Landlock (Linux 5.13 and later) lets the process read the listed directories only. It cannot write, create or
+  delete files. From Linux 6.12 on it cannot signal other processes.
 - A seccomp filter refuses new sockets, io_uring, new programs and access to other processes' memory.
 
-A container or a kernel may offer neither. The process goes on then, and `enter` returns what stays open.
+A container or kernel may lack them. The process continues then, and `enter` returns the missing restrictions.
 """
 
 import ctypes
@@ -42,9 +42,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def enter(readable: Iterable[str]) -> list[str]:
-    """Shut this process in for good and return what the kernel leaves open: "files", "network and programs".
+    """Restrict this process permanently, and return what the kernel leaves open: "files", "network and programs".
 
-    readable: files and directories that stay readable; those that do not exist are skipped.
+    readable: files and directories that stay readable; missing ones are skipped.
     """
     if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         return ["files", "network and programs"]
@@ -53,9 +53,9 @@ def enter(readable: Iterable[str]) -> list[str]:
 
 
 def empty_home() -> str:
-    """Return a directory in which nothing can be created, and which ends with this process.
+    """Return a directory in which nothing can be created, and which disappears with this process.
 
-    It is deleted and kept open: the kernel refuses new entries, and nothing of it stays behind.
+    It is deleted but stays open, so the kernel refuses new entries.
     """
     directory = Path(tempfile.mkdtemp(prefix="passk-home-"))
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
@@ -101,7 +101,7 @@ def _refuse_calls() -> bool:
     if machine not in _REFUSED_CALLS:
         return False
     architecture, refused = _REFUSED_CALLS[machine]
-    # Each jump skips as many instructions as it says; the program ends in ALLOW, FAIL, KILL.
+    # A jump skips its number of instructions; the program ends with ALLOW, FAIL, KILL.
     body = [_instruction(_LOAD, _NUMBER_OFFSET), _instruction(_JUMP_IF_AT_LEAST, _X32_BIT, len(refused) + 1, 0)]
     body += [_instruction(_JUMP_IF_EQUAL, number, len(refused) - place, 0) for place, number in enumerate(refused)]
     head = [

@@ -1,17 +1,17 @@
-r"""The answer that a response states in words: after "the answer is", "Answer:", a heading "Answer", or "####".
+r"""Statements of an answer in words: after "the answer is", "Answer:", a heading "Answer", or "####".
 
-A statement is read up to the end of its clause, so that a reason or another sentence behind the answer is no part of
-it. What a later clause takes back ("5. No wait", "5, which is wrong") stays in the text, and the verifier refuses it.
-At most WINDOW characters of a statement are read, and at most TRIES statements: the whole is linear in the response.
+A statement ends with its clause, so a following reason or sentence is no part of it. If a later clause retracts the
+answer (`5. No wait`, `5, which is wrong`), the text keeps that clause and the verifier refuses it. At most WINDOW
+characters of a statement and TRIES statements are read, so time is linear in the response.
 """
 
 import re
 from typing import NamedTuple
 
 WINDOW = 1000
-"""Characters of a statement that are read."""
+"""Most characters of a statement that are read."""
 TRIES = 50
-"""Statements that are looked at, from the end of the response."""
+"""Most statements that are read, from the end of the response."""
 
 _COLON = r"(?:[*_`]{0,3}[ \t]{0,4}(?:[:：]|=+>?|→|⇒|\\Rightarrow\b|\\implies\b))"
 _SURELY = (
@@ -49,7 +49,7 @@ _HEADING = re.compile(
 _LEADING = re.compile(r"(?:[\s*_`:>]|</?(?:b|strong|i|em|u|p|br)>)*")
 # An item of a list: "- 2", "* 2", "1. 2".
 _ITEM = re.compile(r"[ \t>]*(?:[-•*+]|[0-9]{1,2}[.)])[ \t]+(?=\S)")
-# What begins as a value does; a statement of anything else does not take the place of an earlier box.
+# Beginning of a value. A statement without a value does not replace an earlier box.
 _VALUE = re.compile(
     r"""["'“‘({\[]*
     (?: [-+−–±~≈]?\s*[$€£¥]?\s*[-+−±]?(?: [0-9] | \.[0-9] ) | [-+−±]?\s* (?: \$ | \\ | [∞π√] )
@@ -92,7 +92,7 @@ _SPAN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-# Behind an answer these take it back: "5, definitely not.", "5 - wrong", "5, which is incorrect".
+# Retractions after an answer: "5, definitely not.", `5 - wrong`, "5, which is incorrect".
 _DENIED = re.compile(
     r"[^\w]*(?:[A-Za-z'’]+[ ]+){0,3}(?:not|no|none(?:[ ]of[ ](?:them|these|those))?|neither|wrong|incorrect|false)"
     r"\s*(?=$|[^\w\s])|[^\w]*(?:maybe|perhaps|possibly|rather|sorry)\b",
@@ -112,17 +112,17 @@ class Statement(NamedTuple):
     """One statement of an answer."""
 
     start: int
-    """Where its words begin in the response."""
+    """Position of its words in the response."""
     text: str
     """The statement up to the end of its line, or of the display math that it opens."""
     gives_value: bool
-    """Whether it begins as a value does, so that it takes the place of an earlier box."""
+    """Whether it begins with a value, so that it replaces an earlier box."""
 
 
 def last(response: str, *, options: bool = False) -> Statement | None:
     """Return the last statement that gives a value, else the last one, else None.
 
-    options: the answer is the letter of an option. "The correct option is" counts too, and mathematics is passed over.
+    options: the answer is the letter of an option. "The correct option is" counts too, and mathematics is skipped.
     """
     found = [
         (mark.start(), mark.end(), mark[0] == "####")
@@ -142,7 +142,7 @@ def last(response: str, *, options: bool = False) -> Statement | None:
 
 
 def clause(text: str) -> str:
-    """Return a statement up to the end of its clause, or all of it where what follows takes the answer back."""
+    """Return a statement up to the end of its clause, or all of it if the rest retracts the answer."""
     depth, is_value = 0, bool(_VALUE.match(text))
     for found in _SPAN.finditer(text):
         if found["opens"]:
@@ -162,7 +162,7 @@ def is_mathematics(text: str) -> bool:
 
 
 def _line(window: str) -> str:
-    """Return the first line that holds something, with those that its display math takes; or a list as "2, 3"."""
+    """Return the first line with content, with the further lines of its display math; or a list as "2, 3"."""
     start = _LEADING.match(window)
     assert start
     first, *more = window[start.end() :].split("\n")

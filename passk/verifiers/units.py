@@ -1,4 +1,4 @@
-"""What may stand after a number and leave it the number that it is, and what makes another one of it."""
+"""Units after a number, and words after a number that change its value."""
 
 import re
 
@@ -12,24 +12,24 @@ _NO_UNIT = re.compile(
     r"|(?:hundred|thousand|(?:m|b|tr|quadr|quint|sext)illion|milliard|dozen|lakh|lac|crore)s?|tens"
     r"|mil|mln|mio|mn|bn|bln|bil|tn|mrd|tsd"
     r"|half|halves|(?:third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|twelfth|hundredth|thousandth|millionth)s?"
-    # "5 sixteenth notes" are five, and so are eleventh graders
+    # "5 sixteenth notes" and "5 eleventh graders" are five
     r"|(?:eleventh|(?:thir|four|fif|six|seven|eigh|nine)teenth|(?:twent|thirt|fort|fift|sixt|sevent|eight|ninet)ieth"
     r"|(?:b|tr)illionth)(?:s|(?=$| of\b))"
     r")(?![a-z])|[*^]",
     re.IGNORECASE,
 )
-# "5 gross tons", "5 grand pianos", "5 mega watts" and "an average score" are what their nouns say.
+# "5 gross tons", "5 grand pianos", "5 mega watts" and "an average score" are units with a noun.
 _MULTIPLE = re.compile(
     r"-?(?:score|gross|grand|deca|hecto|mega|giga|tera|peta|exa|deci|centi|milli|micro|nano|pico)"
     r"(?=$| of\b)",
     re.IGNORECASE,
 )
-# A letter alone is a variable, the imaginary unit or a thousand, but for those that are units too, and "a day".
+# A single letter is a variable, the imaginary unit or a thousand, except for letters of units, and "a day".
 _LETTER = re.compile(r"(?<![A-Za-z.])(?![ACFJLNVWghlms])(?!a [A-Za-z]{2})[A-Za-z](?![A-Za-z.])")
 
 _TEXT = r"\\text\s*\{((?:[^{}\\]|\\[ ,;$%]|\^\{-?[0-9]\})*)\}(\s*\^\s*(?:[0-9]|\{\s*-?[0-9]\s*\}))?"
 _ONE_TEXT = re.compile(_TEXT)
-# Texts one after another, or with a stroke or a dot between them, at the end of a value.
+# Adjacent texts, or texts with a slash or a dot between them, at the end of a value.
 _TEXTS = re.compile(rf"(?<=[0-9A-Za-z)}}\]|%!.'])\s*({_TEXT}(?:\s*(?:(?:/|\\cdot)\s*)?{_TEXT})*)\s*$")
 _UNIT_TEXT = re.compile(r"[(\[]?[A-Za-z%°$€£¥µΩ][A-Za-z%°$€£¥²³µΩ/.,()' ·-]*")
 _POWER = re.compile(r"(?<=[A-Za-z])\^(?:\{-?[0-9]\}|-?[0-9])")
@@ -51,19 +51,19 @@ _ONE_LETTER = re.compile(r"(?<=[0-9)}])\s+[ACFJLNVWghlms](?:\s*\^\{[23]\})?(?:\s
 
 
 def is_unit(text: str) -> bool:
-    """Whether it is a unit of up to three words and no more."""
+    """Return whether a text is a unit of up to three words."""
     return bool(_UNIT.fullmatch(text)) and not makes_another(text)
 
 
 def makes_another(text: str) -> bool:
-    """Whether a word or a letter in it says another number, or takes back the one before it: million, squared, not."""
+    """Return whether a word or letter changes or denies the number before it: million, squared, not."""
     return bool(_NO_UNIT.search(text) or _MULTIPLE.match(text) or _LETTER.search(text))
 
 
 def without_unit(text: str) -> str | None:
-    r"""Return a value without the unit that ends it, as \text{ } or plain; None where what ends it is no unit.
+    r"""Return a value without its final unit, as \text{ } or plain; None if its end is no unit.
 
-    The text is as `math_text.clean` leaves it. A single letter in \text{ } that is no unit is a variable.
+    text: output of `math_text.clean`. A single letter in \text{ } that is no unit is a variable.
     """
     if tail := _TEXTS.search(text):
         before = text[: tail.start()]
@@ -71,8 +71,8 @@ def without_unit(text: str) -> str | None:
         words, power = parts[0]
         if len(parts) == 1 and (not words or (len(words) == 1 and words.isalpha() and makes_another(words))):
             return f"{before} {words}{power}" if words else before
-        said = " ".join(_POWER.sub("", words) for words, _ in parts)
-        return before if _UNIT_TEXT.fullmatch(said) and not makes_another(said) else None
+        unit = " ".join(_POWER.sub("", words) for words, _ in parts)
+        return before if _UNIT_TEXT.fullmatch(unit) and not makes_another(unit) else None
     tail = _PLAIN.search(text)
     if not tail or not _is_plain_unit(tail["unit"], spaced=bool(tail["gap"])):
         return text
@@ -85,7 +85,7 @@ def without_letter(text: str) -> str:
 
 
 def _is_plain_unit(text: str, *, spaced: bool) -> bool:
-    """Whether letters after a number are words and not a product of variables."""
+    """Return whether letters after a number are words instead of a product of variables."""
     words = _WORDS.findall(_POWER.sub("", text))
     first = words[0]
     if not (_SHORT_WORD.fullmatch(first) or (spaced and _LONG_WORD.fullmatch(first))):

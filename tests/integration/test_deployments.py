@@ -205,7 +205,7 @@ def test_a_run_whose_process_or_worker_is_killed_is_run_again_by_itself(served):
     killed_with_its_worker(served, second)
     third = run_again(served, second)
     crashed = served.ask(f"/flow_runs/{second}")["state"]
-    assert (crashed["type"], crashed["message"]) == ("CRASHED", "its process is gone, and did not say why")
+    assert (crashed["type"], crashed["message"]) == ("CRASHED", "its process ended without a report")
     ended = served.wait(third, done, seconds=600)
     assert ended["state"]["type"] == "COMPLETED", served.log()
     assert ended["parameters"] == served.ask(f"/flow_runs/{first}")["parameters"]

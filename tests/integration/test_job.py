@@ -226,11 +226,11 @@ def test_a_run_own_cluster_whose_head_was_lost_is_started_anew(tmp_path, monkeyp
 
 
 def test_an_address_that_takes_no_jobs_is_refused_in_one_line():
-    with pytest.raises(ConfigError, match=r"^RAY_ADDRESS: ray://head:10001 takes no jobs; give .*$"):
+    with pytest.raises(ConfigError, match=r"^RAY_ADDRESS: ray://head:10001 does not accept jobs; set .*$"):
         ray_cluster.job_server("ray://head:10001")
 
 
 def test_a_head_that_does_not_answer_is_worth_another_try_in_a_run_that_samples():
-    with pytest.raises(ray_cluster.NoJobServer, match="^RAY_ADDRESS: no job server found by 127.0.0.1:1 ") as raised:
+    with pytest.raises(ray_cluster.NoJobServer, match="^RAY_ADDRESS: no job server found at 127.0.0.1:1 ") as raised:
         ray_cluster.job_server("127.0.0.1:1")
     assert raised.value.retry

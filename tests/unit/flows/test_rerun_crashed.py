@@ -1,4 +1,4 @@
-"""Which runs of deployments count as dead, and which of those that crashed are run again."""
+"""Which runs of deployments count as dead, and which crashed runs are repeated."""
 
 import os
 import subprocess
@@ -78,8 +78,8 @@ def test_a_run_that_a_worker_has_just_taken_may_have_no_process_yet_whatever_the
 
 
 def looked(monkeypatch, crashed, read_deployment, times=1):
-    """Look after crashed runs. Those that were run again, and what was said of the others."""
-    begun, said = [], []
+    """Check crashed runs. Return the deployments that were rerun, and the log lines about the others."""
+    begun, lines = [], []
 
     def read_flow_runs(flow_run_filter, **_):
         if wanted := flow_run_filter.deployment_id:
@@ -93,8 +93,8 @@ def looked(monkeypatch, crashed, read_deployment, times=1):
     )
     monkeypatch.setattr(rerun_crashed, "get_client", lambda **_: nullcontext(client))
     for _ in range(times):
-        rerun_crashed.look([], ["cpu"], said.append)
-    return begun, [line for line in said if "run again" not in line]
+        rerun_crashed.look([], ["cpu"], lines.append)
+    return begun, [line for line in lines if "rerun as" not in line]
 
 
 def test_a_run_of_a_deployment_that_was_deleted_keeps_no_other_from_being_run_again(monkeypatch):
@@ -121,7 +121,7 @@ def test_what_the_server_refuses_is_said_once_and_the_others_are_run_again(monke
 
     begun, said = looked(monkeypatch, [bad, good], read_deployment, times=3)
     assert set(begun) == {good.deployment_id}
-    assert said == [f"the crashed runs of deployment {bad.deployment_id}: not looked after (refused)"]
+    assert said == [f"the crashed runs of deployment {bad.deployment_id}: not checked (refused)"]
 
 
 def test_a_server_that_does_not_answer_is_asked_again_at_the_next_look_and_nothing_is_said(monkeypatch):

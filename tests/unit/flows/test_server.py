@@ -20,7 +20,7 @@ def test_a_configured_server_that_does_not_answer_is_one_line_with_the_mend(tmp_
     address = f"http://127.0.0.1:{free_port()}/api"
     with (
         temporary_settings({PREFECT_API_URL: address}),
-        pytest.raises(PasskError, match=f"^nobody answers at PREFECT_API_URL={address} .*; start that server, "),
+        pytest.raises(PasskError, match=f"^PREFECT_API_URL: no server answers at {address} .*; start that server, "),
         prefect_server(tmp_path / "prefect.log"),
     ):
         pass

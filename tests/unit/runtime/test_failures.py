@@ -44,7 +44,7 @@ ray.exceptions.ActorDiedError: The actor died unexpectedly before finishing this
 """
 LINUX_KILLED = """
 ray.exceptions.ActorDiedError: The actor died unexpectedly before finishing this task.
-passk: memory: Linux killed a process for want of memory
+passk: memory: Linux killed a process for lack of memory
 """
 FULL_DISK = """
 (PolicyModelActor pid=4) RuntimeError: [enforce fail at inline_container.cc:664] . unexpected pos 64 vs 0
@@ -97,7 +97,7 @@ ValueError: Tokenizer class Q does not exist or is not currently imported.
         (KV_CACHE, "memory", "ValueError: No available memory for the cache blocks."),
         (CUDA_MEMORY, "memory", "OutOfMemoryError: CUDA out of memory. Tried to allocate 2.32 GiB."),
         (MEMORY_MONITOR, "memory", "OutOfMemoryError: Task was killed due to the node running low on memory."),
-        (LINUX_KILLED, "memory", "Linux killed a process for want of memory"),
+        (LINUX_KILLED, "memory", "Linux killed a process for lack of memory"),
         (FULL_DISK, "disk", "OSError: [Errno 28] No space left on device"),
         (PORT_TAKEN, "lost", "DistNetworkError: The server socket has failed to listen"),
         (OUR_ARGUMENT, "configuration", "--passk.k: not a whole number from 1"),

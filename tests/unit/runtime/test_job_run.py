@@ -65,7 +65,7 @@ def test_a_submission_that_took_long_is_no_silence_of_the_cluster(job_of):
         with pytest.raises(job.StageFailed, match="has not answered"):
             submitted.poll()
     finally:
-        submitted._let_go.set()
+        submitted._released.set()
 
 
 class Silent:

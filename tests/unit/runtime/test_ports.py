@@ -17,9 +17,7 @@ def test_no_two_processes_are_given_the_same_port():
     # both have the choice of twenty ports alone
     code = "import sys; from passk.runtime import ports; ports._LOWEST = int(sys.argv[1])\n"
     code += "class Fixed:\n def read_text(self): return f'{ports._LOWEST + 20} 65535'\n"
-    code += (
-        "ports._GIVEN_BY_KERNEL = Fixed(); print(*[ports.free_port() for _ in range(8)], flush=True); sys.stdin.read()"
-    )
+    code += "ports._EPHEMERAL = Fixed(); print(*[ports.free_port() for _ in range(8)], flush=True); sys.stdin.read()"
     processes = [
         subprocess.Popen([sys.executable, "-c", code, "26000"], stdin=-1, stdout=-1, text=True) for _ in range(2)
     ]

@@ -32,7 +32,7 @@ def test_the_parquet_makes_the_store_again_elsewhere(filed_once, tmp_path):
 
 def test_a_directory_with_something_in_it_is_left_alone(filed_once, tmp_path):
     (tmp_path / "kept.txt").write_text("kept")
-    with pytest.raises(ConfigError, match="is there and not empty"):
+    with pytest.raises(ConfigError, match="exists and is not empty"):
         export(filed_once.store, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
 

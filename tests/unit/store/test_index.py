@@ -165,7 +165,7 @@ def test_a_file_of_rollouts_that_is_of_no_step_is_named(run):
     strange = run.directory / "stages" / "key-pass4" / "rollouts" / "step-copy.parquet"
     strange.write_bytes(b"PAR1")
     (line,) = ingest_items(run.store, items(run.runs)).skipped
-    assert line.endswith("step-copy.parquet is no file of a step; move it away")
+    assert line.endswith("step-copy.parquet has no step number; move it away")
 
 
 def test_steps_of_a_stage_whose_manifest_does_not_count_them_begin_at_the_first(run, text):
@@ -192,7 +192,7 @@ def test_records_whose_values_are_of_another_kind_are_named(run):
 def test_a_manifest_of_another_stage_is_none(run):
     write_json(run.directory / "stages" / "key-pass4" / "manifest.json", {"key": "key-pass1"})
     (line,) = ingest_items(run.store, items(run.runs)).skipped
-    assert line.endswith("not the manifest of key-pass4")
+    assert ": not the manifest of key-pass4; restore it " in line
 
 
 def test_samples_that_are_fewer_than_their_manifest_says_are_named(run):

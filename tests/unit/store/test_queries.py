@@ -73,7 +73,7 @@ def test_transcripts_are_the_same_every_time_and_of_every_sort(filed):
     with reading(filed.store) as connection:
         frames = [queries.transcripts(connection, filed.name, "pass4-pass1") for _ in range(2)]
     assert frames[0].equals(frames[1])
-    assert {"right", "wrong", "truncated"} == set(frames[0]["sort"])
+    assert {"correct", "incorrect", "truncated"} == set(frames[0]["sort"])
     assert frames[0].groupby("sort").size().max() <= 3
 
 

@@ -30,10 +30,10 @@ def test_a_gold_answer_that_hangs_or_kills_its_verifier_is_unreadable_and_the_ot
     left, said = readable("leave_out")
     assert left == ["row 0", "row 2", "row 6"]
     assert [line.partition(": ")[2] for line in said[:-1]] == [
-        "row 1: answer: timeout of its verifier; mend it",
-        "row 3: answer: crash of its verifier; mend it",
+        "row 1: answer: timeout of its verifier; fix it",
+        "row 3: answer: crash of its verifier; fix it",
         "row 4: answer: not good",
-        "row 5: answer: crash of its verifier; mend it",
+        "row 5: answer: crash of its verifier; fix it",
     ]
 
 
