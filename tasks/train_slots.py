@@ -18,8 +18,8 @@ from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectNotFound
 
 from passk.base.errors import ConfigError
-from passk.experiment.config import Compute
-from passk.experiment.validate import check_memory
+from passk.experiment.compute import Compute
+from passk.pipeline.preflight import check_memory
 
 POLL_SECONDS = 2.0
 SLOT_SECONDS = 5.0  # a wait for the server's slot is broken off after these, so that a stop is heard

@@ -18,9 +18,9 @@ from passk.cli.verifiers import OpensThinking
 from passk.experiment import validate
 from passk.experiment.config import RlStage
 from passk.experiment.plan import Plan, plan
-from passk.experiment.validate import check_installation, check_machine
 from passk.files.durable import FULL
 from passk.models import remote_code
+from passk.pipeline.preflight import check_installation, check_machine
 
 
 class Stopped(Exception):

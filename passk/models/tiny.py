@@ -93,15 +93,6 @@ def from_the_hub(what: str) -> Iterator[None]:
         ) from None
 
 
-def weights(directory: Path) -> list[tuple[str, int, int]]:
-    """Of a model's files of weights, name, size and time: another one written over it later is another model.
-
-    Empty where there are none: a model of the HF hub, for one.
-    """
-    found = sorted(file for pattern in ("*.safetensors", "*.bin") for file in directory.glob(pattern))
-    return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in found]
-
-
 def make_tiny(tiny: TinyModel, directory: Path, *, seed: int) -> None:
     """Write an untrained model and its tokenizer to `directory`: the same for the same seed.
 

@@ -19,16 +19,17 @@ from passk.base.errors import PasskError
 from passk.base.redact import without_secrets
 from passk.cpu import operators
 from passk.evaluation import progress
-from passk.evaluation.request import Request, Work
-from passk.experiment.config import Compute, RlStage, SftStage
+from passk.evaluation.request import Work
+from passk.experiment.compute import Compute
+from passk.experiment.config import RlStage, SftStage
 from passk.experiment.plan import Plan, PlannedEvaluation, PlannedStage
 from passk.files import durable, file_lock
 from passk.files.layout import is_finished, write_json
-from passk.files.metrics_log import damaged_line, read_metrics
+from passk.files.metrics_log import WRITER, damaged_line, read_metrics
 from passk.models import remote_code
-from passk.models.tiny import ENDS, has_chat_template, make_tiny
+from passk.models.tiny import ENDS, make_tiny
 from passk.openrlhf import checkpoints, flags, lengths, train_data
-from passk.openrlhf.step_recorder import WRITER
+from passk.pipeline.evaluation_request import chat_template, request
 from passk.pipeline.progress import Progress
 from passk.problems import preparation
 from passk.runtime import ray_job
@@ -62,7 +63,7 @@ def prepare(plan: Plan, say: Say) -> None:
             trackers.show_finished(plan, planned, say)
         elif not (planned.directory / "data").exists():
             unbegun[planned.record.name] = planned.stage
-    chat, model = _chat(plan), plan.experiment.model
+    chat, model = chat_template(plan), plan.experiment.model
     lengths.require_fit(unbegun, plan.problems, plan.model, chat=chat, tiny=model.tiny, trusted=model.trust_remote_code)
     judged = {stage.problems for stage in unbegun.values() if isinstance(stage, RlStage)}
     judged |= {planned.benchmark.problems for planned in plan.evaluations if not planned.finished}
@@ -166,7 +167,7 @@ def command(plan: Plan, planned: PlannedStage) -> list[str]:
     experiment, stage = plan.experiment, planned.stage
     paths = flags.Paths(str(plan.parent_model(planned)), planned.directory / "data", planned.directory)
     remote_code.check(plan.parent_model(planned), trusted=experiment.model.trust_remote_code)
-    chat = _chat(plan)
+    chat = chat_template(plan)
     if isinstance(stage, RlStage):
         arguments = flags.rl(stage, experiment.compute, paths, seed=experiment.seed, chat=chat)
         return [sys.executable, "-m", "passk.openrlhf", *arguments]
@@ -222,7 +223,7 @@ def evaluate(plan: Plan, say: Say) -> None:
     engines = gpus // compute.tensor_parallel or 1
     on_ray = engines > 1 or "RAY_ADDRESS" in os.environ
     file = directory / "request.json"
-    Work([_request(plan, planned) for planned in left], engines, compute.tensor_parallel, on_ray).write(file)
+    Work([request(plan, planned) for planned in left], engines, compute.tensor_parallel, on_ray).write(file)
     command = [sys.executable, "-m", "passk.evaluation.evaluate", str(file)]
     on = f" on {engines} engines" if engines > 1 else ""
     say(f"evaluation {len(left)} times{on}: {len({p.record.checkpoint for p in left})} checkpoints")
@@ -271,51 +272,8 @@ def _sample_on_ray(plan: Plan, command: list[str], directory: Path) -> None:
         )
 
 
-def _chat(plan: Plan) -> bool:
-    return has_chat_template(plan.model, trusted=plan.experiment.model.trust_remote_code)
-
-
 def _has_model(planned: PlannedEvaluation) -> bool:
     return planned.stage is None or planned.stage.finished
-
-
-def _request(plan: Plan, planned: PlannedEvaluation) -> Request:
-    compute, tiny = plan.experiment.compute, plan.experiment.model.tiny
-    trusted = plan.experiment.model.trust_remote_code
-    remote_code.check(planned.model, trusted=trusted)
-    engine = engine_settings(compute, seed=planned.record.seed) | {"trust_remote_code": trusted}
-    if tiny:
-        engine["max_model_len"] = tiny.max_length
-    return Request(
-        record=asdict(planned.record),
-        model=str(planned.model),
-        problems=str(plan.problems[planned.benchmark.problems]),
-        directory=str(planned.directory),
-        engine=engine,
-        chat=_chat(plan),
-        deterministic=compute.deterministic,
-        opens_thinking=plan.experiment.model.opens_thinking,
-    )
-
-
-def engine_settings(compute: Compute, *, seed: int) -> dict[str, Any]:
-    """Keyword arguments of vllm.LLM."""
-    engine: dict[str, Any] = {
-        "seed": seed,
-        "dtype": "bfloat16",
-        "enable_prefix_caching": True,
-        "tensor_parallel_size": compute.tensor_parallel,
-        "gpu_memory_utilization": compute.memory_utilization,
-        "disable_log_stats": True,
-    }
-    if compute.profile == "cpu":
-        engine["enforce_eager"] = True
-        # Where a prompt is read in pieces, vLLM winds a seeded request's generator back, which a CPU's cannot.
-        engine["enable_chunked_prefill"] = False
-    if compute.tensor_parallel > 1:
-        # An engine's GPUs stand in one node; asked for as a Ray actor's, they are not asked for again.
-        engine["distributed_executor_backend"] = "mp"
-    return engine
 
 
 def ingest(plan: Plan) -> None:

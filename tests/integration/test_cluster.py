@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from passk.experiment.config import Compute
+from passk.experiment.compute import Compute
 from passk.runtime.ray_cluster import ray_cluster
 from tests.processes import command_lines, descendants, listening, living
 

@@ -15,10 +15,11 @@ from ray.job_submission import JobSubmissionClient
 
 from passk.evaluation.request import PIECE_SAMPLES, Work, problem_seed
 from passk.experiment import config, plan
-from passk.experiment.config import Compute, TinyModel
+from passk.experiment.compute import Compute
+from passk.experiment.config import TinyModel
 from passk.files.layout import SAMPLE_COLUMNS
 from passk.models.tiny import make_tiny
-from passk.pipeline import stages
+from passk.pipeline import evaluation_request, stages
 from passk.runtime.environment import environment
 from passk.runtime.ray_cluster import ray_cluster
 from passk.store import reading
@@ -175,7 +176,7 @@ def same_rows(one: pd.DataFrame, other: pd.DataFrame) -> None:
 
 def test_as_a_stream_too_nothing_is_lost_or_doubled_when_it_is_killed(evaluated, tmp_path):
     laid_out, file = work(evaluated, tmp_path)
-    Work([stages._request(laid_out, laid_out.evaluations[0])], engines=1, gpus=1, on_ray=False).write(file)
+    Work([evaluation_request.request(laid_out, laid_out.evaluations[0])], engines=1, gpus=1, on_ray=False).write(file)
     variables = environment(laid_out.experiment.compute)
     small = [sys.executable, "-c", SMALL_PARTS, str(file)]
     killed_at_parts(subprocess.Popen(small, env=variables), tmp_path, 2)

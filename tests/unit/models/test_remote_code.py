@@ -14,10 +14,10 @@ from passk.base.errors import ConfigError
 from passk.experiment import benchmark_presets, config
 from passk.experiment.config import TinyModel
 from passk.experiment.plan import plan
-from passk.experiment.validate import check_installation
 from passk.models import remote_code
 from passk.models.tiny import make_tiny
-from passk.pipeline import stages
+from passk.pipeline import evaluation_request, stages
+from passk.pipeline.preflight import check_installation
 from tests.unit.experiment.test_config import GOOD
 
 MARK = "open({mark!r}, 'w').close()\n"
@@ -161,7 +161,7 @@ def test_evaluate_refuses_it_and_takes_trust_from_the_file(model, tmp_path):
 def test_vllm_is_told_what_the_experiment_says(model, tmp_path, trusted):
     laid_out = plan(described(model, trust_remote_code=trusted), tmp_path / "runs")
     planned = laid_out.evaluations[0]
-    assert stages._request(laid_out, planned).engine["trust_remote_code"] is trusted
+    assert evaluation_request.request(laid_out, planned).engine["trust_remote_code"] is trusted
 
 
 def test_a_checkpoint_of_a_stage_is_looked_at_again_before_it_is_loaded(model, plain, tmp_path):
@@ -175,7 +175,7 @@ def test_a_checkpoint_of_a_stage_is_looked_at_again_before_it_is_loaded(model, p
 
 HUB = """
 from passk.base.errors import PasskError
-from passk.experiment.validate import _model_is_there
+from passk.pipeline.preflight import _model_is_there
 from passk.models import remote_code
 from passk.models.tiny import has_chat_template
 for name in ("owner/plain", "owner/own"):

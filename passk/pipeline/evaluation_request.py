@@ -1,0 +1,53 @@
+"""Turn planned evaluations into requests for the process that samples."""
+
+from dataclasses import asdict
+from typing import Any
+
+from passk.evaluation.request import Request
+from passk.experiment.compute import Compute
+from passk.experiment.plan import Plan, PlannedEvaluation
+from passk.models import remote_code
+from passk.models.tiny import has_chat_template
+
+
+def chat_template(plan: Plan) -> bool:
+    return has_chat_template(plan.model, trusted=plan.experiment.model.trust_remote_code)
+
+
+def request(plan: Plan, planned: PlannedEvaluation) -> Request:
+    compute, tiny = plan.experiment.compute, plan.experiment.model.tiny
+    trusted = plan.experiment.model.trust_remote_code
+    remote_code.check(planned.model, trusted=trusted)
+    engine = engine_settings(compute, seed=planned.record.seed) | {"trust_remote_code": trusted}
+    if tiny:
+        engine["max_model_len"] = tiny.max_length
+    return Request(
+        record=asdict(planned.record),
+        model=str(planned.model),
+        problems=str(plan.problems[planned.benchmark.problems]),
+        directory=str(planned.directory),
+        engine=engine,
+        chat=chat_template(plan),
+        deterministic=compute.deterministic,
+        opens_thinking=plan.experiment.model.opens_thinking,
+    )
+
+
+def engine_settings(compute: Compute, *, seed: int) -> dict[str, Any]:
+    """Keyword arguments of vllm.LLM."""
+    engine: dict[str, Any] = {
+        "seed": seed,
+        "dtype": "bfloat16",
+        "enable_prefix_caching": True,
+        "tensor_parallel_size": compute.tensor_parallel,
+        "gpu_memory_utilization": compute.memory_utilization,
+        "disable_log_stats": True,
+    }
+    if compute.profile == "cpu":
+        engine["enforce_eager"] = True
+        # Where a prompt is read in pieces, vLLM winds a seeded request's generator back, which a CPU's cannot.
+        engine["enable_chunked_prefill"] = False
+    if compute.tensor_parallel > 1:
+        # An engine's GPUs stand in one node; asked for as a Ray actor's, they are not asked for again.
+        engine["distributed_executor_backend"] = "mp"
+    return engine
