@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
+from passk.base import extras
 from passk.base.errors import PasskError
 
 
@@ -37,5 +38,7 @@ def imported(where: str, what: str, name: str) -> Any:
         found = importlib.import_module(module)
         return getattr(found, attribute) if attribute else found
     except Exception as error:
+        if absent := extras.missing(error, f"{what} {name}"):
+            raise absent from None
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise PasskError(f"{what}: {name} is not to be had from {module}: {reason}; mend or uninstall it") from error
