@@ -10,17 +10,19 @@ from passk.experiment.fields import Count, Strict, Text
 class Compute(Strict):
     """Where it runs. `cpu` stands OpenRLHF on the CPU with logical GPUs; `gpu` is the real thing."""
 
-    profile: Literal["cpu", "gpu"]
-    nodes: Count = 1
-    gpus_per_node: Count = 1
+    profile: Literal["cpu", "gpu"] = Field(description="cpu: OpenRLHF on CPUs with logical GPUs; gpu: real GPUs")
+    nodes: Count = Field(1, description="nodes of the trainer")
+    gpus_per_node: Count = Field(1, description="GPUs of the trainer on each node")
     engines: Count = Field(1, description="vLLM engines; with colocate, engines x tensor_parallel = all GPUs")
-    tensor_parallel: Count = 1
+    tensor_parallel: Count = Field(1, description="GPUs of an engine")
     colocate: bool = Field(False, description="trainer and engines share the GPUs, engines sleep in between")
-    zero_stage: int = Field(2, ge=0, le=3)
-    micro_batch: Count = Field(64, description="sequences a forward pass")
-    max_tokens_per_gpu: Count | None = Field(None, description="dynamic batches of that many tokens")
-    packing: bool = False
-    gradient_checkpointing: bool = False
+    zero_stage: int = Field(2, ge=0, le=3, description="ZeRO stage of DeepSpeed")
+    micro_batch: Count = Field(64, description="sequences per forward pass")
+    max_tokens_per_gpu: Count | None = Field(
+        None, description="tokens of a dynamic batch on each GPU (default: batches of micro_batch sequences)"
+    )
+    packing: bool = Field(False, description="pack sequences without padding")
+    gradient_checkpointing: bool = Field(False, description="compute activations again instead of keeping them")
     attention: Text = Field("eager", description="HF's attn_implementation")
     memory_utilization: float = Field(0.6, gt=0, lt=1, description="vLLM's share of a GPU's memory")
     kv_cache_gib: Count = Field(1, description="vLLM's KV cache on a CPU; vLLM takes whole GiB")

@@ -11,15 +11,15 @@ from passk.experiment.fields import Strict, Text
 class WandbTracker(Strict):
     """W&B. The key is in WANDB_API_KEY or in W&B's own login, the server in WANDB_BASE_URL; never here."""
 
-    project: str = Field(pattern=r"^[^/\\#?%:]{1,128}$")
-    entity: Text | None = Field(None, description="user or team; None: the login's own")
+    project: str = Field(pattern=r"^[^/\\#?%:]{1,128}$", description="project of the run")
+    entity: Text | None = Field(None, description="user or team (default: that of the login)")
 
 
 class MlflowTracker(Strict):
     """MLflow. User and password are in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD; never here."""
 
-    experiment: Text
-    uri: Text | None = Field(None, description="of the server or store; None: MLFLOW_TRACKING_URI")
+    experiment: Text = Field(description="experiment of the run")
+    uri: Text | None = Field(None, description="URI of the server or store (default: MLFLOW_TRACKING_URI)")
 
     @model_validator(mode="after")
     def _no_password(self) -> Self:
@@ -33,5 +33,5 @@ class MlflowTracker(Strict):
 class Trackers(Strict):
     """Who gets the step metrics beside TensorBoard (passk/trackers)."""
 
-    wandb: WandbTracker | None = None
-    mlflow: MlflowTracker | None = None
+    wandb: WandbTracker | None = Field(None, description="Weights & Biases")
+    mlflow: MlflowTracker | None = Field(None, description="MLflow")

@@ -54,7 +54,7 @@ class ReasoningGymProblems(Worded):
     template: str = Field(
         "tagged", min_length=1, description="one of the templates below, or a text of your own that holds {problem}"
     )
-    size: int = Field(ge=1, lt=10**9)
+    size: int = Field(ge=1, lt=10**9, description="number of problems")
     options: dict[str, Any] = Field(default={}, description="the task's own, such as its sizes")
 
 
