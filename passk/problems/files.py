@@ -24,7 +24,7 @@ class FileSpec(Worded):
     answer: str = Field("answer", min_length=1, description="the column that holds what the verifier judges by")
     id: str | None = Field(None, min_length=1, description="the column that names a problem; else its row does")
     solution: str | None = Field(
-        None, min_length=1, description="the column with right responses, to learn from by sft"
+        None, min_length=1, description="the column with correct responses, which sft stages learn from"
     )
     difficulty: str | None = Field(
         None, min_length=1, description="a column by which the report tells the problems apart"
