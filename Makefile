@@ -34,9 +34,14 @@ demo: $(STAMP) ## the main job on a CPU: train, evaluate, report
 serve: $(STAMP) ## Prefect's server, pools, deployments and workers, on loopback; SERVE="--port 4201 --pool cpu"
 	.venv/bin/python -m flows.serve $(SERVE)
 
-# Two at once, since much of what the real engine does is to start; the long ones first, so that the short ones fill what is left.
-test: $(STAMP) ## every test, the real engine included
-	.venv/bin/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+# Two processes, because much of the real engine's time is start-up. Long tests come first.
+PYTEST = .venv/bin/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
+test: $(STAMP) ## Run the unit tests, the contracts with the engine, and one whole experiment.
+	$(PYTEST) -m "not slow"
+
+test-all: $(STAMP) ## Run every test but the adapters'.
+	$(PYTEST)
 
 test-adapters: $(ADAPTERS) ## the adapters, against the real verl and TRL in .venv-adapters
 	.venv-adapters/bin/python -m pytest tests/adapters
@@ -63,4 +68,4 @@ $(ADAPTERS): requirements/adapters.lock pyproject.toml
 	$(call install,.venv-adapters,requirements/adapters.lock,--no-compile)
 	touch $@
 
-.PHONY: help demo serve test test-adapters lint lock
+.PHONY: help demo serve test test-all test-adapters lint lock

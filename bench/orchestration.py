@@ -58,7 +58,7 @@ def _round(experiment: Path, count: int, scratch: Path) -> None:
     flow = time.perf_counter() - started
     laid_out = planning.plan(config.load(file), scratch / "runs")
     session = json.loads((laid_out.directory / "experiment.json").read_text())["sessions"][-1]
-    apart = [session["phases"][phase] for phase in ("prepare", "sample")]
+    apart = [session["phases"][phase] for phase in ("prepare", "evaluate")]
 
     planned = next(stage for stage in laid_out.stages if stage.record.name == name)
     bare = scratch / "bare"

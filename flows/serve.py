@@ -24,9 +24,10 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 from prefect.workers.process import ProcessWorker
 
-from flows import rerun_crashed
+from flows import rerun_crashed, server_auth
 from flows.server import prefect_server
 from passk.base.errors import ConfigError, PasskError
+from passk.base.redact import hidden
 from passk.runtime import process_tree
 from passk.runtime.environment import be_quiet
 from tasks.train_slots import limit_name
@@ -115,16 +116,19 @@ def start_worker(pool: str, logs: Path) -> process_tree.Kept:
 
 def serve(port: int, pools: list[str], cpu_stages: int | None, gpu_stages: int | None, logs: Path) -> None:
     """Start all, say where to look, and keep it up until a signal ends it; what died meanwhile is run again."""
-    if not PREFECT_API_URL.value():
+    configured = PREFECT_API_URL.value()
+    if not configured:
         _refuse_taken(port)
+    asks, exports = server_auth.page_asks(), server_auth.exports(configured or f"http://127.0.0.1:{port}/api")
     with ExitStack() as running:
         address = running.enter_context(prefect_server(logs / "server.log", port))
         prepare(cpu_stages, gpu_stages)
         for pool in pools:
             running.callback(start_worker(pool, logs).stop)
         workers = [worker_name(pool) for pool in pools]
-        print(f"in another terminal, for prefect's commands: export PREFECT_API_URL={address}", flush=True)
-        print(f"watch it at {address.removesuffix('/api')}; workers: {', '.join(pools)}; Ctrl-C ends all", flush=True)
+        print("for prefect's commands in another terminal:", *map(hidden, exports), sep="\n    ", flush=True)
+        page = hidden(f"watch it at {address.removesuffix('/api')}{asks}")
+        print(f"{page}; workers: {', '.join(pools)}; Ctrl-C ends all", flush=True)
         while True:
             rerun_crashed.look(workers, pools, say=lambda line: print(line, flush=True))
             time.sleep(LOOK_SECONDS)

@@ -18,6 +18,7 @@ from prefect.client.orchestration import get_client
 from prefect.context import refresh_global_settings_context
 from prefect.events.clients import PrefectEventsClient
 from prefect.events.worker import EventsWorker
+from prefect.exceptions import PrefectException
 from prefect.logging import get_logger
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import (
@@ -28,7 +29,9 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from passk.base.errors import PasskError
+from flows import server_auth
+from passk.base.errors import ConfigError, PasskError
+from passk.base.redact import hidden
 from passk.runtime import process_tree
 from passk.runtime.ports import free_port
 
@@ -40,6 +43,7 @@ FLUSH_SECONDS = 10
 EVENTS_ATTEMPTS = 60
 """of events, a second each, to reach a server that comes back: after 10, as Prefect has it, they are lost"""
 DATABASE = "prefect.db"
+LISTENERS, _LISTEN = Path("/proc/net/tcp"), "0A"
 LASTING_LEASES = {"PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem"}
 """Who holds a slot of a limit. In memory, as Prefect has it, a slot would by a server's end stay taken for ever. These
 lie in PREFECT_HOME, so only a server whose database is the user's has them: it has the limits that they are of."""
@@ -47,17 +51,21 @@ lie in PREFECT_HOME, so only a server whose database is the user's has them: it 
 
 @contextmanager
 def prefect_server(log: Path, port: int | None = None) -> Iterator[str]:
-    """Give the API's address. One that was started here listens on 127.0.0.1 and is gone afterwards.
+    """Give the API's address. A server started here listens on 127.0.0.1 and ends with the context.
 
-    port: of a server that is started here; None: any that is free. Raises PasskError where it does not start, or where
-    nobody answers at PREFECT_API_URL.
+    Such a server demands an authentication string (flows/server_auth.py). Inside the context, Prefect's clients in this
+    process and its children send that string.
+
+    port: of a server that is started here; None: any free port. Raises PasskError where the server does not start or
+    does not answer, ConfigError where the server at PREFECT_API_URL refuses the authentication string.
 
     Prefect would start a server by itself, but that one outlives a run that is killed.
     """
     if configured := PREFECT_API_URL.value():
-        _require_answer(configured)
+        _require_access(configured)
         yield configured
         return
+    secret = server_auth.auth_string()
     # One that is told its port stays the same from start to start, and so does its database: the user's.
     scratch = None if port else Path(tempfile.mkdtemp(prefix="passk-prefect-"))
     port = port or free_port()
@@ -65,7 +73,8 @@ def prefect_server(log: Path, port: int | None = None) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}/api"
     # The pages ask the API at port 4200 unless they are told where it is.
     own = {"PREFECT_SERVER_UI_API_URL": address, **(_database(scratch) if scratch else {})}
-    variables = {**({} if scratch else LASTING_LEASES), **os.environ, **own}
+    variables = {**({} if scratch else LASTING_LEASES), **os.environ, **own, **locked(port, secret)}
+    before = {name: os.environ[name] for name in ("PREFECT_API_AUTH_STRING",) if name in os.environ}
     # A killed one comes back at the same port with the same database, before its clients have given up asking.
     server = process_tree.Kept(
         lambda: process_tree.start(command, log=log, environment=variables, scratch=scratch),
@@ -73,11 +82,11 @@ def prefect_server(log: Path, port: int | None = None) -> Iterator[str]:
         say=get_logger("server").warning,
     )
     try:
-        if not server.wait_until(lambda: _answers(address), START_SECONDS):
+        if not server.wait_until(lambda: is_ours(port) and _answers(address), START_SECONDS):
             raise PasskError(f"Prefect's server did not start on 127.0.0.1:{port}; see {os.path.relpath(log)}")
         if scratch:
             _keep_empty(scratch)
-        os.environ["PREFECT_API_URL"] = address
+        os.environ |= {"PREFECT_API_URL": address, "PREFECT_API_AUTH_STRING": secret}
         refresh_global_settings_context()
         EventsWorker.set_client_override(PrefectEventsClient, reconnection_attempts=EVENTS_ATTEMPTS)
         yield address
@@ -87,20 +96,45 @@ def prefect_server(log: Path, port: int | None = None) -> Iterator[str]:
             worker.drain_all(timeout=FLUSH_SECONDS)
         EventsWorker.set_client_override(None)
         if os.environ.get("PREFECT_API_URL") == address:
-            del os.environ["PREFECT_API_URL"]
+            del os.environ["PREFECT_API_URL"], os.environ["PREFECT_API_AUTH_STRING"]
+            os.environ |= before
             refresh_global_settings_context()
         server.stop()
 
 
-def _require_answer(configured: str) -> None:
-    # Prefect's own client: it knows the certificates and the proxy. Any answer is one, that it wants a password too.
+def locked(port: int, secret: str) -> dict[str, str]:
+    """Return the variables that close a server of this machine to other web pages and other users.
+
+    These names take precedence over the shorter ones that Prefect also reads.
+    """
+    return {
+        "PREFECT_SERVER_API_AUTH_STRING": secret,
+        "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
+        # A browser may also know 127.0.0.1 as localhost.
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",
+    }
+
+
+def _require_access(configured: str) -> None:
+    address = hidden(configured)
+    # Prefect's own client: it knows the certificates and the proxy.
     with (
         temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}),
         get_client(httpx_settings={"timeout": ANSWER_SECONDS}, sync_client=True) as client,
     ):
-        wrong = client.api_healthcheck()
-    if isinstance(wrong, httpx.TransportError):
-        raise PasskError(f"nobody answers at PREFECT_API_URL={configured} ({wrong}); start that server, or unset it")
+        try:
+            client.api_version()  # unlike the health check, it needs the string
+        except httpx.TransportError as error:
+            raise PasskError(
+                f"nobody answers at PREFECT_API_URL={address} ({error}); start that server, or unset it"
+            ) from None
+        except (httpx.HTTPError, PrefectException, ValueError) as error:
+            response = getattr(error, "response", None)
+            if response is not None and response.status_code in (401, 403):
+                raise ConfigError(
+                    f"PREFECT_API_AUTH_STRING: the server at PREFECT_API_URL={address} refuses it; "
+                    "export the string of that server (docs/deploy.md)"
+                ) from None
 
 
 def _database(scratch: Path) -> dict[str, str]:
@@ -132,6 +166,13 @@ def _keep_empty(scratch: Path) -> None:
         with contextlib.closing(sqlite3.connect(scratch / DATABASE)) as database:
             database.execute("VACUUM INTO ?", [str(temporary)])
         temporary.replace(_empty())
+
+
+def is_ours(port: int) -> bool:
+    """Return whether processes of this user, and no others, listen at a port: its server is sent the string."""
+    sockets = [line.split() for line in LISTENERS.read_text().splitlines()[1:]]
+    users = {int(each[7]) for each in sockets if each[3] == _LISTEN and each[1].endswith(f":{port:04X}")}
+    return users == {os.geteuid()}
 
 
 def _answers(address: str) -> bool:

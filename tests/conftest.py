@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +17,32 @@ with contextlib.suppress(ImportError):  # the adapters' environment has none
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# `make test` runs all but these; `make test-all` runs these too. What stays is the unit tests, the contracts with
+# OpenRLHF and Ray, and one whole experiment that is killed and resumed.
+SLOW = {
+    "integration/test_cluster.py",
+    "integration/test_deployments.py",
+    "integration/test_evaluate.py",
+    "integration/test_exposure.py",
+    "integration/test_flow.py",
+    "integration/test_interrupt.py",
+    "integration/test_job.py",
+    "integration/test_lm_eval.py",
+    "integration/test_resume.py",
+    "integration/test_rules.py",
+    "integration/test_server.py",
+    "integration/test_server_security.py",
+    "integration/test_several.py",
+    "integration/test_texts.py",
+    "integration/test_weights.py",
+}
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of several processes of tests, one has all of a file, and of the files that share the run `finished`."""
+    """Mark slow files, and give all tests of a file, or of the files that share the run `finished`, to one process."""
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).as_posix() in SLOW:
+            item.add_marker(pytest.mark.slow)
     if config.pluginmanager.hasplugin("xdist"):
         for item in items:
             whose = "finished" if "finished" in getattr(item, "fixturenames", ()) else str(item.path)

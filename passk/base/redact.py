@@ -1,5 +1,6 @@
 """What must not be shown: keys and passwords in a text, whoever wrote it."""
 
+import base64
 import os
 import re
 from typing import Any
@@ -53,6 +54,11 @@ def is_secret(text: str) -> bool:
 
 
 def _environment() -> list[str]:
-    found = {value for name, value in os.environ.items() if _NAMES.search(name) and len(value) >= _SHORTEST}
+    named = {name: value for name, value in os.environ.items() if _NAMES.search(name)}
+    values = set(named.values())
+    for name, value in named.items():
+        if "AUTH_STRING" in name.upper():  # user:password, as HTTP's basic authentication sends it
+            values |= {value.partition(":")[2], base64.b64encode(value.encode(errors="replace")).decode()}
+    found = {value for value in values if len(value) >= _SHORTEST}
     # that of which another is a part comes first; a path names a file with a secret and is none
     return sorted((value for value in found if not value.startswith("/")), key=lambda value: (-len(value), value))

@@ -225,10 +225,12 @@ def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:
 def _by_prefect(laid_out: Plan, file: Path) -> None:
     from flows.experiment import experiment
     from flows.server import prefect_server
+    from flows.server_auth import page_asks
     from passk.pipeline.run_record import spelled_command
 
+    asks = page_asks()
     with prefect_server(laid_out.directory / "prefect.log") as address:
-        typer.echo(hidden(f"watch it at {address.removesuffix('/api')}"))
+        typer.echo(hidden(f"watch it at {address.removesuffix('/api')}{asks}"))
         experiment(str(file), str(laid_out.directory.parent), spelled_command())
 
 

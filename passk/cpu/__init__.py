@@ -1,8 +1,7 @@
 """What stands in for CUDA where there is none, so that the real OpenRLHF runs on a CPU.
 
-Nothing here is active unless the environment says PASSK_CPU=1, which the `cpu` profile sets. Then it is
-installed in every process of a training run: in the driver by `python -m passk.openrlhf`, in Ray's workers
-by Ray's worker_process_setup_hook, in vLLM's engine processes as a vLLM general plugin (pyproject.toml).
+Nothing here is active unless the environment says PASSK_CPU=1, which the `cpu` profile sets. Then
+passk/runtime/worker_setup.py installs it in every process of a training run.
 tests/integration/test_contract_hooks.py holds every place of OpenRLHF 0.11.2 and vLLM 0.29.0 that is touched.
 """
 

@@ -5,12 +5,12 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from passk import cpu
 from passk.base.errors import PasskError
 from passk.evaluation.generate import Part, parts
 from passk.evaluation.judge import Judge
 from passk.evaluation.request import Request, Work
 from passk.models import log_probs
+from passk.runtime import worker_setup
 
 if TYPE_CHECKING:
     from vllm import LLM
@@ -37,7 +37,7 @@ class Engine:
     """One vLLM engine. The weights of another checkpoint of the same shape are loaded into the one that is there."""
 
     def __init__(self) -> None:
-        cpu.install_if_asked()
+        worker_setup.install()
         self.llm: LLM | None = None
         """with the model that was loaded last"""
         self._shape = self._loaded = ""

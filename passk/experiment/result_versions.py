@@ -21,10 +21,10 @@ VERIFIER_PACKAGES = {
 VERDICTS = {
     "choice": "4",
     "exact": "2",
-    "math": "4",
+    "math": "5",
     "maze": "2",
     "maze_strict": "2",
-    "numeric": "4",
+    "numeric": "5",
     "reasoning_gym": "3",
 }
 """raised whenever passk's own part of a verifier judges otherwise than before; the others are at their first"""

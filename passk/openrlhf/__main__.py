@@ -15,11 +15,10 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from passk import cpu
 from passk.base.errors import ConfigError
 from passk.openrlhf.settings import PluginSettings, split_arguments
 from passk.openrlhf.step_recorder import require_new
-from passk.runtime import actor_monitor
+from passk.runtime import actor_monitor, worker_setup
 from passk.runtime.environment import passed_on
 
 CALLS_AT_ONCE = 100_000
@@ -34,7 +33,7 @@ UPSTREAM_ENVIRONMENT = {
 def main(arguments: list[str]) -> None:
     settings, rest = split_arguments(arguments)
     check(settings, rest)
-    cpu.install_if_asked()
+    worker_setup.install()
 
     import openrlhf.trainer.ppo_trainer as upstream_trainer
     import openrlhf.trainer.ray.ppo_actor as upstream_actor
@@ -84,9 +83,7 @@ def runtime_environment(variables: Mapping[str, str]) -> dict[str, Any]:
     """Ray's runtime_env for a training job, from the driver's environment."""
     workers = {name: variables.get(name, value) for name, value in UPSTREAM_ENVIRONMENT.items()}
     workers |= passed_on(variables)  # a cluster that somebody else started has not our environment
-    if variables.get(cpu.ENVIRONMENT_SWITCH) != "1":
-        return {"env_vars": workers}
-    return {"env_vars": workers, "worker_process_setup_hook": "passk.cpu.install_if_asked"}
+    return {"env_vars": workers, "worker_process_setup_hook": "passk.runtime.worker_setup.install"}
 
 
 if __name__ == "__main__":

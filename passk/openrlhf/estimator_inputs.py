@@ -1,33 +1,20 @@
 """What an estimator needs besides the rewards, read from a step's rollouts; and false positive rewards."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from passk.advantage import Estimator
 from passk.base.errors import PasskError
-from passk.openrlhf.prompt_label import Label
 from passk.openrlhf.step_recorder import Answer
-from passk.verifiers import Verdict, pool
-from passk.verifiers.extract import as_read
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-    from transformers import PreTrainedTokenizerBase
 
 
-def inputs(
-    estimator: Estimator,
-    answers: list[Answer],
-    rollouts: int,
-    generator: torch.Generator,
-    tokenizer: "PreTrainedTokenizerBase",
-) -> dict[str, Any]:
-    """Those of passk.advantage.estimator.INPUTS that the estimator takes. answers: [R] in the order of generation.
+def inputs(estimator: Estimator, answers: list[Answer], rollouts: int, generator: torch.Generator) -> dict[str, Any]:
+    """Return those of passk.advantage.estimator.INPUTS that the estimator takes.
 
-    Raises PasskError where the estimator needs answers and the labels are not ours: only a verifier of passk tells
-    what a response comes to. Also where it takes entropy and there are no log-probabilities.
+    answers: [R] in the order of generation, each with the identity of the answer that its one verdict extracted.
+    Raise PasskError where the estimator needs answers and the reward function is not passk's, or needs entropy and
+    there are no log-probabilities.
     """
     given: dict[str, Any] = {}
     if "generator" in estimator.inputs:
@@ -41,23 +28,14 @@ def inputs(
             )
         given["entropy"] = torch.tensor(surprises).view(-1, rollouts)
     if "answers" in estimator.inputs:
-        texts = tokenizer.batch_decode([answer.tokens for answer in answers], skip_special_tokens=True)
-        judged = [_judged(estimator, answer.label, text) for answer, text in zip(answers, texts, strict=True)]
-        read = [verdict.result().extracted or None for verdict in judged]
-        given["answers"] = [read[start : start + rollouts] for start in range(0, len(read), rollouts)]
+        extracted = [answer.answer for answer in answers]
+        if None in extracted:
+            raise PasskError(
+                f"advantage: {estimator.name} needs answers, which passk's reward function extracts; "
+                "set --reward.remote_url to passk/openrlhf/reward.py and use prompts with labels of passk"
+            )
+        given["answers"] = torch.tensor(extracted, dtype=torch.int64).view(-1, rollouts)
     return given
-
-
-def _judged(estimator: Estimator, label: Any, text: str) -> "Future[Verdict]":
-    """In the pool, as the reward is: what a model wrote must hang or end a child, never the trainer."""
-    try:
-        problem = Label.load(label)
-    except ValueError:
-        raise PasskError(
-            f"advantage: {estimator.name} needs answers, which passk's verifiers read; use prompts with labels of passk"
-        ) from None
-    read = as_read(text, opens_thinking=problem.opens_thinking)
-    return pool.shared().submit(problem.verifier, read, problem.answer)
 
 
 def false_positive_rate(rewards: torch.Tensor, share: float, generator: torch.Generator) -> torch.Tensor:

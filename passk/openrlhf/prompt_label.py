@@ -8,8 +8,12 @@ from passk import verifiers
 
 REASON = "passk_reason"
 """under which the reward function hands the number of a verdict's reason on, through OpenRLHF's `info`"""
+ANSWER_HALVES = ("passk_answer_high", "passk_answer_low")
+"""Keys under which the reward function passes on the identity of the extracted answer, 24 bits each."""
 NO_VERDICT = -1
 """that number where there is none: the answer could not be verified"""
+_HALF = 24
+"""Bits that a float32 holds exactly. Two halves tell the answers of a step apart but for one case in millions."""
 
 
 class Label(NamedTuple):
@@ -31,6 +35,19 @@ class Label(NamedTuple):
         if not isinstance(fields, dict) or not set(cls._fields) - {"opens_thinking"} <= set(fields) <= set(cls._fields):
             raise ValueError("not a label of passk")
         return cls(**fields)
+
+
+def answer_halves(extracted: str) -> dict[str, float]:
+    """Return the identity of an extracted answer as two whole floats, -1 where the verifier extracted none."""
+    if not extracted:
+        return dict.fromkeys(ANSWER_HALVES, -1.0)
+    number = int.from_bytes(hashlib.blake2b(extracted.encode(errors="replace"), digest_size=2 * _HALF // 8).digest())
+    return dict(zip(ANSWER_HALVES, map(float, divmod(number, 1 << _HALF)), strict=True))
+
+
+def answer_id(high: float, low: float) -> int:
+    """Return the identity, at least 0, from its halves; -1 for no answer."""
+    return -1 if high < 0 else (int(high) << _HALF) + int(low)
 
 
 def identity(prompt: str, label: Any) -> tuple[str, str]:

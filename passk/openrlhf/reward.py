@@ -11,7 +11,7 @@ from typing import Any
 
 from passk import verifiers
 from passk.models.tiny import ENDS
-from passk.openrlhf.prompt_label import NO_VERDICT, REASON, Label
+from passk.openrlhf.prompt_label import NO_VERDICT, REASON, Label, answer_halves
 from passk.verifiers import pool
 from passk.verifiers.extract import as_read
 
@@ -29,17 +29,19 @@ _LONGEST_END = 1000
 def reward_func(queries: list[str], prompts: list[str], labels: list[str], **_: Any) -> dict[str, Any]:
     """One query (prompt and answer as text) -> {"rewards", "scores": a float in [0, 1], "extra_logs"}.
 
-    extra_logs: the verdict's reason, as its number among verifiers.reasons, for the share of each.
+    extra_logs: the number of the verdict's reason among verifiers.reasons, and the identity of the extracted answer.
+    Estimators that need answers get it from here, so that a rollout has one verdict.
     """
-    score, number = 0.0, NO_VERDICT
+    score, number, extracted = 0.0, NO_VERDICT, ""
     try:
         problem = Label.load(labels[0])
         response = as_read(response_of(queries[0], prompts[0]), opens_thinking=problem.opens_thinking)
         verdict = pool.shared().submit(problem.verifier, response, problem.answer).result()
-        score, number = verdict.score, verifiers.reasons(problem.verifier).index(verdict.reason)
+        number = verifiers.reasons(problem.verifier).index(verdict.reason)
+        score, extracted = verdict.score, verdict.extracted
     except Exception:
         logger.exception("reward: 0 for an answer that could not be verified")
-    return {"rewards": score, "scores": score, "extra_logs": {REASON: float(number)}}
+    return {"rewards": score, "scores": score, "extra_logs": {REASON: float(number)} | answer_halves(extracted)}
 
 
 def response_of(query: str, prompt: str) -> str:

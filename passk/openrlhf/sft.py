@@ -12,10 +12,10 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from passk import cpu
 from passk.base.errors import PasskError
 from passk.openrlhf import checkpoints
 from passk.openrlhf.step_recorder import MetricsLog
+from passk.runtime import worker_setup
 
 COLUMNS = ("prompts", "responses", "prompt_ids_lens", "response_ranges")
 """of OpenRLHF's SFTDataset, looked up sample by sample"""
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m passk.openrlhf.sft", allow_abbrev=False)
     parser.add_argument("--passk.record", dest="record", type=Path, required=True, help="where metrics.jsonl goes")
     own, rest = parser.parse_known_args(arguments)
-    cpu.install_if_asked()
+    worker_setup.install()
 
     import openrlhf.datasets
     import openrlhf.trainer.sft_trainer as upstream

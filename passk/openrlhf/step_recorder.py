@@ -15,7 +15,7 @@ from passk.files import file_lock
 from passk.files.durable import telling_when_full
 from passk.files.layout import METRICS, ROLLOUT_COLUMNS
 from passk.files.metrics_log import WRITER, read_metrics
-from passk.openrlhf.prompt_label import REASON, problem_of, reason_of
+from passk.openrlhf.prompt_label import ANSWER_HALVES, REASON, answer_id, problem_of, reason_of
 from passk.openrlhf.settings import PluginSettings
 from passk.statistics.pass_at_k import pass_at_k
 
@@ -39,6 +39,8 @@ class Answer(NamedTuple):
     where there are no log-probabilities"""
     reason: str | None = None
     """of the verdict; None where the reward function is not ours"""
+    answer: int | None = None
+    """Identity of the extracted answer, -1 for none; None where the reward function is not ours."""
 
 
 def gathered(experiences: "list[Experience]", order: "torch.Tensor") -> list[Answer]:
@@ -50,6 +52,7 @@ def gathered(experiences: "list[Experience]", order: "torch.Tensor") -> list[Ans
     for e in experiences:
         sequences, kept, cut = e.sequences.numpy(), e.action_mask.numpy().astype(bool), e.truncated.tolist()
         reasons = e.info.get(REASON)
+        halves = [e.info[key] for key in ANSWER_HALVES] if ANSWER_HALVES[0] in e.info else None
         log_probs = None if e.action_log_probs is None else e.action_log_probs.float().numpy()
         for row in range(len(e.index)):
             response = sequences[row, 1:][kept[row]].tolist()
@@ -57,7 +60,8 @@ def gathered(experiences: "list[Experience]", order: "torch.Tensor") -> list[Ans
             if log_probs is not None:
                 surprise = -float(log_probs[row][kept[row]].mean()) if response else 0.0
             reason = None if reasons is None else reason_of(e.labels[row], int(reasons[row]))
-            rows.append(Answer(e.prompts[row], e.labels[row], response, bool(cut[row]), surprise, reason))
+            answer = None if halves is None else answer_id(*(float(half[row]) for half in halves))
+            rows.append(Answer(e.prompts[row], e.labels[row], response, bool(cut[row]), surprise, reason, answer))
     by_place = dict(zip(order.tolist(), rows, strict=True))
     return [by_place[place] for place in range(len(rows))]
 

@@ -22,7 +22,7 @@ from passk import advantage, verifiers
 from passk.base.randomness import seed_of
 from passk.openrlhf import checkpoints
 from passk.openrlhf.estimator_inputs import false_positive_rate, inputs
-from passk.openrlhf.prompt_label import REASON
+from passk.openrlhf.prompt_label import ANSWER_HALVES, REASON
 from passk.openrlhf.samples_generator import PasskSamplesGenerator
 from passk.openrlhf.settings import PluginSettings
 from passk.openrlhf.step_recorder import Rollouts, StepRecorder, gathered
@@ -54,7 +54,8 @@ class PasskExperienceMaker(RemoteExperienceMaker):
         rewards = rewards.view(-1, self.args.rollout.n_samples_per_prompt)  # [P, N]
         answers = gathered(experiences, order)
         for experience in experiences:
-            experience.info.pop(REASON, None)  # a number without a mean; OpenRLHF would log one
+            for key in (REASON, *ANSWER_HALVES):
+                experience.info.pop(key, None)  # their means, which OpenRLHF would log, mean nothing
 
         estimator, k = advantage.get(self.settings.estimator), self.settings.k.at(self.step)
         # Drawn anew for each step, so that a run which is resumed draws what it would have drawn.
@@ -64,7 +65,7 @@ class PasskExperienceMaker(RemoteExperienceMaker):
             if self.settings.false_positive_rate
             else rewards
         )
-        extra = inputs(estimator, answers, rewards.shape[1], generator, self.tokenizer)
+        extra = inputs(estimator, answers, rewards.shape[1], generator)
         started = time.perf_counter()
         advantages = advantage.compute(estimator, paid, k, **self.settings.options, **extra)  # [P, N]
         seconds = time.perf_counter() - started

@@ -180,7 +180,7 @@ def _launcher(compute: Compute) -> list[str]:
     if compute.gpus_per_node == 1:
         return [sys.executable]
     processes = f"--nproc-per-node={compute.gpus_per_node}"
-    return [sys.executable, "-m", "torch.distributed.run", "--standalone", processes]
+    return [sys.executable, "-m", "passk.runtime.torchrun", processes]
 
 
 def _alone(compute: Compute) -> Mapping[str, str]:

@@ -1,7 +1,7 @@
 """MATH: competition problems in seven subjects and five levels (Hendrycks et al., arXiv 2103.03874).
 
-7500 to train, and 5000 to test, of which 500 are the source `math500`. The answer is what the solution has in
-its last box.
+7500 to train, and 5000 to test, of which 500 are the source `math500`. The gold answer is the answer of the solution,
+read as a response is: boxes side by side are one answer.
 """
 
 import random
@@ -12,9 +12,9 @@ from pydantic import Field
 
 from passk.problems import hub
 from passk.problems.record import Problem
-from passk.problems.text_problems import Item, last_boxed, problems
+from passk.problems.text_problems import Item, gold, problems
 
-VERSION = 1
+VERSION = 2
 VERIFIER = "math"
 SUBJECTS = (
     "algebra",
@@ -46,7 +46,7 @@ def generate(spec: MathProblems, rng: random.Random) -> list[Problem]:
         Item(
             f"math-{spec.split}-{number}",
             row["problem"],
-            last_boxed(row["solution"]),
+            gold(row["solution"]),
             difficulty=row["level"].lower(),
             demonstration=row["solution"],
             metadata=origin | {"subject": row["type"]},

@@ -1,7 +1,6 @@
 r"""Sources whose problems are texts: a template words the prompt, and a part of the problems can be taken."""
 
 import random
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -10,6 +9,7 @@ from pydantic import Field
 
 from passk.base.errors import ConfigError, nearest
 from passk.problems.record import Problem, Spec
+from passk.verifiers.extract import final
 
 MATHEMATICS = {
     "boxed": "{problem}\n\nThink step by step, then give your final answer inside \\boxed{}.",
@@ -17,8 +17,6 @@ MATHEMATICS = {
     "qwen": "{problem}\nPlease reason step by step, and put your final answer within \\boxed{}.",
     "plain": "{problem}",
 }
-
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)  # one behind a backslash is a sign, not a brace
 
 
 class Worded(Spec):
@@ -80,20 +78,6 @@ def problems(spec: Worded, items: Iterable[Item], rng: random.Random, *, verifie
     ]
 
 
-def last_boxed(text: str) -> str:
-    r"""What stands in the last \boxed{ } or \fbox{ } of a solution, or behind a \boxed without braces; "" for none.
-
-    Linear: braces are counted from there on.
-    """
-    at = max(text.rfind("\\boxed"), text.rfind("\\fbox"))
-    if at < 0:
-        return ""
-    rest = text[at:].partition("box")[2].removeprefix("ed")
-    if not rest.startswith("{"):
-        return rest.partition("$")[0].strip().rstrip(".")
-    depth = 0
-    for brace in _BRACE.finditer(rest):
-        depth += (brace[0] == "{") - (brace[0] == "}")
-        if depth == 0 and brace[0] == "}":
-            return rest[1 : brace.start()].strip()
-    return ""
+def gold(solution: str) -> str:
+    """Return the gold answer of a solution, read as a verifier reads a response; "" for none."""
+    return final(solution, joined=True) or ""

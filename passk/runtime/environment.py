@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from passk.cpu import ENVIRONMENT_SWITCH, operators
 from passk.experiment.compute import Compute
+from passk.runtime import loopback
 from passk.runtime.ports import free_port
 
 # None of these reports what it does to its makers; a user who wants that sets the variable.
@@ -33,6 +34,8 @@ PASSED_ON = (
     "HF_HUB_OFFLINE",
     "PYTHONUNBUFFERED",
 )
+# Training talks to no Prefect server.
+SERVER_STRINGS = ("PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING")
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
 
 
@@ -65,12 +68,16 @@ def environment(compute: Compute) -> dict[str, str]:
         "PATH": operators.path(os.environ),
         "PYTHONUNBUFFERED": "1",
     }
+    for name in SERVER_STRINGS:
+        variables.pop(name, None)
+    if "RAY_ADDRESS" not in os.environ:
+        variables |= loopback.ENVIRONMENT
     if compute.profile == "cpu":
         variables |= {
             ENVIRONMENT_SWITCH: "1",
             "DS_ACCELERATOR": "cpu",
-            "TORCH_EXTENSIONS_DIR": str(operators.DIRECTORY),
             "GLOO_SOCKET_IFNAME": "lo",
+            "TORCH_EXTENSIONS_DIR": str(operators.DIRECTORY),
             "OMP_NUM_THREADS": str(compute.threads),
             "VLLM_CPU_KVCACHE_SPACE": str(compute.kv_cache_gib),
             # vLLM's engine waits for its worker process by spinning: with two cores that takes one of them

@@ -1,6 +1,7 @@
 """The Ray cluster of a run: one of its own on 127.0.0.1, or the user's at RAY_ADDRESS."""
 
 import os
+import secrets
 import socket
 import sys
 import tempfile
@@ -20,9 +21,20 @@ START_SECONDS = 300
 """for one that comes up slowly, on a machine that does much else; one that dies is noticed at once"""
 # Ray turns 127.0.0.1 into the machine's outside address, and listens on all of them, unless this is 0.
 LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+_TOKEN = "RAY_AUTH_TOKEN"
 OBJECT_STORE_BYTES = 512 * 2**20  # a tiny model's batches; Ray's own default is a third of the memory
+TOKEN_FILE = "token"
+RAY_DIRECTORY = "r"
+"""Ray's own directory, which Ray opens to every user; the private one around it keeps them out. One letter, for a short
+path: Ray's sockets lie in it, and a socket's path holds about 100 characters"""
 _SESSION = "PASSK_CLUSTER"
 """key under which a joined cluster carries the name of its session; a flow may hand it to threads of its own"""
+
+
+class ClusterGone(PasskError):
+    """A cluster of our own ended, for example because its head was killed."""
+
+    retry = True
 
 
 class NoJobServer(ConfigError):
@@ -67,12 +79,13 @@ class _Session:
         return False
 
     def _start(self) -> None:
-        # A short path: Ray's sockets lie in it, and a socket's path holds about 100 characters.
-        scratch = Path(tempfile.mkdtemp(prefix="passk-"))
+        scratch = Path(tempfile.mkdtemp(prefix="passk-"))  # mode 0700
+        access = _access(scratch)
         ports = [free_port() for _ in range(6)]
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._log.write_bytes(b"")
-        variables = environment(self._compute) | LOOPBACK_ONLY
+        variables = environment(self._compute) | LOOPBACK_ONLY | access
+        variables.pop(_TOKEN, None)  # of another cluster; Ray would take it before ours
         command = _head(self._compute, ports, scratch)
         self._head = process_tree.start(command, log=self._log, environment=variables, scratch=scratch)
         if not self._head.wait_until(lambda: b"Ray runtime started" in self._log.read_bytes(), START_SECONDS):
@@ -82,6 +95,7 @@ class _Session:
             "RAY_ADDRESS": f"127.0.0.1:{ports[0]}",
             "RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{ports[1]}",
             **LOOPBACK_ONLY,
+            **access,
         }
 
     def replace(self) -> None:
@@ -92,6 +106,32 @@ class _Session:
         with self._lock:
             if self._head is not None:
                 self._head.stop()
+
+
+def _access(scratch: Path) -> dict[str, str]:
+    """Make the token of a cluster of our own, and return the variables by which Ray demands it and sends it.
+
+    They name the file. The token itself is in no environment, command line or log.
+    """
+    file = scratch / TOKEN_FILE
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as output:
+        output.write(secrets.token_hex(32))
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(file)}
+
+
+def request_headers(joined: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that a joined cluster's job server demands.
+
+    They are empty for a cluster at RAY_ADDRESS: there Ray sends what the user's own RAY_AUTH_MODE and token say.
+    Raises PasskError where a cluster of our own is gone, and its token with it.
+    """
+    if not (file := joined.get("RAY_AUTH_TOKEN_PATH")):
+        return {}
+    try:
+        return {"Authorization": f"Bearer {Path(file).read_text()}"}
+    except OSError:
+        raise ClusterGone("the Ray cluster of this run is gone; the same command starts another one") from None
 
 
 _open: dict[str, _Session] = {}
@@ -177,7 +217,7 @@ def _head(compute: Compute, ports: list[int], scratch: Path) -> list[str]:
         "--min-worker-port=0",
         "--max-worker-port=0",
         "--disable-usage-stats",
-        f"--temp-dir={scratch}",
+        f"--temp-dir={scratch / RAY_DIRECTORY}",
     ]
     if compute.profile == "cpu":
         stage = compute.nodes * compute.gpus_per_node + compute.engines * compute.tensor_parallel

@@ -67,16 +67,25 @@ def run(command: Sequence[str], *, environment: Mapping[str, str], directory: Pa
 class Job:
     """A job on a Ray cluster, held on a leash (passk/runtime/job_watchdog.py) from here."""
 
-    def __init__(self, server: str, directory: Path) -> None:
-        """server: the job server's address, as in http://127.0.0.1:8265."""
+    def __init__(self, server: str, directory: Path, headers: Mapping[str, str] | None = None) -> None:
+        """server: the job server's address, as in http://127.0.0.1:8265. headers: of every request (ray_cluster)."""
+        from ray.exceptions import AuthenticationError
         from ray.job_submission import JobSubmissionClient
 
         # Ray would take the address from its variables before it takes ours.
         with _without("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
             try:
-                self._client: JobSubmissionClient = _answered(lambda: JobSubmissionClient(server))
+                self._client: JobSubmissionClient = _answered(
+                    lambda: JobSubmissionClient(server, headers=dict(headers or {}))
+                )
             except OSError:
                 raise StageFailed(f"the job server at {server} does not answer", "lost") from None
+            except AuthenticationError:
+                raise StageFailed(
+                    f"RAY_AUTH_MODE: the job server at {server} refuses this run's token; "
+                    "export RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH=FILE of that cluster",
+                    "configuration",
+                ) from None
         self.name = job_name(directory)
         self._directory = directory
         self._alive = directory / f".alive-{self.name}"
@@ -194,7 +203,7 @@ def train(
     new_lines = NewLines(metrics)
     job = None
     try:
-        job = Job(cluster["RAY_API_SERVER_ADDRESS"], directory)
+        job = Job(cluster["RAY_API_SERVER_ADDRESS"], directory, ray_cluster.request_headers(cluster))
         job.submit(command, environment=environment, gpus=gpus, about=about)
         moved, ended = time.monotonic(), None
         while ended is None:

@@ -26,6 +26,7 @@ _BARE = re.compile(
 )
 _JOINT = re.compile(r"(?:[\s$,*]|\\[(),;\[\]]|and|or|\\text\{ ?(?:and|or) ?\}|\\q?quad)*")
 _DELIMITER = re.compile(r"\\\\|\\[()\[\]]|\$\$")
+_ENDLESS = re.compile(r"\.[0-9]+\.\.\.$")  # 0.333... goes on
 _BOLD = re.compile(r"(?<![A-Za-z0-9)])(?:\*\*|__)|(?:\*\*|__)(?![A-Za-z0-9(])")
 _QUOTES = {'"': '"', "“": "”"}
 
@@ -129,7 +130,8 @@ def clean(text: str) -> str:
     text = _BOLD.sub("", text).lstrip(" \n*_`")
     while True:
         shorter = text.rstrip(" \n_`" if text.endswith("^*") else " \n*_`")
-        if shorter[-1:] in (".", ",", ";", ":", "。") and not shorter[:-1].endswith("\\"):
+        ends = shorter[-1:] in (".", ",", ";", ":", "。") and not shorter[:-1].endswith("\\")
+        if ends and not _ENDLESS.search(shorter):
             shorter = shorter[:-1].rstrip()
         if len(shorter) > 1 and _QUOTES.get(shorter[0]) == shorter[-1]:
             shorter = shorter[1:-1].strip()

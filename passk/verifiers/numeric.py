@@ -20,6 +20,8 @@ from fractions import Fraction
 
 from passk.verifiers import AnswerError, Verdict
 from passk.verifiers.extract import final
+from passk.verifiers.math_text import numerals
+from passk.verifiers.math_values import is_label
 from passk.verifiers.units import is_unit
 
 REASONS = ("correct", "no answer", "not a number", "wrong")
@@ -36,12 +38,11 @@ _FRACTION = (
     rf"\\[dt]?frac\{{\s*(?P<above>[+-]?\s*{_NUMBER})\s*\}}\s*\{{\s*(?P<below>{_NUMBER})\s*\}}"
 )
 _WHOLE = re.compile(
-    rf"(?:[A-Za-z]\s*=\s*)?(?P<sign>[+-]?)\s*[$€£¥]?\s*"
+    rf"(?P<sign>[+-]?)\s*[$€£¥]?\s*"
     rf"(?:{_FRACTION}|(?P<number>{_NUMBER})(?:\s*/\s*(?P<divisor>{_NUMBER}))?)"
     r"\s*(?P<unit>[^\s0-9]+(?:[ ][^\s0-9]+){0,2})?\s*\.*"
 )
 _TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf)\{([^{}]*)\}")
-_THOUSANDS = re.compile(r"(?<=[0-9])(?:\\[,;: ])(?=[0-9]{3}(?![0-9]))|\\!")
 # "~" is a blank after a number and "about" before it
 _BLANKS = re.compile(r"\\[,;: ]|\\[()\[\]]|\\(?:left|right)|(?<=[0-9.}])~")
 
@@ -67,12 +68,16 @@ def check_answer(answer: str) -> str | None:
 
 def read(text: str) -> Fraction | None:
     """The one number that a short text is, or None."""
-    if len(text) > _LONGEST:
+    plain = numerals(text) if len(text) <= _LONGEST else None
+    if plain is None:
         return None
-    text = _TEXT.sub(r"\1", text).replace("{,}", ",").replace("\\$", "$").replace("\\%", "%").replace("−", "-")
-    text = _BLANKS.sub(" ", _THOUSANDS.sub("", text)).strip().rstrip(". \n").strip("* \n")
+    text = _TEXT.sub(r"\1", plain).replace("\\!", "").replace("\\$", "$").replace("\\%", "%")
+    text = _BLANKS.sub(" ", text).strip().rstrip(". \n").strip("* \n")
     if text.count("$") > 1:  # math mode
         text = text.strip("$ ").rstrip(". ")
+    name, _, rest = text.partition("=")
+    text = rest.strip() if rest and is_label(name) else text
+    text = text[1:-1] if text.startswith("(") and text.endswith(")") else text
     match = _WHOLE.fullmatch(text)
     if not match:
         return None

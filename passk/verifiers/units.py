@@ -27,6 +27,28 @@ _MULTIPLE = re.compile(
 # A letter alone is a variable, the imaginary unit or a thousand, but for those that are units too, and "a day".
 _LETTER = re.compile(r"(?<![A-Za-z.])(?![ACFJLNVWghlms])(?!a [A-Za-z]{2})[A-Za-z](?![A-Za-z.])")
 
+_TEXT = r"\\text\s*\{((?:[^{}\\]|\\[ ,;$%]|\^\{-?[0-9]\})*)\}(\s*\^\s*(?:[0-9]|\{\s*-?[0-9]\s*\}))?"
+_ONE_TEXT = re.compile(_TEXT)
+# Texts one after another, or with a stroke or a dot between them, at the end of a value.
+_TEXTS = re.compile(rf"(?<=[0-9A-Za-z)}}\]|%!.'])\s*({_TEXT}(?:\s*(?:(?:/|\\cdot)\s*)?{_TEXT})*)\s*$")
+_UNIT_TEXT = re.compile(r"[(\[]?[A-Za-z%°$€£¥µΩ][A-Za-z%°$€£¥²³µΩ/.,()' ·-]*")
+_POWER = re.compile(r"(?<=[A-Za-z])\^(?:\{-?[0-9]\}|-?[0-9])")
+
+_SHORT = (
+    "mm|cm|dm|km|mi|ft|yd|in|kg|mg|lb|lbs|oz|ml|mL|cl|kL|gal|qt|pt|hr|hrs|min|mins|sec|secs|ms|mph|kph|kmh|cc|sq|cu"
+    "|Hz|kHz|kW|kWh|kJ|km/h|km/hr|mi/h|ft/s|m/s|cm/s|rad|deg|men|cows|pm|am|USD|EUR|GB|MB|pts|yrs|yr|wk|ants|eggs"
+    "|cats|dogs|cars|pens|bags|tons|cups|boys|kids|ways|bits|feet|days|inch|mile|mils|cent|year|hour|unit"
+)
+_PLAIN = re.compile(
+    r"(?:(?<=[0-9)}%])|(?<=\\pi))(?P<gap>\s*)(?P<unit>[A-Za-z]+\.?(?:(?:\s*\^\{-?[1-3]\})?(?:\s+|\s*/\s*|-)[A-Za-z]+\.?)*)"
+    r"(?:\s*\^\{(?P<power>-?[1-3])\})?\s*$"
+)
+_WORDS = re.compile(r"[A-Za-z]+(?:/[A-Za-z]+)?")
+_SHORT_WORD = re.compile(rf"(?:{_SHORT})s?")
+_LONG_WORD = re.compile(r"(?=[a-z]*[aeiouy])[a-z]{4,}", re.IGNORECASE)
+_LINK = re.compile(r"per|a|an|the|of|and|p\.?m|a\.?m|[msh]")
+_ONE_LETTER = re.compile(r"(?<=[0-9)}])\s+[ACFJLNVWghlms](?:\s*\^\{[23]\})?(?:\s*/\s*[smh](?:\s*\^\{2\})?)?\s*$")
+
 
 def is_unit(text: str) -> bool:
     """Whether it is a unit of up to three words and no more."""
@@ -36,3 +58,36 @@ def is_unit(text: str) -> bool:
 def makes_another(text: str) -> bool:
     """Whether a word or a letter in it says another number, or takes back the one before it: million, squared, not."""
     return bool(_NO_UNIT.search(text) or _MULTIPLE.match(text) or _LETTER.search(text))
+
+
+def without_unit(text: str) -> str | None:
+    r"""Return a value without the unit that ends it, as \text{ } or plain; None where what ends it is no unit.
+
+    The text is as `math_text.clean` leaves it. A single letter in \text{ } that is no unit is a variable.
+    """
+    if tail := _TEXTS.search(text):
+        before = text[: tail.start()]
+        parts = [(one[1].replace("\\", "").strip(), one[2] or "") for one in _ONE_TEXT.finditer(tail[1])]
+        words, power = parts[0]
+        if len(parts) == 1 and (not words or (len(words) == 1 and words.isalpha() and makes_another(words))):
+            return f"{before} {words}{power}" if words else before
+        said = " ".join(_POWER.sub("", words) for words, _ in parts)
+        return before if _UNIT_TEXT.fullmatch(said) and not makes_another(said) else None
+    tail = _PLAIN.search(text)
+    if not tail or not _is_plain_unit(tail["unit"], spaced=bool(tail["gap"])):
+        return text
+    return None if makes_another(_POWER.sub("", tail["unit"])) else text[: tail.start()]
+
+
+def without_letter(text: str) -> str:
+    """Return a number without the letter that may be its unit: "5 m", "60 m/s"."""
+    return _ONE_LETTER.sub("", text)
+
+
+def _is_plain_unit(text: str, *, spaced: bool) -> bool:
+    """Whether letters after a number are words and not a product of variables."""
+    words = _WORDS.findall(_POWER.sub("", text))
+    first = words[0]
+    if not (_SHORT_WORD.fullmatch(first) or (spaced and _LONG_WORD.fullmatch(first))):
+        return False
+    return all(_SHORT_WORD.fullmatch(word) or _LONG_WORD.fullmatch(word) or _LINK.fullmatch(word) for word in words[1:])

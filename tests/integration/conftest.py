@@ -57,7 +57,7 @@ MARK = "PASSK_TEST_RUN"
 def prepared(directory: Path) -> dict[str, str]:
     """Write the experiment there, and give the environment to run it in."""
     (directory / "small.yaml").write_text(EXPERIMENT)
-    outside = ("RAY_ADDRESS", "PREFECT_API_URL")
+    outside = ("RAY_ADDRESS", "PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING")
     kept = {name: value for name, value in os.environ.items() if name not in outside}
     return {**kept, MARK: str(directory), "PREFECT_HOME": str(directory / "prefect")}
 

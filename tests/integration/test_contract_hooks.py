@@ -226,7 +226,7 @@ def test_vllm_reloads_weights_as_we_ask_it_to():
     source = source_of("vllm.v1.worker.gpu_model_runner")
     assert re.search(r"def reload_weights\(\s*self,\s*weights_iterator.*?weights_path", source, re.DOTALL)
     points = importlib.metadata.entry_points(group="vllm.general_plugins")
-    assert [point.value for point in points if point.name == "passk_cpu"] == ["passk.cpu:install_if_asked"]
+    assert [point.value for point in points if point.name == "passk"] == ["passk.runtime.worker_setup:install"]
 
 
 def test_vllms_cpu_kernels_hold_packed_copies_where_our_stand_in_looks_for_them():

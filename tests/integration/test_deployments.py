@@ -5,8 +5,6 @@ import json
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +13,12 @@ from typing import Any
 import psutil
 import pytest
 import yaml
+from prefect.client.orchestration import SyncPrefectClient
 
 from flows import rerun_crashed
 from flows.serve import LOOK_SECONDS
-from passk.runtime.environment import free_port
+from flows.server_auth import FILE
+from passk.runtime.ports import free_port
 from tests.processes import command_lines, descendants, listening
 
 from .conftest import EXPERIMENT, left_after, prepared
@@ -34,20 +34,15 @@ class Served:
     directory: Path
     api: str
     process: subprocess.Popen
+    secret: str
 
     def ask(self, path: str, body: Any = None) -> Any:
-        request = urllib.request.Request(f"{self.api}{path}", headers={"Content-Type": "application/json"})
-        if body is not None:
-            request.data, request.method = json.dumps(body).encode(), "POST"
-        for _ in range(20):
-            try:
-                with urllib.request.urlopen(request, timeout=30) as response:
-                    content = response.read()
-                return json.loads(content) if content else None
-            except urllib.error.HTTPError as error:
+        with SyncPrefectClient(self.api, auth_string=self.secret) as client:
+            for _ in range(20):
+                answer = client._client.request("GET" if body is None else "POST", path, json=body)
                 # SQLite is locked for a moment; Prefect's own clients ask again too.
-                if error.code != 503:
-                    raise
+                if answer.status_code != 503:
+                    return answer.raise_for_status().json() if answer.content else None
                 time.sleep(1)
         raise AssertionError(f"{path}: the server is busy for good")
 
@@ -91,7 +86,8 @@ def served(tmp_path_factory):
         while "watch it at" not in (said := (directory / "serve.txt").read_text()):
             assert process.poll() is None and time.monotonic() < deadline, said
             time.sleep(0.5)
-        yield Served(directory, f"http://127.0.0.1:{port}/api", process)
+        secret = (directory / "prefect" / FILE).read_text().strip()
+        yield Served(directory, f"http://127.0.0.1:{port}/api", process, secret)
     finally:
         process.terminate()
         status = process.wait(timeout=60)

@@ -21,7 +21,7 @@ from passk.files.layout import SAMPLE_COLUMNS
 from passk.models.tiny import make_tiny
 from passk.pipeline import evaluation_request, stages
 from passk.runtime.environment import environment
-from passk.runtime.ray_cluster import ray_cluster
+from passk.runtime.ray_cluster import ray_cluster, request_headers
 from passk.store import reading
 
 from .conftest import left_after, passk, prepared
@@ -189,7 +189,9 @@ def test_as_a_stream_too_nothing_is_lost_or_doubled_when_it_is_killed(evaluated,
 def test_on_a_cluster_that_runs_one_engine_or_two_sample_all_rows_there_each_its_part(evaluated, tmp_path, monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     with ray_cluster(Compute(profile="cpu", gpus_per_node=2), tmp_path / "ray.log") as cluster:
-        monkeypatch.setenv("RAY_ADDRESS", cluster["RAY_API_SERVER_ADDRESS"])
+        # as a user's cluster: the user's own variables say how to join it
+        for name, value in (cluster | {"RAY_ADDRESS": cluster["RAY_API_SERVER_ADDRESS"]}).items():
+            monkeypatch.setenv(name, value)
         for gpus, on in ((1, ""), (2, " on 2 engines")):
             said = []
             laid_out, _ = work(evaluated, tmp_path / str(gpus), gpus_per_node=gpus)
@@ -197,4 +199,5 @@ def test_on_a_cluster_that_runs_one_engine_or_two_sample_all_rows_there_each_its
             assert said[0] == f"evaluation 1 times{on}: 1 checkpoints"
             assert said[-1].startswith(f"base on test: {PROBLEMS * SAMPLES}/{PROBLEMS * SAMPLES} samples, ")
             same_rows(samples(tmp_path / str(gpus)), samples(evaluated.directory / "whole"))
-        assert len(JobSubmissionClient(cluster["RAY_API_SERVER_ADDRESS"]).list_jobs()) == 2
+        headers = request_headers(cluster)
+        assert len(JobSubmissionClient(cluster["RAY_API_SERVER_ADDRESS"], headers=headers).list_jobs()) == 2

@@ -62,20 +62,20 @@ def test_a_failed_arm_or_filing_stops_no_other_and_what_was_lost_is_tried_again(
             raise Lost("a worker died; see log.txt")
         say(f"{name}: trains")
 
-    def sample(plan, say):
-        asked.append("sample")
-        if asked.count("sample") == 1:
+    def evaluate(plan, say):
+        asked.append("evaluate")
+        if asked.count("evaluate") == 1:
             raise Lost("vLLM's engine died; see log.txt")
 
-    def file(plan):
-        asked.append("file")
-        if asked.count("file") == 1:
+    def ingest(plan):
+        asked.append("ingest")
+        if asked.count("ingest") == 1:
             raise PasskError("passk.duckdb: still held by a notebook")
 
-    monkeypatch.setattr(tasks.steps, "prepare", lambda plan, say: asked.append("prepare"))
-    monkeypatch.setattr(tasks.steps, "train", train)
-    monkeypatch.setattr(tasks.steps, "sample", sample)
-    monkeypatch.setattr(tasks.steps, "file", file)
+    monkeypatch.setattr(tasks.stages, "prepare", lambda plan, say: asked.append("prepare"))
+    monkeypatch.setattr(tasks.stages, "train", train)
+    monkeypatch.setattr(tasks.stages, "evaluate", evaluate)
+    monkeypatch.setattr(tasks.stages, "ingest", ingest)
     monkeypatch.setattr(tasks.reports, "write_report", lambda store, directory: directory / "experiment.json")
     monkeypatch.setattr(tasks.reports, "results_rows", lambda store, name: [])
     monkeypatch.setattr(retries, "FIRST_SECONDS", 0.1)
@@ -86,7 +86,7 @@ def test_a_failed_arm_or_filing_stops_no_other_and_what_was_lost_is_tried_again(
     assert sorted(calls) == ["bad", *["flaky"] * (LOST + 1), "warm"]
     assert calls[0] == "warm"
     assert asked[0] == "prepare"
-    assert asked[1:] == ["file", "file", "sample", "sample", "file"]
+    assert asked[1:] == ["ingest", "ingest", "evaluate", "evaluate", "ingest"]
     record = json.loads((tmp_path / "runs" / "arms" / "experiment.json").read_text())
     assert record["failures"] == {
         "bad": "out of memory; see log.txt",
@@ -95,11 +95,11 @@ def test_a_failed_arm_or_filing_stops_no_other_and_what_was_lost_is_tried_again(
     assert "bad failed: out of memory; see log.txt" in str(failed.value)
     session = record["sessions"][-1]
     trained = {"train warm", "train bad", "train flaky"}
-    assert set(session["phases"]) == {"prepare", "start Ray", *trained, "file", "sample"}
+    assert set(session["phases"]) == {"prepare", "start Ray", *trained, "ingest", "evaluate"}
     assert session["ended"] == "failed"
     assert sorted((each["what"], each["reason"]) for each in session["failed"]) == [
-        ("file", "passk.duckdb: still held by a notebook"),
-        ("sample", "vLLM's engine died; see log.txt"),
+        ("evaluate", "vLLM's engine died; see log.txt"),
+        ("ingest", "passk.duckdb: still held by a notebook"),
         ("train bad", "out of memory; see log.txt"),
         *[("train flaky", "a worker died; see log.txt")] * LOST,
     ]

@@ -22,7 +22,7 @@ from tests.processes import command_lines, descendants, marked, named
 DRIVER = """
 import os, subprocess, sys, time
 import ray
-from passk.openrlhf import watch
+from passk.runtime import actor_monitor
 
 @ray.remote(num_gpus=1)
 class Holder:
@@ -35,7 +35,7 @@ class Holder:
 
 os.environ["RAY_OVERRIDE_JOB_RUNTIME_ENV"] = "1"
 ray.init(runtime_env={"env_vars": {"MARK": os.environ["MARK"]}}, log_to_driver=False)
-watch.start()
+actor_monitor.start()
 holders = [Holder.remote() for _ in range(2)]
 print("pids", *ray.get([holder.pid.remote() for holder in holders]), flush=True)
 subprocess.Popen(["sleep", "600"], start_new_session=True)
@@ -46,9 +46,9 @@ FOLLOWER = f"""
 import os, sys
 from pathlib import Path
 from passk.experiment.compute import Compute
-from passk.openrlhf import cluster, job
-with cluster.ray_cluster(Compute(profile="cpu"), Path("unused.log")) as joined:
-    job.train([sys.executable, "-c", {DRIVER!r}], cluster=joined, environment={{"MARK": os.environ["MARK"]}},
+from passk.runtime import ray_cluster, ray_job
+with ray_cluster.ray_cluster(Compute(profile="cpu"), Path("unused.log")) as joined:
+    ray_job.train([sys.executable, "-c", {DRIVER!r}], cluster=joined, environment={{"MARK": os.environ["MARK"]}},
               directory=Path(sys.argv[1]), about="test", stall_timeout_s=float(sys.argv[2]), on_step=print)
 """
 
@@ -73,7 +73,8 @@ def following(elsewhere, tmp_path):
     processes = []
 
     def start(stall_timeout_s: float = 600) -> tuple[subprocess.Popen, list[int]]:
-        known = {**os.environ, "RAY_ADDRESS": elsewhere["RAY_API_SERVER_ADDRESS"], "MARK": str(tmp_path)}
+        # The user's cluster demands a token, and the user has it in the environment.
+        known = {**os.environ, **elsewhere, "RAY_ADDRESS": elsewhere["RAY_API_SERVER_ADDRESS"], "MARK": str(tmp_path)}
         command = [sys.executable, "-c", FOLLOWER, str(tmp_path), str(stall_timeout_s)]
         said = (tmp_path / "follower.txt").open("a")
         seen = log_lines(tmp_path)
@@ -190,7 +191,8 @@ def test_what_is_submitted_names_no_secret(elsewhere, tmp_path, monkeypatch):
         stall_timeout_s=600,
         on_step=print,
     )
-    listed = JobSubmissionClient(elsewhere["RAY_API_SERVER_ADDRESS"]).list_jobs()
+    server, headers = elsewhere["RAY_API_SERVER_ADDRESS"], ray_cluster.request_headers(elsewhere)
+    listed = JobSubmissionClient(server, headers=headers).list_jobs()
     assert any(details.metadata == {"passk": "a quiet one"} for details in listed)
     assert "a-secret" not in str([details.dict() for details in listed])
 

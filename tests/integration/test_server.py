@@ -1,18 +1,17 @@
 """The Prefect server that a run starts."""
 
 import contextlib
-import json
 import os
 import signal
 import time
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
+import httpx
 import psutil
 import pytest
 from prefect import flow, task
+from prefect.client.orchestration import get_client
 from prefect.context import refresh_global_settings_context
 
 from flows.server import prefect_server
@@ -33,21 +32,20 @@ def home(tmp_path, monkeypatch):
     refresh_global_settings_context()
 
 
-def asked(address: str, path: str, content: dict):
-    request = urllib.request.Request(
-        address + path, json.dumps(content).encode(), headers={"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as response:
-        return json.load(response)
+def asked(path: str, content: dict):
+    """The answer of the server that is running, asked as Prefect's own clients do."""
+    with get_client(sync_client=True) as client:
+        answer = client._client.post(path, json=content)
+        return answer.raise_for_status().json()
 
 
 def test_each_server_has_a_database_of_its_own_with_all_that_prefect_needs_in_it(home, tmp_path):
     for _ in range(2):
-        with prefect_server(tmp_path / "prefect.log") as address:
-            assert asked(address, "/flows/count", {}) == 0
-            asked(address, "/flows/", {"name": "of this server alone"})
-            assert asked(address, "/flows/count", {}) == 1
-            assert asked(address, "/block_types/filter", {})
+        with prefect_server(tmp_path / "prefect.log"):
+            assert asked("/flows/count", {}) == 0
+            asked("/flows/", {"name": "of this server alone"})
+            assert asked("/flows/count", {}) == 1
+            assert asked("/block_types/filter", {})
     assert [file.name for file in home.glob("*.db")] == [next(home.glob("passk-empty-*.db")).name]
 
 
@@ -64,19 +62,19 @@ def kill(address: str) -> None:
     server.wait(20)
 
 
-def taken(address: str) -> int:
+def taken() -> int:
     """Slots of the only limit, as soon as the server answers."""
     for _ in range(120):
-        with contextlib.suppress(urllib.error.URLError):
-            return asked(address, "/v2/concurrency_limits/filter", {})[0]["active_slots"]
+        with contextlib.suppress(httpx.TransportError):
+            return asked("/v2/concurrency_limits/filter", {})[0]["active_slots"]
         time.sleep(0.5)
     raise AssertionError("the server did not come back")
 
 
-def recorded(address: str, tasks: int) -> list[str]:
+def recorded(tasks: int) -> list[str]:
     """States of all task runs, once so many have ended: Prefect sends and files them behind the flow's back."""
     for _ in range(120):
-        states = [one["state_type"] for one in asked(address, "/task_runs/filter", {})]
+        states = [one["state_type"] for one in asked("/task_runs/filter", {})]
         if states.count("COMPLETED") >= tasks:
             break
         time.sleep(0.5)
@@ -90,14 +88,14 @@ def test_a_killed_server_comes_back_with_what_it_knew_and_the_flow_goes_on(home,
         return task(lambda: "after the kill", name="after")()
 
     with prefect_server(tmp_path / "prefect.log") as address:
-        asked(address, "/flows/", {"name": "known before"})
+        asked("/flows/", {"name": "known before"})
         before = servers(address)
         assert killing(address) == "after the kill"
         assert servers(address) and servers(address) != before
-        assert asked(address, "/flows/count", {}) == 2
-        (run,) = asked(address, "/flow_runs/filter", {})
+        assert asked("/flows/count", {}) == 2
+        (run,) = asked("/flow_runs/filter", {})
         assert run["state_type"] == "COMPLETED"
-        assert recorded(address, tasks=2) == ["COMPLETED", "COMPLETED"]
+        assert recorded(tasks=2) == ["COMPLETED", "COMPLETED"]
     assert servers(address) == []
 
 
@@ -105,13 +103,13 @@ def test_a_place_outlives_its_server_and_is_given_back_to_the_next_or_ends_by_it
     """With leases in memory, as Prefect has them, the new server would know of nobody who could give it back."""
     said = []
     with prefect_server(tmp_path / "prefect.log", free_port()) as address:
-        asked(address, "/v2/concurrency_limits/", {"name": "passk-cpu", "limit": 1})
+        asked("/v2/concurrency_limits/", {"name": "passk-cpu", "limit": 1})
         places = Places(Compute(profile="cpu"))
         with places.one(said.append):
-            assert taken(address) == 1
+            assert taken() == 1
             kill(address)
-            assert taken(address) == 1
-        assert taken(address) == 0 and said == []
+            assert taken() == 1
+        assert taken() == 0 and said == []
         with places.one(said.append):
             kill(address)
         assert [line[:30] for line in said] == ["the place was not given back ("]
@@ -119,21 +117,21 @@ def test_a_place_outlives_its_server_and_is_given_back_to_the_next_or_ends_by_it
 
 def test_a_stage_of_another_run_waits_for_the_servers_place_until_the_first_leaves_it(home, tmp_path):
     said, order = [], []
-    with prefect_server(tmp_path / "prefect.log") as address:
-        asked(address, "/v2/concurrency_limits/", {"name": "passk-cpu", "limit": 1})
+    with prefect_server(tmp_path / "prefect.log"):
+        asked("/v2/concurrency_limits/", {"name": "passk-cpu", "limit": 1})
         first, second = Places(Compute(profile="cpu")), Places(Compute(profile="cpu"))
 
         def train() -> None:
             with second.one(said.append):
-                order.append(("second trains", taken(address)))
+                order.append(("second trains", taken()))
 
         with ThreadPoolExecutor(1) as pool:
             with first.one(pytest.fail):
                 waiting = pool.submit(copy_context().run, train)
                 with pytest.raises(TimeoutError):
                     waiting.result(3 * POLL_SECONDS)
-                order.append(("first leaves", taken(address)))
+                order.append(("first leaves", taken()))
             waiting.result(60)
-        assert taken(address) == 0
+        assert taken() == 0
     assert said == ["waits: all 1 places of the server's limit passk-cpu are taken"]
     assert order == [("first leaves", 1), ("second trains", 1)]

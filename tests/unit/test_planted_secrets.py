@@ -26,6 +26,7 @@ ENVIRONMENT = {
     "WANDB_API_KEY": "0123456789abcdef0123456789abcdef01234567",
     "HF_TOKEN": "an-environments-own-token",
     "MLFLOW_TRACKING_PASSWORD": "environment-password",
+    "PREFECT_API_AUTH_STRING": "passk:prefect-servers-string",
 }
 FORMS = {
     "question": "hf_" + "planted1" * 4,
@@ -36,7 +37,8 @@ FORMS = {
     "option": "option-password",
     "failure": "eyJhbGciOi.eyJzdWIiOiIx.c2lnbmF0dXJl",
 }
-PLANTED = {**ENVIRONMENT, **FORMS}
+BARE = ENVIRONMENT["PREFECT_API_AUTH_STRING"].partition(":")[2]
+PLANTED = {**ENVIRONMENT, **FORMS, "password of the string": BARE}
 EXPERIMENT = {
     "name": "maze-cpu", "question": "?", "seed": 1, "model": {"tiny": {}},
     "problems": {name: {"source": "maze", "split": name, "size": 64} for name in ("train", "test")},
@@ -83,6 +85,7 @@ COMMAND = [
 LOG = [
     f"wandb: logging in with {ENVIRONMENT['WANDB_API_KEY']}",
     f"RuntimeError: 401 for {FORMS['log']} and {ENVIRONMENT['MLFLOW_TRACKING_PASSWORD']}",
+    f"httpx: {ENVIRONMENT['PREFECT_API_AUTH_STRING']}, or {BARE} alone",
 ]
 
 

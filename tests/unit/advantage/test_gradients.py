@@ -90,7 +90,7 @@ def vote(rewards, answers):
 class Claim:
     """E[mean or sum of A_i grad log p(y_i)] = factor(n, k) * gradient of E[objective over k rollouts]."""
 
-    advantage: str
+    estimator: str
     objective: object = best
     factor: object = lambda n, k: 1
     policies: tuple = (*EASY, *SCORING)

@@ -46,6 +46,8 @@ def test_what_the_environment_calls_a_secret_is_hidden_whatever_its_form(monkeyp
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "admin:pass-phrase")
     monkeypatch.setenv("MY_TOKEN_FILE", "/etc/passk/token")
     assert hidden("as admin:pass-phrase") == f"as {HIDDEN}"
+    # its password alone, and as HTTP sends it
+    assert hidden("pass-phrase of Basic YWRtaW46cGFzcy1waHJhc2U=") == f"{HIDDEN} of Basic {HIDDEN}"
     shown = hidden("login 0123456789abcdef0123456789abcdef01234567 by /etc/passk/token")
     assert shown == f"login {HIDDEN} by /etc/passk/token"
 

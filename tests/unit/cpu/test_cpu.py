@@ -7,15 +7,13 @@ import sys
 # In a process of its own: what is installed stays.
 PROGRAM = """
 import json, os, sys
-from passk.openrlhf import cpu
-from passk.openrlhf.__main__ import runtime_environment
+from passk import cpu
 
 def installed():
     cpu.install_if_asked()
     finders = [finder for finder in sys.meta_path if type(finder).__module__.startswith("passk.")]
     return {
         "finder": bool(finders),
-        "hook": runtime_environment(os.environ).get("worker_process_setup_hook"),
         "imported": [name for name in ("flash_attn", "torch") if name in sys.modules],
     }
 
@@ -32,5 +30,5 @@ def test_nothing_stands_in_for_cuda_or_flash_attention_unless_the_environment_as
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     unset, off, on = json.loads(done.stdout)
-    assert unset == off == {"finder": False, "hook": None, "imported": []}
-    assert on == {"finder": True, "hook": "passk.cpu.install_if_asked", "imported": ["flash_attn"]}
+    assert unset == off == {"finder": False, "imported": []}
+    assert on == {"finder": True, "imported": ["flash_attn"]}

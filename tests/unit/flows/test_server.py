@@ -1,14 +1,18 @@
 """A server that is configured and not there. Those that a run starts are tests/integration's matter."""
 
+import os
+import socket
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
 import pytest
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
+from flows import server
 from flows.server import LASTING_LEASES, prefect_server
-from passk.base.errors import PasskError
+from passk.base.errors import ConfigError, PasskError
 from passk.runtime.ports import free_port
 
 
@@ -22,26 +26,51 @@ def test_a_configured_server_that_does_not_answer_is_one_line_with_the_mend(tmp_
         pass
 
 
-class Refuses(BaseHTTPRequestHandler):
-    """As a server does that wants a password, or has no such page."""
+@contextmanager
+def answering(status):
+    """The address of a server that answers every request with that status."""
 
-    def do_GET(self):
-        self.send_error(401)
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_error(status)
 
-    def log_message(self, *words):
-        pass
+        def log_message(self, *words):
+            pass
+
+    answers = HTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=answers.serve_forever, daemon=True).start()
+    try:
+        with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{answers.server_port}/api"}):
+            yield f"http://127.0.0.1:{answers.server_port}/api"
+    finally:
+        answers.shutdown()
+        answers.server_close()
 
 
 def test_a_configured_server_that_answers_whatever_is_used(tmp_path):
-    server = HTTPServer(("127.0.0.1", 0), Refuses)
-    Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}/api"
-    try:
-        with temporary_settings({PREFECT_API_URL: address}), prefect_server(tmp_path / "prefect.log") as used:
-            assert used == address
-    finally:
-        server.shutdown()
-        server.server_close()
+    with answering(404) as address, prefect_server(tmp_path / "prefect.log") as used:
+        assert used == address
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_configured_server_that_refuses_the_string_is_one_line_without_it(tmp_path, status):
+    with answering(status) as address, temporary_settings({PREFECT_API_AUTH_STRING: "me:another-servers"}):
+        with pytest.raises(ConfigError) as refused, prefect_server(tmp_path / "prefect.log"):
+            pass
+        assert str(refused.value).startswith(
+            f"PREFECT_API_AUTH_STRING: the server at PREFECT_API_URL={address} refuses"
+        )
+        assert "\n" not in str(refused.value) and "another-servers" not in str(refused.value)
+
+
+def test_a_port_that_another_user_listens_at_is_not_ours(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert server.is_ours(port)
+        monkeypatch.setattr(server.os, "geteuid", lambda: 1 + os.getuid())
+        assert not server.is_ours(port)
+    monkeypatch.undo()
+    assert not server.is_ours(port)
 
 
 def test_a_clusters_server_is_told_to_keep_its_leases_as_ours_is():

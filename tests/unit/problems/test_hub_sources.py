@@ -50,6 +50,25 @@ def test_math_takes_the_last_box_of_the_solution_of_every_subject(made):
     assert found[0].demonstration == copies.MATH[0]["solution"]
 
 
+@pytest.mark.parametrize(
+    ("solution", "answer"),
+    [
+        ("First $\\boxed{9}$. So $x=\\boxed{2}$ or $x=\\boxed{-3}$.", "-3"),
+        ("The roots are $\\boxed{2}$ and $\\boxed{-3}$.", "2, -3"),
+        ("So $\\boxed{\\frac{12}{5,\\!525}}$.", "\\frac{12}{5,\\!525}"),
+        ("It is $\\fbox{7}$.", "7"),
+    ],
+)
+def test_a_math_solution_is_read_as_a_response_is(tmp_path, solution, answer):
+    row = copies.MATH[0] | {"solution": solution}
+    for subject in copies.SUBJECTS:
+        copies.write([row], tmp_path / subject / "train-00000-of-00001.parquet")
+    found = problems.generate(spec("math", tmp_path), 1)
+    assert {problem.answer for problem in found} == {answer}
+    assert verifiers.check_answer("math", answer) is None
+    assert verifiers.verify("math", solution.replace("fbox", "boxed"), answer).correct
+
+
 def test_aime_numbers_lose_their_leading_zeros_and_no_more(made):
     assert [problem.answer for problem in made("aime24")] == ["73", "0"]
     assert [problem.answer for problem in made("aime25")] == ["70"]

@@ -34,7 +34,7 @@ def job_of(monkeypatch, tmp_path):
     """A job whose server is what is given."""
 
     def made(client) -> job.Job:
-        monkeypatch.setattr("ray.job_submission.JobSubmissionClient", lambda _: client)
+        monkeypatch.setattr("ray.job_submission.JobSubmissionClient", lambda *_, **__: client)
         return job.Job("http://127.0.0.1:1", tmp_path)
 
     return made

@@ -1,0 +1,286 @@
+"""Whether two values of math_values.py are the same answer; the gold one decides what is compared.
+
+Numbers are compared by their decimals, other expressions at a few points, both by math-verify where that says
+nothing. Equations are equal where one is a constant times the other.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from passk.verifiers import math_numbers as numbers
+from passk.verifiers.math_expression import expression
+from passk.verifiers.math_values import (
+    Based,
+    Joined,
+    Labelled,
+    Listing,
+    Relation,
+    Time,
+    Value,
+    Words,
+    expressions,
+    is_false,
+)
+
+if TYPE_CHECKING:
+    from sympy import Basic
+
+_FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
+
+
+def equal(gold: Value, value: Value) -> bool:
+    """Return whether the value is the gold answer."""
+    gold, value = settled(gold, value)
+    match gold, value:
+        case (Words(), Words()) | (Time(), Time()) | (Based(), Based()):
+            return _same_time(gold, value) if isinstance(gold, Time) else gold == value
+        case Based(), _:
+            return numbers.same_or_false(_digits(gold), value)
+        case _, Based():
+            return numbers.same_or_false(gold, _digits(value))
+        case Labelled(), Labelled():
+            return _labelled(gold, value)
+        case ((Listing() | Labelled()), (Listing() | Labelled())) if _named(gold) or _named(value):
+            return _spread_equal(gold, value)
+        case Labelled(), (Relation() | Joined()):
+            return (_is_interval(gold.value) and equal(gold.value, value)) or _same_relations(_as_relation(gold), value)
+        case Labelled(), _:
+            return equal(gold.value, value)
+        case Relation(), Labelled():
+            return _same_relations(gold, _as_relation(value)) or (
+                _is_interval(value.value) and equal(gold, value.value)
+            )
+        case ((Relation() | Joined()), (Relation() | Joined())):
+            return _same_relations(gold, value) or _same_sets(gold, value)
+        case _, Labelled():
+            return equal(gold, value.value)
+        case _, Relation() if all(sign == "=" for sign in value.signs):
+            return equal(gold, value.sides[-1])
+        case Listing(), Listing():
+            return _same_lists(gold, value) or _same_sets(gold, value)
+    if isinstance(gold, Listing) and gold.kind in ("set", "list"):
+        return _matched(gold.items, [value]) or _same_sets(gold, value)
+    if isinstance(value, Listing) and value.kind in ("set", "list"):
+        return _matched([gold], value.items) or _same_sets(gold, value)
+    if isinstance(gold, Words) or isinstance(value, Words):
+        return numbers.same_or_false(*map(_product, (gold, value)))
+    if (vector := _vector(gold, value)) is not None:
+        return vector
+    sets = _is_interval(gold) or _is_interval(value) or isinstance(gold, (Relation, Joined))
+    if sets and not (_is_point(gold) and isinstance(value, (Relation, Joined))):
+        return _same_sets(gold, value)
+    if isinstance(gold, (Words, Time, Listing, Relation, Joined)) or isinstance(
+        value, (Words, Time, Listing, Relation, Joined)
+    ):
+        return False
+    return numbers.same(gold, value)
+
+
+def restated(gold: Value, value: Value) -> bool:
+    """Return whether the value is a question and no answer, or a claim that is false."""
+    from sympy import Derivative, Integral, Limit, Product, Sum
+
+    asked = (Sum, Product, Integral, Limit, Derivative)
+    wanted = set().union(*(part.atoms(*asked) for part in expressions(gold)))
+    for part in expressions(value):
+        if {type(one) for one in part.atoms(*asked)} - {type(one) for one in wanted}:
+            return True
+    if is_false(value):
+        return True
+    return isinstance(gold, Labelled) and isinstance(value, Relation) and "=" in value.signs and not _curve(gold)
+
+
+def settled(gold: Value, value: Value) -> tuple[Value, Value]:
+    """Both as ratios where only one of them can be a time."""
+    if isinstance(gold, Time) == isinstance(value, Time):
+        return gold, value
+    if isinstance(gold, Time) and gold.whole:
+        return numbers.ratio(gold.hour, 1), value
+    if isinstance(value, Time) and value.whole:
+        return gold, numbers.ratio(value.hour, 1)
+    if isinstance(gold, Time) and not gold.half and numbers.coprime(gold.hour, gold.minute):
+        return numbers.ratio(gold.hour, gold.minute), value
+    if isinstance(value, Time) and not value.half and not value.second and value.minute:
+        return gold, numbers.ratio(value.hour, value.minute)
+    return gold, value
+
+
+def _same_time(gold: Time, value: Time) -> bool:
+    def minutes(one: Time) -> set[tuple[int, int, int]]:
+        halves = {"am": [one.hour % 12], "pm": [one.hour % 12 + 12], "": [one.hour % 24]}[
+            one.half if one.hour <= 12 else ""
+        ]
+        return {(hour, one.minute, one.second) for hour in halves}
+
+    if (gold.half and value.half) or gold.hour > 12 or value.hour > 12:
+        return minutes(gold) == minutes(value)
+    return (gold.hour, gold.minute, gold.second) == (value.hour, value.minute, value.second)
+
+
+def _product(value: Value) -> Value:
+    r"""Letters as a product, where the other side is an expression: xy and x \cdot y."""
+    return (
+        expression(value.text) if isinstance(value, Words) and value.text.isalpha() and len(value.text) < 4 else value
+    )
+
+
+def _digits(value: Based) -> "Basic | None":
+    from sympy import Integer
+
+    return Integer(value.digits) if value.digits.isdigit() else None
+
+
+def _curve(gold: Labelled) -> bool:
+    """Whether an equation with a name on one side is one of a line or curve: y = 2x + 1, xy = 1."""
+    sides = [gold.side, *expressions(gold.value)]
+    return len(set().union(*(getattr(side, "free_symbols", set()) for side in sides))) > 1
+
+
+def same_label(gold: Labelled, value: Labelled) -> bool:
+    return gold.label.casefold() == value.label.casefold()
+
+
+def _as_relation(value: Labelled) -> Value:
+    return Relation((value.side, value.value), ("=",)) if value.side is not None else value
+
+
+def _labelled(gold: Labelled, value: Labelled) -> bool:
+    if same_label(gold, value):
+        return equal(gold.value, value.value)
+    if _named(gold) or _named(value):
+        return _spread_equal(gold, value)
+    return _same_relations(_as_relation(gold), _as_relation(value))
+
+
+def _named(value: Value) -> bool:
+    """Whether its parts have names: x = 1, y = 2 or (x, y) = (1, 2)."""
+    if isinstance(value, Listing):
+        return any(isinstance(item, Labelled) for item in value.items)
+    return isinstance(value, Labelled) and value.label.startswith("(") and isinstance(value.value, Listing)
+
+
+def _spread(value: Value) -> list[Value]:
+    """The parts with their names."""
+    if isinstance(value, Labelled) and isinstance(value.value, Listing):
+        names, parts = value.label.strip("()").split(","), value.value.items
+        if len(names) == len(parts):
+            return [Labelled(name, None, part) for name, part in zip(names, parts, strict=True)]
+        return list(parts)
+    return list(value.items) if isinstance(value, Listing) else [value]
+
+
+def _spread_equal(gold: Value, value: Value) -> bool:
+    golds, values = _spread(gold), _spread(value)
+    if all(isinstance(item, Labelled) for item in (*golds, *values)):
+        return _matched(golds, values)
+    bare = [[item.value if isinstance(item, Labelled) else item for item in items] for items in (golds, values)]
+    if isinstance(value, Listing) and value.kind == "set":
+        return False
+    return (len(bare[0]) == len(bare[1]) and all(map(equal, *bare))) or _matched(golds, values)
+
+
+def _matched(golds: Sequence[Value], values: Sequence[Value]) -> bool:
+    """Whether the values are the golds in some order; what is given twice counts once."""
+    golds, left = _distinct(golds), _distinct(values)
+    if len(golds) != len(left):
+        return False
+    for gold in golds:
+        place = next((place for place, value in enumerate(left) if equal(gold, value)), None)
+        if place is None:
+            return False
+        del left[place]
+    return True
+
+
+def _distinct(values: Sequence[Value]) -> list[Value]:
+    found: list[Value] = []
+    for value in values:
+        if not any(equal(other, value) for other in found):
+            found.append(value)
+    return found
+
+
+def _same_lists(gold: Listing, value: Listing) -> bool:
+    bare = ("list", "set")
+    if gold.kind in bare and value.kind in bare:
+        return _matched(gold.items, value.items)
+    if "set" in (gold.kind, value.kind) or len(gold.items) != len(value.items):
+        return False
+    if len(gold.items) == 2 and "list" not in (gold.kind, value.kind) and gold.kind != value.kind:
+        return False
+    if "list" in (gold.kind, value.kind) and {"[)", "(]"} & {gold.kind, value.kind}:
+        return False
+    return all(map(equal, gold.items, value.items))
+
+
+def _vector(gold: Value, value: Value) -> bool | None:
+    """A column or row against a tuple; None where that is not what is compared."""
+    from sympy.matrices import MatrixBase
+
+    sides = [side for side in (gold, value) if isinstance(side, MatrixBase)]
+    lists = [side for side in (gold, value) if isinstance(side, Listing)]
+    if len(sides) != 1 or len(lists) != 1:
+        return None
+    matrix, listing = sides[0], lists[0]
+    if 1 not in matrix.shape or listing.kind == "set" or len(matrix) != len(listing.items):
+        return False
+    return all(map(numbers.same_or_false, matrix.flat(), listing.items))
+
+
+def _is_interval(value: Value) -> bool:
+    from sympy import Set
+
+    return isinstance(value, Set) or (
+        isinstance(value, Listing) and value.kind in ("()", "[]", "(]", "[)") and len(value.items) == 2
+    )
+
+
+def _is_point(value: Value) -> bool:
+    """Whether it is a pair (1, 2), which is taken for a point and not for an interval where a bound is compared."""
+    if not isinstance(value, Listing) or value.kind != "()":
+        return False
+    return not any(getattr(item, "is_infinite", False) for part in value.items for item in expressions(part))
+
+
+def _same_sets(gold: Value, value: Value) -> bool:
+    from passk.verifiers.math_sets import as_set, same_sets
+
+    sets = as_set(gold), as_set(value)
+    return sets[0] is not None and sets[1] is not None and same_sets(*sets)
+
+
+def _same_relations(gold: Value, value: Value) -> bool:
+    """Whether pairs of sides are, each with its sign, a constant times those of the other, in any order."""
+    golds, values = _pairs(gold), _pairs(value)
+    if not golds or len(golds) != len(values):
+        return False
+    if isinstance(gold, Joined) and isinstance(value, Joined) and {gold.word, value.word} == {"and", "or"}:
+        return False
+    for pair in golds:
+        place = next((place for place, other in enumerate(values) if _same_pair(pair, other)), None)
+        if place is None:
+            return False
+        del values[place]
+    return True
+
+
+def _pairs(value: Value) -> list[tuple[Value, str, Value]]:
+    if isinstance(value, Joined):
+        return [pair for item in value.items for pair in _pairs(item)]
+    if not isinstance(value, Relation):
+        return []
+    pairs = zip(value.sides, value.signs, value.sides[1:], strict=False)
+    # all signs look to the right, so that b > a and a < b are one
+    return [
+        (right, _FLIPPED[sign], left) if sign in (">", ">=") else (left, sign, right) for left, sign, right in pairs
+    ]
+
+
+def _same_pair(gold: tuple[Value, str, Value], value: tuple[Value, str, Value]) -> bool:
+    if gold[1] != value[1]:
+        return False
+    if numbers.proportional(gold, value):
+        return True
+    ends = [(gold[0], value[0]), (gold[2], value[2])]
+    turned = [(gold[0], value[2]), (gold[2], value[0])] if gold[1] in ("=", "!=") else ends
+    return any(all(equal(a, b) for a, b in pairs) for pairs in (ends, turned))

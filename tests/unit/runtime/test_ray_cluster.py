@@ -1,0 +1,54 @@
+"""The token of a cluster of our own, and the command that starts it. tests/integration starts a cluster itself."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from passk.experiment.compute import Compute
+from passk.runtime import ray_cluster
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_each_cluster_has_a_token_of_its_own_in_a_private_file(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        (tmp_path / "other").mkdir()
+        one, other = ray_cluster._access(tmp_path), ray_cluster._access(tmp_path / "other")
+    finally:
+        os.umask(before)
+    file = tmp_path / ray_cluster.TOKEN_FILE
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600 and len(file.read_text()) == 64
+    assert one == {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(file)}
+    assert ray_cluster.request_headers(one) == {"Authorization": f"Bearer {file.read_text()}"}
+    assert ray_cluster.request_headers(other) != ray_cluster.request_headers(one)
+
+
+@pytest.mark.parametrize("place", ["file", "link"])
+def test_a_token_is_never_written_into_what_is_there_already(tmp_path, place):
+    target = tmp_path / "theirs"
+    target.write_text("before")
+    file = tmp_path / "private" / ray_cluster.TOKEN_FILE
+    file.parent.mkdir()
+    if place == "link":
+        file.symlink_to(target)
+    else:
+        file.write_text("before")
+    with pytest.raises(FileExistsError):
+        ray_cluster._access(file.parent)
+    assert target.read_text() == file.read_text() == "before"
+
+
+def test_a_cluster_of_the_users_gets_no_header_of_ours(monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "http://10.0.0.1:8265")
+    with ray_cluster.ray_cluster(Compute(profile="gpu"), Path("unused.log")) as joined:
+        assert ray_cluster.request_headers(joined) == {}
+        assert not [name for name in joined if name.startswith("RAY_AUTH")]
+
+
+def test_the_command_that_starts_ray_names_its_directory_and_no_token(tmp_path):
+    token = (tmp_path / ray_cluster._access(tmp_path)["RAY_AUTH_TOKEN_PATH"]).read_text()
+    command = ray_cluster._head(Compute(profile="cpu"), list(range(20_000, 20_006)), tmp_path)
+    assert f"--temp-dir={tmp_path / ray_cluster.RAY_DIRECTORY}" in command
+    assert not [word for word in command if token in word]

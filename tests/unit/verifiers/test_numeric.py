@@ -1,0 +1,40 @@
+"""numeric: the forms of one number, and what is no number."""
+
+import pytest
+
+from passk import verifiers
+from passk.verifiers import verify
+
+
+def reason(given: str, answer: str) -> str:
+    return verify("numeric", f"So it is $\\boxed{{{given}}}$.", answer).reason
+
+
+@pytest.mark.parametrize(
+    ("answer", "forms", "others"),
+    [
+        ("1251", ["1\\,251", "1{,}251", "1,\\!251", "1~251", "1\u202f251", "1\u2009251", "1,251"], ["251", "1.251"]),
+        ("10\\,000", ["10000", "10{,}000", "1e4", "10 \\times 10^3"], ["0", "10"]),
+        ("3.14", ["3{,}14", "\\frac{157}{50}", "314 \\cdot 10^{-2}"], ["314", "3"]),
+        ("1e-7", ["0.0000001", "10e-8", "1\u00d710^{-7}"], ["1e-6", "1e7", "0"]),
+        ("25000", ["2.5e4", "2.5E+4", "2.5 \\times 10^4"], ["2.5e5", "2.5"]),
+        ("1.75", ["1\\frac{3}{4}", "1\u00be", "\\frac74", "1\\,\\frac34"], ["\\frac{13}{4}", "\\frac47"]),
+        ("\\frac13", ["0.\\overline{3}", "1/3", "0.333...", "\u2153"], ["0.33", "3"]),
+        ("73", ["\\textbf{(073)}", "\\mathbf{73}", "(73)", "x_{\\min} = 73", "m_{\\max}=73", "73.0"], ["37", "-73"]),
+        ("-5", ["\u22125", "\u20135", "-5.0"], ["5"]),
+        ("12", ["12 cm\u00b2", "12 dollars", "12\u00b0", "12\\text{ cm}"], ["13 cm", "12x", "12 million"]),
+    ],
+)
+def test_one_number_in_its_forms(answer, forms, others):
+    assert verifiers.check_answer("numeric", answer) is None
+    assert {given: reason(given, answer) for given in forms} == dict.fromkeys(forms, "correct")
+    assert [given for given in others if reason(given, answer) == "correct"] == []
+
+
+@pytest.mark.parametrize(
+    "text", ["5 7", "5\\,7", "1 251", "1\\ 251", "12\\,34", "5 \\quad 7", "6:30", "1 1/2", "x=y", "5=5"]
+)
+def test_digits_side_by_side_and_what_is_no_number(text):
+    for answer in ("12", "57", "1251", "5", "1.5"):
+        assert reason(text, answer) == "not a number"
+    assert verifiers.check_answer("numeric", text).startswith("answer: ")
