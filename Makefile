@@ -1,23 +1,23 @@
-# Two commands do all there is to set up: `make demo` and `make test`. The adapters have an environment of their own.
+# `make demo` and `make test` install everything they need. The adapters have their own environment.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3.11
 TORCH := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements/cpu.lock)
-# Asked only where pip, as it is configured, does not find torch's CPU build.
+# Used only if pip's configured index has no CPU build of torch.
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 STAMP := .venv/.installed
 ADAPTERS := .venv-adapters/.installed
 
-# In this order: an interpreter, of that version, with what makes an environment (Debian has it in a package of its own).
+# Check in order: an interpreter, its version, and the venv module, which Debian packages separately.
 define NEED_PYTHON
 	@command -v $(PYTHON) >/dev/null || { echo "passk needs Python 3.11: install it, or name it with make PYTHON=/path/to/python3.11" >&2; exit 2; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "passk needs Python 3.11, and $(PYTHON) is another: name one with make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "passk needs Python 3.11, and $(PYTHON) is another version: name one with make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "passk needs Python's venv: install python3.11-venv" >&2; exit 2; }
 endef
 
-# $(call install,ENVIRONMENT,LOCK,OPTIONS): make it, with all that is pinned and passk itself.
+# $(call install,ENVIRONMENT,LOCK,OPTIONS): create the environment, and install all pinned packages and passk.
 define install
 	$(PYTHON) -m venv $1
 	$1/bin/pip install -q $3 --no-deps '$(TORCH)' || $1/bin/pip install -q $3 --no-deps --index-url $(TORCH_INDEX) '$(TORCH)'
@@ -25,13 +25,13 @@ define install
 	$1/bin/pip install -q $3 --no-deps --no-build-isolation -e .
 endef
 
-help: ## what there is to make
+help: ## List the targets.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-demo: $(STAMP) ## the main job on a CPU: train, evaluate, report
+demo: $(STAMP) ## Run the demo on a CPU: train, evaluate, report.
 	.venv/bin/passk run experiments/maze-cpu.yaml
 
-serve: $(STAMP) ## Prefect's server, pools, deployments and workers, on loopback; SERVE="--port 4201 --pool cpu"
+serve: $(STAMP) ## Start Prefect's server, pools, deployments and workers on loopback (options: SERVE="--port 4201 --pool cpu").
 	.venv/bin/python -m flows.serve $(SERVE)
 
 # Two processes, because much of the real engine's time is start-up. Long tests come first.
@@ -43,15 +43,15 @@ test: $(STAMP) ## Run the unit tests, the contracts with the engine, and one who
 test-all: $(STAMP) ## Run every test but the adapters'.
 	$(PYTEST)
 
-test-adapters: $(ADAPTERS) ## the adapters, against the real verl and TRL in .venv-adapters
+test-adapters: $(ADAPTERS) ## Test the adapters with the real verl and TRL in .venv-adapters.
 	.venv-adapters/bin/python -m pytest tests/adapters
 
-lint: $(STAMP) ## ruff (rules and format), and the language of docs, help and messages
+lint: $(STAMP) ## Check code (ruff) and the language of docs, help and messages.
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/python -m dev.prose
 
-lock: $(STAMP) ## resolve requirements/*.in again
+lock: $(STAMP) ## Resolve requirements/*.in into the lock files.
 	TORCH_INDEX=$(TORCH_INDEX) requirements/lock.sh
 
 $(STAMP): requirements/cpu.lock pyproject.toml
@@ -62,7 +62,7 @@ $(STAMP): requirements/cpu.lock pyproject.toml
 	.venv/bin/python -m passk.cpu
 	touch $@
 
-# --no-compile: most of it is never imported
+# --no-compile: most packages are never imported.
 $(ADAPTERS): requirements/adapters.lock pyproject.toml
 	$(NEED_PYTHON)
 	$(call install,.venv-adapters,requirements/adapters.lock,--no-compile)

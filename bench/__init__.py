@@ -1,1 +1,1 @@
-"""What performance is measured with. Ratios within one run: absolute times are not stable."""
+"""Performance measurements. They compare alternatives within one run, since absolute times are not stable."""

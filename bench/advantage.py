@@ -1,9 +1,9 @@
-"""What the estimators of passk.advantage take, beside the ways they are usually written.
+"""Measure the estimators of passk.advantage against their usual implementations.
 
     python -m bench.advantage [--metrics RUNS/EXPERIMENT/stages/KEY/metrics.jsonl ...]
 
 All ratios are of one run: the alternatives take turns, and the median counts. Batches are 0/1 rewards with a solve
-rate of its own for each prompt, PKPO's are normal. `--metrics` adds the share of a real training step.
+rate per prompt. Those of PKPO are normal. `--metrics` adds the share of a real training step.
 """
 
 import argparse
@@ -33,7 +33,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "passk_easy_masked": {"threshold": 0.5},
     "surrogate": {"derivative": "1 / p"},
 }
-"""for the estimators that want a choice"""
+"""Options for the estimators that require some."""
 PKPO = ("pkpo_s", "pkpo_sloo", "pkpo_sloo_minus_one")
 
 Timed = dict[str, Callable[[], Any]]
@@ -43,25 +43,25 @@ Timed = dict[str, Callable[[], Any]]
 
 
 def of_group(rewards: np.ndarray, k: int) -> np.ndarray:
-    """The analytic Pass@k advantage of one prompt as the paper's repository has it: rewards [N] -> [N].
+    """Return the analytic Pass@k advantage of one prompt as in the paper's repository: rewards [N] -> [N].
 
-    arXiv 2508.10751, Eq. 7-15, 1e-6 added to the deviation. Binomials by math.comb, which is the fastest there is.
+    arXiv 2508.10751, Eq. 7-15, with 1e-6 added to the deviation. math.comb is the fastest source of the binomials.
     """
     n, c = len(rewards), len(np.where(rewards == 1)[0])
     mean = 1 - math.comb(n - c, k) / math.comb(n, k)
     deviation = np.sqrt(mean * (1 - mean)) + 1e-6
-    stays_wrong = math.comb(n - c - 1, k - 1) / math.comb(n - 1, k - 1) if c < n else 0.0
-    right, wrong = (1 - mean) / deviation, (1 - mean - stays_wrong) / deviation
-    return np.where(rewards == 1, right, wrong)
+    stays_incorrect = math.comb(n - c - 1, k - 1) / math.comb(n - 1, k - 1) if c < n else 0.0
+    correct, incorrect = (1 - mean) / deviation, (1 - mean - stays_incorrect) / deviation
+    return np.where(rewards == 1, correct, incorrect)
 
 
 def by_prompt(rewards: np.ndarray, k: int) -> np.ndarray:
-    """`of_group` over the rows of rewards [P, N]: nothing but the formula, once a prompt."""
+    """Return `of_group` for each row of rewards [P, N], the plain formula once per prompt."""
     return np.stack([of_group(group, k) for group in rewards])
 
 
 def by_uid(scores: torch.Tensor, uids: Sequence[Hashable], k: int) -> torch.Tensor:
-    """`of_group` as a trainer's hook is written: scores [P * N], the prompt of each rollout in uids -> [P * N]."""
+    """Return `of_group` as in a trainer's hook: scores [P * N], the prompt of each rollout in uids -> [P * N]."""
     groups: dict[Hashable, list[int]] = defaultdict(list)
     for i, uid in enumerate(uids):
         groups[uid].append(i)
@@ -74,7 +74,7 @@ def by_uid(scores: torch.Tensor, uids: Sequence[Hashable], k: int) -> torch.Tens
 
 
 def _share(n: int, k: int, i: int, j: int) -> float:
-    """m_ij / C(n, k) of PKPO (arXiv 2505.15201), i and j from 0: the share of sets with i whose best is j. O(k)."""
+    """Return m_ij / C(n, k) of PKPO (arXiv 2505.15201), from 0: the share of sets with i whose best is j. O(k)."""
     if i == j and i >= k - 1:
         return k / (n - k + 1) * float(np.prod(np.arange(i - k + 2, i + 1) / np.arange(n - k + 2, n + 1)))
     if j > i and j >= k - 1 and k >= 2:
@@ -96,21 +96,21 @@ def _b(g: np.ndarray, k: int) -> np.ndarray:
 
 
 def pkpo_of_group(name: str, rewards: np.ndarray, k: int) -> np.ndarray:
-    """An estimator of PKPO on one prompt in O(N k), by the recursions of its paper: rewards [N] -> [N]."""
+    """Return an estimator of PKPO for one prompt in O(N k), by the paper's recursions: rewards [N] -> [N]."""
     order = np.argsort(rewards)
     g, n = rewards[order].astype(float), len(rewards)
-    found = _s(g, k)
+    values = _s(g, k)
     if name == "pkpo_sloo":
-        found = found - _b(g, k) / (n - 1)
+        values = values - _b(g, k) / (n - 1)
     elif name == "pkpo_sloo_minus_one":
-        found = found - _b(g, k - 1) * k / (n * (k - 1))
+        values = values - _b(g, k - 1) * k / (n * (k - 1))
     unsorted = np.empty(n)
-    unsorted[order] = found
+    unsorted[order] = values
     return unsorted
 
 
 def pkpo_by_prompt(name: str, rewards: np.ndarray, k: int) -> np.ndarray:
-    """`pkpo_of_group` over the rows of rewards [P, N]."""
+    """Return `pkpo_of_group` for each row of rewards [P, N]."""
     return np.stack([pkpo_of_group(name, group, k) for group in rewards])
 
 
@@ -124,11 +124,11 @@ def binary(prompts: int, rollouts: int) -> torch.Tensor:
 
 
 def seconds(timed: Timed, turns: int) -> dict[str, float]:
-    """Median seconds of each call, one after the other in each turn. Quick ones are called several times."""
+    """Return the median seconds of each call. The calls take turns, and quick ones run several times per turn."""
     times: dict[str, list[float]] = {name: [] for name in timed}
     calls = {}
     for name, call in timed.items():
-        call()  # tables are made at the first
+        call()  # the first call builds the tables
         started = time.perf_counter()
         call()
         calls[name] = max(1, min(10, int(1e-3 / (time.perf_counter() - started))))
@@ -138,7 +138,7 @@ def seconds(timed: Timed, turns: int) -> dict[str, float]:
             for _ in range(calls[name]):
                 call()
             times[name].append((time.perf_counter() - started) / calls[name])
-    return {name: statistics.median(found) for name, found in times.items()}
+    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def against_clone(threads: int) -> list[str]:
@@ -146,14 +146,14 @@ def against_clone(threads: int) -> list[str]:
     lines = []
     for prompts, rollouts in SIZES:
         rewards = binary(prompts, rollouts)
-        found = seconds(
+        medians = seconds(
             {
                 "clone": rewards.clone,
                 "estimator": lambda rewards=rewards: advantage.compute("passk_analytical", rewards, K),
             },
             TURNS,
         )
-        estimator, clone = found["estimator"], found["clone"]
+        estimator, clone = medians["estimator"], medians["clone"]
         lines.append(
             f"| {prompts} x {rollouts} | {threads} | {_us(estimator)} | {_us(clone)} | {estimator / clone:.1f} |"
         )
@@ -180,19 +180,19 @@ def pkpo() -> list[str]:
     rewards = torch.randn(PROMPTS, WIDE, generator=torch.Generator().manual_seed(SEED))
     array, lines = rewards.numpy(), []
     for name in PKPO:
-        found = seconds(
+        medians = seconds(
             {
                 "loop": lambda name=name: pkpo_by_prompt(name, array, K),
                 "estimator": lambda name=name: advantage.compute(name, rewards, K),
             },
             SLOW_TURNS,
         )
-        loop, estimator = found["loop"], found["estimator"]
+        loop, estimator = medians["loop"], medians["estimator"]
         lines.append(f"| {name} | {loop:.2f} s | {estimator * 1e3:.2f} ms | {loop / estimator:,.0f} |")
     return lines
 
 
-def every_rule() -> list[str]:
+def every_estimator() -> list[str]:
     generator = torch.Generator().manual_seed(SEED)
     rewards = binary(PROMPTS, ROLLOUTS)
     answers = torch.randint(0, 6, rewards.shape, generator=generator)
@@ -204,21 +204,21 @@ def every_rule() -> list[str]:
         if any(
             default is inspect.Parameter.empty and option not in extra for option, default in estimator.options.items()
         ):
-            continue  # of somebody else, with an option that only they can choose
+            continue  # of another package, with a required option
         k = 1 if estimator.k == "1" else K
         timed[name] = lambda estimator=estimator, k=k, extra=extra: advantage.compute(estimator, rewards, k, **extra)
-    found = seconds(timed, TURNS // 4)
-    clone = found.pop("clone")
+    medians = seconds(timed, TURNS // 4)
+    clone = medians.pop("clone")
     return [
         f"| {name} | {_us(took)} | {took / clone:.0f} |"
-        for name, took in sorted(found.items(), key=lambda item: item[1])
+        for name, took in sorted(medians.items(), key=lambda item: item[1])
     ]
 
 
 def share_of_step(metrics: Path) -> str:
     lines = [json.loads(line) for line in metrics.read_text().splitlines()]
     if not lines or "seconds_advantage" not in lines[0]:
-        raise SystemExit(f"--metrics: {metrics} is not of an rl stage; name one that is")
+        raise SystemExit(f"--metrics: {metrics} is not of an rl stage; name one of an rl stage")
     estimator, step = ([line[key] for line in lines] for key in ("seconds_advantage", "seconds"))
     each = statistics.median(a / b for a, b in zip(estimator, step, strict=True))
     took = f"{statistics.median(estimator) * 1e3:.2f} ms of {statistics.median(step):.2f} s"
@@ -232,7 +232,7 @@ def _us(took: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--metrics", type=Path, nargs="+", default=[])
-    wanted = parser.parse_args()
+    options = parser.parse_args()
     default = torch.get_num_threads()
     print(f"torch {torch.__version__}, {os.cpu_count()} cores, seed {SEED}; k = {K}, and 1 for Pass@1 estimators")
 
@@ -250,11 +250,11 @@ def main() -> None:
     print("\n".join(pkpo()), flush=True)
 
     print(f"\n| estimator, {PROMPTS} x {ROLLOUTS}, 1 thread | time | of clone's |\n|---|---|---|")
-    print("\n".join(every_rule()), flush=True)
+    print("\n".join(every_estimator()), flush=True)
 
-    if wanted.metrics:
+    if options.metrics:
         print("\n| a real run's estimator | steps | medians | median share | of all the time |\n|---|---|---|---|---|")
-        print("\n".join(share_of_step(path) for path in wanted.metrics))
+        print("\n".join(share_of_step(path) for path in options.metrics))
 
 
 if __name__ == "__main__":

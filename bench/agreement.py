@@ -1,11 +1,11 @@
-"""How the verifiers judge published rows: gold answers, published solutions, and answers that are not correct.
+"""Measure how the verifiers judge published rows: gold answers, published solutions, and incorrect answers.
 
     python -m bench.agreement DIRECTORY [--limit 200] [--exceptions]
 
 DIRECTORY holds copies of the data sets gsm8k, math, math500, aime24, aime25 and olymmath under these names. Each row
 gives up to four responses: its gold answer in a box, its published solution, its gold answer plus one, and the gold
-answer of another row. The first two are correct and the others are not. The same texts go through math-verify as it
-comes. The table counts the responses that both judge as expected, only passk, only math-verify, and neither.
+answer of another row. The first two are correct and the others are not. math-verify with its defaults judges the same
+texts. The table counts the responses that both judge as expected, only passk, only math-verify, and neither.
 """
 
 import argparse
@@ -42,6 +42,8 @@ _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?|\\frac\{(-?[0-9]+)\}\{([0-9]+)\}")
 
 @dataclass(frozen=True)
 class Row:
+    """A response to judge."""
+
     kind: str
     verifier: str
     response: str
@@ -75,6 +77,7 @@ def by_math_verify(row: Row) -> bool:
 
 
 def judge(name: str, work: Sequence[Row], pool: Pool, exceptions: list[str]) -> None:
+    """Judge responses with passk and math-verify, and print a row of counts per kind."""
     started = time.perf_counter()
     futures = [pool.submit(row.verifier, row.response, row.answer) for row in work]
     verdicts = []
@@ -99,15 +102,15 @@ def judge(name: str, work: Sequence[Row], pool: Pool, exceptions: list[str]) -> 
         if count:
             cells = " | ".join(f"{count[column]:,}" for column in ("both", "ours", "theirs", "neither"))
             print(f"| {name} | {kind} | {count.total():,} | {cells} |", flush=True)
-    print(f"{name}: {ours:.1f} ms a verdict; math-verify {statistics.mean(times):.1f} ms", flush=True)
+    print(f"{name}: {ours:.1f} ms per verdict; math-verify {statistics.mean(times):.1f} ms", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directory", type=Path)
-    parser.add_argument("--limit", type=int, help="rows of each source, drawn at random (default: all)")
-    parser.add_argument("--sources", nargs="+", default=list(NAMES), choices=NAMES, help="sources (default: all)")
-    parser.add_argument("--exceptions", action="store_true", help="print every response that passk judges otherwise")
+    parser.add_argument("--limit", type=int, help="Rows per source, drawn at random (default: all).")
+    parser.add_argument("--sources", nargs="+", default=list(NAMES), choices=NAMES, help="Sources (default: all).")
+    parser.add_argument("--exceptions", action="store_true", help="Print every response that passk judges otherwise.")
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
     exceptions: list[str] = []
@@ -116,13 +119,13 @@ def main() -> None:
     with Pool(1) as pool:
         for source in arguments.sources:
             for options in NAMES[source]:
-                given = {"source": source, "dataset": str(arguments.directory / source), **options}
-                spec = TypeAdapter(sources.Problems).validate_python(given)
-                found = problems.generate(spec, 0)
-                if arguments.limit and arguments.limit < len(found):
-                    found = random.Random(0).sample(found, arguments.limit)
+                settings = {"source": source, "dataset": str(arguments.directory / source), **options}
+                spec = TypeAdapter(sources.Problems).validate_python(settings)
+                published = problems.generate(spec, 0)
+                if arguments.limit and arguments.limit < len(published):
+                    published = random.Random(0).sample(published, arguments.limit)
                 name = " ".join([source, *options.values()])
-                judge(name, list(rows(found)), pool, exceptions)
+                judge(name, list(rows(published)), pool, exceptions)
     print(f"{len(exceptions)} exceptions")
     if arguments.exceptions:
         print(*exceptions, sep="\n")

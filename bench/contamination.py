@@ -1,10 +1,10 @@
-"""What it takes to look for 1,000 test problems in 10,000 training problems, beside comparing all with all.
+"""Measure the search for 1,000 test problems in 10,000 training problems, against a comparison of all pairs.
 
     python -m bench.contamination
 
-CPU seconds of one run, and their ratio; both find the same. The texts are words of a vocabulary of 8,000 whose
-frequencies fall as 1 / rank, 20 to 120 of them; a tenth of the test problems is taken from the training set
-with up to three words changed. All with all is timed on the first 50 test problems.
+The result is CPU seconds of one run and their ratio. Both methods find the same matches. The texts have 20 to 120
+words of a vocabulary of 8,000, with frequencies that fall as 1 / rank. A tenth of the test problems comes from the
+training set, with up to three words changed. The comparison of all pairs is timed on the first 50 test problems.
 """
 
 import itertools
@@ -18,7 +18,7 @@ TRAIN, TEST, TIMED, VOCABULARY = 10_000, 1_000, 50, 8_000
 
 
 def texts(rng: random.Random) -> tuple[list[str], list[str]]:
-    """Training and test problems."""
+    """Return training and test problems."""
     words = ["".join(chr(97 + int(digit)) for digit in str(rank)) for rank in range(VOCABULARY)]
     weights = list(itertools.accumulate(1 / (rank + 1) for rank in range(VOCABULARY)))
 
@@ -31,11 +31,11 @@ def texts(rng: random.Random) -> tuple[list[str], list[str]]:
         test[place] = list(rng.choice(train))
         for _ in range(rng.randint(0, 3)):
             test[place][rng.randrange(len(test[place]))] = rng.choice(words)
-    return [" ".join(own) for own in train], [" ".join(own) for own in test]
+    return [" ".join(words) for words in train], [" ".join(words) for words in test]
 
 
 def all_with_all(train: list[str], test: list[str]) -> set[int]:
-    """The places of the first TIMED test problems that are near a training problem, as separation.py defines it."""
+    """Return which of the first TIMED test problems are near a training problem, as contamination.py defines it."""
 
     def phrases(text: str) -> frozenset[tuple[str, ...]]:
         words = text.split()
@@ -48,7 +48,7 @@ def all_with_all(train: list[str], test: list[str]) -> set[int]:
     every = list(map(phrases, (*train, *test)))
     times = Counter(itertools.chain.from_iterable(every))
     common = {phrase for phrase, count in times.items() if count > max(contamination.COMMON, len(every) // 20)}
-    rare = [own - common for own in every]
+    rare = [phrase_set - common for phrase_set in every]
     return {
         place
         for place, at in enumerate(range(len(train), len(train) + TIMED))
@@ -59,19 +59,19 @@ def all_with_all(train: list[str], test: list[str]) -> set[int]:
 def main() -> None:
     train, test = texts(random.Random(0))
     started = time.process_time()
-    sets = [contamination.Texts(own) for own in (train, test)]
+    sets = [contamination.Texts(problem_set) for problem_set in (train, test)]
     read = time.process_time()
-    found = contamination.overlap(*sets)
+    matches = contamination.overlap(*sets)
     reading, looking = read - started, time.process_time() - read
     started = time.process_time()
     slow = all_with_all(train, test)
     slow_seconds = (time.process_time() - started) * TEST / TIMED
-    assert slow == {match.test for match in found if match.test < TIMED}
-    print("| 10,000 x 1,000 problems | CPU seconds | found |\n|---|---|---|")
-    print(f"| reading the two sets, once each | {reading:.1f} | |")
-    print(f"| passk.problems.contamination, when they are read | {looking:.1f} | {len(found)} |")
-    print(f"| all with all, from {TIMED} of them | {slow_seconds:.0f} | the same |")
-    print(f"\nratio {slow_seconds / (reading + looking):.0f}, with the reading")
+    assert slow == {match.test for match in matches if match.test < TIMED}
+    print("| 10,000 x 1,000 problems | CPU seconds | matches |\n|---|---|---|")
+    print(f"| read both sets once | {reading:.1f} | |")
+    print(f"| passk.problems.contamination, after reading | {looking:.1f} | {len(matches)} |")
+    print(f"| all pairs, extrapolated from {TIMED} test problems | {slow_seconds:.0f} | the same |")
+    print(f"\nratio {slow_seconds / (reading + looking):.0f}, including reading")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""What `passk evaluate` costs over a bare vllm.LLM.generate on the same prompts, and what its verifiers cost.
+"""Compare `passk evaluate` with a bare vllm.LLM.generate on the same prompts, and measure its verifiers.
 
     python -m bench.evaluate MODEL [--problems 200] [--samples 16] [--tokens 16] [--verifier maze] [--rounds 3]
 
-One process, one engine, the three take turns: what passk does (requests fed as others end, verdicts, parts written,
-samples.parquet), LLM.generate with the same settings, and LLM.generate without seeds and log-probabilities. The
-problems are mazes; another verifier is given the same responses, and an answer that it can read.
+One process has one engine, and three alternatives take turns. The first is passk (requests queued as others end,
+verdicts, shards, samples.parquet). The others are LLM.generate with the same settings, and LLM.generate without seeds
+and log-probabilities. The problems are mazes. Another verifier gets the same responses, with a gold answer that it can
+read.
 """
 
 import argparse
@@ -35,22 +36,22 @@ from passk.runtime.environment import environment
 INSIDE = "PASSK_BENCH_INSIDE"
 
 
-def request(wanted: argparse.Namespace, directory: Path) -> Request:
-    experiment = config.parse(mazes.experiment(wanted))
+def request(options: argparse.Namespace, directory: Path) -> Request:
+    experiment = config.parse(mazes.experiment(options))
     file = directory / "problems.parquet"
-    made = problems.generate(experiment.problems["test"], 0)
-    if wanted.verifier != "maze":
-        answer = verifiers.load(wanted.verifier).EXAMPLE[1]
-        made = [type(each)(**{**vars(each), "verifier": wanted.verifier, "answer": answer}) for each in made]
-    problems.save(made, file)
+    generated = problems.generate(experiment.problems["test"], 0)
+    if options.verifier != "maze":
+        answer = verifiers.load(options.verifier).EXAMPLE[1]
+        generated = [type(each)(**{**vars(each), "verifier": options.verifier, "answer": answer}) for each in generated]
+    problems.save(generated, file)
     settings = experiment.benchmarks["test"].model_dump(mode="json")
     record = EvaluationRecord("key", "bench", "base", None, "test", "", settings, 0, {})
     engine = engine_settings(experiment.compute, seed=0)
-    return Request(asdict(record), str(wanted.model), str(file), str(directory), engine, chat=False)
+    return Request(asdict(record), str(options.model), str(file), str(directory), engine, chat=False)
 
 
 class Steps:
-    """What the engine itself does, counted: on a busy machine it tells more than the clock."""
+    """Counter of the engine's own steps. On a busy machine it is more reliable than the clock."""
 
     def __init__(self, core: Any) -> None:
         self._step, core.step = core.step, self._counted
@@ -64,7 +65,7 @@ class Steps:
         self._count, self._inside = self._count + 1, self._inside + time.process_time() - started
         return outputs
 
-    def told(self) -> str:
+    def summary(self) -> str:
         whole = time.process_time() - self._started
         return f"{self._count} engine steps, {1 - self._inside / whole:.1%} of {whole:.2f} s of CPU outside of them"
 
@@ -73,23 +74,23 @@ def main() -> None:
     parser = mazes.arguments(__doc__)
     parser.add_argument("--verifier", default="maze")
     parser.add_argument("--rounds", type=int, default=3)
-    wanted = parser.parse_args()
+    options = parser.parse_args()
     if INSIDE not in os.environ:
-        # vLLM and the stand-ins for CUDA read their variables when they are imported
+        # vLLM and the CUDA stand-ins read their variables at import.
         variables = environment(Compute.model_validate(benchmark_presets.compute())) | {INSIDE: "1"}
         sys.exit(subprocess.run([sys.executable, "-m", "bench.evaluate", *sys.argv[1:]], env=variables).returncode)
     with tempfile.TemporaryDirectory() as directory:
-        compare(request(wanted, Path(directory)), Path(directory), wanted.rounds)
+        compare(request(options, Path(directory)), Path(directory), options.rounds)
 
 
-def compare(asked: Request, directory: Path, rounds: int) -> None:
+def compare(wanted: Request, directory: Path, rounds: int) -> None:
     from vllm import SamplingParams
 
     engine = Engine()
-    engine.load(asked)
-    rows = evaluate.asked(Path(asked.problems))
+    engine.load(wanted)
+    rows = evaluate.asked(Path(wanted.problems))
     prompts = [row["prompt"] for row in rows]
-    seeded = [sampling_parameters(asked, problem_seed(row["id"], 0)) for row in rows]
+    seeded = [sampling_parameters(wanted, problem_seed(row["id"], 0)) for row in rows]
     plain = [
         SamplingParams(n=each.n, temperature=each.temperature, top_p=each.top_p, max_tokens=each.max_tokens)
         for each in seeded
@@ -99,10 +100,10 @@ def compare(asked: Request, directory: Path, rounds: int) -> None:
 
     def bare(settings: list[SamplingParams]) -> int:
         outputs = engine.llm.generate(prompts, settings, use_tqdm=False)
-        return sum(len(answer.token_ids) for output in outputs for answer in output.outputs)
+        return sum(len(response.token_ids) for output in outputs for response in output.outputs)
 
     def ours() -> int:
-        evaluate.sample(engine, asked, directory / "said.jsonl")
+        evaluate.sample(engine, wanted, directory / "samples.jsonl")
         manifest = json.loads((directory / "manifest.json").read_text())
         judging.append(manifest["judging_seconds"] / manifest["seconds"])
         return manifest["tokens"]
@@ -119,14 +120,14 @@ def compare(asked: Request, directory: Path, rounds: int) -> None:
             steps.begin()
             started = time.perf_counter()
             rate = way() / (time.perf_counter() - started)
-            print(f"round {number or 'warm-up'}: {name}: {rate:.0f} tokens/s, {steps.told()}", flush=True)
+            print(f"round {number or 'warm-up'}: {name}: {rate:.0f} tokens/s, {steps.summary()}", flush=True)
             if number:
                 rates[name].append(rate)
-    print(f"\n{len(rows)} problems x {asked.samples} samples, {rounds} rounds in turn, verifier {rows[0]['verifier']}")
-    for name, found in rates.items():
-        ratio = statistics.median(own / other for own, other in zip(rates["passk evaluate"], found, strict=True))
-        print(f"{name:<38} {statistics.median(found):>9.0f} tokens/s   passk / this: {ratio:.3f}")
-    print(f"share of the time in which verifiers held the engine up: {statistics.median(judging[1:]):.2%}")
+    print(f"\n{len(rows)} problems x {wanted.samples} samples, {rounds} rounds in turn, verifier {rows[0]['verifier']}")
+    for name, values in rates.items():
+        ratio = statistics.median(first / other for first, other in zip(rates["passk evaluate"], values, strict=True))
+        print(f"{name:<38} {statistics.median(values):>9.0f} tokens/s   passk / this: {ratio:.3f}")
+    print(f"share of the time in which the engine waited for verifiers: {statistics.median(judging[1:]):.2%}")
     engine.close()
 
 

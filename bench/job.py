@@ -1,4 +1,4 @@
-"""What submitting and following a Ray job costs, beside the same command run alone.
+"""Measure the cost of submitting and following a Ray job, against the same command run alone.
 
 python -m bench.job [--seconds 10]
 """
@@ -19,7 +19,7 @@ from passk.runtime.ray_cluster import ray_cluster
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=10, help="that the command takes")
+    parser.add_argument("--seconds", type=float, default=10, help="Duration of the command (default: 10).")
     seconds = parser.parse_args().seconds
     command = [sys.executable, "-c", f"import time; time.sleep({seconds})"]
     with tempfile.TemporaryDirectory() as scratch:
@@ -42,7 +42,7 @@ def main() -> None:
                 )
                 over = time.perf_counter() - started - alone
                 used = _cpu_seconds() - before
-                print(f"{attempt:6} job, more than alone  {over:6.2f} s, of it CPU of the follower {used:.2f} s")
+                print(f"{attempt:6} job, extra time      {over:6.2f} s, of which CPU of the follower {used:.2f} s")
             started = time.perf_counter()
         print(f"end of the cluster          {time.perf_counter() - started:6.2f} s")
 

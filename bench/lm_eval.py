@@ -1,10 +1,10 @@
-"""`passk evaluate` against lm-eval: the same model, prompts, settings and vLLM, each as its own command, by the clock.
+"""Compare `passk evaluate` with lm-eval: same model, prompts, settings and vLLM, each a command, by wall time.
 
     python -m bench.lm_eval MODEL [--problems 200] [--samples 16] [--tokens 16] [--rounds 2]
 
-MODEL is one that writes maze paths (a stage's model/ of the demo). Counted is all that each command does from its start
-to its end: imports, engine, evaluation, verdicts, files, and of passk the store and the report as well.
-lm-eval keeps the answers and judges them by string equality; passk by walking the maze.
+MODEL is a model that writes maze paths (a stage's model/ of the demo). The time covers each command from start to end:
+imports, engine, evaluation, verdicts and files. For passk it also covers the store and the report. lm-eval keeps the
+responses and judges them by string equality. passk walks the maze.
 """
 
 import argparse
@@ -35,7 +35,7 @@ TASK = {
     "metric_list": [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}],
 }
 
-# lm-eval asks which vllm is installed; the build for CPUs is a distribution of another name.
+# lm-eval checks which vllm is installed. The CPU build is a distribution of another name.
 LM_EVAL = """
 import sys
 from importlib import metadata
@@ -50,11 +50,11 @@ cli_evaluate()
 def main() -> None:
     parser = mazes.arguments(__doc__)
     parser.add_argument("--rounds", type=int, default=2)
-    wanted = parser.parse_args()
+    options = parser.parse_args()
     seconds: dict[str, list[float]] = {"passk evaluate": [], "lm-eval": []}
-    for number in range(wanted.rounds):
+    for number in range(options.rounds):
         with tempfile.TemporaryDirectory(prefix="passk-bench-") as scratch:
-            commands = {"passk evaluate": _ours(wanted, Path(scratch)), "lm-eval": _theirs(wanted, Path(scratch))}
+            commands = {"passk evaluate": _ours(options, Path(scratch)), "lm-eval": _theirs(options, Path(scratch))}
             for name, command in commands.items():
                 variables = {**environment(Compute.model_validate(benchmark_presets.compute())), "HF_HUB_OFFLINE": "1"}
                 started = time.perf_counter()
@@ -65,29 +65,29 @@ def main() -> None:
                         raise SystemExit(f"bench: {name} failed:\n{log.read()[-3000:]}")
                 seconds[name].append(time.perf_counter() - started)
                 print(f"round {number + 1}: {name} {seconds[name][-1]:.1f} s", flush=True)
-    ours, theirs = (statistics.median(found) for found in seconds.values())
-    print(f"{wanted.problems} problems x {wanted.samples} samples: lm-eval / passk = {theirs / ours:.2f}")
+    ours, theirs = (statistics.median(values) for values in seconds.values())
+    print(f"{options.problems} problems x {options.samples} samples: lm-eval / passk = {theirs / ours:.2f}")
 
 
-def _ours(wanted: argparse.Namespace, scratch: Path) -> list[str]:
-    (scratch / "bench.yaml").write_text(yaml.safe_dump(mazes.experiment(wanted)))
+def _ours(options: argparse.Namespace, scratch: Path) -> list[str]:
+    (scratch / "bench.yaml").write_text(yaml.safe_dump(mazes.experiment(options)))
     passk = [sys.executable, "-c", "from passk.cli.main import main; main()"]
-    return [*passk, "evaluate", "--model", str(wanted.model.resolve()), "--file", "bench.yaml"]
+    return [*passk, "evaluate", "--model", str(options.model.resolve()), "--file", "bench.yaml"]
 
 
-def _theirs(wanted: argparse.Namespace, scratch: Path) -> list[str]:
-    made = problems.generate(config.load(scratch / "bench.yaml").problems["test"], 0)
-    rows = [{"prompt": each.prompt, "answer": each.demonstration} for each in made]
+def _theirs(options: argparse.Namespace, scratch: Path) -> list[str]:
+    generated = problems.generate(config.load(scratch / "bench.yaml").problems["test"], 0)
+    rows = [{"prompt": each.prompt, "answer": each.demonstration} for each in generated]
     (scratch / "problems.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    settings = {"do_sample": True, "temperature": 1.0, "top_p": 0.95, "max_gen_toks": wanted.tokens, "until": []}
+    settings = {"do_sample": True, "temperature": 1.0, "top_p": 0.95, "max_gen_toks": options.tokens, "until": []}
     task = TASK | {
         "dataset_kwargs": {"data_files": {"test": str(scratch / "problems.jsonl")}},
         "generation_kwargs": settings,
-        "repeats": wanted.samples,
+        "repeats": options.samples,
     }
     (scratch / "bench_maze.yaml").write_text(yaml.safe_dump(task))
-    longest = json.loads((wanted.model / "config.json").read_text())["max_position_embeddings"]
-    model = f"pretrained={wanted.model.resolve()},dtype=bfloat16,max_model_len={longest},enforce_eager=True"
+    longest = json.loads((options.model / "config.json").read_text())["max_position_embeddings"]
+    model = f"pretrained={options.model.resolve()},dtype=bfloat16,max_model_len={longest},enforce_eager=True"
     return [
         *(sys.executable, "-c", LM_EVAL, "run", "--model", "vllm", "--model_args", model, "--batch_size", "auto"),
         *("--tasks", "bench_maze", "--include_path", str(scratch), "--log_samples", "--output_path", str(scratch)),

@@ -1,4 +1,4 @@
-"""What bench.evaluate and bench.lm_eval time: one model, sampled on small mazes."""
+"""Set up the experiment that bench.evaluate and bench.lm_eval time: one model, sampled on small mazes."""
 
 import argparse
 from pathlib import Path
@@ -8,7 +8,7 @@ from passk.experiment import benchmark_presets
 
 
 def arguments(description: str) -> argparse.ArgumentParser:
-    """A parser that takes the model and the size of the experiment; a bench adds its own."""
+    """Return a parser for the model and the size of the experiment. A bench adds its own options."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("--problems", type=int, default=200)
@@ -17,17 +17,17 @@ def arguments(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def experiment(wanted: argparse.Namespace) -> dict[str, Any]:
-    """As a person would write it, without a stage, on what this machine has; set and benchmark are both `test`."""
+def experiment(options: argparse.Namespace) -> dict[str, Any]:
+    """Return an experiment without stages for this machine. Problem set and benchmark are both named `test`."""
     return {
         "name": "bench",
         "question": "?",
         "seed": 0,
-        "model": {"path": str(wanted.model.resolve())},
-        "problems": {"test": {"source": "maze", "split": "test", "count": wanted.problems, "easy_fraction": 1.0}},
+        "model": {"path": str(options.model.resolve())},
+        "problems": {"test": {"source": "maze", "split": "test", "count": options.problems, "easy_fraction": 1.0}},
         "stages": {},
         "benchmarks": {
-            "test": {"problems": "test", "samples": wanted.samples, "k": [1], "max_response": wanted.tokens}
+            "test": {"problems": "test", "samples": options.samples, "k": [1], "max_response": options.tokens}
         },
         "compute": benchmark_presets.compute(),
     }

@@ -1,11 +1,10 @@
-"""What the figures of merit and their intervals take, and how exact pass@k is.
+"""Measure the metrics and their intervals, and the accuracy of pass@k.
 
     OPENBLAS_NUM_THREADS=1 python -m bench.metrics [--problems 10000] [--samples 256] [--draws 10000]
 
-The figures are those of `passk evaluate` by default: of a benchmark's own k all up to the samples, maj@k at those
-above 1. CPU time of the process, all threads counted: one of them, since those that wait spin. Beside the bootstrap
-stands the plain one, which draws problems one by one, for one figure; pass@k stands beside the loop over problems that
-is usually written.
+The metrics are those of `passk evaluate` by default: each benchmark k up to the samples, and maj@k for those above 1.
+Times are CPU times of the process over all threads. Use one thread, since waiting threads spin. For comparison, a plain
+bootstrap draws problems one by one for one metric, and pass@k is computed in the usual loop over problems.
 """
 
 import argparse
@@ -28,8 +27,8 @@ SEED = 0
 TURNS = 3
 
 
-def made(problems: int, samples: int) -> Samples:
-    """Solve rates Beta(0.5, 1), wrong answers geometric with a rate of each problem's own, one in ten without any."""
+def generated(problems: int, samples: int) -> Samples:
+    """Return samples with solve rates Beta(0.5, 1). Incorrect answers are geometric, and one in ten has no answer."""
     rng = np.random.default_rng(SEED)
     shape = (problems, samples)
     answer = rng.geometric(rng.beta(1, 3, problems)[:, None], shape)
@@ -40,7 +39,7 @@ def made(problems: int, samples: int) -> Samples:
 
 
 def seconds(call: Callable[[], object], turns: int = TURNS) -> float:
-    """CPU seconds, the least of a few turns."""
+    """Return the smallest CPU seconds of several calls."""
     times = []
     for _ in range(turns):
         start = time.process_time()
@@ -50,7 +49,7 @@ def seconds(call: Callable[[], object], turns: int = TURNS) -> float:
 
 
 def one_by_one(values: np.ndarray, draws: int) -> np.ndarray:
-    """The bootstrap as it is usually written: problems drawn with replacement, and their mean."""
+    """Return the usual bootstrap: the means of problems drawn with replacement."""
     rng = np.random.default_rng(SEED)
     rows = max(1, 1_000_000 // len(values))
     return np.concatenate(
@@ -59,12 +58,12 @@ def one_by_one(values: np.ndarray, draws: int) -> np.ndarray:
 
 
 def looped(n: int, c: np.ndarray, k: int) -> list[float]:
-    """HumanEval's product, a problem at a time (Chen et al. 2021, Fig. 3)."""
+    """Return HumanEval's product, one problem at a time (Chen et al. 2021, Fig. 3)."""
     return [1.0 if n - i < k else float(1.0 - np.prod(1.0 - k / np.arange(n - i + 1, n + 1))) for i in c.tolist()]
 
 
 def worst(n: int) -> float:
-    """The largest error of pass@k at n samples, against exact fractions, over c and k spread from 1 to n."""
+    """Return the largest error of pass@k at n samples, against exact fractions, over c and k from 1 to n."""
     spread = sorted({1, 2, 3, n // 100 or 1, n // 10 or 1, n // 4 or 1, n // 2, 3 * n // 4, n - 1, n} - {0})
     error = Fraction(0)
     for k in spread:
@@ -81,7 +80,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
     n, draws = options.samples, options.draws
-    samples = replace(made(options.problems, n), on_policy=False)  # top-p is 0.95 unless told
+    samples = replace(generated(options.problems, n), on_policy=False)  # top-p is 0.95 by default
     c = samples.correct.sum(axis=1)
     ks = [k for k in K if k <= n]
     votes = [k for k in ks if k > 1]
@@ -91,21 +90,21 @@ def main() -> None:
     both = 1 - spread
 
     timed = {
-        f"all {len(figures)} figures of each problem": seconds(lambda: by_problem(samples, ks, votes)),
+        f"all {len(figures)} metrics of each problem": seconds(lambda: by_problem(samples, ks, votes)),
         "their means and intervals, one set of draws": seconds(lambda: summary(figures, draws)),
         f"pass@k at {len(ks)} k": seconds(lambda: pass_at_k(n, c[:, None], np.array(ks))),
-        "pass@8, a problem at a time": seconds(lambda: looped(n, c, 8), 1),
+        "pass@8, one problem at a time": seconds(lambda: looped(n, c, 8), 1),
         "interval of pass@8": seconds(lambda: mean_interval(one, draws)),
-        "interval of one figure with a value of its own a problem": seconds(lambda: mean_interval(spread, draws)),
-        "draws of one figure, a problem at a time": seconds(lambda: one_by_one(one, draws), 1),
+        "interval of one metric with distinct values": seconds(lambda: mean_interval(spread, draws)),
+        "draws of one metric, one problem at a time": seconds(lambda: one_by_one(one, draws), 1),
         "two checkpoints, paired: interval and p, pass@8": seconds(lambda: compare(one, one[::-1], draws)),
-        "the same, a value of its own a problem": seconds(lambda: compare(spread, both[::-1], draws), 1),
+        "the same, with distinct values": seconds(lambda: compare(spread, both[::-1], draws), 1),
     }
     print(f"{options.problems} problems x {n} samples, {draws} draws\n\n| what | CPU seconds |\n|---|---|")
     for what, taken in timed.items():
         print(f"| {what} | {taken:.2f} |")
     first, second = list(timed.values())[:2]
-    print(f"| **all figures with their intervals** | **{first + second:.2f}** |")
+    print(f"| **all metrics with their intervals** | **{first + second:.2f}** |")
     print("\n| maj@k, exact | CPU seconds |\n|---|---|")
     for k in votes:
         print(f"| {k} | {seconds(lambda k=k: maj_at_k(samples.answer, samples.correct, k), 1):.2f} |")

@@ -1,10 +1,10 @@
-"""What orchestration costs: `passk run` of one rl stage against the bare OpenRLHF command, start-up included.
+"""Measure the cost of orchestration: `passk run` of one rl stage against the bare OpenRLHF command, with start-up.
 
     python -m bench.orchestration RUNS/EXPERIMENT [--steps 200] [--rounds 1]
 
-RUNS/EXPERIMENT is a finished run whose first rl stage that has a parent gives the settings, the problems and the model
-it starts from. Counted of `passk run` is all its wall time but what prepares the problems, which the bare command finds
-prepared, and what it samples: so Prefect's server and flow, the Ray cluster, the job, following it, filing in DuckDB,
+RUNS/EXPERIMENT is a finished run. Its first rl stage with a parent gives the settings, the problems and the initial
+model. The time of `passk run` excludes the preparation of problems, which the bare command finds prepared, and the
+evaluation. It includes Prefect's server and flow, the Ray cluster, the job, following it, the ingest into DuckDB and
 the report. The bare command starts Ray itself.
 """
 
@@ -34,14 +34,14 @@ def main() -> None:
     parser.add_argument("experiment", type=Path)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=1)
-    wanted = parser.parse_args()
+    options = parser.parse_args()
     for name in ("RAY_ADDRESS", "PREFECT_API_URL"):
         os.environ.pop(name, None)
 
     print("| steps | bare, s | passk run, s | evaluation, s | ratio | more, s |\n|---:|---:|---:|---:|---:|---:|")
-    for _ in range(wanted.rounds):
+    for _ in range(options.rounds):
         with tempfile.TemporaryDirectory(prefix="passk-bench-") as scratch:
-            _round(wanted.experiment, wanted.steps, Path(scratch))
+            _round(options.experiment, options.steps, Path(scratch))
 
 
 def _round(experiment: Path, count: int, scratch: Path) -> None:
@@ -81,7 +81,7 @@ def _round(experiment: Path, count: int, scratch: Path) -> None:
 
 
 def _alone(compute: Compute) -> dict[str, str]:
-    """What the bare command needs: on a CPU the logical GPUs, which Ray does not find by itself."""
+    """Return the environment of the bare command. On a CPU it declares logical GPUs, which Ray does not detect."""
     gpus = compute.nodes * compute.gpus_per_node + compute.engines * compute.tensor_parallel
     logical = {"RAY_OVERRIDE_RESOURCES": json.dumps({"GPU": gpus, "CPU": gpus + 4})}
     return environment(compute) | (logical if compute.profile == "cpu" else {})

@@ -1,9 +1,9 @@
-"""What passk costs a step: ours against stock OpenRLHF with group_norm, same model, data and seed.
+"""Measure the cost of passk per step, against stock OpenRLHF with group_norm: same model, data and seed.
 
     python -m bench.step RUNS/EXPERIMENT [--steps 30] [--rounds 2]
 
-RUNS/EXPERIMENT is a finished run whose first rl stage gives the model and the data. The two take turns; a step's
-time is the wall time between two of OpenRLHF's own "Global step" lines, the first few left out.
+RUNS/EXPERIMENT is a finished run, whose first rl stage gives the model and the data. The two alternatives take turns.
+The time of a step is the wall time between two of OpenRLHF's "Global step" lines, without the first few.
 """
 
 import argparse
@@ -28,7 +28,7 @@ WARM_UP = 3
 
 
 def timed_steps(command: list[str], variables: dict[str, str], log: Path) -> list[float]:
-    """Run a training command and give the seconds of each step after the warm-up."""
+    """Run a training command, and return the seconds of each step after the warm-up."""
     job = process_tree.start(command, log=log, environment=variables)
     seen: dict[int, float] = {}
     try:
@@ -39,9 +39,9 @@ def timed_steps(command: list[str], variables: dict[str, str], log: Path) -> lis
             with log.open("rb") as file:
                 file.seek(position)
                 text = file.read()
-            for found in re.finditer(rb"Global step (\d+):", text):
-                seen.setdefault(int(found[1]), time.perf_counter())
-            # a line that is not whole yet is read again
+            for match in re.finditer(rb"Global step (\d+):", text):
+                seen.setdefault(int(match[1]), time.perf_counter())
+            # An incomplete line is read again.
             position += text.rfind(b"\n") + 1
     finally:
         job.stop()
@@ -56,19 +56,19 @@ def main() -> None:
     parser.add_argument("experiment", type=Path)
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=2)
-    wanted = parser.parse_args()
+    options = parser.parse_args()
 
-    record = json.loads((wanted.experiment / "experiment.json").read_text())
-    laid_out = planning.plan(config.parse(record["config"]), wanted.experiment.parent)
+    record = json.loads((options.experiment / "experiment.json").read_text())
+    laid_out = planning.plan(config.parse(record["config"]), options.experiment.parent)
     planned = next(p for p in laid_out.stages if p.stage.kind == "rl" and p.stage.advantage == "grpo")
-    stage = planned.stage.model_copy(update={"save_every": 10**6, "steps": wanted.steps})
+    stage = planned.stage.model_copy(update={"save_every": 10**6, "steps": options.steps})
     scratch = Path(tempfile.mkdtemp(prefix="passk-bench-"))
-    data = _first_rows(planned.directory / "data", wanted.steps * stage.prompts_per_step, scratch / "data")
+    data = _first_rows(planned.directory / "data", options.steps * stage.prompts_per_step, scratch / "data")
 
     totals: dict[str, list[float]] = {"stock": [], "passk": []}
     with ray_cluster(laid_out.experiment.compute, scratch / "ray.log") as cluster:
         variables = environment(laid_out.experiment.compute) | cluster
-        for turn in range(wanted.rounds):
+        for turn in range(options.rounds):
             for name, seconds in totals.items():
                 output = scratch / f"{name}-{turn}"
                 paths = flags.Paths(str(laid_out.parent_model(planned)), data, output)

@@ -1,4 +1,4 @@
-"""OpenRLHF's own train_ppo_ray on a CPU: the stand-ins, and nothing else of passk."""
+"""Run OpenRLHF's own train_ppo_ray on a CPU, with the stand-ins and nothing else of passk."""
 
 import os
 import runpy

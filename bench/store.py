@@ -1,11 +1,12 @@
-"""What filing a million rollouts costs, beside a bare insert of the same rows; how large the store is; what it answers.
+"""Measure the ingest of a million rollouts against a bare insert of the same rows, the store's size, and its queries.
 
     python -m bench.store [--words 40]
 
-Makes 20 stages of 500 steps of 100 rollouts (and four sampled checkpoints) in a temporary directory, in the form of
-passk/files/layout.py: a Parquet file a step, as training writes them. Then, taking turns: a bare insert of the
-rollouts and steps into two plain tables by one statement each, the same where DuckDB need not keep the order of the
-rows (passk does not), and `passk ingest` of everything."""
+The bench makes 20 stages of 500 steps of 100 rollouts, and evaluates four checkpoints, in a temporary directory. The
+files have the form of passk/files/layout.py, a Parquet file per step as in training. Three alternatives take turns. The
+first is a bare insert of rollouts and steps into two plain tables, one statement each. The second does not keep the
+order of the rows, as passk does not. The third is `passk ingest` of everything.
+"""
 
 import argparse
 import json
@@ -43,7 +44,7 @@ VIEWS = ("leaderboard", "learning_curves", "pass_at_k", "group_diagnostics", "pr
 
 
 def make(runs: Path, words: int) -> None:
-    """A run directory; words: of a response, 0 for a maze's moves."""
+    """Write a run directory. words: words per response, 0 for a maze's moves."""
     rng, directory = np.random.default_rng(0), runs / "bench"
     respond = _prose(rng, words) if words else _moves(rng)
     graph = {
@@ -63,16 +64,17 @@ def make(runs: Path, words: int) -> None:
     for name in list(graph)[:4]:
         record = EvaluationRecord(name, "bench", name, name, "test", "train", benchmark, 0, VERSIONS)
         write_json(directory / "evaluations" / name / "evaluation.json", record)
-        rows, right = 200 * SAMPLES, rng.random(200 * SAMPLES) < 0.3
+        rows, correct = 200 * SAMPLES, rng.random(200 * SAMPLES) < 0.3
         columns = (
             np.repeat(problems["id"][:200], SAMPLES), np.tile(np.arange(SAMPLES), 200), respond(rows),
-            right.astype(float), right, respond(rows), np.where(right, "right", "wrong"), rng.integers(1, 16, rows),
+            correct.astype(float), correct, respond(rows), np.where(correct, "correct", "incorrect"),
+            rng.integers(1, 16, rows),
             ["stop"] * rows, np.zeros(rows, int), -rng.random(rows),
         )  # fmt: skip
         _write(directory / "evaluations" / name / "samples.parquet", dict(zip(SAMPLE_COLUMNS, columns, strict=True)))
         write_json(directory / "evaluations" / name / "manifest.json", {"key": name, "samples": rows, "seconds": 1.0})
     record = ExperimentRecord(
-        "bench", "How long does filing take?", {"stages": graph, "benchmarks": {"test": benchmark}}, "bench", VERSIONS,
+        "bench", "How long does ingest take?", {"stages": graph, "benchmarks": {"test": benchmark}}, "bench", VERSIONS,
         {}, {}, {name: name for name in graph}, list(graph)[:4],
     )  # fmt: skip
     write_json(directory / "experiment.json", record)
@@ -85,14 +87,14 @@ def _write_stage(
     size = PROMPTS * N
     with (directory / "metrics.jsonl").open("w") as lines:
         for step in range(1, STEPS + 1):
-            right = rng.random(size) < np.repeat(rng.random(PROMPTS) ** 3, N)
-            groups = right.reshape(PROMPTS, N).sum(axis=1)
+            correct = rng.random(size) < np.repeat(rng.random(PROMPTS) ** 3, N)
+            groups = correct.reshape(PROMPTS, N).sum(axis=1)
             prompts = rng.permutation(len(problems))[:PROMPTS]
             spread = np.sqrt(groups * (N - groups)) / N
-            advantages = (right - np.repeat(groups, N) / N) / np.repeat(np.where(spread == 0, 1, spread), N)
+            advantages = (correct - np.repeat(groups, N) / N) / np.repeat(np.where(spread == 0, 1, spread), N)
             columns = (
                 np.full(size, step), np.repeat([problems[i] for i in prompts], N), np.tile(np.arange(N), PROMPTS),
-                respond(size), right.astype(float), advantages.astype(np.float32).astype(float), np.ones(size, int),
+                respond(size), correct.astype(float), advantages.astype(np.float32).astype(float), np.ones(size, int),
                 rng.integers(1, 16, size), rng.random(size) < 0.01,
             )  # fmt: skip
             _write(
@@ -100,7 +102,7 @@ def _write_stage(
             )
             special = {
                 "step": step, "estimator": "grpo", "k": 1, "tokens": size * 8,
-                "reasons": {"right": float(right.mean())},
+                "reasons": {"correct": float(correct.mean())},
                 "pass_at_k": {str(k): float(rng.random()) for k in (1, 2, 4, 8)},
                 "correct_counts": np.bincount(groups, minlength=N + 1).tolist(),
             }  # fmt: skip
@@ -117,9 +119,11 @@ def _moves(rng: np.random.Generator) -> Callable[[int], list[str]]:
 
 def _prose(rng: np.random.Generator, words: int) -> Callable[[int], list[str]]:
     letters = np.array(list("etaoinshrdlucmfwypvbgkjqxz"))
-    known = np.array(["".join(rng.choice(letters[:18], 1 + rng.poisson(4))) for _ in range(5000)])
+    vocabulary = np.array(["".join(rng.choice(letters[:18], 1 + rng.poisson(4))) for _ in range(5000)])
     chance = 1 / np.arange(1, 5001)
-    return lambda count: [" ".join(row) for row in known[rng.choice(5000, (count, words), p=chance / chance.sum())]]
+    return lambda count: [
+        " ".join(row) for row in vocabulary[rng.choice(5000, (count, words), p=chance / chance.sum())]
+    ]
 
 
 def _write(path: Path, columns: dict) -> None:
@@ -128,7 +132,7 @@ def _write(path: Path, columns: dict) -> None:
 
 
 def bare(runs: Path, file: Path, ordered: bool = True) -> None:
-    """The same rollouts and steps as DuckDB takes them in by itself, each by one statement; it orders by default."""
+    """Insert the rollouts and steps with one DuckDB statement each. ordered: keep the row order, DuckDB's default."""
     stages = runs / "bench" / "stages"
     types = ", ".join(f"'{name}': '{METRIC_TYPES.get(name, 'DOUBLE')}'" for name in METRICS)
     file.unlink(missing_ok=True)
@@ -141,11 +145,11 @@ def bare(runs: Path, file: Path, ordered: bool = True) -> None:
         )
 
 
-def ask(path: Path) -> None:
-    """All that a report asks, and the views."""
+def query_all(path: Path) -> None:
+    """Run all queries of a report, and all views."""
     with reading(path) as connection:
-        for query in (queries.stages, queries.steps, queries.evaluations, queries.problem_counts):
-            assert len(query(connection, "bench")), query
+        for run_query in (queries.stages, queries.steps, queries.evaluations, queries.problem_counts):
+            assert len(run_query(connection, "bench")), run_query
         for name in ("arm-00", "arm-01", "arm-02", "arm-03"):
             assert len(queries.transcripts(connection, "bench", name))
         for view in VIEWS:
@@ -153,9 +157,11 @@ def ask(path: Path) -> None:
 
 
 class Taken(NamedTuple):
+    """Seconds of a measurement."""
+
     wall: float
     processors: float
-    """of all threads: what a machine that does other things leaves as it is"""
+    """CPU seconds of all threads, which other load on the machine changes little."""
 
 
 @contextmanager
@@ -167,23 +173,23 @@ def timed(taken: list[Taken]) -> Iterator[None]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--words", type=int, default=0, help="of a response; 0: a maze's moves")
+    parser.add_argument("--words", type=int, default=0, help="Words per response (default: 0, a maze's moves).")
     words = parser.parse_args().words
     with tempfile.TemporaryDirectory() as temporary:
         runs, plain = Path(temporary) / "runs", Path(temporary) / "plain.duckdb"
         make(runs, words)
-        path, unordered, alone, filed, asked, written = runs / store.STORE, [], [], [], [], []
+        path, unordered, alone, ingested, queried, written = runs / store.STORE, [], [], [], [], []
         for _ in range(ROUNDS):
             path.unlink(missing_ok=True)
             with timed(unordered):
                 bare(runs, plain, ordered=False)
             with timed(alone):
                 bare(runs, plain)
-            with timed(filed):
+            with timed(ingested):
                 skipped = store.ingest_items(path, store.items(runs)).skipped
             assert skipped == [], skipped
-        with timed(asked):
-            ask(path)
+        with timed(queried):
+            query_all(path)
         with timed(written):
             reports.write_report(path, runs / "bench")
         with reading(path) as connection:
@@ -195,15 +201,15 @@ def main() -> None:
         sizes |= {"bare": plain.stat().st_size, "store": path.stat().st_size}
     print(f"rows: {', '.join(f'{count:,} {table}' for table, count in rows.items())}")
     for what in Taken._fields:
-        own = [getattr(one, what) for one in filed]
-        print(f"{what}: passk {', '.join(f'{one:.2f}' for one in own)} s")
+        ours = [getattr(one, what) for one in ingested]
+        print(f"{what}: passk {', '.join(f'{one:.2f}' for one in ours)} s")
         for name, others in (("bare", alone), ("bare without order", unordered)):
             seconds = [getattr(one, what) for one in others]
-            ratio = median(one / other for one, other in zip(seconds, own, strict=True))
+            ratio = median(one / other for one, other in zip(seconds, ours, strict=True))
             print(f"{what}: {name} {', '.join(f'{one:.2f}' for one in seconds)} s; speed, passk / this: {ratio:.2f}")
     print(f"MiB: {', '.join(f'{name} {size / 2**20:.1f}' for name, size in sizes.items())}")
     print(f"size, store / Parquet: {sizes['store'] / sizes['Parquet']:.2f}")
-    print(f"all queries of a report and all views: {asked[0].wall:.2f} s")
+    print(f"all queries of a report and all views: {queried[0].wall:.2f} s")
     print(f"the report with its figures: {written[0].wall:.2f} s")
 
 

@@ -1,10 +1,10 @@
-"""Verdicts a second, in place and through the pool, on the same responses in one run.
+"""Measure verdicts per second, in this process and through the pool, on the same responses in one run.
 
     python -m bench.verify [--responses 2000] [--processes 1 2]
 
-The responses are those of a step of training: 16 to a problem, with a few different answers among them, some
-hundred words of prose before each. `in place` is this process with no deadline, `pool` children with one. The
-last lines are what a deadline costs: a step in which one response in a hundred hangs.
+The responses are like those of a training step: 16 per problem, with a few different answers among them, and some
+hundred words before each. `in place` is this process without a deadline, `pool` children with one. The last line
+shows the cost of a deadline, in a step in which one response in a hundred hangs.
 """
 
 import argparse
@@ -23,21 +23,21 @@ PROSE = "First we look at what is given, and then at what is asked; let x be the
 
 
 def rows(name: str, count: int) -> list[tuple[str, str, str]]:
-    """(verifier, response, answer): `count` responses, ROLLOUTS to a problem."""
+    """Return (verifier, response, answer) for `count` responses, ROLLOUTS per problem."""
     rng = random.Random(0)
-    made = []
+    work = []
     for problem in range(-(-count // ROLLOUTS)):
         if name == "maze":
-            answer, given = "S....\n.*.*.\n...*E", ["RRRRDD", "RDDR", "<answer>DDRRURRD</answer>"]
+            answer, responses = "S....\n.*.*.\n...*E", ["RRRRDD", "RDDR", "<answer>DDRRURRD</answer>"]
         elif name == "reasoning_gym":
             entry = {"question": "", "answer": str(problem), "metadata": {}}
-            answer, given = json.dumps({"task": "chain_sum", "entry": entry}), [str(problem), str(problem + 1)]
+            answer, responses = json.dumps({"task": "chain_sum", "entry": entry}), [str(problem), str(problem + 1)]
         else:
             answer = f"\\frac{{{problem * 2 + 1}}}{{{problem + 2}}}"
-            given = [answer, f"\\frac{{{problem}}}{{7}}", f"{problem}\\sqrt{{2}}", str(problem), f"x^2 + {problem}"]
+            responses = [answer, f"\\frac{{{problem}}}{{7}}", f"{problem}\\sqrt{{2}}", str(problem), f"x^2 + {problem}"]
         tag = "<answer>{}</answer>" if name != "math" else "$\\boxed{{{}}}$"
-        made += [(name, PROSE + tag.format(rng.choice(given)), answer) for _ in range(ROLLOUTS)]
-    return made[:count]
+        work += [(name, PROSE + tag.format(rng.choice(responses)), answer) for _ in range(ROLLOUTS)]
+    return work[:count]
 
 
 def in_place(work: Sequence[tuple[str, str, str]]) -> float:
@@ -49,7 +49,7 @@ def in_place(work: Sequence[tuple[str, str, str]]) -> float:
 
 def pooled(work: Sequence[tuple[str, str, str]], processes: int) -> float:
     with Pool(processes, SECONDS, in_place=False) as pool:
-        # children are up and have their packages before the clock starts
+        # Children are running and have imported their packages before the clock starts.
         warm = [pool.submit(*work[0]) for _ in range(4 * processes)]
         for future in warm:
             future.result()
@@ -65,11 +65,11 @@ def main() -> None:
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
     arguments = parser.parse_args()
     pools = "".join(f"{f'pool of {n}':>12}{'ratio':>8}" for n in arguments.processes)
-    print(f"{'verdicts a second':<20}{'in place':>12}{pools}")
+    print(f"{'verdicts per second':<20}{'in place':>12}{pools}")
     for name in ("maze", "math", "reasoning_gym"):
         work = rows(name, arguments.responses)
         in_place(work[:1])
-        # the pool before: what is judged here is remembered here, and children must not have it easier than we
+        # The pool runs first, since this process caches verdicts and forked children would inherit them.
         speeds = [pooled(work, n) for n in arguments.processes]
         here = in_place(work)
         print(

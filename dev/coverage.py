@@ -1,10 +1,10 @@
-"""How often the 95 % intervals hold the truth, at the sizes that we report.
+"""Measure how often the 95 % intervals contain the truth, at the sizes that we report.
 
     python -m dev.coverage [--trials 1000] [--part means|lengths|pairs|seeds|paired ...]
 
-A trial draws problems from a population, samples from the problems, and asks whether the interval holds the mean of
-the population, which is known. Beside ours stand what else one could take. 93 to 97 % is what we want; what
-is outside of it is in bold.
+A trial draws problems from a population and samples from the problems. It then checks whether the interval contains the
+mean of the population, which is known. The tables compare our intervals with alternatives. The aim is 93 to 97 %, and
+values outside of it are bold.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from passk.statistics.seeds import difference_over_seeds, mean_over_seeds
 SEED = 0
 DRAWS = 1000
 MANY = 2_000_000
-"""problems that stand for all"""
+"""Number of problems that approximates the whole population."""
 KS = (1, 4, 8)
 SIZES = ((30, 64), (60, 32), (200, 32), (500, 32))
 SEEDED = ((3, 30, 64), (3, 200, 32), (5, 30, 64), (5, 200, 32))
@@ -35,7 +35,7 @@ POPULATIONS = {
     "very rare: Beta(0.05, 5)": (0.05, 5),
     "nearly solved: Beta(3, 0.4)": (3, 0.4),
 }
-"""how the solve rates of problems are spread"""
+"""Distributions of the problems' solve rates."""
 LENGTHS: dict[str, Callable[[np.random.Generator, int], Floats]] = {
     "lognormal, sigma 0.8": lambda rng, size: rng.lognormal(0, 0.8, size),
     "lognormal, sigma 1.2": lambda rng, size: rng.lognormal(0, 1.2, size),
@@ -45,14 +45,14 @@ LENGTHS: dict[str, Callable[[np.random.Generator, int], Floats]] = {
     ),
     "normal": lambda rng, size: rng.normal(0, 1, size),
 }
-"""how lengths of problems, or their log-probabilities, are spread: scales without ends"""
+"""Distributions of the problems' lengths or log-probabilities, which are scales without ends."""
 LENGTH_SIZES = (30, 100)
 SEEDED_POPULATION = "hard: Beta(0.3, 2)"
 PAIRED = ("even: Beta(1, 1)", "hard: Beta(0.3, 2)", "very rare: Beta(0.05, 5)", "nearly solved: Beta(3, 0.4)")
 GAIN, OWN_GAIN = 0.3, 0.5
-"""the second checkpoint's log-odds: so much higher, and that deviation from problem to problem"""
+"""Increase of the second checkpoint's log-odds, and its deviation from problem to problem."""
 SEED_SPREADS = (0.0, 0.1, 0.3)
-"""deviation of the log-odds from seed to seed; each problem moves by half as much on its own"""
+"""Deviation of the log-odds from seed to seed. Each problem moves independently by half as much."""
 
 Edges = tuple[float, float]
 
@@ -74,16 +74,16 @@ class Tally:
 
 
 def tables(n: int) -> Floats:
-    """pass@k of c of n right, [n + 1, len(KS)]."""
+    """Return pass@k of c of n correct, [n + 1, len(KS)]."""
     return pass_at_k(n, np.arange(n + 1)[:, None], np.array(KS))
 
 
 def plain_bca(values: Floats, seed: int) -> list[Edges]:
-    """[P, S] -> of each figure."""
+    """Return the plain BCa interval of each figure, [P, S] -> S intervals."""
     drawn = bootstrap_means(values, DRAWS, seed)
     return [
-        (float(own[0]), float(own[0])) if acceleration(own) is None else bca(column, own)
-        for column, own in zip(drawn.T, values.T, strict=True)
+        (float(figure[0]), float(figure[0])) if acceleration(figure) is None else bca(column, figure)
+        for column, figure in zip(drawn.T, values.T, strict=True)
     ]
 
 
@@ -102,7 +102,7 @@ def log_odds(rng: np.random.Generator, name: str, size: int) -> Floats:
 
 
 def solved(rate: Floats) -> Floats:
-    """The true pass@k at each solve rate, [..., len(KS)]."""
+    """Return the true pass@k at each solve rate, [..., len(KS)]."""
     return 1 - (1 - rate[..., None]) ** np.array(KS)
 
 
@@ -118,8 +118,8 @@ def means(trials: int) -> Iterator[str]:
                 values = tables(n)[rng.binomial(n, rng.beta(*shape, size=problems))]
                 plain = plain_bca(values, trial)
                 for i, ours in enumerate(mean_intervals(values, DRAWS, trial)):
-                    found = ((ours.low, ours.high), plain[i], t_interval(values[:, i]))
-                    for cell, edges in zip(cells[i], found, strict=True):
+                    edges_of_all = ((ours.low, ours.high), plain[i], t_interval(values[:, i]))
+                    for cell, edges in zip(cells[i], edges_of_all, strict=True):
                         cell.add(edges, truth[i])
             for k, mean, row in zip(KS, truth, cells, strict=True):
                 yield f"| {problems} x {n} | {name} | {k} | {mean:.3f} | {' | '.join(map(str, row))} |"
@@ -136,8 +136,8 @@ def lengths(trials: int) -> Iterator[str]:
             for trial in range(trials):
                 values = draw(rng, problems)[:, None]
                 [ours] = intervals(values, [None], DRAWS, trial)
-                found = ((ours.low, ours.high), *plain_bca(values, trial), t_interval(values[:, 0]))
-                for cell, edges in zip(cells, found, strict=True):
+                edges_of_all = ((ours.low, ours.high), *plain_bca(values, trial), t_interval(values[:, 0]))
+                for cell, edges in zip(cells, edges_of_all, strict=True):
                     cell.add(edges, truth)
             yield f"| {problems} | {name} | {truth:.3f} | {' | '.join(map(str, cells))} |"
 
@@ -161,15 +161,15 @@ def pairs(trials: int) -> Iterator[str]:
                 plain = plain_bca(a - b, trial)
                 for i in range(len(KS)):
                     ours = paired_difference(a[:, i], b[:, i], DRAWS, trial)
-                    found = ((ours.low, ours.high), plain[i], t_interval(a[:, i] - b[:, i]))
-                    for cell, edges in zip(cells[i], found, strict=True):
+                    edges_of_all = ((ours.low, ours.high), plain[i], t_interval(a[:, i] - b[:, i]))
+                    for cell, edges in zip(cells[i], edges_of_all, strict=True):
                         cell.add(edges, truth[i])
             for k, mean, row in zip(KS, truth, cells, strict=True):
                 yield f"| {problems} x {n} | {name} | {k} | {mean:+.3f} | {' | '.join(map(str, row))} |"
 
 
 def resampled(tables: list[Floats], rng: np.random.Generator) -> Edges:
-    """Percentiles of the mean of the first less that of the others, seeds and problems drawn again: of [S, P] each."""
+    """Return percentiles of the first mean minus the other. Seeds and problems are resampled, and tables are [S, P]."""
     problems = tables[0].shape[1]
     drawn = np.zeros((DRAWS, problems))
     for sign, values in zip((1, -1), tables, strict=False):
@@ -181,7 +181,7 @@ def resampled(tables: list[Floats], rng: np.random.Generator) -> Edges:
 
 
 def runs(rng: np.random.Generator, log: Floats, count: int, spread: float, gain: float) -> Floats:
-    """Solve rates of `count` runs, [count, problems]."""
+    """Return solve rates of `count` runs, [count, problems]."""
     common = spread * rng.standard_normal((count, 1))
     return logistic(log + gain + common + spread / 2 * rng.standard_normal((count, len(log))))
 
@@ -193,7 +193,7 @@ def seeds(trials: int) -> Iterator[str]:
     for count, problems, n in SEEDED:
         for spread in SEED_SPREADS:
             many = log_odds(rng, name, MANY)
-            # every problem a seed of its own: the mean over both
+            # Each problem has its own seed, which gives the mean over both.
             each = logistic(many + spread * 1.25**0.5 * rng.standard_normal(MANY))
             other = logistic(many + GAIN + spread * 1.25**0.5 * rng.standard_normal(MANY))
             level, gain = solved(each).mean(axis=0), (solved(other) - solved(each)).mean(axis=0)
@@ -216,7 +216,7 @@ def seeds(trials: int) -> Iterator[str]:
 
 
 def paired(trials: int) -> Iterator[str]:
-    """Arms without a difference that share their seeds' warm starts, whose rl goes its own way in each."""
+    """Compare equal methods that share their seeds' warm starts but train independently."""
     yield "| seeds x problems x samples | deviation of seeds | k | ours | seeds and problems resampled |"
     yield "|---|---|---|---|---|"
     rng = np.random.default_rng(SEED)
@@ -248,7 +248,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))
     options = parser.parse_args()
-    print(f"{options.trials} trials a cell, {DRAWS} draws; held, in %, and the mean width in brackets")
+    print(f"{options.trials} trials per cell, {DRAWS} draws; coverage in %, and the mean width in brackets")
     for part in options.part:
         print(f"\n{part}\n")
         for line in PARTS[part](options.trials):

@@ -37,13 +37,13 @@ RULES: tuple[tuple[str, int, dict[str, Any]], ...] = (
     ("maxrl", 1, {}),
     ("reinforce_k", 4, {}),
 )
-"""(estimator, k, options)"""
+"""Estimator, k and options of each row."""
 
 
 def weights(name: str, k: int) -> list[float]:
     """Return w(c) for c = 1 .. N-1: correct minus incorrect advantage, times N for an estimator of a sum."""
     scale = N if advantage.get(name).scale == "sum" else 1
-    return [scale * (right - wrong) for wrong, right in step_size.kinds(name, N, k)[1:N]]
+    return [scale * (correct - incorrect) for incorrect, correct in step_size.kinds(name, N, k)[1:N]]
 
 
 def show_peaks() -> None:
@@ -58,7 +58,7 @@ def show_peaks() -> None:
 
 
 def show_bootstrap(c: int = 4, k: int = 8, prompts: int = 20_000) -> None:
-    """The mean advantages of bootstrapped groups beside the analytic ones."""
+    """Print the mean advantages of bootstrapped groups beside the analytic ones."""
     rewards = (torch.arange(N) < c).float().expand(prompts, N)
     drawn = {
         reduce: advantage.compute(
@@ -66,13 +66,13 @@ def show_bootstrap(c: int = 4, k: int = 8, prompts: int = 20_000) -> None:
         )
         for reduce in ("sum", "mean")
     }
-    wrong, right = step_size.kinds("passk_analytical", N, k)[c]
+    incorrect, correct = step_size.kinds("passk_analytical", N, k)[c]
     print(f"\n| N = {N}, c = {c}, k = {k}; {prompts} prompts, seed {SEED} | correct | incorrect |\n|---|---|---|")
-    for reduce, found in drawn.items():
-        parts = [f"{part.mean():.3f}, deviation {part.std():.2f}" for part in (found[:, :c], found[:, c:])]
+    for reduce, advantages in drawn.items():
+        parts = [f"{part.mean():.3f}, deviation {part.std():.2f}" for part in (advantages[:, :c], advantages[:, c:])]
         print(f"| passk_bootstrap, {reduce} of {N} groups | {' | '.join(parts)} |")
     for times in (1, k):
-        print(f"| {times} x passk_analytical | {times * right:.3f} | {times * wrong:.3f} |")
+        print(f"| {times} x passk_analytical | {times * correct:.3f} | {times * incorrect:.3f} |")
 
 
 def draw_weights(path: Path) -> None:
@@ -91,8 +91,8 @@ def draw_weights(path: Path) -> None:
         centred.legend(frameon=False, fontsize=8, loc="lower left")
         for name, colour in zip(("pkpo_s", "pkpo_sloo", "pkpo_sloo_minus_one", "maxpo"), style.COLOURS, strict=False):
             kinds = step_size.kinds(name, N, K)
-            others.plot(range(1, N), [N * right for _, right in kinds[1:N]], color=colour, label=name)
-            others.plot(range(1, N), [N * wrong for wrong, _ in kinds[1:N]], color=colour, linestyle="--")
+            others.plot(range(1, N), [N * correct for _, correct in kinds[1:N]], color=colour, label=name)
+            others.plot(range(1, N), [N * incorrect for incorrect, _ in kinds[1:N]], color=colour, linestyle="--")
         others.set(title=f"k = {K}: N A, correct solid, incorrect dashed", ylabel="N A")
         others.legend(frameon=False, fontsize=8)
         for axes in grid.flat:
@@ -102,7 +102,7 @@ def draw_weights(path: Path) -> None:
 
 def draw_eta(path: Path) -> None:
     with style.figure(path, 1, 2, 3.6) as (figure, grid):
-        by_k, by_rule = grid.flat
+        by_k, by_estimator = grid.flat
         for k, colour, line in zip((1, 2, 4, 8, 16), style.COLOURS, LINES, strict=False):
             label = "k = 1 (grpo)" if k == 1 else f"k = {k}"
             by_k.plot(
@@ -115,8 +115,10 @@ def draw_eta(path: Path) -> None:
         )  # fmt: skip
         for (name, k, options), colour, line in zip(estimators, style.COLOURS, LINES, strict=False):
             label = name + "".join(f", {option} {value}" for option, value in options.items())
-            by_rule.plot(range(N + 1), step_size.curve(name, N, k, options), color=colour, linestyle=line, label=label)
-        by_rule.set(title=f"k = {K}")
+            by_estimator.plot(
+                range(N + 1), step_size.curve(name, N, k, options), color=colour, linestyle=line, label=label
+            )
+        by_estimator.set(title=f"k = {K}")
         for axes in grid.flat:
             _over_c(axes)
             axes.set_ylim(0, 54)
@@ -132,11 +134,11 @@ def _over_c(axes: "Axes") -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    wanted = parser.parse_args()
+    arguments = parser.parse_args()
     show_peaks()
     show_bootstrap()
-    draw_weights(wanted.out / "weights.png")
-    draw_eta(wanted.out / "eta.png")
+    draw_weights(arguments.out / "weights.png")
+    draw_eta(arguments.out / "eta.png")
 
 
 if __name__ == "__main__":

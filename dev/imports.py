@@ -76,10 +76,10 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
 
 def floors(graph: dict[str, set[str]]) -> dict[str, int]:
     """Return the floor of each room, 1 for those that import none. Raise CycleError for a circle."""
-    found: dict[str, int] = {}
+    levels: dict[str, int] = {}
     for name in TopologicalSorter(graph).static_order():
-        found[name] = 1 + max((found[target] for target in graph[name]), default=0)
-    return found
+        levels[name] = 1 + max((levels[target] for target in graph[name]), default=0)
+    return levels
 
 
 def main() -> None:

@@ -2,8 +2,8 @@
 
     python -m dev.toy --out DIR
 
-The policy draws x from N(theta, 0.1^2), the reward is x^2 on [0, 1] and 0 elsewhere: far to the right is better and
-more dangerous, and the best of k tries bears more danger. Prints the tables and writes three figures to DIR:
+The policy draws x from N(theta, 0.1^2). The reward is x^2 on [0, 1] and 0 elsewhere, so larger x is better but riskier,
+and the best of k samples tolerates more risk. The command prints the tables and writes three figures to DIR:
 toy-optimum.png, toy-variance.png, toy-transform.png.
 """
 
@@ -26,12 +26,12 @@ SD = 0.1
 KS = (1, 2, 4, 8, 16)
 LINES = ("-", "--", ":", "-.", (0, (3, 1, 1, 1)), (0, (5, 1)))
 START, STEPS, RATE, LAST, PROMPTS = 0.8, 1000, 4e-3, 200, 64
-"""gradient ascent: from where, how long, learning rate, the steps averaged at the end, and groups of 16 a step"""
+"""Gradient ascent: start, steps, learning rate, steps averaged at the end, and groups of 16 per step."""
 K, THETA, DRAWS, NS = 4, 1.0, 10_000, (4, 8, 16, 32, 64)
-"""the variance: at theta = 1 half of the tries fall over the edge"""
+"""Variance: at theta = 1 half of the samples lie beyond the edge."""
 
 Estimator = Callable[[torch.Tensor], torch.Tensor]
-"""rewards [P, N] -> the weights of grad log p, whose sum is the gradient, [P, N]"""
+"""Function from rewards [P, N] to the weights of grad log p, whose sum is the gradient, [P, N]."""
 
 
 def reward(x: torch.Tensor) -> torch.Tensor:
@@ -42,9 +42,9 @@ def reward(x: torch.Tensor) -> torch.Tensor:
 
 
 def max_at_k(theta: torch.Tensor, k: int) -> torch.Tensor:
-    """E of the best reward of k tries, for each theta [M] -> [M], float64.
+    """Return the expected best reward of k samples, for each theta [M] -> [M], float64.
 
-    The integral over u of P(best > u^2) 2 u from 0 to 1; trapezoids on 4,001 points, good to 1e-7.
+    It is the integral over u of P(best > u^2) 2 u from 0 to 1, by trapezoids on 4,001 points with an error of 1e-7.
     """
     u = torch.linspace(0, 1, 4001, dtype=torch.float64)
     theta = theta.double().unsqueeze(-1)
@@ -57,14 +57,14 @@ def _normal(z: torch.Tensor) -> torch.Tensor:
 
 
 def gradient(theta: float, k: int) -> float:
-    """The derivative of max_at_k."""
+    """Return the derivative of max_at_k."""
     point = torch.tensor([theta], dtype=torch.float64, requires_grad=True)
     (slope,) = torch.autograd.grad(max_at_k(point, k).sum(), point)
     return float(slope)
 
 
 def optimum(k: int) -> tuple[float, float]:
-    """(theta, max@k) where it is highest."""
+    """Return (theta, max@k) at the maximum."""
     low, high = 0.5, 1.0
     while high - low > 1e-9:
         middle = (low + high) / 2
@@ -76,7 +76,7 @@ def optimum(k: int) -> tuple[float, float]:
 
 
 def ascend(k: int) -> list[float]:
-    """theta over the steps of gradient ascent on max@k of groups of 16, by pkpo_sloo_minus_one (k = 1: rloo)."""
+    """Return theta over the steps of gradient ascent on max@k of groups of 16, by pkpo_sloo_minus_one (k = 1: rloo)."""
     generator = torch.Generator().manual_seed(SEED)
     theta, passed = START, []
     for _ in range(STEPS):
@@ -123,18 +123,18 @@ def named(name: str) -> Estimator:
 
 
 def centred(rewards: torch.Tensor) -> torch.Tensor:
-    found = advantage.compute("pkpo_s", rewards, K)
-    return found - found.mean(dim=1, keepdim=True)
+    weights = advantage.compute("pkpo_s", rewards, K)
+    return weights - weights.mean(dim=1, keepdim=True)
 
 
 def sloo_of_k_over_n(rewards: torch.Tensor) -> torch.Tensor:
-    """`pkpo_sloo` with its baseline times (N-1)/N: the mean over N-1 others, weighted as s_i is, by k/N."""
+    """Return `pkpo_sloo` with its baseline times (N-1)/N: the mean over N-1 others with the weight k/N of s_i."""
     n, with_i = rewards.shape[1], advantage.compute("pkpo_s", rewards, K)
     return with_i + (advantage.compute("pkpo_sloo", rewards, K) - with_i) * ((n - 1) / n)
 
 
 def partition(rewards: torch.Tensor, *, baseline: bool) -> torch.Tensor:
-    """Disjoint groups of k, the group's best to all its members; less the mean of the other groups' with a baseline."""
+    """Give a group's best to all its members, in disjoint groups of k. A baseline subtracts the other groups' mean."""
     best = rewards.view(len(rewards), -1, K).amax(dim=2)  # [P, G]
     groups = best.shape[1]
     if baseline:
@@ -143,7 +143,7 @@ def partition(rewards: torch.Tensor, *, baseline: bool) -> torch.Tensor:
 
 
 def leave_one_out_of_groups(rewards: torch.Tensor) -> torch.Tensor:
-    """`loo_max`, which is the sum over the groups, as their mean."""
+    """Return `loo_max` as a mean over the groups instead of a sum."""
     return advantage.compute("loo_max", rewards, K) * (K / rewards.shape[1])
 
 
@@ -158,17 +158,17 @@ ESTIMATORS: dict[str, tuple[Estimator, int]] = {
     "naive + other groups' mean": (lambda rewards: partition(rewards, baseline=True), 2 * K),
     "loo_max on a partition": (leave_one_out_of_groups, K),
 }
-"""and the smallest N that each is for"""
+"""Estimators, with the smallest N of each."""
 
 
 def estimates(estimator: Estimator, n: int) -> torch.Tensor:
-    """DRAWS independent estimates of the gradient from n tries each; the same tries for every estimator."""
+    """Return DRAWS independent estimates of the gradient from n samples each, the same for every estimator."""
     noise = torch.randn(DRAWS, n, generator=torch.Generator().manual_seed(SEED + n))
     return (estimator(reward(THETA + SD * noise)).double() * noise / SD).sum(dim=1)
 
 
 def variance(values: torch.Tensor) -> tuple[float, float]:
-    """(variance, its standard error), from the fourth moment."""
+    """Return the variance and its standard error, from the fourth moment."""
     away = values - values.mean()
     second, fourth = float(away.square().mean()), float(away.pow(4).mean())
     return second, math.sqrt(max(0.0, fourth - second**2) / len(values))
@@ -176,7 +176,7 @@ def variance(values: torch.Tensor) -> tuple[float, float]:
 
 def show_variance(out: Path) -> None:
     truth = gradient(THETA, K)
-    print(f"\ngradient at theta = {THETA:g}, k = {K}: {truth:.4f}; {DRAWS} estimates a cell, seed {SEED} + N")
+    print(f"\ngradient at theta = {THETA:g}, k = {K}: {truth:.4f}; {DRAWS} estimates per cell, seed {SEED} + N")
     spread: dict[str, list[tuple[int, float, float]]] = {}
     mean: dict[str, list[str]] = {}
     for name, (estimator, smallest) in ESTIMATORS.items():
@@ -186,13 +186,13 @@ def show_variance(out: Path) -> None:
                 mean[name].append("-")
                 continue
             values = estimates(estimator, n)
-            found, error = variance(values)
-            spread[name].append((n, found, error))
-            mean[name].append(f"{values.mean():.2f} ± {math.sqrt(found / len(values)):.2f}")
+            value, error = variance(values)
+            spread[name].append((n, value, error))
+            mean[name].append(f"{values.mean():.2f} ± {math.sqrt(value / len(values)):.2f}")
     head = f"| {' | '.join(f'N = {n}' for n in NS)} |\n|{'---|' * (len(NS) + 1)}"
     print(f"\n| variance ± standard error {head}")
     for name, row in spread.items():
-        cells = ["-"] * (len(NS) - len(row)) + [f"{found:.3g} ± {error:.2g}" for _, found, error in row]
+        cells = ["-"] * (len(NS) - len(row)) + [f"{value:.3g} ± {error:.2g}" for _, value, error in row]
         print(f"| {name} | {' | '.join(cells)} |")
     print(f"\n| mean ± standard error {head}")
     for name, cells in mean.items():
@@ -214,17 +214,17 @@ def _looks() -> list[tuple[str, str]]:
 
 def _draw_variance(axes: "Axes", spread: dict[str, list[tuple[int, float, float]]]) -> None:
     for (name, row), (colour, marker) in zip(_drawn(spread), _looks(), strict=True):
-        shown = [(n, found, error) for n, found, error in row if found > 1e-6]  # s - mean is 0 at N = k
-        n, found, error = zip(*shown, strict=True)
+        shown = [(n, value, error) for n, value, error in row if value > 1e-6]  # s - mean is 0 at N = k
+        n, value, error = zip(*shown, strict=True)
         dashed = "--" if "biased" in name else "-"
-        axes.errorbar(n, found, [2 * e for e in error], color=colour, marker=marker, markersize=4, linestyle=dashed)
+        axes.errorbar(n, value, [2 * e for e in error], color=colour, marker=marker, markersize=4, linestyle=dashed)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(NS, [str(n) for n in NS])
     axes.minorticks_off()
     axes.set(
         title=f"Variance of an estimate of the gradient of max@{K} at theta = {THETA:g}",
-        xlabel="N, tries an estimate", ylabel="variance",
+        xlabel="N, samples per estimate", ylabel="variance",
     )  # fmt: skip
 
 
@@ -239,7 +239,7 @@ def _label_log(axes: "Axes", ends: list[tuple[float, str, str]]) -> None:
         )  # fmt: skip
 
 
-# 3. What the estimators make of rewards
+# 3. Transformed rewards of the estimators
 
 
 def show_transform(out: Path) -> None:
@@ -252,9 +252,11 @@ def show_transform(out: Path) -> None:
         for axes, (name, title) in zip(grid.flat, panels.items(), strict=True):
             cells = []
             for k, colour, line in zip(KS[1:], style.COLOURS[1:], LINES[1:], strict=False):
-                made = n * advantage.compute(name, rewards, k)[0]
-                axes.plot(rewards[0], made, color=colour, linestyle=line, marker="o", markersize=2, label=f"k = {k}")
-                cells.append(" / ".join(f"{made[i]:.3f}" for i in (0, n // 2, n - 1)))
+                transformed = n * advantage.compute(name, rewards, k)[0]
+                axes.plot(
+                    rewards[0], transformed, color=colour, linestyle=line, marker="o", markersize=2, label=f"k = {k}"
+                )
+                cells.append(" / ".join(f"{transformed[i]:.3f}" for i in (0, n // 2, n - 1)))
             axes.plot(rewards[0], rewards[0], color=style.GREY, linewidth=0.8, label="the reward itself")
             axes.set_title(f"{title} ({name})" if title != name else title)
             print(f"| {title} | {' | '.join(cells)} |")
@@ -269,11 +271,11 @@ def show_transform(out: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    wanted = parser.parse_args()
+    options = parser.parse_args()
     print(f"seed {SEED}")
-    show_optimum(wanted.out)
-    show_variance(wanted.out)
-    show_transform(wanted.out)
+    show_optimum(options.out)
+    show_variance(options.out)
+    show_transform(options.out)
 
 
 if __name__ == "__main__":

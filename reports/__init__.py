@@ -1,4 +1,4 @@
-"""Reports: the store -> frames and dataclasses -> markdown and figures, in one pass at the end.
+"""Reports of experiments: read the store into frames and dataclasses, then write markdown and figures.
 
 from reports import compare, results_table, write_report
 write_report(Path("runs/passk.duckdb"), Path("runs/maze-cpu"))     # -> runs/maze-cpu/report.md, report.html, figures/

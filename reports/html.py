@@ -1,4 +1,4 @@
-"""The report as one HTML file for mail: figures inside, no script, nothing that is loaded from elsewhere."""
+"""Report as one HTML file for mail, with embedded figures, without scripts and without external content."""
 
 import base64
 import re
@@ -9,7 +9,7 @@ CLOSED = (
     "default-src 'none'; script-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
     "form-action 'none'"
 )
-"""what a browser may do with the page, should any text ever get past the escaping"""
+"""Content security policy, a second defence if a text is not escaped."""
 STYLE = """
 body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a;
   background: #fff; }
@@ -27,9 +27,10 @@ _FIGURE = re.compile(r"figures/[a-z_]+\.png")
 
 
 def twin(markdown: str, title: str, directory: Path) -> str:
-    """report.html of report.md. Raw HTML in the markdown is shown as text; figures of `directory` are put inside.
+    """Return report.html for the text of report.md. Raw HTML in the markdown becomes text.
 
-    Links go nowhere but within the page: a mail has no folder beside it. No image but our own figures is let in.
+    directory: of the report; its figures are embedded, and other images become text. Links are removed, because a
+    mail has no folder beside it.
     """
     from markdown_it import MarkdownIt
 
@@ -37,7 +38,7 @@ def twin(markdown: str, title: str, directory: Path) -> str:
     tokens = parser.parse(markdown)
     for token in tokens:
         if token.children:
-            token.children = [_own(child, directory) for child in token.children if child.type not in _LINKS]
+            token.children = [_embedded(child, directory) for child in token.children if child.type not in _LINKS]
     body = parser.renderer.render(tokens, parser.options, {})
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -50,7 +51,7 @@ def twin(markdown: str, title: str, directory: Path) -> str:
 _LINKS = ("link_open", "link_close")
 
 
-def _own(token, directory: Path):  # noqa: ANN001, ANN202
+def _embedded(token, directory: Path):  # noqa: ANN001, ANN202
     if token.type != "image":
         return token
     source = str(token.attrs["src"])

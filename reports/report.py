@@ -1,4 +1,7 @@
-"""Results -> report.md, its HTML twin and figures. The same data give the same bytes: no clock, no unsorted order."""
+"""Write report.md, its HTML copy and the figures from the results in the store.
+
+The same data give the same bytes: no text depends on a clock or on the order of a set.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -21,7 +24,8 @@ from reports.sections.tables import about_p, difference_table, main_table, seed_
 from reports.sections.verdicts import verdicts
 
 TEMPLATES = Path(__file__).parent / "templates"
-SORTS = {"right": 3, "wrong": 3, "truncated": 2}
+SORTS = {"correct": 3, "incorrect": 3, "truncated": 2}
+"""Kind of sample -> the number of samples in a report."""
 FIGURES = {
     "curves": curves.draw,
     "pass_at_k": pass_at_k.draw,
@@ -29,36 +33,36 @@ FIGURES = {
     "counts": correct_counts.draw,
 }
 _LONGEST = 100
-"""letters of a directory's name"""
+"""Characters of a directory's name."""
 
 
 def write_report(store: Path, experiment_directory: Path) -> Path:
-    """Write report.md, report.html and figures/*.{svg,png} into the experiment's directory; returns report.md's path.
+    """Write report.md, report.html and figures/*.{svg,png} into the experiment's directory; return report.md's path.
 
-    Reads the store alone; the experiment goes by its directory's name. Raises PasskError where the store
-    does not have it.
+    The directory's name is the name of the experiment. The report uses only the store.
+    Raises PasskError if the store does not have the experiment.
     """
     name = experiment_directory.name
     return _write(store, Comparison([load(store, name)]), experiment_directory, name)
 
 
 def compare(store: Path, experiments: Sequence[str], directory: Path | None = None) -> tuple[Path, str]:
-    """Compare experiments, or seeds of one, in a report like theirs: the path of its report.md, a terminal's table.
+    """Write a report that compares experiments or seeds; return the path of its report.md and a table for a terminal.
 
-    directory: where it goes; None: comparisons/<their names>/ beside the store's directory. Raises PasskError for
-    fewer than two experiments, one named twice, and one that the store does not have.
+    directory: of the report; None: comparisons/<names of the experiments>/ beside the store's directory.
+    Raises PasskError for fewer than two experiments, a repeated name, and an experiment that the store does not have.
     """
     names = list(experiments)
     if len(set(names)) < len(names) or len(names) < 2:
-        raise PasskError("experiments: name two different ones or more; `passk report NAME` is for one")
+        raise PasskError("experiments: fewer than two different names; add one, or use `passk report NAME` for one")
     comparison = Comparison([load(store, name) for name in names])
-    into = directory or store.resolve().parent.parent / "comparisons" / joined(names)
-    path = _write(store, comparison, into, _title(comparison))
+    target = directory or store.resolve().parent.parent / "comparisons" / joined(names)
+    path = _write(store, comparison, target, _title(comparison))
     return path, _plain(comparison)
 
 
 def _title(comparison: Comparison) -> str:
-    """maze-k8 (3 seeds) against maze-k4 (3 seeds): the first named is what the others are compared with."""
+    """Return the title, such as maze-k8 (3 seeds) against maze-k4 (3 seeds). The first design stands last."""
     labels = [
         f"{comparison.label(design)}{f' ({len(design)} seeds)' if len(design) > 1 else ''}"
         for design in comparison.designs
@@ -67,7 +71,7 @@ def _title(comparison: Comparison) -> str:
 
 
 def joined(names: Sequence[str]) -> str:
-    """A directory's name for a comparison: a+b, and a hash instead of what makes it too long."""
+    """Return the directory's name of a comparison, such as a+b. A hash replaces the end of a long name."""
     whole = "+".join(names)
     if len(whole) <= _LONGEST:
         return whole
@@ -75,7 +79,7 @@ def joined(names: Sequence[str]) -> str:
 
 
 def results_table(store: Path, experiment: str) -> str:
-    """The main table and the answer, for a terminal."""
+    """Return the main table and the answer for a terminal."""
     return _plain(Comparison([load(store, experiment)]))
 
 
@@ -87,7 +91,7 @@ def _plain(comparison: Comparison) -> str:
 
 
 def results_rows(store: Path, experiment: str) -> list[dict[str, str]]:
-    """The main table, a dictionary a row; empty where nothing has been sampled."""
+    """Return the rows of the main table as dictionaries; empty without an evaluation."""
     comparison = Comparison([load(store, experiment)])
     if not comparison.groups:
         return []
@@ -106,7 +110,7 @@ def _write(store: Path, comparison: Comparison, directory: Path, title: str) -> 
 
 
 def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, bool]) -> str:
-    """The text of report.md."""
+    """Return the text of report.md."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -114,11 +118,13 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         keep_trailing_newline=True, autoescape=False,
     )  # fmt: skip
     environment.filters |= {"inline": inline, "code": code, "fenced": fenced}
-    found, found_p = solved.solved(comparison), comparison.p_values
-    shown = _transcripts(store, comparison)
-    # of a design's seeds some may have failed, or be on their way
-    sampled = [len(own) for entry in comparison.sampled for group in comparison.groups if (own := entry.sampled(group))]
-    trained = [len(own) for entry in comparison.entries if entry.kind == "rl" and (own := curves.steps_of(entry))]
+    solved_by, p_values = solved.solved(comparison), comparison.p_values
+    transcripts_of, transcripts = _transcripts(store, comparison)
+    # some seeds of a design may have failed or may be unfinished
+    sampled = [
+        len(runs) for entry in comparison.sampled for group in comparison.groups if (runs := entry.sampled(group))
+    ]
+    trained = [len(frames) for entry in comparison.entries if entry.kind == "rl" and (frames := curves.steps_of(entry))]
     return environment.get_template("report.md.j2").render(
         title=title,
         questions=_questions(comparison),
@@ -133,11 +139,11 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         lone_line=min(trained, default=1) == 1,
         experiments=_experiments(comparison),
         methods=[(c.entry.label, c.method.recipe, c.method.warm_start) for c in comparison.trained_methods],
-        differences=difference_table([d for d in found_p if d.benchmark in comparison.groups[:1]], found_p),
+        differences=difference_table([d for d in p_values if d.benchmark in comparison.groups[:1]], p_values),
         differences_by_benchmark=difference_table(
-            [d for d in found_p if d.benchmark in comparison.groups[1:]], found_p
+            [d for d in p_values if d.benchmark in comparison.groups[1:]], p_values
         ),
-        about_p=about_p(found_p),
+        about_p=about_p(p_values),
         several_checkpoints=len(comparison.sampled) > 1,
         trained=any(run.graph for run in comparison.results),
         bases=_bases(comparison),
@@ -145,12 +151,12 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         ends=listed([f"pass@{k}" for k in comparison.ends(comparison.groups[0])]) if comparison.groups else "",
         runs=len(comparison.results),
         gpus=any(costs.gpus(run) for run in comparison.results),
-        solved=solved.counts_table(found) if found else "",
-        solved_problems=solved.problems_table(found),
+        solved=solved.counts_table(solved_by) if solved_by else "",
+        solved_problems=solved.problems_table(solved_by),
         verdicts=verdicts(comparison),
-        transcripts_of=shown[0],
-        transcripts=shown[1],
-        truncated=any(sample["sort"] == "truncated" for sample in shown[1]),
+        transcripts_of=transcripts_of,
+        transcripts=transcripts,
+        truncated=any(sample["sort"] == "truncated" for sample in transcripts),
         elsewhere=any(len(run.trained_elsewhere) for run in comparison.results),
         stage_costs=costs.stages(comparison),
         sampling_costs=costs.evaluations(comparison),
@@ -167,20 +173,20 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
 
 
 def _questions(comparison: Comparison) -> list[tuple[str, str]]:
-    """(experiments that ask it, question); no names where all ask the same."""
-    asked: dict[str, list[str]] = {}
+    """Return (names of the experiments, question); the names are empty if all experiments have the same question."""
+    names_of: dict[str, list[str]] = {}
     for run in comparison.results:
-        asked.setdefault(run.record.question, []).append(code(run.name))
-    return [(listed(names) if len(asked) > 1 else "", question) for question, names in asked.items()]
+        names_of.setdefault(run.record.question, []).append(code(run.name))
+    return [(listed(names) if len(names_of) > 1 else "", question) for question, names in names_of.items()]
 
 
 def _main(comparison: Comparison, groups: Sequence[str]) -> str:
-    """The main table's part on some groups; empty for none."""
+    """Return the main table's rows of some groups; empty without groups."""
     return table(*main_table(comparison, lambda text: f"**{text}**", code, groups), left=2) if groups else ""
 
 
 def _experiments(comparison: Comparison) -> str:
-    """Which experiments are compared; empty for one."""
+    """Return the table of the compared experiments; empty for one experiment."""
     if len(comparison.results) == 1:
         return ""
     rows = [
@@ -192,14 +198,17 @@ def _experiments(comparison: Comparison) -> str:
 
 
 def _bases(comparison: Comparison) -> list[tuple[str, str]]:
-    """(label, model) of the models that were sampled as they came."""
+    """Return (label, model) of each evaluated base model."""
     entries = [entry for entry in comparison.sampled if entry.kind == BASE]
     models = [(entry.runs[0].record.config.get("model") or {}).get("path") for entry in entries]
     return [(entry.label, model) for entry, model in zip(entries, models, strict=True) if model]
 
 
 def _transcripts(store: Path, comparison: Comparison) -> tuple[str, list[dict[str, Any]]]:
-    """Whose samples are shown, the method's if there is one, and some of each sort."""
+    """Return the checkpoint whose samples the report shows, and some samples of each sort.
+
+    A compared method comes first, then a trained method, then any evaluated checkpoint.
+    """
     methods = [of for of, _ in comparison.comparisons] + [trained.entry for trained in comparison.trained_methods]
     sampled = [entry for entry in (*methods, *comparison.sampled) if entry in comparison.sampled]
     if not sampled:
@@ -209,5 +218,5 @@ def _transcripts(store: Path, comparison: Comparison) -> tuple[str, list[dict[st
     frame = results.transcripts(store, run.name, entry.checkpoint)
     parts = [frame[frame["sort"] == sort].head(limit) for sort, limit in SORTS.items()]
     shown = pd.concat(parts).astype(object).where(lambda part: part.notna(), None).to_dict("records")
-    whose = code(entry.label) + (f" of {code(run.name)}" if len(comparison.results) > 1 else "")
-    return whose, shown
+    name = code(entry.label) + (f" of {code(run.name)}" if len(comparison.results) > 1 else "")
+    return name, shown

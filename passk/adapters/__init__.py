@@ -1,1 +1,1 @@
-"""passk's estimators in other trainers, a file each (docs/adapters.md). Neither trainer is a requirement."""
+"""Adapters that use passk's estimators in other trainers (docs/adapters.md). passk requires neither trainer."""

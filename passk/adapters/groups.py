@@ -1,7 +1,7 @@
 """Advantages of groups in which a trainer has rejected some rollouts.
 
-A rejected rollout is one on whose tokens the trainer does not train: its mask is all zero. It gets the advantage 0
-and is left out of its group, so the others get the advantages of a smaller group.
+A rollout is rejected if the trainer trains on none of its tokens, so that its mask is all zero. It gets the advantage
+0 and is left out of its group, so the others get the advantages of a smaller group.
 """
 
 import warnings
@@ -30,8 +30,8 @@ def advantages(
     rewards: [B]. prompts: [B], equal for the rollouts of a group. trained: [B], False for a rejected rollout.
     answers, generator: as `passk.advantage.compute`, but answers are [B].
 
-    A group whose rejections leave too few rollouts for k gets zero advantages, with a warning. Raises ConfigError
-    for a group that had too few before, and as `compute` for the rollouts that are left.
+    A group whose rejections leave too few rollouts for k gets zero advantages, with a warning. Raise ConfigError for a
+    group that had too few before. Raise as `compute` for the remaining rollouts.
     """
     result = torch.zeros_like(rewards, dtype=torch.float32)
     for rows in _groups(estimator, prompts, trained, k, options):

@@ -1,16 +1,16 @@
-"""TRL's GRPOTrainer with an estimator of passk:
+"""Run TRL's GRPOTrainer with an advantage estimator of passk.
 
     from passk.adapters.trl import PasskGRPOTrainer
 
     trainer = PasskGRPOTrainer(model, reward, args, dataset, estimator="passk_analytical", k=4)
     trainer.train()
 
-All else is GRPOTrainer's own. The advantages are replaced where TRL has computed its own, from the rewards that TRL
-has gathered from all processes. `scale_rewards` so has no effect. In evaluation TRL's advantages stay: they reach
-nothing but eval_loss, and num_generations_eval need not be one for which k is defined.
+Everything else is GRPOTrainer's own. The advantages are replaced after TRL has computed its own, from the rewards that
+TRL has gathered from all processes. `scale_rewards` therefore has no effect. In evaluation TRL's advantages stay. They
+affect only eval_loss, so k need not be defined for num_generations_eval.
 
-A completion that TRL keeps out of the loss is not in its group either: `mask_truncated_completions` does so with
-truncated ones, and vLLM's importance sampling with those beyond its bounds (`sequence_mask`, `token_mask`).
+A completion that TRL keeps out of the loss is also left out of its group. `mask_truncated_completions` does so with
+truncated ones. vLLM's importance sampling does so with those beyond its bounds (`sequence_mask`, `token_mask`).
 """
 
 from collections.abc import Callable, Mapping
@@ -28,14 +28,16 @@ Answers = Callable[[list[Any]], list[str | None]]
 
 
 class PasskGRPOTrainer(GRPOTrainer):
-    """GRPOTrainer whose advantages are an estimator's.
+    """GRPOTrainer whose advantages come from an estimator of passk.
 
-    estimator, k, options: as `passk.advantage.compute` takes them; N is `num_generations`. answers: for an estimator
-    that needs them, completions as a reward function gets them -> the answer of each, or None. All other
-    arguments are GRPOTrainer's. A completion's reward is the sum of its reward functions' by `reward_weights`.
+    estimator, k, options: as in `passk.advantage.compute`; N is `num_generations`.
+    answers: function for an estimator that needs answers. It gets completions as a reward function does, and returns
+    the answer of each, or None.
+    All other arguments are GRPOTrainer's. The reward of a completion is the sum of its rewards, weighted by
+    `reward_weights`.
 
-    Raise ConfigError before training where the estimator cannot be used as requested. While training, raise
-    PasskError as `compute` does, also for a completion that no reward function has scored.
+    Raise ConfigError before training if the estimator cannot be used as requested. While training, raise PasskError as
+    `compute` does, and for a completion that no reward function has scored.
     """
 
     def __init__(
@@ -54,17 +56,17 @@ class PasskGRPOTrainer(GRPOTrainer):
         needs = advantage.needs(self.estimator, self.options)
         if "entropy" in needs:
             raise ConfigError(
-                f"estimator: {needs['entropy']} needs entropy, which TRL has not got yet; choose another estimator"
+                f"estimator: {needs['entropy']} needs entropy, which TRL computes later; choose another estimator"
             )
         if "answers" in needs and answers is None:
-            raise ConfigError(f"answers: {needs['answers']} needs them; give answers=, completions -> an answer each")
+            raise ConfigError(f"answers: {needs['answers']} needs them; pass answers=, one answer per completion")
         if "answers" not in self.estimator.inputs and answers is not None:
-            raise ConfigError(f"answers: {self.estimator.name} does not look at them; leave answers= out")
+            raise ConfigError(f"answers: {self.estimator.name} does not use them; remove answers=")
         if self.multi_objective_aggregation != "sum_then_normalize":
             raise ConfigError(
-                "multi_objective_aggregation: an estimator takes the sum of the rewards; set sum_then_normalize"
+                "multi_objective_aggregation: estimators need the sum of the rewards; set sum_then_normalize"
             )
-        # the same in every process: they draw alike for the batch that they share
+        # Every process uses the same seed, so all draw alike for the batch that they share.
         self._generator = torch.Generator().manual_seed(self.args.seed)
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> torch.Tensor:
@@ -79,14 +81,14 @@ class PasskGRPOTrainer(GRPOTrainer):
         if training:
             every, local = self._advantages(gather(_trained(output))), len(output["advantages"])
             output["advantages"] = every[self.accelerator.process_index * local :][:local]
-            logged = self._logs["advantages"]
-            for _ in range(min(len(every), len(logged))):
-                logged.pop()
-            logged.extend(every.tolist())
+            shown = self._logs["advantages"]
+            for _ in range(min(len(every), len(shown))):
+                shown.pop()
+            shown.extend(every.tolist())
         return output
 
     def _advantages(self, trained: torch.Tensor) -> torch.Tensor:
-        """Return [P * N] of all processes, in TRL's order: the N rollouts of a prompt stand side by side."""
+        """Return the advantages of all processes in TRL's order, [P * N], with the N rollouts of a prompt in a row."""
         scores = self._rewards
         rewards = (scores * self.reward_weights.to(scores.device)).nansum(dim=1)
         rewards[scores.isnan().all(dim=1)] = torch.nan

@@ -1,17 +1,17 @@
-"""Every estimator as an advantage estimator of verl, under the name passk/<estimator>. In a run of verl, add
+"""Register every estimator with verl as an advantage estimator, named passk/<estimator>. In a run of verl, add
 
     +ray_kwargs.ray_init.runtime_env.env_vars.VERL_USE_EXTERNAL_MODULES=passk.adapters.verl
     algorithm.adv_estimator=passk/passk_analytical
     +algorithm.passk.k=4
     +algorithm.passk.options.sigma=false
 
-The first makes every process of verl import this module, and importing it registers the estimators. The prefix is
-there because verl has a grpo, an rloo and others of its own, which are something else. In a program of one's own,
-`import passk.adapters.verl` is enough.
+The first line makes every process of verl import this module, and the import registers the estimators. The prefix
+keeps them apart from verl's own grpo, rloo and others, which differ. In your own program, `import
+passk.adapters.verl` is enough.
 
-Rollouts are grouped by verl's uid, in any order, and groups may differ in size. The reward of a rollout is the sum
-of its token rewards. A rollout whose response mask is all zero is not in its group: verl's rejection sampling zeroes
-the mask of rejected rollouts, and the rows that fill up a batch have such a mask too.
+Rollouts are grouped by verl's uid, in any order. Groups may differ in size. The reward of a rollout is the sum of its
+token rewards. A rollout whose response mask is all zero is left out of its group. verl's rejection sampling zeroes the
+mask of rejected rollouts, and the rows that fill up a batch have such a mask too.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,9 +32,9 @@ Estimator = Callable[..., tuple[torch.Tensor, torch.Tensor]]
 
 
 def register() -> list[str]:
-    """Register every estimator with verl, and return the names. Doing it again changes nothing.
+    """Register every estimator with verl, and return the names. A second call changes nothing.
 
-    Raises verl's ValueError where somebody else has registered one of the names.
+    Raise verl's ValueError if other code has registered one of the names.
     """
     for name in advantage.names():
         register_adv_est(PREFIX + name)(estimator(name))
@@ -43,13 +43,14 @@ def register() -> list[str]:
 
 @cache
 def estimator(name: str) -> Estimator:
-    """The estimator of that name as verl calls it.
+    """Return the estimator of that name as a function that verl calls.
 
-    token_level_rewards, response_mask: [B, T]; index: [B], equal for the rollouts of a prompt; config: verl's
-    algorithm section, of which `passk.k` and `passk.options` are read. Returns (advantages, returns), [B, T]: both
-    the rollout's advantage where the mask is 1, 0 elsewhere.
+    token_level_rewards, response_mask: [B, T].
+    index: [B], equal for the rollouts of a prompt.
+    config: verl's algorithm section; `passk.k` and `passk.options` are read.
+    Returns (advantages, returns), [B, T]: both hold the rollout's advantage where the mask is 1, and 0 elsewhere.
 
-    Raise ConfigError for a k or options that the estimator does not take, PasskError for one that needs more
+    Raise ConfigError for a k or options that the estimator rejects. Raise PasskError for an estimator that needs more
     than rewards, and as `passk.advantage.compute`.
     """
 
@@ -59,13 +60,13 @@ def estimator(name: str) -> Estimator:
         estimator = advantage.get(name)
         if estimator.needs:
             raise PasskError(
-                f"algorithm.adv_estimator: {name} needs {estimator.needs[0]}, which verl hands to no estimator; "
-                "choose an estimator that needs rewards alone"
+                f"algorithm.adv_estimator: {name} needs {estimator.needs[0]}, which verl passes to no estimator; "
+                "choose an estimator that needs only rewards"
             )
         k, options = _settings(estimator, config)
         rewards, trained = token_level_rewards.sum(dim=-1), response_mask.any(dim=-1)
-        found = groups.advantages(estimator, rewards, index.tolist(), trained.tolist(), k, options)
-        advantages = found.unsqueeze(-1) * response_mask
+        values = groups.advantages(estimator, rewards, index.tolist(), trained.tolist(), k, options)
+        advantages = values.unsqueeze(-1) * response_mask
         return advantages, advantages
 
     return estimate
@@ -73,16 +74,16 @@ def estimator(name: str) -> Estimator:
 
 def _settings(estimator: advantage.Estimator, config: Any) -> tuple[int, dict[str, Any]]:
     section = (config or {}).get("passk") or {}
-    given = OmegaConf.to_container(OmegaConf.create({"passk": section}), resolve=True)["passk"]
+    settings = OmegaConf.to_container(OmegaConf.create({"passk": section}), resolve=True)["passk"]
     known = ("k", "options")
-    if not isinstance(given, Mapping) or not isinstance(given.get("options", {}), Mapping):
+    if not isinstance(settings, Mapping) or not isinstance(settings.get("options", {}), Mapping):
         raise ConfigError("algorithm.passk: must be of the form {k: 4, options: {name: value}}")
-    for key in given:
+    for key in settings:
         if key not in known:
             raise ConfigError(f"algorithm.passk.{key}: does not exist{nearest(key, known)}")
-    if "k" not in given and estimator.k != "1":
-        raise ConfigError(f"algorithm.passk.k: {estimator.name} needs it; add +algorithm.passk.k=4")
-    return given.get("k", 1), dict(given.get("options", {}))
+    if "k" not in settings and estimator.k != "1":
+        raise ConfigError(f"algorithm.passk.k: {estimator.name} requires k; add +algorithm.passk.k=4")
+    return settings.get("k", 1), dict(settings.get("options", {}))
 
 
 register()

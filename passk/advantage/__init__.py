@@ -1,11 +1,11 @@
-"""Advantage estimators: rewards [P, N] of P prompts with N rollouts each -> advantages [P, N], float32.
+"""Advantage estimators. They map rewards [P, N], P prompts with N rollouts each, to advantages [P, N], float32.
 
     advantage.compute("passk_analytical", rewards, k=4)
     advantage.compute("edas", rewards, k=1, answers=[["7", "8", None, "7"]], base="dr_grpo")
 
-An estimator has no state: every token of a rollout gets its rollout's advantage. `names()` are all there are,
-`get(name)` is one with its formula, source, options and needs (passk/advantage/estimator.py). Importing this
-imports neither torch nor an estimator.
+An estimator has no state: every token of a rollout gets its rollout's advantage. `names()` lists all estimators.
+`get(name)` returns one with its formula, source, options and needs (passk/advantage/estimator.py). This import loads
+neither torch nor an estimator.
 """
 
 from collections.abc import Mapping
@@ -22,9 +22,9 @@ __all__ = ["Estimator", "check", "compute", "count_estimator", "estimator", "get
 
 
 def check(name: str | Estimator, k: int, n: int, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """All options, once the estimator is there, is defined for k of n and takes the options.
+    """Return all options of an estimator after checking that it exists, is defined for k of n, and accepts them.
 
-    Raises ConfigError otherwise, field first and mend last.
+    Raise ConfigError otherwise: the field first, the fix last.
     """
     found = get(name) if isinstance(name, str) else name
     found.check_k(k, n)
@@ -35,12 +35,11 @@ def check(name: str | Estimator, k: int, n: int, options: Mapping[str, Any] | No
         try:
             check(complete["base"], k, n, complete.get("base_options"))
         except ConfigError as error:
-            # the fields as they are called here
-            said = str(error).removeprefix("options.")
-            own = (
-                said.replace("advantage:", "options.base:", 1) if said == str(error) else f"options.base_options.{said}"
-            )
-            raise ConfigError(own) from None
+            # name the fields as the caller sees them
+            message = str(error)
+            if message.startswith("options."):
+                message = f"options.base_options.{message.removeprefix('options.')}"
+            raise ConfigError(message.replace("advantage:", "options.base:", 1)) from None
     if found.counts:
         found.pairs(n, k, complete)
     return complete
@@ -60,16 +59,17 @@ def needs(name: str | Estimator, options: Mapping[str, Any]) -> dict[str, str]:
 
 
 def compute(name: str | Estimator, rewards: "torch.Tensor", k: int, **inputs: Any) -> "torch.Tensor":
-    """Advantages of a batch by an estimator, given by its name or itself.
+    """Return the advantages of a batch. The estimator is given by name or as an object.
 
-    rewards: [P, N], a row a prompt, a tensor or what torch.as_tensor takes; read as float32.
-    inputs: the estimator's options, and what it may need, which other estimators pass over: `answers`, [P][N] of str or
-    None (or int64 [P, N], equal where the answers to a prompt are equal, negative for none); `entropy`, [P, N],
-    mean nats a token; `generator`, a torch.Generator on the CPU for an estimator that draws.
+    rewards: [P, N], a row per prompt, a tensor or input of torch.as_tensor; read as float32.
+    inputs: the estimator's options and the following inputs. Estimators ignore inputs that they do not use.
+        answers: [P][N] of str or None, or int64 [P, N], equal for equal answers to a prompt and negative for none.
+        entropy: [P, N], mean nats per token.
+        generator: torch.Generator on the CPU, for an estimator that draws.
     Returns [P, N], float32, on the device of the rewards.
 
-    Raises ConfigError as `check` does, and PasskError for rewards or inputs that are not of that shape, not
-    finite, or not what the estimator takes.
+    Raise ConfigError as `check` does. Raise PasskError for rewards or inputs of another shape, that are not finite, or
+    that the estimator does not accept.
     """
     from passk.advantage.batch import advantages
 

@@ -1,4 +1,4 @@
-"""All estimators in one table, made from their cards."""
+"""Build the table of all estimators from their cards."""
 
 import inspect
 
@@ -20,16 +20,16 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "of the solve rate": ("reinforce_k", "surrogate"),
     "transforms": ("edas",),
 }
-"""what belongs together, in the order of the table; estimators of other packages come last"""
+"""Families of estimators, in the order of the table. Estimators of other packages come last."""
 
 _HEAD = ("estimator", "advantage of rollout i", "k", "rewards", "needs", "its gradient", "taken as", "source")
 
 
 def table() -> str:
-    """Every estimator there is, those of other packages included, a row each, as a markdown table.
+    """Return a markdown table with a row per estimator, those of other packages included.
 
-    "its gradient" is what the estimator estimates and with what bias; "taken as", whether that is the mean or the sum
-    of A_i grad log p(y_i) over the rollouts of a prompt.
+    The column "its gradient" holds what the estimator estimates, and its bias. The column "taken as" says whether that
+    is the mean or the sum of A_i grad log p(y_i) over the rollouts of a prompt.
     """
     ours = [name for family in FAMILIES.values() for name in family]
     ordered = [*ours, *(name for name in names() if name not in ours)]
@@ -38,8 +38,8 @@ def table() -> str:
 
 
 def _row(estimator: Estimator) -> tuple[str, ...]:
-    wanted = [option for option, default in estimator.options.items() if default is inspect.Parameter.empty]
-    needs = ", ".join([*estimator.needs, *(f"option {option}" for option in wanted)])
+    required = [option for option, default in estimator.options.items() if default is inspect.Parameter.empty]
+    needs = ", ".join([*estimator.needs, *(f"option {option}" for option in required)])
     rewards = "0 and 1" if estimator.binary else "any"
     return (
         f"`{estimator.name}`",

@@ -1,20 +1,20 @@
-"""What an estimator is: a decorated function, and what a person should know about it.
+"""Define estimators: a decorated function with a card that describes it.
 
-An estimator on 0/1 rewards whose advantages depend on nothing but how many are right is written for one group:
+On 0/1 rewards many estimators depend only on the number of correct rollouts. They are written for one group:
 
     @count_estimator(k="< N", ...)
     def name(n: int, c: int, k: int, *, option: float = 1.0) -> tuple[float, float]:
-        ...  # advantages of (a wrong, a right) answer where c of n are right
+        ...  # advantages of an incorrect and of a correct rollout, c of n correct
 
-It is called once for each (N, k, options) and c, in plain Python; batches are looked up in the table of it.
-Every other estimator gets the batch:
+passk calls the function once for each (N, k, options) and c, in plain Python. Batches are looked up in that table.
+Every other estimator is called with the batch:
 
     @estimator(k="<= N", ...)
     def name(rewards: torch.Tensor, k: int, *, answers: torch.Tensor, option: float = 1.0) -> torch.Tensor:
         ...  # rewards [P, N], float64 and finite; returns [P, N]
 
-Keyword-only parameters named as in INPUTS are handed what they ask for; all others are options, checked
-against their annotations, which a person sets in `options:` of a stage or by `--passk.options`.
+Keyword-only parameters named as in INPUTS receive that input. All others are options, checked against their
+annotations. You set them in `options:` of a stage or by `--passk.options`.
 """
 
 import inspect
@@ -30,32 +30,36 @@ from typing import Any, Literal
 from passk.base.errors import ConfigError, nearest
 
 LARGEST = 3.4028234663852886e38
-"""of float32, in which advantages are given"""
+"""Largest advantage: the largest float32."""
 INPUTS = ("answers", "entropy", "generator")
-"""answers [P, N] int64, the same number for the same answer to a prompt, negative for none; entropy [P, N],
-mean nats a token; generator, a torch.Generator on the CPU for estimators that draw"""
+"""Names of the inputs besides rewards.
+
+answers: [P, N] int64, equal for equal answers to a prompt, negative for none.
+entropy: [P, N], mean nats per token.
+generator: torch.Generator on the CPU, for estimators that draw.
+"""
 
 Domain = Literal["any", "1", "< N", "<= N", "2 .. N", "<= N / 2"]
-"""the k for which an estimator is defined, N rollouts a prompt"""
+"""Values of k for which an estimator is defined, with N rollouts per prompt."""
 
 
 @dataclass(frozen=True, eq=False)
 class Estimator:
-    """An estimator and its card. Calling it calls the function as it was written."""
+    """An estimator and its card. A call calls the function as written."""
 
     name: str
     function: Callable[..., Any]
     k: Domain
     counts: bool
-    """written for counts (n, c, k), not for a batch"""
+    """Whether the function takes counts (n, c, k), not a batch."""
     binary: bool
-    """takes rewards of 0 and 1 alone"""
+    """Whether the estimator accepts only rewards of 0 and 1."""
     formula: str = ""
     source: str = ""
     estimates: str = ""
-    """what the expected gradient is"""
+    """Expected gradient."""
     scale: Literal["mean", "sum"] = "mean"
-    """whether that is the mean or the sum of A_i grad log p(y_i) over the rollouts of a prompt"""
+    """Whether `estimates` is the mean or the sum of A_i grad log p(y_i) over the rollouts of a prompt."""
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         return self.function(*arguments, **options)
@@ -67,17 +71,17 @@ class Estimator:
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
-        """What it takes beside the rewards, of INPUTS."""
+        """Inputs besides the rewards that the estimator uses, of INPUTS."""
         return tuple(name for name in self._keywords if name in INPUTS)
 
     @cached_property
     def needs(self) -> tuple[str, ...]:
-        """The inputs without which it cannot work."""
+        """Inputs without which the estimator cannot work."""
         return tuple(name for name in self.inputs if self._keywords[name].default is inspect.Parameter.empty)
 
     @cached_property
     def options(self) -> dict[str, Any]:
-        """Option -> default; inspect.Parameter.empty where a person has to choose."""
+        """Defaults by option; inspect.Parameter.empty for a required option."""
         return {name: p.default for name, p in self._keywords.items() if name not in INPUTS}
 
     @cached_property
@@ -93,7 +97,7 @@ class Estimator:
         return pydantic.create_model(self.name, __config__=strict, **fields)
 
     def validated(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """All options, defaults filled in. Raises ConfigError: one line, the option first."""
+        """Return all options with defaults filled in. Raise ConfigError: one line, the option first."""
         import pydantic
 
         for name in options:
@@ -105,8 +109,8 @@ class Estimator:
         except pydantic.ValidationError as error:
             first = error.errors()[0]
             name, message = first["loc"][0], first["msg"].removeprefix("Value error, ")
-            given = "" if first["type"] == "missing" else f", not {shown(options[str(name)])}"
-            raise ConfigError(f"options.{name}: {self.name} says: {message.lower()}{given}") from None
+            value = "" if first["type"] == "missing" else f", not {shown(options[str(name)])}"
+            raise ConfigError(f"options.{name}: is invalid for {self.name}: {message.lower()}{value}") from None
 
     def check_k(self, k: int, n: int) -> None:
         """Raise ConfigError unless the estimator is defined for k of n rollouts."""
@@ -115,35 +119,35 @@ class Estimator:
             raise ConfigError(f"k: must be a whole number of 1 or more, not {shown(k)}")
         if n < 1:
             raise ConfigError(f"rollouts: must be 1 or more, not {n}")
-        allowed, must_be, mend = {
+        allowed, must_be, fix = {
             "any": (True, "", ""),
             "1": (k == 1, "1", "set it, or choose a Pass@k estimator such as passk_analytical"),
-            "< N": (k < n, f"smaller than the rollouts a prompt ({n})", "lower k or raise rollouts"),
-            "<= N": (k <= n, f"at the most the rollouts a prompt ({n})", "lower k or raise rollouts"),
-            "2 .. N": (2 <= k <= n, f"from 2 to the rollouts a prompt ({n})", "mend k or raise rollouts"),
-            "<= N / 2": (2 * k <= n, f"at the most half of the rollouts a prompt ({n})", "lower k or raise rollouts"),
+            "< N": (k < n, f"smaller than the rollouts per prompt ({n})", "lower k or raise rollouts"),
+            "<= N": (k <= n, f"at most the rollouts per prompt ({n})", "lower k or raise rollouts"),
+            "2 .. N": (2 <= k <= n, f"from 2 to the rollouts per prompt ({n})", "change k or raise rollouts"),
+            "<= N / 2": (2 * k <= n, f"at most half of the rollouts per prompt ({n})", "lower k or raise rollouts"),
         }[self.k]
         if not allowed:
-            raise ConfigError(f"k: must be {must_be} for {self.name}, not {k}; {mend}")
+            raise ConfigError(f"k: must be {must_be} for {self.name}, not {k}; {fix}")
 
     def pairs(self, n: int, k: int, options: Mapping[str, Any]) -> list[tuple[float, float]]:
-        """An estimator of counts: (wrong, right) beside c = 0 .. N right answers, each finite. Raises ConfigError."""
-        found = []
+        """Return finite (incorrect, correct) advantages of a count estimator for c = 0 .. N. Raise ConfigError."""
+        pairs = []
         n, k = plain(n), plain(k)
         for c in range(n + 1):
             try:
-                wrong, right = map(float, self.function(n, c, k, **options))
+                incorrect, correct = map(float, self.function(n, c, k, **options))
             except (ArithmeticError, TypeError, ValueError) as error:
                 reason = " ".join(str(error).split())
                 raise ConfigError(
                     f"advantage: {self.name} has no value at N = {n}, c = {c}, k = {k}: {reason}"
                 ) from None
-            if not (math.isfinite(wrong) and math.isfinite(right)):
+            if not (math.isfinite(incorrect) and math.isfinite(correct)):
                 raise ConfigError(
-                    f"advantage: {self.name} gives {wrong}, {right} at N = {n}, c = {c}, k = {k}; mend it"
+                    f"advantage: {self.name} is {incorrect}, {correct} at N = {n}, c = {c}, k = {k}; fix the estimator"
                 )
-            found.append((min(max(wrong, -LARGEST), LARGEST), min(max(right, -LARGEST), LARGEST)))
-        return found
+            pairs.append((min(max(incorrect, -LARGEST), LARGEST), min(max(correct, -LARGEST), LARGEST)))
+        return pairs
 
 
 def estimator(
@@ -155,7 +159,7 @@ def estimator(
     estimates: str = "",
     scale: Literal["mean", "sum"] = "mean",
 ) -> Callable[[Callable[..., Any]], Estimator]:
-    """Make an estimator of a function of a batch, (rewards [P, N], k, ...) -> [P, N]. See the module's text."""
+    """Turn a function of a batch into an estimator: (rewards [P, N], k, ...) -> [P, N]. See the module's docstring."""
 
     def decorate(function: Callable[..., Any]) -> Estimator:
         _check_written(function, k, "rewards", "k")
@@ -172,7 +176,7 @@ def count_estimator(
     estimates: str = "",
     scale: Literal["mean", "sum"] = "mean",
 ) -> Callable[[Callable[..., tuple[float, float]]], Estimator]:
-    """Make an estimator of a function of counts, (n, c, k, ...) -> (wrong, right). See the module's text."""
+    """Turn a function of counts into an estimator: (n, c, k, ...) -> (incorrect, correct)."""
 
     def decorate(function: Callable[..., tuple[float, float]]) -> Estimator:
         _check_written(function, k, "n", "c", "k")
@@ -182,32 +186,32 @@ def count_estimator(
 
 
 def _check_written(function: Callable[..., Any], k: str, *first: str) -> None:
-    """Raise TypeError at whoever writes an estimator that could not be used as it is written."""
+    """Raise TypeError for a function whose signature cannot be used."""
     if k not in typing.get_args(Domain):
-        raise TypeError(f"{function.__name__}: k is one of {', '.join(typing.get_args(Domain))}, not {k!r}")
+        raise TypeError(f"{function.__name__}: k must be one of {', '.join(typing.get_args(Domain))}, not {k!r}")
     kinds = {name: p.kind for name, p in inspect.signature(function).parameters.items()}
     others = list(kinds)[len(first) :]
     if len(kinds) < len(first) or any(kinds[name] is not inspect.Parameter.KEYWORD_ONLY for name in others):
-        raise TypeError(f"{function.__name__}: takes ({', '.join(first)}), and all else after a *")
+        raise TypeError(f"{function.__name__}: must take ({', '.join(first)}), and all other parameters after a *")
 
 
 def plain(value: Any) -> Any:
-    """Return a number of numpy as Python's own, and anything else unchanged."""
+    """Return a numpy number as Python's own, and any other value unchanged."""
     return value.item() if isinstance(value, numbers.Number) and hasattr(value, "item") else value
 
 
 def shown(value: Any) -> str:
-    """A value of a person's in a message of one line."""
+    """Return a user's value as one short line for a message."""
     text = ascii(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def read_options(text: str, *, field: str) -> dict[str, Any]:
-    """An estimator's options from a command line: a JSON object. Raises ConfigError, `field` first."""
+    """Return an estimator's options from a JSON object. Raise ConfigError, `field` first."""
     try:
         options = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f'{field}: is not JSON: {error}; write it as in {{"sigma": false}}') from None
+        raise ConfigError(f'{field}: is not JSON: {error}; write, for example, {{"sigma": false}}') from None
     if not isinstance(options, dict):
-        raise ConfigError(f'{field}: is an object as in {{"sigma": false}}, not {shown(text)}')
+        raise ConfigError(f'{field}: must be an object such as {{"sigma": false}}, not {shown(text)}')
     return options

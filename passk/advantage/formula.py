@@ -1,4 +1,4 @@
-"""Formulas that a person writes in an experiment: arithmetic, a few functions, and nothing else."""
+"""Evaluate formulas of an experiment: arithmetic, a few functions, and nothing else."""
 
 import ast
 import math
@@ -28,7 +28,7 @@ _OPERATORS: dict[type[ast.AST], Callable[..., float]] = {
 
 
 def evaluate(formula: str, **variables: float) -> float:
-    """The value of e.g. "k * (1 - p) ** (k - 1)". Raises ConfigError for anything that has none."""
+    """Return the value of, for example, "k * (1 - p) ** (k - 1)". Raise ConfigError for a formula without a value."""
     try:
         return float(_value(ast.parse(formula.strip(), mode="eval").body, variables))
     except ConfigError as error:
@@ -52,4 +52,4 @@ def _value(node: ast.AST, variables: dict[str, float]) -> float:
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in FUNCTIONS:
             return FUNCTIONS[name](*(_value(argument, variables) for argument in arguments))
     known = ", ".join([*variables, "numbers", "+ - * / **", *(f"{name}()" for name in FUNCTIONS)])
-    raise ConfigError(f"{shown(ast.unparse(node))} is not known; there is {known}")
+    raise ConfigError(f"{shown(ast.unparse(node))} is not supported; use {known}")

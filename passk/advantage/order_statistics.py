@@ -1,10 +1,10 @@
-"""Groups in ascending order: what the estimators on the best of k real-valued rewards are computed from.
+"""Groups in ascending order, the basis of the estimators on the best of k real-valued rewards.
 
-With g_1 <= ... <= g_N sorted and gaps d_l = g_{l+1} - g_l >= 0 (l = 1 .. N-1), the best of any set of
-rollouts is g_1 plus the gaps below its highest rank. So a mean over sets is a sum over gaps, each times the
-share of sets that reach over it: O(N log N) for a group, equal rewards get equal values whatever their
-order, and each sum adds numbers of one sign. Where the mean itself is wanted, what is above 0 is counted up
-from the lowest reward and what is below 0 down from the highest: a very low reward takes no digits from it.
+Let g_1 <= ... <= g_N be sorted, with gaps d_l = g_{l+1} - g_l >= 0 (l = 1 .. N-1). The best of any set of rollouts is
+g_1 plus the gaps below its highest rank. So a mean over sets is a sum over gaps, each times the share of sets that
+reach over it. This costs O(N log N) per group. Equal rewards get equal values in any order, and each sum adds numbers
+of one sign. For the mean itself, values above 0 are summed up from the lowest reward, and values below 0 down from the
+highest. A very low reward therefore takes no digits from it.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ import torch
 
 
 class Ranked:
-    """A batch of groups, sorted. `values` [P, N] ascending, `gaps` [P, N-1] >= 0, float64."""
+    """A batch of sorted groups. `values` [P, N] are ascending, `gaps` [P, N-1] >= 0, float64."""
 
     def __init__(self, rewards: torch.Tensor) -> None:
         self.values, self._order = rewards.double().sort(dim=1)
@@ -23,19 +23,19 @@ class Ranked:
         self.negative = bool((self.values[:, :1] < 0).any())
 
     def below(self, weights: torch.Tensor) -> torch.Tensor:
-        """[P, N]: for each rank i, the sum over l < i of weights_l d_l. weights: [N-1]."""
+        """Return for each rank i the sum over l < i of weights_l d_l, [P, N]. weights: [N-1]."""
         return _below(self.gaps * weights)
 
     def above(self, weights: torch.Tensor) -> torch.Tensor:
-        """[P, N]: for each rank i, the sum over l >= i of weights_l d_l. weights: [N-1]."""
+        """Return for each rank i the sum over l >= i of weights_l d_l, [P, N]. weights: [N-1]."""
         return _above(self.gaps * weights)
 
     def unsorted(self, by_rank: torch.Tensor) -> torch.Tensor:
-        """[P, N] by rank -> in the order of the rollouts."""
+        """Return values by rank, [P, N], in the order of the rollouts."""
         return torch.empty_like(by_rank).scatter_(1, self._order, by_rank)
 
     def best_with(self, k: int) -> torch.Tensor:
-        """[P, N]: for each rank i, the mean best reward of all sets of k rollouts that hold i; 1 <= k <= N."""
+        """Return for each rank i the mean best reward of all sets of k rollouts with i, [P, N]; 1 <= k <= N."""
         up = self.values.clamp(min=0)
         best = up + _above(up.diff(dim=1) * self.weights(reached_with, k))
         if not self.negative:
@@ -44,7 +44,7 @@ class Ranked:
         return best + (down[:, -1:] - _above(down.diff(dim=1) * self.weights(missed_with, k)))
 
     def best_without(self, k: int) -> torch.Tensor:
-        """[P, N]: for each rank i, the mean best reward of all sets of k rollouts without i; 1 <= k < N."""
+        """Return for each rank i the mean best reward of all sets of k rollouts without i, [P, N]; 1 <= k < N."""
         up = self.values.clamp(min=0)
         rise = up.diff(dim=1)
         best = up[:, :1] + _below(rise * self.weights(reached_without_higher, k))
@@ -58,50 +58,50 @@ class Ranked:
         return best + (down[:, -1:] - missed)
 
     def weights(self, of: Callable[[int, int, int], float], k: int) -> torch.Tensor:
-        """[N-1]: of(n, l, k) for the gaps l = 1 .. N-1, made once."""
+        """Return of(n, l, k) for the gaps l = 1 .. N-1, [N-1], computed once."""
         return _weights(of, self.values.shape[1], k, self.values.device)
 
 
 def missed_with(n: int, gap: int, k: int) -> float:
-    """Share of sets of k, one member at or below the gap given, whose best does so too."""
+    """Return the share of sets of k with a given member at or below the gap whose best is there too."""
     return comb(gap - 1, k - 1) / comb(n - 1, k - 1)
 
 
 def reached_with(n: int, gap: int, k: int) -> float:
-    """The others of these sets; their share is taken before anything is rounded."""
+    """Return the share of the remaining sets of `missed_with`, computed before any rounding."""
     every = comb(n - 1, k - 1)
     return (every - comb(gap - 1, k - 1)) / every
 
 
 def missed_without_lower(n: int, gap: int, k: int) -> float:
-    """Share of sets of k, one rollout at or below the gap left out, whose best lies there."""
+    """Return the share of sets of k, without a given rollout at or below the gap, whose best lies there."""
     return comb(gap - 1, k) / comb(n - 1, k)
 
 
 def reached_without_lower(n: int, gap: int, k: int) -> float:
-    """The others of these sets."""
+    """Return the share of the remaining sets of `missed_without_lower`."""
     every = comb(n - 1, k)
     return (every - comb(gap - 1, k)) / every
 
 
 def missed_without_higher(n: int, gap: int, k: int) -> float:
-    """Share of sets of k, one rollout above the gap left out, whose best lies at or below it."""
+    """Return the share of sets of k, without a given rollout above the gap, whose best lies at or below it."""
     return comb(gap, k) / comb(n - 1, k)
 
 
 def reached_without_higher(n: int, gap: int, k: int) -> float:
-    """The others of these sets."""
+    """Return the share of the remaining sets of `missed_without_higher`."""
     every = comb(n - 1, k)
     return (every - comb(gap, k)) / every
 
 
 def _below(terms: torch.Tensor) -> torch.Tensor:
-    """[P, N-1] of gaps -> [P, N], of each rank the sum over the gaps below it."""
+    """Return for each rank the sum over the gaps below it: gaps [P, N-1] -> [P, N]."""
     return torch.nn.functional.pad(terms.cumsum(dim=1), (1, 0))
 
 
 def _above(terms: torch.Tensor) -> torch.Tensor:
-    """[P, N-1] of gaps -> [P, N], of each rank the sum over the gaps above it."""
+    """Return for each rank the sum over the gaps above it: gaps [P, N-1] -> [P, N]."""
     return torch.nn.functional.pad(terms.flip(1).cumsum(dim=1).flip(1), (0, 1))
 
 

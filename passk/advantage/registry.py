@@ -1,7 +1,7 @@
-"""Estimators by name: the files of passk/advantage/estimators, and what other packages install.
+"""Find estimators by name: the files of passk/advantage/estimators, and those of other packages.
 
-Another package offers an estimator as an entry point of the group `passk.advantage`, under the
-estimator's own name. An estimator is imported when it is first used.
+Another package offers an estimator as an entry point of the group `passk.advantage`, named as the estimator. passk
+imports an estimator when it is first used.
 """
 
 import pkgutil
@@ -16,35 +16,35 @@ GROUP = "passk.advantage"
 
 
 @cache
-def _found() -> dict[str, str]:
-    """name -> "module:attribute"."""
+def _locations() -> dict[str, str]:
+    """Return "module:attribute" by name."""
     folder = Path(__file__).with_name("estimators")
-    own = {
+    ours = {
         module.name: f"passk.advantage.estimators.{module.name}:{module.name}"
         for module in pkgutil.iter_modules([str(folder)])
     }
-    return plugins.found(GROUP, "estimator", own)
+    return plugins.found(GROUP, "advantage", ours)
 
 
 def package(name: str) -> str | None:
-    """ "package version" where another package brought the estimator of that name; None for one of passk's own."""
+    """Return "package version" of the package that installed an estimator; None for one of passk's own."""
     return plugins.package(GROUP, name)
 
 
 def names() -> list[str]:
-    """Every estimator that an experiment can name, without importing one."""
-    return sorted(_found())
+    """Return the name of every available estimator without importing one."""
+    return sorted(_locations())
 
 
 @cache
 def get(name: str) -> Estimator:
-    """The estimator of that name. Raises ConfigError where there is none, PasskError where it is not an estimator."""
-    if name not in _found():
-        raise ConfigError(f"advantage: {name!r} does not exist{nearest(name, _found())}")
-    estimator = plugins.imported(_found()[name], "estimator", name)
+    """Return the estimator of that name. Raise ConfigError for an unknown name, PasskError for another object."""
+    if name not in _locations():
+        raise ConfigError(f"advantage: {name!r} does not exist{nearest(name, _locations())}")
+    estimator = plugins.imported(_locations()[name], "advantage", name)
     if not isinstance(estimator, Estimator) or estimator.name != name:
         raise PasskError(
-            f"advantage: {_found()[name]} is no estimator named {name}; "
+            f"advantage: {_locations()[name]} is not an estimator named {name}; "
             "decorate a function of that name with passk.advantage.estimator"
         )
     return estimator

@@ -1,6 +1,6 @@
-"""An estimator's advantages over c, how many of a prompt's N answers are right: as a table, for a terminal, as a PNG.
+"""Show an estimator's advantages over c, the correct of a prompt's N rollouts: as a table, as ASCII, as a PNG.
 
-All take `kinds`, (wrong, right) for c = 0 .. N, and `totals`, eta for the same c (passk/advantage/step_size.py).
+All take `kinds`, (incorrect, correct) for c = 0 .. N, and `totals`, eta for the same c (passk/advantage/step_size.py).
 """
 
 from collections.abc import Sequence
@@ -10,37 +10,37 @@ from textwrap import shorten
 Kinds = Sequence[tuple[float, float]]
 
 _GUTTER = 10
-"""columns left of a plot, for its numbers"""
+"""Columns left of a plot, for its numbers."""
 _PLOT = 65
-"""columns of a plot, at most"""
-_RIGHT, _WRONG, _ETA, _GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
-"""as in the report's figures: colours by Okabe and Ito, which colour-blind readers can tell apart"""
+"""Largest number of columns of a plot."""
+_CORRECT, _INCORRECT, _ETA, _GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+"""Colours by Okabe and Ito, as in the report's figures. Colour-blind readers can distinguish them."""
 
 
 def table(kinds: Kinds, totals: Sequence[float]) -> str:
-    """A line for each c; "-" for the kind of answer that there is none of."""
+    """Return a line for each c; "-" stands for a kind that no rollout has."""
     n = len(kinds) - 1
-    lines = [f"{'c':>4} {'wrong':>12} {'right':>12} {'eta':>12}"]
-    for c, ((wrong, right), eta) in enumerate(zip(kinds, totals, strict=True)):
-        shown = (_number(wrong) if c < n else "-", _number(right) if c else "-", _number(eta))
+    lines = [f"{'c':>4} {'incorrect':>12} {'correct':>12} {'eta':>12}"]
+    for c, ((incorrect, correct), eta) in enumerate(zip(kinds, totals, strict=True)):
+        shown = (_number(incorrect) if c < n else "-", _number(correct) if c else "-", _number(eta))
         lines.append(f"{c:>4} " + " ".join(f"{value:>12}" for value in shown))
     return "\n".join(lines)
 
 
 def chart(kinds: Kinds, totals: Sequence[float], width: int) -> str:
-    """Both advantages and, below them, eta, in ASCII; no line is longer than `width`, 45 or more."""
+    """Return an ASCII plot of both advantages and, below, of eta. width: the longest line, 45 or more."""
     n = len(kinds) - 1
     columns = min(_PLOT, width - _GUTTER - len("  c"))
-    if n < columns:  # as many columns from each c to the next
+    if n < columns:  # equally many columns from each c to the next
         columns = (columns - 1) // n * n + 1
-    right = {c: kinds[c][1] for c in range(1, n + 1)}
-    wrong = {c: kinds[c][0] for c in range(n)}
+    correct = {c: kinds[c][1] for c in range(1, n + 1)}
+    incorrect = {c: kinds[c][0] for c in range(n)}
     return "\n".join(
         [
-            "advantage: right (o), wrong (x), both (*)",
-            *_plot({"o": right, "x": wrong}, n, rows=13, columns=columns),
+            "advantage: correct o, incorrect x, both *",
+            *_plot({"o": correct, "x": incorrect}, n, rows=13, columns=columns),
             "",
-            "eta = c |right| + (N - c) |wrong|",
+            "eta = c |correct| + (N - c) |incorrect|",
             *_plot({"#": dict(enumerate(totals))}, n, rows=9, columns=columns),
             _axis(n, columns),
         ]
@@ -48,27 +48,27 @@ def chart(kinds: Kinds, totals: Sequence[float], width: int) -> str:
 
 
 def png(path: Path, kinds: Kinds, totals: Sequence[float], title: str, formula: str) -> None:
-    """Write the same as a PNG, 1200 x 540 pixels. Raises OSError where the file cannot be written."""
+    """Write the plots as a PNG, 1200 x 540 pixels. Raise OSError if the file cannot be written."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     n = len(kinds) - 1
     style = {"marker": "o" if n <= 64 else None, "markersize": 3.5}
     figure = Figure(figsize=(10, 4.5), dpi=120, layout="constrained")
-    # the second line keeps the place of the formula; parse_math: an option may have a $ in it
+    # the second line leaves space for the formula; parse_math: an option may contain a $
     figure.suptitle(f"{shorten(title, 100)}\n", x=0.02, ha="left", fontsize=12, weight="bold", parse_math=False)
     figure.text(0.02, 0.915, shorten(formula, 150), fontsize=9, color=_GREY, parse_math=False)
-    paid, total = figure.subplots(1, 2)
-    paid.set_title("advantage of an answer", loc="left", fontsize=10)
-    paid.plot(range(1, n + 1), [right for _, right in kinds[1:]], color=_RIGHT, label="right", **style)
-    paid.plot(range(n), [wrong for wrong, _ in kinds[:-1]], color=_WRONG, label="wrong", **style)
-    paid.legend(frameon=False)
-    total.set_title("eta: sum of |advantage| over the N answers", loc="left", fontsize=10)
+    advantage, total = figure.subplots(1, 2)
+    advantage.set_title("advantage of a rollout", loc="left", fontsize=10)
+    advantage.plot(range(1, n + 1), [correct for _, correct in kinds[1:]], color=_CORRECT, label="correct", **style)
+    advantage.plot(range(n), [incorrect for incorrect, _ in kinds[:-1]], color=_INCORRECT, label="incorrect", **style)
+    advantage.legend(frameon=False)
+    total.set_title("eta: sum of |advantage| over the N rollouts", loc="left", fontsize=10)
     total.plot(range(n + 1), totals, color=_ETA, **style)
     total.set_ylim(bottom=0)
-    for axes in (paid, total):
+    for axes in (advantage, total):
         axes.axhline(0, color=_GREY, linewidth=0.8)
-        axes.set_xlabel(f"c, right answers of N = {n}")
+        axes.set_xlabel(f"c, correct of N = {n}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(color="#E6E6E6", linewidth=0.6)
         axes.set_axisbelow(True)
@@ -81,7 +81,7 @@ def _number(value: float) -> str:
 
 
 def _plot(series: dict[str, dict[int, float]], n: int, *, rows: int, columns: int) -> list[str]:
-    """Marks at (c, value) for each series, mark -> {c: value}; a line a row, numbers to the left."""
+    """Return the rows of a plot, numbers on the left. series: mark -> {c: value}."""
     values = [value for points in series.values() for value in points.values()]
     high, low = max(0.0, *values), min(0.0, *values)
     step = (high - low) / (rows - 1) or 1.0
@@ -97,7 +97,7 @@ def _plot(series: dict[str, dict[int, float]], n: int, *, rows: int, columns: in
 
 
 def _axis(n: int, columns: int) -> str:
-    """The numbers of c below a plot, at the quarters of N."""
+    """Return the numbers of c below a plot, at the quarters of N."""
     line = [" "] * (_GUTTER + columns)
     for c in sorted({n * quarter // 4 for quarter in range(5)}):
         number = str(c)

@@ -1,7 +1,7 @@
-"""How much an estimator moves the policy on a prompt, by how many of its answers are right.
+"""Measure how much an estimator moves the policy on a prompt, by its number of correct rollouts.
 
-Eq. 16 of Pass@k Training (arXiv 2508.10751): eta(c) = c |A_right| + (N - c) |A_wrong|, the sum of |A_i| over
-the N rollouts of a prompt. GRPO's peak is N, at half right; Pass@k estimators have a lower one and want a larger
+Eq. 16 of Pass@k Training (arXiv 2508.10751): eta(c) = c |A_correct| + (N - c) |A_incorrect|, the sum of |A_i| over the
+N rollouts of a prompt. GRPO's peak is N, at half correct. Pass@k estimators have a lower peak and need a larger
 learning rate, N / max eta times GRPO's (32 / max eta at the paper's N = 32).
 """
 
@@ -12,40 +12,42 @@ from passk import advantage
 from passk.base.errors import ConfigError
 
 _ROLLOUTS = 8192
-"""Rollouts drawn for each c (at least 16 prompts) to average an estimator that draws or depends on the order."""
+"""Rollouts drawn for each c (at least 16 prompts) to average an estimator that draws or depends on order."""
 
 
 def kinds(name: str, n: int, k: int, options: Mapping[str, Any] | None = None) -> list[tuple[float, float]]:
-    """(wrong, right): the mean advantage of either kind, for c = 0 .. N right answers; 0 where there is none.
+    """Return (incorrect, correct), the mean advantage of each kind, for c = 0 .. N correct rollouts; 0 for no rollout.
 
-    Raises ConfigError as `advantage.check`, and for an estimator that needs more than rewards.
+    Raise ConfigError as `advantage.check`, and for an estimator that needs more than rewards.
     """
     estimator, complete = advantage.get(name), advantage.check(name, k, n, options)
     if estimator.needs:
-        raise ConfigError(f"advantage: {name} looks at {estimator.needs[0]}, not at how many answers are right alone")
+        raise ConfigError(
+            f"advantage: {name} needs {estimator.needs[0]}, not only the number of correct rollouts; choose another"
+        )
     pairs = (
         estimator.pairs(n, k, complete)
         if estimator.counts
         else [_averaged(estimator, n, c, k, complete) for c in range(n + 1)]
     )
-    return [(wrong if c < n else 0.0, right if c else 0.0) for c, (wrong, right) in enumerate(pairs)]
+    return [(incorrect if c < n else 0.0, correct if c else 0.0) for c, (incorrect, correct) in enumerate(pairs)]
 
 
 def curve(name: str, n: int, k: int, options: Mapping[str, Any] | None = None) -> list[float]:
-    """eta for c = 0 .. N. Raises as `kinds`."""
+    """Return eta for c = 0 .. N. Raise as `kinds`."""
     return totals(kinds(name, n, k, options))
 
 
 def totals(kinds: Sequence[tuple[float, float]]) -> list[float]:
-    """eta for c = 0 .. N of what `kinds` gave."""
+    """Return eta for c = 0 .. N from the result of `kinds`."""
     n = len(kinds) - 1
-    return [(n - c) * abs(wrong) + c * abs(right) for c, (wrong, right) in enumerate(kinds)]
+    return [(n - c) * abs(incorrect) + c * abs(correct) for c, (incorrect, correct) in enumerate(kinds)]
 
 
 def lr_scale(name: str, n: int, k: int, options: Mapping[str, Any] | None = None) -> float | None:
-    """N / max eta: what GRPO's learning rate is to be multiplied by for steps as large as its own.
+    """Return N / max eta, the factor of GRPO's learning rate that gives steps of the same size.
 
-    None for an estimator that needs more than rewards, or that never moves anything. Raises as `advantage.check`.
+    None for an estimator that needs more than rewards, or whose advantages are all 0. Raise as `advantage.check`.
     """
     if advantage.get(name).needs:
         return None
@@ -59,7 +61,7 @@ def _averaged(estimator: advantage.Estimator, n: int, c: int, k: int, options: d
     generator = torch.Generator().manual_seed(c)
     rewards = torch.rand(max(16, _ROLLOUTS // n), n, generator=generator).argsort(dim=1).lt(c).float()
     extra = {"generator": generator} if "generator" in estimator.inputs else {}
-    found = advantage.compute(estimator, rewards, k, **options, **extra).double()
-    right = float((found * rewards).sum() / max(1, rewards.sum()))
-    wrong = float((found * (1 - rewards)).sum() / max(1, (1 - rewards).sum()))
-    return wrong, right
+    advantages = advantage.compute(estimator, rewards, k, **options, **extra).double()
+    correct = float((advantages * rewards).sum() / max(1, rewards.sum()))
+    incorrect = float((advantages * (1 - rewards)).sum() / max(1, (1 - rewards).sum()))
+    return incorrect, correct

@@ -1,1 +1,1 @@
-"""What every other room may use: errors, redaction of secrets, terminal tables, plugins. Standard library only."""
+"""Helpers for every other package: errors, redaction of secrets, terminal tables, plugins. Standard library only."""

@@ -1,4 +1,4 @@
-"""What passk raises at a person: one line, the field first, the mend last."""
+"""Errors that passk raises for users: one line, the field first, the fix last."""
 
 import difflib
 from collections.abc import Iterable, Iterator
@@ -8,14 +8,14 @@ from passk.base.redact import hidden
 from passk.base.terminal import printable, shortened
 
 LONGEST = 2000
-"""characters of a message"""
+"""Characters of a message."""
 
 
 class PasskError(Exception):
-    """A failure whose message alone tells a person what happened: it goes into logs, records and the UI as it is.
+    """A failure whose message alone explains it. Logs, records and the UI show it unchanged.
 
-    One line, without keys and passwords. A part of it may be a model's text, or a log's: control characters are
-    spelled out, and what is too long is cut in its middle, since the mend stands last.
+    The message is one line without keys and passwords. It may quote a model or a log, so control characters are
+    escaped. A long message is cut in its middle, because the fix comes last.
     """
 
     def __init__(self, message: str) -> None:
@@ -23,22 +23,22 @@ class PasskError(Exception):
 
 
 def line(text: str) -> str:
-    """Any text as a person may be shown it in a message."""
+    """Return a text as one line that is safe to show in a message."""
     lines = (part.strip() for part in hidden(text).splitlines())
     return shortened(printable(" ".join(part for part in lines if part)), LONGEST)
 
 
 class ConfigError(PasskError):
-    """Bad input, found before anything was started or written. The CLI exits with status 2."""
+    """Bad input, found before anything is started or written. The CLI exits with status 2."""
 
 
 class SomeFailed(PasskError):
-    """A run that came to its end, report and all, although a stage, the evaluation or the filing failed: which, why."""
+    """A run that reached its report although a stage, the evaluation or the ingest failed. The message names which."""
 
 
 @contextmanager
 def under(section: str) -> Iterator[None]:
-    """Complete the field that a room's own check names."""
+    """Prefix the field of an error with the section that holds it."""
     try:
         yield
     except ConfigError as error:
@@ -48,7 +48,7 @@ def under(section: str) -> Iterator[None]:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """'; did you mean X?' for a mistyped name, or the list of what there is."""
+    """Return '; did you mean X?' for a mistyped name, or the list of known names."""
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else f"; there is {', '.join(known)}"
+    return f"; did you mean {close[0]}?" if close else f"; choose one of {', '.join(known)}"

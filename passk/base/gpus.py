@@ -6,7 +6,7 @@ import subprocess
 
 
 def listed() -> list[str]:
-    """Name and memory of each, such as `NVIDIA A100-SXM4-80GB, 81920 MiB`; empty where there is no nvidia-smi."""
+    """Return name and memory of each GPU, such as `NVIDIA A100-SXM4-80GB, 81920 MiB`; none without nvidia-smi."""
     if not shutil.which("nvidia-smi"):
         return []
     query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
@@ -15,7 +15,7 @@ def listed() -> list[str]:
 
 
 def visible() -> int:
-    """How many a process started here may use."""
+    """Return the number of GPUs that a process started here may use."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    found = len(listed())
-    return found if chosen is None else min(found, len([one for one in chosen.split(",") if one.strip()]))
+    count = len(listed())
+    return count if chosen is None else min(count, len([one for one in chosen.split(",") if one.strip()]))

@@ -1,4 +1,4 @@
-"""What other packages bring: estimators and verifiers by their entry points, beside passk's own."""
+"""Find plugins: estimators and verifiers of passk and of the entry points of other packages."""
 
 import importlib
 from collections.abc import Mapping
@@ -10,9 +10,10 @@ from passk.base.errors import PasskError
 
 
 def found(group: str, what: str, own: Mapping[str, str]) -> dict[str, str]:
-    """Name -> where it is: passk's `own`, and the entry points of a group. Imports nothing.
+    """Return the location of each plugin by name, without importing one.
 
-    what: a word for one of them. Raises PasskError where two packages give one name to two things.
+    own: passk's own plugins; group: the entry points of other packages; what: the word for a plugin in messages.
+    Raise PasskError if two packages use one name for different objects.
     """
     known = dict(own)
     for entry in entry_points(group=group):
@@ -25,20 +26,20 @@ def found(group: str, what: str, own: Mapping[str, str]) -> dict[str, str]:
 
 
 def package(group: str, name: str) -> str | None:
-    """ "package version" where another package brought what has that name; None for one of passk's own."""
+    """Return "package version" of the package that installed that name; None for one of passk's own."""
     for entry in entry_points(group=group, name=name):
         return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
     return None
 
 
 def imported(where: str, what: str, name: str) -> Any:
-    """What stands at "module" or "module:attribute". Raises PasskError, whatever happens when it is imported."""
+    """Import "module" or "module:attribute". Raise PasskError for any error of the import."""
     module, _, attribute = (part.strip() for part in where.partition(":"))
     try:
-        found = importlib.import_module(module)
-        return getattr(found, attribute) if attribute else found
+        loaded = importlib.import_module(module)
+        return getattr(loaded, attribute) if attribute else loaded
     except Exception as error:
         if absent := extras.missing(error, f"{what} {name}"):
             raise absent from None
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise PasskError(f"{what}: {name} is not to be had from {module}: {reason}; mend or uninstall it") from error
+        raise PasskError(f"{what}: {name} cannot be imported from {module}: {reason}; fix or uninstall it") from error

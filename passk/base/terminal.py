@@ -1,12 +1,12 @@
-"""Text for a terminal: rows in columns, times, and what a model or a log may have written, made harmless."""
+"""Format text for a terminal: aligned columns, durations, and untrusted text made harmless."""
 
 from collections.abc import Container, Sequence
 
 
 def aligned(rows: Sequence[Sequence[str]], right: Container[int] = ()) -> list[str]:
-    """A line a row, the columns two spaces apart and as wide as their longest cell.
+    """Return a line per row, with columns two spaces apart and as wide as their longest cell.
 
-    rows: one or more, a cell a column. right: places of the columns that are flush right, as numbers are.
+    rows: one or more, a cell per column. right: indices of the columns that are right-aligned, as numbers are.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
@@ -19,19 +19,19 @@ def aligned(rows: Sequence[Sequence[str]], right: Container[int] = ()) -> list[s
 
 
 def clock(seconds: float) -> str:
-    """5:03, and 1:05:03 from an hour on."""
+    """Return a duration as 5:03, or as 1:05:03 from one hour."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def printable(text: str) -> str:
-    """The text with escapes, control characters and the like spelled out, such as \\x1b for ESC."""
+    """Return the text with escapes and control characters spelled out, such as \\x1b for ESC."""
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def shortened(text: str, longest: int) -> str:
-    """At most so many characters: the beginning and the end of a longer one, and how much is left out between."""
+    """Return at most `longest` characters: the beginning and the end of a longer text, and its length between them."""
     if len(text) <= longest:
         return text
     end = longest // 4

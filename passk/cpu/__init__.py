@@ -1,8 +1,8 @@
-"""What stands in for CUDA where there is none, so that the real OpenRLHF runs on a CPU.
+"""Stand-ins for CUDA, so that the real OpenRLHF runs on a CPU.
 
-Nothing here is active unless the environment says PASSK_CPU=1, which the `cpu` profile sets. Then
-passk/runtime/worker_setup.py installs it in every process of a training run.
-tests/integration/test_contract_hooks.py holds every place of OpenRLHF 0.11.2 and vLLM 0.29.0 that is touched.
+They are active only if the environment has PASSK_CPU=1, which the `cpu` profile sets. passk/runtime/worker_setup.py
+then installs them in every process of a training run. tests/integration/test_contract_hooks.py checks every patched
+place of OpenRLHF 0.11.2 and vLLM 0.29.0.
 """
 
 import os
@@ -15,11 +15,12 @@ _installed = False
 
 
 def asked() -> bool:
+    """Return whether the environment requests the stand-ins."""
     return os.environ.get(ENVIRONMENT_SWITCH) == "1"
 
 
 def install_if_asked() -> None:
-    """Install the stand-ins where the environment asks for them; at most once a process."""
+    """Install the stand-ins if the environment requests them, at most once per process."""
     global _installed
     if _installed or not asked():
         return

@@ -1,4 +1,4 @@
-"""Compile DeepSpeed's CPU operators, which it would do in the middle of the first run. `make` does it once.
+"""Compile DeepSpeed's CPU operators, which DeepSpeed would otherwise compile during the first run. `make` does it once.
 
 python -m passk.cpu
 """
@@ -11,7 +11,7 @@ from passk.cpu import operators
 os.environ["DS_ACCELERATOR"] = "cpu"
 os.environ["TORCH_EXTENSIONS_DIR"] = str(operators.DIRECTORY)
 os.environ["PATH"] = operators.path(os.environ)
-# whatever a set-up that was stopped left, its lock with it
+# An interrupted set-up may have left files and a lock.
 shutil.rmtree(operators.DIRECTORY, ignore_errors=True)
 
 from deepspeed.ops.op_builder.cpu import FusedAdamBuilder, ShareMemCommBuilder  # noqa: E402

@@ -1,13 +1,13 @@
-"""The CPU wherever OpenRLHF names the current CUDA device."""
+"""Replace the current CUDA device by the CPU wherever OpenRLHF names it."""
 
 from types import ModuleType
 from typing import Any
 
 
 def torch_cuda(torch: ModuleType) -> None:
-    """`torch.cuda`'s calls that OpenRLHF makes whatever the device."""
+    """Replace the calls of `torch.cuda` that OpenRLHF makes on any device."""
 
-    # Each a function of its own: torch._dynamo fails on one object under several names.
+    # Each has its own function, since torch._dynamo fails on one object under several names.
     def current_device() -> str:
         return "cpu"
 
@@ -24,7 +24,7 @@ def torch_cuda(torch: ModuleType) -> None:
 
 
 def replay_buffer(module: ModuleType) -> None:
-    """`NaiveReplayBuffer.__init__` builds torch.device(f"cuda:{current_device()}")."""
+    """Let `NaiveReplayBuffer.__init__` use the CPU, where it builds torch.device(f"cuda:{current_device()}")."""
     import torch
 
     class TorchOnCpu:
@@ -37,6 +37,6 @@ def replay_buffer(module: ModuleType) -> None:
 
 
 def device_mesh(module: ModuleType) -> None:
-    """`DeepspeedStrategy.setup_distributed` asks for a mesh of "cuda"."""
+    """Let `DeepspeedStrategy.setup_distributed` make a mesh of the CPU, where it requests "cuda"."""
     make = module.init_device_mesh
     module.init_device_mesh = lambda _device, *shape, **names: make("cpu", *shape, **names)

@@ -1,4 +1,4 @@
-"""A `flash_attn` in plain PyTorch: OpenRLHF imports these names whatever attention is asked for."""
+"""A `flash_attn` in plain PyTorch. OpenRLHF imports these names for every attention implementation."""
 
 import sys
 from importlib.machinery import ModuleSpec
@@ -10,11 +10,12 @@ if TYPE_CHECKING:
 
 
 def index_first_axis(x: "Tensor", indices: "Tensor") -> "Tensor":
+    """Return the rows of `x` at `indices`."""
     return x[indices]
 
 
 def unpad_input(x: "Tensor", mask: "Tensor") -> tuple:
-    """[batch, length, ...] -> the [tokens, ...] that `mask` keeps, their indices, and the sequences' bounds."""
+    """Return the [tokens, ...] that `mask` keeps of [batch, length, ...], their indices, and the sequences' bounds."""
     import torch
 
     lengths = mask.sum(-1, dtype=torch.int32)
@@ -24,18 +25,19 @@ def unpad_input(x: "Tensor", mask: "Tensor") -> tuple:
 
 
 def pad_input(x: "Tensor", indices: "Tensor", batch: int, length: int) -> "Tensor":
-    """The inverse of `unpad_input`; what was padding is 0."""
+    """Return the inverse of `unpad_input`, with 0 for padding."""
     padded = x.new_zeros((batch * length, *x.shape[1:]))
     padded[indices] = x
     return padded.unflatten(0, (batch, length))
 
 
 def all_gather(*_args: object) -> None:
-    raise NotImplementedError("ring attention needs the real flash-attn, and so a GPU")
+    """Raise NotImplementedError: ring attention has no stand-in."""
+    raise NotImplementedError("ring attention needs the real flash-attn, and therefore a GPU")
 
 
 def install() -> None:
-    """Register the stand-in as `flash_attn`. Without a package of that name, transformers still sees none."""
+    """Register the stand-in as `flash_attn`. transformers still finds none, since no such package is installed."""
     from einops import rearrange
 
     contents = {

@@ -1,7 +1,7 @@
 """Run a function on a module right after it is imported, without importing it here.
 
-The stand-ins are switched on in every process of a run, most of which never need torch: patching on
-import keeps their start cheap.
+Every process of a run switches the stand-ins on, and most never need torch. A patch at import keeps their start
+cheap.
 """
 
 import importlib.abc
@@ -32,7 +32,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 def on_import(name: str, hook: Hook) -> None:
-    """Call `hook(module)` once: now, where `name` is imported already, else right after its import."""
+    """Call `hook(module)` once: now if `name` is already imported, otherwise right after its import."""
     if name in sys.modules:
         hook(sys.modules[name])
         return

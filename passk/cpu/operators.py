@@ -1,4 +1,4 @@
-"""Where DeepSpeed's compiled CPU operators lie, and the locks that a killed process leaves among them."""
+"""Locate DeepSpeed's compiled CPU operators, and remove locks that killed processes left."""
 
 import contextlib
 import os
@@ -10,28 +10,28 @@ from typing import NamedTuple
 
 import psutil
 
-# Beside the packages they are compiled against: the cache in the home directory is shared by all environments.
+# The operators lie beside the packages they are compiled for, since all environments share the home cache.
 DIRECTORY = Path(sys.prefix) / "torch_extensions"
 STALE_SECONDS = 120.0
 ABANDONED_SECONDS = 3.0
 
 
 def path(variables: Mapping[str, str]) -> str:
-    """PATH with this environment's ninja first: another one takes all that it did not build itself for outdated.
+    """Return PATH with this environment's ninja first, since another ninja rebuilds operators that it did not build.
 
-    Whether the environment is activated must not matter, least of all between two runs at once.
+    The result must not depend on whether the environment is activated, least of all with two runs at once.
     """
     return os.pathsep.join([str(Path(sys.executable).parent), variables.get("PATH", os.defpath)])
 
 
 def forget_stale_locks(directory: Path = DIRECTORY) -> None:
-    """Remove locks that nobody holds any more.
+    """Remove locks that no process holds.
 
-    torch takes one for a second or so whenever it loads an operator, keeps its file open meanwhile, and waits
-    for ever on one that a killed process left. One of ours that no process has open is a left one after a few seconds:
-    a process of another host that shares the directory cannot be seen from here. Another user's is a left one after
-    minutes: the long compilation is part of the set-up. The locks are watched for that time, since their own times
-    would not do: clocks of two machines differ, and one may be set back.
+    torch takes a lock for about a second when it loads an operator, and keeps its file open meanwhile. It waits for
+    ever for a lock that a killed process left. A lock of this user that no process has open is removed after a few
+    seconds. A process of another host that shares the directory is invisible here. A lock of another user is removed
+    after minutes, since the long compilation is part of the set-up. The function watches the locks for that time and
+    ignores their timestamps: clocks of two machines differ, and one may be set back.
     """
     began = time.monotonic()
     watched = {lock: seen for lock in directory.glob("*/lock") if (seen := _unheld(lock))}
@@ -47,7 +47,7 @@ def forget_stale_locks(directory: Path = DIRECTORY) -> None:
 
 
 class _Lock(NamedTuple):
-    """A lock that no process of this user has open, as it was seen."""
+    """State of a lock that no process of this user has open."""
 
     ours: bool
     number: int
@@ -63,7 +63,7 @@ def _unheld(lock: Path) -> _Lock | None:
 
 
 def _is_open(file: Path) -> bool:
-    """Whether a process of this user has it open."""
+    """Return whether a process of this user has the file open."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if any(opened.path == str(file.resolve()) for opened in process.open_files()):

@@ -1,14 +1,15 @@
-"""Adam's bias correction as a function of the step, whatever came before it."""
+"""Compute Adam's bias correction from the step alone, independent of earlier steps."""
 
 from types import ModuleType
 from typing import Any
 
 
 def fused_adam(module: ModuleType) -> None:
-    """DeepSpeed's CPU kernel multiplies the powers of beta on from step to step, and takes pow() at a first one.
+    """Let DeepSpeed's CPU kernel use pow() in every step.
 
-    A run that goes on from a checkpoint so has other last bits than one that was left alone. Told of step 0 before
-    each step, on a number that nobody reads, the kernel always takes pow(), as the CUDA one does.
+    The kernel multiplies the powers of beta from step to step, and uses pow() only in a first one. A run that resumes
+    from a checkpoint therefore gets other last bits than an uninterrupted one. A call with step 0 on an unused number
+    before each step makes the kernel use pow() each time, as the CUDA kernel does.
     """
     import torch
 

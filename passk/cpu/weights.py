@@ -1,4 +1,4 @@
-"""Weights from the trainer to vLLM over Gloo, and into vLLM's CPU kernels."""
+"""Send weights from the trainer to vLLM over Gloo, and load them into vLLM's CPU kernels."""
 
 import socket
 from datetime import timedelta
@@ -12,14 +12,14 @@ TIMEOUT = timedelta(minutes=5)
 
 
 class GlooGroup:
-    """What OpenRLHF uses of vLLM's PyNcclCommunicator: `broadcast`."""
+    """The part of vLLM's PyNcclCommunicator that OpenRLHF uses: `broadcast`."""
 
     def __init__(self, address: str, port: int, rank: int, size: int) -> None:
         import torch.distributed as dist
 
         listener = None
         if rank == 0:
-            # Given a socket, the store listens on this address alone; left to itself it takes all of them.
+            # With a socket, the store listens on this address only. Without one it listens on all addresses.
             listener = socket.create_server((address, port))
         store = dist.TCPStore(
             address,
@@ -40,7 +40,7 @@ class GlooGroup:
 
 
 def process_group(module: ModuleType) -> None:
-    """`stateless_init_process_group` makes an NCCL group."""
+    """Let `stateless_init_process_group` make a Gloo group instead of an NCCL group."""
 
     def stateless_init_process_group(
         master_address: str, master_port: int, rank: int, world_size: int, device: Any
@@ -51,10 +51,11 @@ def process_group(module: ModuleType) -> None:
 
 
 def worker(module: ModuleType) -> None:
-    """`WorkerWrap.update_weight` allocates on "cuda" and loads one tensor at a time.
+    """Let `WorkerWrap.update_weight` receive on the CPU and load all tensors at once.
 
-    vLLM's CPU kernels keep their weights repacked, so a single one cannot be loaded in place: collect them
-    and reload the model on the last, which OpenRLHF marks by `empty_cache`.
+    It allocates on "cuda" and loads one tensor at a time. vLLM's CPU kernels keep their weights repacked, so a single
+    tensor cannot be loaded in place. The tensors are collected, and the model is reloaded with the last one, which
+    OpenRLHF marks by `empty_cache`.
     """
 
     def update_weight(self: Any, name: str, dtype: "torch.dtype", shape: tuple, empty_cache: bool = False) -> None:
@@ -75,8 +76,8 @@ def model_runner(module: ModuleType) -> None:
     """Let `CPUModelRunner.reload_weights` renew the packed weights that it leaves out.
 
     vLLM's CPU kernels multiply by a packed copy of a layer's weight. A reload packs a layer again when it loads a
-    tensor of that layer's name. An output head that is tied to the embeddings has no such tensor: its weight follows
-    the embeddings, and its packed copy would stay at the old values.
+    tensor of that layer's name. An output head that is tied to the embeddings has no such tensor. Its weight follows
+    the embeddings, and its packed copy would keep the old values.
     """
     reload_weights = module.CPUModelRunner.reload_weights
 
@@ -84,7 +85,7 @@ def model_runner(module: ModuleType) -> None:
         packed = [(layer, layer.cpu_linear) for layer in self.get_model().modules() if hasattr(layer, "cpu_linear")]
         reload_weights(self, *arguments, **options)
         for layer, kernel in packed:
-            # A layer without a weight of its own was packed for good; only a reload by name renews it.
+            # A layer without its own weight was packed for good. Only a reload by name renews it.
             if layer.cpu_linear is kernel and layer.weight.numel():
                 layer.quant_method.process_weights_after_loading(layer)
 

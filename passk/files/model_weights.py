@@ -4,9 +4,9 @@ from pathlib import Path
 
 
 def weights(directory: Path) -> list[tuple[str, int, int]]:
-    """Of a model's files of weights, name, size and time: another one written over it later is another model.
+    """Return name, size and modification time of a model's weight files. A rewritten file counts as another model.
 
-    Empty where there are none: a model of the HF hub, for one.
+    The list is empty without such files, for example for a model of the HF hub.
     """
-    found = sorted(file for pattern in ("*.safetensors", "*.bin") for file in directory.glob(pattern))
-    return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in found]
+    files = sorted(file for pattern in ("*.safetensors", "*.bin") for file in directory.glob(pattern))
+    return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]

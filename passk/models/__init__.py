@@ -1,1 +1,1 @@
-"""The models that passk makes itself."""
+"""Models that passk builds, and checks of models that it loads."""

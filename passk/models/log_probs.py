@@ -1,4 +1,4 @@
-"""The comparison of two copies of a model by their log-probabilities of fixed tokens.
+"""Compare two copies of a model by their log-probabilities of fixed tokens.
 
 vLLM holds its own copy of the weights, and some of its kernels hold packed copies of that copy. The trainer, or
 transformers on a saved checkpoint, gives the reference. Both copies compute in bf16. The mean difference of equal
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 TOKENS = 24
 """Length of the sequence of fixed tokens."""
 LIMIT = 0.25
-"""Largest accepted mean difference of the log-probabilities, in nats: five times what equal copies have."""
+"""Largest accepted mean difference of the log-probabilities, in nats: five times that of equal copies."""
 REQUEST = {"max_tokens": 1, "temperature": 0.0, "prompt_logprobs": 0, "detokenize": False}
 """Keyword arguments of vLLM's SamplingParams. Greedy decoding draws no random number."""
 

@@ -1,7 +1,7 @@
-"""Refuse a model whose files have loaders run Python code that comes with it.
+"""Refuse a model whose files let loaders run Python code that comes with it.
 
-OpenRLHF passes `trust_remote_code=True` to transformers and vLLM wherever it loads a model. So passk looks at the files
-first, and refuses a model with code unless the experiment says `model: {trust_remote_code: true}`.
+OpenRLHF passes `trust_remote_code=True` to transformers and vLLM for every model. passk therefore checks the files
+first. It refuses a model with code unless the experiment sets `model: {trust_remote_code: true}`.
 """
 
 import json
@@ -12,18 +12,18 @@ from typing import Any
 from passk.base.errors import ConfigError
 
 CONFIGS = "*config*.json"
-"""config.json, tokenizer_config.json, generation_config.json, processor_config.json, preprocessor_config.json ..."""
+"""Config files: config.json, tokenizer_config.json, generation_config.json, processor_config.json ..."""
 _CUSTOM_GENERATE = "custom_generate/generate.py"
 FILES = (CONFIGS, _CUSTOM_GENERATE)
-"""All files that decide whether a model has code, as patterns."""
+"""Patterns of all files that decide whether a model has code."""
 _KERNELS = ("attn_implementation", "_attn_implementation", "experts_implementation", "_experts_implementation")
 _NESTING = 20
 
 
 def refuse(directory: Path, *, model: str) -> None:
-    """Raise ConfigError if loading the model in `directory` would run code of its own.
+    """Raise ConfigError if loading the model in `directory` would run its own code.
 
-    model: its name or path, as the experiment has it.
+    model: its name or path, as in the experiment.
     """
     if reason := found(directory):
         raise ConfigError(
@@ -33,7 +33,7 @@ def refuse(directory: Path, *, model: str) -> None:
 
 
 def found(directory: Path) -> str | None:
-    """Return where a model's files name code of its own, or None. A file that cannot be read counts as code."""
+    """Return where a model's files name their own code, or None. An unreadable file counts as code."""
     if (directory / _CUSTOM_GENERATE).exists():
         return _CUSTOM_GENERATE
     for file in sorted(directory.glob(CONFIGS)):
@@ -42,7 +42,7 @@ def found(directory: Path) -> str | None:
         except (OSError, ValueError, RecursionError):
             return f"{file.name} is not readable as JSON"
         if file.name == "adapter_config.json":
-            return "adapter_config.json names a base model that is loaded too"
+            return "adapter_config.json names a base model, which is also loaded"
         if reason := next(_code(content, _NESTING), None):
             return f"{reason} in {file.name}"
     return None
@@ -55,7 +55,7 @@ def _code(content: Any, nesting: int) -> Iterator[str]:
         if content.get("auto_map"):
             yield "auto_map"
         for name in _KERNELS:
-            if "/" in json.dumps(content.get(name)):  # a kernel of the hub, as owner/name
+            if "/" in json.dumps(content.get(name)):  # a kernel of the hub, named owner/name
                 yield name
         for value in content.values():
             yield from _code(value, nesting - 1)
@@ -65,7 +65,7 @@ def _code(content: Any, nesting: int) -> Iterator[str]:
 
 
 def cached(name: str) -> Path | None:
-    """Return the directory of the cache that holds a hub model's files, or None. Asks nobody."""
+    """Return the cache directory that holds a hub model's files, or None. Send no request."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -90,13 +90,13 @@ def fetch(name: str) -> Path:
 
 
 def check(model: Path | str, *, trusted: bool) -> None:
-    """Raise ConfigError as `refuse` does, for a directory or for a hub model as far as the cache has its files."""
+    """Raise ConfigError as `refuse` does, for a directory or for the cached files of a hub model."""
     if not trusted and (files := _files(model)):
         refuse(files, model=str(model))
 
 
 def has_code(model: Path | str) -> bool:
-    """Return whether a directory, or a hub model in the cache, has code of its own."""
+    """Return whether a directory, or a hub model in the cache, has its own code."""
     files = _files(model)
     return files is not None and found(files) is not None
 

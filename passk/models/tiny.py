@@ -1,4 +1,4 @@
-"""The tiny model from scratch: a Qwen2 with a tokenizer of single characters, saved in HF format."""
+"""Build the tiny model from scratch: a Qwen2 with a tokenizer of single characters, saved in HF format."""
 
 import contextlib
 import json
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 PAD, LINE_END = "<pad>", "Ċ"
 ENDS = {"maze": "$", "bytes": "<|end|>"}
-"""what ends a response, by alphabet"""
+"""Token that ends a response, by alphabet."""
 
 
 def has_chat_template(model: Path | str, *, trusted: bool = False) -> bool:
-    """Whether a model words its prompts by a chat template: a base model has none.
+    """Return whether a model formats its prompts by a chat template. A base model has none.
 
-    Read from a directory's files, and of a model of the HF hub from its tokenizer in the cache. One that is not there
-    is taken to have one, so that a plan needs no network: `fetch_tokenizer` comes before anything is started.
+    For a directory its files decide, and for a model of the HF hub its tokenizer in the cache. A model that is not in
+    the cache counts as having one, so that a plan needs no network. `fetch_tokenizer` runs before anything is started.
 
     trusted: run code that comes with the tokenizer.
     """
@@ -44,37 +44,37 @@ def has_chat_template(model: Path | str, *, trusted: bool = False) -> bool:
 
 
 def load_tokenizer(model: Path | str, *, trusted: bool = False) -> "PreTrainedTokenizerBase":
-    """Load a model's tokenizer. Raises PasskError that names the model where a file of it is damaged."""
+    """Load a model's tokenizer. Raise PasskError with the model's name if a file of it is damaged."""
     from transformers import AutoTokenizer
 
     try:
         return AutoTokenizer.from_pretrained(model, trust_remote_code=trusted)
-    except Exception as error:  # of whatever library the tokenizer is made by
+    except Exception as error:  # from any tokenizer library
         raise _unreadable(model, error) from None
 
 
 def _unreadable(model: Path | str, error: Exception) -> PasskError:
-    """The error for a model whose tokenizer is damaged or missing."""
+    """Return the error for a model whose tokenizer is damaged or missing."""
     reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
     return PasskError(
-        f"{model}: its tokenizer cannot be read ({reason}); restore it, or delete the model to get it anew"
+        f"{model}: its tokenizer cannot be read ({reason}); restore it, or delete the model to download it again"
     )
 
 
 @cache
 def _hub_has_template(name: str, trusted: bool) -> bool:
-    """Asked once: all stages and evaluations start from the one model. LookupError where it is not in the cache."""
+    """Return `has_chat_template` of a hub model, cached. Raise LookupError for a model that is not in the cache."""
     from transformers import AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=True, trust_remote_code=trusted)
         return bool(tokenizer.chat_template)
-    except Exception as error:  # of whatever library the tokenizer is made by
+    except Exception as error:  # from any tokenizer library
         raise LookupError(name) from error
 
 
 def fetch_tokenizer(name: str, *, trusted: bool = False) -> None:
-    """Have a hub model's tokenizer in the cache. Raises ConfigError where it cannot be had."""
+    """Download a hub model's tokenizer to the cache. Raise ConfigError if it is not available."""
     from transformers import AutoTokenizer
 
     with from_the_hub(f"the tokenizer of {name} is"):
@@ -83,31 +83,31 @@ def fetch_tokenizer(name: str, *, trusted: bool = False) -> None:
 
 @contextlib.contextmanager
 def from_the_hub(what: str) -> Iterator[None]:
-    """Around a call that fetches: ConfigError in one line where `what` cannot be had."""
+    """Wrap a download: raise ConfigError in one line if it fails. what: subject and verb of the message."""
     try:
         yield
-    except Exception as error:  # of whatever library the hub's client speaks through
+    except Exception as error:  # from any network library of the hub's client
         raise ConfigError(
-            f"model.path: {what} not to be had from the HF hub ({type(error).__name__}); "
-            "mend the name, or download it and give its directory"
+            f"model.path: {what} not available from the HF hub ({type(error).__name__}); "
+            "correct the name, or download the model yourself and set its directory"
         ) from None
 
 
 def make_tiny(tiny: TinyModel, directory: Path, *, seed: int) -> None:
-    """Write an untrained model and its tokenizer to `directory`: the same for the same seed.
+    """Write an untrained model and its tokenizer to `directory`. The same seed gives the same model.
 
-    One token a character of the maze's ALPHABET, or a byte, one for padding and whatever is unknown, and one that
-    ends a response.
+    Each character of the maze's ALPHABET, or each byte, has a token. One token is for padding and unknown characters,
+    and one ends a response.
     """
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-    # A model of type qwen2 is given Qwen2's own tokenizer by whoever loads it, whatever is saved beside it: one
-    # on bytes, in which a line end is spelled LINE_END.
+    # Loaders give a model of type qwen2 Qwen2's own tokenizer, ignoring the saved one. That tokenizer works on bytes
+    # and spells a line end as LINE_END.
     end = ENDS[tiny.alphabet]
-    spelled = bytes_to_unicode()
-    every_byte = [spelled[byte] for byte in range(256)]
+    symbol_of = bytes_to_unicode()
+    every_byte = [symbol_of[byte] for byte in range(256)]
     symbols = [PAD, end, *(every_byte if tiny.alphabet == "bytes" else ALPHABET.replace("\n", LINE_END))]
     vocabulary = {symbol: i for i, symbol in enumerate(symbols)}
     tokenizer = Qwen2Tokenizer(vocab=vocabulary, merges=[], pad_token=PAD, eos_token=end, unk_token=PAD)

@@ -1,1 +1,1 @@
-"""All that knows OpenRLHF. `python -m passk.openrlhf` is its PPO trainer with passk's advantage estimators."""
+"""All code that depends on OpenRLHF. `python -m passk.openrlhf` is its PPO trainer with passk's estimators."""

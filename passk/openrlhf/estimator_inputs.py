@@ -1,4 +1,4 @@
-"""What an estimator needs besides the rewards, read from a step's rollouts; and false positive rewards."""
+"""Read the inputs of an estimator besides the rewards from a step's rollouts, and add false positive rewards."""
 
 from typing import Any
 
@@ -6,42 +6,44 @@ import torch
 
 from passk.advantage import Estimator
 from passk.base.errors import PasskError
-from passk.openrlhf.step_recorder import Answer
+from passk.openrlhf.step_recorder import Rollout
 
 
-def inputs(estimator: Estimator, answers: list[Answer], rollouts: int, generator: torch.Generator) -> dict[str, Any]:
-    """Return those of passk.advantage.estimator.INPUTS that the estimator takes.
+def inputs(estimator: Estimator, rollouts: list[Rollout], n: int, generator: torch.Generator) -> dict[str, Any]:
+    """Return the inputs that the estimator uses, of passk.advantage.estimator.INPUTS.
 
-    answers: [R] in the order of generation, each with the identity of the answer that its one verdict extracted.
-    Raise PasskError where the estimator needs answers and the reward function is not passk's, or needs entropy and
-    there are no log-probabilities.
+    rollouts: [R] in the order of generation, n per prompt, each with the identity of the answer that its verdict
+    extracted.
+
+    Raise PasskError if the estimator needs answers and the reward function is not passk's. Also raise it if the
+    estimator needs entropy and OpenRLHF returned no log-probabilities.
     """
-    given: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     if "generator" in estimator.inputs:
-        given["generator"] = generator
+        values["generator"] = generator
     if "entropy" in estimator.inputs:
-        surprises = [answer.surprise for answer in answers]
+        surprises = [rollout.surprise for rollout in rollouts]
         if None in surprises:
             raise PasskError(
-                f"advantage: {estimator.name} takes entropy from log-probabilities, and OpenRLHF returned none; "
+                f"advantage: {estimator.name} computes entropy from log-probabilities, and OpenRLHF returned none; "
                 "choose an estimator that needs none"
             )
-        given["entropy"] = torch.tensor(surprises).view(-1, rollouts)
+        values["entropy"] = torch.tensor(surprises).view(-1, n)
     if "answers" in estimator.inputs:
-        extracted = [answer.answer for answer in answers]
+        extracted = [rollout.answer for rollout in rollouts]
         if None in extracted:
             raise PasskError(
                 f"advantage: {estimator.name} needs answers, which passk's reward function extracts; "
                 "set --reward.remote_url to passk/openrlhf/reward.py and use prompts with labels of passk"
             )
-        given["answers"] = torch.tensor(extracted, dtype=torch.int64).view(-1, rollouts)
-    return given
+        values["answers"] = torch.tensor(extracted, dtype=torch.int64).view(-1, n)
+    return values
 
 
 def false_positive_rate(rewards: torch.Tensor, share: float, generator: torch.Generator) -> torch.Tensor:
-    """Rewards [P, N] in which each wrong answer (0) is paid as a right one (1) with probability `share`.
+    """Return rewards [P, N] with each 0 of an incorrect rollout raised to 1 with probability `share`.
 
-    The noise baseline of Pass@k Training (arXiv 2508.10751, section 3.1).
+    This is the noise baseline of Pass@k Training (arXiv 2508.10751, section 3.1).
     """
     flipped = torch.rand(rewards.shape, generator=generator) < share
     return rewards.masked_fill((rewards == 0) & flipped, 1.0)

@@ -1,4 +1,4 @@
-"""OpenRLHF's command line for a stage: the one place that spells its flags.
+"""Build OpenRLHF's command line for a stage. No other module spells its flags.
 
 tests/integration/test_contract_flags.py checks every flag against the installed OpenRLHF.
 """
@@ -16,22 +16,22 @@ from passk.openrlhf.checkpoints import LEAST_KEPT
 Flags = dict[str, str | int | float | bool | tuple | None]
 
 PROMPT, LABEL, RESPONSE = "prompt", "label", "response"
-"""columns of a stage's training data"""
+"""Columns of a stage's training data."""
 
 
 @dataclass(frozen=True)
 class Paths:
-    """What a stage reads and writes."""
+    """Paths that a stage reads and writes."""
 
     model: str
-    """where it starts: a HF model by directory or name"""
+    """HF model to start from, a directory or a name."""
     data: Path
     output: Path
-    """its stage directory"""
+    """Stage directory."""
 
 
 def sft(stage: SftStage, compute: Compute, paths: Paths, *, seed: int, chat: bool, max_tokens: int) -> list[str]:
-    """Arguments of passk.openrlhf.sft. max_tokens: the longest prompt and response together."""
+    """Return the arguments of passk.openrlhf.sft. max_tokens: the longest prompt and response together."""
     processes = compute.nodes * compute.gpus_per_node
     flags: Flags = {
         "--model.model_name_or_path": paths.model,
@@ -42,7 +42,7 @@ def sft(stage: SftStage, compute: Compute, paths: Paths, *, seed: int, chat: boo
         "--data.input_template": "{}",
         "--data.apply_chat_template": chat,
         "--data.max_len": max_tokens,
-        "--data.max_samples": stage.steps * stage.batch_size,  # OpenRLHF has a million for all there are
+        "--data.max_samples": stage.steps * stage.batch_size,  # OpenRLHF's default is a million
         "--train.batch_size": stage.batch_size,
         "--train.micro_batch_size": _largest_divisor(stage.batch_size // processes, compute.micro_batch),
         "--train.max_epochs": 1,
@@ -63,7 +63,7 @@ def _largest_divisor(number: int, most: int) -> int:
 
 
 def rl(stage: RlStage, compute: Compute, paths: Paths, *, seed: int, chat: bool) -> list[str]:
-    """Arguments of passk.openrlhf."""
+    """Return the arguments of passk.openrlhf."""
     mini_batch_prompts = stage.mini_batch_prompts or stage.prompts_per_step
     flags: Flags = {
         "--actor.model_name_or_path": paths.model,
@@ -78,8 +78,8 @@ def rl(stage: RlStage, compute: Compute, paths: Paths, *, seed: int, chat: bool)
         "--actor.lr_warmup_ratio": stage.warmup / stage.steps,
         "--actor.eps_clip_low_high": stage.clip,
         "--actor.loss_agg_mode": "token-mean",
-        "--actor.entropy_coef": stage.entropy_coef,  # 0 is no bonus, and has OpenRLHF measure the entropy
-        "--algo.advantage.estimator": "group_norm",  # the one without whitening of its own; the plugin replaces it
+        "--actor.entropy_coef": stage.entropy_coef,  # 0 adds no bonus but makes OpenRLHF measure the entropy
+        "--algo.advantage.estimator": "group_norm",  # it adds no whitening; the plugin replaces it
         "--algo.kl.init_coef": 0,
         "--vllm.num_engines": compute.engines,
         "--vllm.tensor_parallel_size": compute.tensor_parallel,
@@ -119,7 +119,7 @@ def rl(stage: RlStage, compute: Compute, paths: Paths, *, seed: int, chat: bool)
 
 
 def _own(stage: RlStage, paths: Paths) -> Flags:
-    """The plugin's flags (settings.py)."""
+    """Return the plugin's flags (settings.py)."""
     flags: Flags = {
         "--passk.advantage": stage.advantage,
         "--passk.k": stage.k.until(stage.steps).spelled,
@@ -151,7 +151,7 @@ def _common(stage: SftStage | RlStage, compute: Compute, paths: Paths) -> Flags:
 
 
 def _spell(flags: Mapping[str, str | int | float | bool | tuple | None]) -> list[str]:
-    """A switch that is off, or a value that is None, is left out."""
+    """Return the command line. A switch that is off, or a value of None, is left out."""
     words: list[str] = []
     for flag, value in flags.items():
         if value is True:

@@ -1,7 +1,7 @@
-"""Lengths of training data in tokens, checked before a stage starts: OpenRLHF cuts or drops what is longer.
+"""Check the token lengths of training data before a stage starts. OpenRLHF cuts or drops longer rows.
 
-OpenRLHF tokenizes a supervised row as prompt, response and end token. It cuts the end of a longer row, and drops a row
-whose prompt leaves fewer than PROMPT_ROOM tokens, so that the stage would end before its last step.
+OpenRLHF tokenizes a supervised row as prompt, response and end token. It cuts the end of a longer row. It drops a row
+whose prompt leaves fewer than PROMPT_ROOM tokens, and the stage would then end before its last step.
 """
 
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     import datasets
 
 DEFAULT_MAX_LENGTH = 4096
-"""Tokens of a supervised row, for a model that is not made from scratch."""
+"""Tokens of a supervised row, for a model that is not built from scratch."""
 PROMPT_ROOM = 3
-"""Tokens that OpenRLHF wants to be left after a supervised row's prompt."""
+"""Tokens that OpenRLHF requires after a supervised row's prompt."""
 
 
 def max_length(stage: SftStage, tiny: TinyModel | None) -> int:
-    """Return the longest supervised row in tokens: the stage's own, else the tiny model's, else the default."""
+    """Return the longest supervised row in tokens: that of the stage, else the tiny model's, else the default."""
     return stage.max_length or (tiny.max_length if tiny else DEFAULT_MAX_LENGTH)
 
 
@@ -36,9 +36,9 @@ def require_fit(
     tiny: TinyModel | None,
     trusted: bool = False,
 ) -> None:
-    """Raise ConfigError for a problem that is longer than a stage takes.
+    """Raise ConfigError for a problem that exceeds a stage's limit.
 
-    stages, files: by the names of the stages and of their problems. chat: whether the model has a chat template.
+    stages, files: by the names of stages and of problem sets. chat: whether the model has a chat template.
     trusted: run code that comes with the tokenizer.
     """
     if not stages:
@@ -75,7 +75,9 @@ def require_fit(
 
 def _require(what: str, length: int, most: int, loss: str) -> None:
     if length > most:
-        raise ConfigError(f"{what} has {length} tokens, and OpenRLHF would {loss}; make it {length}, not {most}")
+        raise ConfigError(
+            f"{what} has {length} tokens, and OpenRLHF would {loss}; set the limit to {length}, not {most}"
+        )
 
 
 def _longest(lengths: list[int]) -> int:
@@ -87,7 +89,7 @@ def _tokens(texts: list[str], tokenizer: Any) -> list[int]:
 
 
 def _prompts(rows: "datasets.Dataset", tokenizer: Any, *, chat: bool) -> list[str]:
-    """Prompts as OpenRLHF words them."""
+    """Return the prompts as OpenRLHF formats them."""
     prompts = list(rows["prompt"])
     if not chat:
         return prompts
@@ -98,25 +100,25 @@ def _prompts(rows: "datasets.Dataset", tokenizer: Any, *, chat: bool) -> list[st
 def _responses(
     rows: "datasets.Dataset", prompts: list[str], tokenizer: Any, field: str, *, chat: bool, end: str
 ) -> list[str]:
-    """Prompts with their responses as OpenRLHF words them, the end token included.
+    """Return prompts with their responses as OpenRLHF formats them, the end token included.
 
-    Raises ConfigError where the chat template words an answered prompt otherwise than an open one: OpenRLHF takes
-    what is behind the prompt's length for the response.
+    Raise ConfigError if the chat template formats a prompt differently with a response. OpenRLHF takes the text after
+    the prompt's length as the response.
     """
-    answers = [answer + end for answer in rows["demonstration"]]
+    responses = [response + end for response in rows["demonstration"]]
     if chat:
         turns = [
-            [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]
-            for prompt, answer in zip(rows["prompt"], answers, strict=True)
+            [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
+            for prompt, response in zip(rows["prompt"], responses, strict=True)
         ]
         texts = tokenizer.apply_chat_template(turns, tokenize=False)
         for row, prompt, text in zip(rows["id"], prompts, texts, strict=True):
             if not text.startswith(prompt) or len(text) == len(prompt):
                 raise ConfigError(
-                    f"{field} cannot be learned by sft: the model's chat template words {row} otherwise with its "
-                    "demonstration than without; take a model with another chat template"
+                    f"{field} cannot be learned by sft: the model's chat template formats {row} differently with its "
+                    "demonstration than without; choose a model with another chat template"
                 )
     else:
-        texts = [prompt + answer for prompt, answer in zip(prompts, answers, strict=True)]
+        texts = [prompt + response for prompt, response in zip(prompts, responses, strict=True)]
     stripped = [text.rstrip("\n") for text in texts]
     return [text if text.endswith(tokenizer.eos_token) else f"{text} {tokenizer.eos_token}" for text in stripped]

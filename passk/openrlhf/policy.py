@@ -1,4 +1,4 @@
-"""The policy's actor: seeded anew each step, with a learning rate that follows k where `lr: auto` is asked for."""
+"""The policy's actor. Each step has its own seed, and with `lr: auto` the learning rate follows k."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from passk.base.randomness import seed_of
 
 
 class PasskActorTrainer(ActorPPOTrainer):
-    """OpenRLHF's trainer of the policy, its entropy in nats a token however the batch is cut."""
+    """OpenRLHF's policy trainer, with the entropy in nats per token for any micro-batch size."""
 
     def training_step(
         self, experience: Experience, kl_ctl: float, step: int, loss_batch_info: dict[str, Any] | None = None
@@ -20,8 +20,8 @@ class PasskActorTrainer(ActorPPOTrainer):
         status = super().training_step(experience, kl_ctl, step, loss_batch_info)
         metrics, tokens = status["metrics"], status["num_action_tokens"]
         if "entropy_loss" in metrics and tokens:
-            # It comes as a sum over the tokens of all the optimizer step, as the loss wants it, and is then
-            # averaged like a mean over the micro-batch's own: there it would hang on how many there are.
+            # OpenRLHF sums the entropy over the tokens of the whole optimizer step, as the loss needs it. It then
+            # averages like a mean over the micro-batch, which would depend on the number of micro-batches.
             info = loss_batch_info or get_loss_batch_info(
                 self.strategy,
                 experience.action_mask,
@@ -34,14 +34,14 @@ class PasskActorTrainer(ActorPPOTrainer):
 
 
 class PasskPolicy(PolicyModelActor.__ray_metadata__.modified_class):
-    """OpenRLHF's policy actor, told of each step before it trains on it."""
+    """OpenRLHF's policy actor, notified of each step before it trains."""
 
     def init_model_from_pretrained(self, *arguments: Any, **options: Any) -> None:
         super().init_model_from_pretrained(*arguments, **options)
         self.trainer.__class__ = PasskActorTrainer
 
     def begin_step(self, step: int, lr_factor: float | None) -> None:
-        """step, from 1, decides how the batch is shuffled. lr_factor: None leaves the learning rate to OpenRLHF."""
+        """Seed the shuffle of step 1 and later, and set the learning rate. lr_factor: None keeps OpenRLHF's rate."""
         set_seed(seed_of("policy", self.strategy.seed, step))
         if lr_factor is not None:
             self._scale_learning_rate(lr_factor)
@@ -57,7 +57,7 @@ class PasskPolicy(PolicyModelActor.__ray_metadata__.modified_class):
             self.actor.temperature = temperature
 
     def _scale_learning_rate(self, factor: float) -> None:
-        """From the next optimizer step on: factor x --actor.adam.lr, times what the warm-up says."""
+        """Set the learning rate from the next optimizer step: factor x --actor.adam.lr x warm-up."""
         scheduler = self.actor_scheduler
         scheduler.base_lrs = [self.strategy.args.actor.adam.lr * factor for _ in scheduler.base_lrs]
         for group, base, warmup in zip(

@@ -1,4 +1,4 @@
-"""What a training prompt carries as its label: which problem it is, and how an answer is judged."""
+"""The label of a training prompt: its problem, and how a response is verified."""
 
 import hashlib
 import json
@@ -7,16 +7,18 @@ from typing import Any, NamedTuple
 from passk import verifiers
 
 REASON = "passk_reason"
-"""under which the reward function hands the number of a verdict's reason on, through OpenRLHF's `info`"""
+"""Key in OpenRLHF's `info` under which the reward function passes the number of a verdict's reason."""
 ANSWER_HALVES = ("passk_answer_high", "passk_answer_low")
-"""Keys under which the reward function passes on the identity of the extracted answer, 24 bits each."""
+"""Keys under which the reward function passes the identity of the extracted answer, 24 bits each."""
 NO_VERDICT = -1
-"""that number where there is none: the answer could not be verified"""
+"""Number for a response that could not be verified."""
 _HALF = 24
-"""Bits that a float32 holds exactly. Two halves tell the answers of a step apart but for one case in millions."""
+"""Bits that a float32 holds exactly. Two halves distinguish the answers of a step but for one case in millions."""
 
 
 class Label(NamedTuple):
+    """The label that passk writes."""
+
     problem: str
     verifier: str
     answer: str
@@ -28,7 +30,7 @@ class Label(NamedTuple):
 
     @classmethod
     def load(cls, label: Any) -> "Label":
-        """Raises ValueError where `label` is not one of ours: somebody else's may be a number, a list or nothing."""
+        """Read a label. Raise ValueError for a label that is not passk's, such as a number, a list or nothing."""
         if not isinstance(label, str):
             raise ValueError("not a label of passk")
         fields = json.loads(label)
@@ -51,12 +53,12 @@ def answer_id(high: float, low: float) -> int:
 
 
 def identity(prompt: str, label: Any) -> tuple[str, str]:
-    """What tells a prompt with its label from others, to look it up by: not every label can be hashed."""
+    """Return a key that identifies a prompt with its label. Not every label can be hashed."""
     return prompt, repr(label)
 
 
 def problem_of(prompt: str, label: Any) -> str:
-    """The problem's id: from a label of ours, else made from the prompt (somebody else's dataset)."""
+    """Return the problem's id from a label of passk, or else an id made from the prompt."""
     try:
         return Label.load(label).problem
     except ValueError:
@@ -64,5 +66,5 @@ def problem_of(prompt: str, label: Any) -> str:
 
 
 def reason_of(label: str, number: int) -> str:
-    """The reason of that number, of the label's verifier; "crash" for NO_VERDICT."""
+    """Return the reason of that number, for the label's verifier; "crash" for NO_VERDICT."""
     return verifiers.CRASH if number == NO_VERDICT else verifiers.reasons(Label.load(label).verifier)[number]

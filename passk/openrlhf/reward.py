@@ -1,7 +1,7 @@
-"""OpenRLHF's `--reward.remote_url`: the verifier that a prompt's label names, applied to one answer.
+"""OpenRLHF's `--reward.remote_url`: apply the verifier that a prompt's label names to one response.
 
-OpenRLHF calls this in a thread, with one sample at a time, and swallows what it raises, which would later
-read as a missing reward model: so it never raises. What needs a deadline runs in the pool of this process
+OpenRLHF calls this in a thread, with one sample at a time. It swallows exceptions, which later look like a missing
+reward model, so this module never raises. Verifiers with a deadline run in the pool of this process
 (passk/verifiers/pool.py), which the threads share.
 """
 
@@ -17,20 +17,20 @@ from passk.verifiers.extract import as_read
 
 logger = logging.getLogger("openrlhf.passk.reward")
 
-# OpenRLHF decodes special tokens too, and what ends an answer is no part of it. Those of the usual models, and ours.
+# OpenRLHF decodes special tokens too. End tokens of the usual models, and of the tiny model, are removed.
 _ENDS = re.compile(
     r"(?:<\|[A-Za-z_ .-]{1,40}\|>|</s>|<eos>|<end_of_turn>|<pad>|<｜end▁of▁sentence｜>|"
     rf"{re.escape(ENDS['maze'])}|\s)+\Z"
 )
 _LONGEST_END = 1000
-"""characters at the end that are looked at: padding is short, and the look linear"""
+"""Characters at the end that are searched. Padding is short, and the search linear."""
 
 
 def reward_func(queries: list[str], prompts: list[str], labels: list[str], **_: Any) -> dict[str, Any]:
-    """One query (prompt and answer as text) -> {"rewards", "scores": a float in [0, 1], "extra_logs"}.
+    """Return {"rewards", "scores": a float in [0, 1], "extra_logs"} for one query (prompt and response as text).
 
     extra_logs: the number of the verdict's reason among verifiers.reasons, and the identity of the extracted answer.
-    Estimators that need answers get it from here, so that a rollout has one verdict.
+    Estimators that need answers read it here, so that a rollout has one verdict.
     """
     score, number, extracted = 0.0, NO_VERDICT, ""
     try:
@@ -40,12 +40,12 @@ def reward_func(queries: list[str], prompts: list[str], labels: list[str], **_: 
         number = verifiers.reasons(problem.verifier).index(verdict.reason)
         score, extracted = verdict.score, verdict.extracted
     except Exception:
-        logger.exception("reward: 0 for an answer that could not be verified")
+        logger.exception("reward: 0 for a response that could not be verified")
     return {"rewards": score, "scores": score, "extra_logs": {REASON: float(number)} | answer_halves(extracted)}
 
 
 def response_of(query: str, prompt: str) -> str:
-    """What was answered, without the special tokens at its end."""
+    """Return the response without the special tokens at its end."""
     response = query[len(prompt) :] if query.startswith(prompt) else query.partition(prompt)[2] or query[len(prompt) :]
     kept = max(0, len(response) - _LONGEST_END)
     return response[:kept] + _ENDS.sub("", response[kept:])

@@ -1,9 +1,9 @@
-"""OpenRLHF's vLLM actor, seeded anew each step; with full determinism, one that answers a step as one batch.
+"""OpenRLHF's vLLM actor with a new seed for each step. With full determinism it samples a step as one batch.
 
-Sampled as OpenRLHF does it, an answer depends on what was sampled before it and on which requests happened to
-be in vLLM's batch: the random numbers are drawn for the whole batch, and the kernels' last bits depend on
-its shape. With `--train.full_determinism_enable` each answer has a seed of its own, and vLLM begins when all
-requests of the step are there, queued in an order that does not depend on when they came.
+As OpenRLHF samples, a response depends on earlier samples and on the other requests in vLLM's batch. The random
+numbers are drawn for the whole batch, and the last bits of the kernels depend on its shape. With
+`--train.full_determinism_enable` each response has its own seed. vLLM starts when all requests of the step have
+arrived, in an order that does not depend on their arrival.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from passk.openrlhf.prompt_label import identity
 
 
 class PasskWorkerWrap(WorkerWrap):
-    """What OpenRLHF adds to vLLM's workers, and their random state."""
+    """OpenRLHF's extension of vLLM's workers, with a method that seeds sampling."""
 
     def seed_sampling(self, seed: int) -> None:
         from vllm.utils.torch_utils import set_random_seed
@@ -30,27 +30,27 @@ class PasskWorkerWrap(WorkerWrap):
 
 
 class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
-    """OpenRLHF's rollout actor, told of each step before it samples for it."""
+    """OpenRLHF's rollout actor, notified of each step before it samples."""
 
     async def __init__(self, *arguments: Any, **options: Any) -> None:
         self.seed = options["seed"]
-        """of the run, plus the engine's number"""
+        """Seed of the run plus the number of the engine."""
         self.deterministic = options["full_determinism"]
         self.step = 0
         self._waiting: list[tuple[list[int], int, asyncio.Future]] = []
-        self._asked: dict[tuple[str, str], int] = {}
+        self._samples: dict[tuple[str, str], int] = {}
         options["worker_extension_cls"] = f"{__name__}.{PasskWorkerWrap.__name__}"
-        # OpenRLHF says True. A model with code has come so far only if the experiment trusts it.
+        # OpenRLHF sets True. A model with code reaches this point only if the experiment trusts it.
         options["trust_remote_code"] = remote_code.has_code(options["model"])
         if self.deterministic and cpu.asked():
-            # Where a prompt is read in pieces, vLLM winds a seeded request's generator back, which a CPU's cannot.
+            # With chunked prompts vLLM rewinds a seeded request's generator, which a CPU generator cannot do.
             options["enable_chunked_prefill"] = False
         await super().__init__(*arguments, **options)
 
     async def begin_step(self, step: int) -> None:
-        """step: from 1. Nothing may be in the engine."""
+        """Start a step, from 1. The engine must be empty."""
         self.step = step
-        self._asked.clear()
+        self._samples.clear()
         await self.llm.collective_rpc("seed_sampling", args=(seed_of("engine", self.seed, step),))
         if self.deterministic:
             await self.pause_generation()
@@ -77,16 +77,16 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
             return await super().generate_responses(
                 prompt, label, sampling_params, max_length, hf_tokenizer, num_samples, images
             )
-        # The same prompt may be asked twice in a step: its samples are numbered on.
-        asked = identity(prompt, label)
-        first = self._asked.get(asked, 0)
-        self._asked[asked] = first + num_samples
-        answers = []
+        # The same prompt may occur twice in a step. Its samples are numbered consecutively.
+        request = identity(prompt, label)
+        first = self._samples.get(request, 0)
+        self._samples[request] = first + num_samples
+        responses = []
         for sample in range(first, first + num_samples):
-            own = copy(sampling_params)
-            own.seed = seed_of("answer", self.seed, self.step, prompt, label, sample)
-            answers.append(super().generate_responses(prompt, label, own, max_length, hf_tokenizer, 1, images))
-        return [answer for [answer] in await asyncio.gather(*answers)]
+            params = copy(sampling_params)
+            params.seed = seed_of("answer", self.seed, self.step, prompt, label, sample)
+            responses.append(super().generate_responses(prompt, label, params, max_length, hf_tokenizer, 1, images))
+        return [response for [response] in await asyncio.gather(*responses)]
 
     async def generate(self, prompt_token_ids: list[int], sampling_params: Any, multi_modal_data: Any = None) -> Any:
         if self.deterministic:
@@ -95,9 +95,9 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
             await turn
         return await super().generate(prompt_token_ids, sampling_params, multi_modal_data)
 
-    async def release(self, answers: int) -> None:
-        """Let a step's answers begin as soon as all of them are asked for: `answers` of them."""
-        while len(self._waiting) < answers:
+    async def release(self, requests: int) -> None:
+        """Start the responses of a step once `requests` of them are queued."""
+        while len(self._waiting) < requests:
             await asyncio.sleep(0.001)
         waiting = sorted(self._waiting, key=lambda request: request[:2])
         self._waiting.clear()

@@ -1,4 +1,4 @@
-"""OpenRLHF's samples generator: engines are told of the step, and answers come in the order of the prompts."""
+"""OpenRLHF's samples generator, which notifies engines of the step and keeps responses in the order of prompts."""
 
 from typing import Any
 
@@ -12,27 +12,27 @@ from passk.openrlhf.prompt_label import identity
 
 
 class PasskSamplesGenerator(SamplesGenerator):
-    """Dispatches as OpenRLHF does. A batch stands in the order of its prompts, not in that of their arrival."""
+    """Dispatch as OpenRLHF does, but order a batch by its prompts, not by arrival."""
 
     step: int
-    """that is being made, from 1"""
+    """Current step, from 1."""
     policy: RayActorGroup
-    """The actors of the policy, whose weights the engines must have."""
+    """Actors of the policy, whose weights the engines must have."""
     logprob_gap: float | None = None
     """Largest difference between an engine and the policy before the last batch, in nats."""
     dispatched: list[tuple[str, Any]]
-    """(prompt, label) of the batch"""
+    """Pairs (prompt, label) of the batch."""
 
     def _generate_vllm(self, *arguments: Any, **options: Any) -> tuple[list[Experience], int, bool]:
         self.dispatched = []
-        # Not earlier: engines that sleep between batches are awake only here.
+        # Engines that sleep between batches are awake only here.
         self._compare_weights(options.get("max_len", log_probs.TOKENS + 1))
         ray.get([engine.begin_step.remote(self.step) for engine in self.vllm_engines])
         experiences, consumed, exhausted = super()._generate_vllm(*arguments, **options)
-        place = {identity(*asked): number for number, asked in reversed(list(enumerate(self.dispatched)))}
+        place = {identity(*pair): number for number, pair in reversed(list(enumerate(self.dispatched)))}
         samples = options.get("n_samples_per_prompt", self.args.rollout.n_samples_per_prompt)
         groups = [experiences[start : start + samples] for start in range(0, len(experiences), samples)]
-        # A prompt that is there twice has two groups at one place: their tokens tell which comes first.
+        # A repeated prompt has two groups at one place. Their tokens decide the order.
         groups.sort(key=lambda group: (place[identity(group[0].prompts[0], group[0].labels[0])], _tokens(group)))
         return [experience for group in groups for experience in group], consumed, exhausted
 
@@ -41,9 +41,9 @@ class PasskSamplesGenerator(SamplesGenerator):
         tokens = log_probs.fixed_tokens(self.tokenizer, max_length - 1)
         policy = self.policy.async_run_method(method_name="log_probs", tokens=tokens)
         engines = [engine.log_probs.remote(tokens) for engine in self.vllm_engines]
-        references, found = ray.get(policy), ray.get(engines)
-        gaps = [log_probs.gap(own, reference) for own in found for reference in references]
-        self.logprob_gap = max(gaps, key=lambda gap: (gap != gap, gap))  # not a number is the largest
+        references, log_prob_lists = ray.get(policy), ray.get(engines)
+        gaps = [log_probs.gap(values, reference) for values in log_prob_lists for reference in references]
+        self.logprob_gap = max(gaps, key=lambda gap: (gap != gap, gap))  # NaN is the largest
         log_probs.require_equal(self.logprob_gap, f"step {self.step}")
 
     def _dispatch_prompts_to_vllm(self, prompts: list[str], labels: list[Any], **options: Any) -> list:
@@ -53,7 +53,7 @@ class PasskSamplesGenerator(SamplesGenerator):
             samples = options.get("n_samples_per_prompt", self.args.rollout.n_samples_per_prompt)
             engines = len(self.vllm_engines)
             for number, engine in enumerate(self.vllm_engines):
-                # Idle engines are dealt the prompts in turn.
+                # Idle engines get the prompts in turn.
                 engine.release.remote(len(range(number, len(prompts), engines)) * samples)
         return requests
 

@@ -1,4 +1,4 @@
-"""The plugin's own flags, beside OpenRLHF's."""
+"""Flags of the plugin, in addition to OpenRLHF's."""
 
 import argparse
 from collections.abc import Sequence
@@ -13,22 +13,22 @@ from passk.experiment.k_schedule import Schedule, held
 
 @dataclass(frozen=True)
 class PluginSettings:
-    """What the plugin is told. It travels to the trainer's Ray actor by pickle."""
+    """Settings of the plugin. They reach the trainer's Ray actor by pickle."""
 
     estimator: str
     k: Schedule
     options: dict[str, Any]
-    """of the estimator"""
+    """Options of the estimator."""
     record: Path
-    """directory for metrics.jsonl and rollouts/ (passk/files/layout.py)"""
+    """Directory for metrics.jsonl and rollouts/ (passk/files/layout.py)."""
     keep_order: bool = False
-    """take the prompts in the order of the dataset instead of OpenRLHF's shuffle"""
+    """Whether prompts keep the dataset's order instead of OpenRLHF's shuffle."""
     false_positive_rate: float = 0.0
-    """share of the wrong answers that are paid as right ones"""
+    """Share of the incorrect responses that get reward 1."""
     lr_scale: tuple[tuple[int, float], ...] = ()
-    """(step, factor) of the actor's learning rate, each from its step on; empty: OpenRLHF's alone"""
+    """Pairs (step, factor) of the actor's learning rate, each from its step on; empty for OpenRLHF's rate."""
     max_failed: float = 0.05
-    """share of a step's responses without a verdict (timeout, crash) above which training stops"""
+    """Largest share of a step's responses without a verdict (timeout, crash); training stops above it."""
 
     def check(self, rollouts: int) -> None:
         """Raise ConfigError unless the estimator is defined for every k of the schedule."""
@@ -36,13 +36,14 @@ class PluginSettings:
             advantage.check(self.estimator, k, rollouts, self.options)
 
     def lr_factor(self, step: int) -> float:
+        """Return the factor of the learning rate at a step."""
         return held(self.lr_scale, step)
 
 
 def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]]:
-    """Take the `--passk.*` flags out of a command line; the rest is for OpenRLHF, untouched.
+    """Split off the `--passk.*` flags of a command line. The rest is for OpenRLHF, unchanged.
 
-    Raises ConfigError for a value that cannot be read.
+    Raise ConfigError for an invalid value.
     """
     parser = argparse.ArgumentParser(
         prog="python -m passk.openrlhf",
@@ -50,57 +51,62 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--passk.advantage", dest="estimator", required=True, help=f"one of {', '.join(advantage.names())}"
+        "--passk.advantage",
+        dest="estimator",
+        required=True,
+        help=f"Advantage estimator: {', '.join(advantage.names())}.",
     )
-    parser.add_argument("--passk.k", dest="k", default="1", help="the k of Pass@k: 4, or 1:8,1500:1 by step")
-    parser.add_argument("--passk.options", dest="options", default="{}", help="the estimator's options, as JSON")
+    parser.add_argument("--passk.k", dest="k", default="1", help="k of Pass@k: 4, or 1:8,1500:1 by step (default: 1).")
+    parser.add_argument("--passk.options", dest="options", default="{}", help="Options of the estimator, as JSON.")
     parser.add_argument(
         "--passk.record",
         dest="record",
         type=Path,
         default=Path("passk-record"),
-        help="where metrics and rollouts go",
+        help="Directory for metrics and rollouts (default: passk-record).",
     )
     parser.add_argument(
         "--passk.keep_order",
         dest="keep_order",
         action="store_true",
-        help="take prompts in the dataset's order",
+        help="Keep the dataset's order of prompts (default: shuffle).",
     )
     parser.add_argument(
         "--passk.false_positive_rate",
         dest="false_positive_rate",
         type=float,
         default=0.0,
-        help="pay this share of the wrong answers as right ones: the noise baseline",
+        help="Share of incorrect responses that get reward 1 (default: 0). It is the noise baseline.",
     )
     parser.add_argument(
         "--passk.lr_scale",
         dest="lr_scale",
         default="",
-        help="factors of the actor's learning rate by step, as in 1:1,1500:0.16",
+        help="Factors of the actor's learning rate by step, such as 1:1,1500:0.16.",
     )
     parser.add_argument(
         "--passk.max_failed",
         dest="max_failed",
         type=float,
         default=0.05,
-        help="stop where the verifier came to no verdict on more than this share of a step's answers",
+        help="Stop if more than this share of a step's responses has no verdict (default: 0.05).",
     )
-    own, rest = parser.parse_known_args(arguments)
-    if not 0 <= own.false_positive_rate <= 1:
-        raise ConfigError(f"--passk.false_positive_rate: is a share from 0 to 1, not {own.false_positive_rate:g}")
-    if not 0 <= own.max_failed <= 1:
-        raise ConfigError(f"--passk.max_failed: is a share from 0 to 1, not {own.max_failed:g}")
+    values, rest = parser.parse_known_args(arguments)
+    if not 0 <= values.false_positive_rate <= 1:
+        raise ConfigError(
+            f"--passk.false_positive_rate: must be a share from 0 to 1, not {values.false_positive_rate:g}"
+        )
+    if not 0 <= values.max_failed <= 1:
+        raise ConfigError(f"--passk.max_failed: must be a share from 0 to 1, not {values.max_failed:g}")
     settings = PluginSettings(
-        estimator=own.estimator,
-        k=_schedule(own.k),
-        options=advantage.read_options(own.options, field="--passk.options"),
-        record=own.record.resolve(),
-        keep_order=own.keep_order,
-        false_positive_rate=own.false_positive_rate,
-        lr_scale=_lr_scale(own.lr_scale),
-        max_failed=own.max_failed,
+        estimator=values.estimator,
+        k=_schedule(values.k),
+        options=advantage.read_options(values.options, field="--passk.options"),
+        record=values.record.resolve(),
+        keep_order=values.keep_order,
+        false_positive_rate=values.false_positive_rate,
+        lr_scale=_lr_scale(values.lr_scale),
+        max_failed=values.max_failed,
     )
     return settings, rest
 
@@ -118,9 +124,11 @@ def _lr_scale(text: str) -> tuple[tuple[int, float], ...]:
             (int(step), float(factor)) for step, factor in (part.split(":") for part in text.split(",") if part)
         )
     except ValueError:
-        raise ConfigError(f"--passk.lr_scale: is step:factor,step:factor as in 1:1,1500:0.16, not {text!r}") from None
+        raise ConfigError(
+            f"--passk.lr_scale: must be step:factor,step:factor such as 1:1,1500:0.16, not {text!r}"
+        ) from None
     if changes and (
         changes[0][0] != 1 or any(factor <= 0 for _, factor in changes) or list(changes) != sorted(changes)
     ):
-        raise ConfigError(f"--passk.lr_scale: begins at step 1, ascends, and has factors above 0, unlike {text!r}")
+        raise ConfigError(f"--passk.lr_scale: must start at step 1, ascend, and have factors above 0, not {text!r}")
     return changes

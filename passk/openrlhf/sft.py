@@ -1,4 +1,4 @@
-"""OpenRLHF's train_sft with a record of every step.
+"""Run OpenRLHF's train_sft with a record of every step.
 
 torchrun --nproc-per-node 8 -m passk.openrlhf.sft <OpenRLHF flags> --passk.record DIR
 """
@@ -18,33 +18,34 @@ from passk.openrlhf.step_recorder import MetricsLog
 from passk.runtime import worker_setup
 
 COLUMNS = ("prompts", "responses", "prompt_ids_lens", "response_ranges")
-"""of OpenRLHF's SFTDataset, looked up sample by sample"""
+"""Columns of OpenRLHF's SFTDataset, read sample by sample."""
 PROCESSES = 8
-"""that prepare the dataset, where there are as many cores"""
+"""Processes that prepare the dataset, if there are as many cores."""
 
 
 def main(arguments: list[str]) -> None:
+    """Run the trainer with OpenRLHF's and passk's arguments."""
     parser = argparse.ArgumentParser(prog="python -m passk.openrlhf.sft", allow_abbrev=False)
-    parser.add_argument("--passk.record", dest="record", type=Path, required=True, help="where metrics.jsonl goes")
-    own, rest = parser.parse_known_args(arguments)
+    parser.add_argument("--passk.record", dest="record", type=Path, required=True, help="Directory for metrics.jsonl.")
+    settings, rest = parser.parse_known_args(arguments)
     worker_setup.install()
 
     import openrlhf.datasets
     import openrlhf.trainer.sft_trainer as upstream
 
     class ListedSFTDataset(openrlhf.datasets.SFTDataset):
-        """OpenRLHF's, its columns as lists: of a column of datasets each look-up goes through the whole table again."""
+        """OpenRLHF's dataset with columns as lists, since each look-up in a datasets column scans the whole table."""
 
-        def __init__(self, *given: Any, **options: Any) -> None:
-            super().__init__(*given, **{"num_processors": min(PROCESSES, os.cpu_count() or 1), **options})
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **{"num_processors": min(PROCESSES, os.cpu_count() or 1), **options})
             for name in COLUMNS:
                 column = getattr(self, name)
                 setattr(self, name, None if column is None else list(column))
 
-    log = MetricsLog(own.record.resolve())
+    log = MetricsLog(settings.record.resolve())
 
     class RecordingSFTTrainer(upstream.SFTTrainer):
-        """OpenRLHF's trainer; a step is an optimizer step."""
+        """OpenRLHF's trainer with a record of every optimizer step."""
 
         def fit(self, args: Any, consumed_samples: int = 0, num_update_steps_per_epoch: int | None = None) -> None:
             self.recorded = time.perf_counter()
@@ -62,7 +63,9 @@ def main(arguments: list[str]) -> None:
         ) -> None:
             now = time.perf_counter()
             logs = logs_dict or {}
-            loss = self.strategy.all_reduce(logs["loss_mean"]) if "loss_mean" in logs else None  # one's own until here
+            loss = (
+                self.strategy.all_reduce(logs["loss_mean"]) if "loss_mean" in logs else None
+            )  # of this process so far
             if self.strategy.is_rank_0():
                 log.write(
                     {
@@ -74,7 +77,7 @@ def main(arguments: list[str]) -> None:
                     }
                 )
             self.recorded = now
-            # DeepSpeed's save ends with a barrier: the files of all processes are there when the first one seals.
+            # DeepSpeed's save ends with a barrier: all processes have written their files when the first one seals.
             first = self.strategy.is_rank_0()
             with checkpoints.saving(Path(args.ckpt.path) / f"global_step{global_step}") if first else nullcontext():
                 super().save_logs_and_checkpoints(args, global_step, step_bar, logs_dict, client_states)

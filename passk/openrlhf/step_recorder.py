@@ -1,4 +1,4 @@
-"""The record of a training run: a line of metrics a step, and the step's rollouts as Parquet."""
+"""Record a training run: a line of metrics per step, and the step's rollouts as Parquet."""
 
 import json
 import os
@@ -25,30 +25,30 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-class Answer(NamedTuple):
-    """One rollout as it was generated."""
+class Rollout(NamedTuple):
+    """One rollout, in the order of generation."""
 
     prompt: str
     label: Any
-    """as the dataset has it"""
+    """Label as in the dataset."""
     tokens: list[int]
-    """the response's"""
+    """Token ids of the response."""
     truncated: bool
     surprise: float | None
-    """mean -log p of its tokens as they were sampled, nats: an unbiased estimate of the policy's mean entropy; None
-    where there are no log-probabilities"""
+    """Mean -log p of its sampled tokens, in nats: an unbiased estimate of the policy's mean entropy. None without
+    log-probabilities."""
     reason: str | None = None
-    """of the verdict; None where the reward function is not ours"""
+    """Reason of the verdict; None for a reward function that is not passk's."""
     answer: int | None = None
-    """Identity of the extracted answer, -1 for none; None where the reward function is not ours."""
+    """Identity of the extracted answer, -1 for none; None for a reward function that is not passk's."""
 
 
-def gathered(experiences: "list[Experience]", order: "torch.Tensor") -> list[Answer]:
-    """The answers of a batch in the order of generation, as OpenRLHF's experiences hold them.
+def gathered(experiences: "list[Experience]", order: "torch.Tensor") -> list[Rollout]:
+    """Return the rollouts of a batch in the order of generation, from OpenRLHF's experiences.
 
-    order: [R], where each row stood at generation.
+    order: [R], the position of each row at generation.
     """
-    rows: list[Answer] = []
+    rows: list[Rollout] = []
     for e in experiences:
         sequences, kept, cut = e.sequences.numpy(), e.action_mask.numpy().astype(bool), e.truncated.tolist()
         reasons = e.info.get(REASON)
@@ -61,68 +61,68 @@ def gathered(experiences: "list[Experience]", order: "torch.Tensor") -> list[Ans
                 surprise = -float(log_probs[row][kept[row]].mean()) if response else 0.0
             reason = None if reasons is None else reason_of(e.labels[row], int(reasons[row]))
             answer = None if halves is None else answer_id(*(float(half[row]) for half in halves))
-            rows.append(Answer(e.prompts[row], e.labels[row], response, bool(cut[row]), surprise, reason, answer))
+            rows.append(Rollout(e.prompts[row], e.labels[row], response, bool(cut[row]), surprise, reason, answer))
     by_place = dict(zip(order.tolist(), rows, strict=True))
     return [by_place[place] for place in range(len(rows))]
 
 
 @dataclass(frozen=True)
 class Rollouts:
-    """One step's answers in the order of generation; P prompts with N answers each, R = P x N."""
+    """One step's rollouts in the order of generation: P prompts with N rollouts each, R = P x N."""
 
     problems: list[str]
-    """[P] ids"""
+    """Problem ids, [P]."""
     tokens: list[list[int]]
-    """[R] response token ids"""
+    """Response token ids, [R]."""
     truncated: np.ndarray
-    """[R] bool"""
+    """Truncated responses, [R] bool."""
     rewards: np.ndarray
-    """[P, N], as the verifier gave them"""
+    """Rewards of the verifier, [P, N]."""
     advantages: np.ndarray
-    """[P, N]"""
+    """Advantages, [P, N]."""
     k: int
     seconds_advantage: float
     reasons: dict[str, float] | None = None
-    """share of the answers with each reason of their verdicts; None where the reward function is not ours"""
+    """Share of the rollouts with each verdict reason; None for a reward function that is not passk's."""
 
     @classmethod
     def of(
         cls,
-        answers: list[Answer],
+        rollouts: list[Rollout],
         rewards: "torch.Tensor",
         advantages: "torch.Tensor",
         k: int,
         seconds_advantage: float,
     ) -> Self:
-        """answers: [R], a prompt's together; rewards and advantages: [P, N]."""
+        """Collect a step. rollouts: [R], those of a prompt together. rewards, advantages: [P, N]."""
         return cls(
-            problems=[problem_of(answer.prompt, answer.label) for answer in answers[:: rewards.shape[1]]],
-            tokens=[answer.tokens for answer in answers],
-            truncated=np.array([answer.truncated for answer in answers]),
+            problems=[problem_of(rollout.prompt, rollout.label) for rollout in rollouts[:: rewards.shape[1]]],
+            tokens=[rollout.tokens for rollout in rollouts],
+            truncated=np.array([rollout.truncated for rollout in rollouts]),
             rewards=rewards.cpu().numpy(),
             advantages=advantages.cpu().numpy(),
             k=k,
             seconds_advantage=seconds_advantage,
-            reasons=_shares([answer.reason for answer in answers]),
+            reasons=_shares([rollout.reason for rollout in rollouts]),
         )
 
     def metrics(self) -> dict[str, Any]:
-        """What the groups tell (passk/files/layout.py, METRICS)."""
+        """Return the metrics of the groups (passk/files/layout.py, METRICS)."""
         prompts, samples = self.rewards.shape
-        right = (self.rewards == 1).sum(axis=1)  # [P]
+        correct = (self.rewards == 1).sum(axis=1)  # [P]
         responses = [tuple(tokens) for tokens in self.tokens]
         groups = [responses[i * samples : (i + 1) * samples] for i in range(prompts)]
         lengths = [len(tokens) for tokens in responses]
-        # Some estimators take a k beyond N, of which no group of N tells pass@k.
+        # Some estimators accept a k above N, for which a group of N has no pass@k.
         ks = sorted({k for k in (*(2**i for i in range(samples.bit_length())), self.k) if k <= samples})
         return {
             "k": self.k,
             "reward": float(self.rewards.mean()),
-            "pass_at_k": {str(k): float(pass_at_k(samples, right, k).mean()) for k in ks},
-            "all_incorrect": float((right == 0).mean()),
-            "all_correct": float((right == samples).mean()),
-            "few_incorrect": float((samples - right < self.k).mean()),
-            "correct_counts": np.bincount(right, minlength=samples + 1).tolist(),
+            "pass_at_k": {str(k): float(pass_at_k(samples, correct, k).mean()) for k in ks},
+            "all_incorrect": float((correct == 0).mean()),
+            "all_correct": float((correct == samples).mean()),
+            "few_incorrect": float((samples - correct < self.k).mean()),
+            "correct_counts": np.bincount(correct, minlength=samples + 1).tolist(),
             "distinct": float(np.mean([len(set(group)) / samples for group in groups])),
             "length": float(np.mean(lengths)),
             "tokens": int(sum(lengths)),
@@ -132,7 +132,7 @@ class Rollouts:
         }
 
     def table(self, step: int, tokenizer: "PreTrainedTokenizerBase") -> dict[str, list]:
-        """A column a name of ROLLOUT_COLUMNS, a row a rollout."""
+        """Return the columns of ROLLOUT_COLUMNS by name, with a row per rollout."""
         prompts, samples = self.rewards.shape
         columns = (
             [step] * (prompts * samples),
@@ -155,7 +155,7 @@ def _shares(reasons: list[str | None]) -> dict[str, float] | None:
 
 
 class StepRecorder:
-    """Writes a stage's metrics.jsonl and rollouts/. One writer a directory."""
+    """Writer of a stage's metrics.jsonl and rollouts/. A directory has one writer."""
 
     def __init__(self, settings: PluginSettings) -> None:
         self.estimator = settings.estimator
@@ -164,15 +164,15 @@ class StepRecorder:
         self.rollouts.mkdir(parents=True, exist_ok=True)
 
     def begin_anew(self) -> None:
-        """From here on write alone. Raises ConfigError where another run's steps stand, or another run writes."""
+        """Lock the directory for this run. Raise ConfigError if it holds another run's steps, or another run writes."""
         try:
             file_lock.keep(self.log.path.with_name(WRITER), waits=False)
         except PasskError as error:
-            raise ConfigError(f"--passk.record: {error}; give another directory") from None
+            raise ConfigError(f"--passk.record: {error}; choose another directory") from None
         require_new(self.log.path.parent)
 
     def forget_after(self, step: int) -> None:
-        """Drop what was written for later steps than `step`."""
+        """Delete the records of steps after `step`."""
         self.log.forget_after(step)
         for file in self.rollouts.glob("step-*.parquet"):
             number = file.stem.removeprefix("step-")
@@ -187,7 +187,7 @@ class StepRecorder:
         seconds: float,
         tokenizer: "PreTrainedTokenizerBase",
     ) -> None:
-        """Record a finished step. status: OpenRLHF's own metrics of it; seconds: since the one before."""
+        """Record a finished step. status: OpenRLHF's own metrics of it; seconds: time since the previous step."""
         import pyarrow
         import pyarrow.parquet
 
@@ -222,16 +222,16 @@ class StepRecorder:
 
 
 def require_new(directory: Path) -> None:
-    """Raise ConfigError where a run has recorded steps in `directory`: one that begins anew would erase them."""
+    """Raise ConfigError if `directory` holds a run's recorded steps, which a new run would erase."""
     if read_metrics(directory / "metrics.jsonl") or any((directory / "rollouts").glob("*.parquet")):
         raise ConfigError(
-            f"--passk.record: {directory} holds the steps of another run, which this one would erase; give another "
-            "directory, delete that one, or go on from that run's checkpoint by --ckpt.load_enable"
+            f"--passk.record: {directory} holds the steps of another run, which this run would erase; choose another "
+            "directory, delete that one, or resume from that run's checkpoint by --ckpt.load_enable"
         )
 
 
 class MetricsLog:
-    """metrics.jsonl: a line a step, whole lines only."""
+    """The file metrics.jsonl: one complete line per step."""
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -239,15 +239,15 @@ class MetricsLog:
 
     def write(self, metrics: dict[str, Any]) -> None:
         unknown = metrics.keys() - METRICS.keys()
-        assert not unknown, f"metrics that passk/files/layout.py does not name: {sorted(unknown)}"
+        assert not unknown, f"metrics that passk/files/layout.py does not define: {sorted(unknown)}"
         with telling_when_full(self.path), self.path.open("a") as file:
             file.write(json.dumps({**metrics, "time": time.time()}) + "\n")
-            # A checkpoint that outlives a machine's crash must find its record there too.
+            # A checkpoint that survives a machine crash needs its record.
             file.flush()
             os.fsync(file.fileno())
 
     def forget_after(self, step: int) -> None:
-        """Drop the lines of later steps, and a last line that a crash cut off; from here on write alone."""
+        """Lock the file, and drop the lines of later steps and an incomplete last line."""
         file_lock.keep(self.path.with_name(WRITER))
         kept = [line for line in read_metrics(self.path) if line["step"] <= step]
         temporary = self.path.with_suffix(".tmp")

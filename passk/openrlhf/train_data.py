@@ -1,4 +1,4 @@
-"""A stage's training data: just the rows it takes, in the order in which it takes them."""
+"""Write a stage's training data: only the rows that it uses, in its order."""
 
 import shutil
 from collections.abc import Mapping
@@ -30,34 +30,34 @@ def write(
     end: str = "",
     opens_thinking: bool = False,
 ) -> None:
-    """Write what OpenRLHF reads (a `datasets` directory), whole or not at all.
+    """Write the `datasets` directory that OpenRLHF reads, completely or not at all.
 
-    The rows are the problems in an order that the seed alone decides, again in another order once all were
-    taken; `first_prompt` says how many of them the stage's ancestors took. Two methods that branch after
-    different numbers of steps so see the same problems at the same step. end: what a demonstration is ended with.
+    The rows are the problems in an order that depends only on the seed. After all problems they repeat in another
+    order. `first_prompt` is the number of rows that the stage's ancestors used. Two methods that branch after different
+    numbers of steps therefore see the same problems at the same step. end: text after each demonstration.
     opens_thinking: whether the prompts end with <think>, for the reward function.
     """
     from datasets import Dataset
 
     rows = problems.load(source)
     count = stage.steps * (stage.prompts_per_step if isinstance(stage, RlStage) else stage.batch_size)
-    taken = rows.select(_order(len(rows), first_prompt + count, seed)[first_prompt:])
+    selected = rows.select(_order(len(rows), first_prompt + count, seed)[first_prompt:])
     if isinstance(stage, RlStage):
         labels = [
             Label(row["id"], row["verifier"], row["answer"], opens_thinking).dump()
-            for row in taken.select_columns(["id", "verifier", "answer"])
+            for row in selected.select_columns(["id", "verifier", "answer"])
         ]
-        data = Dataset.from_dict({PROMPT: list(taken["prompt"]), LABEL: labels})
+        data = Dataset.from_dict({PROMPT: list(selected["prompt"]), LABEL: labels})
     else:
-        # OpenRLHF ends a response by " " and the end token where it does not end so already; a space is no
-        # symbol of a tiny model of mazes.
-        responses = [text + end for text in taken["demonstration"]]
-        data = Dataset.from_dict({PROMPT: list(taken["prompt"]), RESPONSE: responses})
+        # OpenRLHF appends " " and the end token to a response without one. A tiny model of mazes has no token for a
+        # space.
+        responses = [text + end for text in selected["demonstration"]]
+        data = Dataset.from_dict({PROMPT: list(selected["prompt"]), RESPONSE: responses})
     temporary = directory.with_name(f".{directory.name}")
     shutil.rmtree(temporary, ignore_errors=True)
     shutil.rmtree(directory, ignore_errors=True)
     data.save_to_disk(temporary)
-    # A directory that is there is trusted: it must not come out of a power loss with half its files.
+    # An existing directory is trusted, so a power loss must not leave half its files.
     flush_all(temporary)
     temporary.replace(directory)
 
@@ -65,16 +65,16 @@ def write(
 def require_thinking_opened_as_said(
     opens_thinking: bool, files: Mapping[str, Path], model: Path | str, *, chat: bool, trusted: bool = False
 ) -> None:
-    """Raise ConfigError where the prompts end with <think> and `model.opens_thinking` is not set, or the reverse.
+    """Raise ConfigError if `model.opens_thinking` does not match whether the prompts end with <think>.
 
-    files: of the problems, by their names; chat: whether the model's chat template words the prompts.
+    files: problem files by name. chat: whether the model's chat template formats the prompts.
     """
     tokenizer = None
     if chat and files:
         tokenizer = load_tokenizer(model, trusted=trusted)
     for name, file in files.items():
         first = problems.load(file)[0]
-        prompt = _worded(tokenizer, [first["prompt"]])[0] if tokenizer else first["prompt"]
+        prompt = _formatted(tokenizer, [first["prompt"]])[0] if tokenizer else first["prompt"]
         if extract.opens_thinking(prompt) != opens_thinking:
             does, value = ("does not end", "false") if opens_thinking else ("ends", "true")
             raise ConfigError(
@@ -82,14 +82,14 @@ def require_thinking_opened_as_said(
             )
 
 
-def _worded(tokenizer: "PreTrainedTokenizerBase", prompts: list[str]) -> list[str]:
-    """Return the prompts as the chat template words them, with the begin of the response."""
+def _formatted(tokenizer: "PreTrainedTokenizerBase", prompts: list[str]) -> list[str]:
+    """Return the prompts as the chat template formats them, with the beginning of the response."""
     turns = [[{"role": "user", "content": prompt}] for prompt in prompts]
     return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
 
 
 def _order(rows: int, count: int, seed: int) -> np.ndarray:
-    """[count] row numbers: permutations of all rows, one after another."""
+    """Return [count] row numbers: permutations of all rows, one after another."""
     generator = np.random.default_rng([seed, rows])
     rounds = [generator.permutation(rows) for _ in range(-(-count // rows))]
     return np.concatenate(rounds)[:count]

@@ -1,7 +1,7 @@
-"""passk inside OpenRLHF's trainer: the estimator in the experience maker, a record of every step.
+"""passk in OpenRLHF's trainer: the estimator in the experience maker, and a record of every step.
 
-`PPOTrainer` is a Ray actor class; the plain class under it is subclassed here, and made an actor class
-again. Whatever is overridden is held by tests/integration/test_contract_hooks.py.
+`PPOTrainer` is a Ray actor class. This module subclasses its plain class and makes it an actor class again.
+tests/integration/test_contract_hooks.py checks every overridden method.
 """
 
 import itertools
@@ -28,17 +28,17 @@ from passk.openrlhf.settings import PluginSettings
 from passk.openrlhf.step_recorder import Rollouts, StepRecorder, gathered
 
 _STEP_SEEDS = 1_000_003
-"""apart, so that seeds of experiments next to each other do not meet"""
+"""Distance of the seeds of two runs, so that neighbouring seeds of experiments do not collide."""
 
 
 class PasskExperienceMaker(RemoteExperienceMaker):
-    """OpenRLHF's experience maker with an estimator of passk in the place of its estimators."""
+    """OpenRLHF's experience maker with an estimator of passk instead of its own."""
 
     settings: PluginSettings
     step: int
-    """that is being made, from 1"""
+    """Current step, from 1."""
     rollouts: Rollouts
-    """of the last batch, in the order of generation: a prompt's answers stand together"""
+    """Rollouts of the last batch in the order of generation, those of a prompt together."""
 
     @torch.no_grad()
     def compute_advantages_and_returns(self, experiences: list[Experience]) -> list[Experience]:
@@ -46,28 +46,28 @@ class PasskExperienceMaker(RemoteExperienceMaker):
             experience.rewards = experience.rewards.float()
         apply_length_penalties(experiences, self.args)
 
-        # Experiences may have been dealt out anew to balance lengths; `index` tells where each one came from.
+        # OpenRLHF may have reordered experiences to balance lengths. `index` is the original position of each.
         order = torch.tensor(list(itertools.chain.from_iterable(e.index for e in experiences)))
-        dealt = torch.cat([e.rewards for e in experiences])
-        rewards = torch.empty_like(dealt)
-        rewards[order] = dealt
+        reordered = torch.cat([e.rewards for e in experiences])
+        rewards = torch.empty_like(reordered)
+        rewards[order] = reordered
         rewards = rewards.view(-1, self.args.rollout.n_samples_per_prompt)  # [P, N]
-        answers = gathered(experiences, order)
+        rollouts = gathered(experiences, order)
         for experience in experiences:
             for key in (REASON, *ANSWER_HALVES):
-                experience.info.pop(key, None)  # their means, which OpenRLHF would log, mean nothing
+                experience.info.pop(key, None)  # their means have no meaning, and OpenRLHF would log them
 
         estimator, k = advantage.get(self.settings.estimator), self.settings.k.at(self.step)
-        # Drawn anew for each step, so that a run which is resumed draws what it would have drawn.
+        # Each step has its own seed, so that a resumed run draws the same numbers.
         generator = torch.Generator().manual_seed(self.args.train.seed + _STEP_SEEDS * self.step)
-        paid = (
+        noisy = (
             false_positive_rate(rewards, self.settings.false_positive_rate, generator)
             if self.settings.false_positive_rate
             else rewards
         )
-        extra = inputs(estimator, answers, rewards.shape[1], generator)
+        extra = inputs(estimator, rollouts, rewards.shape[1], generator)
         started = time.perf_counter()
-        advantages = advantage.compute(estimator, paid, k, **self.settings.options, **extra)  # [P, N]
+        advantages = advantage.compute(estimator, noisy, k, **self.settings.options, **extra)  # [P, N]
         seconds = time.perf_counter() - started
 
         sizes = [len(e.index) for e in experiences]
@@ -84,12 +84,12 @@ class PasskExperienceMaker(RemoteExperienceMaker):
             experience.advantages = experience.returns.clone()
             experience.info["return"] = per_token.sum(-1)
             experience.kl = None
-        self.rollouts = Rollouts.of(answers, rewards, advantages, k, seconds)
+        self.rollouts = Rollouts.of(rollouts, rewards, advantages, k, seconds)
         return experiences
 
 
 class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
-    """OpenRLHF's synchronous PPO trainer, with an estimator of passk and a record of every step."""
+    """OpenRLHF's synchronous PPO trainer with an estimator of passk and a record of every step."""
 
     def __init__(self, *arguments: Any, settings: PluginSettings, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -100,7 +100,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self.samples_generator.policy = self.actor_model_group
         self.recorder = StepRecorder(settings)
         self.recorded = time.perf_counter()
-        """when the last step was recorded, or the training began"""
+        """Time at which the last step was recorded, or training started."""
         if settings.keep_order:
             self._keep_order()
 
@@ -115,7 +115,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         states = super().init_checkpoint_states()
         if not self.args.ckpt.load_enable:
             self.recorder.begin_anew()
-        # Steps after the checkpoint are done again: what was written for them must not stand twice.
+        # Steps after the checkpoint are repeated, so their records are deleted.
         self.recorder.forget_after(states["global_step"])
         self.samples_generator.step = states["global_step"] + 1
         self.recorded = time.perf_counter()
@@ -134,7 +134,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
     def save_logs_and_checkpoints(
         self, global_step: int, logs_dict: dict | None = None, client_states: dict | None = None
     ) -> None:
-        # First the record, then the checkpoint: no checkpoint is ever ahead of the record.
+        # The record is written first, so that no checkpoint is ahead of it.
         rollouts = self.experience_maker.rollouts
         now = time.perf_counter()
         self.recorder.write(global_step, rollouts, logs_dict or {}, now - self.recorded, self.tokenizer)
@@ -145,10 +145,11 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
 
 
 class TrainerFactory:
-    """Stands where OpenRLHF's driver expects the actor class, and hands our settings on."""
+    """Replacement for the actor class that OpenRLHF's driver expects. It passes passk's settings on."""
 
     def __init__(self, settings: PluginSettings) -> None:
         self.settings = settings
 
     def remote(self, *arguments: Any, **options: Any) -> ray.actor.ActorHandle:
+        """Start the trainer's actor."""
         return ray.remote(PasskTrainer).remote(*arguments, settings=self.settings, **options)

@@ -1,8 +1,7 @@
 """Intervals of means over problems, by bootstrap. A problem is one draw from the problems of its kind.
 
-What varies from problem to problem is the error that an interval here shows: it says how far the mean over
-other problems of the same kind may lie, with the samples that they would get. It says nothing of another
-training run: passk/statistics/seeds.py does, where there are several.
+An interval here covers variation between problems. It shows how far the mean over other problems of the same kind may
+lie, with new samples. It does not cover run-to-run variation, which passk/statistics/seeds.py does for several runs.
 """
 
 from dataclasses import dataclass
@@ -15,92 +14,94 @@ from passk.statistics.pass_at_k import Floats
 
 LEVEL = 0.95
 SKEWED = 0.05
-"""the acceleration from where BCa no longer holds its level (dev/coverage.py)"""
+"""Acceleration above which BCa no longer keeps its level (dev/coverage.py)."""
 UNSEEN = 1 / 3
-"""problems added at each end of the scale where values are skewed: Kerman's (2011) neutral prior, from which the truth
-is as often above as below; more of them shift the interval, fewer let it miss what is rare"""
+"""Problems added at each end of the scale for skewed values. This is Kerman's (2011) neutral prior: the truth is as
+often above as below it. A larger number shifts the interval, a smaller one misses rare values."""
 LEAST = 0.25
-"""of the sample's deviation: a resample that has less counts as having that, lest one without an outlier, which is
-nearly all equal, put the end of the interval anywhere"""
+"""Smallest spread of a resample, as a share of the sample's deviation. Without it a resample without an outlier, whose
+values are nearly equal, could put the end of the interval anywhere."""
 _NORMAL = NormalDist()
 _TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
-_CHUNK = 50_000  # drawn numbers at a time: what stays in a processor's cache is twice as fast
-_COUNTED = 200_000  # the same where problems are counted: a product with few draws reads all figures for little work
-_BINS = 20  # up to a distinct row in so many problems a multinomial is the cheaper way
-_FEW = 7  # so many exponential numbers take as long as one of a gamma distribution
-_SHARED = 100  # figures of the same fewer problems have draws of their own, so that none is without any
-_SAME = 1e-12  # differences such as (0.3 - 0.1) - (0.2 - 0.0) are not a spread
+_CHUNK = 50_000  # numbers drawn at a time; data that fits a processor's cache is twice as fast
+_COUNTED = 200_000  # the same for counted problems; a product with few draws reads all figures for little work
+_BINS = 20  # with at most one distinct row per so many problems a multinomial is cheaper
+_FEW = 7  # so many exponential numbers cost as much as one gamma number
+_SHARED = 100  # figures of fewer problems have their own draws, so that no resample is empty
+_SAME = 1e-12  # differences such as (0.3 - 0.1) - (0.2 - 0.0) do not count as a spread
 
 
 @dataclass(frozen=True)
 class Estimate:
+    """Mean with the ends of its 95 % interval."""
+
     value: float
     low: float
     high: float
 
 
 def mean_interval(values: ArrayLike, draws: int = 10_000, seed: int = 0) -> Estimate:
-    """Mean over problems with its 95 % interval: `mean_intervals` of one figure, values [P]."""
+    """Return the mean over problems with its 95 % interval: `mean_intervals` of one figure, values [P]."""
     return mean_intervals(scores("values", values)[:, None], draws, seed)[0]
 
 
 def mean_intervals(values: ArrayLike, draws: int = 10_000, seed: int = 0) -> list[Estimate]:
-    """Means over problems with their 95 % intervals, of S figures with values in [0, 1]: [P, S] -> S of them.
+    """Return means over problems with 95 % intervals, for S figures with values in [0, 1]: [P, S] -> S estimates.
 
-    BCa bootstrap (Efron 1987); all figures share the draws. Where a figure's values are skewed (an acceleration
-    beyond SKEWED, such as a few problems solved of many) it is the Bayesian bootstrap (Rubin 1981) with a third of
-    a problem more at 0 and at 1, for those that the sample happens to lack. It never leaves the mean outside.
+    The method is the BCa bootstrap (Efron 1987), and all figures share the draws. A figure with skewed values has an
+    acceleration beyond SKEWED, for example a few solved problems of many. For it the method is the Bayesian bootstrap
+    (Rubin 1981). It adds a third of a problem at 0 and at 1, for values that the sample lacks by chance. The interval
+    always contains the mean.
 
-    Where all values are equal nothing can be resampled. Then the interval is what problems unlike those seen
-    could do: their share is at most u = z^2 / (problems + z^2), Wilson's bound for none seen, and each would
-    score 0 or 1. For all 0 that is Wilson's [0, u], for all 1 his [1 - u, 1].
+    If all values are equal, resampling gives nothing. The interval then covers problems unlike those seen. Their share
+    is at most u = z^2 / (problems + z^2), Wilson's bound for none seen, and each would score 0 or 1. For all 0 that is
+    Wilson's [0, u], for all 1 his [1 - u, 1].
 
-    The same values give the same interval, in whatever order they stand. Raises ValueError for no values or
-    one outside [0, 1].
+    The order of the values does not change the interval. Raise ValueError for no values or a value outside [0, 1].
     """
-    given = np.asarray(values, dtype=np.float64)
-    if given.ndim != 2:
-        raise ValueError(f"values: must be of shape [problems, figures], not {given.shape}")
-    given = np.column_stack([scores("values", column) for column in given.T])
-    return intervals(given, [(0.0, 1.0)] * given.shape[1], draws, seed)
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim != 2:
+        raise ValueError(f"values: must have shape [problems, figures], not {table.shape}")
+    table = np.column_stack([scores("values", column) for column in table.T])
+    return intervals(table, [(0.0, 1.0)] * table.shape[1], draws, seed)
 
 
 def intervals(values: Floats, ends: list[tuple[float, float] | None], draws: int, seed: int) -> list[Estimate]:
-    """`mean_intervals` of figures on scales of their own, [P, S], unchecked; S ends of the scales.
+    """Return `mean_intervals` of unchecked figures with different scales. values: [P, S]; ends: S ends of the scales.
 
-    None: a scale without ends, such as a length. Of that always the bootstrap-t, and nothing but the mean where all are
-    equal. A problem with NaN has no say in that figure; a figure without any other is NaN.
+    Ends of None mark a scale without ends, such as a length. Such a figure gets the bootstrap-t, or only its mean if
+    all values are equal. A problem with NaN is left out of that figure. A figure with only NaN is NaN.
     """
-    own = [column[~np.isnan(column)] for column in values.T]
-    pulls = [acceleration(column) for column in own]
+    columns = [column[~np.isnan(column)] for column in values.T]
+    pulls = [acceleration(column) for column in columns]
     free = [i for i, pull in enumerate(pulls) if pull is not None and ends[i] is None]
     plain = [i for i, pull in enumerate(pulls) if pull is not None and ends[i] is not None and abs(pull) <= SKEWED]
-    off = [values[:, i] - np.sort(own[i]).mean() for i in free]
+    off = [values[:, i] - np.sort(columns[i]).mean() for i in free]
     drawn = bootstrap_means(np.column_stack([values[:, plain], *off, *(each**2 for each in off)]), draws, seed).T
-    edges = {i: bca(means, own[i]) for i, means in zip(plain, drawn[: len(plain)], strict=True)}
+    edges = {i: bca(means, columns[i]) for i, means in zip(plain, drawn[: len(plain)], strict=True)}
     for i, means, squares in zip(free, *np.split(drawn[len(plain) :], 2), strict=True):
-        edges[i] = studentized(means, squares, own[i])
-    found = []
-    for i, (column, scale) in enumerate(zip(own, ends, strict=True)):
+        edges[i] = studentized(means, squares, columns[i])
+    estimates = []
+    for i, (column, scale) in enumerate(zip(columns, ends, strict=True)):
         mean = float(np.sort(column).mean()) if len(column) else np.nan
         if pulls[i] is None:
             known = scale is None or not len(column)
-            found.append(Estimate(mean, mean, mean) if known else all_equal(mean, len(column), *scale))
+            estimates.append(Estimate(mean, mean, mean) if known else all_equal(mean, len(column), *scale))
             continue
         low, high = edges[i] if i in edges else bayesian(column, scale, UNSEEN, draws, seed)
-        found.append(Estimate(mean, min(low, mean), max(high, mean)))
-    return found
+        estimates.append(Estimate(mean, min(low, mean), max(high, mean)))
+    return estimates
 
 
 def all_equal(value: float, problems: int, lowest: float, highest: float) -> Estimate:
-    """Of `problems` values that are all the same, on a scale from lowest to highest: as `mean_intervals` says."""
+    """Return the estimate for equal values on a scale from lowest to highest, as `mean_intervals` describes."""
     z = _NORMAL.inv_cdf(_TAILS[1])
     unseen = z**2 / (problems + z**2)
     return Estimate(value, value - unseen * (value - lowest), value + unseen * (highest - value))
 
 
 def acceleration(values: Floats) -> float | None:
-    """BCa's, for a mean: by the jackknife the skewness over 6 roots of the count. None: all are equal, or none."""
+    """Return BCa's acceleration of a mean: the jackknife's skewness / (6 sqrt(count)). None for equal or no values."""
     if not len(values) or np.ptp(values) < _SAME:
         return None
     deviations = values - values.mean()
@@ -108,7 +109,7 @@ def acceleration(values: Floats) -> float | None:
 
 
 def bca(means: Floats, values: Floats) -> tuple[float, float]:
-    """The 95 % bias-corrected and accelerated quantiles of bootstrap means [draws] of values [P]."""
+    """Return the 95 % bias-corrected and accelerated quantiles of bootstrap means [draws] of values [P]."""
     mean, draws = values.mean(), len(means)
     ties = np.abs(means - mean) < _SAME
     below = (np.count_nonzero((means < mean) & ~ties) + np.count_nonzero(ties) / 2) / draws
@@ -123,11 +124,12 @@ def bca(means: Floats, values: Floats) -> tuple[float, float]:
 
 
 def studentized(off: Floats, squares: Floats, values: Floats) -> tuple[float, float]:
-    """The 95 % bootstrap-t interval of the mean of values [P] (Efron 1981).
+    """Return the 95 % bootstrap-t interval of the mean of values [P] (Efron 1981).
 
-    off, squares: [draws], of each resample the mean of what its values are off the sample's mean, and of the squares
-    of that. How far a resample's mean is off is measured by its own spread: of a few long values among many, one
-    without them has both too low a mean and too little spread, and BCa does not see the second (dev/coverage.py).
+    off, squares: [draws], the mean difference of a resample's values from the sample's mean, and the mean of its
+    squares. The distance of a resample's mean is measured by the resample's own spread. With a few long values among
+    many, a resample without them has too low a mean and too small a spread. BCa does not see the second
+    (dev/coverage.py).
     """
     ordered = np.sort(values)
     mean, deviation = ordered.mean(), ordered.std()
@@ -137,11 +139,11 @@ def studentized(off: Floats, squares: Floats, values: Floats) -> tuple[float, fl
 
 
 def bootstrap_means(values: Floats, draws: int, seed: int) -> Floats:
-    """Means of `draws` resamples of P problems with all their S figures: [P, S] -> [draws, S].
+    """Return the means of `draws` resamples of P problems with all their S figures: [P, S] -> [draws, S].
 
-    How often each row is drawn is multinomial over the distinct rows: pass@k of n samples has at most n + 1 values
-    at whatever k, so those figures take n + 1 numbers a draw, and not P. Figures that nearly all differ are got by
-    drawing problems and counting them. A problem with NaN is left out of that figure's means.
+    The counts of the drawn rows are multinomial over the distinct rows. pass@k of n samples has at most n + 1 values
+    for any k, so those figures take n + 1 numbers per draw instead of P. For figures that nearly all differ, problems
+    are drawn and counted. A problem with NaN is left out of that figure's means.
     """
     problems = len(values)
     few, many = np.zeros(problems, dtype=np.int64), np.zeros(problems, dtype=np.int64)
@@ -162,11 +164,11 @@ def bootstrap_means(values: Floats, draws: int, seed: int) -> Floats:
         else:
             many = np.unique(many * len(points) + code, return_inverse=True)[1]
     for same in apart.values():
-        own = values[:, same]
-        means[:, same] = bootstrap_means(own[~np.isnan(own[:, 0])], draws, seed)
+        rows = values[:, same]
+        means[:, same] = bootstrap_means(rows[~np.isnan(rows[:, 0])], draws, seed)
     if not any(columns.values()):
         return means
-    # sorted by the rows of the figures with few values, so that how often those were drawn is a sum of neighbours
+    # Rows are sorted by the figures with few values, so that the counts of those are sums of neighbours.
     code = few * (many.max(initial=0) + 1) + many
     _, first, counts = np.unique(code, return_index=True, return_counts=True)
     begins = np.flatnonzero(np.diff(few[first], prepend=-1))
@@ -185,7 +187,7 @@ def bootstrap_means(values: Floats, draws: int, seed: int) -> Floats:
 
 
 class _Rows:
-    """Distinct rows of figures, [R, S], NaN where there is none."""
+    """Distinct rows of figures, [R, S], with NaN for a missing figure."""
 
     def __init__(self, rows: Floats) -> None:
         seen = ~np.isnan(rows)
@@ -193,7 +195,7 @@ class _Rows:
         self._seen = seen[:, self._some].astype(np.float64)
 
     def means(self, times: NDArray) -> Floats:
-        """times: how often each row is drawn, [draws, R], as often together in each draw -> [draws, S]"""
+        """Return the means [draws, S]. times: counts of each row, [draws, R], with the same total in each draw."""
         drawn = times.astype(np.float64)
         means = drawn @ self._rows
         among = np.full_like(means, drawn[0].sum())
@@ -217,10 +219,10 @@ def _counted(counts: NDArray, draws: int, rng: np.random.Generator) -> NDArray[n
 
 
 def bayesian(values: Floats, ends: tuple[float, float], more: float, draws: int, seed: int) -> tuple[float, float]:
-    """The 95 % quantiles of the mean by the Bayesian bootstrap of values [P] and `more` at each of the ends.
+    """Return the 95 % quantiles of the mean by the Bayesian bootstrap of values [P] and `more` at each of the ends.
 
-    A problem's weight is exponential, that of equal ones together gamma: where many are equal, one number is drawn
-    for all of them.
+    The weight of a problem is exponential, and the weight of several equal values is gamma. Many equal values therefore
+    need only one number.
     """
     rng = np.random.default_rng(seed)
     points, counts = np.unique(values, return_counts=True)
@@ -231,18 +233,19 @@ def bayesian(values: Floats, ends: tuple[float, float], more: float, draws: int,
     chunks = []
     for done in range(0, draws, size):
         rows = min(size, draws - done)
-        own, together = rng.standard_exponential((rows, len(single))), rng.standard_gamma(shapes, (rows, len(points)))
-        chunks.append((own @ single + together @ points) / (own.sum(axis=1) + together.sum(axis=1)))
+        singles = rng.standard_exponential((rows, len(single)))
+        together = rng.standard_gamma(shapes, (rows, len(points)))
+        chunks.append((singles @ single + together @ points) / (singles.sum(axis=1) + together.sum(axis=1)))
     low, high = np.quantile(np.concatenate(chunks), _TAILS)
     return float(low), float(high)
 
 
 def scores(name: str, values: ArrayLike) -> Floats:
-    """[P] scores in [0, 1], or a ValueError that names them."""
-    given = np.asarray(values, dtype=np.float64)
-    if given.ndim != 1 or len(given) == 0:
-        raise ValueError(f"{name}: must be a row of scores, one a problem, not of shape {given.shape}")
-    outside = given[~((given >= 0) & (given <= 1))]
+    """Return checked scores in [0, 1], [P]. Raise ValueError with `name` first."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1 or len(array) == 0:
+        raise ValueError(f"{name}: must be a row of scores, one per problem, not of shape {array.shape}")
+    outside = array[~((array >= 0) & (array <= 1))]
     if len(outside):
-        raise ValueError(f"{name}: scores are from 0 to 1, not {outside[0]:g}")
-    return given
+        raise ValueError(f"{name}: scores must be from 0 to 1, not {outside[0]:g}")
+    return array

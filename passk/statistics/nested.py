@@ -1,7 +1,7 @@
-"""Several training runs of the same kind: each with problems of its own, or paired by seed with another kind of run.
+"""Several training runs of one kind, each with its own problems, or paired by seed with runs of another kind.
 
-passk/statistics/seeds.py has those whose problems are the same for all seeds and whose seeds are not paired. Where the
-seed decides the problems too, other seeds bring other problems, and the two are nested instead of crossed.
+passk/statistics/seeds.py handles unpaired seeds that share their problems. If the seed also decides the problems,
+other seeds bring other problems, and the two are nested instead of crossed.
 """
 
 import math
@@ -19,34 +19,38 @@ from passk.statistics.seeds import Spread, interaction, problems_spread, seed_ta
 
 
 def mean_nested(values: Sequence[ArrayLike], draws: int = 10_000, seed: int = 0) -> Estimate:
-    """Mean over seeds with its 95 % interval for other seeds with other problems: S rows of scores in [0, 1].
+    """Return the mean over seeds with its 95 % interval for other seeds with other problems.
 
-    Row s: the scores of seed s on its own problems, of any number; S >= 2. Each seed counts the same. The means of the
-    seeds are S independent draws, whose scatter has both the seeds and the problems in it: Student's t with S - 1
-    degrees of freedom, and never narrower than the bootstrap over all problems together. (To estimate the two parts
-    of the variance apart gives narrower intervals, which hold in 81 to 91 of 100 cases where seeds differ much.)
-    Raises ValueError for fewer than 2 seeds and scores outside [0, 1].
+    values: S >= 2 rows of scores in [0, 1]. Row s holds the scores of seed s on its own problems, of any number.
+
+    All seeds have the same weight. Their means are S independent draws, whose scatter includes both the seeds and the
+    problems. The interval is Student's t with S - 1 degrees of freedom, and never narrower than the bootstrap over all
+    problems together. Separate estimates of the two parts of the variance give narrower intervals, but those hold in
+    only 81 to 91 of 100 cases if seeds differ much.
+
+    Raise ValueError for fewer than 2 seeds and scores outside [0, 1].
     """
     rows = [scores("values", row) for row in values]
     return _nested(rows, mean_interval(np.concatenate(rows), draws, seed), 0.0)
 
 
 def difference_nested(a: Sequence[ArrayLike], b: Sequence[ArrayLike], draws: int = 10_000, seed: int = 0) -> Estimate:
-    """Mean of a - b, paired by seed and problem, as `mean_nested`: row s of both is seed s on the same problems."""
-    pairs = [(scores("a", mine), scores("b", theirs)) for mine, theirs in zip(a, b, strict=True)]
+    """Return the mean of a - b as `mean_nested`, paired by seed and problem. Row s: seed s of both, same problems."""
+    pairs = [(scores("a", first), scores("b", second)) for first, second in zip(a, b, strict=True)]
     alone = paired_difference(
-        np.concatenate([mine for mine, _ in pairs]), np.concatenate([theirs for _, theirs in pairs]), draws, seed
+        np.concatenate([first for first, _ in pairs]), np.concatenate([second for _, second in pairs]), draws, seed
     )
-    return _nested([mine - theirs for mine, theirs in pairs], alone, -1.0)
+    return _nested([first - second for first, second in pairs], alone, -1.0)
 
 
 def difference_crossed(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed: int = 0) -> Estimate:
-    """Mean of a - b, [S, P] both: the same S seeds (say, the same warm start) on the same P problems, paired by both.
+    """Return the mean of a - b, [S, P] both, with the same S seeds on the same P problems, paired by both.
 
-    Half of it is sqrt(t_s^2 V_s + t_p^2 V_p): V_s the variance of the seeds' means by S, with S - 1 degrees of freedom,
-    V_p what is of the problems alone, with P - 1. (One t for the sum, by Satterthwaite, is too small where a few seeds
-    differ much: up to 14 % of such intervals are clear of zero where nothing differs.) Never narrower than
-    `paired_difference` of the problems' means.
+    Equal seeds share, for example, the warm start. Half of the interval is sqrt(t_s^2 V_s + t_p^2 V_p). V_s is the
+    variance of the seeds' means over S, with S - 1 degrees of freedom. V_p is the part of the problems alone, with
+    P - 1. The interval is never narrower than `paired_difference` of the problems' means. One t for the sum, by
+    Satterthwaite, is too small if a few seeds differ much. Up to 14 % of such intervals then exclude zero although
+    nothing differs.
     """
     first, second = _crossed(a, b)
     alone = paired_difference(first.mean(axis=0), second.mean(axis=0), draws, seed)
@@ -56,10 +60,10 @@ def difference_crossed(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed: in
 
 
 def crossed_p(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed: int = 0) -> float:
-    """Two-sided p-value that a and b are alike, paired as in `difference_crossed`: [S, P] both.
+    """Return the two-sided p-value for equal a and b, paired as in `difference_crossed`: [S, P] both.
 
-    That at which its sqrt(t_s^2 V_s + t_p^2 V_p) is the difference, or of `sign_flip_p` on the problems' means where
-    that is larger.
+    It is the p-value at which the half interval of `difference_crossed` equals the difference. The result is never
+    smaller than `sign_flip_p` on the problems' means.
     """
     first, second = _crossed(a, b)
     parts, mean = _parts(first - second), abs(float((first - second).mean()))
@@ -72,13 +76,13 @@ def crossed_p(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed: int = 0) ->
 
 
 def nested_p(a: Sequence[ArrayLike], b: Sequence[ArrayLike], draws: int = 10_000, seed: int = 0) -> float:
-    """Two-sided p-value that a and b are alike, paired as in `difference_nested`: S rows each.
+    """Return the two-sided p-value for equal a and b, paired as in `difference_nested`: S rows each.
 
-    That of the t-test of the S seeds' means, or of `sign_flip_p` on all problems where that is larger.
+    It is the p-value of the t-test of the S seeds' means, and never smaller than `sign_flip_p` on all problems.
     """
-    mine, theirs = [scores("a", row) for row in a], [scores("b", row) for row in b]
-    means = np.array([(ours - others).mean() for ours, others in zip(mine, theirs, strict=True)])
-    alone = sign_flip_p(np.concatenate(mine), np.concatenate(theirs), draws, seed)
+    first, second = [scores("a", row) for row in a], [scores("b", row) for row in b]
+    means = np.array([(x - y).mean() for x, y in zip(first, second, strict=True)])
+    alone = sign_flip_p(np.concatenate(first), np.concatenate(second), draws, seed)
     error = float(means.std(ddof=1)) / math.sqrt(len(means))
     return alone if error < 1e-12 else max(alone, float(2 * stdtr(len(means) - 1, -abs(means.mean()) / error)))
 
@@ -86,12 +90,12 @@ def nested_p(a: Sequence[ArrayLike], b: Sequence[ArrayLike], draws: int = 10_000
 def _crossed(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
     first, second = seed_table("a", a), seed_table("b", b)
     if first.shape != second.shape:
-        raise ValueError(f"b: must be of the shape of a, {first.shape}, not {second.shape}")
+        raise ValueError(f"b: must have the shape of a, {first.shape}, not {second.shape}")
     return first, second
 
 
 def _parts(differences: Floats) -> list[Spread]:
-    """Of the variance of the mean, [S, P]: that of seeds, and that of problems alone."""
+    """Return two parts of the variance of the mean: that of seeds, and that of problems alone. differences: [S, P]."""
     seeds, problems = differences.shape
     of_seeds = Spread(float(differences.mean(axis=1).var(ddof=1)) / seeds, seeds - 1)
     of_problems = problems_spread(differences.mean(axis=0))
@@ -100,20 +104,20 @@ def _parts(differences: Floats) -> list[Spread]:
 
 
 def _half(parts: list[Spread], p: float) -> float:
-    """Half of the interval that holds 1 - p."""
+    """Return half of the interval with level 1 - p."""
     return math.sqrt(sum(float(stdtrit(part.df, 1 - p / 2)) ** 2 * part.variance for part in parts))
 
 
 def _nested(rows: list[Floats], alone: Estimate, lowest: float) -> Estimate:
-    """alone: what the problems of all seeds together give; lowest: of the scale that ends at 1."""
+    """Return the nested interval. alone: interval of all seeds' problems; lowest: lower end of the scale up to 1."""
     seeds = len(rows)
     if seeds < 2:
-        raise ValueError("values: must be of 2 seeds or more")
+        raise ValueError("values: must have 2 seeds or more")
     means = np.array([row.mean() for row in rows])
     mean, problems = float(means.mean()), np.concatenate(rows)
     if np.ptp(problems) < 1e-12:
         return all_equal(mean, len(problems), lowest, 1.0)
     half = float(stdtrit(seeds - 1, (1 + LEVEL) / 2)) * float(means.std(ddof=1)) / math.sqrt(seeds)
-    moved = mean - alone.value  # seeds with fewer problems weigh the same as the others
+    moved = mean - alone.value  # seeds have equal weight, whatever their number of problems
     low, high = min(mean - half, alone.low + moved), max(mean + half, alone.high + moved)
     return Estimate(mean, max(low, lowest), min(high, 1.0))

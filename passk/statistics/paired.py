@@ -1,4 +1,4 @@
-"""Two checkpoints on the same problems: the difference, its interval, its p-value; and many such comparisons."""
+"""Compare two checkpoints on the same problems: difference, interval and p-value, also for many comparisons."""
 
 from dataclasses import dataclass
 
@@ -9,27 +9,31 @@ from passk.statistics.bootstrap import Estimate, acceleration, all_equal, bayesi
 from passk.statistics.pass_at_k import Floats
 
 UNSEEN = 0.5
-"""problems added at either end of the differences"""
-_ENUMERATED = 14  # differences other than 0 whose signs are all tried out: 16,384 ways
-_CHUNK = 50_000  # drawn bytes at a time: what stays in a processor's cache is faster
+"""Problems added at each end of the differences."""
+_ENUMERATED = 14  # nonzero differences whose signs are all enumerated: 16,384 ways
+_CHUNK = 50_000  # bytes drawn at a time; data that fits a processor's cache is faster
 _NEAR = 1e-9  # sums of the same numbers in another order are equal
 
 
 @dataclass(frozen=True)
 class Comparison(Estimate):
+    """A difference with its interval and p-value."""
+
     p: float
 
 
 def paired_difference(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed: int = 0) -> Estimate:
-    """Mean of a - b over problems with its 95 % interval; problems are resampled with both their scores.
+    """Return the mean of a - b over problems with its 95 % interval. Problems are resampled with both scores.
 
-    a, b: [P], scores in [0, 1] of two checkpoints on the same problems in the same order. Pairing takes out how
-    hard a problem is, so the interval is narrower than the two means suggest.
-    Bayesian bootstrap (Rubin 1981) with half a problem more to either side, at the largest difference seen or,
-    where m problems differ at all, 1 / (m + 1) of the way from there to 1: differences are mostly small and now and
-    then large, where BCa is too narrow, and the fewer are seen the less is known of the largest (dev/coverage.py).
-    Where all are equal it is as in `mean_intervals`, on the scale from -1 to 1. Raises ValueError for lengths that
-    differ and scores outside [0, 1].
+    a, b: [P], scores in [0, 1] of two checkpoints on the same problems in the same order. Pairing removes the
+    difficulty of a problem, so the interval is narrower than the two means suggest.
+
+    The method is the Bayesian bootstrap (Rubin 1981) with half a problem added at each side. These lie beyond the
+    largest difference seen: if m problems differ, 1 / (m + 1) of the way from it to 1. Differences are mostly small and
+    sometimes large, for which BCa is too narrow. The fewer problems differ, the less is known of the largest difference
+    (dev/coverage.py). For equal differences the interval is that of `mean_intervals` on the scale from -1 to 1.
+
+    Raise ValueError for different lengths and scores outside [0, 1].
     """
     differences = _paired(a, b)
     mean = float(differences.mean())
@@ -42,12 +46,12 @@ def paired_difference(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed: int
 
 
 def sign_flip_p(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed: int = 0) -> float:
-    """Two-sided p-value of a paired permutation test that a and b are alike: [P], [P].
+    """Return the two-sided p-value of a paired permutation test for equal a and b: [P], [P].
 
-    If the two are alike on each problem, a difference is as likely as its negative (Fisher 1935). The p-value is
-    the share of all choices of signs whose mean is as far from 0 as the one seen: exact up to 14 differences other
-    than 0; beyond that of `draws` drawn ones and the one seen, so never below 1 / (draws + 1). 1 where all
-    differences are 0. Raises as `paired_difference`.
+    If the two are equal on each problem, a difference is as likely as its negative (Fisher 1935). The p-value is the
+    share of all choices of signs whose mean is as far from 0 as the observed one. It is exact for up to 14 nonzero
+    differences. Beyond, it is the share among `draws` random choices and the observed one, so never below 1 / (draws +
+    1). It is 1 if all differences are 0. Raise as `paired_difference`.
     """
     differences = _paired(a, b)
     sizes = np.sort(np.abs(differences[differences != 0]))
@@ -56,7 +60,7 @@ def sign_flip_p(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed: int = 0) 
     seen = abs(float(differences.sum())) - _NEAR
     if len(sizes) <= _ENUMERATED:
         return float(np.mean(np.abs(_signs(len(sizes)) @ sizes) >= seen))
-    # A drawn byte is the signs of eight, whose sum is looked up.
+    # A drawn byte holds the signs of eight differences, whose sum is looked up.
     eights = np.pad(sizes, (0, -len(sizes) % 8)).reshape(-1, 8)
     sums, starts = (eights @ _signs(8).T).ravel(), 256 * np.arange(len(eights))
     rng = np.random.default_rng(seed)
@@ -69,28 +73,28 @@ def sign_flip_p(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed: int = 0) 
 
 
 def _signs(number: int) -> NDArray[np.int64]:
-    """All choices of so many signs, [2^number, number]."""
+    """Return all choices of `number` signs, [2^number, number]."""
     return 2 * (np.arange(2**number)[:, None] >> np.arange(number) & 1) - 1
 
 
 def compare(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed: int = 0) -> Comparison:
-    """`paired_difference` with `sign_flip_p`."""
+    """Return `paired_difference` with `sign_flip_p`."""
     estimate = paired_difference(a, b, draws, seed)
     return Comparison(estimate.value, estimate.low, estimate.high, sign_flip_p(a, b, draws, seed))
 
 
 def holm(p: ArrayLike) -> Floats:
-    """p-values corrected for their number, [M] -> [M] (Holm 1979).
+    """Return p-values corrected for their number, [M] -> [M] (Holm 1979).
 
-    Below 0.05 are then those differences of which, 95 times in 100, none is false, however they hang together.
-    Raises ValueError for what is not from 0 to 1.
+    Among differences with a corrected p-value below 0.05, none is false in 95 of 100 cases, for any dependence.
+    Raise ValueError for a value outside 0 to 1.
     """
-    given = np.asarray(p, dtype=np.float64)
-    if given.ndim != 1 or not ((given >= 0) & (given <= 1)).all():
+    values = np.asarray(p, dtype=np.float64)
+    if values.ndim != 1 or not ((values >= 0) & (values <= 1)).all():
         raise ValueError("p: must be a row of numbers from 0 to 1")
-    order = np.argsort(given, kind="stable")
-    stepped = np.maximum.accumulate(given[order] * np.arange(len(given), 0, -1))
-    corrected = np.empty(len(given))
+    order = np.argsort(values, kind="stable")
+    stepped = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
+    corrected = np.empty(len(values))
     corrected[order] = np.minimum(stepped, 1.0)
     return corrected
 

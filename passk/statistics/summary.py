@@ -1,4 +1,4 @@
-"""All figures of merit of one evaluation, with their intervals over problems."""
+"""Compute all metrics of one evaluation, with their intervals over problems."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,51 +14,51 @@ from passk.statistics.pass_at_k import Floats
 
 @dataclass(frozen=True)
 class Samples:
-    """What was sampled, [P, n] each: P problems, n samples a problem."""
+    """Samples of an evaluation. Each array is [P, n]: P problems, n samples per problem."""
 
     score: NDArray
     correct: NDArray[np.bool_]
     answer: NDArray[np.integer]
-    """a code, the same for the same answer; -1 where none was found"""
+    """Code of the answer, equal for equal answers; -1 for no answer."""
     tokens: NDArray
     truncated: NDArray[np.bool_]
     logprob: NDArray
-    """mean over the response's tokens, nats"""
+    """Mean over the response's tokens, in nats."""
     on_policy: bool
-    """drawn at temperature 1 and top-p 1: less the log-probability then estimates the entropy"""
+    """Whether temperature and top-p were 1, so that the negative log-probability estimates the entropy."""
 
 
 def by_problem(samples: Samples, k: Iterable[int], votes: Iterable[int] = ()) -> dict[str, Floats]:
-    """Figures of each problem, by name, [P] each: pass@k and pass^k at each of k, maj@k at each of votes.
+    """Return metrics of each problem by name, [P] each: pass@k and pass^k for each of k, maj@k for each of votes.
 
-    NaN where a problem has nothing to tell: no wrong answer, no token. Raises ValueError as the estimators do.
+    A metric is NaN for a problem without data: no incorrect answer, no token. Raise ValueError as the metrics do.
     """
     n, c = samples.correct.shape[1], samples.correct.sum(axis=1)
     k = list(k)
-    found = {f"avg@{n}": pass_at_k.avg_at_n(samples.score)}
-    found |= {f"pass@{i}": pass_at_k.pass_at_k(n, c, i) for i in k}
-    found |= {f"pass^{i}": pass_at_k.pass_hat_k(n, c, i) for i in k}
+    metrics = {f"avg@{n}": pass_at_k.avg_at_n(samples.score)}
+    metrics |= {f"pass@{i}": pass_at_k.pass_at_k(n, c, i) for i in k}
+    metrics |= {f"pass^{i}": pass_at_k.pass_hat_k(n, c, i) for i in k}
     votes = list(votes)
     if votes:
         majority = maj_at_each(samples.answer, samples.correct, votes)
-        found |= {f"maj@{i}": own for i, own in zip(votes, majority, strict=True)}
-    found["distinct_wrong"] = pass_at_k.distinct_wrong(samples.answer, samples.correct)
-    found["truncated"] = pass_at_k.share(samples.truncated)
-    found["length"] = pass_at_k.avg_at_n(samples.tokens)
-    found["logprob"] = pass_at_k.token_mean(samples.logprob, samples.tokens)
+        metrics |= {f"maj@{i}": values for i, values in zip(votes, majority, strict=True)}
+    metrics["distinct_wrong"] = pass_at_k.distinct_wrong(samples.answer, samples.correct)
+    metrics["truncated"] = pass_at_k.share(samples.truncated)
+    metrics["length"] = pass_at_k.avg_at_n(samples.tokens)
+    metrics["logprob"] = pass_at_k.token_mean(samples.logprob, samples.tokens)
     if samples.on_policy:
-        found["entropy"] = -found["logprob"]
-    return found
+        metrics["entropy"] = -metrics["logprob"]
+    return metrics
 
 
 def summary(figures: dict[str, Floats], draws: int = 10_000, seed: int = 0) -> dict[str, Estimate]:
-    """The means of `by_problem` over problems with their 95 % intervals, by name.
+    """Return the means of `by_problem` over problems with their 95 % intervals, by name.
 
-    All by one set of draws, as `intervals` has them; problems with NaN are left out, and a figure without any other
-    is NaN.
+    All metrics share one set of draws, as in `intervals`. Problems with NaN are left out of a metric, and a metric with
+    only NaN is NaN.
     """
-    own = intervals(np.column_stack(list(figures.values())), [_ends(name) for name in figures], draws, seed)
-    return dict(zip(figures, own, strict=True))
+    estimates = intervals(np.column_stack(list(figures.values())), [_ends(name) for name in figures], draws, seed)
+    return dict(zip(figures, estimates, strict=True))
 
 
 def _ends(name: str) -> tuple[float, float] | None:

@@ -108,7 +108,7 @@ def problem_counts(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataF
 
 
 def transcripts(connection: duckdb.DuckDBPyConnection, name: str, checkpoint: str, each: int = 3) -> pd.DataFrame:
-    """A few samples of one checkpoint, up to `each` of a sort: sort (right, wrong, truncated), benchmark,
+    """A few samples of one checkpoint, up to `each` of a sort: sort (correct, incorrect, truncated), benchmark,
     problem, sample, prompt, demonstration, response, extracted, reason, tokens.
 
     The same ones every time, picked without a look at them: in the order of a hash, one a problem and sort.
@@ -118,7 +118,7 @@ def transcripts(connection: duckdb.DuckDBPyConnection, name: str, checkpoint: st
         """
         WITH judged AS (
             SELECT CASE WHEN samples.finish_reason = 'length' THEN 'truncated'
-                        WHEN samples.correct THEN 'right' ELSE 'wrong' END AS sort,
+                        WHEN samples.correct THEN 'correct' ELSE 'incorrect' END AS sort,
                    own.benchmark, samples.problem, samples.sample, problems.prompt, problems.demonstration,
                    samples.response, samples.extracted, samples.reason, samples.tokens,
                    md5(concat_ws('/', own.benchmark, samples.problem, samples.sample)) AS draw

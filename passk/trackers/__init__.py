@@ -1,7 +1,7 @@
-"""Step metrics where people watch them: TensorBoard always, W&B or MLflow where the experiment names them.
+"""Send step metrics to trackers: always to TensorBoard, and to W&B or MLflow if the experiment names them.
 
-All are fed from a stage's metrics.jsonl in the process of the flow. The file is the truth: a tracker that fails
-loses nothing and stops nothing.
+The flow's process reads them from a stage's metrics.jsonl. That file is authoritative: a failing tracker loses no
+metric and stops no stage.
 """
 
 import contextlib
@@ -24,19 +24,21 @@ from passk.trackers.wandb_run import WandbRun, require_login
 
 DIRECTORY = "tensorboard"
 _NEEDS = {"wandb": "wandb", "mlflow": "mlflow-skinny"}
-"""a module -> what to install for it"""
+"""Package to install, by module."""
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true"}
-"""they tell their makers nothing, and a person no more than we do; a variable that is set stays"""
+"""Defaults for the trackers' environment: no telemetry and no extra output. Variables that are set keep their value."""
 
 
 def require(experiment: Experiment) -> None:
-    """Raise ConfigError for a tracker that is named and cannot be used here. Asks no server."""
+    """Raise ConfigError for a named tracker that cannot be used here. Send no request."""
     named = experiment.trackers
     if named is None or not experiment.stages:
         return
     for module, package in _NEEDS.items():
         if getattr(named, module) is not None and importlib.util.find_spec(module) is None:
-            raise ConfigError(f"trackers.{module}: {package} is not installed; pip install {package}, or take it out")
+            raise ConfigError(
+                f"trackers.{module}: {package} is not installed; pip install {package}, or remove trackers.{module}"
+            )
     _be_quiet()
     if named.wandb is not None:
         require_login()
@@ -45,14 +47,14 @@ def require(experiment: Experiment) -> None:
 
 
 class Following:
-    """Follows a stage while it trains: call it with each new line of metrics.jsonl.
+    """Follow a stage while it trains. Call the object with each new line of metrics.jsonl.
 
-    Leaving it ends the trackers' runs, as failed where an exception leaves with it. It waits for what is not sent yet,
-    but never long, and raises nothing of a tracker's.
+    Its exit ends the trackers' runs, as failed if an exception is raised. The exit waits for unsent lines, within
+    bounds, and raises no error of a tracker.
     """
 
-    def __init__(self, plan: Plan, planned: PlannedStage, say: Callable[[str], None]) -> None:
-        self._plan, self._planned, self._say = plan, planned, say
+    def __init__(self, plan: Plan, planned: PlannedStage, report: Callable[[str], None]) -> None:
+        self._plan, self._planned, self._report = plan, planned, report
         self._board: TensorBoard | None = _board(plan, planned)
         metrics = planned.directory / "metrics.jsonl"
         named = plan.experiment.trackers
@@ -71,10 +73,12 @@ class Following:
                 self._board.add(line)
             except Exception as error:
                 self._board = None
-                self._tell([f"TensorBoard: no more steps are written ({reason(error)}); the training goes on"])
+                self._report_lines(
+                    [f"TensorBoard: no more steps are written ({reason(error)}); the training continues"]
+                )
         for tracker in self._outside:
             tracker.wake()
-            self._tell(tracker.news())
+            self._report_lines(tracker.news())
 
     def __enter__(self) -> Self:
         return self
@@ -84,28 +88,28 @@ class Following:
             with contextlib.suppress(Exception):
                 self._board.close()
         if kind is None:
-            show_finished(self._plan, self._planned, self._say)
+            show_finished(self._plan, self._planned, self._report)
         for tracker in self._outside:
             tracker.end(succeeded=kind is None)
         for tracker in self._outside:
-            # Whoever stops a run is not kept waiting.
+            # A user who stops a run does not wait.
             tracker.join(hurry=kind is not None and not issubclass(kind, StageFailed))
-            self._tell(tracker.news())
+            self._report_lines(tracker.news())
 
-    def _tell(self, lines: Sequence[str]) -> None:
+    def _report_lines(self, lines: Sequence[str]) -> None:
         for line in lines:
-            self._say(f"{self._planned.record.name}: {line}")
+            self._report(f"{self._planned.record.name}: {line}")
 
 
-def show_finished(plan: Plan, planned: PlannedStage, say: Callable[[str], None]) -> None:
-    """Let TensorBoard show a finished stage under this experiment, whichever experiment trained it."""
+def show_finished(plan: Plan, planned: PlannedStage, report: Callable[[str], None]) -> None:
+    """Show a finished stage in TensorBoard under this experiment, even if another experiment trained it."""
     board = _board(plan, planned)
     try:
         if not board.is_newer_than(planned.directory / "manifest.json"):
-            board.write_anew()
+            board.rewrite()
             board.close()
     except Exception as error:
-        say(f"{planned.record.name}: TensorBoard: {reason(error)}")
+        report(f"{planned.record.name}: TensorBoard: {reason(error)}")
 
 
 def _board(plan: Plan, planned: PlannedStage) -> TensorBoard:

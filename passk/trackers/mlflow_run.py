@@ -1,4 +1,4 @@
-"""A stage as a run in MLflow, found again by its tags."""
+"""Send a stage to MLflow as a run that is identified by its tags."""
 
 import os
 from collections.abc import Sequence
@@ -10,33 +10,33 @@ from passk.files.layout import StageRecord
 from passk.trackers.scalars import parameters, scalars, texts
 
 MOST_METRICS = 1000
-"""in one request: MLflow's limit"""
+"""Metrics of one request: MLflow's limit."""
 MOST_PARAMETERS = 100
 
 
 def uri_of(settings: MlflowTracker) -> str:
-    """Where MLflow's server or store is. Raises ConfigError: MLflow itself would make a database where it stands."""
+    """Return the URI of MLflow's server or store. Raise ConfigError without one: MLflow would make a database."""
     uri = settings.uri or os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
-        raise ConfigError("trackers.mlflow.uri: is missing; give the server's address, or set MLFLOW_TRACKING_URI")
+        raise ConfigError("trackers.mlflow.uri: is missing; set it to the server's address, or set MLFLOW_TRACKING_URI")
     return uri
 
 
 class MlflowRun:
-    """outside.Run. MLflow keeps every value that it is sent, also a second one of the same step."""
+    """An `outside.Run`. MLflow keeps every value that it receives, even a second one of the same step."""
 
     def __init__(self, settings: MlflowTracker, record: StageRecord) -> None:
         from mlflow.tracking import MlflowClient
 
         self._client = MlflowClient(uri_of(settings))
-        found = self._client.get_experiment_by_name(settings.experiment)
-        parent = found.experiment_id if found else self._client.create_experiment(settings.experiment)
+        experiment = self._client.get_experiment_by_name(settings.experiment)
+        parent = experiment.experiment_id if experiment else self._client.create_experiment(settings.experiment)
         tags = {"passk.stage": record.key, "passk.experiment": record.experiment}
-        wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
-        if before := self._client.search_runs([parent], wanted):
-            self._id = before[0].info.run_id
+        query = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+        if runs := self._client.search_runs([parent], query):
+            self._id = runs[0].info.run_id
             self._client.update_run(self._id, status="RUNNING")
-            self.last = self._last_step(list(before[0].data.metrics))
+            self.last = self._last_step(list(runs[0].data.metrics))
         else:
             self._id = self._client.create_run(parent, run_name=record.name, tags=tags).info.run_id
             self._describe(record)

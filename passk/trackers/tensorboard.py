@@ -1,11 +1,11 @@
-"""A stage's events for TensorBoard, in a directory of the stage's name.
+"""Write a stage's events for TensorBoard, in a directory with the stage's name.
 
-A run that goes on after a kill does some steps again. TensorBoard would show both, so the events are made anew
-from metrics.jsonl whenever the next line does not follow on what was written: at the first step of each session,
-for one. That needs nothing to be right of what the session before has left, be it cut off or behind the file.
+A run that resumes after a kill repeats some steps, and TensorBoard would show both. The events are therefore rewritten
+from metrics.jsonl whenever the next line does not follow the last written one, as at the first step of each session.
+It does not matter what an earlier session left, even if its file is truncated or incomplete.
 
-OpenRLHF's own writer is not switched on: resumed it appends to what it wrote, its steps stand twice, and it has
-none of the estimator's metrics. torch is not imported for this.
+OpenRLHF's own writer is not used. After a resume it appends duplicate steps, and it has none of the estimator's
+metrics. This module does not import torch.
 """
 
 import time
@@ -21,52 +21,52 @@ if TYPE_CHECKING:
 
 
 class TensorBoard:
-    """The event file of one stage. One writer a directory."""
+    """The event file of one stage. A directory has one writer."""
 
     def __init__(self, directory: Path, key: str, read: Callable[[], list[dict[str, Any]]]) -> None:
-        """key: the stage's; another stage of the name has left its events there, perhaps. read: its lines so far."""
+        """Set the writer up. key: of the stage, since another stage may have used the name. read: returns its lines."""
         self._directory, self._key, self._read = directory, key, read
         self._file: BufferedWriter | None = None
         self._step = 0
         self._written: dict[int, float] = {}
-        """The time in the line of each step, by which the same line is known."""
+        """Time of each written step, which identifies a line."""
 
     def add(self, line: dict[str, Any]) -> None:
-        """Write a new line of metrics.jsonl. Raises OSError."""
+        """Write a new line of metrics.jsonl. Raise OSError."""
         if self._file is not None and line["time"] == self._written.get(line["step"]):
             return
         if self._file is None or line["step"] != self._step + 1:
-            self.write_anew()
+            self.rewrite()
         else:
             self._append(line)
             self._file.flush()
 
-    def write_anew(self) -> None:
-        """Replace whatever is there by the lines so far. Raises OSError."""
+    def rewrite(self) -> None:
+        """Replace all events by the current lines. Raise OSError."""
         from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
         self._directory.mkdir(parents=True, exist_ok=True)
         if self._file is not None:
             self._file.close()
-        before = list(self._directory.glob("*tfevents*"))
-        # A TensorBoard that is running reads files in the order of their names, and knows them by "tfevents".
+        old_files = list(self._directory.glob("*tfevents*"))
+        # A running TensorBoard reads files in the order of their names, and recognizes them by "tfevents".
         self._file = (self._directory / f"events.out.tfevents.{time.time_ns()}.{self._key}").open("wb")
         self._record(Event(wall_time=time.time(), file_version="brain.Event:2"))
-        # It drops what it has of later steps than this.
+        # TensorBoard drops later steps than this.
         self._record(Event(wall_time=time.time(), step=0, session_log=SessionLog(status=SessionLog.START)))
         self._written.clear()
         for line in self._read():
             self._append(line)
         self._file.flush()
-        for file in before:
-            # A TensorBoard that is running may stand in the file, and would wait for one that is gone for ever.
+        for file in old_files:
+            # A running TensorBoard may be reading the file, and would wait for ever for a deleted one.
             if file.stat().st_size:
                 file.write_bytes(b"")
             else:
                 file.unlink()
 
     def close(self) -> None:
-        """End the session. Raises OSError."""
+        """End the session. Raise OSError."""
         from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
         if self._file is None:
@@ -77,10 +77,10 @@ class TensorBoard:
         self._file = None
 
     def is_newer_than(self, file: Path) -> bool:
-        """Whether the key's events alone are there, and were ended after `file` was written: then they are whole."""
+        """Return whether only this key's events exist and were finished after `file`. They are then complete."""
         events = [event for event in self._directory.glob("*tfevents*") if event.stat().st_size]
-        own = [event for event in events if event.suffix == f".{self._key}"]
-        return own == events and any(event.stat().st_mtime >= file.stat().st_mtime for event in own)
+        matching = [event for event in events if event.suffix == f".{self._key}"]
+        return matching == events and any(event.stat().st_mtime >= file.stat().st_mtime for event in matching)
 
     def _append(self, line: dict[str, Any]) -> None:
         from tensorboard.compat.proto.event_pb2 import Event

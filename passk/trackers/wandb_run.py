@@ -1,4 +1,4 @@
-"""A stage as a run in W&B: group = experiment, W&B's step = the stage's."""
+"""Send a stage to W&B as a run: group = experiment, W&B's step = the stage's step."""
 
 import os
 import shutil
@@ -12,13 +12,13 @@ from passk.files.layout import StageRecord
 from passk.trackers.scalars import parameters, scalars
 
 INIT_SECONDS = FINISH_SECONDS = 15.0
-"""without an answer; W&B's client keeps the process from ending for so long"""
+"""Timeouts without a response. W&B's client keeps the process alive for that long."""
 _OFFLINE = ("offline", "dryrun")
 _WITHOUT_SERVER = (*_OFFLINE, "disabled")
 
 
 def require_login() -> None:
-    """Raise ConfigError where W&B is to be sent to and there is no login. It is not tried: no server is asked."""
+    """Raise ConfigError if W&B needs a login and has none. The login is not verified, so no request is sent."""
     import wandb
 
     try:
@@ -26,22 +26,24 @@ def require_login() -> None:
     except wandb.Error as error:
         raise ConfigError(f"trackers.wandb: {' '.join(str(error).split())}") from None
     if not known:
-        raise ConfigError("trackers.wandb: no login; `wandb login`, or set WANDB_API_KEY, or WANDB_MODE=offline")
+        raise ConfigError(
+            "trackers.wandb: has no login; run `wandb login`, or set WANDB_API_KEY, or WANDB_MODE=offline"
+        )
 
 
 class WandbRun:
-    """outside.Run. Of the machine nothing is sent: no code, no console, no environment, no load."""
+    """An `outside.Run`. It sends nothing of the machine: no code, no console, no environment, no load."""
 
     def __init__(self, settings: WandbTracker, plan: Plan, record: StageRecord) -> None:
         import wandb
 
         name = f"{record.experiment}-{record.key}"
         if wandb.setup().settings.mode in _OFFLINE:
-            # Nobody can be asked what is there, so the file is made anew from the first step on. One that was sent
-            # to a server already is left: W&B marks it.
-            for before in (plan.directory / "wandb").glob(f"offline-run-*-{name}"):
-                if not any(before.glob("*.synced")):
-                    shutil.rmtree(before)
+            # Offline, no server can report the stored steps, so the file is rewritten from the first step. A run that
+            # was already synced to a server stays: W&B marks it.
+            for directory in (plan.directory / "wandb").glob(f"offline-run-*-{name}"):
+                if not any(directory.glob("*.synced")):
+                    shutil.rmtree(directory)
         self._run = wandb.init(
             project=settings.project,
             entity=settings.entity,
@@ -52,7 +54,7 @@ class WandbRun:
             config=parameters(record),
             allow_val_change=True,
             dir=str(plan.directory),
-            reinit="create_new",  # stages that train side by side
+            reinit="create_new",  # stages that train in parallel
             settings=wandb.Settings(
                 console="off",
                 disable_code=True,
@@ -79,4 +81,4 @@ class WandbRun:
         try:
             self._run.finish(exit_code=0 if succeeded else 1)
         except TimeoutError:
-            raise PasskError(f"not all was sent in time; wandb sync {self._files}") from None
+            raise PasskError(f"some metrics were not sent in time; run wandb sync {self._files}") from None

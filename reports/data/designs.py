@@ -1,4 +1,4 @@
-"""Which experiments are seeds of one design, and what their stages are called where several are compared."""
+"""Designs: groups of experiments that are seeds of each other, and the labels of their stages in a comparison."""
 
 import json
 import re
@@ -14,61 +14,64 @@ _NOT_DESIGN = ("name", "question", "seed", "compute", "trackers")
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """A checkpoint as a reader sees it: a stage of a design, trained once a seed."""
+    """A checkpoint in a report: a stage of a design, trained once for each seed."""
 
     label: str
     checkpoint: str
     kind: str
-    """sft, rl, or base: the experiment's own model"""
+    """sft, rl, or base for the model of the experiment."""
     parent: str | None
-    """label of the entry it was trained from"""
+    """Label of the entry that the training starts from."""
     runs: tuple[Results, ...]
 
     def sampled(self, group: str) -> list[Results]:
+        """Return the runs that have samples of the whole group."""
         return [run for run in self.runs if run.problems(self.checkpoint, group) is not None]
 
 
 def designs(results: Sequence[Results]) -> list[tuple[Results, ...]]:
-    """Experiments that differ in name, question, seed, machine and trackers alone stand together, by seed."""
-    found: dict[str, list[Results]] = {}
-    for one in results:
-        decides = {key: value for key, value in one.record.config.items() if key not in _NOT_DESIGN}
-        found.setdefault(json.dumps(_without_none(decides), sort_keys=True), []).append(one)
-    return [tuple(sorted(own, key=lambda run: (run.seed or 0, run.name))) for own in found.values()]
+    """Return groups of experiments that differ only in name, question, seed, machine and trackers, sorted by seed."""
+    groups: dict[str, list[Results]] = {}
+    for run in results:
+        design = {key: value for key, value in run.record.config.items() if key not in _NOT_DESIGN}
+        groups.setdefault(json.dumps(_without_none(design), sort_keys=True), []).append(run)
+    return [tuple(sorted(group, key=lambda run: (run.seed or 0, run.name))) for group in groups.values()]
 
 
 def _without_none(content: object) -> object:
-    """A field that is new to passk, and not used, makes no other design."""
+    """Return a configuration without its unset fields, so that a new unused field does not change the design."""
     if isinstance(content, dict):
         return {key: _without_none(value) for key, value in content.items() if value is not None}
     return content
 
 
 def named(designs: list[tuple[Results, ...]], names_of: list[str]) -> dict[tuple[int, str], Entry]:
-    """(id of a design, name of a stage) -> its entry; stages that two designs share are one entry."""
+    """Return (id of a design, name of a stage) -> entry; stages that two designs share are one entry."""
     drafts: dict[tuple, tuple[int, str]] = {}
     same: dict[tuple[int, str], tuple] = {}
     runs: dict[tuple, tuple[Results, ...]] = {}
     for design in designs:
         for stage in (BASE, *(node.name for node in design[0].graph)):
-            own = {_key(run, stage): run for run in reversed(design)}
+            keys = {_key(run, stage): run for run in reversed(design)}
             if stage == BASE and not any(BASE in run.checkpoints for run in design):
                 continue
-            identity = (stage, *sorted(own))
+            identity = (stage, *sorted(keys))
             same[id(design), stage] = identity
             drafts.setdefault(identity, (id(design), stage))
-            runs.setdefault(identity, tuple(run for run in design if run in own.values()))
+            runs.setdefault(identity, tuple(run for run in design if run in keys.values()))
     names = [stage for _, stage in drafts.values()]
     label_of = {id(design): label for design, label in zip(designs, names_of, strict=True)}
-    called = {
+    label_by_identity = {
         identity: stage if names.count(stage) == 1 else f"{label_of[design]}/{stage}"
         for identity, (design, stage) in drafts.items()
     }
     entries = {}
     for identity, (design, stage) in drafts.items():
         node = next((node for node in runs[identity][0].graph if node.name == stage), None)
-        parent = called[same[design, node.parent]] if node and node.parent else None
-        entries[identity] = Entry(called[identity], stage, node.kind if node else BASE, parent, runs[identity])
+        parent = label_by_identity[same[design, node.parent]] if node and node.parent else None
+        entries[identity] = Entry(
+            label_by_identity[identity], stage, node.kind if node else BASE, parent, runs[identity]
+        )
     return {place: entries[identity] for place, identity in same.items()}
 
 
@@ -79,6 +82,7 @@ def _key(run: Results, stage: str) -> str:
 
 
 def labels(designs: list[tuple[Results, ...]]) -> list[str]:
+    """Return a distinct label for each design: the common part of its names, else the name of its first experiment."""
     shared = [_common([run.name for run in design]) for design in designs]
     if len(set(shared)) < len(designs) or not all(shared):
         return [design[0].name for design in designs]
@@ -86,6 +90,6 @@ def labels(designs: list[tuple[Results, ...]]) -> list[str]:
 
 
 def _common(names: list[str]) -> str:
-    """maze of maze-s11 and maze-s12."""
+    """Return the common part of names without a seed, such as maze for maze-s11 and maze-s12."""
     letters = list(takewhile(lambda column: len(set(column)) == 1, zip(*names, strict=False)))
     return names[0] if len(names) == 1 else re.sub(r"[-._]+(s|seed)?\d*$", "", "".join(column[0] for column in letters))

@@ -1,4 +1,4 @@
-"""Text for a markdown file and for a terminal. What a model or a person wrote passes through here first."""
+"""Text for a markdown file and for a terminal. All text of models and users passes through these functions."""
 
 import re
 import unicodedata
@@ -11,9 +11,9 @@ _LEADING = re.compile(r"^(\s*)([#+=:-]|\d+[.)])")
 
 
 def visible(text: str) -> str:
-    """Control, format and separator characters (but newlines) made visible: ESC as ␛, others as ⟨U+202E⟩.
+    """Return a text with visible control, format and separator characters: ESC as ␛, others as ⟨U+202E⟩.
 
-    Every text of a report comes through here, so keys and passwords are left out here too.
+    Newlines stay. Keys and passwords are hidden too, because every text of a report passes through this function.
     """
     return "".join(_visible(character) for character in hidden(text))
 
@@ -32,15 +32,15 @@ def _visible(character: str) -> str:
 
 
 def shorten(text: str, characters: int, lines: int) -> str:
-    """The beginning of a text, and a word on how much was left out."""
-    kept = "\n".join(text[:characters].split("\n")[:lines])
-    left = len(text) - len(kept)
-    return f"{kept}\n[... {left:,} more characters]" if left else text
+    """Return the beginning of a text, followed by the number of characters that are cut."""
+    start = "\n".join(text[:characters].split("\n")[:lines])
+    cut = len(text) - len(start)
+    return f"{start}\n[... {cut:,} more characters]" if cut else text
 
 
 def fenced(text: str, characters: int = 1200, lines: int = 30) -> str:
-    """A fenced code block; its fence is longer than any run of backticks inside, which so cannot end it."""
-    # before it is cut: the first half of a key has no longer its form
+    """Return a fenced code block, whose fence is longer than any run of backticks in the text."""
+    # hide keys before shortening, because half a key is not recognized
     content = visible(shorten(hidden(text), characters, lines))
     longest = max((len(run) for run in re.findall(r"`+", content)), default=0)
     fence = "`" * max(3, longest + 1)
@@ -48,13 +48,13 @@ def fenced(text: str, characters: int = 1200, lines: int = 30) -> str:
 
 
 def inline(text: str) -> str:
-    """Plain words on one line, markdown and HTML in them without effect."""
+    """Return a text on one line, with markdown and HTML escaped."""
     line = _MARKDOWN.sub(r"\\\1", visible(" ".join(str(text).split())))
-    return _LEADING.sub(lambda found: f"{found[1]}{found[2][:-1]}\\{found[2][-1]}", line)
+    return _LEADING.sub(lambda match: f"{match[1]}{match[2][:-1]}\\{match[2][-1]}", line)
 
 
 def code(text: str, characters: int = 1200) -> str:
-    """A code span on one line, also inside a table, whatever backticks and bars the text has."""
+    """Return a code span on one line, valid in a table for any backticks and bars in the text."""
     line = visible(" ".join(str(text).split())).replace("|", "¦")
     if len(line) > characters:
         line = f"{line[:characters]} [... {len(line) - characters:,} more characters]"
@@ -66,7 +66,7 @@ def code(text: str, characters: int = 1200) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """A markdown table whose columns line up in the raw text too; the first `left` columns are flush left."""
+    """Return a markdown table with aligned columns in the raw text; the first `left` columns are left-aligned."""
     widths = _widths(header, rows)
     rule = [("-" * width) if i < left else ("-" * (width - 1) + ":") for i, width in enumerate(widths)]
     lines = [_padded(row, widths, left) for row in (header, rule, *rows)]
@@ -74,7 +74,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -
 
 
 def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """The same for a terminal."""
+    """Return the same table for a terminal."""
     widths = _widths(header, rows)
     rule = ["-" * width for width in widths]
     return "\n".join("  ".join(_padded(row, widths, left)).rstrip() for row in (header, rule, *rows))
@@ -90,12 +90,12 @@ def _padded(row: Sequence[str], widths: Sequence[int], left: int) -> list[str]:
 
 
 def listed(words: Sequence[str]) -> str:
-    """a; a and b; a, b and c."""
+    """Return a list of words as English text: a; a and b; a, b and c."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def seconds(value: float | None) -> str:
-    """Seconds for a table: a digit behind the point below 100."""
+    """Return seconds for a table, with one decimal below 100; a dash if they are unknown."""
     if value is None or value != value:
         return "–"
     return f"{value:,.1f}" if value < 100 else f"{value:,.0f}"

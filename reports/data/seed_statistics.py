@@ -1,7 +1,7 @@
-"""A mean and a difference with their 95 % intervals: of one training run, or over several seeds.
+"""Means and differences with their 95 % intervals, of one training run or over several seeds.
 
-Rows: a pandas Series a seed, scores in [0, 1] by problem. Seeds on the same problems are crossed with them, seeds with
-problems of their own are nested (passk/statistics/nested.py).
+rows: one pandas Series for each seed, with scores in [0, 1] by problem. Seeds with the same problems are a crossed
+design; seeds with different problems are a nested design (passk/statistics/nested.py).
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,11 @@ from passk.statistics.seeds import mean_over_seeds
 DRAWS = 10_000
 SEED = 0
 LEAST = 0.0005
-"""what is not printed as 0.000"""
+"""Smallest number that is not printed as 0.000."""
 
 
 def mean(rows: Sequence[pd.Series]) -> Estimate:
+    """Return the mean with its interval."""
     if len(rows) == 1:
         return mean_interval(rows[0].to_numpy(), DRAWS, SEED)
     if same_problems(rows):
@@ -29,7 +30,7 @@ def mean(rows: Sequence[pd.Series]) -> Estimate:
 
 
 def difference(mine: Sequence[pd.Series], theirs: Sequence[pd.Series]) -> Estimate:
-    """Mine minus theirs, paired by seed (place in the list) and by problem (same order in both)."""
+    """Return mine minus theirs, paired by seed (place in the list) and by problem (same order in both)."""
     if len(mine) == 1:
         return paired_difference(mine[0].to_numpy(), theirs[0].to_numpy(), DRAWS, SEED)
     if same_problems(mine):
@@ -38,7 +39,7 @@ def difference(mine: Sequence[pd.Series], theirs: Sequence[pd.Series]) -> Estima
 
 
 def p_value(mine: Sequence[pd.Series], theirs: Sequence[pd.Series]) -> float:
-    """Of no difference, as `difference` pairs them."""
+    """Return the two-sided p-value of no difference, paired as in `difference`."""
     if len(mine) == 1:
         return sign_flip_p(mine[0].to_numpy(), theirs[0].to_numpy(), DRAWS, SEED)
     if same_problems(mine):
@@ -47,9 +48,10 @@ def p_value(mine: Sequence[pd.Series], theirs: Sequence[pd.Series]) -> float:
 
 
 def sign(estimate: Estimate) -> int:
-    """+1 or -1 where the 95 % interval of a difference is clear of zero at the three digits that are printed; or 0."""
+    """Return +1 or -1 if the printed 95 % interval (three digits) of a difference excludes zero, else 0."""
     return int(estimate.low >= LEAST) - int(estimate.high <= -LEAST)
 
 
 def same_problems(rows: Sequence[pd.Series]) -> bool:
+    """Return whether all seeds have the same problems."""
     return all(row.index.equals(rows[0].index) for row in rows)

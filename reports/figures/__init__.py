@@ -1,1 +1,1 @@
-"""The figures of a report, a file each."""
+"""Figures of a report, one file for each."""

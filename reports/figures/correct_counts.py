@@ -1,4 +1,4 @@
-"""Figure: how many of a group's answers were right, over the rl steps: a panel a method."""
+"""Figure of the number of correct responses in a group over the rl steps, one panel for each method."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLUMNS = 30
-"""of steps, in a panel"""
+"""Largest number of columns in a panel; a column holds a few steps."""
 PANELS = 8
+"""Largest number of panels."""
 
 
 def draw(comparison: Comparison, stem: Path) -> bool:
-    """Write the figure; False where no rl stage has a step yet."""
-    found = {trained: histogram(trained) for trained in comparison.trained_methods}
-    shown = [(trained, made) for trained, made in found.items() if made is not None][:PANELS]
+    """Write the figure; return False if no rl stage has a step."""
+    histograms = {trained: histogram(trained) for trained in comparison.trained_methods}
+    shown = [(trained, counts) for trained, counts in histograms.items() if counts is not None][:PANELS]
     if not shown:
         return False
     columns = min(2, len(shown))
@@ -30,15 +31,15 @@ def draw(comparison: Comparison, stem: Path) -> bool:
     with style.figure(stem, rows, columns, 0.6 + 2.4 * rows, sharex=True) as (figure, grid):
         from matplotlib.colors import PowerNorm
 
-        # most groups have none right: a linear scale would show nothing else
-        norm = PowerNorm(0.5, 0, max(made.shares.max() for _, made in shown))
+        # most groups have no correct response: a linear scale would show nothing else
+        norm = PowerNorm(0.5, 0, max(counts.shares.max() for _, counts in shown))
         for axes in grid.flat[len(shown) :]:
             axes.remove()
-        for axes, (trained, made) in zip(grid.flat, shown, strict=False):
+        for axes, (trained, counts) in zip(grid.flat, shown, strict=False):
             axes.set_title(style.shortened(trained.entry.label, 30), color=looks[trained.entry].colour, weight="bold")
-            image = _draw_panel(axes, made, norm)
+            image = _draw_panel(axes, counts, norm)
         for axes in grid[-1]:
-            axes.set_xlabel("rl steps, parent stages' included")
+            axes.set_xlabel("rl steps, parent stages included")
         figure.tight_layout(rect=(0, 0, 0.88, 1), h_pad=1.2, w_pad=1.2)
         bar = figure.colorbar(image, cax=figure.add_axes((0.9, 0.25, 0.02, 0.5)))
         bar.set_label("share of the step's groups")
@@ -47,14 +48,18 @@ def draw(comparison: Comparison, stem: Path) -> bool:
 
 
 class Histogram:
-    """shares: [N + 1, columns] of a method's groups with 0..N right answers; edges: the steps from and to."""
+    """Shares of a method's groups by their number of correct responses.
+
+    shares: [N + 1, columns], of the groups with 0 to N correct responses. first, last: edges of the steps.
+    switches: first steps of later rl stages.
+    """
 
     def __init__(self, shares: np.ndarray, first: float, last: float, switches: list[float]) -> None:
         self.shares, self.first, self.last, self.switches = shares, first, last, switches
 
 
 def histogram(trained: MethodRuns) -> Histogram | None:
-    """Of all seeds together. Stages whose groups have another N than the last one's are left out."""
+    """Return the histogram over all seeds, without stages whose N differs from that of the last; None without steps."""
     frames = [frame for entry in trained.rl for frame in steps_of(entry)]
     steps = pd.concat(frames) if frames else None
     if steps is None or not steps["correct_counts"].notna().any():
@@ -73,15 +78,15 @@ def histogram(trained: MethodRuns) -> Histogram | None:
     return Histogram(np.nan_to_num(shares.T), first - 0.5, last + 0.5, sorted(s - 0.5 for s in starts if s > first))
 
 
-def _draw_panel(axes: "Axes", made: Histogram, norm: object) -> object:
-    size = len(made.shares)
+def _draw_panel(axes: "Axes", counts: Histogram, norm: object) -> object:
+    size = len(counts.shares)
     image = axes.imshow(
-        made.shares, origin="lower", aspect="auto", interpolation="nearest", cmap="cividis", norm=norm,
-        extent=(made.first, made.last, -0.5, size - 0.5),
+        counts.shares, origin="lower", aspect="auto", interpolation="nearest", cmap="cividis", norm=norm,
+        extent=(counts.first, counts.last, -0.5, size - 0.5),
     )  # fmt: skip
-    axes.set_ylabel(f"right answers of {size - 1}")
+    axes.set_ylabel(f"correct responses of {size - 1}")
     axes.grid(visible=False)
     axes.set_yticks(sorted({(size - 1) * quarter // 4 for quarter in range(5)}))
-    for boundary in made.switches:
+    for boundary in counts.switches:
         axes.axvline(boundary, color="white", linewidth=1.2, linestyle=(0, (3, 3)))
     return image

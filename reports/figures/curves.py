@@ -1,4 +1,4 @@
-"""Figure: how training went, every rl stage over the rl steps behind it, with the k of its estimator beneath."""
+"""Figure of the training: metrics of every rl stage over the rl steps, and the k of its estimator in the last row."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,23 +14,25 @@ if TYPE_CHECKING:
 
 PANELS = {
     "reward": "mean reward",
-    "pass_at_k": "pass@{k} of the step's own groups",
+    "pass_at_k": "pass@{k} of the training groups",
     "entropy": "entropy, nats a token",
     "distinct": "distinct responses of a group, share",
-    "all_incorrect": "dead groups: none right, share",
-    "few_incorrect": "saturated: fewer wrong than k, share",
+    "all_incorrect": "all-incorrect groups, share",
+    "few_incorrect": "fewer than k incorrect, share of groups",
 }
+"""Metric of a step -> title of its panel."""
 _HEIGHT = 8.6
+"""Height of the figure in inches."""
 _POINTS = 800
-"""of a line: as many as there are dots in a panel"""
+"""Largest number of points of a line, about the dots of a panel."""
 _FEW = 15
-"""steps of the moving mean up to which each step is drawn too; more of them would hide the band"""
+"""Widest moving mean, in steps, with a thin line of the single steps; more steps would hide the band."""
 
 
 def draw(comparison: Comparison, stem: Path) -> bool:
-    """Write the figure; False where no rl stage has a step yet."""
-    found = {entry: steps_of(entry) for entry in comparison.entries if entry.kind == "rl"}
-    tracks = {entry: frames for entry, frames in found.items() if frames}
+    """Write the figure; return False if no rl stage has a step."""
+    steps = {entry: steps_of(entry) for entry in comparison.entries if entry.kind == "rl"}
+    tracks = {entry: frames for entry, frames in steps.items() if frames}
     if not tracks:
         return False
     looks = style.looks(comparison.entries)
@@ -48,12 +50,12 @@ def draw(comparison: Comparison, stem: Path) -> bool:
         for axes, metric in zip(grid.flat, PANELS, strict=False):
             ends, midway = [], []
             for entry, frames in tracks.items():
-                line = _draw_track(axes, [series(own, metric, largest) for own in frames], wide, looks[entry])
-                named = (entry.label, looks[entry].colour)
+                line = _draw_track(axes, [series(frame, metric, largest) for frame in frames], wide, looks[entry])
+                label = (entry.label, looks[entry].colour)
                 if line is not None and entry in leaves:
-                    ends.append((float(line.index[-1]), float(line.iloc[-1]), *named))
+                    ends.append((float(line.index[-1]), float(line.iloc[-1]), *label))
                 elif line is not None:
-                    midway.append((line, *named))
+                    midway.append((line, *label))
             axes.margins(x=0.02)
             axes.set_ylim(
                 bottom=max(axes.get_ylim()[0], 0), top=min(axes.get_ylim()[1], 1.02) if metric != "entropy" else None
@@ -68,7 +70,7 @@ def draw(comparison: Comparison, stem: Path) -> bool:
 
 
 def _draw_track(axes: "Axes", runs: list[pd.Series], wide: int, look: style.Look) -> pd.Series | None:
-    """One stage of all its seeds; gives its line, by step. The band is what `band` says."""
+    """Draw one stage over all its seeds, with its `band`; return the line by step, None without values."""
     runs = [values for values in runs if values.notna().any()]
     if not runs:
         return None
@@ -82,10 +84,10 @@ def _draw_track(axes: "Axes", runs: list[pd.Series], wide: int, look: style.Look
 
 
 def band(runs: list[pd.Series], wide: int) -> tuple[pd.Series, pd.Series, pd.Series]:
-    """Centred moving mean over `wide` steps, and the band around it: lowest, highest.
+    """Return the centred moving mean over `wide` steps, then the lower and upper edge of its band.
 
-    Of one run: the 95 % interval of the mean of so many steps, as they scatter. Of several seeds: the mean of their
-    moving means, and the lowest and the highest of them.
+    One run: the 95 % interval of the moving mean, from the scatter of the steps. Several seeds: the mean of their
+    moving means, with the lowest and the highest moving mean.
     """
     if len(runs) > 1:
         together = pd.concat([_rolling(values, wide).mean() for values in runs], axis=1)
@@ -93,38 +95,38 @@ def band(runs: list[pd.Series], wide: int) -> tuple[pd.Series, pd.Series, pd.Ser
     rolling = _rolling(runs[0], wide)
     middle = rolling.mean()
     half = 1.96 * rolling.std().fillna(0.0) / np.sqrt(rolling.count().clip(lower=1))
-    # all metrics but the entropy are shares
+    # all metrics except the entropy are shares
     return middle, (middle - half).clip(lower=0), (middle + half).clip(upper=max(1.0, runs[0].max()))
 
 
 def draw_k(axes: "Axes", tracks: dict[Entry, list[pd.DataFrame]], looks: dict[Entry, style.Look]) -> None:
-    """The k of each stage's estimator; the few lines that lie on each other are moved apart by their width."""
+    """Draw the k of each stage's estimator, with lines slightly apart so that equal k stay visible."""
     axes.set_title("k of the estimator")
     ks = sorted({int(k) for frames in tracks.values() for frame in frames for k in frame["k"].dropna()} | {1})
     apart = min(0.07, 0.5 / len(tracks)) * max(ks)
     for i, (entry, frames) in enumerate(tracks.items()):
-        own = frames[0]
-        place = own["k"] + apart * (i - (len(tracks) - 1) / 2)
-        axes.step(own["total_step"], place, where="mid", linewidth=2, **{"color": looks[entry].colour})
+        frame = frames[0]
+        place = frame["k"] + apart * (i - (len(tracks) - 1) / 2)
+        axes.step(frame["total_step"], place, where="mid", linewidth=2, **{"color": looks[entry].colour})
     axes.set_yticks(ks if len(ks) < 5 else [ks[0], ks[-1]])
     axes.set_ylim(min(ks) - 0.3 * max(ks), max(ks) * 1.3)
-    axes.set_xlabel("rl steps, parent stages' included")
+    axes.set_xlabel("rl steps, parent stages included")
 
 
 def steps_of(entry: Entry) -> list[pd.DataFrame]:
-    """The stage's steps in each run that has some."""
-    own = [run.steps[(run.steps["stage"] == entry.checkpoint) & (run.steps["kind"] == "rl")] for run in entry.runs]
-    return [frame for frame in own if not frame.empty]
+    """Return the rl steps of a stage, one frame for each run that has any."""
+    frames = [run.steps[(run.steps["stage"] == entry.checkpoint) & (run.steps["kind"] == "rl")] for run in entry.runs]
+    return [frame for frame in frames if not frame.empty]
 
 
 def switches(tracks: dict[Entry, list[pd.DataFrame]]) -> list[float]:
-    """Where an rl stage goes on from another."""
+    """Return the first steps, less 0.5, of stages that start from another rl stage."""
     starts = {float(frames[0]["total_step"].iloc[0]) for frames in tracks.values()}
     return sorted(start - 0.5 for start in starts if start > 1)
 
 
 def largest_k(frames: list[pd.DataFrame]) -> int:
-    """The largest k below all N that every step has: at k = N pass@k is a coin toss a group."""
+    """Return the largest k below N that every step has; at k = N pass@k of a group is only 0 or 1."""
     curves = [curve for frame in frames for curve in frame["pass_at_k"]]
     shared = set.intersection(*(set(curve or {}) for curve in curves)) or {1}
     groups = frames[0]["correct_counts"].iloc[0]
@@ -132,12 +134,12 @@ def largest_k(frames: list[pd.DataFrame]) -> int:
     return int(max(below or shared))
 
 
-def series(own: pd.DataFrame, metric: str, k: int) -> pd.Series:
-    """A metric by rl step, those of ancestors included."""
-    values = own[metric]
+def series(steps: pd.DataFrame, metric: str, k: int) -> pd.Series:
+    """Return a metric by rl step, counted from the first rl step of the ancestors."""
+    values = steps[metric]
     if metric == "pass_at_k":
         values = values.map(lambda curve: (curve or {}).get(k, np.nan))
-    return pd.Series(values.astype(float).to_numpy(), own["total_step"].to_numpy())
+    return pd.Series(values.astype(float).to_numpy(), steps["total_step"].to_numpy())
 
 
 def _rolling(values: pd.Series, wide: int) -> Any:
@@ -145,5 +147,5 @@ def _rolling(values: pd.Series, wide: int) -> Any:
 
 
 def window(steps: int) -> int:
-    """An odd number of steps, a twelfth of all, at most 25: the same for every line of the figure."""
+    """Return the width of the moving mean: an odd number, about a twelfth of the steps, at most 25."""
     return int(np.clip(steps // 12, 1, 25)) // 2 * 2 + 1

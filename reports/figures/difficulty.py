@@ -1,4 +1,4 @@
-"""Figure: accuracy by how hard a problem is, as its source grades it: a maze's size and shortest path, else a grade."""
+"""Figure of accuracy by difficulty: a maze's size and shortest path, else the grade that the source gives a problem."""
 
 import json
 import re
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 NUMBERS = {"size": "size of the maze, cells a side", "shortest": "shortest path, moves"}
-"""metadata that grades a problem, and its name at the axis"""
+"""Numeric metadata of a problem -> label of the axis."""
 LEAST, MOST = 10, 8
-"""problems of a bin, bins"""
+"""Fewest problems of a bin, and largest number of bins."""
 LETTERS = 10
-"""of a grade, beneath a bin"""
+"""Characters of a grade in a label."""
 
 
 def draw(comparison: Comparison, stem: Path) -> bool:
-    """Write the figure, a row a grading; False where nothing was sampled or all problems are graded alike."""
-    graded = [(title, found) for title, found in gradings(comparison) if found]
+    """Write the figure with one row for each grading; return False without samples or with a single grade."""
+    graded = [(title, bins) for title, bins in gradings(comparison) if bins]
     if not graded:
         return False
     looks = style.looks(comparison.entries)
@@ -46,48 +46,51 @@ def draw(comparison: Comparison, stem: Path) -> bool:
 
 
 Bins = list[tuple[str, set[tuple[str, str]]]]
-"""the label of each bin and its problems, by benchmark and problem"""
+"""Label of each bin, and its problems as (benchmark, problem)."""
 
 
 def gradings(comparison: Comparison) -> list[tuple[str, Bins]]:
-    """(name of the axis, bins) of each grading that tells problems apart; the source's own where no number does."""
+    """Return (label of the axis, bins) of each numeric grading with several values, else of the source's grades."""
     frames = [run.traits for run in comparison.results if not run.traits.empty]
     if not frames:
         return []
     problems = pd.concat(frames).drop_duplicates(["benchmark", "problem"]).sort_values(["benchmark", "problem"])
-    known = [json.loads(text) if isinstance(text, str) else {} for text in problems["metadata"]]
+    metadata = [json.loads(text) if isinstance(text, str) else {} for text in problems["metadata"]]
     places = list(zip(problems["benchmark"], problems["problem"], strict=True))
-    found = []
+    rows = []
     for key, title in NUMBERS.items():
-        values = pd.Series([_number(about.get(key)) for about in known])
+        values = pd.Series([_number(fields.get(key)) for fields in metadata])
         if values.nunique() > 1:
-            found.append((title, _binned(values, places)))
-    if not found:
-        found.append(("difficulty", _graded(problems["difficulty"], places)))
-    return [(title, bins) for title, bins in found if len(bins) > 1]
+            rows.append((title, _binned(values, places)))
+    if not rows:
+        rows.append(("difficulty", _graded(problems["difficulty"], places)))
+    return [(title, bins) for title, bins in rows if len(bins) > 1]
 
 
 def _graded(grades: pd.Series, places: list[tuple[str, str]]) -> Bins:
-    """A bin a grade, the last ones of too many together; as numbers, where all grades are."""
+    """Return one bin for each grade, with the last of more than MOST grades in one bin; numeric grades as `_binned`."""
     numbers = pd.to_numeric(grades, errors="coerce")
     if not numbers.isna().any() and numbers.nunique() > MOST:
         return _binned(numbers, places)
-    known = grades.fillna("")
-    names = sorted(set(known), key=_natural)
+    filled = grades.fillna("")
+    names = sorted(set(filled), key=_natural)
     kept = names if len(names) <= MOST else names[: MOST - 1]
     labels = [style.shortened(name or "none", LETTERS) for name in kept]
-    # what tells two grades apart may be what is left out
+    # two shortened grades may be equal
     labels = [f"{i}: {label}" if labels.count(label) > 1 else label for i, label in enumerate(labels, start=1)]
     bins = [
-        (label, {place for place, grade in zip(places, known, strict=True) if grade == name})
+        (label, {place for place, grade in zip(places, filled, strict=True) if grade == name})
         for label, name in zip(labels, kept, strict=True)
     ]
-    rest = set(places).difference(*(own for _, own in bins))
+    rest = set(places).difference(*(binned for _, binned in bins))
     return [*bins, (f"{len(names) - len(kept)} others", rest)] if rest else bins
 
 
 def _binned(values: pd.Series, places: list[tuple[str, str]]) -> Bins:
-    """A bin a value; neighbours are put together until each has LEAST problems, and there are MOST of them at most."""
+    """Return bins of neighbouring values, each with LEAST problems or more.
+
+    A bin has at least half of a MOST-th of the problems, so there are at most 2 * MOST bins.
+    """
     counts = values.dropna().value_counts().sort_index()
     least = max(LEAST, -(-int(counts.sum()) // MOST) // 2)
     bins: list[list[float]] = [[]]
@@ -100,10 +103,10 @@ def _binned(values: pd.Series, places: list[tuple[str, str]]) -> Bins:
         bins[-1] += last
     return [
         (
-            f"{own[0]:g}" if len(own) == 1 else f"{own[0]:g}–{own[-1]:g}",
-            {place for place, value in zip(places, values, strict=True) if value in own},
+            f"{members[0]:g}" if len(members) == 1 else f"{members[0]:g}–{members[-1]:g}",
+            {place for place, value in zip(places, values, strict=True) if value in members},
         )
-        for own in bins
+        for members in bins
     ]
 
 
@@ -111,32 +114,32 @@ def _draw_panel(axes: "Axes", bins: Bins, entries: list[Entry], k: int, looks: d
     width = 0.5 / max(len(entries), 1)
     for i, entry in enumerate(entries):
         points = [(x, estimate(entry, places, k)) for x, (_, places) in enumerate(bins)]
-        own = [(x + width * (i - (len(entries) - 1) / 2), point) for x, point in points if point]
-        if not own:
+        shifted = [(x + width * (i - (len(entries) - 1) / 2), point) for x, point in points if point]
+        if not shifted:
             continue
-        at, means = [x for x, _ in own], [point.value for _, point in own]
-        reach = [[p.value - p.low for _, p in own], [p.high - p.value for _, p in own]]
+        at, means = [x for x, _ in shifted], [point.value for _, point in shifted]
+        reach = [[p.value - p.low for _, p in shifted], [p.high - p.value for _, p in shifted]]
         look = looks[entry]
         axes.errorbar(at, means, yerr=reach, fmt="none", ecolor=look.colour, elinewidth=1.1, alpha=0.7)
         axes.plot(at, means, marker="o", markersize=3.5, linewidth=0.9, **look.line)
     axes.set_xticks(range(len(bins)), [f"{label}\n{len(places)}" for label, places in bins])
-    axes.set_xlabel(f"{axes.get_xlabel()} (problems beneath)")
+    axes.set_xlabel(f"{axes.get_xlabel()} (below: number of problems)")
     axes.grid(axis="x", visible=False)
     axes.set_ylim(0, max(axes.get_ylim()[1], 0.1))
     axes.locator_params(axis="y", nbins=5)
 
 
 def estimate(entry: Entry, places: set[tuple[str, str]], k: int) -> Estimate | None:
-    """Mean pass@k of those problems; over seeds too, where there are several with five problems or more each."""
+    """Return the mean pass@k of some problems over the runs with five or more of them; None without such a run."""
     rows = [row for run in entry.runs if len(row := _values(run, entry.checkpoint, places, k)) >= 5]
     return seed_statistics.mean(rows) if rows else None
 
 
 def _values(run: Results, checkpoint: str, places: set[tuple[str, str]], k: int) -> pd.Series:
-    own = [run.values(checkpoint, name, k) for name in run.benchmarks if run.problems(checkpoint, name) is not None]
-    if not own:
+    parts = [run.values(checkpoint, name, k) for name in run.benchmarks if run.problems(checkpoint, name) is not None]
+    if not parts:
         return pd.Series(dtype=float)
-    values = pd.concat(own)
+    values = pd.concat(parts)
     return values[[place in places for place in values.index]]
 
 
@@ -145,5 +148,5 @@ def _number(value: object) -> float:
 
 
 def _natural(text: str) -> list[tuple[int, str]]:
-    """Level 2 before Level 10."""
+    """Return a sort key that places Level 2 before Level 10."""
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", text)]

@@ -1,4 +1,4 @@
-"""How every figure looks: colour-blind safe (Okabe and Ito), no frame, labels at the lines, README size."""
+"""Style of all figures: colour-blind safe (Okabe and Ito), no frame, labels at the lines, README size."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DASHES: tuple[Any, ...] = ("solid", (0, (4, 1.5)), (0, (1.2, 1.2)))
-"""of the first lines, when their colours are used up of the second, and of the third"""
+"""Dashes of the lines; each repetition of the colours takes the next one."""
 GREY = "#666666"
 WIDTH, DPI = 7.0, 150
-"""inches and dots an inch: 1050 pixels"""
+"""Width in inches and dots per inch: 1050 pixels."""
 _LEADER = {"arrowstyle": "-", "linewidth": 0.6, "shrinkA": 1, "shrinkB": 2, "relpos": (0, 0.5)}
 _RC: dict[str, Any] = {
     "font.size": 9, "axes.titlesize": 9.5, "axes.titlelocation": "left", "axes.labelsize": 9,
@@ -29,27 +29,30 @@ _RC: dict[str, Any] = {
     "xtick.color": GREY, "ytick.color": GREY, "xtick.labelcolor": "black", "ytick.labelcolor": "black",
     "axes.grid": True, "grid.color": "#E6E6E6", "grid.linewidth": 0.6, "axes.axisbelow": True,
     "lines.linewidth": 1.6, "figure.facecolor": "white", "svg.hashsalt": "passk",
-    # a stage may be called what it likes: no name is read as a formula
+    # the name of a stage is never a formula
     "text.parse_math": False,
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Look:
+    """Colour and dash of an entry's line."""
+
     colour: str
     dash: Any = "solid"
 
     @property
     def line(self) -> dict[str, Any]:
+        """Arguments of matplotlib's plot."""
         return {"color": self.colour, "linestyle": self.dash}
 
 
 @contextmanager
 def figure(stem: Path, rows: int, columns: int, height: float, **options: Any) -> "Iterator[tuple[Figure, Any]]":
-    """A figure of README width with a grid of axes; written as stem.svg and stem.png where the block ends.
+    """Yield a figure of README width and its grid of axes; write stem.svg and stem.png at the end of the block.
 
-    No display is needed, and the files say neither date nor version: equal figures are equal bytes. The PNG has a
-    palette of 256 colours, a third of the bytes.
+    It needs no display. The files hold neither date nor version, so equal figures have equal bytes. The PNG has a
+    palette of 256 colours, which takes a third of the bytes.
     """
     import matplotlib
 
@@ -58,43 +61,43 @@ def figure(stem: Path, rows: int, columns: int, height: float, **options: Any) -
     from PIL import Image
 
     with matplotlib.rc_context(_RC):
-        made, grid = pyplot.subplots(rows, columns, figsize=(WIDTH, height), squeeze=False, **options)
+        drawing, grid = pyplot.subplots(rows, columns, figsize=(WIDTH, height), squeeze=False, **options)
         try:
-            yield made, grid
+            yield drawing, grid
             stem.parent.mkdir(parents=True, exist_ok=True)
-            made.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
-            drawn = io.BytesIO()
-            made.savefig(drawn, format="png", dpi=DPI, metadata={"Software": None})
+            drawing.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
+            png = io.BytesIO()
+            drawing.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
         finally:
-            pyplot.close(made)
-    few = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    few.save(stem.with_suffix(".png"), optimize=True)
+            pyplot.close(drawing)
+    quantized = Image.open(png).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    quantized.save(stem.with_suffix(".png"), optimize=True)
 
 
 def looks(entries: Sequence[Entry]) -> dict[Entry, Look]:
-    """A look an entry, the same in every figure: warm starts in grey and black, rl stages in colour."""
+    """Return the look of each entry, equal in all figures: rl stages in colour, others in grey and black."""
     plain = [entry for entry in entries if entry.kind != "rl"]
     trained = [entry for entry in entries if entry.kind == "rl"]
-    found = {entry: Look(("#999999", "#000000")[i % 2], DASHES[i // 2 % len(DASHES)]) for i, entry in enumerate(plain)}
-    return found | {
+    grey = {entry: Look(("#999999", "#000000")[i % 2], DASHES[i // 2 % len(DASHES)]) for i, entry in enumerate(plain)}
+    return grey | {
         entry: Look(COLOURS[i % len(COLOURS)], DASHES[i // len(COLOURS) % len(DASHES)])
         for i, entry in enumerate(trained)
     }
 
 
 def shortened(name: str, characters: int = 18) -> str:
-    """A name that fits beside a line, nothing invisible in it."""
+    """Return a name that fits beside a line, without invisible characters."""
     name = visible(name)
     return name if len(name) <= characters else f"{name[: characters - 1]}…"
 
 
 def margin(labels: Sequence[str]) -> float:
-    """Inches right of a panel that its labels take: a letter of 9 points is about 0.075 wide."""
+    """Return the inches that labels take right of a panel; a letter of 9 points is about 0.075 wide."""
     return 0.2 + 0.075 * max((len(shortened(label)) for label in labels), default=0)
 
 
 def spread(wanted: list[float], gap: float, low: float, high: float) -> list[float]:
-    """Places for labels, near the wanted ones but `gap` apart, within [low, high] where they fit."""
+    """Return places of labels near the wanted ones, `gap` apart, and within [low, high] if they fit."""
     order = sorted(range(len(wanted)), key=lambda i: wanted[i])
     placed = [0.0] * len(wanted)
     last = float("-inf")
@@ -107,13 +110,13 @@ def spread(wanted: list[float], gap: float, low: float, high: float) -> list[flo
 
 
 def label_ends(axes: "Axes", ends: list[tuple[float, float, str, str]]) -> None:
-    """Write each line's name (x, y, name, colour) right of the panel, moved apart where lines end close together."""
+    """Write the names of lines (x, y, name, colour) right of the panel, moved apart if lines end close together."""
     low, high = axes.get_ylim()
     height = axes.get_window_extent().height / axes.figure.dpi * 72
     gap = 11.5 * (high - low) / height
     places = spread([y for _, y, _, _ in ends], gap, low + gap / 2, high - gap / 3)
     for (x, y, name, colour), place in zip(ends, places, strict=True):
-        y = min(max(y, low), high)  # a line that ends outside of the panel is named at its edge
+        y = min(max(y, low), high)  # the name of a line that ends outside of the panel stands at its edge
         axes.annotate(
             shortened(name), (x, y), xytext=(1.05, place), textcoords=axes.get_yaxis_transform(),
             color=colour, va="center", fontsize=9, annotation_clip=False,
@@ -122,7 +125,7 @@ def label_ends(axes: "Axes", ends: list[tuple[float, float, str, str]]) -> None:
 
 
 def label_line(axes: "Axes", line: "pd.Series", name: str, colour: str) -> None:
-    """Write the name of a line (y by x) that ends in the midst of the panel over its last piece, or under it."""
+    """Write the name of a line (y by x) that ends inside the panel above or below its last part."""
     (low, high), (left, right) = axes.get_ylim(), axes.get_xlim()
     inches = axes.get_window_extent().width / axes.figure.dpi
     wide = (0.1 + 0.066 * len(shortened(name))) * (right - left) / inches
@@ -137,9 +140,9 @@ def label_line(axes: "Axes", line: "pd.Series", name: str, colour: str) -> None:
 
 
 def key_line(figure: "Figure", entries: list[tuple[str, str]], height: float) -> float:
-    """The names in their colours at the top, for figures whose lines cross too often to be labelled.
+    """Write a legend at the top, for figures whose lines cross too often for labels.
 
-    height: of the figure, in inches. Returns where the panels may begin below, as a share of it.
+    entries: (name, colour). height: of the figure, in inches. Return the upper edge of the panels as a share of it.
     """
     canvas: FigureCanvasAgg = figure.canvas  # type: ignore[assignment]
     renderer = canvas.get_renderer()

@@ -1,1 +1,1 @@
-"""The sections of a report, a file each."""
+"""Sections of a report, one file for each."""

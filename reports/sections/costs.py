@@ -1,4 +1,4 @@
-"""What it took: wall and GPU time by phase, tokens, start-up, orchestration. Markdown tables."""
+"""Cost tables in markdown: wall and GPU time by phase, tokens, start-up, orchestration."""
 
 from typing import Any
 
@@ -14,34 +14,38 @@ HEADER = [
 ]  # fmt: skip
 EVALUATION = ["problems", "samples", "tokens", "cut off", "wall s"]
 SESSIONS = 12
-"""runs of the command that are listed, of an experiment"""
+"""Number of listed runs of the command for each experiment."""
 
 
 def several(comparison: Comparison) -> bool:
+    """Return whether the comparison has several experiments."""
     return len(comparison.results) > 1
 
 
 def stages(comparison: Comparison) -> str:
-    """A row a stage, of all runs that trained it, their sum beneath; a stage that two experiments share counts once."""
+    """Return a table of training: one row for each stage, summed over its runs, then the total.
+
+    A stage that several experiments share counts once.
+    """
     rows: list[list[str]] = []
     totals, hours, count, steps, seen = [0.0] * 8, [0.0] * 8, 0, 0, set()
     for entry in comparison.entries:
-        own, runs, done = [0.0] * 8, 0, 0
+        sums, runs, done = [0.0] * 8, 0, 0
         for run in entry.runs:
-            found = run.stages[run.stages["name"] == entry.checkpoint]
-            for row in (row for _, row in found.iterrows() if row["key"] not in seen):
+            frame = run.stages[run.stages["name"] == entry.checkpoint]
+            for row in (row for _, row in frame.iterrows() if row["key"] not in seen):
                 seen.add(row["key"])
                 numbers, held = _numbers(row), gpus(run, rollouts=row["kind"] == "rl")
-                own = [_added(a, b) for a, b in zip(own, numbers, strict=True)] if runs else numbers
+                sums = [_added(a, b) for a, b in zip(sums, numbers, strict=True)] if runs else numbers
                 hours = [a + held * _known(b) / 3600 for a, b in zip(hours, numbers, strict=True)]
                 runs, done = runs + 1, done + int(row["steps"])
         if runs:
-            totals = [a + _known(b) for a, b in zip(totals, own, strict=True)]
+            totals = [a + _known(b) for a, b in zip(totals, sums, strict=True)]
             count, steps = count + runs, steps + done
-            rows.append([code(entry.label), *([str(runs)] if several(comparison) else []), *_row(done, own)])
+            rows.append([code(entry.label), *([str(runs)] if several(comparison) else []), *_row(done, sums)])
     if not rows:
         return ""
-    rows.append(["together", *([str(count)] if several(comparison) else []), *_row(steps, totals)])
+    rows.append(["total", *([str(count)] if several(comparison) else []), *_row(steps, totals)])
     if any(hours):
         blank = [""] * (3 if several(comparison) else 2)
         rows.append(["GPU hours", *blank, *(f"{value:.2f}" for value in hours[1:])])
@@ -57,15 +61,15 @@ def _known(value: float) -> float:
 
 
 def _added(a: float, b: float) -> float:
-    """Not known where neither is."""
+    """Return the sum of the known values; NaN if neither is known."""
     return a if b != b else b if a != a else a + b
 
 
 def _numbers(row: pd.Series) -> list[float]:
-    """tokens, wall, four phases, other, start-up."""
+    """Return tokens, then seconds: wall, four phases, other, start-up."""
     phases = [float(row[phase]) for phase in PHASES]
     other = float(row["seconds"]) - sum(phase for phase in phases if phase == phase)
-    # sft has no phases: all of its time is training
+    # a supervised stage has no phases: all of its time is training
     if all(phase != phase for phase in phases):
         phases[2], other = other, 0.0
     tokens = 0.0 if pd.isna(row["tokens"]) else float(row["tokens"])
@@ -73,27 +77,30 @@ def _numbers(row: pd.Series) -> list[float]:
 
 
 def gpus(run: Results, *, rollouts: bool = True) -> int:
-    """GPUs that a stage of the experiment holds, its engines' among them where it needs `rollouts`; 0 on a CPU."""
+    """Return the GPUs that a stage of the experiment holds, 0 on a CPU.
+
+    rollouts: whether the stage holds those of the engines too.
+    """
     compute = run.record.config.get("compute") or {}
     if compute.get("profile") != "gpu":
         return 0
     trained_on = compute["nodes"] * compute["gpus_per_node"]
-    own = 0 if compute["colocate"] or not rollouts else compute["engines"] * compute["tensor_parallel"]
-    return trained_on + own
+    engines = 0 if compute["colocate"] or not rollouts else compute["engines"] * compute["tensor_parallel"]
+    return trained_on + engines
 
 
 def evaluations(comparison: Comparison) -> str:
-    """A row a checkpoint and benchmark, of all runs that sampled it."""
+    """Return a table of evaluations: one row for each checkpoint and benchmark, summed over its runs."""
     rows, with_gpus = [], any(gpus(run) for run in comparison.results)
     for entry in comparison.entries:
         for benchmark in comparison.benchmarks:
             parts, hours = [], 0.0
             for run in comparison.sharing(entry):
-                own = run.evaluations
-                own = own[(own["checkpoint"] == entry.checkpoint) & (own["benchmark"] == benchmark)]
-                parts += list(own.itertuples())
+                frame = run.evaluations
+                frame = frame[(frame["checkpoint"] == entry.checkpoint) & (frame["benchmark"] == benchmark)]
+                parts += list(frame.itertuples())
                 held = gpus(run, rollouts=bool((run.stages["kind"] == "rl").any()))
-                hours += sum(held * float(row.seconds) for row in own.itertuples()) / 3600
+                hours += sum(held * float(row.seconds) for row in frame.itertuples()) / 3600
             if parts:
                 samples = sum(row.sample_count for row in parts)
                 truncated = sum(row.truncated * row.sample_count for row in parts) / samples
@@ -108,7 +115,7 @@ def evaluations(comparison: Comparison) -> str:
 
 
 def wall_clock(comparison: Comparison) -> str:
-    """Where the wall time of all runs of the command went, down to what no phase accounts for."""
+    """Return a table of the wall time of all runs of the command, by phase, with the time outside of all phases."""
     parts = [_wall_clock(run) for run in comparison.results if run.record.sessions]
     if not parts:
         return ""
@@ -119,12 +126,12 @@ def wall_clock(comparison: Comparison) -> str:
         for what, value in sums.items()
         if abs(value) >= 0.05 or what == BETWEEN
     ]
-    return table(["what", "wall s", "share"], [*rows, ["together", seconds(whole), "100.0%"]])
+    return table(["phase", "wall s", "share"], [*rows, ["total", seconds(whole), "100.0%"]])
 
 
 ENGINE = "start-up of the evaluation engine"
-BETWEEN = "orchestration: between all these"
-"""there also where it is nothing"""
+BETWEEN = "orchestration: between these phases"
+"""Row of the wall time outside of all phases; the table shows it even if it is zero."""
 
 
 def _wall_clock(run: Results) -> dict[str, float]:
@@ -134,10 +141,10 @@ def _wall_clock(run: Results) -> dict[str, float]:
         for name, value in session.get("phases", {}).items():
             phases[name] = phases.get(name, 0.0) + float(value)
     training = {name.removeprefix("train "): value for name, value in phases.items() if name.startswith("train ")}
-    own, done = run.launches[run.launches["own"]], set(run.launches["name"])
-    own = own[own["name"].isin(list(training))]
-    steps, startup = float(own["step_seconds"].sum()), float(own["startup_seconds"].sum())
-    finished = sum(value for name, value in training.items() if name in set(own["name"]))
+    launches, done = run.launches[run.launches["own"]], set(run.launches["name"])
+    launches = launches[launches["name"].isin(list(training))]
+    steps, startup = float(launches["step_seconds"].sum()), float(launches["startup_seconds"].sum())
+    finished = sum(value for name, value in training.items() if name in set(launches["name"]))
     known = [name for name in phases if name in ("prepare", "start Ray", "evaluate")]
     other = sum(phases.values()) - sum(training.values()) - sum(phases[name] for name in known)
     wall = sum(float(session.get("seconds") or 0) for session in sessions)
@@ -145,45 +152,47 @@ def _wall_clock(run: Results) -> dict[str, float]:
     return {
         "training steps": min(steps, finished),
         "start-up of the training jobs, before their first step": min(startup, max(finished - steps, 0.0)),
-        "launch and end of the jobs, steps done again": max(finished - steps - startup, 0.0),
+        "launch and end of the jobs, repeated steps": max(finished - steps - startup, 0.0),
         "stages that another experiment trained: waiting": sum(
-            value for name, value in training.items() if name in done and name not in set(own["name"])
+            value for name, value in training.items() if name in done and name not in set(launches["name"])
         ),
-        "stages that are not finished": sum(value for name, value in training.items() if name not in done),
+        "unfinished stages": sum(value for name, value in training.items() if name not in done),
         **_evaluation(run, phases.get("evaluate", 0.0)),
         "preparation": phases.get("prepare", 0.0),
-        "Ray's start": phases.get("start Ray", 0.0),
-        "filing between stages": other,
-        "side by side, counted twice above": busy - sum(phases.values()),
+        "start of Ray": phases.get("start Ray", 0.0),
+        "ingest between stages": other,
+        "parallel stages, counted twice above": busy - sum(phases.values()),
         BETWEEN: wall - busy,
-        "orchestration: imports and the server's start": sum(float(s.get("before") or 0) for s in sessions),
+        "orchestration: imports and start of the server": sum(float(s.get("before") or 0) for s in sessions),
     }
 
 
 def _evaluation(run: Results, wall: float) -> dict[str, float]:
-    """What the evaluations themselves took, and the rest of their phase; undivided where one is not finished."""
-    own = run.evaluations
-    if not set(run.record.evaluations) <= set(own["key"]):
+    """Return the time of the evaluations and the rest of their phase; undivided if one is unfinished."""
+    if not set(run.record.evaluations) <= set(run.evaluations["key"]):
         return {"evaluation": wall, ENGINE: 0.0}
-    sampled = min(float(own["seconds"].sum()), wall)
-    return {"evaluation": sampled, ENGINE: wall - sampled}
+    evaluated = min(float(run.evaluations["seconds"].sum()), wall)
+    return {"evaluation": evaluated, ENGINE: wall - evaluated}
 
 
 def _busy(session: dict[str, Any]) -> float:
-    """Seconds in which some phase went on. Earlier records have the phases' sum alone, which side by side is more."""
+    """Return the seconds with an active phase.
+
+    A record without this number gives the sum of the phases, which parallel stages make larger.
+    """
     seconds = float(session.get("seconds") or 0)
     return min(float(session.get("busy") or sum(session.get("phases", {}).values())), seconds)
 
 
 def sessions(comparison: Comparison) -> str:
-    """A row a run of the command, the latest ones where there are many."""
+    """Return a table of the latest runs of the command, one row for each."""
     rows = []
     for run in comparison.results:
         for i, session in list(enumerate(run.record.sessions, start=1))[-SESSIONS:]:
             phases = ", ".join(f"{name} {seconds(value)} s" for name, value in session.get("phases", {}).items())
             first = [code(run.name)] if several(comparison) else []
             rows.append([*first, str(i), *_session(session), inline(phases) or "–"])
-    header = [*(["experiment"] if several(comparison) else []), "run", "started", "wall s", "ended", "of which"]
+    header = [*(["experiment"] if several(comparison) else []), "run", "started", "wall s", "result", "phases"]
     return table(header, rows, left=len(header)) if rows else ""
 
 
@@ -193,6 +202,7 @@ def _session(session: dict[str, Any]) -> list[str]:
 
 
 def ended(session: dict[str, Any]) -> str:
+    """Return the result of a run of the command: done, failed, stopped or killed; a dash if the record lacks it."""
     if "ended" not in session:
-        return "–"  # a record of before it was kept
+        return "–"
     return {"done": "done", "failed": "failed"}.get(str(session["ended"]), "stopped or killed")

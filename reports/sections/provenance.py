@@ -1,4 +1,4 @@
-"""How to do it again: command, configuration, versions, hardware, seeds, hashes of data and code. Markdown."""
+"""Provenance as markdown: command, configuration, versions, hardware, seeds, hashes of data and code."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from reports.data.results import Results
 
 
 def facts(comparison: Comparison) -> list[str]:
-    """A line a fact; experiments that agree in it share the line."""
+    """Return one line for each fact; experiments with the same value share the line."""
     runs = comparison.results
     shown = {
         "Code": [_code(run.record) for run in runs],
@@ -22,17 +22,17 @@ def facts(comparison: Comparison) -> list[str]:
         "Hardware": [inline(_hardware(run.record.hardware)) for run in runs],
         "Trained elsewhere": [_elsewhere(run) for run in runs],
     }
-    if len(runs) == 1:  # of several, the table of experiments has them
+    if len(runs) == 1:  # a comparison shows the seeds in its table of experiments
         shown["Seeds"] = [_seeds(runs[0].stages["seed"], runs[0].evaluations["seed"])]
     lines = []
     for what, each in shown.items():
-        agree: dict[str, list[str]] = {}
+        names_of: dict[str, list[str]] = {}
         for run, value in zip(runs, each, strict=True):
             if value:
-                agree.setdefault(value, []).append(code(run.name))
-        for value, names in agree.items():
-            whose = f" of {', '.join(names)}" if len(names) < len(runs) else ""
-            lines.append(f"{what}{whose}: {value}")
+                names_of.setdefault(value, []).append(code(run.name))
+        for value, names in names_of.items():
+            owners = f" of {', '.join(names)}" if len(names) < len(runs) else ""
+            lines.append(f"{what}{owners}: {value}")
     return lines
 
 
@@ -41,19 +41,21 @@ def _seeds(*columns: Any) -> str:
 
 
 def _elsewhere(run: Results) -> str:
-    """The stages that another experiment had trained already, and by what; empty where there are none."""
+    """Return the stages that another experiment trained, with its code and hardware; empty without any."""
     parts = []
-    for experiment, own in run.trained_elsewhere.groupby("experiment", sort=True):
-        named = listed([code(name) for name in sorted(own["name"])])
+    for experiment, rows in run.trained_elsewhere.groupby("experiment", sort=True):
+        names = listed([code(name) for name in sorted(rows["name"])])
         record = run.foreign.get(str(experiment))
-        made = f"{_code(record)}, {inline(_hardware(record.hardware))}" if record else "not in this store"
-        parts.append(f"{named} by {code(str(experiment))} ({made})")
+        origin = f"{_code(record)}, {inline(_hardware(record.hardware))}" if record else "not in this store"
+        parts.append(f"{names} by {code(str(experiment))} ({origin})")
     return "; ".join(parts)
 
 
 def _code(record: ExperimentRecord) -> str:
-    """The commits of all runs of the command, with the runs where there are several; that of the latest in records of
-    before each run had its own."""
+    """Return the commits of all runs of the command, with the numbers of the runs if there are several commits.
+
+    A record without a commit for each run has only that of the latest run.
+    """
     commits: dict[str, list[str]] = {}
     for number, session in enumerate(record.sessions, start=1):
         commits.setdefault(_revision(session["code"]) if "code" in session else "", []).append(str(number))
@@ -68,7 +70,7 @@ def _code(record: ExperimentRecord) -> str:
         [
             *parts,
             *(
-                [f"of run{'s' if len(commits['']) > 1 else ''} {listed(commits[''])} not on record"]
+                [f"not recorded for run{'s' if len(commits['']) > 1 else ''} {listed(commits[''])}"]
                 if "" in commits
                 else []
             ),
@@ -76,67 +78,68 @@ def _code(record: ExperimentRecord) -> str:
     )
 
 
-def _revision(made_by: dict[str, Any]) -> str:
-    commit = made_by.get("commit")
+def _revision(checkout: dict[str, Any]) -> str:
+    commit = checkout.get("commit")
     if not commit:
-        return "not known: the code was not in a git checkout"
-    return f"{code(str(commit))}, {'with uncommitted changes' if made_by.get('dirty') else 'clean'}"
+        return "unknown, because the code was not in a git checkout"
+    return f"{code(str(commit))}, {'with uncommitted changes' if checkout.get('dirty') else 'clean'}"
 
 
 def hashes(comparison: Comparison) -> str:
-    """A row a stage and set of problems; in a comparison the hashes of all experiments, in their order, and without
-    those of the samples: each experiment's own report has them."""
-    found: dict[tuple[str, str], dict[str, None]] = {}
+    """Return a table with one row for each stage and set of problems, and of one experiment for its samples.
+
+    A row of a comparison has the hashes of all experiments in their order.
+    """
+    keys_of: dict[tuple[str, str], dict[str, None]] = {}
     for run in comparison.results:
         for what, of, key in _hashes(run, with_samples=len(comparison.results) == 1):
-            found.setdefault((what, of), {})[key] = None
-    return (
-        table(["what", "of", "hash"], [[*of, ", ".join(keys)] for of, keys in found.items()], left=3) if found else ""
-    )
+            keys_of.setdefault((what, of), {})[key] = None
+    rows = [[*of, ", ".join(keys)] for of, keys in keys_of.items()]
+    return table(["what", "of", "hash"], rows, left=3) if rows else ""
 
 
 def _hashes(run: Any, *, with_samples: bool) -> list[list[str]]:
     keys = run.record.stages
     rows = [["stage", code(node.name), code(keys[node.name])] for node in run.graph if node.name in keys]
-    for fingerprint, own in run.stages.groupby("problems", sort=True):
-        names = ", ".join(code(name) for name in sorted(own["name"]))
+    for fingerprint, stages in run.stages.groupby("problems", sort=True):
+        names = ", ".join(code(name) for name in sorted(stages["name"]))
         rows.append(["training problems", names, code(str(fingerprint))])
     tests = run.evaluations[["benchmark", "problems"]].drop_duplicates().sort_values("benchmark")
     rows += [["benchmark problems", code(row.benchmark), code(row.problems)] for row in tests.itertuples(index=False)]
     if not with_samples:
         return rows
-    own = run.evaluations.sort_values(["checkpoint", "benchmark"])
+    evaluations = run.evaluations.sort_values(["checkpoint", "benchmark"])
     return rows + [
         ["samples", f"{code(row.checkpoint)} on {code(row.benchmark)}", code(row.key)]
-        for row in own.itertuples(index=False)
+        for row in evaluations.itertuples(index=False)
     ]
 
 
 def commands(comparison: Comparison) -> str:
-    """Those of the experiments, and that of the comparison."""
-    own = list(dict.fromkeys(run.record.command for run in comparison.results))
+    """Return the commands of the experiments, then that of the comparison."""
+    lines = list(dict.fromkeys(run.record.command for run in comparison.results))
     if len(comparison.results) > 1:
-        words = ["passk", "compare", *(run.name for run in comparison.results), *_runs_directory(own)]
-        own.append(shlex.join(words))
-    return "\n".join(own)
+        words = ["passk", "compare", *(run.name for run in comparison.results), *_runs_directory(lines)]
+        lines.append(shlex.join(words))
+    return "\n".join(lines)
 
 
 def _runs_directory(commands: list[str]) -> list[str]:
-    """--runs DIR, where all commands have the same: the store is there."""
-    found = {tuple(re.findall(r"(?:^| )--runs[ =](\S+)", command)[-1:]) for command in commands}
-    (first, *others) = found
+    """Return the --runs option that all commands share, which is the store's directory; empty if they differ."""
+    directories = {tuple(re.findall(r"(?:^| )--runs[ =](\S+)", command)[-1:]) for command in commands}
+    (first, *others) = directories
     return ["--runs", *shlex.split(first[0])] if first and not others else []
 
 
 def configurations(comparison: Comparison) -> list[tuple[str, str]]:
-    """(names of the experiments, their resolved configuration as YAML), one for each design; seeds differ in it."""
+    """Return (names of the experiments, resolved configuration of the first as YAML) for each design."""
     return [
         (", ".join(code(run.name) for run in design), spelled(design[0].record.config)) for design in comparison.designs
     ]
 
 
 def spelled(config: dict[str, Any]) -> str:
-    """YAML in the order of the experiment file, a line a small part."""
+    """Return the configuration as YAML in the order of an experiment file, one line for each small part."""
     lines = []
     order = ("name", "question", "seed", "model", "problems", "stages", "benchmarks", "compute")
     for key in sorted(config, key=lambda key: (order.index(key) if key in order else len(order), key)):
@@ -157,16 +160,16 @@ def _flow(value: Any) -> str:
     return text.removesuffix("...\n").strip()
 
 
-def _hardware(found: dict[str, Any]) -> str:
-    """Intel Xeon, 2 cores, 23.5 GiB of memory, GPUs: none; and whatever else was noted."""
-    left = dict(found)
+def _hardware(recorded: dict[str, Any]) -> str:
+    """Return the hardware, such as Intel Xeon, 2 cores, 23.5 GiB of memory, GPUs: none; then other recorded fields."""
+    rest = dict(recorded)
     parts = [
-        f"{left.pop(key)}{unit}"
+        f"{rest.pop(key)}{unit}"
         for key, unit in (("cpu", ""), ("cores", " cores"), ("memory_gib", " GiB of memory"))
-        if key in left
+        if key in rest
     ]
-    gpus = [f"GPUs: {_plain(left.pop('gpus'))}"] if "gpus" in left else []
-    return ", ".join(parts + gpus + [f"{key}: {_plain(value)}" for key, value in sorted(left.items())])
+    gpus = [f"GPUs: {_plain(rest.pop('gpus'))}"] if "gpus" in rest else []
+    return ", ".join(parts + gpus + [f"{key}: {_plain(value)}" for key, value in sorted(rest.items())])
 
 
 def _plain(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Which problems one method solves that the other does not."""
+"""Problems that one method solves and the other does not."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,11 +9,12 @@ from reports.data.comparison import Comparison, Entry
 from reports.data.markdown import code, table
 
 LISTED = 5
+"""Number of listed problems for each pair, direction and benchmark."""
 
 
 @dataclass(frozen=True)
 class Solved:
-    """Problems of a benchmark, all seeds together; solved: right at least once among its samples."""
+    """Problems of a benchmark that two methods solve, over all seeds; solved: at least one sample is correct."""
 
     of: str
     to: str
@@ -23,12 +24,13 @@ class Solved:
     only_to: int
     neither: int
     most: pd.DataFrame
-    """of those solved by `of` alone: problem, c, n; most often right first"""
+    """Problems that only `of` solves: problem, c, n; those with most correct samples first."""
     most_to: pd.DataFrame
+    """The same for `to`."""
 
 
 def solved(comparison: Comparison) -> list[Solved]:
-    """For each pair of methods and benchmark; empty where nothing can be compared."""
+    """Return the counts for each pair of methods and benchmark; empty without a pair."""
     return [
         one
         for of, to in comparison.comparisons
@@ -39,40 +41,41 @@ def solved(comparison: Comparison) -> list[Solved]:
 
 def _solved(comparison: Comparison, of: Entry, to: Entry, benchmark: str) -> Iterator[Solved]:
     parts = []
-    for ours, theirs in comparison.comparisons(of, to, benchmark):
+    for ours, theirs in comparison.pairs(of, to, benchmark):
         mine, other = ours.problems(of.checkpoint, benchmark), theirs.problems(to.checkpoint, benchmark)
         if mine is not None and other is not None:
             parts.append(mine[["n", "c"]].join(other[["n", "c"]], how="inner", rsuffix="_to"))
     if not parts:
         return
     both = pd.concat(parts).groupby(level="problem").sum()
-    own, others = both["c"] > 0, both["c_to"] > 0
+    by_of, by_to = both["c"] > 0, both["c_to"] > 0
     yield Solved(
-        of.label, to.label, benchmark, int((own & others).sum()), int((own & ~others).sum()),
-        int((others & ~own).sum()), int((~own & ~others).sum()),
-        _most(both[own & ~others], "c", "n"), _most(both[others & ~own], "c_to", "n_to"),
+        of.label, to.label, benchmark, int((by_of & by_to).sum()), int((by_of & ~by_to).sum()),
+        int((by_to & ~by_of).sum()), int((~by_of & ~by_to).sum()),
+        _most(both[by_of & ~by_to], "c", "n"), _most(both[by_to & ~by_of], "c_to", "n_to"),
     )  # fmt: skip
 
 
 def _most(frame: pd.DataFrame, count: str, samples: str) -> pd.DataFrame:
-    found = frame[[count, samples]].set_axis(["c", "n"], axis=1).reset_index()
-    return found.sort_values(["c", "problem"], ascending=[False, True]).head(LISTED)
+    counts = frame[[count, samples]].set_axis(["c", "n"], axis=1).reset_index()
+    return counts.sort_values(["c", "problem"], ascending=[False, True]).head(LISTED)
 
 
-def counts_table(found: list[Solved]) -> str:
+def counts_table(counts: list[Solved]) -> str:
+    """Return the table of counts, one row for each pair and benchmark."""
     rows = [
         [f"{code(s.of)} against {code(s.to)}", code(s.benchmark), *map(str, (s.both, s.only_of, s.only_to, s.neither))]
-        for s in found
+        for s in counts
     ]
     return table(["methods", "benchmark", "both", "only the first", "only the second", "neither"], rows, left=2)
 
 
-def problems_table(found: list[Solved]) -> str:
-    """The problems that tell the methods apart best; empty where there is none."""
+def problems_table(counts: list[Solved]) -> str:
+    """Return the problems that only one method solves; empty without any."""
     rows = [
         [code(method), code(other), code(s.benchmark), code(row.problem), f"{row.c} of {row.n}"]
-        for s in found
+        for s in counts
         for method, other, most in ((s.of, s.to, s.most), (s.to, s.of, s.most_to))
         for row in most.itertuples()
     ]
-    return table(["solved by", "not by", "benchmark", "problem", "right"], rows, left=4) if rows else ""
+    return table(["solved by", "not by", "benchmark", "problem", "correct"], rows, left=4) if rows else ""

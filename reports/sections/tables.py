@@ -1,4 +1,4 @@
-"""The tables of the first screen."""
+"""Tables of results and differences."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -13,9 +13,9 @@ from reports.sections.answer import interval, p_text
 def main_table(
     comparison: Comparison, mark: Callable[[str], str], dress: Callable[[str], str], groups: Sequence[str] | None = None
 ) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: a row a benchmark and checkpoint, a column a k. `mark` marks the best of a column.
+    """Return header and rows: one row for each benchmark and checkpoint, one column for each k.
 
-    groups: those of the comparison that are in it; None: all.
+    mark: formats the best cell of a column. dress: formats names. groups: of the table; None: all of the comparison.
     """
     ks = sorted({k for group in comparison.groups for k in comparison.ks(group)})
     with_seeds = any(len(entry.runs) > 1 for entry in comparison.sampled)
@@ -36,28 +36,29 @@ def _group(group: str, dress: Callable[[str], str] = code) -> str:
 
 
 def sizes(comparison: Comparison) -> list[str]:
-    asked = {name for run in comparison.results for name in run.record.config["benchmarks"]}
+    """Return a phrase for each benchmark: its number of problems and samples."""
+    configured = {name for run in comparison.results for name in run.record.config["benchmarks"]}
     lines = []
-    if len(comparison.together) > 1 and asked - set(comparison.together):
-        lines.append(f"all together: the mean of {listed([code(name) for name in comparison.together])} alone")
+    if len(comparison.together) > 1 and configured - set(comparison.together):
+        lines.append(f"all together: the mean of {listed([code(name) for name in comparison.together])} only")
     for benchmark in comparison.benchmarks:
         runs = [run for run in comparison.results if benchmark in run.benchmarks]
-        own = [run.counts[run.counts["benchmark"] == benchmark] for run in runs]
-        samples = _range([int(value) for counts in own for value in counts["n"]])
-        problems = _range([counts["problem"].nunique() for counts in own])
-        lines.append(f"{code(benchmark)}: {problems} problems{_others(comparison, benchmark)}, {samples} samples each")
+        frames = [run.counts[run.counts["benchmark"] == benchmark] for run in runs]
+        samples = _range([int(value) for counts in frames for value in counts["n"]])
+        problems = _range([counts["problem"].nunique() for counts in frames])
+        lines.append(f"{code(benchmark)}: {problems} problems{_varying(comparison, benchmark)}, {samples} samples each")
     return lines
 
 
-def _others(comparison: Comparison, benchmark: str) -> str:
-    """Whether the experiments were asked the same problems."""
-    asked = [
+def _varying(comparison: Comparison, benchmark: str) -> str:
+    """Return whether the problems of a benchmark differ between seeds or experiments; empty if they do not."""
+    problems = [
         {frozenset(run.counts.loc[run.counts["benchmark"] == benchmark, "problem"]) for run in design} - {frozenset()}
         for design in comparison.designs
     ]
-    if any(len(own) > 1 for own in asked):
-        return ", other ones for each seed"
-    return ", other ones for each experiment" if len(set.union(*asked)) > 1 else ""
+    if any(len(sets) > 1 for sets in problems):
+        return ", different for each seed"
+    return ", different for each experiment" if len(set.union(*problems)) > 1 else ""
 
 
 def _range(values: list[int]) -> str:
@@ -65,52 +66,64 @@ def _range(values: list[int]) -> str:
 
 
 def difference_table(differences: list[Difference], p_values: Mapping[Difference, tuple[float, float]]) -> str:
-    """A row a pair and benchmark, three columns a k; bold where the interval is clear of zero."""
+    """Return a table of differences: one row for each pair and benchmark, three columns for each k.
+
+    Intervals that exclude zero are bold.
+    """
     ks = sorted({d.k for d in differences})
-    found = {(d.of, d.to, d.benchmark, d.k): d for d in differences}
+    by_place = {(d.of, d.to, d.benchmark, d.k): d for d in differences}
     with_seeds = any(len(d.by_seed) > 1 for d in differences)
     rows = []
     for of, to, group in dict.fromkeys((d.of, d.to, d.benchmark) for d in differences):
-        own = [found.get((of, to, group, k)) for k in ks]
-        seeds = [str(max(len(d.by_seed) for d in own if d))] if with_seeds else []
-        cells = [cell for d in own for cell in (signed(d.estimate, *p_values[d]) if d else ["–"] * 3)]
+        row = [by_place.get((of, to, group, k)) for k in ks]
+        seeds = [str(max(len(d.by_seed) for d in row if d))] if with_seeds else []
+        cells = [cell for d in row for cell in (signed(d.estimate, *p_values[d]) if d else ["–"] * 3)]
         rows.append([f"{code(of)} − {code(to)}", _group(group), *seeds, *cells])
     header = ["difference", "benchmark", *(["seeds"] if with_seeds else []), *difference_columns(ks)]
     return table(header, rows, left=2) if rows else ""
 
 
 def difference_columns(ks: Sequence[int]) -> list[str]:
+    """Return the three column names of each k."""
     return [name for k in ks for name in (f"pass@{k}", "p", "p (Holm)")]
 
 
 def signed(estimate: Estimate, p: float, corrected: float) -> list[str]:
-    """The three cells of a difference."""
+    """Return the three cells of a difference: interval, p and corrected p."""
     return [marked(estimate), p_text(p), p_text(corrected)]
 
 
 def marked(estimate: Estimate) -> str:
-    """A difference, bold where its interval is clear of zero."""
+    """Return a difference as text, bold if its interval excludes zero."""
     text = interval(estimate, signed=True)
     return f"**{text}**" if sign(estimate) else text
 
 
 def about_p(p_values: Mapping[Difference, tuple[float, float]]) -> list[str]:
-    """Sentences: over how many comparisons Holm's correction goes, and where bold and the p-values do not agree."""
+    """Return sentences on the size of Holm's correction and on disagreements between intervals and p-values."""
     count = len(p_values)
-    lines = [f"p: two-sided. p (Holm): corrected for all {count} differences, by benchmark too; intervals are not."]
-    other = [d for d, (p, _) in p_values.items() if bool(d.sign) != (p < 0.05)]
-    if other:
-        where = listed([f"{code(d.of)} − {code(d.to)}, {_group(d.benchmark)}, pass@{d.k}" for d in other])
-        lines.append(f"Interval and p do not agree at 0.05, and bold is by the interval: {where}.")
+    lines = [
+        f"p: two-sided. p (Holm): corrected for all {count} differences, those by benchmark included. "
+        "Intervals are not corrected."
+    ]
+    disagreeing = [d for d, (p, _) in p_values.items() if bool(d.sign) != (p < 0.05)]
+    if disagreeing:
+        where = listed([f"{code(d.of)} − {code(d.to)}, {_group(d.benchmark)}, pass@{d.k}" for d in disagreeing])
+        lines.append(f"Interval and p disagree at 0.05 (bold follows the interval): {where}.")
     lost = sum(bool(d.sign) and corrected >= 0.05 for d, (_, corrected) in p_values.items())
     if lost:
         bold = sum(bool(d.sign) for d in p_values)
-        lines.append(f"Of the {bold} in bold, {lost} {'is' if lost == 1 else 'are'} not below 0.05 once corrected.")
+        lines.append(
+            f"Of the {bold} differences in bold, {lost} {'has' if lost == 1 else 'have'} p (Holm) of 0.05 or more."
+        )
     return lines
 
 
 def seed_table(comparison: Comparison) -> str:
-    """Every seed's own numbers: a row a seed and method, a column a benchmark; empty for one seed."""
+    """Return a table of single seeds: one row for each seed and method, one column for each benchmark.
+
+    Empty if no method has several seeds.
+    """
     methods = [trained.entry for trained in comparison.trained_methods]
     if not any(len(entry.runs) > 1 for entry in methods):
         return ""
@@ -118,13 +131,13 @@ def seed_table(comparison: Comparison) -> str:
     for design in comparison.designs:
         for run in design:
             for entry in (entry for entry in methods if run in entry.runs):
-                cells = [_own(comparison, run, entry.checkpoint, group) for group in comparison.groups]
+                cells = [_of_run(comparison, run, entry.checkpoint, group) for group in comparison.groups]
                 if any(cell != "–" for cell in cells):
                     rows.append([str(run.seed if run.seed is not None else run.name), code(entry.label), *cells])
     return table(["seed", "method", *map(_group, comparison.groups)], rows, left=2)
 
 
-def _own(comparison: Comparison, run: Results, checkpoint: str, group: str) -> str:
+def _of_run(comparison: Comparison, run: Results, checkpoint: str, group: str) -> str:
     if run.problems(checkpoint, group) is None:
         return "–"
     return " / ".join(f"{run.values(checkpoint, group, k).mean():.3f}" for k in comparison.ends(group))

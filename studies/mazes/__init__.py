@@ -1,1 +1,1 @@
-"""The study of Pass@k training on mazes."""
+"""Study of Pass@k training on mazes."""

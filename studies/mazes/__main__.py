@@ -1,4 +1,4 @@
-"""Write the study's Parquet files from the store, or its tables, figures and page from these files.
+"""Write the Parquet files of the study from the store, or its tables, figures and page from the Parquet files.
 
 python -m studies.mazes export [EXPERIMENT ...] --runs runs
 python -m studies.mazes remake
@@ -18,9 +18,9 @@ HERE = Path(__file__).parent
 
 
 def remake(directory: Path) -> str:
-    """tables.md and figures/ from the two files alone; gives the tables' text.
+    """Write tables.md and figures/ from the two Parquet files; return the text of the tables.
 
-    The README.md in the directory has its main tables too, where it is MARKED.
+    The marked part of a README.md in the directory gets the main tables too.
     """
     study = read(directory)
     text, numbers = tables.texts(study, goals.markdown(study), claims.markdown(study))
@@ -29,24 +29,34 @@ def remake(directory: Path) -> str:
     page = directory / "README.md"
     if page.is_file():
         words = page.read_text(encoding="utf-8")
-        page.write_text(MARKED.sub(lambda found: f"{found[1]}\n\n{numbers}\n\n{found[2]}", words), encoding="utf-8")
+        page.write_text(MARKED.sub(lambda match: f"{match[1]}\n\n{numbers}\n\n{match[2]}", words), encoding="utf-8")
     return text
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m studies.mazes", description="The study's numbers.")
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m studies.mazes", description="Numbers and figures of the study.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, what in (("export", "write the Parquet files from the store"), ("remake", "tables and figures again")):
-        command = commands.add_parser(name, help=what)
-        command.add_argument("--directory", type=Path, default=HERE, help="of the files (default: the study's own)")
+    for name, text in (
+        ("export", "Write the Parquet files from the store, then tables, figures and page."),
+        ("remake", "Write tables, figures and page from the Parquet files."),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument(
+            "--directory", type=Path, default=HERE, help="Directory of the files (default: that of the study)."
+        )
         if name == "export":
-            command.add_argument("experiments", nargs="*", help="none: all that are called study-...")
-            command.add_argument("--runs", type=Path, default=Path("runs"), help="directory of all runs")
-    given = parser.parse_args(arguments)
+            command.add_argument(
+                "experiments", nargs="*", help="Names of experiments (default: all whose name starts with study-)."
+            )
+            command.add_argument(
+                "--runs", type=Path, default=Path("runs"), help="Directory of all runs (default: runs)."
+            )
+    options = parser.parse_args(arguments)
     try:
-        if given.command == "export":
-            export(given.runs / STORE, given.directory, given.experiments)
-        sys.stdout.write(remake(given.directory))
+        if options.command == "export":
+            export(options.runs / STORE, options.directory, options.experiments)
+        sys.stdout.write(remake(options.directory))
     except PasskError as error:
         sys.exit(f"study: {error}")
 

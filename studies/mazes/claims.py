@@ -1,4 +1,4 @@
-"""The paper's three claims (arXiv 2508.10751), each a difference of two checkpoints, and diversity in training."""
+"""Claims of the paper (arXiv 2508.10751) as differences of two checkpoints, and the diversity of training groups."""
 
 import pandas as pd
 
@@ -12,88 +12,89 @@ SPLIT = "easy and hard"
 CLAIMS = (
     ("Pass@1 training narrows", (PASS1, FINAL), (PASS1, WARM)),
     ("Pass@k training keeps pass@1 and raises pass@k", (AFTER, AFTER_PASSK), (AFTER, WARM)),
-    ("Pass@1 after Pass@k turns it into pass@1", (AFTER, FINAL), (AFTER, AFTER_PASSK)),
+    ("Pass@1 after Pass@k turns pass@k into pass@1", (AFTER, FINAL), (AFTER, AFTER_PASSK)),
     ("and ends higher than Pass@1 alone", (AFTER, FINAL), (PASS1, FINAL)),
 )
-"""claim, and the (arm, checkpoint) of which the second is taken from the first"""
+"""Claim, and two (method, checkpoint); the difference is the first minus the second."""
 EDGE = 50
-"""steps that are the begin and the end of a training"""
+"""Number of steps at the start and at the end of a training."""
 DIVERSITY = {
     "entropy": "entropy, nats a token",
     "distinct": "distinct responses, share",
-    "all_wrong": "dead groups",
-    "few_wrong": "saturated groups",
+    "all_wrong": "all-incorrect groups",
+    "few_wrong": "fewer than k incorrect",
     "mixed": "mixed groups",
 }
-"""metric of a step, or `mixed`, which is what is neither all wrong nor all right -> its name"""
+"""Column of steps.parquet, or `mixed` for groups with correct and incorrect responses -> name in the table."""
 
 
 def markdown(study: Study) -> str:
+    """Return the section about the claims and the diversity; empty without any data for it."""
     parts = [_claims(study), _diversity(study)]
     return "\n\n".join(["## The paper's claims", *(part for part in parts if part)]) if any(parts) else ""
 
 
 def differences(study: Study, regime: str) -> dict[str, list[Paired]]:
-    """Claim -> its difference at each of KS, where both checkpoints were sampled."""
-    found = {
-        claim: [paired(study, regime, arm, base, SPLIT, k, checkpoints=(at, before)) for k in KS]
-        for claim, (arm, at), (base, before) in CLAIMS
+    """Return claim -> its difference at each of KS, for claims whose checkpoints both have samples."""
+    pairs = {
+        claim: [paired(study, regime, method, base, SPLIT, k, checkpoints=(at, before)) for k in KS]
+        for claim, (method, at), (base, before) in CLAIMS
     }
-    return {claim: [one for one in own if one] for claim, own in found.items() if all(own)}
+    return {claim: [pair for pair in at_ks if pair] for claim, at_ks in pairs.items() if all(at_ks)}
 
 
 def _claims(study: Study) -> str:
     names = {claim: f"{_name(*first)} − {_name(*second)}" for claim, first, second in CLAIMS}
-    found = {(regime, claim): own for regime in study.regimes for claim, own in differences(study, regime).items()}
-    told = corrected([one for own in found.values() for one in own])
-    each = iter(told)
+    pairs = {(regime, claim): at_ks for regime in study.regimes for claim, at_ks in differences(study, regime).items()}
+    ps = corrected([pair for at_ks in pairs.values() for pair in at_ks])
+    each = iter(ps)
     rows = [
-        [claim, regime, names[claim], str(len(own[0].by_seed))]
-        + [cell for one in own for cell in cells(one, next(each))]
-        for (regime, claim), own in found.items()
+        [claim, regime, names[claim], str(len(at_ks[0].by_seed))]
+        + [cell for pair in at_ks for cell in cells(pair, next(each))]
+        for (regime, claim), at_ks in pairs.items()
     ]
-    several = sum(p is not None for p in told)
+    several = sum(p is not None for p in ps)
     lead = (
-        f"p (Holm): corrected for all {several} differences of this table that are over two seeds or more.\n"
-        "Of one seed the interval is over problems alone."
+        f"p (Holm): corrected for all {several} differences of this table with two seeds or more.\n"
+        "Intervals of one seed cover variation between problems only."
     )
     header = ["claim", "regime", "difference", "seeds", *difference_columns(KS)]
     return f"{lead}\n\n{table(header, rows, left=3)}" if rows else ""
 
 
-def _name(arm: str, checkpoint: str) -> str:
-    return {FINAL: code(arm), WARM: "before rl"}.get(checkpoint, code(checkpoint))
+def _name(method: str, checkpoint: str) -> str:
+    return {FINAL: code(method), WARM: "before rl"}.get(checkpoint, code(checkpoint))
 
 
 def _diversity(study: Study) -> str:
-    """Of each training: mean over seeds of its first and its last EDGE steps, and the range of the seeds' last."""
+    """Return a table of each training: mean of its first and last EDGE steps over seeds, and the range at the end."""
     steps = study.steps.assign(mixed=1 - study.steps["all_wrong"] - study.steps["all_right"])
     rows = []
     for regime in study.regimes:
-        for arm in study.arms(regime):
-            of_arm = steps[(steps["regime"] == regime) & (steps["arm"] == arm)].sort_values("step")
-            trainings = {arm: (FINAL, of_arm)}
-            if arm == AFTER:
-                trainings = {AFTER_PASSK: (AFTER_PASSK, of_arm[of_arm["k"] > 1]), **trainings}
-            for name, (checkpoint, own) in trainings.items():
-                ended = study.seeds(regime, arm, checkpoint)
-                runs = [frame for seed, frame in own.groupby("seed") if seed in ended]
+        for method in study.methods(regime):
+            of_method = steps[(steps["regime"] == regime) & (steps["arm"] == method)].sort_values("step")
+            trainings = {method: (FINAL, of_method)}
+            if method == AFTER:
+                trainings = {AFTER_PASSK: (AFTER_PASSK, of_method[of_method["k"] > 1]), **trainings}
+            for name, (checkpoint, frame) in trainings.items():
+                finished = study.seeds(regime, method, checkpoint)
+                runs = [rows_of_seed for seed, rows_of_seed in frame.groupby("seed") if seed in finished]
                 if runs:
                     rows.append([regime, code(name), str(len(runs)), *(_moved(runs, metric) for metric in DIVERSITY)])
     if not rows:
         return ""
     lead = (
-        f"Of the training's own groups: mean of the first {EDGE} steps → of the last {EDGE}, over seeds, and the\n"
-        "range of the seeds in the last. Where an arm goes on from Pass@k training, that is a row of its own.\n"
-        "Dead: no answer is right. Saturated: fewer answers are wrong than the rule's k, which is 1 in Pass@1\n"
-        "training. Mixed: right and wrong ones, of which alone Pass@1 training learns."
+        f"Training groups: mean of the first {EDGE} steps → mean of the last {EDGE} steps, over seeds, with the range\n"
+        "of the seeds at the end. The Pass@k training of a method has its own row. All-incorrect: no response is\n"
+        "correct. Fewer than k incorrect: k is that of the estimator, which is 1 in Pass@1 training. Mixed: correct\n"
+        "and incorrect responses; Pass@1 training learns only from these."
     )
-    return f"{lead}\n\n{table(['regime', 'arm', 'seeds', *DIVERSITY.values()], rows, left=2)}"
+    return f"{lead}\n\n{table(['regime', 'method', 'seeds', *DIVERSITY.values()], rows, left=2)}"
 
 
 def _moved(seeds: list[pd.DataFrame], metric: str) -> str:
     first = [float(steps[metric].head(EDGE).mean()) for steps in seeds]
     last = [float(steps[metric].tail(EDGE).mean()) for steps in seeds]
     start, end = sum(first) / len(first), sum(last) / len(last)
-    between = f" ({min(last):.2f}–{max(last):.2f})" if len(last) > 1 else ""
-    return f"{start:.2f} → {end:.2f}{between}"
+    span = f" ({min(last):.2f}–{max(last):.2f})" if len(last) > 1 else ""
+    return f"{start:.2f} → {end:.2f}{span}"

@@ -1,4 +1,4 @@
-"""The study's figures, from its two Parquet files: where each arm ends, and how it came there."""
+"""Figures of the study from its two Parquet files: results and training curves."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,22 +22,22 @@ SHOWN = {
     "pass_at_8": "pass@8, own groups",
     "entropy": "entropy, nats",
     "distinct": "distinct responses",
-    "all_wrong": "dead groups",
-    "few_wrong": "saturated groups",
+    "all_wrong": "all-incorrect groups",
+    "few_wrong": "< k incorrect",
 }
-"""metric of a step -> its name at the axis; the last three are shares"""
+"""Column of steps.parquet -> label of the axis; the last three are shares."""
 POINTS = 240
-"""of a line: a panel is about as many dots wide"""
+"""Largest number of points of a line, about the dots of a panel."""
 LEAST_TOP = 0.1
-"""of a panel of curves: a share of some thousandths is not drawn as if it were much"""
+"""Smallest upper limit of a panel of curves, so that tiny shares look small."""
 LEAST_SEEDS = 3
-"""of an interval that is drawn: over two seeds most are as wide as the panel"""
+"""Fewest seeds of a drawn interval; most intervals over two seeds are as wide as the panel."""
 NOT_DRAWN = "ood"
-"""near zero in all but one regime; its numbers are in the tables"""
+"""Split without a panel: it is near zero in all regimes but one. The tables have its numbers."""
 
 
 def draw(study: Study, directory: Path) -> None:
-    """Write results.{svg,png} and curves.{svg,png} of the regimes that goals were set for, further_... of the rest."""
+    """Write results.{svg,png} and curves.{svg,png} of the regimes with goals, and further_... of the others."""
     for regimes, prefix in ((set(GOALS), ""), (set(study.regimes) - set(GOALS), "further_")):
         parts = [frame[frame["regime"].isin(regimes)] for frame in (study.problems, study.steps)]
         if not parts[0].empty:
@@ -45,21 +45,22 @@ def draw(study: Study, directory: Path) -> None:
 
 
 def _draw(study: Study, directory: Path, prefix: str) -> None:
-    arms = list(dict.fromkeys(arm for regime in study.regimes for arm in study.arms(regime)))
-    colours = {arm: style.COLOURS[i % len(style.COLOURS)] for i, arm in enumerate(sorted(arms, key=_place))}
+    methods = list(dict.fromkeys(method for regime in study.regimes for method in study.methods(regime)))
+    colours = {method: style.COLOURS[i % len(style.COLOURS)] for i, method in enumerate(sorted(methods, key=_place))}
     _results(study, directory / f"{prefix}results", colours | {AFTER_PASSK: colours.get(MAIN[1], style.GREY)})
     _curves(study, directory / f"{prefix}curves", colours)
 
 
-def _place(arm: str) -> tuple[bool, str]:
-    return arm not in MAIN, arm
+def _place(method: str) -> tuple[bool, str]:
+    return method not in MAIN, method
 
 
 def _results(study: Study, stem: Path, colours: dict[str, str]) -> None:
-    """A row a regime, a column a split: pass@1 and pass@8 before rl and at the end of each training, with their
-    intervals, each seed's own as a stroke. The last column: what each arm has more than the first, paired by seed.
+    """Draw one row for each regime and one column for each split: pass@1 and pass@8 before rl and after each training.
+
+    A stroke is a seed, a bar an interval. The last column has the difference from the first method, paired by seed.
     """
-    shown = {regime: [one for one in splits(study, regime) if one != NOT_DRAWN] for regime in study.regimes}
+    shown = {regime: [split for split in splits(study, regime) if split != NOT_DRAWN] for regime in study.regimes}
     columns = max(map(len, shown.values())) + 1
     heights = [0.75 + 0.3 * len(checkpoints(study, regime)) for regime in study.regimes]
     height = sum(heights) + 0.75
@@ -73,7 +74,7 @@ def _results(study: Study, stem: Path, colours: dict[str, str]) -> None:
             for axes, split in zip(row, shown[regime], strict=False):
                 _ends(axes, study, regime, split, colours)
             _differences(row[-1], study, regime, shown[regime][-1], colours)
-            seeds = len(study.seeds(regime, study.arms(regime)[0]))
+            seeds = len(study.seeds(regime, study.methods(regime)[0]))
             row[0].annotate(
                 f"{regime}, {seeds} seed{'s' if seeds > 1 else ''}", (0, 1), xytext=(0, 19), weight="bold",
                 xycoords="axes fraction", textcoords="offset points", fontsize=9.5, annotation_clip=False,
@@ -84,21 +85,21 @@ def _results(study: Study, stem: Path, colours: dict[str, str]) -> None:
         top = 1 - 0.16 / height
         figure.text(0.02, top, "●  pass@1", va="center")
         figure.text(0.14, top, f"○  pass@{KS[-1]}", va="center")
-        legend = f"strokes: seeds; bars, from {LEAST_SEEDS} seeds on: 95 % intervals"
+        legend = f"strokes: seeds; bars, for {LEAST_SEEDS} seeds or more: 95 % intervals"
         figure.text(0.28, top, legend, va="center", color=style.GREY)
         figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / height), h_pad=0.9, w_pad=0.9)
 
 
 def _ends(axes: "Axes", study: Study, regime: str, split: str, colours: dict[str, str]) -> None:
     lines = checkpoints(study, regime)
-    for place, (name, arm, checkpoint) in enumerate(lines):
+    for place, (name, method, checkpoint) in enumerate(lines):
         for k in KS:
-            found = list(scores(study, regime, arm, split, k, checkpoint).values())
-            if found:
-                own = [row.mean() for row in found]
-                _point(axes, place, k, seed_statistics.mean(found), own, colours.get(name, style.GREY))
+            rows = list(scores(study, regime, method, split, k, checkpoint).values())
+            if rows:
+                seeds = [row.mean() for row in rows]
+                _point(axes, place, k, seed_statistics.mean(rows), seeds, colours.get(name, style.GREY))
     axes.set_yticks(range(len(lines)), [style.shortened(name) for name, _, _ in lines])
-    # but for the first of a row, none: the names are there once
+    # only the first panel of a row has labels
     for label, (name, _, _) in zip(axes.get_yticklabels(), lines, strict=False):
         label.set_color(colours.get(name, style.GREY))
     axes.set_ylim(len(lines) - 0.45, -0.55)
@@ -109,16 +110,16 @@ def _ends(axes: "Axes", study: Study, regime: str, split: str, colours: dict[str
 
 
 def _differences(axes: "Axes", study: Study, regime: str, split: str, colours: dict[str, str]) -> None:
-    """In points, so that the numbers can be read at an axis of another range."""
-    baseline = study.arms(regime)[0]
-    for place, (name, arm, _) in enumerate(checkpoints(study, regime)):
-        for k in KS if name == arm != baseline else ():
-            found = paired(study, regime, arm, baseline, split, k)
-            if found:
-                at = found.estimate
+    """Draw the differences from the first method in percentage points."""
+    baseline = study.methods(regime)[0]
+    for place, (name, method, _) in enumerate(checkpoints(study, regime)):
+        for k in KS if name == method != baseline else ():
+            pair = paired(study, regime, method, baseline, split, k)
+            if pair:
+                at = pair.estimate
                 points = Estimate(*(100 * value for value in (at.value, at.low, at.high)))
-                own = [100 * value for value in found.by_seed.values()]
-                _point(axes, place, k, points, own, colours[name])
+                seeds = [100 * value for value in pair.by_seed.values()]
+                _point(axes, place, k, points, seeds, colours[name])
     axes.axvline(0, color=style.GREY, linewidth=0.8)
     axes.grid(axis="y", visible=False)
     axes.set_title(f"more than {style.shortened(baseline)}")
@@ -133,30 +134,30 @@ def _point(axes: "Axes", place: int, k: int, at: Estimate, seeds: Sequence[float
 
 
 def _curves(study: Study, stem: Path, colours: dict[str, str]) -> None:
-    """A column a regime, a row a metric: the mean of the seeds' moving means, and from the lowest to the highest."""
+    """Draw one column for each regime and one row for each metric: mean, lowest and highest of the moving means."""
     height = 0.6 + 1.45 * len(SHOWN)
     with style.figure(stem, len(SHOWN), len(study.regimes), height, sharex="col", sharey="row") as (figure, grid):
         wide = window(int(study.steps["step"].max()))
         for column, regime in enumerate(study.regimes):
-            own = study.steps[study.steps["regime"] == regime]
+            steps = study.steps[study.steps["regime"] == regime]
             for axes, metric in zip(grid[:, column], SHOWN, strict=True):
-                for arm in study.arms(regime):
-                    rows = own[(own["arm"] == arm) & own["seed"].isin(study.seeds(regime, arm))]
-                    # each rule by itself: what counts as saturated is another thing after the switch
-                    for _, rows_of_rule in rows.groupby("rule"):
-                        _track(axes, rows_of_rule, metric, wide, colours[arm])
+                for method in study.methods(regime):
+                    rows = steps[(steps["arm"] == method) & steps["seed"].isin(study.seeds(regime, method))]
+                    # one line for each estimator, because "< k incorrect" depends on its k
+                    for _, rows_of_estimator in rows.groupby("rule"):
+                        _track(axes, rows_of_estimator, metric, wide, colours[method])
             grid[0, column].set_title(regime, weight="bold")
             grid[-1, column].set_xlabel("rl steps")
         for axes, name in zip(grid[:, 0], SHOWN.values(), strict=True):
             axes.set_ylabel(name)
-            # of all columns, and last: from then on the axis follows no further line
+            # set last, for all columns: the limits no longer follow the lines after this
             axes.set_ylim(0, max(axes.get_ylim()[1], LEAST_TOP))
         top = style.key_line(figure, list(colours.items()), height)
         figure.tight_layout(rect=(0, 0, 1, top), h_pad=0.8, w_pad=0.8)
 
 
 def _track(axes: "Axes", rows: pd.DataFrame, metric: str, wide: int, colour: str) -> None:
-    runs = [one.set_index("step")[metric].astype(float) for _, one in rows.sort_values("step").groupby("seed")]
+    runs = [steps.set_index("step")[metric].astype(float) for _, steps in rows.sort_values("step").groupby("seed")]
     runs = [values for values in runs if values.notna().any()]
     if runs:
         every = -(-max(map(len, runs)) // POINTS)

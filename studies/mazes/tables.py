@@ -1,4 +1,4 @@
-"""The study's tables, from its two Parquet files: the main one, differences, each seed, and the goals that were set."""
+"""Tables of the study from its two Parquet files: results, differences, single seeds and cost."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from studies.mazes.study import AFTER_PASSK, FINAL, MAIN, WARM, Study
 
 KS = (1, 8)
 SPLITS = {"easy": ("easy",), "hard": ("hard",), "easy and hard": ("easy", "hard"), "ood": ("ood",)}
-"""`easy and hard` is what the goals call all mazes together"""
+"""Name of a split in the tables -> its splits in the data; the goals refer to `easy and hard`."""
 
 
 @dataclass(frozen=True)
 class Paired:
-    """Arm minus baseline, over the seeds that have both."""
+    """Paired difference, method minus baseline, over the seeds with both."""
 
     value: float
     baseline: float
@@ -30,33 +30,36 @@ class Paired:
 
     @property
     def sign(self) -> int:
-        """+1 or -1 where the interval is clear of zero."""
+        """+1 or -1 if the interval excludes zero, else 0."""
         return seed_statistics.sign(self.estimate)
 
 
 def splits(study: Study, regime: str) -> list[str]:
-    """Those of SPLITS that the regime was sampled on, and any of its own."""
-    own = set(study.problems.loc[study.problems["regime"] == regime, "split"])
-    return [name for name, parts in SPLITS.items() if set(parts) <= own] + sorted(own - set(SPLITS))
+    """Return the splits of SPLITS with samples of the regime, then its other splits."""
+    sampled = set(study.problems.loc[study.problems["regime"] == regime, "split"])
+    return [name for name, parts in SPLITS.items() if set(parts) <= sampled] + sorted(sampled - set(SPLITS))
 
 
-def scores(study: Study, regime: str, arm: str, split: str, k: int, checkpoint: str = FINAL) -> dict[int, pd.Series]:
-    """pass@k of each problem, by seed; split: one of `splits`."""
-    return study.scores(regime, arm, SPLITS.get(split, (split,)), k, checkpoint)
+def scores(study: Study, regime: str, method: str, split: str, k: int, checkpoint: str = FINAL) -> dict[int, pd.Series]:
+    """Return pass@k of each problem by seed. split: one of `splits`."""
+    return study.scores(regime, method, SPLITS.get(split, (split,)), k, checkpoint)
 
 
 def paired(
     study: Study,
     regime: str,
-    arm: str,
+    method: str,
     baseline: str,
     split: str,
     k: int,
     checkpoints: tuple[str, str] = (FINAL, FINAL),
     share: float = 1.0,
 ) -> Paired | None:
-    """checkpoints: of the arm, and of the baseline. share: how much of the arm's score counts, from 0 to 1."""
-    mine = scores(study, regime, arm, split, k, checkpoints[0])
+    """Return the paired difference; None if no seed has both.
+
+    checkpoints: of the method and of the baseline. share: factor of the method's score, from 0 to 1.
+    """
+    mine = scores(study, regime, method, split, k, checkpoints[0])
     theirs = scores(study, regime, baseline, split, k, checkpoints[1])
     seeds = [seed for seed in mine if seed in theirs and mine[seed].index.equals(theirs[seed].index)]
     if not seeds:
@@ -72,41 +75,46 @@ def _mean(rows: Sequence[pd.Series]) -> float:
 
 
 def corrected(differences: Sequence[Paired]) -> list[float | None]:
-    """p of each, by Holm for all that are over two seeds or more. Of one seed there is none: what another would be
-    like is not in it."""
-    told = iter(holm([one.p for one in differences if len(one.by_seed) > 1]))
-    return [float(next(told)) if len(one.by_seed) > 1 else None for one in differences]
+    """Return the Holm-corrected p-value of each difference.
+
+    None for one seed, which has no variation between seeds; the correction counts only the others.
+    """
+    ps = iter(holm([one.p for one in differences if len(one.by_seed) > 1]))
+    return [float(next(ps)) if len(one.by_seed) > 1 else None for one in differences]
 
 
-def cells(found: Paired, corrected: float | None) -> list[str]:
-    """Difference, p, p (Holm). Of one seed the interval is over problems alone: never bold, and without a p."""
+def cells(pair: Paired, corrected: float | None) -> list[str]:
+    """Return the cells difference, p and p (Holm).
+
+    The interval of one seed covers variation between problems only, so it is never bold and has no p-value.
+    """
     if corrected is None:
-        return [interval(found.estimate, signed=True), "–", "–"]
-    return signed(found.estimate, found.p, corrected)
+        return [interval(pair.estimate, signed=True), "–", "–"]
+    return signed(pair.estimate, pair.p, corrected)
 
 
 def texts(study: Study, goals: str, claims: str) -> tuple[str, str]:
-    """All tables, a section a regime; and of them the goals, the claims and the main tables, for a page with words."""
+    """Return all tables, with one section for each regime, and the part for the page: goals, claims, results, cost."""
     main = {regime: _joined(f"## {regime}", _main(study, regime)) for regime in study.regimes}
     cost = _cost(study)
     whole = [goals, claims]
-    for regime, own in main.items():
-        whole += [own, _differences(study, regime), _by_seed(study, regime)]
+    for regime, results in main.items():
+        whole += [results, _differences(study, regime), _by_seed(study, regime)]
     note = (
-        "Share of held-out problems solved (unbiased pass@k), with 95 % intervals over seeds and problems, of one\n"
-        "seed over problems alone. Differences are paired by seed and problem; **bold**: over two seeds or more, and\n"
-        "the interval is clear of zero. p: two-sided, of two seeds or more; p (Holm): corrected for all of a table.\n"
-        "`python -m studies.mazes.study remake` makes this from problems.parquet and steps.parquet alone."
+        "Share of held-out problems solved (unbiased pass@k), with 95 % intervals over seeds and problems. Intervals\n"
+        "of one seed cover variation between problems only. Differences are paired by seed and problem. **Bold**: two\n"
+        "seeds or more, and the interval excludes zero. p: two-sided, for two seeds or more. p (Holm): corrected for\n"
+        "all of a table. `python -m studies.mazes remake` writes this page from problems.parquet and steps.parquet."
     )
-    return _joined("# The study's numbers", note, *whole, cost) + "\n", _joined(goals, claims, *main.values(), cost)
+    return _joined("# Numbers of the study", note, *whole, cost) + "\n", _joined(goals, claims, *main.values(), cost)
 
 
 def checkpoints(study: Study, regime: str) -> list[tuple[str, str, str]]:
-    """(name, arm, checkpoint): before rl, the end of the Pass@k training, the ends of the arms."""
-    arms = study.arms(regime)
-    stage = [(AFTER_PASSK, MAIN[1], AFTER_PASSK)] if MAIN[1] in arms else []
-    ends = [(arm, arm, FINAL) for arm in arms]
-    return [("before rl", arm, WARM) for arm in arms[:1]] + ends[:1] + stage + ends[1:]
+    """Return (name, method, checkpoint) before rl, after the Pass@k training and at the end of each method."""
+    methods = study.methods(regime)
+    stage = [(AFTER_PASSK, MAIN[1], AFTER_PASSK)] if MAIN[1] in methods else []
+    ends = [(method, method, FINAL) for method in methods]
+    return [("before rl", method, WARM) for method in methods[:1]] + ends[:1] + stage + ends[1:]
 
 
 def _joined(*parts: str) -> str:
@@ -116,60 +124,63 @@ def _joined(*parts: str) -> str:
 def _main(study: Study, regime: str) -> str:
     rows = []
     for split in splits(study, regime):
-        for label, arm, checkpoint in checkpoints(study, regime):
+        for label, method, checkpoint in checkpoints(study, regime):
             label = label if checkpoint == WARM else code(label)
-            found = [list(scores(study, regime, arm, split, k, checkpoint).values()) for k in KS]
-            if all(found):
-                rows.append([split, label, str(len(found[0])), *(interval(seed_statistics.mean(own)) for own in found)])
-    return table(["problems", "arm", "seeds", *(f"pass@{k}" for k in KS)], rows, left=2) if rows else ""
+            at_ks = [list(scores(study, regime, method, split, k, checkpoint).values()) for k in KS]
+            if all(at_ks):
+                means = [interval(seed_statistics.mean(seeds)) for seeds in at_ks]
+                rows.append([split, label, str(len(at_ks[0])), *means])
+    return table(["problems", "method", "seeds", *(f"pass@{k}" for k in KS)], rows, left=2) if rows else ""
 
 
 def _differences(study: Study, regime: str) -> str:
-    """Holm's correction goes over all p-values of the table."""
-    places = [(arm, split) for arm in study.arms(regime) if arm != MAIN[0] for split in splits(study, regime)]
-    tried = {place: [paired(study, regime, place[0], MAIN[0], place[1], k) for k in KS] for place in places}
-    found = {place: [one for one in own if one] for place, own in tried.items() if all(own)}
-    told = iter(corrected([one for own in found.values() for one in own]))
+    """Return the table of differences; Holm's correction counts all its p-values."""
+    places = [
+        (method, split) for method in study.methods(regime) if method != MAIN[0] for split in splits(study, regime)
+    ]
+    by_place = {place: [paired(study, regime, place[0], MAIN[0], place[1], k) for k in KS] for place in places}
+    pairs = {place: [pair for pair in at_ks if pair] for place, at_ks in by_place.items() if all(at_ks)}
+    ps = iter(corrected([pair for at_ks in pairs.values() for pair in at_ks]))
     rows = []
-    for (arm, split), own in found.items():
-        differences = [cell for one in own for cell in cells(one, next(told))]
-        rows.append([f"{code(arm)} − {code(MAIN[0])}", split, str(len(own[0].by_seed)), *differences])
+    for (method, split), at_ks in pairs.items():
+        differences = [cell for pair in at_ks for cell in cells(pair, next(ps))]
+        rows.append([f"{code(method)} − {code(MAIN[0])}", split, str(len(at_ks[0].by_seed)), *differences])
     return table(["difference", "problems", "seeds", *difference_columns(KS)], rows, left=2) if rows else ""
 
 
 def _by_seed(study: Study, regime: str) -> str:
-    """pass@1 / pass@8 of every seed."""
+    """Return a table with pass@1 / pass@8 of each seed."""
     shown = splits(study, regime)
-    found = {
-        (arm, split, k): scores(study, regime, arm, split, k)
-        for arm in study.arms(regime)
+    by_place = {
+        (method, split, k): scores(study, regime, method, split, k)
+        for method in study.methods(regime)
         for split in shown
         for k in KS
     }
-    seeds = sorted({seed for rows in found.values() for seed in rows})
+    seeds = sorted({seed for rows in by_place.values() for seed in rows})
     rows = []
     for seed in seeds:
-        for arm in study.arms(regime):
+        for method in study.methods(regime):
             cells = [
-                " / ".join(f"{found[arm, split, k][seed].mean():.3f}" for k in KS)
-                if all(seed in found[arm, split, k] for k in KS)
+                " / ".join(f"{by_place[method, split, k][seed].mean():.3f}" for k in KS)
+                if all(seed in by_place[method, split, k] for k in KS)
                 else "–"
                 for split in shown
             ]
             if any(cell != "–" for cell in cells):
-                rows.append([str(seed), code(arm), *cells])
-    header = ["seed", "arm", *shown]
+                rows.append([str(seed), code(method), *cells])
+    header = ["seed", "method", *shown]
     return f"Each seed, pass@{KS[0]} / pass@{KS[1]}:\n\n{table(header, rows, left=2)}" if rows else ""
 
 
 def _cost(study: Study) -> str:
-    """Of all rl steps, those that arms share once: how many, and their own time, as if one after the other."""
+    """Return a table of the rl steps and the sum of their time; steps that methods share count once."""
     steps = study.steps.drop_duplicates(["regime", "seed", "step", "rule", "k", "reward", "seconds"])
     rows = []
     for regime in study.regimes:
-        own = steps[steps["regime"] == regime]
-        hours, median = own["seconds"].sum() / 3600, own["seconds"].median()
-        rows.append([regime, str(own["seed"].nunique()), f"{len(own):,}", f"{hours:.1f}", f"{median:.1f}"])
-    header = ["regime", "seeds", "rl steps", "hours of steps", "seconds a step, median"]
-    lead = "Of the rl steps alone: warm starts, evaluation and the start of jobs are not among them."
-    return f"## What it took\n\n{lead}\n\n{table(header, rows)}"
+        own_steps = steps[steps["regime"] == regime]
+        hours, median = own_steps["seconds"].sum() / 3600, own_steps["seconds"].median()
+        rows.append([regime, str(own_steps["seed"].nunique()), f"{len(own_steps):,}", f"{hours:.1f}", f"{median:.1f}"])
+    header = ["regime", "seeds", "rl steps", "hours of steps", "seconds per step, median"]
+    lead = "Time of the rl steps only, without warm starts, evaluation and the start of jobs."
+    return f"## Cost\n\n{lead}\n\n{table(header, rows)}"

@@ -31,7 +31,7 @@ def first_letters(completions):
     return [text.split()[0] if text else None for text in completions]
 
 
-def test_the_advantages_of_the_rule_reach_the_loss(tmp_path):
+def test_the_advantages_of_the_estimator_reach_the_loss(tmp_path):
     # a generation is trained on in two halves, twice, shuffled: as TRL does
     reused = {"steps_per_generation": 2, "gradient_accumulation_steps": 2, "num_iterations": 2, "max_steps": 4}
     trained = trainer(tmp_path, arguments=reused, estimator="passk_analytical", k=2, options={"sigma": False})
@@ -55,7 +55,7 @@ def test_the_advantages_of_the_rule_reach_the_loss(tmp_path):
     assert any((weight != before[name]).any() for name, weight in trained.model.named_parameters())
 
 
-def test_the_logged_advantages_are_the_rules(tmp_path):
+def test_the_logged_advantages_are_the_estimators(tmp_path):
     trained = trainer(tmp_path, arguments={"generation_batch_size": 16}, estimator="grpo", k=1)
     trained.train()
     _, _, texts, given = trained.scored[-1]
@@ -80,7 +80,7 @@ def test_several_reward_functions_are_summed_by_their_weights_as_trl_does(tmp_pa
         assert given == pytest.approx(expected("pkpo_sloo", 2, texts, together))
 
 
-def test_answers_are_handed_to_a_rule_that_needs_them(tmp_path):
+def test_answers_are_handed_to_an_estimator_that_needs_them(tmp_path):
     trained = trainer(tmp_path, estimator="majority", k=3, answers=first_letters)
     trained.train()
     for _, _, texts, given in trained.scored:
@@ -155,10 +155,10 @@ def test_processes_that_share_a_group_agree_on_its_advantages(tmp_path):
             "estimator: passk_adaptive needs entropy",
         ),
         ({"estimator": "majority", "k": 2}, "answers: majority needs them"),
-        ({"estimator": "grpo", "k": 1, "answers": first_letters}, "answers: grpo does not look at them"),
+        ({"estimator": "grpo", "k": 1, "answers": first_letters}, "answers: grpo does not use them"),
     ],
 )  # fmt: skip
-def test_what_a_rule_cannot_do_is_refused_before_training(tmp_path, asked, message):
+def test_what_an_estimator_cannot_do_is_refused_before_training(tmp_path, asked, message):
     with pytest.raises(ConfigError, match=f"^{message}") as raised:
         trainer(tmp_path, **asked)
     assert "\n" not in str(raised.value)

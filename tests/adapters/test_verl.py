@@ -60,7 +60,7 @@ def k_of(name):
 
 @pytest.mark.parametrize("trainer_function", [compute_advantage, compute_advantage_for_multi_trajectories])
 @pytest.mark.parametrize("name", OF_REWARDS)
-def test_verls_trainer_function_gets_the_advantages_of_every_rule(name, trainer_function):
+def test_verls_trainer_function_gets_the_advantages_of_every_estimator(name, trainer_function):
     estimator, k = advantage.get(name), k_of(name)
     config = algorithm(f"algorithm.adv_estimator=passk/{name}", f"+algorithm.passk.k={k}", *NEEDED.get(name, []))
     data, rewards = batch([N] * PROMPTS, binary=estimator.binary)
@@ -187,7 +187,7 @@ def test_the_reward_is_the_sum_over_the_tokens():
         (["+algorithm.passk.k=6"], "k: .*6.* lower k or raise rollouts"),
         (["+algorithm.passk.k=0"], "k: must be a whole number of 1 or more, not 0"),
         (["+algorithm.passk.k=four"], "k: must be a whole number of 1 or more, not .*four"),
-        ([], r"algorithm.passk.k: passk_analytical needs it; add \+algorithm.passk.k=4"),
+        ([], r"algorithm.passk.k: passk_analytical requires k; add \+algorithm.passk.k=4"),
         (["+algorithm.passk=4"], "algorithm.passk: must be of the form"),
         (["+algorithm.passk.K=4"], "algorithm.passk.K: does not exist"),
         (["+algorithm.passk.k=2", "+algorithm.passk.option.sigma=false"], "algorithm.passk.option: .* mean options?"),
@@ -203,7 +203,7 @@ def test_a_bad_k_or_option_is_one_line_that_names_it(flags, message):
     assert "\n" not in str(raised.value)
 
 
-def test_a_rule_of_pass_at_1_needs_no_k():
+def test_an_estimator_of_pass_at_1_needs_no_k():
     data, rewards = batch([N] * PROMPTS)
     rows = torch.tensor(by_prompt(data.non_tensor_batch["uid"]))
     done = compute_advantage(data, adv_estimator="passk/grpo", config=algorithm())
@@ -211,9 +211,9 @@ def test_a_rule_of_pass_at_1_needs_no_k():
 
 
 @pytest.mark.parametrize("name", NEEDING_MORE)
-def test_a_rule_that_needs_more_than_rewards_says_so(name):
+def test_an_estimator_that_needs_more_than_rewards_says_so(name):
     data, _ = batch([N] * PROMPTS)
-    with pytest.raises(PasskError, match=f"{name} needs (answers|entropy), which verl hands to no estimator"):
+    with pytest.raises(PasskError, match=f"{name} needs (answers|entropy), which verl passes to no estimator"):
         compute_advantage(data, adv_estimator=f"passk/{name}", config=algorithm("+algorithm.passk.k=2"))
 
 
@@ -232,10 +232,10 @@ def test_verl_still_hands_nothing_but_rewards_to_an_estimator(monkeypatch):
     assert set(seen) == {"token_level_rewards", "response_mask", "config", "index"}
 
 
-def test_rewards_that_a_rule_cannot_take_are_refused():
+def test_rewards_that_an_estimator_cannot_take_are_refused():
     config = algorithm("algorithm.adv_estimator=passk/passk_analytical", "+algorithm.passk.k=2")
     data, _ = batch([N] * PROMPTS, binary=False)
-    with pytest.raises(PasskError, match="rewards: passk_analytical takes 0 and 1 alone"):
+    with pytest.raises(PasskError, match="rewards: passk_analytical accepts only 0 and 1"):
         compute_advantage(data, adv_estimator=config.adv_estimator, config=config)
 
 

@@ -122,7 +122,7 @@ def test_half_a_checkpoint_and_a_damaged_one_are_told_and_the_one_before_them_is
     [told_damaged, told_half, goes_on] = runs.said[:3]
     assert told_damaged.startswith(f"arm: the checkpoint of step {damaged} is not used: ")
     assert "has 1000 bytes instead of" in told_damaged
-    assert told_half == f"arm: the checkpoint of step {half} is not used: it was not written to its end"
+    assert told_half == f"arm: the checkpoint of step {half} is not used: its write did not finish"
     assert goes_on.startswith(f"arm: goes on from the last checkpoint, step {taken}; ")
 
 

@@ -89,7 +89,7 @@ def test_the_report_is_written_of_the_rest_and_the_failure_stands_in_the_record_
     with pytest.raises(SomeFailed, match=rf"^the ingest failed: .*{cut(laid_out).name}"):
         carry_out(laid_out)
     report = (laid_out.directory / "report.md").read_text()
-    assert "Filing failed: what could not be filed is missing here." in report
+    assert "Ingest failed; this report lacks the items that were not ingested." in report
     assert "1.000 [" in report and cut(laid_out).name in report
     record = json.loads((laid_out.directory / "experiment.json").read_text())
     assert [session["ended"] for session in record["sessions"]] == ["failed"]
@@ -105,7 +105,7 @@ def test_the_same_command_tells_it_again_until_it_is_mended_and_then_files_it(la
             by_command(laid_out)
     write_samples(cut(laid_out))
     by_command(laid_out)
-    assert "Filing failed" not in (laid_out.directory / "report.md").read_text()
+    assert "Ingest failed" not in (laid_out.directory / "report.md").read_text()
     assert "nothing to do" not in capsys.readouterr().out
     by_command(laid_out)
     assert "tiny: nothing to do, all is finished" in capsys.readouterr().out

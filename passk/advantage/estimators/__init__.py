@@ -1,1 +1,1 @@
-"""One file an estimator, named as the estimator. Whatever stands here is found by its name."""
+"""One file per estimator, named as the estimator. The registry finds each file by its name."""

@@ -1,16 +1,16 @@
-"""EDAS: another estimator's advantages, with the wrong answers of a prompt told apart by how rare they are.
+"""EDAS: change another estimator's advantages of incorrect rollouts by how rare their answers are.
 
-arXiv 2605.17333. Among the N_w wrong answers of a group let p_a be the share of an answer a, I_i = -ln p_a
-that of i's answer, H the entropy of the shares and S the mean |A_i|. Then a wrong answer's A_i becomes
+arXiv 2605.17333. Of the N_w incorrect rollouts of a group let p_a be the share with answer a. Let I_i = -ln p_a for
+the answer of i, H the entropy of the shares, and S the mean |A_i|. The A_i of an incorrect rollout becomes
 A_i + sgn(d) min(|d|, |A_i| / kappa) with
 
     d = 0                                  N_w <= 1
-    d = -beta S                            all wrong answers the same
-    d = alpha S (I_i - H) / ln N_w         otherwise: rare answers are spared, common ones pressed
+    d = -beta S                            all incorrect answers equal
+    d = alpha S (I_i - H) / ln N_w         otherwise: rare answers lose less, common ones more
 
-Right answers are left alone, signs never change (kappa > 1), and before the limit by kappa the changes of a
-group sum to 0. Needs `answers`; those that could not be read count as one and the same. `base` is the estimator
-whose advantages are changed, with its own `base_options` and whatever it needs, at the same k.
+Correct rollouts keep their advantage. Signs never change (kappa > 1). Before the limit by kappa the changes of a
+group sum to 0. The estimator needs `answers`; all unreadable answers count as one answer. `base` is the estimator
+whose advantages are changed. It has its own `base_options`, gets its own inputs, and uses the same k.
 """
 
 from typing import Annotated, Any
@@ -47,20 +47,20 @@ def edas(
 
 
 def shift(
-    advantages: torch.Tensor, wrong: torch.Tensor, answers: torch.Tensor, *, alpha: float, beta: float, kappa: float
+    advantages: torch.Tensor, incorrect: torch.Tensor, answers: torch.Tensor, *, alpha: float, beta: float, kappa: float
 ) -> torch.Tensor:
-    """What is added to advantages [P, N], float64, whose wrong ones [P, N] gave answers [P, N]. 0 on right ones."""
-    n_wrong = wrong.sum(dim=1, keepdim=True)
+    """Return the change of advantages [P, N], float64, from answers [P, N]. It is 0 on correct rollouts."""
+    n_incorrect = incorrect.sum(dim=1, keepdim=True)
     answers = answers.clamp(min=-1)
-    same = (answers.unsqueeze(2) == answers.unsqueeze(1)) & wrong.unsqueeze(1) & wrong.unsqueeze(2)
-    share = same.sum(dim=2).double() / n_wrong.clamp(min=1)  # [P, N]: of i's answer, 0 on right ones
-    information = -share.clamp(min=1e-9).log() * wrong
-    # the mean of I over the wrong answers is their entropy: every answer is met as often as its share
-    entropy = information.sum(dim=1, keepdim=True) / n_wrong.clamp(min=1)
-    size = (advantages.abs() * wrong).sum(dim=1, keepdim=True) / n_wrong.clamp(min=1)
-    scale = n_wrong.clamp(min=2).double().log()
-    alike = (same.sum(dim=2) == n_wrong) & wrong
+    same = (answers.unsqueeze(2) == answers.unsqueeze(1)) & incorrect.unsqueeze(1) & incorrect.unsqueeze(2)
+    share = same.sum(dim=2).double() / n_incorrect.clamp(min=1)  # [P, N]: share of i's answer, 0 on correct rollouts
+    information = -share.clamp(min=1e-9).log() * incorrect
+    # The mean of I over the incorrect rollouts is their entropy: each answer occurs as often as its share.
+    entropy = information.sum(dim=1, keepdim=True) / n_incorrect.clamp(min=1)
+    size = (advantages.abs() * incorrect).sum(dim=1, keepdim=True) / n_incorrect.clamp(min=1)
+    scale = n_incorrect.clamp(min=2).double().log()
+    alike = (same.sum(dim=2) == n_incorrect) & incorrect
     change = torch.where(alike, -beta * size, alpha * size * (information - entropy) / scale)
-    change = change * wrong * (n_wrong > 1)
+    change = change * incorrect * (n_incorrect > 1)
     limit = advantages.abs() / kappa
     return change.sign() * torch.minimum(change.abs(), limit)

@@ -1,9 +1,9 @@
 """GRPO's advantage, the Pass@1 estimator: A_i = (r_i - mean(r)) / std(r).
 
-Shao et al. 2024 (arXiv 2402.03300). std is with 1/N (population), as in Pass@k Training, Eq. 1-4
-(arXiv 2508.10751); `std="sample"` has 1/(N-1), which is OpenRLHF's group_norm (that adds 1e-9 to it).
+Shao et al. 2024 (arXiv 2402.03300). std uses 1/N (population), as in Pass@k Training, Eq. 1-4 (arXiv 2508.10751).
+`std="sample"` uses 1/(N-1), as OpenRLHF's group_norm does, which also adds 1e-9.
 
-A group whose rewards are all equal gets 0. Rewards of any size will do: scale and offset change nothing.
+A group whose rewards are all equal gets 0. Scale and offset of the rewards change nothing.
 """
 
 from typing import Literal

@@ -1,9 +1,9 @@
-"""Best minus best of the others, in disjoint groups of k rollouts: only a group's single best gets anything.
+"""Best minus best of the others, in disjoint groups of k rollouts. Only a single best rollout gets an advantage.
 
-Tang et al. 2025 (arXiv 2503.19595): A_i = max(r) - max(r without i), which is the best less the second best
-for the best and 0 for all others; a tie for the best gives 0. With k = N it is verl's grpo_passk before the
-division by the group's deviation. The sum of A_i grad log p over a group is unbiased for the gradient of
-max@k; over the floor(N / k) groups of a prompt it is their sum. Rollouts that fill no group get 0.
+Tang et al. 2025 (arXiv 2503.19595): A_i = max(r) - max(r without i). For the best rollout that is the best minus the
+second best, and 0 for all others. A tie for the best gives 0. With k = N it is verl's grpo_passk before the division
+by the group's deviation. The sum of A_i grad log p over a group is unbiased for the gradient of max@k. Over the
+floor(N / k) groups of a prompt it is their sum. Rollouts that fill no group get 0.
 """
 
 import torch

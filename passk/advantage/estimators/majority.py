@@ -1,10 +1,10 @@
-"""Majority voting, in disjoint groups of k rollouts: what i's vote changes in the reward of the majority.
+"""Majority voting, in disjoint groups of k rollouts: how the vote of i changes the reward of the majority.
 
-Tang et al. 2025 (arXiv 2503.19595): A_i = r(majority of all) - r(majority without i). The sum of A_i grad
-log p over a group is unbiased for the gradient of maj@k; over the floor(N / k) groups of a prompt it is their
-sum. Needs `answers`; one that could not be read does not vote. A tie is broken evenly: the reward is the mean
-over the answers in front; without any vote it is 0. An answer's reward is the mean over who gave it.
-Rollouts that fill no group get 0.
+Tang et al. 2025 (arXiv 2503.19595): A_i = r(majority of all) - r(majority without i). The sum of A_i grad log p over
+a group is unbiased for the gradient of maj@k. Over the floor(N / k) groups of a prompt it is their sum. The
+estimator needs `answers`; an unreadable answer does not vote. In a tie the reward is the mean over the leading
+answers. Without any vote it is 0. An answer's reward is the mean over the rollouts that gave it. Rollouts that fill no
+group get 0.
 """
 
 import torch
@@ -23,7 +23,7 @@ from passk.advantage.disjoint import disjoint, rejoined
 def majority(rewards: torch.Tensor, k: int, *, answers: torch.Tensor) -> torch.Tensor:
     groups, votes = disjoint(rewards, k), disjoint(answers, k)  # [P, G, k]
     same = (votes.unsqueeze(3) == votes.unsqueeze(2)) & (votes >= 0).unsqueeze(2)  # [P, G, k, k]
-    count = same.sum(dim=3)  # [P, G, k], 0 for who does not vote
+    count = same.sum(dim=3)  # [P, G, k], 0 for a rollout that does not vote
     itself = torch.eye(k, dtype=torch.bool, device=votes.device)
     without_i = (count.unsqueeze(2) - same.long()).masked_fill(itself, 0)  # [P, G, i left out, k]
     change = _elected(count, groups).unsqueeze(2) - _elected(without_i, groups.unsqueeze(2))
@@ -31,6 +31,6 @@ def majority(rewards: torch.Tensor, k: int, *, answers: torch.Tensor) -> torch.T
 
 
 def _elected(count: torch.Tensor, rewards: torch.Tensor) -> torch.Tensor:
-    """Mean reward of who voted for an answer in front; all answers in front have as many votes. [..., k] -> [...]."""
+    """Return the mean reward of the rollouts whose answer leads; leaders have equally many votes. [..., k] -> [...]."""
     front = (count == count.amax(dim=-1, keepdim=True)) & (count > 0)
     return (front * rewards).sum(dim=-1) / front.sum(dim=-1).clamp(min=1)

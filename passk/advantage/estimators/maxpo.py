@@ -1,12 +1,12 @@
-"""MaxPO: leave two out. i against every other j, each with the same k-1 of the rest.
+"""MaxPO: leave two out. Compare i with every other j, each with the same k-1 of the rest.
 
-"On Advantage Estimates for Max@K" (arXiv 2606.06080), reconstructed from its abstract: A_i = (k/N) mean over
-j other than i, and over sets T of k-1 without both, of max(T and i) - max(T and j). The sum of A_i grad log p
-is unbiased for the gradient of max@k, and A sums to 0. On 0/1 rewards it is w (r_i - c/N) with
+"On Advantage Estimates for Max@K" (arXiv 2606.06080), reconstructed from its abstract. A_i is k/N times the mean of
+max(T and i) - max(T and j), over j other than i and over sets T of k-1 without both. The sum of A_i grad log p is
+unbiased for the gradient of max@k, and A sums to 0. On 0/1 rewards it is w (r_i - c/N) with
 w = k / (N-1) C(N-c-1, k-1) / C(N-2, k-1). k < N. Groups whose rewards are all equal get 0.
 
-Computed in O(N log N): a gap d_l is between i and j for l (N - l) pairs, and decides for those sets T that
-stay at or below rank l.
+Computed in O(N log N). A gap d_l lies between i and j for l (N - l) pairs. It decides for the sets T that stay at or
+below rank l.
 """
 
 from math import comb

@@ -1,9 +1,8 @@
 """MaxRL: A_i = (r_i - c/N) / (c/N), the maximum-likelihood end of the line from pass@1 to all pass@k.
 
-arXiv 2602.02710. The mean of A_i grad log p is the mean score of the right answers less the mean score of
-all, unbiased for the gradient of -sum over k < N of (1 - p)^k / k, which tends to log p. It would be k <= N
-if the mean score of all were also taken off where no answer is right.
-Groups without a right answer, and without a wrong one, get 0.
+arXiv 2602.02710. The mean of A_i grad log p is the mean score of the correct rollouts minus the mean score of all. It
+is unbiased for the gradient of -sum over k < N of (1 - p)^k / k, which tends to log p. The sum would include k = N if
+the mean score of all were also subtracted in all-incorrect groups. Groups that are all correct or all incorrect get 0.
 """
 
 from passk.advantage import count_estimator

@@ -1,7 +1,7 @@
-"""Negative sample reinforcement: wrong answers get -1, right ones 0. No baseline, so it does not sum to 0.
+"""Negative sample reinforcement: incorrect rollouts get -1, correct ones 0. No baseline, so it does not sum to 0.
 
-Zhu et al. 2025 (arXiv 2506.01347). Its mean of A_i grad log p is unbiased for the gradient of pass@1; a
-group without a right answer pushes all of its answers down.
+Zhu et al. 2025 (arXiv 2506.01347). Its mean of A_i grad log p is unbiased for the gradient of pass@1. An
+all-incorrect group lowers the probability of all its rollouts.
 """
 
 from passk.advantage import count_estimator

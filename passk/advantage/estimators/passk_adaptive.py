@@ -1,8 +1,8 @@
-"""Adaptive training by entropy (arXiv 2508.10751, section 4.2.3): the estimator is chosen prompt by prompt.
+"""Adaptive training by entropy (arXiv 2508.10751, section 4.2.3): each prompt has its own estimator.
 
-The floor(P / 2) prompts of the batch with the highest mean entropy of their answers, where the policy
-explores already, get the Pass@1 advantage (`grpo`); the others that of `passk_analytical`. Of prompts with
-equal entropy the earlier one counts as the higher. Degenerate groups are those of the estimator that was chosen.
+The floor(P / 2) prompts of the batch with the highest mean entropy get the Pass@1 advantage (`grpo`), since the policy
+explores there already. The others get that of `passk_analytical`. Of prompts with equal entropy the earlier one counts
+as the higher. Degenerate groups are those of the chosen estimator.
 """
 
 import torch

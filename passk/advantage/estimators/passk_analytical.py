@@ -1,18 +1,18 @@
 """The analytic Pass@k advantage of Pass@k Training (arXiv 2508.10751, Eq. 7-15): all C(N, k) groups.
 
-With c right answers of N, q = C(N-c, k) / C(N, k) the share of groups without one, R = 1 - q a group's mean
-reward and s = sqrt(q (1 - q)) its deviation, the mean of the normalised advantages of the groups that a
-rollout is in is
+Let c of N rollouts be correct and q = C(N-c, k) / C(N, k) the share of groups without a correct one. R = 1 - q is the
+mean reward of a group and s = sqrt(q (1 - q)) its deviation. The mean of the normalised advantages over the groups of
+a rollout is
 
-    right:  (1 - R) / s                                  = sqrt(q / (1 - q))
-    wrong:  (1 - R - C(N-c-1, k-1) / C(N-1, k-1)) / s    = -c / (N - c) * sqrt(q / (1 - q))
+    correct:    (1 - R) / s                                  = sqrt(q / (1 - q))
+    incorrect:  (1 - R - C(N-c-1, k-1) / C(N-1, k-1)) / s    = -c / (N - c) * sqrt(q / (1 - q))
 
-The right-hand forms are what is computed; the two sum to 0 over a prompt, so A_i = w(c) (r_i - c/N) with
-w(c) = sqrt(q / (1 - q)) / (1 - c/N). k = 1 is `grpo`. `sigma=False` leaves the division by s out, as Dr. GRPO
-does: right q, wrong -c / (N - c) q; its mean of A_i grad log p is (1/k - 1/N) times the gradient of pass@k.
+passk computes the right-hand forms. The two sum to 0 over a prompt, so A_i = w(c) (r_i - c/N) with
+w(c) = sqrt(q / (1 - q)) / (1 - c/N). k = 1 is `grpo`. `sigma=False` leaves out the division by s, as Dr. GRPO does:
+correct q, incorrect -c / (N - c) q. Its mean of A_i grad log p is (1/k - 1/N) times the gradient of pass@k.
 
-Degenerate groups get exactly 0: none right (c = 0), and fewer wrong than k (N - c < k), where every group
-has a right answer already. k = N would be one group, always 0: refused.
+Degenerate groups get exactly 0. These are groups without a correct rollout (c = 0), and groups with fewer than k
+incorrect (N - c < k), where every set of k has a correct one. k = N is rejected: its single group always gets 0.
 
 Precision: q / (1 - q) is a ratio of exact integers, rounded once.
 """
@@ -32,5 +32,5 @@ def passk_analytical(n: int, c: int, k: int, *, sigma: bool = True) -> tuple[flo
     without, groups = math.comb(n - c, k), math.comb(n, k)
     if c == 0 or without == 0:
         return 0.0, 0.0
-    right = math.sqrt(without / (groups - without)) if sigma else without / groups
-    return -c / (n - c) * right, right
+    correct = math.sqrt(without / (groups - without)) if sigma else without / groups
+    return -c / (n - c) * correct, correct

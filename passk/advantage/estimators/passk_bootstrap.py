@@ -1,11 +1,11 @@
 """Bootstrap sampling (arXiv 2508.10751, section 2.3): `groups` random groups of k different rollouts.
 
-Groups may overlap. A group's reward is its best, the group rewards are standardised as in `grpo`, and a
-rollout gets the sum over the groups that it is in, 0 if there are none. `groups` is N unless told.
+Groups may overlap. The reward of a group is its best, and group rewards are standardised as in `grpo`. A rollout gets
+the sum over the groups that contain it, or 0 without any. `groups` defaults to N.
 
-A rollout is in groups * k / N of them on average, so that with groups = N the sum is about k times
-`passk_analytical`; `reduce="mean"` takes the mean over a rollout's groups and so brings both to one scale.
-The draws are those of `generator`, a torch.Generator on the CPU, or of torch's own without one.
+On average groups * k / N groups contain a rollout. With groups = N the sum is therefore about k times
+`passk_analytical`. `reduce="mean"` takes the mean over a rollout's groups and so has the scale of `passk_analytical`.
+The draws come from `generator`, a torch.Generator on the CPU, or else from torch's global one.
 """
 
 from typing import Annotated, Literal
@@ -37,12 +37,12 @@ def passk_bootstrap(
 
 
 def from_groups(rewards: torch.Tensor, draws: torch.Tensor, reduce: str) -> torch.Tensor:
-    """Advantages [P, N] from the groups that were drawn: draws [P, G, k], indices of rollouts."""
+    """Return advantages [P, N] for the drawn groups. draws: [P, G, k], indices of rollouts."""
     prompts, groups, k = draws.shape
     best = rewards.gather(1, draws.flatten(1)).view(prompts, groups, k).amax(dim=2)
     shares = standardize(best).repeat_interleave(k, dim=1)  # [P, G * k]
     total = torch.zeros_like(rewards).scatter_add_(1, draws.flatten(1), shares)
     if reduce == "sum":
         return total
-    times = torch.zeros_like(rewards).scatter_add_(1, draws.flatten(1), torch.ones_like(shares))
-    return total / times.clamp(min=1)
+    count = torch.zeros_like(rewards).scatter_add_(1, draws.flatten(1), torch.ones_like(shares))
+    return total / count.clamp(min=1)

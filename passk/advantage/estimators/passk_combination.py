@@ -1,7 +1,7 @@
 """Combination training (arXiv 2508.10751, Eq. 18): A = c/N A_pass@k + (1 - c/N) A_pass@1, on each prompt.
 
-Hard prompts get mostly the Pass@1 advantage (`grpo`), easy ones mostly that of `passk_analytical`, which
-fades to 0. Groups that are all right or all wrong get 0.
+Hard prompts get mostly the Pass@1 advantage (`grpo`). Easy ones get mostly that of `passk_analytical`, which fades to
+0. Groups that are all correct or all incorrect get 0.
 """
 
 from passk.advantage import count_estimator

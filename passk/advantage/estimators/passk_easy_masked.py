@@ -1,8 +1,8 @@
-"""`passk_analytical` without the easy prompts_per_step: 0 where more than a share `threshold` of the answers is right.
+"""`passk_analytical` without easy prompts: 0 where the share of correct rollouts exceeds `threshold`.
 
-From the ablation of Pass@k Training (arXiv 2508.10751, section 4.1.2; k = 1 is its "Pass@1 without easy
-problems"): cutting easy prompts off only delays the plateau, where letting them fade avoids it. The
-paper does not print its threshold, so there is no default.
+From the ablation of Pass@k Training (arXiv 2508.10751, section 4.1.2). k = 1 is its "Pass@1 without easy problems". A
+cut of easy prompts only delays the plateau, whereas fading advantages avoid it. The paper does not print its
+threshold, so there is no default.
 """
 
 from typing import Annotated

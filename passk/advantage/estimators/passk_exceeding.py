@@ -1,8 +1,8 @@
 """Exceeding Pass@k (arXiv 2508.10751, Eq. 17): f(c) = 4 / (10 ln(c + 0.5)) times `passk_analytical`.
 
-It moves the peak of the total advantage to one right answer of N. The paper prints log without a base and
-4 over 10 log(c + 0.5); the natural logarithm leaves c = 1 nearly as it is (f = 0.99). f is negative at c = 0,
-where the advantage is 0; degenerate groups are those of `passk_analytical`.
+It moves the peak of the total advantage to one correct rollout of N. The paper prints 4 over 10 log(c + 0.5) without a
+base. With the natural logarithm c = 1 hardly changes (f = 0.99). f is negative at c = 0, where the advantage is 0.
+Degenerate groups are those of `passk_analytical`.
 """
 
 import math
@@ -20,6 +20,6 @@ from passk.advantage.estimators.passk_analytical import passk_analytical
 def passk_exceeding(n: int, c: int, k: int) -> tuple[float, float]:
     if c == 0:
         return 0.0, 0.0
-    wrong, right = passk_analytical(n, c, k)
+    incorrect, correct = passk_analytical(n, c, k)
     factor = 4 / (10 * math.log(c + 0.5))
-    return factor * wrong, factor * right
+    return factor * incorrect, factor * correct

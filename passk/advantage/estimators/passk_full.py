@@ -1,8 +1,8 @@
 """Full sampling (arXiv 2508.10751, section 2.2): floor(N / k) disjoint groups of k rollouts in their order.
 
-A group's reward is its best, the group rewards are standardised as in `grpo`, and every member gets its
-group's advantage. Rollouts that fill no group, and all of them where the groups' rewards are equal, get 0.
-One group would always get 0: k <= N / 2. k = 1 is `grpo`.
+The reward of a group is its best, and group rewards are standardised as in `grpo`. Every member gets its group's
+advantage. Rollouts that fill no group get 0, and all rollouts if the group rewards are equal. A single group would
+always get 0, so k <= N / 2. k = 1 is `grpo`.
 """
 
 import torch

@@ -1,8 +1,8 @@
-"""PKPO's s_i: the mean over all C(N, k) sets of k rollouts of the best reward, counted where i is in the set.
+"""PKPO's s_i: the mean best reward over all C(N, k) sets of k rollouts, counting only sets that contain i.
 
-Walder & Karkhanis 2025 (arXiv 2505.15201), section 3: s_i = 1 / C(N, k) sum over sets I with i of max of
-r_j in I. sum of s_i grad log p is unbiased for the gradient of max@k; there is no baseline, so the variance
-is large. On 0/1 rewards: right k/N, wrong k/N (1 - C(N-1-c, k-1) / C(N-1, k-1)).
+Walder & Karkhanis 2025 (arXiv 2505.15201), section 3: s_i = 1 / C(N, k) sum over sets I with i of max of r_j in I. The
+sum of s_i grad log p is unbiased for the gradient of max@k. There is no baseline, so the variance is large. On 0/1
+rewards: correct k/N, incorrect k/N (1 - C(N-1-c, k-1) / C(N-1, k-1)).
 """
 
 import torch

@@ -1,8 +1,8 @@
 """PKPO's s_i with the leave-one-out baseline: s_i - 1/(N-1) sum over j other than i of s_j without i.
 
-Walder & Karkhanis 2025 (arXiv 2505.15201), Eq. 29. The second term is k / (N-1) times the mean best of the
-sets of k without i: it does not depend on i's own answer, so the sum of A_i grad log p stays unbiased for the
-gradient of max@k. It needs k < N, and at k = 1 is r_i / N - mean of the others / (N-1), not quite `rloo` / N.
+Walder & Karkhanis 2025 (arXiv 2505.15201), Eq. 29. The second term is k / (N-1) times the mean best of the sets of k
+without i. It does not depend on the response of i, so the sum of A_i grad log p stays unbiased for the gradient of
+max@k. The estimator needs k < N. At k = 1 it is r_i / N - mean of the others / (N-1), not quite `rloo` / N.
 """
 
 import torch

@@ -1,12 +1,12 @@
-"""PKPO proper: what i adds to the best of the sets that it is in.
+"""PKPO's main estimator: what i adds to the best of the sets that contain i.
 
-Walder & Karkhanis 2025 (arXiv 2505.15201), Eq. 33-34: 1 / C(N, k) sum over sets I with i of (max of I less
-max of I without i). sum of A_i grad log p is unbiased for the gradient of max@k, with the least variance of
-the three. Never negative; on 0/1 rewards a wrong answer gets exactly 0 and a right one
-(k/N) C(N-c, k-1) / C(N-1, k-1). It takes two rollouts to leave one out: k >= 2 (for k = 1 there is `rloo`).
+Walder & Karkhanis 2025 (arXiv 2505.15201), Eq. 33-34: 1 / C(N, k) sum over sets I with i of (max of I less max of I
+without i). The sum of A_i grad log p is unbiased for the gradient of max@k, with the least variance of the three. It
+is never negative. On 0/1 rewards an incorrect rollout gets exactly 0, and a correct one
+(k/N) C(N-c, k-1) / C(N-1, k-1). Leaving one out takes two rollouts, so k >= 2 (`rloo` serves k = 1).
 
-Computed without a difference: i is above a gap d_l alone in C(l, k-1) sets, so A_i is the sum over the gaps
-below i of C(l, k-1) / C(N, k) d_l.
+Computed without a difference. In C(l, k-1) sets i is the only member above a gap d_l. A_i is therefore the sum over
+the gaps below i of C(l, k-1) / C(N, k) d_l.
 """
 
 from math import comb

@@ -1,4 +1,4 @@
-"""Positive sample reinforcement: right answers get 1, wrong ones 0. No baseline, so it does not sum to 0.
+"""Positive sample reinforcement: correct rollouts get 1, incorrect ones 0. No baseline, so it does not sum to 0.
 
 Zhu et al. 2025 (arXiv 2506.01347). Its mean of A_i grad log p is unbiased for the gradient of pass@1.
 """

@@ -1,8 +1,8 @@
 """The plug-in gradient of pass@k: A_i = k (1 - c/N)^(k-1) (r_i - c/N).
 
-REINFORCE with the chain estimator, grad pass@k = k (1 - p)^(k-1) grad p, and p replaced by c/N (Mahdavi et al.
-2025; in arXiv 2510.23049 one of a family). Biased by O(1/N), and defined for every k, also k > N. Groups that
-are all right or all wrong get 0.
+REINFORCE with the chain rule, grad pass@k = k (1 - p)^(k-1) grad p, and p replaced by c/N (Mahdavi et al. 2025, and
+one of a family in arXiv 2510.23049). Its bias is O(1/N). It is defined for every k, also k > N. Groups that are all
+correct or all incorrect get 0.
 """
 
 from passk.advantage import count_estimator

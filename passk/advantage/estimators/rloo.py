@@ -1,7 +1,7 @@
 """REINFORCE leave-one-out: A_i = r_i - mean of the others' rewards = N / (N - 1) (r_i - mean r).
 
 Kool et al. 2019; Ahmadian et al. 2024 (arXiv 2402.14740). Unbiased for the gradient of the expected reward.
-Groups whose rewards are all equal, and a rollout without others, get 0.
+Groups whose rewards are all equal, and a single rollout, get 0.
 """
 
 import torch

@@ -1,12 +1,11 @@
 """Any objective F of the solve rate p: A_i = F'(c/N) (r_i - c/N).
 
-Thrampoulidis, Mahdavi, Deng 2025 (arXiv 2510.23049): nearly every estimator on 0/1 rewards is one of these, the
-plug-in gradient of F(pass@1). `derivative` is F', a formula in p (and k, n) as text, or in Python a function
-of p:
+Thrampoulidis, Mahdavi, Deng 2025 (arXiv 2510.23049). Nearly every estimator on 0/1 rewards is the plug-in gradient of
+F(pass@1) for some F. `derivative` is F', a formula in p (and k, n) as text. In Python it may be a function of p:
 
     "1" dr_grpo    "1 / sqrt(p * (1 - p))" grpo    "1 / p" maxrl    "k * (1 - p) ** (k - 1)" reinforce_k
 
-Groups that are all right or all wrong get 0, and F' is not asked there.
+Groups that are all correct or all incorrect get 0, and F' is not evaluated there.
 """
 
 import math

@@ -1,7 +1,7 @@
-"""Weighted REINFORCE: right answers get lambda = `positive`, wrong ones -1.
+"""Weighted REINFORCE: correct rollouts get lambda = `positive`, incorrect ones -1.
 
-Zhu et al. 2025 (arXiv 2506.01347), with lambda 0.1: `nsr` with a little of `psr`. Its mean of A_i grad log p
-is unbiased for (1 + lambda) times the gradient of pass@1. No baseline, so it does not sum to 0.
+Zhu et al. 2025 (arXiv 2506.01347), with lambda 0.1: `nsr` plus a little `psr`. Its mean of A_i grad log p is unbiased
+for (1 + lambda) times the gradient of pass@1. There is no baseline, so it does not sum to 0.
 """
 
 from typing import Annotated

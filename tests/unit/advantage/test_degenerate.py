@@ -34,20 +34,20 @@ CENTRED_ON_COUNTS = sorted(set(cases.BINARY) - {"psr", "nsr", "w_reinforce", "ed
 
 
 @pytest.mark.parametrize("name", CENTRED_ON_COUNTS)
-def test_all_right_and_all_wrong_get_exactly_nothing(name):
+def test_all_correct_and_all_incorrect_get_exactly_nothing(name):
     for n, k in cases.shapes(name, 9):
         assert not compute(name, [[0.0] * n, [1.0] * n], k).any(), (n, k)
 
 
 @pytest.mark.parametrize("name", ["passk_analytical", "passk_exceeding", "passk_easy_masked"])
-def test_fewer_wrong_answers_than_k_get_exactly_nothing(name):
+def test_fewer_incorrect_answers_than_k_get_exactly_nothing(name):
     more = {"threshold": 1.0} if name == "passk_easy_masked" else {}
     for n, k in cases.shapes(name, 9):
         silent = ~compute(name, cases.staircase(n), k, **more).any(dim=1)
         assert silent.tolist() == [c == 0 or n - c < k for c in range(n + 1)], (n, k)
 
 
-def test_all_right_and_all_wrong_where_there_is_no_baseline():
+def test_all_correct_and_all_incorrect_where_there_is_no_baseline():
     rewards = [[0.0] * 3, [1.0] * 3]
     assert compute("psr", rewards, 1).tolist() == [[0.0] * 3, [1.0] * 3]
     assert compute("nsr", rewards, 1).tolist() == [[-1.0] * 3, [0.0] * 3]
@@ -70,7 +70,7 @@ def test_votes_of_nobody_and_without_anybody():
     assert found.tolist() == [[0.0] * 3, [1.0, 0.0, 0.0]]
 
 
-def test_edas_spares_rare_wrong_answers_presses_common_ones_and_never_turns_a_sign():
+def test_edas_spares_rare_incorrect_answers_presses_common_ones_and_never_turns_a_sign():
     generator = random.Random(0)
     rewards = cases.staircase(9).repeat(30, 1)
     answers = [[generator.choice("aaaabc") for _ in row] for row in rewards]

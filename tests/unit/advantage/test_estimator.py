@@ -37,7 +37,7 @@ def test_the_card_is_read_from_the_signature():
     assert (untyped.counts, untyped.binary, untyped.inputs, untyped.needs) == (True, True, (), ())
 
 
-def test_a_rule_called_is_the_function_as_it_was_written():
+def test_an_estimator_called_is_the_function_as_it_was_written():
     assert untyped(4, 2, 1) == (0.0, 3) and untyped(4, 2, 1, by=5) == (0.0, 5)
     assert torch.equal(everything(torch.ones(1, 2), 1, answers=None, kind="a"), torch.full((1, 2), 2.0))
 
@@ -51,12 +51,15 @@ def test_options_come_back_complete():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "options.kind: everything says: field required"),
-        ({"kind": "c"}, "options.kind: everything says: input should be 'a' or 'b', not 'c'"),
-        ({"kind": "a", "times": 0}, "options.times: everything says: input should be greater than 0, not 0"),
-        ({"kind": "a", "times": "2"}, "options.times: everything says: input should be a valid number, not '2'"),
+        ({}, "options.kind: is invalid for everything: field required"),
+        ({"kind": "c"}, "options.kind: is invalid for everything: input should be 'a' or 'b', not 'c'"),
+        ({"kind": "a", "times": 0}, "options.times: is invalid for everything: input should be greater than 0, not 0"),
+        (
+            {"kind": "a", "times": "2"},
+            "options.times: is invalid for everything: input should be a valid number, not '2'",
+        ),
         ({"kind": "a", "tims": 2.0}, "options.tims: everything has no such option; did you mean times?"),
-        ({"kind": "a", "zzz": 2.0}, "options.zzz: everything has no such option; there is kind, times"),
+        ({"kind": "a", "zzz": 2.0}, "options.zzz: everything has no such option; choose one of kind, times"),
         ({"kind": "a", "answers": []}, "options.answers: everything has no such option"),
     ],
 )
@@ -67,13 +70,13 @@ def test_an_option_that_it_does_not_take_is_refused(options, message):
         assert str(raised.value).startswith(message) and len(str(raised.value).splitlines()) == 1
 
 
-def test_compute_takes_a_rule_that_nobody_installed():
+def test_compute_takes_an_estimator_that_nobody_installed():
     assert advantage.compute(untyped, torch.tensor([[1.0, 0.0]]), 9, by=2.5).tolist() == [[2.5, 0.0]]
     found = advantage.compute(everything, torch.tensor([[1.0, 0.0]]), 2, answers=[["a", "b"]], kind="a", times=0.5)
     assert found.tolist() == [[0.5, 0.0]]
 
 
-def test_a_rule_gets_answers_as_numbers_and_rewards_as_finite_doubles():
+def test_an_estimator_gets_answers_as_numbers_and_rewards_as_finite_doubles():
     seen = {}
 
     @estimator(k="any")

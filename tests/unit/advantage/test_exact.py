@@ -53,7 +53,7 @@ def equals_definition(name, options, definition, rows, k):
     cases.assert_equal(found, [exact.RULES[name](row, k, **definition) for row in rows], where=(name, k, options))
 
 
-def test_every_rule_has_a_definition_here():
+def test_every_estimator_has_a_definition_here():
     assert sorted(exact.RULES) == advantage.names() == sorted(cases.DOMAIN)
     elsewhere = {"passk_bootstrap", "majority", "edas", "passk_adaptive"}
     assert {name for name, *_ in VARIANTS} == set(exact.RULES) - elsewhere
@@ -84,7 +84,7 @@ def test_bootstrap_given_its_groups(reduce):
             cases.assert_equal(found, [exact.passk_bootstrap(row, k, groups, reduce)], where=(n, k, groups))
 
 
-def test_bootstrap_with_every_group_once_is_the_analytic_rule():
+def test_bootstrap_with_every_group_once_is_the_analytic_estimator():
     for n, k in cases.shapes("passk_bootstrap", 8):
         groups = list(combinations(range(n), k))
         rewards = cases.staircase(n)

@@ -139,7 +139,7 @@ NO_CLAIM = ["edas", "passk_adaptive", "passk_combination", "passk_easy_masked", 
 CLAIMS = pytest.mark.parametrize("claim", [*UNBIASED, *FACTOR], ids=str)
 
 
-def test_every_rule_has_its_place_here():
+def test_every_estimator_has_its_place_here():
     places = [c.estimator for c in (*UNBIASED, *FACTOR)] + [*SERIES, *LIMIT, *NO_CLAIM]
     assert sorted(set(places)) == advantage.names()
     assert [name for name, times in Counter(places).items() if times > 1] == ["passk_analytical"]  # by sigma
@@ -184,7 +184,7 @@ def test_the_expected_update_is_exactly_the_gradient_that_is_claimed(claim):
 
 
 @CLAIMS
-def test_the_rule_itself_has_that_expected_update(claim):
+def test_the_estimator_itself_has_that_expected_update(claim):
     for policy in claim.policies:
         for n, k in cases.shapes(claim.estimator, largest(policy), start=2 if claim.estimator == "rloo" else 1):
             found = expected_update(policy, claim.estimator, n, k, **dict(claim.options))

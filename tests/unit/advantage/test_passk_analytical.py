@@ -7,7 +7,7 @@ from passk import advantage
 from tests.unit.advantage import cases, exact
 
 
-def right_and_wrong(n, c, k, **options):
+def correct_and_incorrect(n, c, k, **options):
     row = advantage.compute("passk_analytical", cases.staircase(n)[[c]], k, **options)[0].tolist()
     return row[0], row[-1]
 
@@ -26,16 +26,16 @@ def right_and_wrong(n, c, k, **options):
     ],
 )
 def test_worked_values(n, c, k, right, wrong):
-    assert right_and_wrong(n, c, k) == pytest.approx((right, wrong), abs=6e-7)
+    assert correct_and_incorrect(n, c, k) == pytest.approx((right, wrong), abs=6e-7)
 
 
 @pytest.mark.parametrize(
     ("c", "solved", "deviation"), [(1, 0.5, 0.5), (2, 0.785714, 0.410326), (4, 0.985714, 0.118666)]
 )
 def test_worked_means_and_deviations(c, solved, deviation):
-    right = right_and_wrong(8, c, 4, sigma=False)[0]
+    right = correct_and_incorrect(8, c, 4, sigma=False)[0]
     assert right == pytest.approx(1 - solved, abs=6e-7)
-    assert right / right_and_wrong(8, c, 4)[0] == pytest.approx(deviation, abs=1e-6)
+    assert right / correct_and_incorrect(8, c, 4)[0] == pytest.approx(deviation, abs=1e-6)
 
 
 @pytest.mark.parametrize("n", [2, 5, 16, 32])
@@ -54,7 +54,7 @@ def test_it_is_pkpos_s_less_its_mean_by_the_deviation():
 
 
 @pytest.mark.parametrize(("n", "k"), [(8, 4), (32, 8), (1024, 512), (1024, 1023)])
-def test_no_right_answer_and_fewer_wrong_ones_than_k_give_exactly_nothing(n, k):
+def test_no_correct_answer_and_fewer_incorrect_ones_than_k_give_exactly_nothing(n, k):
     rewards = cases.staircase(n)
     assert not advantage.compute("passk_analytical", rewards[[0, n - k + 1, n]], k).any()
     if n <= 32:
@@ -66,7 +66,7 @@ def test_no_right_answer_and_fewer_wrong_ones_than_k_give_exactly_nothing(n, k):
         lambda n: st.tuples(st.lists(st.booleans(), min_size=n, max_size=n), st.integers(1, n - 1))
     )
 )
-def test_a_prompts_advantages_sum_to_nothing_and_never_reward_a_wrong_answer(group):
+def test_a_prompts_advantages_sum_to_nothing_and_never_reward_an_incorrect_answer(group):
     rewards, k = torch.tensor([group[0]]), group[1]
     advantages = advantage.compute("passk_analytical", rewards, k)[0]
     assert float(advantages.double().sum()) == pytest.approx(0, abs=1e-5)

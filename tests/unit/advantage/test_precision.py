@@ -52,7 +52,7 @@ COUNTS = [
 
 
 @pytest.mark.parametrize(("name", "options", "truth"), COUNTS)
-def test_nothing_is_lost_of_a_rule_of_counts_up_to_1024_rollouts(name, options, truth):
+def test_nothing_is_lost_of_an_estimator_of_counts_up_to_1024_rollouts(name, options, truth):
     for n in SIZES:
         counts = sorted({*range(min(n, 8)), *range(0, n, max(1, n // 40)), *range(max(0, n - 4), n + 1)})
         rewards = cases.staircase(n)[counts]
@@ -121,7 +121,7 @@ def test_the_closed_forms_here_are_the_definitions(name):
 
 
 @pytest.mark.parametrize("name", ON_SETS)
-def test_nothing_is_lost_of_a_rule_on_sets_up_to_1024_rollouts(name):
+def test_nothing_is_lost_of_an_estimator_on_sets_up_to_1024_rollouts(name):
     for n in SIZES:
         rewards = groups(n)
         xs = [Sorted([Fraction(value) for value in row]) for row in rewards.tolist()]
@@ -136,7 +136,7 @@ def test_nothing_is_lost_of_a_rule_on_sets_up_to_1024_rollouts(name):
 
 
 @pytest.mark.parametrize("name", ON_MEANS)
-def test_nothing_is_lost_of_a_rule_on_means_up_to_1024_rollouts(name):
+def test_nothing_is_lost_of_an_estimator_on_means_up_to_1024_rollouts(name):
     for n in SIZES:
         rewards = groups(n)
         for k in ks(name, n):

@@ -58,14 +58,14 @@ def test_a_prompts_advantages_sum_to_nothing(name, n):
 
 
 @pytest.mark.parametrize("name", sorted(WITHOUT_BASELINE))
-def test_the_rules_that_do_not_sum_to_nothing_are_these(name):
+def test_the_estimators_that_do_not_sum_to_nothing_are_these(name):
     group, k = WITHOUT_BASELINE[name]
     more = {"answers": [["a", "b", "b"][: len(group)]]} if advantage.get(name).needs else {}
     more |= {"base": "grpo"} if name == "edas" else {}
     assert abs(float(compute(name, [[float(x) for x in group]], k, **more).sum())) > 0.05
 
 
-def test_every_rule_is_of_one_kind_or_the_other():
+def test_every_estimator_is_of_one_kind_or_the_other():
     assert sorted([*SUM_TO_ZERO, *WITHOUT_BASELINE]) == advantage.names() == ALL
 
 
@@ -207,7 +207,7 @@ def test_equal_rewards_get_exactly_equal_advantages(name):
                 assert len(values[row == level].unique()) == 1, (n, k, row, values)
 
 
-def test_equal_answers_that_are_equally_right_get_equal_advantages():
+def test_equal_answers_that_are_equally_correct_get_equal_advantages():
     rewards = torch.tensor([[1.0, 0, 0, 0, 1, 0, 0]])
     answers = [["x", "a", "b", "a", "x", None, None]]
     for name, k, more in (("edas", 1, {"base": "grpo"}), ("majority", 7, {})):
@@ -267,7 +267,7 @@ def test_rows_that_are_not_next_to_each_other_in_memory(name):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_rule_is_its_name_or_itself(name):
+def test_an_estimator_is_its_name_or_itself(name):
     k, rewards = cases.some_k(name, 6), batch(name, 6)
     more = {**cases.OPTIONS.get(name, {}), **cases.inputs(name, rewards)}
     by_itself = advantage.compute(advantage.get(name), rewards, k, **more)

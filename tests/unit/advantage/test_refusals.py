@@ -45,9 +45,9 @@ def test_rewards_of_another_shape_or_not_finite(name, rewards, words):
 def test_rewards_other_than_0_and_1_where_only_these_are_taken(name):
     k = cases.some_k(name, 3)
     rewards = torch.tensor([[0.0, 1.0, 0.5], [2.0, -1.0, 1.0]])
-    refused(lambda: cases.compute(name, rewards, k), "rewards", f"{name} takes 0 and 1 alone, not -1, 0.5, 2")
+    refused(lambda: cases.compute(name, rewards, k), "rewards", f"{name} accepts only 0 and 1, not -1, 0.5, 2")
     for value in (1e-18, 1 - 2**-24, 3e38, -1.0):
-        refused(lambda v=value: cases.compute(name, torch.tensor([[0.0, 1.0, v]]), k), "rewards", "0 and 1 alone")
+        refused(lambda v=value: cases.compute(name, torch.tensor([[0.0, 1.0, v]]), k), "rewards", "only 0 and 1")
 
 
 @pytest.mark.parametrize("name", advantage.names())
@@ -85,14 +85,14 @@ def test_k_outside_of_the_domain(name):
 
 
 @pytest.mark.parametrize("value", [4.0, True])
-def test_what_was_computed_before_does_not_let_a_wrong_k_in(value):
+def test_what_was_computed_before_does_not_let_an_incorrect_k_in(value):
     rewards = torch.zeros(1, 8)
     for name in ("passk_analytical", "reinforce_k"):
         advantage.compute(name, rewards, int(value))
         refused(lambda name=name: advantage.compute(name, rewards, value), "k", "whole number", of=ConfigError)
 
 
-def test_what_was_computed_before_does_not_let_a_wrong_option_in():
+def test_what_was_computed_before_does_not_let_an_incorrect_option_in():
     rewards = torch.zeros(1, 8)
     advantage.compute("passk_analytical", rewards, 4, sigma=True)
     refused(lambda: advantage.compute("passk_analytical", rewards, 4, sigma=1), "options.sigma", of=ConfigError)
@@ -177,14 +177,14 @@ def test_an_option_that_a_person_has_to_choose(name, field):
     refused(lambda: advantage.compute(name, torch.zeros(1, 8), 2), f"options.{field}", "required", of=ConfigError)
 
 
-def test_edas_on_itself_and_on_a_rule_whose_needs_are_not_given():
+def test_edas_on_itself_and_on_an_estimator_whose_needs_are_not_given():
     rewards, answers = torch.zeros(1, 4), [["a"] * 4]
     refused(lambda: advantage.check("edas", 1, 4, {"base": "edas"}), "options.base", "edas", of=ConfigError)
     call = lambda: advantage.compute("edas", rewards, 2, answers=answers, base="passk_adaptive")  # noqa: E731
     refused(call, "entropy", "passk_adaptive needs it")
 
 
-def test_edas_on_a_rule_with_options_of_its_own_that_are_missing_or_wrong():
+def test_edas_on_an_estimator_with_options_of_its_own_that_are_missing_or_incorrect():
     base = {"base": "passk_easy_masked"}
     refused(lambda: advantage.check("edas", 2, 8, base), "options.base_options.threshold", "required", of=ConfigError)
     wrong = base | {"base_options": {"threshold": 2.0}}
@@ -192,7 +192,7 @@ def test_edas_on_a_rule_with_options_of_its_own_that_are_missing_or_wrong():
     advantage.check("edas", 2, 8, base | {"base_options": {"threshold": 0.5}})
 
 
-def test_edas_on_no_rule_and_on_one_that_is_not_defined_for_this_k():
+def test_edas_on_no_estimator_and_on_one_that_is_not_defined_for_this_k():
     refused(lambda: advantage.check("edas", 1, 8, {"base": "nope"}), "options.base", "'nope'", of=ConfigError)
     refused(lambda: advantage.check("edas", 4, 8, {"base": "grpo"}), "k", "grpo", "4", of=ConfigError)
     refused(lambda: advantage.check("edas", 8, 8, {"base": "maxpo"}), "k", "maxpo", "8", of=ConfigError)

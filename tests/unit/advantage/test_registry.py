@@ -35,7 +35,7 @@ def install(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def forget():
-        registry._found.cache_clear()
+        registry._locations.cache_clear()
         registry.get.cache_clear()
 
     def install(entries, **modules):
@@ -84,7 +84,7 @@ def test_names_and_checks_of_counts_leave_torch_and_numpy_out_of_a_fresh_process
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
-def test_a_rule_is_a_short_file_named_as_the_rule(file):
+def test_an_estimator_is_a_short_file_named_as_the_estimator(file):
     text = file.read_text()
     tree = ast.parse(text)
     documented = ast.get_docstring(tree, clean=False)
@@ -104,7 +104,7 @@ def test_every_card_is_whole(name):
     assert set(estimator.needs) <= set(estimator.inputs) <= {"answers", "entropy", "generator"}
 
 
-def test_what_the_rules_need_and_take():
+def test_what_the_estimators_need_and_take():
     estimators = {name: advantage.get(name) for name in advantage.names()}
     assert {name: estimator.needs for name, estimator in estimators.items() if estimator.needs} == {
         "edas": ("answers",),
@@ -122,7 +122,7 @@ def test_what_the_rules_need_and_take():
     }
 
 
-def test_a_rule_that_changes_anothers_advantages_needs_what_that_one_needs():
+def test_an_estimator_that_changes_anothers_advantages_needs_what_that_one_needs():
     def needs(name, **options):
         return advantage.needs(name, advantage.check(name, 2, 8, options))
 
@@ -141,11 +141,11 @@ def test_a_name_that_is_none_is_refused(name):
         refused(call, repr(name))
 
 
-def test_a_mistyped_name_is_told_the_right_one():
+def test_a_mistyped_name_gets_the_nearest_name():
     refused(lambda: advantage.get("pass_analytical"), "did you mean passk_analytical?")
 
 
-def test_a_rule_of_another_package_is_found_by_its_name(install):
+def test_an_estimator_of_another_package_is_found_by_its_name(install):
     install("mine = their_rules:mine\nbatched = their_rules:batched\n", their_rules=MINE)
     assert {"mine", "batched", "grpo"} <= set(advantage.names()) and "their_rules" not in sys.modules
     assert advantage.check("mine", 2, 4) == {"by": 1.0}
@@ -176,16 +176,16 @@ def test_a_name_that_is_taken_is_refused(install, name):
         ("mine = not_there:mine", None, ["mine", "not_there"]),
         ("mine = their_rules:absent", MINE, ["mine", "absent"]),
         ("mine = their_rules", MINE, ["mine", "their_rules"]),
-        ("mine = their_rules:batched", MINE, ["no estimator named mine"]),
-        ("mine = their_rules:mine", "def mine(rewards, k): return rewards", ["no estimator named mine"]),
-        ("mine = their_rules:mine", "mine = 3", ["no estimator named mine"]),
+        ("mine = their_rules:batched", MINE, ["not an estimator named mine"]),
+        ("mine = their_rules:mine", "def mine(rewards, k): return rewards", ["not an estimator named mine"]),
+        ("mine = their_rules:mine", "mine = 3", ["not an estimator named mine"]),
         ("mine = their_rules:mine", "import a_package_that_is_not_there", ["a_package_that_is_not_there"]),
         ("mine = their_rules:mine", "def mine(:", ["mine", "their_rules"]),
         ("mine = their_rules:mine", "1 / 0", ["mine", "their_rules"]),
         ("mine = their_rules:mine", "raise ImportError('two\\nlines')", ["mine", "their_rules"]),
     ],
 )
-def test_an_entry_point_that_is_no_rule_is_refused_in_one_line_and_harms_no_other(install, entry, source, words):
+def test_an_entry_point_that_is_no_estimator_is_refused_in_one_line_and_harms_no_other(install, entry, source, words):
     install(entry + "\n", **({"their_rules": source} if source else {}))
     assert "mine" in advantage.names()
     refused(lambda: advantage.get("mine"), *words)

@@ -68,7 +68,7 @@ def test_grpo_peaks_at_n_and_needs_no_other_learning_rate():
 
 
 @pytest.mark.parametrize("name", [name for name in advantage.names() if not advantage.get(name).needs])
-def test_kinds_are_what_the_rule_gives_on_average_over_the_orders(name):
+def test_kinds_are_what_the_estimator_gives_on_average_over_the_orders(name):
     n, k = 6, cases.some_k(name, 6)
     options = cases.OPTIONS.get(name)
     kinds = step_size.kinds(name, n, k, options)
@@ -85,7 +85,7 @@ def test_kinds_are_what_the_rule_gives_on_average_over_the_orders(name):
     assert step_size.lr_scale(name, n, k, options) == pytest.approx(n / max(totals))
 
 
-def test_a_rule_that_looks_at_places_is_averaged_over_orders():
+def test_an_estimator_that_looks_at_places_is_averaged_over_orders():
     # of 8 with one right in groups of 4 it is in one group of the two: +1 for it, and for three of the wrong
     right, wrong = 1.0, (3 - 4) / 7
     assert step_size.kinds("passk_full", 8, 4)[1] == pytest.approx((wrong, right), abs=1e-6)
@@ -94,14 +94,14 @@ def test_a_rule_that_looks_at_places_is_averaged_over_orders():
 
 
 @pytest.mark.parametrize("name", ["majority", "edas", "passk_adaptive"])
-def test_a_rule_that_needs_more_than_rewards_has_no_curve(name):
+def test_an_estimator_that_needs_more_than_rewards_has_no_curve(name):
     for of in (step_size.kinds, step_size.curve):
         with pytest.raises(ConfigError, match="^estimator: "):
             of(name, 8, cases.some_k(name, 8), cases.OPTIONS.get(name))
     assert step_size.lr_scale(name, 8, 2) is None
 
 
-def test_a_rule_that_never_moves_anything_has_no_scale():
+def test_an_estimator_that_never_moves_anything_has_no_scale():
     assert step_size.lr_scale("passk_easy_masked", 8, 4, {"threshold": 0.0}) is None
 
 

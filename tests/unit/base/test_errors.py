@@ -15,7 +15,7 @@ def test_a_models_escapes_are_spelled_out_and_the_message_is_one_line(kind):
     assert shown.isprintable()
 
 
-def test_a_long_text_is_cut_in_its_middle_so_that_the_field_and_the_mend_stay():
+def test_a_long_text_is_cut_in_its_middle_so_that_the_field_and_the_fix_stay():
     shown = str(PasskError(f"field: {chr(27) * 10**5}; the mend"))
     assert len(shown) == LONGEST
     assert shown.startswith("field: \\x1b") and shown.endswith("; the mend") and "400,0" in shown

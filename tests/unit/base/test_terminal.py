@@ -3,7 +3,7 @@
 from passk.base.terminal import aligned
 
 
-def test_columns_are_as_wide_as_their_longest_cell_and_numbers_stand_to_the_right():
+def test_columns_are_as_wide_as_their_longest_cell_and_numbers_are_right_aligned():
     rows = [("name", "n", "about"), ("a", "1,000", ""), ("longer", "7", "x")]
     assert aligned(rows, right={1}) == ["name        n  about", "a       1,000", "longer      7  x"]
     assert aligned(rows)[1:] == ["a       1,000", "longer  7      x"]

@@ -30,7 +30,7 @@ def shown(name: str, *words: str) -> str:
 
 
 def numbers(output: str) -> dict[int, list[float | None]]:
-    """The printed table: c -> wrong, right, step_size."""
+    """The printed table: c -> incorrect, correct, step_size."""
     rows = re.findall(r"^ +(\d+) +([-+.e\d]+) +([-+.e\d]+) +([-+.e\d]+)$", output, re.MULTILINE)
     return {int(c): [None if value == "-" else float(value) for value in values] for c, *values in rows}
 
@@ -65,13 +65,13 @@ def test_a_terminal_gets_the_same_words_in_lines_that_fit(width):
 def test_a_rule_that_is_broken_is_listed_with_its_fault_and_hides_no_other(monkeypatch):
     def get(name: str) -> advantage.Estimator:
         if name == "grpo":
-            raise PasskError("advantage: grpo is not to be had")
+            raise PasskError("advantage: grpo is not available")
         return registry.get(name)
 
     monkeypatch.setattr(advantage, "get", get)
     lines = passk_rules().splitlines()
     assert len(lines) == 1 + len(advantage.names())
-    assert next(line for line in lines if "not to be had" in line).startswith("grpo ")
+    assert next(line for line in lines if "not available" in line).startswith("grpo ")
 
 
 @pytest.mark.parametrize("name", SHOWN)
@@ -86,21 +86,21 @@ def test_what_is_printed_is_what_compute_gives(name):
     extra = {"generator": generator} if "generator" in estimator.inputs else {}
     loose = name in ("passk_full", "passk_bootstrap", "loo_max")  # estimators of places or draws: means of many orders
     orders = 4000 if loose else 1
-    for c, (wrong, right, eta) in table.items():
+    for c, (incorrect, correct, eta) in table.items():
         rewards = (torch.rand(orders, 16, generator=generator).argsort(dim=1) < c).float()
         found = advantage.compute(name, rewards, k, **options, **extra).double()
         tolerance = {"abs": 0.1, "rel": 0.2} if loose else {"abs": 1e-6, "rel": 1e-3}
         expected = [found[rewards == kind] for kind in (0, 1)]
-        for value, of in zip((wrong, right), expected, strict=True):
+        for value, of in zip((incorrect, correct), expected, strict=True):
             assert (value is None) == (len(of) == 0)
             assert value is None or value == pytest.approx(of.mean().item(), **tolerance), (c, value)
-        assert eta == pytest.approx((16 - c) * abs(wrong or 0) + c * abs(right or 0), rel=1e-3, abs=2e-5)
+        assert eta == pytest.approx((16 - c) * abs(incorrect or 0) + c * abs(correct or 0), rel=1e-3, abs=2e-5)
 
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_every_rule_is_drawn_and_fits(name):
     text = shown(name)
-    chart = text[text.index("advantage: right (o)") :].splitlines()
+    chart = text[text.index("advantage: correct o") :].splitlines()
     assert max(map(len, chart)) <= 80 and "\x1b" not in text and text.isascii()
     assert advantage.get(name).formula in text and advantage.get(name).source in text
     plots = [line.partition("|")[2] for line in chart if " |" in line]
@@ -133,7 +133,7 @@ def test_a_png_is_a_picture_with_three_lines_in_it(tmp_path, n):
 
     file = tmp_path / "a.png"
     text = passk_rules("show", "w_reinforce", "--n", n, "--options", '{"positive": 0.5}', "--png", str(file))
-    assert "advantage: right (o)" not in text and len(numbers(text)) == int(n) + 1
+    assert "advantage: correct o" not in text and len(numbers(text)) == int(n) + 1
     assert file.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     pixels = (imread(file)[..., :3] * 255).round().astype(int)
     assert pixels.shape == (540, 1200, 3)

@@ -64,5 +64,5 @@ def test_auto_without_a_base_or_for_a_rule_whose_steps_are_unknown_is_refused_by
 
 
 def test_every_k_of_a_schedule_is_checked_before_anything_starts():
-    with pytest.raises(ConfigError, match=r"stages\.arm\.k: must be smaller than the rollouts a prompt \(16\)"):
+    with pytest.raises(ConfigError, match=r"stages\.arm\.k: must be smaller than the rollouts per prompt \(16\)"):
         check(config.parse(changed("stages.arm.k", [[1, 4], [2, 16]])))

@@ -158,7 +158,7 @@ def test_evaluate_refuses_it_and_takes_trust_from_the_file(model, tmp_path):
 
 
 @pytest.mark.parametrize("trusted", [True, False])
-def test_vllm_is_told_what_the_experiment_says(model, tmp_path, trusted):
+def test_vllm_gets_what_the_experiment_says(model, tmp_path, trusted):
     laid_out = plan(described(model, trust_remote_code=trusted), tmp_path / "runs")
     planned = laid_out.evaluations[0]
     assert evaluation_request.request(laid_out, planned).engine["trust_remote_code"] is trusted

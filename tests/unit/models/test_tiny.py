@@ -122,7 +122,9 @@ def test_a_base_model_of_the_hub_is_not_taken_for_one_with_a_chat_template(direc
     )
     found, said = done.stdout.splitlines()
     assert found == "False True True", "a plan needs no network"
-    assert said.startswith("model.path: the tokenizer of owner/none is not to be had from the HF hub (OSError); mend")
+    assert said.startswith(
+        "model.path: the tokenizer of owner/none is not available from the HF hub (OSError); correct"
+    )
 
 
 @pytest.mark.parametrize("file", ["tokenizer.json", "tokenizer_config.json"])

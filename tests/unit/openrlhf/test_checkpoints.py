@@ -80,7 +80,7 @@ def test_whole_checkpoints_are_left_as_they_are(tmp_path):
     assert before == {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
 
 
-def test_latest_is_put_right_when_a_crash_emptied_it(tmp_path):
+def test_latest_is_restored_when_a_crash_emptied_it(tmp_path):
     sealed(tmp_path / "_actor", 4)
     (tmp_path / "_actor" / "latest").write_text("")
     assert mend(tmp_path, recorded=4).step == 4
@@ -94,7 +94,7 @@ def test_where_no_checkpoint_is_whole_none_is_left_for_openrlhf_to_find(tmp_path
     assert not (tmp_path / "_actor").exists()
 
 
-def test_a_stage_that_never_saved_has_nothing_to_mend(tmp_path):
+def test_a_stage_that_never_saved_has_nothing_to_fix(tmp_path):
     assert mend(tmp_path / "checkpoints", recorded=0) == checkpoints.Mended(0, [])
 
 
@@ -122,14 +122,14 @@ def test_a_large_file_is_judged_by_its_ends_and_by_pieces_in_between(tmp_path, m
         with (checkpoint / "weights.pt").open("r+b") as file:
             file.seek(place)
             file.write(b"\0\0"[: 300_000 - place])
-        assert checkpoints.fault(checkpoint) == "weights.pt is not what was written"
+        assert checkpoints.fault(checkpoint) == "weights.pt does not match its hash"
 
 
 @pytest.mark.parametrize(("keep", "kept"), [(1, "2"), (2, "2"), (5, "5")])
 def test_a_stage_that_trains_always_keeps_one_whole_checkpoint_beside_the_one_it_writes(keep, kept):
     raw = yaml.safe_load(GOOD)
     for stage in raw["stages"].values():
-        stage["keep"] = keep
+        stage["keep_checkpoints"] = keep
     experiment = config.parse(raw)
     paths = flags.Paths("model", Path("data"), Path("out"))
     emitted = (

@@ -11,7 +11,7 @@ from passk.base.errors import PasskError
 from passk.openrlhf.estimator_inputs import false_positive_rate, inputs
 from passk.openrlhf.prompt_label import ANSWER_HALVES, Label, answer_halves, answer_id
 from passk.openrlhf.reward import reward_func
-from passk.openrlhf.step_recorder import Answer
+from passk.openrlhf.step_recorder import Rollout
 
 MAZE = Label("maze-1", "maze", "S.E").dump()
 
@@ -19,7 +19,7 @@ MAZE = Label("maze-1", "maze", "S.E").dump()
 def answers(*extracted):
     """Rollouts, each with what its verdict extracted ("" for none)."""
     return [
-        Answer("?", MAZE, [1], False, float(i), "correct", answer_id(*answer_halves(text).values()))
+        Rollout("?", MAZE, [1], False, float(i), "correct", answer_id(*answer_halves(text).values()))
         for i, text in enumerate(extracted)
     ]
 
@@ -60,7 +60,9 @@ def test_entropy_is_a_row_a_prompt():
 
 def test_an_estimator_that_takes_entropy_is_never_handed_a_made_up_one():
     rows = [*answers("1", "1", "1"), answers("1")[0]._replace(surprise=None)]
-    with pytest.raises(PasskError, match="^advantage: passk_adaptive takes entropy from log-probabilities") as raised:
+    with pytest.raises(
+        PasskError, match="^advantage: passk_adaptive computes entropy from log-probabilities"
+    ) as raised:
         given("passk_adaptive", rows)
     assert "\n" not in str(raised.value)
     assert given("grpo", rows) == {}
@@ -76,7 +78,7 @@ def test_an_estimator_that_needs_answers_refuses_a_reward_function_that_is_not_o
         given("edas", [answers("1")[0]._replace(answer=None)] * 2)
 
 
-def test_flipping_pays_wrong_answers_alone_in_the_share_asked_for_and_the_same_ones_for_the_same_seed():
+def test_flipping_rewards_only_incorrect_rollouts_in_the_requested_share_and_the_same_ones_for_the_same_seed():
     rewards = (torch.arange(40_000) % 4 == 0).float().view(-1, 16)
     noisy = false_positive_rate(rewards, 0.3, torch.Generator().manual_seed(5))
     assert (noisy[rewards == 1] == 1).all()

@@ -41,7 +41,9 @@ def test_a_prompt_longer_than_max_prompt_is_refused_and_the_longest_is_named(sou
     longest = max(problems.load(source), key=lambda row: len(row["prompt"]))
     most = len(longest["prompt"])
     fits(source, model, "arm", "max_prompt", most)
-    with pytest.raises(ConfigError, match=rf"^stages.arm.max_prompt: .* in train has {most} tokens.* make it {most}, "):
+    with pytest.raises(
+        ConfigError, match=rf"^stages.arm.max_prompt: .* in train has {most} tokens.* set the limit to {most}, "
+    ):
         fits(source, model, "arm", "max_prompt", most - 1)
 
 
@@ -49,7 +51,8 @@ def test_a_demonstration_longer_than_max_length_is_refused_and_the_longest_is_na
     longest = max(problems.load(source), key=lambda row: len(row["prompt"] + row["demonstration"]))
     most = len(longest["prompt"] + longest["demonstration"]) + 1  # the end token
     fits(source, model, "warm", "max_length", most)
-    fault = rf"^stages.warm.max_length: {longest['id']} in train.* has {most} tokens.* make it {most}, not {most - 1}$"
+    fix = f"set the limit to {most}, not {most - 1}"
+    fault = rf"^stages.warm.max_length: {longest['id']} in train.* has {most} tokens.* {fix}$"
     with pytest.raises(ConfigError, match=fault):
         fits(source, model, "warm", "max_length", most - 1)
 
@@ -87,7 +90,7 @@ def test_the_chat_template_counts_and_must_word_an_answered_prompt_as_an_open_on
     # the end stands before the template's last ">", so that OpenRLHF adds a space and an end of its own
     most += len(" ") + 1
     fits(source, tmp_path / "chat", "warm", "max_length", most, chat=True, tiny=tiny)
-    with pytest.raises(ConfigError, match=f"^stages.warm.max_length: .* make it {most}, not {most - 1}"):
+    with pytest.raises(ConfigError, match=f"^stages.warm.max_length: .* set the limit to {most}, not {most - 1}"):
         fits(source, tmp_path / "chat", "warm", "max_length", most - 1, chat=True, tiny=tiny)
     assert end not in TEMPLATE
     (tmp_path / "chat" / "chat_template.jinja").write_text(TEMPLATE)

@@ -29,7 +29,7 @@ def checked(*words):
 )
 def test_k_is_checked_against_the_rollouts_however_the_flag_is_spelled(spelled):
     checked("--passk.advantage", "passk_analytical", "--passk.k", "15", *spelled)
-    with pytest.raises(ConfigError, match=r"k: must be smaller than the rollouts a prompt \(16\) .*, not 16"):
+    with pytest.raises(ConfigError, match=r"k: must be smaller than the rollouts per prompt \(16\) .*, not 16"):
         checked("--passk.advantage", "passk_analytical", "--passk.k", "16", *spelled)
 
 
@@ -38,10 +38,10 @@ def test_k_is_checked_against_the_rollouts_however_the_flag_is_spelled(spelled):
     [
         (["--passk.advantage", "grop"], "advantage: 'grop' does not exist; did you mean grpo"),
         (["--passk.advantage", "grpo", "--passk.options", '{"sigma": 1}'], "options.sigma: grpo has no such option"),
-        (["--passk.advantage", "passk_analytical", "--passk.k", "4"], r"k: .* the rollouts a prompt \(1\) .*, not 4"),
+        (["--passk.advantage", "passk_analytical", "--passk.k", "4"], r"k: .* the rollouts per prompt \(1\) .*, not 4"),
     ],
 )
-def test_rule_options_and_k_are_checked_where_the_number_of_rollouts_is_left_to_openrlhf(words, message):
+def test_estimator_options_and_k_are_checked_where_the_number_of_rollouts_is_left_to_openrlhf(words, message):
     with pytest.raises(ConfigError, match=message):
         checked(*words)
 

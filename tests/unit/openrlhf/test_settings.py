@@ -23,12 +23,12 @@ def test_our_flags_are_taken_out_and_the_rest_is_left_as_it_is():
         ("--passk.k", "four", "--passk.k: give a number"),
         ("--passk.k", "0", "--passk.k: must be 1 or more"),
         ("--passk.options", "{", "--passk.options: is not JSON"),
-        ("--passk.options", "[1]", "--passk.options: is an object"),
-        ("--passk.false_positive_rate", "1.5", "--passk.false_positive_rate: is a share from 0 to 1, not 1.5"),
-        ("--passk.max_failed", "5", "--passk.max_failed: is a share from 0 to 1, not 5"),
-        ("--passk.lr_scale", "1", "--passk.lr_scale: is step:factor"),
-        ("--passk.lr_scale", "5:1", "--passk.lr_scale: begins at step 1"),
-        ("--passk.lr_scale", "1:1,5:0", "--passk.lr_scale: begins at step 1"),
+        ("--passk.options", "[1]", "--passk.options: must be an object"),
+        ("--passk.false_positive_rate", "1.5", "--passk.false_positive_rate: must be a share from 0 to 1, not 1.5"),
+        ("--passk.max_failed", "5", "--passk.max_failed: must be a share from 0 to 1, not 5"),
+        ("--passk.lr_scale", "1", "--passk.lr_scale: must be step:factor"),
+        ("--passk.lr_scale", "5:1", "--passk.lr_scale: must start at step 1"),
+        ("--passk.lr_scale", "1:1,5:0", "--passk.lr_scale: must start at step 1"),
     ],
 )
 def test_a_flag_that_cannot_be_read_is_one_line(flag, value, message):
@@ -40,12 +40,12 @@ def test_a_flag_that_cannot_be_read_is_one_line(flag, value, message):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--passk.k", "1:4,9:16"], r"k: must be smaller than the rollouts a prompt \(16\)"),
+        (["--passk.k", "1:4,9:16"], r"k: must be smaller than the rollouts per prompt \(16\)"),
         (["--passk.options", '{"sigmo": true}'], "options.sigmo: .* did you mean sigma"),
         (["--passk.options", '{"sigma": "no"}'], "options.sigma: "),
     ],
 )
-def test_the_rule_is_checked_for_every_k_and_option(words, message):
+def test_the_estimator_is_checked_for_every_k_and_option(words, message):
     settings, _ = split_arguments(["--passk.advantage", "passk_analytical", *words])
     with pytest.raises(ConfigError, match=message):
         settings.check(16)

@@ -10,7 +10,7 @@ import pytest
 from passk.base.errors import ConfigError
 from passk.experiment.k_schedule import Schedule
 from passk.files.metrics_log import WRITER, read_metrics
-from passk.openrlhf.prompt_label import NO_VERDICT, REASON, Label, identity, problem_of, reason_of
+from passk.openrlhf.prompt_label import ANSWER_HALVES, NO_VERDICT, REASON, Label, identity, problem_of, reason_of
 from passk.openrlhf.settings import PluginSettings
 from passk.openrlhf.step_recorder import MetricsLog, Rollouts, StepRecorder, gathered
 from passk.pipeline.progress import Progress
@@ -84,7 +84,7 @@ def test_rollouts_are_gathered_in_the_order_of_generation_however_openrlhf_dealt
     assert whole.problems == ["maze-0", "maze-1"]
     assert whole.tokens == [[0], [1], [2, 2], [3, 3, 3]]
     assert whole.truncated.tolist() == [False, False, False, True]
-    # the numbers 0, 1, 2 among the maze's reasons, and an answer that could not be verified
+    # the numbers 0, 1, 2 among the maze's reasons, and a response that could not be verified
     assert [answer.reason for answer in answers] == ["correct", "empty", "off the grid", "crash"]
     assert whole.metrics()["reasons"] == {"correct": 0.25, "crash": 0.25, "empty": 0.25, "off the grid": 0.25}
 
@@ -126,7 +126,7 @@ def test_a_run_that_begins_anew_is_refused_while_another_writes_and_takes_a_dire
     command = [sys.executable, "-c", code, str(tmp_path / WRITER)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(ConfigError, match=rf"^--passk\.record: process {other.pid} .*; give another directory$"):
+        with pytest.raises(ConfigError, match=rf"^--passk\.record: process {other.pid} .*; choose another directory$"):
             begins.begin_anew()
         other.kill()
     begins.begin_anew()
@@ -156,7 +156,7 @@ def test_a_label_comes_back_whole_and_somebody_elses_prompt_gets_an_id_of_its_ow
     assert problem_of("a", "42") != problem_of("b", "42")
 
 
-def test_prompts_are_told_apart_by_labels_of_every_type():
+def test_prompts_are_distinguished_by_labels_of_every_type():
     labels = ["42", 42, 4.2, None, "None", ["42"], [42], {"answer": 42}, {"answer": "42"}]
     assert len({identity("a", label) for label in labels}) == len(labels)
     assert identity("a", {"answer": [42]}) == identity("a", {"answer": [42]}) != identity("b", {"answer": [42]})
@@ -175,7 +175,10 @@ def test_the_reward_never_raises_and_is_the_verifiers_score():
         Label("maze-1", "maze", "no maze").dump(),
     ):
         assert reward_func([">RR$"], [">"], [broken])["rewards"] == 0.0
-        assert reward_func([">RR$"], [">"], [broken])["extra_logs"] == {REASON: NO_VERDICT}
+        assert reward_func([">RR$"], [">"], [broken])["extra_logs"] == {
+            REASON: NO_VERDICT,
+            **dict.fromkeys(ANSWER_HALVES, -1.0),
+        }
 
 
 def test_the_reward_hands_the_number_of_the_reason_on_and_judges_in_the_pool_what_needs_a_deadline():
@@ -212,7 +215,7 @@ def test_progress_says_stage_step_reward_speed_and_time_left():
     assert said == ["pass4  step 4/10  k 2  reward 0.333  pass@4 0.667  10.00 s/step  1:00 left"]
 
 
-def test_a_rule_whose_k_is_beyond_the_group_is_recorded_too():
+def test_an_estimator_whose_k_is_beyond_the_group_is_recorded_too():
     beyond = Rollouts(**{**vars(ONE_STEP), "k": 8})
     assert beyond.metrics()["k"] == 8
     assert list(beyond.metrics()["pass_at_k"]) == ["1", "2", "4"]

@@ -28,7 +28,7 @@ def taken(source, directory, steps: int, first_prompt: int) -> list[str]:
     return [json.loads(label)["problem"] for label in load_from_disk(directory)["label"]]
 
 
-def test_an_arm_in_two_stages_sees_the_problems_of_an_arm_in_one(source, tmp_path):
+def test_a_method_in_two_stages_sees_the_problems_of_a_method_in_one(source, tmp_path):
     whole = taken(source, tmp_path / "whole", 3, 0)
     first, second = taken(source, tmp_path / "first", 2, 0), taken(source, tmp_path / "second", 1, 64)
     assert len(whole) == 96

@@ -21,7 +21,7 @@ def comparison(runs):
 
 
 def amend(run, change):
-    """Change experiment.json by a function, and file it."""
+    """Change experiment.json by a function, and ingest it."""
     record = json.loads((run.directory / "experiment.json").read_text())
     change(record)
     write_json(run.directory / "experiment.json", record)
@@ -36,12 +36,12 @@ def rename(stages, old, new):
 
 
 def test_experiments_that_differ_in_name_and_seed_alone_are_seeds_of_one_design(seeds_once):
-    found = comparison(seeds_once)
-    assert len(found.designs) == 1
-    assert [(entry.label, len(entry.runs)) for entry in found.sampled] == [
+    compared = comparison(seeds_once)
+    assert len(compared.designs) == 1
+    assert [(entry.label, len(entry.runs)) for entry in compared.sampled] == [
         ("warm", 3), ("pass1", 3), ("pass4", 3), ("pass4-pass1", 3),
     ]  # fmt: skip
-    assert [(a.label, b.label) for a, b in found.comparisons] == [("pass4-pass1", "pass1")]
+    assert [(a.label, b.label) for a, b in compared.comparisons] == [("pass4-pass1", "pass1")]
 
 
 def test_a_seed_whose_metrics_went_to_a_tracker_too_is_of_the_same_design(seeds):
@@ -61,8 +61,8 @@ def test_a_mean_over_seeds_is_the_mean_of_the_seeds_and_its_interval_holds_them_
 
 
 def test_the_answer_over_seeds_says_in_how_many_of_them_it_holds(seeds_once):
-    words = " ".join(answer(comparison(seeds_once)))
-    assert re.search(r"pass4-pass1 solves more than pass1 .*It is ahead in 3 of 3 seeds at pass@", words)
+    text = " ".join(answer(comparison(seeds_once)))
+    assert re.search(r"pass4-pass1 solves more than pass1 .*It is ahead in 3 of 3 seeds at pass@", text)
 
 
 def test_the_order_in_which_seeds_are_named_changes_no_number(seeds_once):
@@ -71,18 +71,18 @@ def test_the_order_in_which_seeds_are_named_changes_no_number(seeds_once):
     assert there.between_methods == back.between_methods
 
 
-def test_arms_of_another_design_are_matched_by_their_names(seeds):
+def test_methods_of_another_design_are_matched_by_their_names(seeds):
     amend(seeds[1], lambda record: record["config"]["stages"]["pass4"].update(k=8))
     amend(seeds[1], lambda record: record["config"].update(seed=11))
-    found = comparison(seeds[:2])
-    assert [found.label(design) for design in found.designs] == ["maze-s11", "maze-s12"]
-    pairs = [(a.label, b.label) for a, b in found.comparisons]
+    compared = comparison(seeds[:2])
+    assert [compared.label(design) for design in compared.designs] == ["maze-s11", "maze-s12"]
+    pairs = [(a.label, b.label) for a, b in compared.comparisons]
     assert ("maze-s12/pass4-pass1", "maze-s11/pass4-pass1") in pairs
     assert ("maze-s12/pass1", "maze-s11/pass1") in pairs
-    assert found.difference(*found.comparisons[-1], ALL, 1) is not None
+    assert compared.difference(*compared.comparisons[-1], ALL, 1) is not None
 
 
-def test_two_designs_without_an_arm_of_one_name_are_compared_with_each_other(seeds):
+def test_two_designs_without_a_method_of_one_name_are_compared_with_each_other(seeds):
     def other(record):
         for old, new in (("pass1", "base1"), ("pass4-pass1", "explore-pass1"), ("pass4", "explore")):
             rename(record["config"]["stages"], old, new)
@@ -95,10 +95,10 @@ def test_two_designs_without_an_arm_of_one_name_are_compared_with_each_other(see
         named = own["checkpoint"].replace("pass4", "explore")
         write_json(evaluation / "evaluation.json", {**own, "checkpoint": "base1" if named == "pass1" else named})
     assert rebuild(seeds[1].runs) == []
-    found = comparison(seeds[:2])
-    pairs = [(a.label, b.label) for a, b in found.comparisons]
+    compared = comparison(seeds[:2])
+    pairs = [(a.label, b.label) for a, b in compared.comparisons]
     assert ("base1", "pass1") in pairs and ("explore-pass1", "pass1") in pairs
-    assert any((d.of, d.to) == ("explore-pass1", "pass1") for d in found.between_methods)
+    assert any((d.of, d.to) == ("explore-pass1", "pass1") for d in compared.between_methods)
 
 
 def test_all_together_is_the_mean_of_the_benchmarks_that_every_experiment_has(seeds):
@@ -108,28 +108,28 @@ def test_all_together_is_the_mean_of_the_benchmarks_that_every_experiment_has(se
 
     amend(seeds[1], without_hard)
     amend(seeds[1], lambda record: record["config"]["stages"]["pass4"].update(k=8))
-    found = comparison(seeds[:2])
-    assert found.groups == ["easy", "hard"], "one benchmark in common is no mean"
-    words = " ".join(answer(found))
+    compared = comparison(seeds[:2])
+    assert compared.groups == ["easy", "hard"], "one benchmark in common is no mean"
+    words = " ".join(answer(compared))
     assert "On easy, maze-s12/pass4-pass1" in words and "no seed and problems in common" not in words
     assert ALL in comparison(seeds[:1]).groups
 
 
-def test_what_is_left_out_of_the_mean_over_benchmarks_is_said(seeds):
+def test_what_is_left_out_of_the_mean_over_benchmarks_is_stated(seeds):
     text = text_of(seeds[0].store, seeds[0].name)
     assert "all together: the mean of" not in text
     amend(seeds[0], lambda record: record["config"]["benchmarks"].update(far={"problems": "far", "k": [1]}))
     text = text_of(seeds[0].store, seeds[0].name)
-    assert "all together: the mean of `easy` and `hard` alone; " in text
+    assert "all together: the mean of `easy` and `hard` only; " in text
 
 
 def test_a_row_with_one_seed_beside_others_with_several_does_not_pass_for_more(seeds):
     whole = text_of(seeds[0].store, *(run.name for run in seeds))
-    assert "(Student's t).\n" in whole
+    assert "(Student's t).\n" in whole and "In a row with one seed" not in whole
     for run in seeds[1:]:
         amend(run, lambda record: record.update(evaluations=[key for key in record["evaluations"] if "-warm-" in key]))
     text = text_of(seeds[0].store, *(run.name for run in seeds))
-    assert "(Student's t); where a row has one seed, over problems alone (bootstrap).\n" in text
+    assert "In a row with one seed they cover variation between problems only (bootstrap).\n" in text
 
 
 def test_a_benchmarks_problems_are_called_others_only_where_they_are(seeds):
@@ -143,7 +143,7 @@ def test_a_benchmarks_problems_are_called_others_only_where_they_are(seeds):
     )
     assert rebuild(seeds[1].runs) == []
     text = text_of(seeds[0].store, *(run.name for run in seeds))
-    assert "`easy`: 40 problems, other ones for each seed, 16 samples each" in text
+    assert "`easy`: 40 problems, different for each seed, 16 samples each" in text
 
 
 def test_what_another_experiment_trained_is_named_with_its_code(seeds):
@@ -174,8 +174,8 @@ def test_a_stage_that_two_experiments_share_is_there_once(seeds):
         }  # fmt: skip
 
     amend(seeds[1], share)
-    found = comparison(seeds[:2])
-    labels = [entry.label for entry in found.entries]
+    compared = comparison(seeds[:2])
+    labels = [entry.label for entry in compared.entries]
     assert labels == ["warm", "pass1", "pass4", "pass4-pass1", "explore", "explore-pass1"]
     text = text_of(seeds[0].store, seeds[0].name, seeds[1].name)
     assert re.search(r"^\| `warm` +\| +1 \| +6 \|", text, re.M), "its cost counts once"
@@ -195,13 +195,13 @@ def test_the_costs_of_seeds_are_summed_and_their_own_numbers_shown(seeds_once):
 
 
 def test_best_is_marked_only_where_it_is_better_than_every_other(seeds_once):
-    found = comparison(seeds_once)
-    marked = {(group, k): label for (group, label, k), cell in found.cells.items() if cell.best}
+    compared = comparison(seeds_once)
+    marked = {(group, k): label for (group, label, k), cell in compared.cells.items() if cell.best}
     assert marked, "nothing is marked, and the test shows nothing"
-    by_label = {entry.label: entry for entry in found.sampled}
+    by_label = {entry.label: entry for entry in compared.sampled}
     for (group, k), label in marked.items():
         for other in set(by_label) - {label}:
-            assert found.difference(by_label[label], by_label[other], group, k).sign > 0
+            assert compared.difference(by_label[label], by_label[other], group, k).sign > 0
 
 
 def test_a_comparisons_title_differences_questions_and_command_go_together(seeds):
@@ -212,16 +212,16 @@ def test_a_comparisons_title_differences_questions_and_command_go_together(seeds
             record.update(question=words, command=command, config={**record["config"], "seed": 11})
 
         amend(run, ask)
-    found = comparison(seeds[:2])
-    assert _title(found) == "maze-s12 against maze-s11"
-    assert "`maze-s12/pass1` − `maze-s11/pass1`" in difference_table(found.between_methods, found.p_values)
+    compared = comparison(seeds[:2])
+    assert _title(compared) == "maze-s12 against maze-s11"
+    assert "`maze-s12/pass1` − `maze-s11/pass1`" in difference_table(compared.between_methods, compared.p_values)
     text = text_of(seeds[0].store, "maze-s11", "maze-s12")
     assert "`maze-s11`: **Does 4 help?**\n\n`maze-s12`: **Does 8 help?**\n" in text
-    again = text[text.index("## Run it again") :]
-    assert "\npassk compare maze-s11 maze-s12 --runs /some/where\n" in again
+    commands = text[text.index("## Reproduce") :]
+    assert "\npassk compare maze-s11 maze-s12 --runs /some/where\n" in commands
 
 
-def test_an_arm_that_failed_in_one_seed_is_called_failed_there(seeds):
+def test_a_method_that_failed_in_one_seed_is_called_failed_there(seeds):
     amend(seeds[2], lambda record: record.update(failures={"pass4": "out of memory"}))
     text = text_of(seeds[0].store, *(run.name for run in seeds))
     assert "`pass4-pass1` failed in stage `pass4` of `maze-s13`." in text
@@ -256,9 +256,9 @@ def test_two_models_that_were_only_evaluated_are_compared_by_their_problems_and_
             write_json(evaluation / "evaluation.json", {**own, "checkpoint": "base", "stage": None})
         amend(run, evaluate)
     assert rebuild(seeds[0].runs) == []
-    found = comparison(seeds[:2])
-    assert [(a.label, b.label) for a, b in found.comparisons] == [("maze-s12/base", "maze-s11/base")]
+    compared = comparison(seeds[:2])
+    assert [(a.label, b.label) for a, b in compared.comparisons] == [("maze-s12/base", "maze-s11/base")]
     text = text_of(seeds[0].store, *(run.name for run in seeds[:2]))
     assert "`maze-s12/base` solves more than `maze-s11/base` at pass@1" in text
-    assert "`maze-s12/base`: `models/pass4-pass1` as it is." in text
-    assert "one training run" not in text
+    assert "`maze-s12/base`: `models/pass4-pass1`, without training." in text
+    assert "one training run" not in text and "run-to-run" not in text

@@ -52,11 +52,11 @@ def test_seeds_on_the_same_problems_do_not_narrow_what_problems_leave_open(seeds
             twin = run.runs / seeds[0].name / "evaluations" / evaluation.name.replace(run.name[-2:], seeds[0].name[-2:])
             shutil.copy(twin / "samples.parquet", evaluation / "samples.parquet")
     assert rebuild(seeds[0].runs) == []
-    found = Comparison([load(run.store, run.name) for run in seeds])
+    comparison = Comparison([load(run.store, run.name) for run in seeds])
     alone = Comparison([load(seeds[0].store, seeds[0].name)])
-    (_, bins), *_ = difficulty.gradings(found)
+    (_, bins), *_ = difficulty.gradings(comparison)
     for _, places in bins:
-        wide, one = (difficulty.estimate(each.sampled[0], places, 1) for each in (found, alone))
+        wide, one = (difficulty.estimate(each.sampled[0], places, 1) for each in (comparison, alone))
         assert wide.high - wide.low > 0.9 * (one.high - one.low)
 
 
@@ -65,13 +65,13 @@ def test_grades_without_a_number_stand_in_their_natural_order():
 
 
 def test_a_histogram_holds_the_groups_of_all_seeds_and_each_column_is_a_whole(seeds_once):
-    found = Comparison([load(run.store, run.name) for run in seeds_once])
-    trained = next(trained for trained in found.trained_methods if len(trained.rl) == 2)
-    made = correct_counts.histogram(trained)
-    assert made.shares.shape == (17, 18)
-    assert np.allclose(made.shares.sum(axis=0), 1)
-    assert np.allclose(made.shares[0], 14 / 32)
-    assert made.switches == [12.5]
+    comparison = Comparison([load(run.store, run.name) for run in seeds_once])
+    trained = next(trained for trained in comparison.trained_methods if len(trained.rl) == 2)
+    counts = correct_counts.histogram(trained)
+    assert counts.shares.shape == (17, 18)
+    assert np.allclose(counts.shares.sum(axis=0), 1)
+    assert np.allclose(counts.shares[0], 14 / 32)
+    assert counts.switches == [12.5]
 
 
 def test_the_band_of_one_run_is_the_interval_of_its_moving_mean_and_of_seeds_their_range():
@@ -87,8 +87,8 @@ def test_the_band_of_one_run_is_the_interval_of_its_moving_mean_and_of_seeds_the
 
 
 def test_lines_can_be_told_apart_without_seeing_hues(seeds_once):
-    found = Comparison([load(run.store, run.name) for run in seeds_once])
-    looks = style.looks(found.entries)
+    comparison = Comparison([load(run.store, run.name) for run in seeds_once])
+    looks = style.looks(comparison.entries)
     assert len(set(looks.values())) == len(looks)
     assert all(luminance(look.colour) < 0.6 for look in looks.values()), "a line that fades into the paper"
     for kind, count in (("base", 6), ("rl", 18)):
@@ -97,7 +97,7 @@ def test_lines_can_be_told_apart_without_seeing_hues(seeds_once):
 
 
 def test_figures_say_neither_when_nor_by_what_they_were_made(seeds_once, tmp_path):
-    found = Comparison([load(run.store, run.name) for run in seeds_once])
-    assert correct_counts.draw(found, tmp_path / "counts")
+    comparison = Comparison([load(run.store, run.name) for run in seeds_once])
+    assert correct_counts.draw(comparison, tmp_path / "counts")
     assert b"dc:date" not in (tmp_path / "counts.svg").read_bytes()
     assert b"Software" not in (tmp_path / "counts.png").read_bytes()

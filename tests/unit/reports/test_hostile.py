@@ -34,15 +34,15 @@ ALLOWED = {
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory, write_run_of):
-    """A report in whose samples every wrong answer is hostile, and what a verifier and a source say of it too."""
+    """A report in whose samples every incorrect response is hostile, as are the texts of its verifier and source."""
     run = write_run_of(tmp_path_factory.mktemp("planted") / "runs")
     for i, directory in enumerate(run.evaluations()):
         rows = pq.read_table(directory / "samples.parquet").to_pydict()
-        for row, right in enumerate(rows["correct"]):
+        for row, correct in enumerate(rows["correct"]):
             text = PLANTED[(i + row) % len(PLANTED)]
             rows["response"][row] = text
             rows["extracted"][row] = text
-            rows["reason"][row] = "correct" if right else text
+            rows["reason"][row] = "correct" if correct else text
         pq.write_table(pa.table(rows), directory / "samples.parquet")
     for file in (run.directory / "problems").glob("*.parquet"):
         rows = pq.read_table(file).to_pydict()
@@ -73,10 +73,10 @@ def outside_of_code(markdown):
     """The lines outside of fences, without their code spans."""
     kept, fence = [], None
     for line in markdown.split("\n"):
-        found = re.match(r"(`{3,})(text)?$", line)
-        if found and fence is None:
-            fence = found[1]
-        elif found and fence is not None and line == fence:
+        mark = re.match(r"(`{3,})(text)?$", line)
+        if mark and fence is None:
+            fence = mark[1]
+        elif mark and fence is not None and line == fence:
             fence = None
         elif fence is None:
             kept.append(re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", line))

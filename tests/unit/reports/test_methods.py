@@ -19,13 +19,13 @@ DEMO = {
 }
 
 
-def test_the_demo_has_two_arms_and_one_pair():
-    found = methods(nodes(DEMO))
-    assert [(method.name, method.is_baseline, method.warm_start) for method in found] == [
+def test_the_demo_has_two_methods_and_one_pair():
+    chains = methods(nodes(DEMO))
+    assert [(method.name, method.is_baseline, method.warm_start) for method in chains] == [
         ("pass1", True, "warm"),
         ("pass4-pass1", False, "warm"),
     ]
-    assert [(a.name, b.name) for a, b in against_baseline(found)] == [("pass4-pass1", "pass1")]
+    assert [(a.name, b.name) for a, b in against_baseline(chains)] == [("pass4-pass1", "pass1")]
 
 
 def test_the_graphs_order_survives_a_file_whose_keys_were_sorted():
@@ -45,12 +45,12 @@ def test_the_graphs_order_survives_a_file_whose_keys_were_sorted():
         ({"k4": 4, "k8": 8, "k16": 16}, [("k8", "k4"), ("k16", "k4")]),
     ],
 )
-def test_every_arm_is_compared_with_the_first_of_pass_at_1_or_else_the_first(estimators, expected):
+def test_every_method_is_compared_with_the_first_of_pass_at_1_or_else_the_first(estimators, expected):
     graph = {"warm": DEMO["warm"]} | {name: rl("warm", "any", k) for name, k in estimators.items()}
     assert [(a.name, b.name) for a, b in against_baseline(methods(nodes(graph)))] == expected
 
 
-def test_an_arm_from_the_experiments_own_model_starts_at_base():
+def test_a_method_from_the_experiments_own_model_starts_at_base():
     (method,) = methods(nodes({"explore": rl(None, "passk_analytical", 4)}))
     assert (method.warm_start, method.is_baseline) == ("base", False)
     assert against_baseline([method]) == []
@@ -62,13 +62,13 @@ def test_a_stage_under_its_parsed_name_for_from_is_read_too():
     assert nodes(graph)[1].parent == "warm"
 
 
-def test_an_sft_leaf_is_no_arm():
+def test_an_sft_leaf_is_no_method():
     assert methods(nodes({"warm": sft(), "more": sft("warm")})) == []
 
 
 @pytest.mark.parametrize("k", [4, {"from": 8, "to": 1, "every": 2}, [[1, 4], [5, 2]]])
-def test_an_arm_is_found_again_in_a_table_of_arms_however_its_k_is_written(k):
-    """A report of a run with one method so far has such a table, and failed where k was a list."""
+def test_a_method_is_found_again_in_a_table_of_methods_however_its_k_is_written(k):
+    """A report uses methods as keys, whatever the form of k."""
     graph = {"warm": sft(), "method": rl("warm", "passk_analytical", k)}
     (method,), (same,) = methods(nodes(graph)), methods(nodes(graph))
     assert {method: "found"}[same] == "found"

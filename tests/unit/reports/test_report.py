@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from passk.base.errors import PasskError
+from passk.files.layout import INGEST
 from passk.store import rebuild
 from reports import results_table, write_report
 from reports.data.comparison import Comparison
@@ -55,7 +56,7 @@ def test_no_blank_line_is_there_twice_before_the_run_has_an_end(filed):
     assert "Where the wall time" not in text and "\n\n\n" not in text
 
 
-def test_where_no_sample_was_cut_off_that_is_said(filed, parquet):
+def test_a_report_states_that_no_sample_was_cut_off(filed, parquet):
     assert "None was cut off." not in text_of(filed.store, filed.name)
     for file in (filed.directory / "evaluations").glob("key-pass4-pass1-*/samples.parquet"):
         rows = parquet.columns(file)
@@ -88,7 +89,7 @@ def test_the_same_data_give_the_same_bytes(written, filed):
         assert (filed.directory / name).read_bytes() == (path.parent / name).read_bytes(), name
 
 
-def test_no_difference_is_said_where_the_interval_holds_zero(filed):
+def test_no_difference_is_claimed_where_the_interval_holds_zero(filed):
     source = filed.directory / "evaluations" / "key-pass1-easy" / "samples.parquet"
     for benchmark in ("easy", "hard"):
         own = source.parent.parent / f"key-pass1-{benchmark}" / "samples.parquet"
@@ -96,10 +97,10 @@ def test_no_difference_is_said_where_the_interval_holds_zero(filed):
             own.read_bytes()
         )
     rebuild(filed.runs)
-    found = Comparison([load(filed.store, filed.name)])
-    assert NO_DIFFERENCE in answer(found)[0]
-    assert not re.search("more|less", answer(found)[0])
-    top = {name: found.cells["all", name, 1] for name in ("pass1", "pass4-pass1")}
+    comparison = Comparison([load(filed.store, filed.name)])
+    assert NO_DIFFERENCE in answer(comparison)[0]
+    assert not re.search("more|less", answer(comparison)[0])
+    top = {name: comparison.cells["all", name, 1] for name in ("pass1", "pass4-pass1")}
     assert not any(cell.best for cell in top.values()), "two equal checkpoints, and one is marked as best"
 
 
@@ -108,10 +109,10 @@ def test_a_benchmark_that_says_otherwise_is_not_hidden_by_the_mean(run_factory, 
     rebuild(run.runs)
     sentences = answer(Comparison([load(run.store, run.name)]))
     assert "solves more than pass1" in sentences[0]
-    assert sentences[1].startswith("Not so on every benchmark: less on easy at pass@1")
+    assert sentences[1].startswith("Single benchmarks differ from this: less on easy at pass@1")
 
 
-def test_a_failed_arm_is_called_failed_and_the_rest_is_reported(filed):
+def test_a_failed_method_is_called_failed_and_the_rest_is_reported(filed):
     (filed.directory / "stages" / "key-pass4-pass1" / "manifest.json").unlink()
     for benchmark in ("easy", "hard"):
         (filed.directory / "evaluations" / f"key-pass4-pass1-{benchmark}" / "manifest.json").unlink()
@@ -125,7 +126,7 @@ def test_a_failed_arm_is_called_failed_and_the_rest_is_reported(filed):
     assert "| `easy`    | `pass1`" in text
 
 
-def test_a_evaluation_that_failed_is_not_called_one_that_is_to_come(filed):
+def test_an_evaluation_that_failed_is_not_called_one_that_is_to_come(filed):
     evaluations = json.loads((filed.directory / "experiment.json").read_text())["evaluations"]
     without = {method: [key for key in evaluations if not key.startswith(f"key-{method}-e")] for method in ("pass1",)}
     amend(filed, evaluations=[key for key in evaluations if "pass1" not in key], failures={"evaluate": "out of memory"})
@@ -137,22 +138,22 @@ def test_a_evaluation_that_failed_is_not_called_one_that_is_to_come(filed):
     assert not [line for line in answer(Comparison([load(filed.store, filed.name)])) if "yet" in line]
 
 
-def test_what_is_tried_again_by_itself_is_told_without_a_number_that_would_go_stale(written):
+def test_automatic_retries_are_described_without_a_number_that_would_go_stale(written):
     _, _, text = written
-    (line,) = [line for line in text.splitlines() if line.startswith("What failed in any run; ")]
-    assert "lost or hung is tried again by itself, and given up once tries come no further" in line
+    (line,) = [line for line in text.splitlines() if line.startswith("Failed attempts of all runs. ")]
+    assert "retries lost and hung jobs by itself, until further attempts make no progress" in line
     assert not re.search(r"\d|three", line)
 
 
-def test_what_could_not_be_filed_is_said_to_be_missing_and_the_rest_is_reported(run):
+def test_items_that_were_not_ingested_are_called_missing_and_the_rest_is_reported(run):
     for file in ("problems/hard.parquet", "stages/key-pass4/manifest.json", "evaluations/key-pass1-easy/manifest.json"):
         (run.directory / file).write_text("{")
     skipped = rebuild(run.runs)
     assert len(skipped) == 3
-    amend(run, failures={"the filing": "; ".join(skipped)})
+    amend(run, failures={INGEST: "; ".join(skipped)})
     text = text_of(run.store, run.name)
-    assert "Filing failed: what could not be filed is missing here." in text[: text.index("## ")]
-    assert f"| `the filing` | `{run.directory / 'problems' / 'hard.parquet'}" in text and "| `easy`" in text
+    assert "Ingest failed; this report lacks the items that were not ingested." in text[: text.index("## ")]
+    assert f"| `{INGEST}` | `{run.directory / 'problems' / 'hard.parquet'}" in text and "| `easy`" in text
 
 
 def test_a_run_that_did_nothing_yet_has_a_report(filed):
@@ -166,7 +167,7 @@ def test_a_run_that_did_nothing_yet_has_a_report(filed):
     )
     text = write_report(filed.store, filed.directory).read_text()
     assert "`pass1` failed in stage `warm`." in text
-    assert "Nothing has been sampled yet." in text
+    assert "No checkpoint has been evaluated yet." in text
     assert "pass1 failed in stage warm." in results_table(filed.store, filed.name)
 
 
@@ -188,15 +189,15 @@ def test_each_section_of_a_report_is_there(written):
     titles = re.findall(r"^##? (.*)$", re.sub(r"^(```+)text\n.*?^\1$", "", text, flags=re.M | re.S), re.M)
     assert titles == [
         "maze-cpu", "Results", "Training", "pass@k over k", "Accuracy by difficulty", "Which problems", "Verdicts",
-        "Samples", "Cost", "Failures and retries", "Provenance", "Run it again",
+        "Samples", "Cost", "Failures and retries", "Provenance", "Reproduce",
     ]  # fmt: skip
 
 
-def test_the_problems_that_one_arm_alone_solves_are_counted_and_named(written):
+def test_the_problems_that_one_method_alone_solves_are_counted_and_named(written):
     run, _, text = written
-    found = Comparison([load(run.store, run.name)])
-    mine = found.results[0].problems("pass4-pass1", "hard")["c"] > 0
-    theirs = found.results[0].problems("pass1", "hard")["c"] > 0
+    comparison = Comparison([load(run.store, run.name)])
+    mine = comparison.results[0].problems("pass4-pass1", "hard")["c"] > 0
+    theirs = comparison.results[0].problems("pass1", "hard")["c"] > 0
     counts = [int(both.sum()) for both in (mine & theirs, mine & ~theirs, ~mine & theirs, ~mine & ~theirs)]
     row = re.search(r"^\| `pass4-pass1` against `pass1` \| `hard` +\|(.*)\|$", text, re.M)
     assert [int(cell) for cell in row[1].split("|")] == counts
@@ -204,7 +205,7 @@ def test_the_problems_that_one_arm_alone_solves_are_counted_and_named(written):
         assert re.search(rf"^\| `pass4-pass1` \| `pass1` +\| `hard` +\| `{problem}` \|", text, re.M)
 
 
-def test_verdicts_that_a_verifier_came_to_none_are_seen_in_training_and_on_benchmarks(filed, parquet):
+def test_verdicts_that_a_verifier_did_not_reach_are_seen_in_training_and_on_benchmarks(filed, parquet):
     metrics = filed.directory / "stages" / "key-pass1" / "metrics.jsonl"
     lines = [json.loads(line) for line in metrics.read_text().splitlines()]
     shares = [{"correct": 0.5, "into a wall": 0.25, "timeout": 0.25}, {"correct": 0.5, "crash": 0.5}]
@@ -213,12 +214,12 @@ def test_verdicts_that_a_verifier_came_to_none_are_seen_in_training_and_on_bench
     metrics.write_text("".join(json.dumps(line) + "\n" for line in lines))
     samples = filed.directory / "evaluations" / "key-warm-hard" / "samples.parquet"
     rows = parquet.columns(samples)
-    wrong = [i for i, right in enumerate(rows["correct"]) if not right]
-    rows["reason"][wrong[0]] = "crash"
+    incorrect = [i for i, correct in enumerate(rows["correct"]) if not correct]
+    rows["reason"][incorrect[0]] = "crash"
     pq.write_table(pa.table(rows), samples)
     rebuild(filed.runs)
     text = text_of(filed.store, filed.name)
-    header = re.search(r"^\| checkpoint .*\| right \|.*$", text, re.M)[0]
+    header = re.search(r"^\| checkpoint .*\| correct \|.*$", text, re.M)[0]
     assert header.split("|")[-3:-1] == [" `timeout` ", " `crash` "]
     cells = re.search(r"^\| `pass1` +\| its training \|(.*)\|$", text, re.M)[1].split("|")
     assert [cell.strip() for cell in cells] == ["50.0%", "12.5%", "12.5%", "25.0%"]
@@ -226,14 +227,14 @@ def test_verdicts_that_a_verifier_came_to_none_are_seen_in_training_and_on_bench
     assert crashed[-1].strip() == f"{1 / len(rows['correct']):.1%}"
 
 
-def test_an_evaluation_alone_says_what_is_solved_and_nothing_of_methods(filed):
+def test_an_evaluation_alone_states_what_is_solved_and_nothing_of_methods(filed):
     record = json.loads((filed.directory / "experiment.json").read_text())
     warm = {name: [s for s in record["evaluations"] if s.startswith(f"key-{name}-")] for name in ("warm", "pass1")}
     stages = {"warm": record["config"]["stages"]["warm"]}
     amend(filed, config={**record["config"], "stages": stages}, stages={"warm": "key-warm"}, evaluations=warm["warm"])
     (first, second) = answer(Comparison([load(filed.store, filed.name)]))
     value = r"0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]"
-    assert re.fullmatch(f"warm solves {value} at pass@1 and {value} at pass@8 of all problems together.", first)
+    assert re.fullmatch(f"warm solves {value} at pass@1 and {value} at pass@8 of all benchmarks together.", first)
     assert re.fullmatch(f"At pass@1: easy {value} and hard {value}.", second)
     assert "### Methods" not in text_of(filed.store, filed.name)
     assert "**Bold**" not in text_of(filed.store, filed.name), "there is nothing to be better than"
@@ -256,8 +257,8 @@ def test_no_secret_of_a_config_a_command_a_failure_or_a_response_is_in_the_repor
     )
     path = write_report(filed.store, filed.directory)
     for file in (path, path.with_suffix(".html"), *(path.parent / "figures").glob("*.svg")):
-        found = [what for what, secret in planted.items() if secret in file.read_text()]
-        assert not found, file.name
+        leaked = [what for what, secret in planted.items() if secret in file.read_text()]
+        assert not leaked, file.name
     assert path.read_text().count("[hidden]") >= 4
 
 

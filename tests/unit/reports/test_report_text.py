@@ -57,7 +57,7 @@ def test_markdown_in_plain_words_is_without_effect(text, shown):
     assert inline(text) == shown
 
 
-def test_a_long_text_is_cut_and_says_by_how_much():
+def test_a_long_text_is_cut_with_the_number_of_its_other_characters():
     assert shorten("a" * 2000, 100, 5) == "a" * 100 + "\n[... 1,900 more characters]"
     assert shorten("1\n2\n3\n4", 100, 2) == "1\n2\n[... 4 more characters]"
     assert shorten("short", 100, 5) == "short"

@@ -46,7 +46,7 @@ def test_a_skewed_sample_gets_a_skewed_interval_within_the_scores():
 
 
 @pytest.mark.parametrize("count", [1, 20, 200])
-def test_all_wrong_and_all_right_get_wilsons_interval(count):
+def test_all_incorrect_and_all_correct_get_wilsons_interval(count):
     bound = 1.959964**2 / (count + 1.959964**2)
     for value, low, high in ((0.0, 0.0, bound), (1.0, 1 - bound, 1.0)):
         estimate = mean_interval(np.full(count, value))

@@ -124,5 +124,5 @@ def test_between_two_answers_it_is_exact_for_a_thousand_samples(k):
 
 @pytest.mark.parametrize("k", [0, 4])
 def test_k_is_from_1_to_n(k):
-    with pytest.raises(ValueError, match=f"k: maj@{k} needs k from 1 to the 3 samples"):
+    with pytest.raises(ValueError, match=f"k: maj@{k} needs k from 1 to 3, the number of samples"):
         maj_at_k(np.zeros((1, 3), int), np.zeros((1, 3), bool), k)

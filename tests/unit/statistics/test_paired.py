@@ -45,7 +45,7 @@ def test_equal_checkpoints_are_not_different_and_the_smallest_p_is_that_of_the_d
     assert sign_flip_p([0.1 + 0.2], [0.3]) == 1  # not equal in binary
 
 
-def test_it_is_wrong_as_often_as_it_says():
+def test_its_error_rate_is_the_nominal_one():
     rng = np.random.default_rng(0)
     p = [sign_flip_p(rng.binomial(8, 0.3, 40) / 8, rng.binomial(8, 0.3, 40) / 8, 400, i) for i in range(500)]
     assert 0.025 < np.mean(np.array(p) <= 0.05) < 0.08

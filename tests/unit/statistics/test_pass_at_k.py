@@ -41,7 +41,7 @@ def test_pass_at_k_broadcasts_and_takes_whole_floats_as_a_database_sums_them():
 @pytest.mark.parametrize(
     ("n", "c", "k", "message"),
     [
-        ([16, 8], 1, 9, "k: pass@9 needs as many samples, and n is 8"),
+        ([16, 8], 1, 9, "k: pass@9 needs 9 samples or more, not n = 8"),
         (8, 1, 0, "k: must be 1 or more, not 0"),
         (8, 9, 1, "c: must be from 0 to n = 8, not 9"),
         (8, [1, -1], 1, "c: must be from 0 to n = 8, not -1"),
@@ -57,7 +57,7 @@ def test_pass_at_k_refuses_what_it_is_not_defined_for(n, c, k, message):
 
 
 @pytest.mark.parametrize("n", [1, 7, 32, 256])
-def test_all_of_k_right_is_exact_too_and_of_one_it_is_pass_1(n):
+def test_all_of_k_correct_is_exact_too_and_of_one_it_is_pass_1(n):
     for k in {1, 2, 3, n // 2, n - 1, n} & set(range(1, n + 1)):
         for c in {0, 1, k - 1, k, n - 1, n}:
             exact = Fraction(math.comb(c, k), math.comb(n, k))
@@ -105,7 +105,7 @@ def test_what_was_solved_once_stays_solved():
     assert rate[-1] == pass_at_k(4, correct.sum(axis=1), 4).mean()
 
 
-def test_distinct_answers_are_counted_among_the_wrong_ones_that_have_one():
+def test_distinct_answers_are_counted_among_the_incorrect_ones_that_have_one():
     answers = np.array([[1, 1, 2, 7], [1, 2, 3, 7], [7, 7, 7, 7], [-1, -1, 5, 7], [-1, -1, -1, 7]])
     assert distinct_wrong(answers, answers == 7) == pytest.approx([2 / 3, 1, np.nan, 1, np.nan], nan_ok=True)
 
@@ -130,11 +130,11 @@ def test_the_share_is_of_a_problems_samples():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: avg_at_n([1, 0]), "scores: must be of shape [problems, samples], not (2,)"),
+        (lambda: avg_at_n([1, 0]), "scores: must have shape [problems, samples], not (2,)"),
         (lambda: share([[0.5]]), "marked: must be booleans of shape [problems, samples], not float64 of (1, 1)"),
         (lambda: cumulative_solve_rate(np.zeros((2, 0), bool)), "correct: must be booleans of shape"),
-        (lambda: distinct_wrong([["a"]], [[True]]), "answers: must be (1, 1) whole numbers, -1 where there is none"),
-        (lambda: token_mean([[1.0]], [[-1]]), "tokens: must be (1, 1) counts, one a sample"),
+        (lambda: distinct_wrong([["a"]], [[True]]), "answers: must be (1, 1) whole numbers, -1 for no answer"),
+        (lambda: token_mean([[1.0]], [[-1]]), "tokens: must be (1, 1) counts, one per sample"),
     ],
 )
 def test_what_has_another_shape_is_refused_by_name(call, message):

@@ -20,7 +20,7 @@ def test_seeds_that_differ_widely_are_a_t_interval_of_their_means():
     assert (estimate.low, estimate.high) == pytest.approx((max(0.5 - half, 0), min(0.5 + half, 1)), abs=1e-6)
 
 
-def test_two_arms_of_several_seeds_are_welchs_test_where_seeds_are_all_the_noise():
+def test_two_methods_of_several_seeds_are_welchs_test_where_seeds_are_all_the_noise():
     a, b = np.array([0.30, 0.33, 0.36, 0.35]), np.array([0.22, 0.25, 0.21])
     found = difference_over_seeds(np.tile(a[:, None], 50), np.tile(b[:, None], 50))
     theirs = scipy.stats.ttest_ind(a, b, equal_var=False)
@@ -55,6 +55,6 @@ def test_one_seed_says_nothing_of_others(values):
         difference_over_seeds(np.zeros((2, 2)), values)
 
 
-def test_arms_are_compared_on_the_same_problems():
+def test_methods_are_compared_on_the_same_problems():
     with pytest.raises(ValueError, match="b: must have the 3 problems of a, not 2"):
         difference_over_seeds(np.zeros((2, 3)), np.zeros((2, 2)))

@@ -8,7 +8,7 @@ from passk.statistics.summary import Samples, by_problem, summary
 
 @pytest.fixture
 def samples():
-    return bench.made(problems=150, samples=16)
+    return bench.generated(problems=150, samples=16)
 
 
 def test_every_figure_has_its_mean_in_its_interval(samples):
@@ -34,12 +34,12 @@ def test_off_policy_there_is_no_entropy(samples):
     assert "entropy" not in by_problem(cooled, k=(1,))
 
 
-def test_where_all_is_right_nothing_is_said_of_wrong_answers(samples):
+def test_where_all_is_correct_incorrect_answers_have_no_figure(samples):
     right = Samples(**{**vars(samples), "correct": np.ones_like(samples.correct)})
     found = summary(by_problem(right, k=(1,)), draws=100)
     assert np.isnan(found["distinct_wrong"].value) and found["pass@1"].high == 1
 
 
 def test_k_beyond_the_samples_is_refused(samples):
-    with pytest.raises(ValueError, match="k: pass@17 needs as many samples, and n is 16"):
+    with pytest.raises(ValueError, match="k: pass@17 needs 17 samples or more, not n = 16"):
         by_problem(samples, k=(17,))

@@ -1,4 +1,4 @@
-"""The study's numbers come from the two committed files alone, and are those of the store."""
+"""The numbers of the study come from its two Parquet files alone, and equal those of the store."""
 
 import re
 import shutil
@@ -18,18 +18,18 @@ from studies.mazes import study, tables
 
 
 def mean(*where):
-    """Estimate and seeds of what study_tables.scores gives."""
-    found = list(tables.scores(*where).values())
-    return seed_statistics.mean(found), len(found)
+    """Return the estimate and the number of seeds of `tables.scores`."""
+    rows = list(tables.scores(*where).values())
+    return seed_statistics.mean(rows), len(rows)
 
 
-def test_the_files_have_the_columns_that_were_asked_for_and_each_row_once(made_study):
+def test_the_files_have_the_documented_columns_and_each_row_once(made_study):
     problems, steps = pd.read_parquet(made_study / "problems.parquet"), pd.read_parquet(made_study / "steps.parquet")
     columns = ["regime", "arm", "seed", "warm_start", "checkpoint", "split", "problem_id", "n", "c"]
     assert list(problems.columns) == columns
     assert not problems.duplicated(columns[:7]).any()
     assert list(steps.columns)[:5] == ["regime", "arm", "seed", "step", "k"]
-    assert {"reward", "pass_at_8", "entropy", "distinct", "all_incorrect", "few_incorrect"} <= set(steps.columns)
+    assert {"reward", "pass_at_8", "entropy", "distinct", "all_wrong", "few_wrong"} <= set(steps.columns)
     assert not steps.duplicated(["regime", "arm", "seed", "step"]).any()
 
 
@@ -47,7 +47,7 @@ def test_an_export_adds_to_what_another_machine_has_trained_and_takes_nothing_aw
         pd.testing.assert_frame_equal(frame[frame["seed"] == 13].reset_index(drop=True), theirs)
 
 
-def test_of_two_exports_of_an_arm_the_finished_one_counts_whichever_is_new(made_study):
+def test_of_two_exports_of_a_method_the_finished_one_counts_whichever_is_new(made_study):
     mine = study.read(made_study)
     stopped = mine.problems[mine.problems["checkpoint"] != study.FINAL]
     unfinished = study.Study(stopped, mine.steps.assign(reward=0.0))
@@ -59,10 +59,10 @@ def test_of_two_exports_of_an_arm_the_finished_one_counts_whichever_is_new(made_
     pd.testing.assert_frame_equal(study.added(changed, mine).problems, changed.problems)
 
 
-def test_regimes_seeds_arms_and_checkpoints_are_named_as_in_the_study(made_study):
+def test_regimes_seeds_methods_and_checkpoints_are_named_as_in_the_study(made_study):
     read = study.read(made_study)
     assert read.regimes == ["trap", "control"]
-    assert read.arms("trap") == ["pass1", "passk_pass1", "passk_all"]
+    assert read.methods("trap") == ["pass1", "passk_pass1", "passk_all"]
     trap = read.problems[read.problems["regime"] == "trap"]
     assert set(trap.loc[trap["arm"] == "passk_pass1", "checkpoint"]) == {"warm", "passk", "final"}
     assert set(trap.loc[trap["arm"] == "passk_all", "seed"]) == {12}
@@ -71,10 +71,10 @@ def test_regimes_seeds_arms_and_checkpoints_are_named_as_in_the_study(made_study
     assert trap.groupby("seed")["warm_start"].nunique().eq(1).all() and trap["warm_start"].nunique() == 2
 
 
-def test_an_arm_has_all_its_steps_one_after_the_other_with_the_k_of_each(made_study):
+def test_a_method_has_all_its_steps_one_after_the_other_with_the_k_of_each(made_study):
     steps = study.read(made_study).steps
-    for (_, arm, _), own in steps.groupby(["regime", "arm", "seed"]):
-        assert list(own["step"]) == list(range(1, 19)), arm
+    for (_, method, _), own in steps.groupby(["regime", "arm", "seed"]):
+        assert list(own["step"]) == list(range(1, 19)), method
     own = steps[(steps["regime"] == "trap") & (steps["arm"] == "passk_pass1") & (steps["seed"] == 11)]
     assert list(own["k"]) == [4] * 12 + [1] * 6
 
@@ -85,10 +85,10 @@ def test_from_the_files_alone_come_the_numbers_of_passk_compare(made_study, stud
     names = ["study-trap-s11", "study-trap-s12"]
     compared = Comparison([load(study_runs / "passk.duckdb", name) for name in names])
     by_label = {entry.label: entry for entry in compared.sampled}
-    for arm in ("pass1", "passk_pass1"):
+    for method in ("pass1", "passk_pass1"):
         for split in ("easy", "hard"):
             for k in (1, 8):
-                assert mean(alone, "trap", arm, split, k)[0] == compared.estimate(by_label[arm], split, k)
+                assert mean(alone, "trap", method, split, k)[0] == compared.estimate(by_label[method], split, k)
     for split in ("easy", "hard"):
         theirs = compared.difference(by_label["passk_pass1"], by_label["pass1"], split, 1)
         mine = tables.paired(alone, "trap", "passk_pass1", "pass1", split, 1)
@@ -108,8 +108,8 @@ def test_a_claim_is_the_difference_of_its_two_checkpoints_and_stands_in_the_tabl
     alone = study.read(made_study)
     narrows, keeps, turns, higher = study_claims.differences(alone, "trap").values()
     of = {
-        (arm, checkpoint): mean(alone, "trap", arm, "easy and hard", 8, checkpoint)[0].value
-        for arm, checkpoint in (
+        (method, checkpoint): mean(alone, "trap", method, "easy and hard", 8, checkpoint)[0].value
+        for method, checkpoint in (
             ("pass1", "final"), ("pass1", "warm"), ("passk_pass1", "passk"), ("passk_pass1", "final")
         )
     }  # fmt: skip
@@ -139,9 +139,9 @@ def test_tables_and_figures_are_remade_from_the_files_to_the_same_bytes(made_stu
     assert {file: file.read_bytes() for file in (tmp_path / "alone").rglob("*") if file.is_file()} == first
     assert {file.name for file in first} >= {"tables.md", "results.svg", "results.png", "curves.svg", "curves.png"}
     rows = re.findall(r"^\| `\w+` − `pass1` +\| .*$", text, re.M)
-    told = [len(re.findall(r"\| +≤?[01]\.\d{3} ", row)) for row in rows if re.search(r"\| +2 \|", row)]
-    assert told and set(told) == {4}, "p and p (Holm) at both k"
-    assert "corrected for all of a table" in text
+    cells = [len(re.findall(r"\| +≤?[01]\.\d{3} ", row)) for row in rows if re.search(r"\| +2 \|", row)]
+    assert cells and set(cells) == {4}, "p and p (Holm) at both k"
+    assert "corrected for\nall of a table" in text
     assert re.search(r"^\| hard +\| `passk` +\|", text, re.M), "the end of the Pass@k training has its row"
     for part in ("## control", "| `passk_pass1` − `pass1` | hard "):
         assert part in text
@@ -163,7 +163,7 @@ def test_a_regime_without_a_goal_has_its_tables_and_figures_of_its_own_and_chang
         assert (tmp_path / "figures" / f"further_{name}").is_file()
         now, then = (directory / "figures" / name for directory in (tmp_path, tmp_path / "before"))
         assert now.read_bytes() == then.read_bytes()
-    # of one seed there is no p, so that it takes nothing from those of the others
+    # one seed has no p, so it does not change the correction of the others
     claims = [re.findall(r"^\| .*\| trap .*$", each, re.M) for each in (text, before)]
     assert claims[0] == claims[1] != []
 
@@ -174,35 +174,34 @@ def test_with_one_seed_nothing_is_bold_and_with_two_what_is_clear_of_zero_is(mad
     mine = (problems["arm"] == "passk_pass1") & (problems["checkpoint"] == "final")
     problems.loc[mine, "c"] = 16
     both, one = (study.Study(frame, alone.steps) for frame in (problems, problems[problems["seed"] == 12]))
-    for given, bold in ((both, True), (one, False)):
-        text = tables.texts(given, "", study_claims.markdown(given))[0]
+    for data, bold in ((both, True), (one, False)):
+        text = tables.texts(data, "", study_claims.markdown(data))[0]
         rows = re.findall(r"^\| (?:and ends higher|`passk_pass1` − `pass1` \| hard).*$", text, re.M)
         assert rows and all(("**" in row) is bold for row in rows)
         assert all(("| – |" in re.sub(" +", " ", row)) is not bold for row in rows), "one seed has no p"
         assert (re.search(r"→ 0\.\d\d \(", text) is not None) is bold, "nor a range"
 
 
-def test_an_arm_that_is_not_at_its_end_is_in_no_row_of_diversity_and_in_no_curve(made_study, tmp_path):
+def test_a_method_that_is_not_at_its_end_is_in_no_row_of_diversity_and_in_no_curve(made_study, tmp_path):
     alone = study.read(made_study)
     whole = study_claims.markdown(alone)
-    of_arm = (alone.problems["arm"] == "passk_pass1") & (alone.problems["seed"] == 12)
-    running = alone.problems[~(of_arm & (alone.problems["checkpoint"] == "final"))]
+    of_method = (alone.problems["arm"] == "passk_pass1") & (alone.problems["seed"] == 12)
+    running = alone.problems[~(of_method & (alone.problems["checkpoint"] == "final"))]
     cut = study.Study(running, alone.steps)
     row = re.compile(r"^\| trap +\| `passk_pass1` +\| +(\d) ", re.M)
     assert row.findall(whole)[-1] == "2" and row.findall(study_claims.markdown(cut))[-1] == "1"
-    # what it did before its last training stands
     stage = re.compile(r"^\| trap +\| `passk` +\| +(\d) ", re.M)
     assert stage.findall(study_claims.markdown(cut))[-1] == "2"
 
 
-def test_an_arm_that_is_not_sampled_to_its_end_yet_is_exported_as_far_as_it_is(study_runs, tmp_path):
+def test_a_method_without_samples_of_its_end_is_exported_as_far_as_it_is(study_runs, tmp_path):
     shutil.copytree(study_runs, tmp_path / "runs")
     for directory in (tmp_path / "runs" / "study-control-s11" / "evaluations").glob("key11-pass4-pass1-*"):
         shutil.rmtree(directory)
     rebuild(tmp_path / "runs")
-    found = study.export(tmp_path / "runs" / "passk.duckdb", tmp_path / "out", ["study-control-s11"])
-    own = found.problems[found.problems["arm"] == "passk_pass1"]
-    assert set(own["checkpoint"]) == {"warm", "passk"} and found.arms("control") == ["pass1"]
+    exported = study.export(tmp_path / "runs" / "passk.duckdb", tmp_path / "out", ["study-control-s11"])
+    own = exported.problems[exported.problems["arm"] == "passk_pass1"]
+    assert set(own["checkpoint"]) == {"warm", "passk"} and exported.methods("control") == ["pass1"]
     assert "`passk_pass1`" not in cli.remake(tmp_path / "out")
 
 
@@ -220,7 +219,9 @@ def test_a_regime_is_read_from_the_name(experiment, regime):
 
 
 def test_without_an_experiment_of_the_study_one_line_says_so(filed, tmp_path):
-    with pytest.raises(PasskError, match="no experiment is called study-"):
+    with pytest.raises(PasskError, match="no experiment's name starts with study-"):
         study.export(filed.store, tmp_path / "out")
-    with pytest.raises(PasskError, match=r"problems\.parquet: no such file; python -m reports\.study export"):
+    with pytest.raises(
+        PasskError, match=r"problems\.parquet: no such file; write it with `python -m studies\.mazes export`"
+    ):
         study.read(tmp_path / "out")

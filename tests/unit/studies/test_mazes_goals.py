@@ -1,4 +1,4 @@
-"""What came of the goals that were set before the study ran: yes, no, or that it cannot be told."""
+"""Outcomes of the goals that were set before the study ran."""
 
 import pytest
 
@@ -6,11 +6,11 @@ from studies.mazes import goals, study
 
 
 def verdicts(problems, alone):
-    """Regime -> its goals' verdicts."""
-    found = {}
+    """Return regime -> verdicts of its goals."""
+    by_regime = {}
     for outcome in goals.outcomes(study.Study(problems, alone.steps)):
-        found.setdefault(outcome.regime, []).append(outcome.verdict)
-    return found
+        by_regime.setdefault(outcome.regime, []).append(outcome.verdict)
+    return by_regime
 
 
 def test_a_goal_that_is_not_reached_is_ruled_out_or_not_shown_and_one_that_was_not_run_is_left_open(made_study):
@@ -19,24 +19,24 @@ def test_a_goal_that_is_not_reached_is_ruled_out_or_not_shown_and_one_that_was_n
     mine = (same["arm"] == "passk_pass1") & (same["checkpoint"] == "final")
     theirs = (same["arm"] == "pass1") & (same["checkpoint"] == "final")
     same.loc[mine, "c"] = same.loc[theirs, "c"].to_numpy()
-    found = verdicts(same, alone)
-    assert found["trap"] == [goals.NO, goals.OPEN, goals.NO]
-    assert found["control"] == [goals.YES] * 2
-    assert found["collapse"] == [goals.NOT_RUN] * 2
-    # every maze solved by the one, and one answer in 16 of the other: all that was hoped for
+    by_regime = verdicts(same, alone)
+    assert by_regime["trap"] == [goals.NO, goals.OPEN, goals.NO]
+    assert by_regime["control"] == [goals.YES] * 2
+    assert by_regime["collapse"] == [goals.NOT_RUN] * 2
+    # one method solves every maze, the other has one correct response of 16
     same.loc[mine, "c"], same.loc[theirs, "c"] = 16, 1
-    found = verdicts(same, alone)
-    assert found["trap"] == [goals.YES] * 3 and found["control"] == [goals.NO] * 2
+    by_regime = verdicts(same, alone)
+    assert by_regime["trap"] == [goals.YES] * 3 and by_regime["control"] == [goals.NO] * 2
     assert verdicts(same[same["seed"] == 12], alone)["trap"] == [goals.NOT_RUN] * 3, "one seed gets no verdict"
 
 
-def test_a_gain_as_large_as_was_asked_that_is_not_clear_of_zero_is_not_a_plain_yes(made_study):
+def test_a_gain_that_reaches_its_goal_but_may_be_zero_is_not_a_plain_yes(made_study):
     alone = study.read(made_study)
     problems = alone.problems[alone.problems["regime"] == "trap"].assign(regime="collapse")
     mine = (problems["arm"] == "passk_pass1") & (problems["checkpoint"] == "final")
     theirs = (problems["arm"] == "pass1") & (problems["checkpoint"] == "final")
     problems.loc[mine, "c"] = problems.loc[theirs, "c"].to_numpy()
-    problems.loc[mine & (problems["seed"] == 12), "c"] = 16  # all of the gain is one seed's
+    problems.loc[mine & (problems["seed"] == 12), "c"] = 16  # only one seed gains
     assert verdicts(problems, alone)["collapse"] == [goals.UNCLEAR, goals.YES]
 
 
@@ -50,13 +50,13 @@ def test_so_many_times_the_baseline_is_ruled_out_by_an_interval_and_not_by_the_m
     first = problems["seed"] == problems["seed"].min()
     problems.loc[mine & first, "c"], problems.loc[theirs & first, "c"] = 16, 0
     assert verdicts(problems, alone)["trap"][0] == goals.OPEN, "another seed may be like the first"
-    told = goals.markdown(study.Study(problems, alone.steps))
-    assert "times; 1/5 of it less `pass1`: " in told
+    text = goals.markdown(study.Study(problems, alone.steps))
+    assert "without an interval; `passk_pass1` / 5 − `pass1`: " in text
 
 
 def test_the_goals_of_a_regime_are_corrected_among_themselves_alone(made_study):
     alone = study.read(made_study)
     trap = [one for one in goals.outcomes(alone) if one.regime == "trap"]
-    ordered = sorted(trap, key=lambda one: one.found.p)
-    assert ordered[0].corrected == pytest.approx(min(3 * ordered[0].found.p, 1))
+    ordered = sorted(trap, key=lambda one: one.difference.p)
+    assert ordered[0].corrected == pytest.approx(min(3 * ordered[0].difference.p, 1))
     assert f"{ordered[0].corrected:.3f}" in goals.markdown(alone)

@@ -1,4 +1,4 @@
-"""The study as it is committed: studies/mazes/README.md says what its two Parquet files say."""
+"""The numbers of studies/mazes/README.md are those of its two Parquet files."""
 
 import re
 import shutil
@@ -26,7 +26,7 @@ def problems():
 
 
 def pass_at_k(rows, k):
-    """By the definition, in exact arithmetic: of all sets of k samples, those with a right one."""
+    """Return pass@k by its definition in exact arithmetic: the share of sets of k samples with a correct one."""
     counts = [(int(n), int(c)) for n, c in zip(rows.n, rows.c, strict=True)]
     return sum(1 - Fraction(comb(n - c, k), comb(n, k)) for n, c in counts) / len(counts)
 
@@ -40,9 +40,9 @@ def test_every_number_of_the_main_tables_is_that_of_the_committed_samples(proble
         rows = ROW.findall(sections[regime])
         assert len(rows) >= 4 * 4, regime
         for split, label, seeds, cells in rows:
-            arm, at = ENDS.get(label, (label.strip("`"), "final"))
-            of_arm = (problems.regime == regime) & (problems.arm == arm) & (problems.checkpoint == at)
-            own = problems[of_arm & problems.split.isin(SPLITS[split])]
+            method, at = ENDS.get(label, (label.strip("`"), "final"))
+            of_method = (problems.regime == regime) & (problems.arm == method) & (problems.checkpoint == at)
+            own = problems[of_method & problems.split.isin(SPLITS[split])]
             assert own.seed.nunique() == int(seeds)
             shown = [float(cell.split()[0]) for cell in cells.split("|")]
             for k, value in zip((1, 8), shown, strict=True):
@@ -77,12 +77,12 @@ def test_no_line_of_a_figure_leaves_its_panel(tmp_path, monkeypatch):
     panels, figure = [], style.figure
 
     @contextmanager
-    def kept(*given, **options):
-        with figure(*given, **options) as (made, grid):
-            yield made, grid
+    def recorded(*arguments, **options):
+        with figure(*arguments, **options) as (drawing, grid):
+            yield drawing, grid
             panels.extend(axes for axes in grid.flat if axes.lines)
 
-    monkeypatch.setattr(style, "figure", kept)
+    monkeypatch.setattr(style, "figure", recorded)
     figures.draw(study.read(DOCS), tmp_path)
     assert len(panels) > 20
     for axes in panels:

@@ -23,11 +23,11 @@ def test_scalars_are_the_numbers_of_a_line_under_names_that_every_tracker_takes(
 @pytest.mark.parametrize(
     ("named", "field", "mend"),
     [
-        ({"wandb": {"project": "mazes", "api_key": KEY}}, "trackers.wandb.api_key", "there is entity, project"),
+        ({"wandb": {"project": "mazes", "api_key": KEY}}, "trackers.wandb.api_key", "choose one of entity, project"),
         ({"wandb": {}}, "trackers.wandb.project", "required"),
         ({"wandb": {"project": "a/b"}}, "trackers.wandb.project", "pattern"),
         ({"mlfow": {}}, "trackers.mlfow", "did you mean mlflow?"),
-        ({"mlflow": {"experiment": "m", "token": KEY}}, "trackers.mlflow.token", "there is experiment, uri"),
+        ({"mlflow": {"experiment": "m", "token": KEY}}, "trackers.mlflow.token", "choose one of experiment, uri"),
         ({"mlflow": {"experiment": "m", "uri": f"https://ann:{KEY}@host"}}, "trackers.mlflow", "MLFLOW_TRACKING_PASS"),
         ({"mlflow": {"experiment": "m", "uri": f"https://{KEY}@host"}}, "trackers.mlflow", "MLFLOW_TRACKING_PASS"),
         ({"mlflow": {"experiment": "m", "uri": f"postgresql://ann:{KEY}@host/db"}}, "trackers.mlflow", "_PASSWORD"),
@@ -53,7 +53,7 @@ def required(named):
 
 def test_wandb_without_a_login_is_refused_before_anything_starts(monkeypatch, tmp_path):
     named = {"wandb": {"project": "mazes"}}
-    with pytest.raises(ConfigError, match=r"^trackers\.wandb: no login; .*WANDB_API_KEY.*WANDB_MODE=offline$"):
+    with pytest.raises(ConfigError, match=r"^trackers\.wandb: has no login; .*WANDB_API_KEY.*WANDB_MODE=offline$"):
         required(named)
     monkeypatch.setenv("WANDB_API_KEY", "short")
     wandb.teardown()

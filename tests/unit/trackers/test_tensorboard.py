@@ -93,7 +93,7 @@ def test_a_tensorboard_directory_that_cannot_be_written_is_one_line_and_the_trai
         for step in (1, 2):
             stage.step(follow, step)
     assert len(stage.said) == 2
-    assert "the training goes on" in stage.said[0] and stage.said[1].startswith("arm: TensorBoard: ")
+    assert "the training continues" in stage.said[0] and stage.said[1].startswith("arm: TensorBoard: ")
 
 
 def test_after_a_change_that_was_taken_back_the_first_configurations_curves_are_shown_again(tmp_path):

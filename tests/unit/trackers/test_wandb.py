@@ -166,7 +166,7 @@ def test_wandb_resumes_the_run_and_sends_no_step_that_its_server_has(server, tmp
     assert not [file for file in tmp_path.rglob("*") if file.is_file() and KEY.encode() in file.read_bytes()]
 
 
-def test_a_server_of_wandb_that_goes_away_is_one_line_with_the_mend(server, tmp_path, monkeypatch):
+def test_a_server_of_wandb_that_goes_away_is_one_line_with_the_fix(server, tmp_path, monkeypatch):
     monkeypatch.setattr(wandb_run, "FINISH_SECONDS", 1.0)
     stage = Stage(tmp_path, {"wandb": {"project": "mazes"}})
     with stage.following() as follow:
