@@ -28,7 +28,7 @@ from passk.evaluation.engines import Engine
 from passk.evaluation.generate import sampling_parameters
 from passk.evaluation.request import Request, problem_seed
 from passk.experiment import benchmark_presets, config
-from passk.experiment.config import Compute
+from passk.experiment.compute import Compute
 from passk.files.layout import EvaluationRecord
 from passk.pipeline.evaluation_request import engine_settings
 from passk.runtime.environment import environment

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from passk.experiment.config import Compute
+from passk.experiment.compute import Compute
 from passk.runtime import ray_job
 from passk.runtime.ray_cluster import ray_cluster
 

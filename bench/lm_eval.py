@@ -22,7 +22,7 @@ import yaml
 from bench import mazes
 from passk import problems
 from passk.experiment import benchmark_presets, config
-from passk.experiment.config import Compute
+from passk.experiment.compute import Compute
 from passk.runtime.environment import environment
 
 TASK = {

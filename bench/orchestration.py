@@ -23,7 +23,7 @@ import yaml
 
 from passk.experiment import config
 from passk.experiment import plan as planning
-from passk.experiment.config import Compute
+from passk.experiment.compute import Compute
 from passk.pipeline import stages
 from passk.runtime import process_tree
 from passk.runtime.environment import environment

@@ -17,8 +17,8 @@ import pyarrow.parquet
 
 from dev import chaos_setups
 from dev.chaos_setups import NAME, Setup
-from passk.experiment.config import Compute
-from passk.openrlhf.step_recorder import WRITER
+from passk.experiment.compute import Compute
+from passk.files.metrics_log import WRITER
 from passk.runtime.ports import free_port
 from passk.runtime.ray_cluster import ray_cluster
 

@@ -3,49 +3,75 @@
     python -m dev.imports
 
 A room is a folder of Python files. A room stands one floor above the highest room that it imports. Imports inside
-functions count too, and `passk/__init__.py` is no room.
+functions count too, and `passk/__init__.py` is no room. The exit status is 1 if there is a circle.
 """
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TOP = ("passk", "flows", "tasks", "reports")
 
 
-def files() -> list[Path]:
-    """Return every Python file of the product, relative to the checkout."""
-    return sorted(file.relative_to(ROOT) for top in TOP for file in (ROOT / top).rglob("*.py"))
+def files(*tops: str, root: Path = ROOT) -> list[Path]:
+    """Return every Python file below the top folders (default: the product's), relative to the checkout."""
+    return sorted(file.relative_to(root) for top in tops or TOP for file in (root / top).rglob("*.py"))
 
 
-def room(module: Path) -> str:
+def room(file: Path) -> str:
     """Return the folder of a file as a dotted name: passk/store/sql.py is in passk.store."""
-    return ".".join(module.parent.parts)
+    return ".".join(file.parent.parts)
 
 
-def imported(file: Path) -> Iterator[str]:
-    """Yield every module that a file imports, wherever in the file; `from a import b` yields a and a.b."""
-    for node in ast.walk(ast.parse((ROOT / file).read_text())):
+@cache
+def imported(file: Path, root: Path = ROOT) -> frozenset[str]:
+    """Return every module that a file imports, wherever in the file; `from a import b` gives a and a.b."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse((root / file).read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(found)
 
 
-def rooms() -> dict[str, set[str]]:
-    """Return each room with the rooms that it imports."""
-    graph: dict[str, set[str]] = {room(file): set() for file in files()}
-    for file in files():
-        for module in imported(file):
+def arrows(root: Path = ROOT) -> dict[tuple[str, str], set[Path]]:
+    """Return each pair of rooms of which the first imports the second, with the files that do."""
+    known = {room(file) for file in files(root=root)}
+    found: dict[tuple[str, str], set[Path]] = {}
+    for file in files(root=root):
+        for module in imported(file, root):
             parts = module.split(".")
-            prefixes = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
-            target = next((name for name in prefixes if name in graph), None)
+            above = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+            target = next((name for name in above if name in known), None)
             if target and target not in (room(file), "passk"):
-                graph[room(file)].add(target)
-    return {name: targets for name, targets in graph.items() if name != "passk"}
+                found.setdefault((room(file), target), set()).add(file)
+    return found
+
+
+def rooms(root: Path = ROOT) -> dict[str, set[str]]:
+    """Return each room with the rooms that it imports."""
+    found: dict[str, set[str]] = {room(file): set() for file in files(root=root)}
+    for source, target in arrows(root):
+        found[source].add(target)
+    return {name: targets for name, targets in found.items() if name != "passk"}
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Return circles of rooms, each from a room back to it. Without one arrow of each, the graph has none."""
+    left = {name: set(targets) for name, targets in graph.items()}
+    found = []
+    while True:
+        try:
+            TopologicalSorter(left).prepare()
+            return found
+        except CycleError as error:
+            circle: list[str] = error.args[1][::-1]
+            found.append(circle)
+            left[circle[0]].discard(circle[1])
 
 
 def floors(graph: dict[str, set[str]]) -> dict[str, int]:
@@ -58,14 +84,17 @@ def floors(graph: dict[str, set[str]]) -> dict[str, int]:
 
 def main() -> None:
     graph = rooms()
-    try:
-        levels = floors(graph)
-    except CycleError as error:
-        raise SystemExit(f"circle: {' -> '.join(error.args[1])}") from None
+    why = arrows()
+    if found := circles(graph):
+        for circle in found:
+            print(f"circle: {' -> '.join(circle)}")
+            for source, target in pairwise(circle):
+                print(f"    {source} -> {target}: {', '.join(map(str, sorted(why[source, target])))}")
+        raise SystemExit(f"{len(graph)} rooms, {len(why)} arrows, {len(found)} circles")
+    levels = floors(graph)
     for level in sorted(set(levels.values()), reverse=True):
         print(f"floor {level}: {', '.join(sorted(name for name, floor in levels.items() if floor == level))}")
-    arrows = sum(map(len, graph.values()))
-    print(f"{len(graph)} rooms, {max(levels.values())} floors, {arrows} arrows, no circle")
+    print(f"{len(graph)} rooms, {max(levels.values())} floors, {len(why)} arrows, no circle")
 
 
 if __name__ == "__main__":

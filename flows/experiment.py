@@ -13,8 +13,8 @@ from flows import rerun_crashed
 from passk.base.errors import ConfigError
 from passk.experiment import config, validate
 from passk.experiment.plan import Plan, plan
-from passk.experiment.validate import check_installation
 from passk.pipeline import stages
+from passk.pipeline.preflight import check_installation
 from passk.pipeline.run_record import RunRecord
 from passk.runtime.ray_cluster import ray_cluster
 from tasks import stages as tasks

@@ -12,11 +12,12 @@ import pandas as pd
 
 from passk.base.errors import PasskError
 from passk.files.layout import BASE
-from reports import html, results
-from reports.comparison import Comparison
+from reports import html
+from reports.data import results
+from reports.data.comparison import Comparison
+from reports.data.markdown import code, fenced, inline, listed, plain_table, table
+from reports.data.results import load
 from reports.figures import correct_counts, curves, difficulty, pass_at_k
-from reports.markdown import code, fenced, inline, listed, plain_table, table
-from reports.results import load
 from reports.sections import costs, failures, provenance, solved
 from reports.sections.answer import answer
 from reports.sections.tables import about_p, difference_table, main_table, seed_table, sizes

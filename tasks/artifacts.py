@@ -23,7 +23,7 @@ from prefect.logging import get_run_logger
 from passk.base.redact import hidden
 from passk.experiment.plan import PlannedStage
 from passk.files.metrics_log import read_metrics
-from reports.markdown import code, fenced, table
+from reports.data.markdown import code, fenced, table
 
 ROWS = 12
 LOG_LINES = 40

@@ -18,8 +18,8 @@ from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectNotFound
 
 from passk.base.errors import ConfigError
-from passk.experiment.config import Compute
-from passk.experiment.validate import check_memory
+from passk.experiment.compute import Compute
+from passk.pipeline.preflight import check_memory
 
 POLL_SECONDS = 2.0
 SLOT_SECONDS = 5.0  # longest wait for the server's slot in one call, so that a stop takes effect

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
+from passk.base import extras
 from passk.base.errors import PasskError
 
 
@@ -38,5 +39,7 @@ def imported(where: str, what: str, name: str) -> Any:
         loaded = importlib.import_module(module)
         return getattr(loaded, attribute) if attribute else loaded
     except Exception as error:
+        if absent := extras.missing(error, f"{what} {name}"):
+            raise absent from None
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise PasskError(f"{what}: {name} cannot be imported from {module}: {reason}; fix or uninstall it") from error

@@ -11,6 +11,7 @@ import click
 import typer
 from typer.core import TyperGroup
 
+from passk.base import extras
 from passk.base.errors import ConfigError, PasskError, SomeFailed
 from passk.base.redact import hidden
 from passk.cli import advantage, listing, problems, store, verifiers
@@ -19,8 +20,8 @@ from passk.cli.show_plan import File, show_plan
 from passk.cli.verifiers import OpensThinking
 from passk.experiment import validate
 from passk.experiment.plan import Plan, plan
-from passk.experiment.validate import check_installation, check_machine
 from passk.files.durable import FULL
+from passk.pipeline.preflight import check_installation, check_machine
 
 
 class Stopped(Exception):
@@ -28,13 +29,17 @@ class Stopped(Exception):
 
 
 class Commands(TyperGroup):
-    """All commands. Ctrl-C in any of them prints one line and exits with status 130."""
+    """All commands: Ctrl-C or a missing extra is one line in any of them, and Ctrl-C exits with status 130."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise Stopped("stopped; repeat the command to resume") from None
+        except ModuleNotFoundError as error:
+            if absent := extras.missing(error, ctx.invoked_subcommand or "passk"):
+                raise absent from None
+            raise
 
 
 app = typer.Typer(
@@ -72,6 +77,7 @@ def version(
 @app.command()
 def run(file: File, runs: Runs = Path("runs")) -> None:
     """Prepare, train, evaluate and report an experiment. Repeat the command to resume; finished work is reused."""
+    _require("run", "train")
     _carry_out(_laid_out(file, runs), lambda laid_out: _by_prefect(laid_out, file))
 
 
@@ -90,6 +96,7 @@ def sweep(
     runs: Runs = Path("runs"),
 ) -> None:
     """Run one experiment for each combination of values, then compare them. Repeat the command to resume."""
+    _require("sweep", "train")
     from passk.experiment import sweep as sweeps
     from passk.pipeline import stages
     from passk.pipeline.sweep import run_all
@@ -117,6 +124,7 @@ def evaluate(
     runs: Runs = Path("runs"),
 ) -> None:
     """Evaluate a checkpoint on benchmarks and write a report. Repeat the command to resume."""
+    _require("evaluate", "evaluate")
     from passk.evaluation import table
     from passk.experiment import benchmark_presets, sweep
 
@@ -136,6 +144,7 @@ def report(
     experiment: Annotated[str, typer.Argument(help="Name of the experiment.")], runs: Runs = Path("runs")
 ) -> None:
     """Rewrite the report of an experiment from the database."""
+    _require("report", "report")
     import reports
     from passk.store import STORE
 
@@ -149,11 +158,18 @@ def compare(
     runs: Runs = Path("runs"),
 ) -> None:
     """Compare experiments in one report: methods by name, over all seeds."""
+    _require("compare", "report")
     import reports
     from passk.store import STORE
 
     written, table = reports.compare(runs / STORE, experiments, to)
     typer.echo(f"{table}\n\nreport: {os.path.relpath(written)}")
+
+
+def _require(command: str, extra: str) -> None:
+    """Raise PasskError if the command lacks a checkout or an extra, before it does anything."""
+    extras.require_checkout(command)
+    extras.require(extra, command)
 
 
 def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from passk.base import extras
 from passk.cli.listing import Runs
 from passk.experiment import validate
 from passk.experiment.config import RlStage
@@ -19,6 +20,7 @@ SCALES = 16
 
 def show_plan(file: File, runs: Runs = Path("runs")) -> None:
     """Print each stage with its state and exact command, then each evaluation."""
+    extras.require("train", "plan")
     from passk.pipeline import stages
 
     laid_out = plan(validate.load(file), runs)

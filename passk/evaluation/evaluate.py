@@ -22,7 +22,7 @@ from passk.evaluation.request import Request, Work
 from passk.evaluation.shards import Parts
 from passk.files import file_lock
 from passk.files.layout import EvaluationRecord, write_json
-from passk.openrlhf.step_recorder import WRITER
+from passk.files.metrics_log import WRITER
 from passk.verifiers import Verdict
 from passk.verifiers.extract import as_read
 from passk.verifiers.pool import Pool

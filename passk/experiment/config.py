@@ -23,7 +23,7 @@ from pydantic import (
 
 from passk.base.errors import ConfigError
 from passk.experiment import yaml_file
-from passk.experiment.compute_config import Compute as Compute
+from passk.experiment.compute import Compute
 from passk.experiment.field_errors import Location, one_line, require_plain
 from passk.experiment.fields import (
     LIMIT,
@@ -53,14 +53,12 @@ MaxFailed = Annotated[Share, Field(description="largest share of samples that th
 class TinyModel(Strict):
     """A Qwen2 with random weights, for a machine without a GPU. Sizes as in HF's Qwen2Config."""
 
-    hidden_size: int = Field(96, ge=32, lt=LIMIT)
-    layers: Count = 3
-    heads: Count = 3
-    feed_forward: int = Field(256, ge=32, lt=LIMIT)
-    max_length: int = Field(128, ge=32, lt=LIMIT)
-    alphabet: Literal["maze", "bytes"] = Field(
-        "maze", description="tokens: the characters of mazes, or the bytes of any text"
-    )
+    hidden_size: int = Field(96, ge=32, lt=LIMIT, description="size of the hidden layer; a multiple of 32 x heads")
+    layers: Count = Field(3, description="number of layers")
+    heads: Count = Field(3, description="number of attention heads")
+    feed_forward: int = Field(256, ge=32, lt=LIMIT, description="size of the feed-forward layer")
+    max_length: int = Field(128, ge=32, lt=LIMIT, description="longest sequence, tokens")
+    alphabet: Literal["maze", "bytes"] = Field("maze", description="a token a maze character, or a byte of any text")
     tie_word_embeddings: bool = Field(False, description="the output head shares the weights of the embeddings")
 
     @model_validator(mode="after")
@@ -76,8 +74,8 @@ class TinyModel(Strict):
 class Model(Strict):
     """The model that training starts from: `tiny` (random weights) or `path` (name or directory of a HF model)."""
 
-    tiny: TinyModel | None = None
-    path: Text | None = None
+    tiny: TinyModel | None = Field(None, description="sizes of a model from scratch")
+    path: Text | None = Field(None, description="Hugging Face model, by name or directory")
     opens_thinking: bool = Field(
         False,
         description="the prompts end with <think>, by the chat template or their own text: a response without "
@@ -100,14 +98,16 @@ class Model(Strict):
 class Stage(Strict):
     """Fields that sft and rl stages share."""
 
-    parent: Name | None = Field(None, alias="from")
-    problems: Name
-    steps: Count
-    betas: Betas = (0.9, 0.95)
-    weight_decay: NotNegative = 0.0
-    max_norm: Positive = 1.0
-    warmup: Natural = Field(0, description="steps during which the learning rate rises")
-    evaluate: bool = Field(True, description="evaluate the finished model on every benchmark")
+    parent: Name | None = Field(
+        None, alias="from", description="stage whose model this one starts from (default: the model itself)"
+    )
+    problems: Name = Field(description="name of a set of problems of the train split")
+    steps: Count = Field(description="optimizer steps of an sft stage, batches of rollouts of an rl stage")
+    betas: Betas = Field((0.9, 0.95), description="Adam's two betas")
+    weight_decay: NotNegative = Field(0.0, description="Adam's weight decay")
+    max_norm: Positive = Field(1.0, description="norm to which gradients are clipped")
+    warmup: Natural = Field(0, description="steps in which the learning rate rises")
+    evaluate: bool = Field(True, description="sample the finished model on every benchmark")
     save_every: Count = Field(20, description="steps between checkpoints")
     keep_checkpoints: Count = Field(2, description="checkpoints kept for resuming, at least 2 while training")
 
@@ -128,9 +128,9 @@ class Stage(Strict):
 class SftStage(Stage):
     """Supervised fine-tuning on the demonstrations of problems, by OpenRLHF's train_sft."""
 
-    kind: Literal["sft"]
-    lr: Positive
-    batch_size: Count = 128
+    kind: Literal["sft"] = Field(description="kind of the stage")
+    lr: Positive = Field(description="learning rate")
+    batch_size: Count = Field(128, description="demonstrations per step")
     max_length: Count | None = Field(
         None,
         ge=4,
@@ -145,24 +145,26 @@ class SftStage(Stage):
 class RlStage(Stage):
     """Reinforcement learning with verifiable rewards, by OpenRLHF's train_ppo_ray with passk's plugin."""
 
-    kind: Literal["rl"]
-    advantage: Text
-    k: K = Schedule.of(1)
+    kind: Literal["rl"] = Field(description="kind of the stage")
+    advantage: Text = Field(description="advantage estimator; `passk advantage list` lists them")
+    k: K = Field(Schedule.of(1), description="k of Pass@k, or a schedule of it over the steps")
     options: dict[str, Any] = Field(
         default={}, description="options of the estimator; `passk advantage list` lists them"
     )
-    lr: LearningRate
-    base_lr: Positive | None = Field(None, description="GRPO's learning rate, which lr: auto scales")
-    entropy_coef: NotNegative = Field(0.0, description="coefficient of the entropy bonus in the loss")
-    false_positive_rate: Share = Field(0.0, description="share of incorrect rollouts rewarded as correct")
+    lr: LearningRate = Field(description="learning rate; auto derives it from base_lr, k and rollouts_per_prompt")
+    base_lr: Positive | None = Field(None, description="with lr: auto, the learning rate that GRPO would get")
+    entropy_coef: NotNegative = Field(0.0, description="entropy bonus in the loss")
+    false_positive_rate: Share = Field(
+        0.0, description="share of the incorrect answers that get the reward of correct ones"
+    )
     prompts_per_step: Count = Field(32, description="prompts per step")
     rollouts_per_prompt: int = Field(16, ge=2, lt=MOST_ROLLOUTS, description="rollouts per prompt, N")
-    mini_batch_prompts: Count | None = Field(None, description="prompts per optimizer step (default: all of the step)")
-    temperature: Positive = 1.0
-    top_p: float = Field(1.0, gt=0, le=1)
-    clip: Clip = (0.2, 0.28)
-    max_prompt: Count = Field(1024, description="most tokens of a prompt")
-    max_response: Count = Field(description="most tokens of a response")
+    mini_batch_prompts: Count | None = Field(None, description="prompts per optimizer step (default: all of a step)")
+    temperature: Positive = Field(1.0, description="temperature of sampling")
+    top_p: float = Field(1.0, gt=0, le=1, description="nucleus of sampling, share of the probability")
+    clip: Clip = Field((0.2, 0.28), description="lower and upper clip of the probability ratio")
+    max_prompt: Count = Field(1024, description="longest prompt, tokens")
+    max_response: Count = Field(description="longest response, tokens")
     max_failed: MaxFailed = 0.05
 
     @model_validator(mode="after")
@@ -177,12 +179,12 @@ AnyStage = Annotated[Annotated[SftStage, Tag("sft")] | Annotated[RlStage, Tag("r
 class Benchmark(Strict):
     """A problem set on which every finished stage is evaluated."""
 
-    problems: Name
-    samples: Rollouts = 32
-    k: tuple[int, ...] = Field((1, 4, 8), strict=False, validate_default=True)
-    temperature: NotNegative = 1.0
-    top_p: float = Field(0.95, gt=0, le=1)
-    max_response: Count = Field(description="most tokens of a response")
+    problems: Name = Field(description="name of a set of problems of the test split")
+    samples: Rollouts = Field(32, description="samples per problem")
+    k: tuple[int, ...] = Field((1, 4, 8), strict=False, validate_default=True, description="values of k of pass@k")
+    temperature: NotNegative = Field(1.0, description="temperature of sampling; 0 takes the likeliest token")
+    top_p: float = Field(0.95, gt=0, le=1, description="nucleus of sampling, share of the probability")
+    max_response: Count = Field(description="longest response, tokens")
     max_failed: MaxFailed = 0.05
 
     @field_validator("k")
@@ -203,17 +205,15 @@ class Benchmark(Strict):
 
 
 class Experiment(Strict):
-    """An experiment file."""
-
-    name: Name
-    question: Text
-    seed: int = Field(ge=0, lt=2**31)
-    model: Model
-    problems: dict[Name, Problems] = Field(min_length=1)
-    stages: dict[Name, AnyStage] = Field(description="training stages by name ({}: evaluate the model itself)")
-    benchmarks: dict[Name, Benchmark] = Field(min_length=1)
-    compute: Compute
-    trackers: Trackers | None = None
+    name: Name = Field(description="name of the experiment and of its directory below runs/")
+    question: Text = Field(description="question that the report answers")
+    seed: int = Field(ge=0, lt=2**31, description="seed of problems, weights, training and evaluation")
+    model: Model = Field(description="model that training starts from")
+    problems: dict[Name, Problems] = Field(min_length=1, description="sets of problems by name")
+    stages: dict[Name, AnyStage] = Field(description="stages by name; without stages the model itself is evaluated")
+    benchmarks: dict[Name, Benchmark] = Field(min_length=1, description="benchmarks by name")
+    compute: Compute = Field(description="where and how the experiment runs")
+    trackers: Trackers | None = Field(None, description="trackers of step metrics beside TensorBoard")
 
     @property
     def gpus(self) -> int:

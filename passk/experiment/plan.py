@@ -12,7 +12,8 @@ from typing import Any
 
 from passk import problems
 from passk.base.errors import ConfigError, nearest
-from passk.experiment.config import Benchmark, Compute, Experiment, RlStage, SftStage
+from passk.experiment.compute import Compute
+from passk.experiment.config import Benchmark, Experiment, RlStage, SftStage
 from passk.experiment.result_versions import (
     SAMPLING_VERSION,
     TRAINING_VERSION,
@@ -22,7 +23,7 @@ from passk.experiment.result_versions import (
     verdicts,
 )
 from passk.files.layout import BASE, STORE, EvaluationRecord, StageRecord, is_finished, require_usable
-from passk.models.tiny import weights
+from passk.files.model_weights import weights
 
 _WITHOUT_EFFECT = {"evaluate", "save_every", "keep_checkpoints", "max_failed"}
 

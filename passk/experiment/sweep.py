@@ -17,7 +17,7 @@ from passk.experiment import config, validate, yaml_file
 from passk.experiment.config import Experiment, RlStage
 from passk.experiment.validate import check
 from passk.files.layout import require_usable
-from passk.models.tiny import weights
+from passk.files.model_weights import weights
 from passk.problems import fingerprint
 
 FILE = "experiment.yaml"

@@ -1,29 +1,19 @@
 """Checks of an experiment before anything is started or written. Each error is one line."""
 
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from passk import advantage, problems, trackers
-from passk.base import gpus
+from passk import advantage, problems
 from passk.base.errors import ConfigError, nearest, under
 from passk.base.redact import is_secret
 from passk.experiment import config, lr_scaling, yaml_file
-from passk.experiment.config import Compute, Experiment, RlStage, TinyModel
+from passk.experiment.config import Experiment, RlStage, TinyModel
 from passk.experiment.plan import order
-from passk.files import temporary
 from passk.files.layout import BASE
-from passk.models import remote_code
-from passk.models.tiny import fetch_tokenizer, from_the_hub
 
 GIB = 2**30
 TAKEN = {"stages": (BASE, "evaluate"), "benchmarks": ("all",)}
 """Reserved names: records and reports use them for the base model, the evaluation and all benchmarks together."""
-# Memory of the processes of a CPU run without the KV cache: measured, see README ("Speed and size").
-CPU_RUN_GIB = 5.0
 
 
 def load(path: str | Path) -> Experiment:
@@ -76,79 +66,6 @@ def _no_secret(field: str, content: Any) -> None:
             _no_secret(field, value)
     elif isinstance(content, str) and is_secret(content):
         raise ConfigError(f"{field}: contains a key or a password, which logs and reports would show; remove it")
-
-
-def check_machine(experiment: Experiment) -> None:
-    """Raise ConfigError if this machine lacks something that the experiment needs."""
-    check_installation(experiment)
-    check_memory(experiment.compute)
-
-
-def check_installation(experiment: Experiment) -> None:
-    """Raise ConfigError as `check_machine` does, but only for what does not depend on the machine's load."""
-    compute = experiment.compute
-    temporary.require_short(ray=bool(experiment.stages) and "RAY_ADDRESS" not in os.environ)
-    trackers.require(experiment)
-    if experiment.model.path:
-        _model_is_there(experiment.model.path, trusted=experiment.model.trust_remote_code)
-    if compute.nodes > 1 and "RAY_ADDRESS" not in os.environ:
-        raise ConfigError(
-            f"compute.nodes: {compute.nodes} nodes need a running Ray cluster; set RAY_ADDRESS to it, or nodes to 1"
-        )
-    if compute.profile == "gpu" and "RAY_ADDRESS" not in os.environ:
-        _gpus_are_there(experiment)
-    if compute.profile == "cpu" and shutil.which("c++") is None:
-        raise ConfigError("compute.profile: cpu needs a C++ compiler for DeepSpeed; install g++ or clang++")
-
-
-def check_memory(compute: Compute) -> None:
-    """Raise ConfigError if training on a CPU does not fit in the memory that is free now."""
-    if compute.profile != "cpu":
-        return
-    available = psutil.virtual_memory().available / GIB
-    needed = compute.max_parallel_stages * (CPU_RUN_GIB + compute.kv_cache_gib)
-    if available < needed:
-        each = f"{compute.kv_cache_gib} GiB and about {CPU_RUN_GIB:g} GiB for the processes"
-        if compute.max_parallel_stages > 1:
-            raise ConfigError(
-                f"compute.max_parallel_stages: {compute.max_parallel_stages} stages of {each} each do not fit in the "
-                f"{available:.1f} GiB of free memory; train fewer at once or free memory"
-            )
-        raise ConfigError(
-            f"compute.kv_cache_gib: {each} "
-            f"do not fit in the {available:.1f} GiB of free memory; lower it or free memory"
-        )
-
-
-def _gpus_are_there(experiment: Experiment) -> None:
-    """Raise ConfigError for missing GPUs, since Ray would wait for them until the stage counts as hung."""
-    compute, visible = experiment.compute, gpus.visible()
-    if visible < (needed := experiment.gpus * compute.max_parallel_stages):
-        engines = ", including the engines'," if experiment.gpus > compute.nodes * compute.gpus_per_node else ""
-        raise ConfigError(
-            f"compute.gpus_per_node: training at once needs {needed} GPUs{engines} and this machine has {visible}; "
-            "lower it, set colocate, or set RAY_ADDRESS to a cluster that has them"
-        )
-
-
-def _model_is_there(path: str, *, trusted: bool) -> None:
-    directory = Path(path).expanduser()
-    if directory.is_dir():
-        if not (directory / "config.json").is_file():
-            raise ConfigError(f"model.path: {path} has no config.json; name the directory of a HF model")
-        remote_code.check(path, trusted=trusted)
-        return
-    if path.startswith((".", "/", "~")) or path.count("/") != 1:
-        raise ConfigError(
-            f"model.path: the directory {path} does not exist; name a HF model as owner/name or an existing directory"
-        )
-    with from_the_hub(f"{path} is not a directory, and"):
-        files = remote_code.fetch(path)
-    if not (files / "config.json").is_file():
-        raise ConfigError(f"model.path: {path} has no config.json on the HF hub; name a HF model")
-    if not trusted:
-        remote_code.refuse(files, model=path)
-    fetch_tokenizer(path, trusted=trusted)
 
 
 def _known_problems(experiment: Experiment, field: str, name: str, *, split: str) -> None:

@@ -5,6 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+WRITER = ".writer"
+"""Name of the lock of the process that writes into a stage's directory."""
+
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Return the steps of a metrics.jsonl up to its first damaged line.

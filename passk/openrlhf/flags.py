@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from passk.experiment import lr_scaling
-from passk.experiment.config import Compute, RlStage, SftStage
+from passk.experiment.compute import Compute
+from passk.experiment.config import RlStage, SftStage
 from passk.openrlhf.checkpoints import LEAST_KEPT
 
 Flags = dict[str, str | int | float | bool | tuple | None]

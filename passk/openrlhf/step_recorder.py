@@ -14,7 +14,7 @@ from passk.base.errors import ConfigError, PasskError
 from passk.files import file_lock
 from passk.files.durable import telling_when_full
 from passk.files.layout import METRICS, ROLLOUT_COLUMNS
-from passk.files.metrics_log import read_metrics
+from passk.files.metrics_log import WRITER, read_metrics
 from passk.openrlhf.prompt_label import ANSWER_HALVES, REASON, answer_id, problem_of, reason_of
 from passk.openrlhf.settings import PluginSettings
 from passk.statistics.pass_at_k import pass_at_k
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     import torch
     from openrlhf.trainer.ppo_utils.experience import Experience
     from transformers import PreTrainedTokenizerBase
-
-
-WRITER = ".writer"
-"""Lock of the process that writes to a stage's directory."""
 
 
 class Rollout(NamedTuple):

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from passk.evaluation.request import Request
-from passk.experiment.config import Compute
+from passk.experiment.compute import Compute
 from passk.experiment.plan import Plan, PlannedEvaluation
 from passk.models import remote_code
 from passk.models.tiny import has_chat_template

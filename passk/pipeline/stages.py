@@ -20,15 +20,15 @@ from passk.base.redact import without_secrets
 from passk.cpu import operators
 from passk.evaluation import progress
 from passk.evaluation.request import Work
-from passk.experiment.config import Compute, RlStage, SftStage
+from passk.experiment.compute import Compute
+from passk.experiment.config import RlStage, SftStage
 from passk.experiment.plan import Plan, PlannedEvaluation, PlannedStage
 from passk.files import durable, file_lock
 from passk.files.layout import is_finished, write_json
-from passk.files.metrics_log import damaged_line, read_metrics
+from passk.files.metrics_log import WRITER, damaged_line, read_metrics
 from passk.models import remote_code
 from passk.models.tiny import ENDS, make_tiny
 from passk.openrlhf import checkpoints, flags, lengths, train_data
-from passk.openrlhf.step_recorder import WRITER
 from passk.pipeline.evaluation_request import has_chat, request
 from passk.pipeline.progress import Progress
 from passk.problems import preparation

@@ -21,7 +21,7 @@ class Aime24Problems(hub.HubSpec):
     about: ClassVar = "the 30 problems of AIME 2024"
 
     source: Literal["aime24"]
-    split: Literal["test"] = "test"
+    split: Literal["test"] = Field("test", description="problems for training or for benchmarks")
     dataset: str = Field("HuggingFaceH4/aime_2024", min_length=1, description=hub.DATASET)
     revision: str = Field("2fe88a2f1091d5048c0f36abc874fb997b3dd99a", min_length=1, description=hub.REVISION)
 

@@ -22,7 +22,7 @@ class Aime25Problems(hub.HubSpec):
     about: ClassVar = "the 30 problems of AIME 2025"
 
     source: Literal["aime25"]
-    split: Literal["test"] = "test"
+    split: Literal["test"] = Field("test", description="problems for training or for benchmarks")
     dataset: str = Field("math-ai/aime25", min_length=1, description=hub.DATASET)
     revision: str = Field("563bb8404243c5f09de6ec262f2db674fe5bce9b", min_length=1, description=hub.REVISION)
 

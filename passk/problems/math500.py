@@ -21,7 +21,7 @@ class Math500Problems(hub.HubSpec):
     about: ClassVar = "500 problems of MATH's test split"
 
     source: Literal["math500"]
-    split: Literal["test"] = "test"
+    split: Literal["test"] = Field("test", description="problems for training or for benchmarks")
     dataset: str = Field("HuggingFaceH4/MATH-500", min_length=1, description=hub.DATASET)
     revision: str = Field("6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be", min_length=1, description=hub.REVISION)
 

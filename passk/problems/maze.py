@@ -55,7 +55,7 @@ class MazeProblems(Spec):
 
     source: Literal["maze"]
     size: int = Field(ge=1, lt=10**9, description="number of mazes")
-    width: int = Field(5, ge=2, le=64)
+    width: int = Field(5, ge=2, le=64, description="width and height of the grid, cells")
     walls: float = Field(0.3, ge=0, lt=1, description="probability that a cell is a wall")
     easy_fraction: float = Field(0.5, ge=0, le=1, description="share of mazes whose shortest path needs no detour")
     path_length: tuple[int, int] = Field(

@@ -21,9 +21,9 @@ class OlymMathProblems(hub.HubSpec):
     about: ClassVar = "olympiad problems, 100 easy and 100 hard, in English or Chinese"
 
     source: Literal["olymmath"]
-    split: Literal["test"] = "test"
-    language: Literal["en", "zh"] = "en"
-    grade: Literal["easy", "hard", "both"] = "both"
+    split: Literal["test"] = Field("test", description="problems for training or for benchmarks")
+    language: Literal["en", "zh"] = Field("en", description="language of the problems")
+    grade: Literal["easy", "hard", "both"] = Field("both", description="difficulty of the problems")
     dataset: str = Field("RUC-AIBOX/OlymMATH", min_length=1, description=hub.DATASET)
     revision: str = Field("2c6532ea2cf929ac1c421532af5951553eaee727", min_length=1, description=hub.REVISION)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Spec(BaseModel):
     """Description for `passk problems list`."""
 
     source: str
-    split: Literal["train", "test"]
+    split: Literal["train", "test"] = Field(description="problems for training or for benchmarks")
 
     def wording(self) -> str:
         """Return the template's text."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 
 from passk.cpu import ENVIRONMENT_SWITCH, operators
-from passk.experiment.config import Compute
+from passk.experiment.compute import Compute
 from passk.runtime import loopback
 from passk.runtime.ports import free_port
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from passk.base.errors import ConfigError, PasskError
-from passk.experiment.config import Compute
+from passk.experiment.compute import Compute
 from passk.runtime import process_tree
 from passk.runtime.environment import environment
 from passk.runtime.ports import free_port

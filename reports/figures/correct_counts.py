@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from reports.comparison import Comparison, MethodRuns
+from reports.data.comparison import Comparison, MethodRuns
 from reports.figures import style
 from reports.figures.curves import steps_of
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from reports.comparison import Comparison, Entry
+from reports.data.comparison import Comparison, Entry
 from reports.figures import style
 
 if TYPE_CHECKING:

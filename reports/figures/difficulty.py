@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from passk.statistics.bootstrap import Estimate
-from reports import seed_statistics
-from reports.comparison import Comparison, Entry
+from reports.data import seed_statistics
+from reports.data.comparison import Comparison, Entry
+from reports.data.results import Results
 from reports.figures import style
-from reports.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports.comparison import Comparison, Entry
+from reports.data.comparison import Comparison, Entry
+from reports.data.results import ALL
 from reports.figures import style
-from reports.results import ALL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

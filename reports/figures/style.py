@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.comparison import Entry
-from reports.markdown import visible
+from reports.data.comparison import Entry
+from reports.data.markdown import visible
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from passk.files.layout import INGEST
 from passk.statistics.bootstrap import Estimate
-from reports.comparison import Comparison, Difference, Entry, MethodRuns
-from reports.markdown import listed
-from reports.results import ALL
+from reports.data.comparison import Comparison, Difference, Entry, MethodRuns
+from reports.data.markdown import listed
+from reports.data.results import ALL
 
 NO_DIFFERENCE = "no clear difference"
 EVALUATION = "evaluate"

@@ -4,9 +4,9 @@ from typing import Any
 
 import pandas as pd
 
-from reports.comparison import Comparison
-from reports.markdown import code, inline, seconds, table
-from reports.results import Results
+from reports.data.comparison import Comparison
+from reports.data.markdown import code, inline, seconds, table
+from reports.data.results import Results
 
 PHASES = ("seconds_generation", "seconds_experience", "seconds_training", "seconds_sync")
 HEADER = [

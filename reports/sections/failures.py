@@ -2,9 +2,9 @@
 
 from collections import Counter
 
-from reports.comparison import Comparison
-from reports.markdown import code, listed, seconds, table
-from reports.results import Results
+from reports.data.comparison import Comparison
+from reports.data.markdown import code, listed, seconds, table
+from reports.data.results import Results
 from reports.sections.costs import ended, several
 
 LISTED = 20

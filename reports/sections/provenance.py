@@ -8,9 +8,9 @@ from typing import Any
 import yaml
 
 from passk.files.layout import ExperimentRecord
-from reports.comparison import Comparison
-from reports.markdown import code, inline, listed, table
-from reports.results import Results
+from reports.data.comparison import Comparison
+from reports.data.markdown import code, inline, listed, table
+from reports.data.results import Results
 
 
 def facts(comparison: Comparison) -> list[str]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.comparison import Comparison, Entry
-from reports.markdown import code, table
+from reports.data.comparison import Comparison, Entry
+from reports.data.markdown import code, table
 
 LISTED = 5
 """Number of listed problems for each pair, direction and benchmark."""

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from passk.statistics.bootstrap import Estimate
-from reports.comparison import Comparison, Difference
-from reports.markdown import code, listed, table
-from reports.results import ALL, Results
+from reports.data.comparison import Comparison, Difference
+from reports.data.markdown import code, listed, table
+from reports.data.results import ALL, Results
+from reports.data.seed_statistics import sign
 from reports.sections.answer import interval, p_text
-from reports.seed_statistics import sign
 
 
 def main_table(

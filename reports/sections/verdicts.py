@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from passk.verifiers import FAILURES
-from reports.comparison import Comparison
-from reports.markdown import code, table
+from reports.data.comparison import Comparison
+from reports.data.markdown import code, table
 
 CORRECT = "correct"
 SHOWN = 5

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from reports.markdown import code, table
+from reports.data.markdown import code, table
 from reports.sections.tables import difference_columns
 from studies.mazes.study import AFTER_PASSK, FINAL, MAIN, WARM, Study
 from studies.mazes.tables import KS, Paired, cells, corrected, paired

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from passk.statistics.bootstrap import Estimate
-from reports import seed_statistics
+from reports.data import seed_statistics
 from reports.figures import style
 from reports.figures.curves import band, window
 from studies.mazes.goals import GOALS

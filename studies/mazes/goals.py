@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from reports.markdown import table
+from reports.data.markdown import table
 from reports.sections.answer import interval, p_text
 from studies.mazes.study import MAIN, Study
 from studies.mazes.tables import Paired, corrected, paired

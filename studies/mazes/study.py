@@ -27,8 +27,8 @@ from passk.base.errors import PasskError
 from passk.files.layout import BASE
 from passk.statistics.pass_at_k import pass_at_k
 from passk.store import queries, reading
-from reports.methods import Method
-from reports.results import Results, load
+from reports.data.methods import Method
+from reports.data.results import Results, load
 
 MARKED = re.compile(r"(<!-- numbers -->).*?(<!-- end of numbers -->)", re.DOTALL)
 """Part of a page that `remake` writes."""

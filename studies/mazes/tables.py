@@ -7,8 +7,8 @@ import pandas as pd
 
 from passk.statistics.bootstrap import Estimate
 from passk.statistics.paired import holm
-from reports import seed_statistics
-from reports.markdown import code, table
+from reports.data import seed_statistics
+from reports.data.markdown import code, table
 from reports.sections.answer import interval
 from reports.sections.tables import difference_columns, signed
 from studies.mazes.study import AFTER_PASSK, FINAL, MAIN, WARM, Study

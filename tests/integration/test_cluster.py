@@ -14,7 +14,7 @@ import pytest
 from ray.job_submission import JobSubmissionClient
 
 from passk.base.errors import PasskError
-from passk.experiment.config import Compute
+from passk.experiment.compute import Compute
 from passk.runtime import ray_job
 from passk.runtime.ray_cluster import ray_cluster, request_headers
 from tests.processes import command_lines, descendants, listening, living

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from passk.base.errors import ConfigError
-from passk.experiment.config import Compute
+from passk.experiment.compute import Compute
 from passk.runtime import ray_cluster, ray_job
 from tests.processes import command_lines, descendants, marked, named
 
@@ -45,7 +45,7 @@ while True:  # not in ray.get on an actor, as OpenRLHF in a rendezvous is not
 FOLLOWER = f"""
 import os, sys
 from pathlib import Path
-from passk.experiment.config import Compute
+from passk.experiment.compute import Compute
 from passk.runtime import ray_cluster, ray_job
 with ray_cluster.ray_cluster(Compute(profile="cpu"), Path("unused.log")) as joined:
     ray_job.train([sys.executable, "-c", {DRIVER!r}], cluster=joined, environment={{"MARK": os.environ["MARK"]}},

@@ -15,7 +15,7 @@ from prefect.client.orchestration import get_client
 from prefect.context import refresh_global_settings_context
 
 from flows.server import prefect_server
-from passk.experiment.config import Compute
+from passk.experiment.compute import Compute
 from passk.runtime.ports import free_port
 from tasks.train_slots import POLL_SECONDS, Places
 from tests.processes import command_lines, descendants

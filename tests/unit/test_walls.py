@@ -1,74 +1,147 @@
 """The walls between the rooms (docs/design.md), read from the imports in the source."""
 
-import ast
+import subprocess
+import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-OURS = {"flows", "tasks", "passk", "reports"}
+import pytest
+
+from dev.imports import ROOT, arrows, circles, files, floors, imported, room, rooms
+
+# From bottom to top. A room imports rooms of its own layer and of those below it.
+LAYERS = (
+    {"passk.base", "passk.statistics", "passk.cpu"},
+    {"passk.files", "passk.verifiers", "passk.advantage", "passk.advantage.estimators", "passk.adapters"},
+    {"passk.problems", "passk.store"},
+    {"passk.experiment", "passk.models"},
+    {"passk.runtime", "passk.openrlhf", "passk.evaluation", "passk.trackers"},
+    {"passk.pipeline"},
+    {"reports.data"},
+    {"reports.figures", "reports.sections"},
+    {"reports"},
+    {"tasks"},
+    {"flows"},
+    {"passk.cli"},
+)
+# Package -> the only rooms that import it.
+ALONE = {
+    "prefect": {"flows", "tasks"},
+    "duckdb": {"passk.store"},
+    "openrlhf": {"passk.openrlhf"},
+    "ray": {"passk.runtime", "passk.openrlhf", "passk.evaluation"},
+    "vllm": {"passk.openrlhf", "passk.evaluation", "passk.cpu"},
+    "verl": {"passk.adapters"},
+    "trl": {"passk.adapters"},
+}
+LIGHT = ("passk/experiment", "passk/store", "passk/statistics", "passk/files", "reports")
+HEAVY = {"torch", "ray", "vllm"}
+OURS = {"passk", "flows", "tasks", "reports", "studies", "bench", "dev"}
 
 
-def imports(folder: str) -> dict[Path, set[str]]:
-    """File -> the modules that it imports, wherever in the file."""
-    found = {}
-    for file in sorted((ROOT / folder).rglob("*.py")):
-        modules = set()
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Import):
-                modules |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                modules.add(node.module)
-                modules |= {f"{node.module}.{alias.name}" for alias in node.names}
-        found[file] = modules
-    assert found
-    return found
+def packages(file: Path) -> set[str]:
+    return {module.partition(".")[0] for module in imported(file)}
 
 
-def rooms(modules: set[str]) -> set[str]:
-    return {module.partition(".")[0] for module in modules}
+def third_party(*folders: str) -> set[str]:
+    return set().union(*map(packages, files(*folders))) - set(sys.stdlib_module_names) - OURS
 
 
-def test_passk_knows_nothing_of_ours_outside_itself_but_what_its_command_line_calls():
-    for file, modules in imports("passk").items():
-        allowed = {"passk"} | ({"flows", "reports"} if file.parent.name == "cli" else set())
-        assert rooms(modules) & OURS <= allowed, file
+def test_no_circle_and_not_too_many_rooms_or_floors():
+    graph = rooms()
+    assert not circles(graph)
+    assert len(graph) <= 24
+    assert max(floors(graph).values()) <= 10
 
 
-def test_tasks_know_no_flow():
-    for file, modules in imports("tasks").items():
-        assert "flows" not in rooms(modules), file
+def test_every_room_stands_in_one_layer_and_imports_none_above_it():
+    layer = {name: number for number, names in enumerate(LAYERS) for name in names}
+    assert set(layer) == set(rooms())
+    for (source, target), by in arrows().items():
+        if source != "passk":
+            assert layer[target] <= layer[source], f"{source} imports {target}, which is above it, in {sorted(by)}"
 
 
-def test_reports_know_the_store_and_pure_rooms_of_passk_alone():
-    for file, modules in imports("reports").items():
-        assert rooms(modules) & OURS <= {"reports", "passk"}, file
-        ours = {module for module in modules if module.startswith("passk.")}
-        figures = tuple(f"passk.statistics.{name}" for name in ("pass_at_k", "bootstrap", "paired", "seeds", "nested"))
-        pure = (
-            *figures,
-            "passk.store",
-            "passk.base.errors",
-            "passk.files.layout",
-            "passk.experiment.k_schedule",
-            "passk.base.redact",
-            "passk.verifiers",
-        )
-        assert all(module.startswith(pure) for module in ours), file
+def test_of_passk_only_the_command_line_knows_the_flows_and_the_reports():
+    for file in files("passk"):
+        assert room(file) == "passk.cli" or not packages(file) & {"flows", "tasks", "reports"}, file
 
 
-def test_only_flows_and_tasks_know_prefect():
-    for folder in ("passk", "reports"):
-        for file, modules in imports(folder).items():
-            assert "prefect" not in rooms(modules), file
+@pytest.mark.parametrize("package", ALONE)
+def test_a_package_behind_a_wall_is_imported_in_its_rooms_alone(package):
+    users = {room(file) for file in files() if package in packages(file)}
+    assert users, f"no room imports {package}; take it out of this test"
+    assert users <= ALONE[package]
 
 
-def test_only_the_store_opens_the_database():
-    for folder in ("passk", "reports", "flows", "tasks"):
-        for file, modules in imports(folder).items():
-            assert file.parent.name == "store" or "duckdb" not in rooms(modules), file
+@pytest.mark.parametrize("folder", LIGHT)
+def test_light_rooms_load_neither_torch_nor_ray_nor_vllm(folder):
+    """Neither directly, in a function, nor through what they import when they are loaded."""
+    assert not third_party(folder) & HEAVY
+    modules = [".".join(file.with_suffix("").parts).removesuffix(".__init__") for file in files(folder)]
+    code = f"import sys, {', '.join(modules)}; print(sorted({HEAVY} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT).stdout == "[]\n"
+
+
+def test_the_lowest_rooms_import_nothing_of_ours():
+    for lowest in ("passk/statistics", "passk/base"):
+        for file in files(lowest):
+            ours = {module for module in imported(file) if module.partition(".")[0] in OURS}
+            assert all(module.startswith(room(file)) for module in ours), file
+    assert third_party("passk/base") == set()
+    assert third_party("passk/statistics") == {"numpy", "scipy"}
+
+
+def test_nothing_imports_studies_bench_or_dev():
+    for file in files():
+        assert not packages(file) & {"studies", "bench", "dev", "tests"}, file
+    for folder in ("studies", "bench", "dev"):
+        for file in files(folder):
+            assert not packages(file) & ({"studies", "bench", "dev", "tests"} - {folder}), file
+
+
+def test_reports_know_the_store_and_light_rooms_of_passk_alone():
+    known = {"passk.statistics", "passk.store", "passk.base", "passk.files", "passk.experiment", "passk.verifiers"}
+    known |= {"reports", "reports.data", "reports.figures", "reports.sections"}
+    assert {target for source, target in arrows() if source.startswith("reports")} <= known
 
 
 def test_flows_define_no_task_and_tasks_no_flow():
-    for file in (ROOT / "flows").glob("*.py"):
-        assert "@task" not in file.read_text()
-    for file in (ROOT / "tasks").glob("*.py"):
-        assert "@flow" not in file.read_text()
+    for file in files("flows"):
+        assert "@task" not in (ROOT / file).read_text()
+    for file in files("tasks"):
+        assert "@flow" not in (ROOT / file).read_text()
+
+
+def written(root: Path, modules: dict[str, str]) -> Path:
+    for name, text in modules.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def test_a_circle_of_rooms_is_found_with_its_files_wherever_the_import_stands(tmp_path):
+    written(
+        tmp_path,
+        {
+            "passk/a/one.py": "from passk.b import two",
+            "passk/b/two.py": "def late():\n    import passk.c.three",
+            "passk/c/three.py": "from passk.a.one import x",
+            "tasks/t.py": "import passk.a.one",
+            "flows/f.py": "from tasks.t import y",
+            "tasks/u.py": "from flows import f",
+        },
+    )
+    graph = rooms(tmp_path)
+    assert {frozenset(circle) for circle in circles(graph)} == {
+        frozenset({"passk.a", "passk.b", "passk.c"}),
+        frozenset({"tasks", "flows"}),
+    }
+    assert all(circle[0] == circle[-1] and circle[1] in graph[circle[0]] for circle in circles(graph))
+    assert arrows(tmp_path)["passk.b", "passk.c"] == {Path("passk/b/two.py")}
+
+
+def test_a_room_stands_above_the_highest_that_it_imports(tmp_path):
+    graph = rooms(
+        written(tmp_path, {"passk/a/x.py": "", "passk/b/x.py": "import passk.a.x", "tasks/x.py": "import passk.b"})
+    )
+    assert floors(graph) == {"passk.a": 1, "passk.b": 2, "tasks": 3}

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from passk.cpu.operators import forget_stale_locks
-from passk.experiment.config import Compute
+from passk.experiment.compute import Compute
 from passk.runtime.environment import environment
 
 

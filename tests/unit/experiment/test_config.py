@@ -6,7 +6,8 @@ import yaml
 
 from passk.base.errors import ConfigError
 from passk.experiment import config
-from passk.experiment.validate import check, check_machine
+from passk.experiment.validate import check
+from passk.pipeline.preflight import check_machine
 
 SFT = {"kind": "sft", "problems": "train", "steps": 2, "lr": 1.0e-3}
 GOOD = """

@@ -42,6 +42,9 @@ TABLE = {
     "model.tiny.feed_forward": ("count", [32], [31]),
     "model.tiny.max_length": ("count", [32], [31]),
     "model.tiny.alphabet": ("choice", ["maze", "bytes"], []),
+    "model.tiny.tie_word_embeddings": ("truth", [True, False], []),
+    "model.opens_thinking": ("truth", [True, False], []),
+    "model.trust_remote_code": ("truth", [False], [True]),
     "model.path": ("text", ["owner/name"], []),
     "problems": ("mapping", [], [{}, {"A": {"source": "maze", "split": "train", "size": 1}}]),
     "stages": (

@@ -14,10 +14,10 @@ from passk.base.errors import ConfigError
 from passk.experiment import benchmark_presets, config
 from passk.experiment.config import TinyModel
 from passk.experiment.plan import plan
-from passk.experiment.validate import check_installation
 from passk.models import remote_code
 from passk.models.tiny import make_tiny
 from passk.pipeline import evaluation_request, stages
+from passk.pipeline.preflight import check_installation
 from tests.unit.experiment.test_config import GOOD
 
 MARK = "open({mark!r}, 'w').close()\n"
@@ -175,7 +175,7 @@ def test_a_checkpoint_of_a_stage_is_looked_at_again_before_it_is_loaded(model, p
 
 HUB = """
 from passk.base.errors import PasskError
-from passk.experiment.validate import _model_is_there
+from passk.pipeline.preflight import _model_is_there
 from passk.models import remote_code
 from passk.models.tiny import has_chat_template
 for name in ("owner/plain", "owner/own"):

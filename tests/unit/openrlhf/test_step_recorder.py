@@ -9,9 +9,10 @@ import pytest
 
 from passk.base.errors import ConfigError
 from passk.experiment.k_schedule import Schedule
+from passk.files.metrics_log import WRITER, read_metrics
 from passk.openrlhf.prompt_label import ANSWER_HALVES, NO_VERDICT, REASON, Label, identity, problem_of, reason_of
 from passk.openrlhf.settings import PluginSettings
-from passk.openrlhf.step_recorder import WRITER, MetricsLog, Rollouts, StepRecorder, gathered, read_metrics
+from passk.openrlhf.step_recorder import MetricsLog, Rollouts, StepRecorder, gathered
 from passk.pipeline.progress import Progress
 
 

@@ -5,9 +5,9 @@ import pytest
 
 from passk.files.layout import write_json
 from passk.store import ingest_experiment_record, rebuild
-from reports.comparison import Comparison
+from reports.data.comparison import Comparison
+from reports.data.results import load
 from reports.report import render
-from reports.results import load
 
 
 def text_of(store, *names):

@@ -8,9 +8,9 @@ from passk.base.errors import PasskError
 from passk.files.layout import write_json
 from passk.store import ingest_experiment_record, rebuild
 from reports import compare
-from reports.comparison import Comparison
+from reports.data.comparison import Comparison
+from reports.data.results import ALL, load
 from reports.report import _title, joined
-from reports.results import ALL, load
 from reports.sections.answer import answer
 from reports.sections.tables import difference_table
 from tests.unit.reports.conftest import text_of

@@ -7,8 +7,8 @@ import pytest
 
 from passk.statistics.bootstrap import Estimate
 from passk.statistics.paired import holm, sign_flip_p
-from reports.comparison import Comparison, Difference
-from reports.results import ALL, load
+from reports.data.comparison import Comparison, Difference
+from reports.data.results import ALL, load
 from reports.sections.answer import answer, interval, p_text
 from studies.mazes.tables import Paired
 from tests.unit.reports.conftest import text_of

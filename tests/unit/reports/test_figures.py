@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from passk.store import rebuild
-from reports.comparison import Comparison
-from reports.designs import Entry
+from reports.data.comparison import Comparison
+from reports.data.designs import Entry
+from reports.data.results import load
 from reports.figures import correct_counts, curves, difficulty, style
-from reports.results import load
 
 
 def luminance(colour):

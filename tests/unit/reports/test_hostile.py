@@ -10,8 +10,8 @@ import pytest
 
 from passk.store import rebuild
 from reports import write_report
+from reports.data.markdown import code, fenced, inline, table
 from reports.html import twin
-from reports.markdown import code, fenced, inline, table
 
 PLANTED = [
     "<script>alert('planted')</script>",

@@ -1,6 +1,6 @@
 import pytest
 
-from reports.methods import against_baseline, methods, nodes
+from reports.data.methods import against_baseline, methods, nodes
 
 
 def sft(parent=None):

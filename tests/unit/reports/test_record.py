@@ -6,8 +6,8 @@ import re
 import pytest
 
 from passk.store import rebuild
-from reports.comparison import Comparison
-from reports.results import load
+from reports.data.comparison import Comparison
+from reports.data.results import load
 from reports.sections import provenance
 from tests.unit.reports.conftest import amend, text_of
 

@@ -14,10 +14,10 @@ from passk.base.errors import PasskError
 from passk.files.layout import INGEST
 from passk.store import rebuild
 from reports import results_table, write_report
-from reports.comparison import Comparison
+from reports.data.comparison import Comparison
+from reports.data.results import load
 from reports.figures.style import spread
 from reports.report import FIGURES
-from reports.results import load
 from reports.sections.answer import NO_DIFFERENCE, answer
 from tests.unit.reports.conftest import amend, text_of
 

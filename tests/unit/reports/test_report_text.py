@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.markdown import code, fenced, inline, listed, plain_table, shorten, table, visible
+from reports.data.markdown import code, fenced, inline, listed, plain_table, shorten, table, visible
 
 
 @given(st.text(alphabet=st.sampled_from("`~ab\n \x1b\u202e<"), max_size=60))

@@ -1,6 +1,6 @@
 """What a training job takes along is seen by whoever sees Ray's dashboard."""
 
-from passk.experiment.config import Compute
+from passk.experiment.compute import Compute
 from passk.openrlhf.__main__ import runtime_environment
 from passk.runtime.environment import environment, passed_on
 

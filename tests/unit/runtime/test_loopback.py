@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from passk.experiment.config import Compute
+from passk.experiment.compute import Compute
 from passk.openrlhf.__main__ import runtime_environment
 from passk.runtime import loopback
 from passk.runtime.environment import environment

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from passk.experiment.config import Compute
+from passk.experiment.compute import Compute
 from passk.runtime import ray_cluster
 
 

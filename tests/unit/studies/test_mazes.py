@@ -9,9 +9,9 @@ import pytest
 
 from passk.base.errors import PasskError
 from passk.store import rebuild
-from reports import seed_statistics
-from reports.comparison import Comparison
-from reports.results import load
+from reports.data import seed_statistics
+from reports.data.comparison import Comparison
+from reports.data.results import load
 from studies.mazes import __main__ as cli
 from studies.mazes import claims as study_claims
 from studies.mazes import study, tables

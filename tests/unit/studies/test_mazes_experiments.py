@@ -7,7 +7,7 @@ import pytest
 from passk.experiment import config
 from passk.experiment.plan import plan
 from passk.experiment.validate import check
-from reports.methods import methods, nodes
+from reports.data.methods import methods, nodes
 from studies.mazes.study import MAIN, regime_of
 
 ROOT = Path(__file__).parents[3]

@@ -9,7 +9,7 @@ import pytest
 
 from passk.experiment.config import parse
 from passk.experiment.plan import plan
-from reports.markdown import fenced
+from reports.data.markdown import fenced
 from tasks import artifacts
 
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from passk.base.errors import PasskError
-from passk.experiment.config import Compute
+from passk.experiment.compute import Compute
 from passk.runtime.failures import StageFailed
 from tasks import retries
 from tasks.retries import FRUITLESS, Tries

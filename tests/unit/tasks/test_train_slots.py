@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from passk.base.errors import ConfigError
-from passk.experiment.config import Compute
+from passk.experiment.compute import Compute
 from tasks import train_slots as module
 from tasks.train_slots import Places
 

@@ -13,11 +13,11 @@ import pandas as pd
 
 from passk.statistics.bootstrap import Estimate, mean_intervals
 from passk.statistics.paired import holm
-from reports import seed_statistics
-from reports.designs import Entry, designs, labels, named
-from reports.methods import Method, against_baseline
-from reports.results import ALL, Results
-from reports.seed_statistics import DRAWS, SEED
+from reports.data import seed_statistics
+from reports.data.designs import Entry, designs, labels, named
+from reports.data.methods import Method, against_baseline
+from reports.data.results import ALL, Results
+from reports.data.seed_statistics import DRAWS, SEED
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pandas as pd
 from passk.files.layout import BASE, ExperimentRecord
 from passk.statistics.pass_at_k import pass_at_k
 from passk.store import queries, reading, report_queries
-from reports.methods import Method, Node, methods, nodes
+from reports.data.methods import Method, Node, methods, nodes
 
 ALL = "all"
 """Name of the group of all benchmarks."""

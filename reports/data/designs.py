@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from passk.files.layout import BASE
-from reports.results import Results
+from reports.data.results import Results
 
 _NOT_DESIGN = ("name", "question", "seed", "compute", "trackers")
 

@@ -1,0 +1,111 @@
+"""Write docs/configuration.md from the models of an experiment file.
+
+python -m dev.configuration docs/configuration.md
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from passk.experiment.compute import Compute
+from passk.experiment.config import Benchmark, Experiment, Model, RlStage, SftStage, TinyModel
+from passk.experiment.tracker_config import MlflowTracker, Trackers, WandbTracker
+from passk.problems.sources import SPECS
+
+HEAD = """# Configuration
+
+Every field of an experiment file, with its type, its default and its meaning. `passk schema` prints the same as a JSON
+schema for editors. [experiment-files.md](experiment-files.md) describes how passk reads the file and checks values.
+A field without a default is required. A whole number without an upper bound is below 10^9.
+
+This page is generated: `python -m dev.configuration docs/configuration.md`.
+"""
+SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
+    "Experiment": ("The file itself.", Experiment),
+    "`model:`": ("Either `tiny` or `path` is required.", Model),
+    "`model.tiny:`": ("A Qwen2 model from scratch, for machines without a GPU.", TinyModel),
+    "`stages.NAME:` with `kind: sft`": ("Supervised fine-tuning on demonstrations.", SftStage),
+    "`stages.NAME:` with `kind: rl`": ("Reinforcement learning with verifiable rewards.", RlStage),
+    "`benchmarks.NAME:`": ("Problems on which passk evaluates every finished stage.", Benchmark),
+    "`compute:`": ("Hardware and engine.", Compute),
+    "`trackers:`": ("Services that get the step metrics, beside TensorBoard.", Trackers),
+    "`trackers.wandb:`": ("The key is in WANDB_API_KEY or in the login of W&B, never in the file.", WandbTracker),
+    "`trackers.mlflow:`": ("The login is in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.", MlflowTracker),
+}
+PROBLEMS = """## `problems.NAME:`
+A set of problems. `source` is required and decides which other fields there are. [problems.md](problems.md) describes
+the sources.
+
+| field | of the sources | type | default | meaning |
+|---|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """Return the page: a table for each section of an experiment file."""
+    parts = [HEAD]
+    for title, (about, model) in SECTIONS.items():
+        rows = "\n".join(f"| `{name}` | {cells} |" for name, cells in _rows(model))
+        parts.append(f"## {title}\n{about}\n\n| field | type | default | meaning |\n|---|---|---|---|\n{rows}\n")
+    sources: dict[tuple[str, str], list[str]] = {}
+    for source, spec in SPECS.items():
+        for row in _rows(spec):
+            if row[0] != "source":
+                sources.setdefault(row, []).append(source)
+    rows = "\n".join(f"| `{name}` | {', '.join(of)} | {cells} |" for (name, cells), of in sorted(sources.items()))
+    return "\n".join([*parts, f"{PROBLEMS}{rows}\n"])
+
+
+def _rows(model: type[BaseModel]) -> list[tuple[str, str]]:
+    """Return each field with its cells: type, default and meaning."""
+    schema = model.model_json_schema(by_alias=True)
+    required = schema.get("required", [])
+    return [(name, _cells(field, name in required)) for name, field in schema["properties"].items()]
+
+
+def _cells(field: dict[str, Any], required: bool) -> str:
+    default = field.get("default")
+    if isinstance(default, dict) and "written" in default:  # a schedule of k
+        default = default["written"]
+    shown = "" if required else "none" if default is None else f"`{json.dumps(default)}`"
+    meaning = field.get("description", "").replace("|", "\\|").replace("<", "\\<")
+    return f"{_type(field)} | {shown} | {meaning}"
+
+
+def _type(field: dict[str, Any]) -> str:
+    """Return the type of a field in words, with its range."""
+    if "anyOf" in field:
+        return " or ".join(_type(choice) for choice in field["anyOf"] if choice.get("type") != "null")
+    if "$ref" in field:
+        name = field["$ref"].rpartition("/")[2]
+        return "whole number or schedule" if name == "Schedule" else "section"
+    if "const" in field:
+        return f"`{field['const']}`"
+    if "enum" in field:
+        return " or ".join(f"`{value}`" for value in field["enum"])
+    kind = field.get("type")
+    if kind == "array":
+        items = field.get("prefixItems")
+        return f"{len(items)} of: {_type(items[0])}" if items else f"list of: {_type(field['items'])}"
+    if kind == "string":
+        return "name" if field.get("pattern", "").startswith("^[a-z0-9]") else "text"
+    words = {"integer": "whole number", "number": "number", "boolean": "true or false", "object": "mapping"}
+    return f"{words[kind]}{_range(field)}" if kind else "any"
+
+
+def _range(field: dict[str, Any]) -> str:
+    low = field.get("minimum", field.get("exclusiveMinimum"))
+    high = field.get("maximum", field.get("exclusiveMaximum"))
+    parts = []
+    if low is not None:
+        parts.append(f"{'from' if 'minimum' in field else 'above'} {low:g}")
+    if high is not None and high != 10**9:
+        parts.append(f"{'to' if 'maximum' in field else 'below'} {high:.15g}")
+    return f", {', '.join(parts)}" if parts else ""
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(page())

@@ -1,0 +1,91 @@
+"""Check what an experiment needs of this machine, before anything is started or written."""
+
+import os
+import shutil
+from pathlib import Path
+
+import psutil
+
+from passk import trackers
+from passk.base import gpus
+from passk.base.errors import ConfigError
+from passk.experiment.compute import Compute
+from passk.experiment.config import Experiment
+from passk.files import temporary
+from passk.models import remote_code
+from passk.models.tiny import fetch_tokenizer, from_the_hub
+
+GIB = 2**30
+# What the processes of a CPU run take beside the KV cache: measured, see README ("Speed and size").
+CPU_RUN_GIB = 5.0
+
+
+def check_machine(experiment: Experiment) -> None:
+    """Raise ConfigError for what the experiment needs and this machine has not."""
+    check_installation(experiment)
+    check_memory(experiment.compute)
+
+
+def check_installation(experiment: Experiment) -> None:
+    """The part of `check_machine` that is so at any time, whoever else uses the machine."""
+    compute = experiment.compute
+    temporary.require_short(ray=bool(experiment.stages) and "RAY_ADDRESS" not in os.environ)
+    trackers.require(experiment)
+    if experiment.model.path:
+        _model_is_there(experiment.model.path, trusted=experiment.model.trust_remote_code)
+    if compute.nodes > 1 and "RAY_ADDRESS" not in os.environ:
+        raise ConfigError(
+            f"compute.nodes: {compute.nodes} nodes need a Ray cluster that runs; set RAY_ADDRESS to it, or nodes to 1"
+        )
+    if compute.profile == "gpu" and "RAY_ADDRESS" not in os.environ:
+        _gpus_are_there(experiment)
+    if compute.profile == "cpu" and shutil.which("c++") is None:
+        raise ConfigError("compute.profile: cpu needs a C++ compiler for DeepSpeed; install g++ or clang++")
+
+
+def check_memory(compute: Compute) -> None:
+    """Raise ConfigError where what trains on a CPU does not fit in the memory that is free now."""
+    if compute.profile != "cpu":
+        return
+    available = psutil.virtual_memory().available / GIB
+    needed = compute.max_parallel_stages * (CPU_RUN_GIB + compute.kv_cache_gib)
+    if available < needed:
+        each = f"{compute.kv_cache_gib} GiB and about {CPU_RUN_GIB:g} GiB for the processes"
+        if compute.max_parallel_stages > 1:
+            raise ConfigError(
+                f"compute.max_parallel_stages: {compute.max_parallel_stages} stages of {each} each do not fit in the "
+                f"{available:.1f} GiB of memory that are free; train fewer at once or free some"
+            )
+        raise ConfigError(
+            f"compute.kv_cache_gib: {each} "
+            f"do not fit in the {available:.1f} GiB of memory that are free; make it smaller or free some"
+        )
+
+
+def _gpus_are_there(experiment: Experiment) -> None:
+    """Ray would wait for them as long as a stage may be silent."""
+    compute, found = experiment.compute, gpus.visible()
+    if found < (needed := experiment.gpus * compute.max_parallel_stages):
+        engines = ", the engines' own among them" if experiment.gpus > compute.nodes * compute.gpus_per_node else ""
+        raise ConfigError(
+            f"compute.gpus_per_node: what trains at once takes {needed} GPUs{engines}, and this machine has {found}; "
+            "ask for fewer, set colocate, or set RAY_ADDRESS to a cluster that has them"
+        )
+
+
+def _model_is_there(path: str, *, trusted: bool) -> None:
+    directory = Path(path).expanduser()
+    if directory.is_dir():
+        if not (directory / "config.json").is_file():
+            raise ConfigError(f"model.path: {path} has no config.json; name the directory of a HF model")
+        remote_code.check(path, trusted=trusted)
+        return
+    if path.startswith((".", "/", "~")) or path.count("/") != 1:
+        raise ConfigError(f"model.path: there is no directory {path}; name a HF model as owner/name or by its path")
+    with from_the_hub(f"{path} is no directory, and"):
+        files = remote_code.fetch(path)
+    if not (files / "config.json").is_file():
+        raise ConfigError(f"model.path: {path} has no config.json on the HF hub; name a HF model")
+    if not trusted:
+        remote_code.refuse(files, model=path)
+    fetch_tokenizer(path, trusted=trusted)
