@@ -27,7 +27,7 @@ def check_machine(experiment: Experiment) -> None:
 
 
 def check_installation(experiment: Experiment) -> None:
-    """The part of `check_machine` that is so at any time, whoever else uses the machine."""
+    """Raise ConfigError as `check_machine` does, but only for what does not depend on the load."""
     compute = experiment.compute
     temporary.require_short(ray=bool(experiment.stages) and "RAY_ADDRESS" not in os.environ)
     trackers.require(experiment)
