@@ -21,13 +21,13 @@ CPU_RUN_GIB = 5.0
 
 
 def check_machine(experiment: Experiment) -> None:
-    """Raise ConfigError for what the experiment needs and this machine has not."""
+    """Raise ConfigError if this machine lacks something that the experiment needs."""
     check_installation(experiment)
     check_memory(experiment.compute)
 
 
 def check_installation(experiment: Experiment) -> None:
-    """Raise ConfigError as `check_machine` does, but only for what does not depend on the load."""
+    """Raise ConfigError as `check_machine` does, but only for what does not depend on the machine's load."""
     compute = experiment.compute
     temporary.require_short(ray=bool(experiment.stages) and "RAY_ADDRESS" not in os.environ)
     trackers.require(experiment)
@@ -35,7 +35,7 @@ def check_installation(experiment: Experiment) -> None:
         _model_is_there(experiment.model.path, trusted=experiment.model.trust_remote_code)
     if compute.nodes > 1 and "RAY_ADDRESS" not in os.environ:
         raise ConfigError(
-            f"compute.nodes: {compute.nodes} nodes need a Ray cluster that runs; set RAY_ADDRESS to it, or nodes to 1"
+            f"compute.nodes: {compute.nodes} nodes need a running Ray cluster; set RAY_ADDRESS to it, or nodes to 1"
         )
     if compute.profile == "gpu" and "RAY_ADDRESS" not in os.environ:
         _gpus_are_there(experiment)
@@ -44,7 +44,7 @@ def check_installation(experiment: Experiment) -> None:
 
 
 def check_memory(compute: Compute) -> None:
-    """Raise ConfigError where what trains on a CPU does not fit in the memory that is free now."""
+    """Raise ConfigError if training on a CPU does not fit in the memory that is free now."""
     if compute.profile != "cpu":
         return
     available = psutil.virtual_memory().available / GIB
@@ -54,22 +54,22 @@ def check_memory(compute: Compute) -> None:
         if compute.max_parallel_stages > 1:
             raise ConfigError(
                 f"compute.max_parallel_stages: {compute.max_parallel_stages} stages of {each} each do not fit in the "
-                f"{available:.1f} GiB of memory that are free; train fewer at once or free some"
+                f"{available:.1f} GiB of free memory; train fewer at once or free memory"
             )
         raise ConfigError(
             f"compute.kv_cache_gib: {each} "
-            f"do not fit in the {available:.1f} GiB of memory that are free; make it smaller or free some"
+            f"do not fit in the {available:.1f} GiB of free memory; lower it or free memory"
         )
 
 
 def _gpus_are_there(experiment: Experiment) -> None:
-    """Ray would wait for them as long as a stage may be silent."""
-    compute, found = experiment.compute, gpus.visible()
-    if found < (needed := experiment.gpus * compute.max_parallel_stages):
-        engines = ", the engines' own among them" if experiment.gpus > compute.nodes * compute.gpus_per_node else ""
+    """Raise ConfigError for missing GPUs, since Ray would wait for them until the stage counts as hung."""
+    compute, visible = experiment.compute, gpus.visible()
+    if visible < (needed := experiment.gpus * compute.max_parallel_stages):
+        engines = ", including the engines'," if experiment.gpus > compute.nodes * compute.gpus_per_node else ""
         raise ConfigError(
-            f"compute.gpus_per_node: what trains at once takes {needed} GPUs{engines}, and this machine has {found}; "
-            "ask for fewer, set colocate, or set RAY_ADDRESS to a cluster that has them"
+            f"compute.gpus_per_node: training at once needs {needed} GPUs{engines} and this machine has {visible}; "
+            "lower it, set colocate, or set RAY_ADDRESS to a cluster that has them"
         )
 
 
@@ -81,8 +81,10 @@ def _model_is_there(path: str, *, trusted: bool) -> None:
         remote_code.check(path, trusted=trusted)
         return
     if path.startswith((".", "/", "~")) or path.count("/") != 1:
-        raise ConfigError(f"model.path: there is no directory {path}; name a HF model as owner/name or by its path")
-    with from_the_hub(f"{path} is no directory, and"):
+        raise ConfigError(
+            f"model.path: the directory {path} does not exist; name a HF model as owner/name or an existing directory"
+        )
+    with from_the_hub(f"{path} is not a directory, and"):
         files = remote_code.fetch(path)
     if not (files / "config.json").is_file():
         raise ConfigError(f"model.path: {path} has no config.json on the HF hub; name a HF model")

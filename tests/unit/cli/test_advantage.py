@@ -162,7 +162,7 @@ def test_k_is_required_by_estimators_of_pass_at_k_alone():
         (["passk_analytical", "--k", "0"], "k: "),
         (["grpo", "--options", "{"], "options: is not JSON"),
         (["grpo", "--options", "[" * 100_000], "options: is not JSON: maximum recursion"),
-        (["grpo", "--options", "[1]"], "options: is an object as in"),
+        (["grpo", "--options", "[1]"], "options: must be an object such as"),
         (["grpo", "--options", '{"sdt": 1}'], "options.sdt: grpo has no such option; did you mean std?"),
         (["grpo", "--options", '{"std": "none"}'], "options.std: "),
         (["surrogate", "--k", "2"], "options.derivative: "),
@@ -184,7 +184,7 @@ def test_the_command_exits_with_status_2_and_says_one_line():
     code = "import sys; from passk.cli.main import main; sys.argv[1:] = ['advantage', 'show', 'edas']; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert done.stderr.startswith("passk: estimator: edas needs answers")
+    assert done.stderr.startswith("passk: advantage: edas needs answers")
 
 
 def test_drawing_an_estimator_of_counts_wants_no_torch():

@@ -29,7 +29,7 @@ def test_a_source_is_shown_with_every_field_and_every_template_word_for_word(nam
     for field in SPECS[name].model_fields:
         assert field == "source" or re.search(rf"^{field} ", shown, re.MULTILINE), field
     for template, text in SPECS[name].templates.items():
-        assert f"--- template {template}," in shown and text in shown
+        assert f"--- template {template}: " in shown and text in shown
 
 
 def test_a_source_of_the_hub_is_shown_with_its_page_at_its_commit():

@@ -89,7 +89,7 @@ def test_what_no_verdict_was_come_to_is_refused_at_every_attempt_however_few_the
     for attempt in (1, 2, 3):
         started = Engines(failing=lambda number: True)
         with pytest.raises(
-            PasskError, match=r"^max_failed: \d+ of \d+ samples: .* on 100\.0% .*max_failed, then repeat the command"
+            PasskError, match=r"^max_failed: \d+ of \d+ samples: .* for 100\.0% .*max_failed, then repeat the command"
         ):
             evaluate.sample(started, request, tmp_path / "said")
         assert not is_finished(tmp_path / "base"), attempt
@@ -102,7 +102,7 @@ def test_what_no_verdict_was_come_to_is_refused_at_every_attempt_however_few_the
 def test_once_the_verifier_is_mended_the_same_samples_are_judged_and_none_is_sampled_twice(ask, tmp_path):
     request = ask(30)
     first = Engines(failing=lambda number: number % 2)
-    with pytest.raises(PasskError, match=r"on 50\.0% of the responses \(timeout 50\.0%\)"):
+    with pytest.raises(PasskError, match=r"for 50\.0% of the responses \(timeout 50\.0%\)"):
         evaluate.sample(first, request, tmp_path / "said")
     second = Engines(failing=lambda number: False)
     evaluate.sample(second, request, tmp_path / "said")

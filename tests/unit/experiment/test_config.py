@@ -62,7 +62,7 @@ def test_a_good_experiment_is_read_and_passes():
         ("sede", 1, "sede", "did you mean seed?"),
         ("stages.arm.rolouts_per_prompt", 8, "stages.arm.rolouts_per_prompt", "did you mean rollouts_per_prompt?"),
         ("model.tiny.heds", 4, "model.tiny.heds", "did you mean heads?"),
-        ("compute.gpu", 8, "compute.gpu", "there is"),
+        ("compute.gpu", 8, "compute.gpu", "choose one of"),
         ("stages.arm.k", 16, "stages.arm.k", "smaller than the rollouts"),
         ("stages.arm.k", 0, "stages.arm.k", "must be 1 or more at every step, not 0"),
         ("stages.arm.advantage", "passk_analytic", "stages.arm.advantage", "did you mean passk_analytical?"),
