@@ -154,7 +154,7 @@ def test_an_evaluation_on_a_file_of_problems_that_was_written_over_has_another_d
         ({"of": MAZE, "settings": ["stages.pass4.lr"]}, "set: 'stages.pass4.lr' is not FIELD=VALUE,VALUE"),
         ({"of": MAZE, "settings": ["stages.pass4.lr="]}, "is not FIELD=VALUE,VALUE"),
         ({"of": MAZE, "settings": ["stages.pass5.lr=1.0e-4"]}, "did you mean pass4?"),
-        ({"of": MAZE, "settings": ["stages.pass4.rl=1.0e-4"]}, "stages.pass4.rl: unknown key; there is"),
+        ({"of": MAZE, "settings": ["stages.pass4.rl=1.0e-4"]}, "stages.pass4.rl: unknown key; choose one of"),
         ({"of": MAZE, "settings": ["seed.a=1"]}, "seed.a: seed has no fields"),
         ({"of": MAZE, "settings": ["seed=1,1"]}, "seed: 1 is listed twice"),
     ],
