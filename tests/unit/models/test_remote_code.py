@@ -202,5 +202,5 @@ def test_a_hub_model_is_refused_by_its_configuration_before_its_tokenizer_is_loa
     plain_has, plain_said, own_has, own_said = done.stdout.splitlines()
     assert plain_has == "False False" and plain_said == "accepted"
     assert own_has == "True False", "transformers' own tokenizer of the model's type is asked"
-    assert own_said.startswith("model.path: loading owner/own runs its own code (auto_map in tokenizer")
+    assert own_said.startswith("model.path: loading owner/own runs code that comes with it (auto_map in tokenizer")
     assert not (tmp_path / "ran").exists()
