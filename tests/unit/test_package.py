@@ -114,7 +114,7 @@ def test_a_command_of_the_pipeline_says_outside_a_checkout_that_it_needs_one(ins
         (["sql", "SELECT 1"], "sql", "store"),
         (["ingest"], "ingest", "store"),
         (["plan", "x.yaml"], "plan", "train"),
-        (["advantage", "show", "grpo"], "estimator grpo", "torch"),
+        (["advantage", "show", "grpo"], "advantage grpo", "torch"),
     ],
 )
 def test_a_command_whose_extra_is_missing_names_it(installed, tmp_path, command, subject, extra):

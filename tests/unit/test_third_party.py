@@ -81,7 +81,7 @@ def test_an_experiment_names_it_like_any_other(installed, tmp_path, options, ref
 @pytest.mark.skipif(bool(entry_points(group="passk.advantage", name="halfway")), reason="installed here")
 def test_without_the_package_the_name_is_refused():
     done = python(PASSK, dict(os.environ), "advantage", "show", "halfway", "--k", "4")
-    assert done.returncode == 2 and done.stderr.startswith("passk: estimator: 'halfway' does not exist")
+    assert done.returncode == 2 and done.stderr.startswith("passk: advantage: 'halfway' does not exist")
 
 
 def test_the_readme_shows_the_whole_module():
