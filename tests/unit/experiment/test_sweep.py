@@ -78,7 +78,8 @@ def test_an_evaluation_says_which_of_its_problems_are_in_the_training_sets_of_it
     made, said = evaluation(config.parse(raw), tmp_path, benchmarks=["easy"]), []
     laid_out = plan(made, tmp_path / "runs")
     preparation.prepare(made.problems, laid_out.problems, made.seed, said.append)
-    assert any(line.startswith("problems easy: NOT SEPARATE, of its 1 problems 1 is exactly in training") for line in said)
+    start = "problems easy: NOT SEPARATE, of its 1 problems 1 is exactly in training"
+    assert any(line.startswith(start) for line in said)
     assert "problems easy: none of its 1 problems is in demonstrations, exactly or nearly" in said
 
 

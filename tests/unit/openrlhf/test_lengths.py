@@ -118,6 +118,7 @@ def test_the_length_is_checked_planned_part_of_the_key_and_a_flag(tmp_path):
 
 def test_a_run_refuses_the_length_before_anything_is_trained(tmp_path):
     laid_out = plan(config.parse(changed("stages.warm.max_length", 20)), tmp_path)
-    with pytest.raises(ConfigError, match=r"^stages\.warm\.max_length: .* cut or drop it; set the limit to \d+, not 20$"):
+    message = r"^stages\.warm\.max_length: .* cut or drop it; set the limit to \d+, not 20$"
+    with pytest.raises(ConfigError, match=message):
         stages.prepare(laid_out, lambda _: None)
     assert not list(tmp_path.glob("*/stages/*/data"))

@@ -126,7 +126,8 @@ def test_a_run_that_begins_anew_is_refused_while_another_writes_and_takes_a_dire
     command = [sys.executable, "-c", code, str(tmp_path / WRITER)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(ConfigError, match=rf"^--passk\.record: .*process {other.pid} .*; choose another directory$"):
+        message = rf"^--passk\.record: .*process {other.pid} .*; choose another directory$"
+        with pytest.raises(ConfigError, match=message):
             begins.begin_anew()
         other.kill()
     begins.begin_anew()
