@@ -38,6 +38,7 @@ def test_a_gold_answer_that_hangs_or_kills_its_verifier_is_unreadable_and_the_ot
 
 
 def test_it_is_refused_in_one_line(readable):
-    with pytest.raises(ConfigError, match=r"^unreadable: .* 4 of 7 gold answers, such as row 1: answer: timeout of") as raised:
+    message = r"^unreadable: .* 4 of 7 gold answers, such as row 1: answer: timeout of"
+    with pytest.raises(ConfigError, match=message) as raised:
         readable("refuse")
     assert "\n" not in str(raised.value)
