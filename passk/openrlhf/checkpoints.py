@@ -2,7 +2,7 @@
 
 DeepSpeed writes `global_stepN/` file by file and then names it in `latest`. An interruption leaves half a checkpoint,
 which a resume would load or fail on. So the trainer seals the checkpoint after every save: size and hash of each file,
-written last. Before a stage resumes, `mend` removes checkpoints that do not match their seal. It lets `latest` name
+written last. Before a stage resumes, `repair` removes checkpoints that do not match their seal. It lets `latest` name
 the newest that does. The checkpoints of an rl stage lie under `_actor/`.
 """
 
@@ -28,7 +28,7 @@ _PIECES, _PIECE = 64, 2**20
 
 
 @dataclass(frozen=True)
-class Mended:
+class Repaired:
     """State from which a stage resumes."""
 
     step: int
@@ -86,7 +86,7 @@ def fault(checkpoint: Path) -> str | None:
     return None
 
 
-def mend(directory: Path, recorded: int) -> Mended:
+def repair(directory: Path, recorded: int) -> Repaired:
     """Remove defective checkpoints of a stage, and let `latest` name the newest complete one.
 
     recorded: the last step of metrics.jsonl. A checkpoint beyond it has lost its record, so its steps are repeated. No
@@ -111,7 +111,7 @@ def mend(directory: Path, recorded: int) -> Mended:
     elif root.exists():
         # OpenRLHF reads a directory without a checkpoint as one without a step, and fails.
         shutil.rmtree(root)
-    return Mended(newest, removed)
+    return Repaired(newest, removed)
 
 
 def newest(directory: Path) -> int:

@@ -155,13 +155,13 @@ def _mended(planned: PlannedStage, say: Say) -> Path:
         done = len(read_metrics(directory / "metrics.jsonl"))
         if number := damaged_line(directory / "metrics.jsonl"):
             say(f"{name}: line {number} of metrics.jsonl is damaged; its step and the later ones are repeated")
-        mended = checkpoints.mend(directory / "checkpoints", recorded=done)
-        for line in mended.removed:
+        repaired = checkpoints.repair(directory / "checkpoints", recorded=done)
+        for line in repaired.removed:
             say(f"{name}: {line}")
         if planned.directory == directory:
             break
     if done:
-        step = mended.step
+        step = repaired.step
         start = (
             f"resuming from the last checkpoint, step {step}" if step else "restarting, since there is no checkpoint"
         )

@@ -134,7 +134,7 @@ def test_a_checkpoint_that_does_not_fit_leaves_the_one_before_it_and_its_room(sm
         newer.mkdir()
         torch.save({"weights": torch.zeros(30_000_000)}, newer / "weights.pt")  # more than the disk
     assert not newer.exists()
-    assert checkpoints.mend(small.directory, recorded=3) == checkpoints.Mended(2, [])
+    assert checkpoints.repair(small.directory, recorded=3) == checkpoints.Repaired(2, [])
     assert checkpoints.fault(older) is None
 
 

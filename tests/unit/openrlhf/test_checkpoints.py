@@ -9,7 +9,7 @@ import yaml
 from passk.base.randomness import seed_of
 from passk.experiment import config
 from passk.openrlhf import checkpoints, flags
-from passk.openrlhf.checkpoints import SEAL, mend, seal
+from passk.openrlhf.checkpoints import SEAL, repair, seal
 from tests.unit.experiment.test_config import GOOD
 
 
@@ -62,11 +62,11 @@ def test_a_damaged_checkpoint_is_taken_away_and_the_one_before_it_is_the_latest(
     root = tmp_path / "_actor" if kind == "rl" else tmp_path
     older, newer = sealed(root, 4), sealed(root, 6)
     damage(newer)
-    mended = mend(tmp_path, recorded=7)
-    assert mended.step == 4
-    assert len(mended.removed) == 1
-    assert mended.removed[0].startswith("the checkpoint of step 6 is not used: ")
-    assert "\n" not in mended.removed[0]
+    repaired = repair(tmp_path, recorded=7)
+    assert repaired.step == 4
+    assert len(repaired.removed) == 1
+    assert repaired.removed[0].startswith("the checkpoint of step 6 is not used: ")
+    assert "\n" not in repaired.removed[0]
     assert (root / "latest").read_text() == older.name
     assert older.is_dir()
     assert not newer.exists()
@@ -76,40 +76,40 @@ def test_whole_checkpoints_are_left_as_they_are(tmp_path):
     for step in (8, 9, 10):  # 10 is the newest, though it sorts before 8 as text
         sealed(tmp_path / "_actor", step)
     before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
-    assert mend(tmp_path, recorded=10) == checkpoints.Mended(10, [])
+    assert repair(tmp_path, recorded=10) == checkpoints.Repaired(10, [])
     assert before == {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
 
 
 def test_latest_is_restored_when_a_crash_emptied_it(tmp_path):
     sealed(tmp_path / "_actor", 4)
     (tmp_path / "_actor" / "latest").write_text("")
-    assert mend(tmp_path, recorded=4).step == 4
+    assert repair(tmp_path, recorded=4).step == 4
     assert (tmp_path / "_actor" / "latest").read_text() == "global_step4"
 
 
 def test_where_no_checkpoint_is_whole_none_is_left_for_openrlhf_to_find(tmp_path):
     written(tmp_path / "_actor", 2)
-    mended = mend(tmp_path, recorded=2)
-    assert (mended.step, len(mended.removed)) == (0, 1)
+    repaired = repair(tmp_path, recorded=2)
+    assert (repaired.step, len(repaired.removed)) == (0, 1)
     assert not (tmp_path / "_actor").exists()
 
 
 def test_a_stage_that_never_saved_has_nothing_to_fix(tmp_path):
-    assert mend(tmp_path / "checkpoints", recorded=0) == checkpoints.Mended(0, [])
+    assert repair(tmp_path / "checkpoints", recorded=0) == checkpoints.Repaired(0, [])
 
 
 def test_a_checkpoint_whose_record_is_lost_is_not_used(tmp_path):
     sealed(tmp_path / "_actor", 2)
     sealed(tmp_path / "_actor", 4)
-    mended = mend(tmp_path, recorded=3)
-    assert mended.step == 2
-    assert mended.removed == ["the checkpoint of step 4 is not used: the record ends at step 3"]
+    repaired = repair(tmp_path, recorded=3)
+    assert repaired.step == 2
+    assert repaired.removed == ["the checkpoint of step 4 is not used: the record ends at step 3"]
 
 
 def test_a_checkpoint_half_deleted_in_a_rotation_is_taken_away(tmp_path):
     oldest, newest = sealed(tmp_path, 2), sealed(tmp_path, 4)
     (oldest / "weights.pt").unlink()
-    assert mend(tmp_path, recorded=4).step == 4
+    assert repair(tmp_path, recorded=4).step == 4
     assert not oldest.exists()
     assert newest.is_dir()
 
@@ -152,7 +152,7 @@ def test_what_else_lies_beside_the_checkpoints_is_left_alone(tmp_path):
     sealed(tmp_path, 4)
     (tmp_path / "global_step_old").mkdir()
     (tmp_path / "global_step9").write_text("a file")
-    mended = mend(tmp_path, recorded=9)
-    assert (mended.step, mended.removed) == (4, [])
+    repaired = repair(tmp_path, recorded=9)
+    assert (repaired.step, repaired.removed) == (4, [])
     assert checkpoints.newest(tmp_path) == 4
     assert (tmp_path / "global_step_old").is_dir() and (tmp_path / "global_step9").is_file()
