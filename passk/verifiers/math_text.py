@@ -33,6 +33,7 @@ _TIMES_TEN = re.compile(r"(?<=[0-9.])()\s*(?:\\times|\\cdot|×|·|\*)\s*10\s*\^\
 _VULGAR = re.compile("[¼-¾⅐-⅞↉]")
 
 _STATED = re.compile(r"(?<!\\)\$|(?<!\\)\\[()\[\]]|\\[$]|[€£¥₹]|\\(?:pounds|euro)(?![a-zA-Z])")
+_ABOUT = re.compile(r"\A((?:\s|\$|\\[(\[])*)~")
 _LAYOUT = re.compile(
     r"\\m?(?:left|right)(?![a-zA-Z])\.?|\\(?:[bB]igg?[lrm]?|displaystyle|textstyle|scriptstyle|limits|nolimits|rm|bf|it)"
     r"(?![a-zA-Z])|\\(?:hspace|vspace)\*?\{[^{}]*\}|\\color\{[^{}]*\}|\\(?:label|tag)\{[^{}]*\}|\\phantom\{[^{}]*\}"
@@ -103,7 +104,7 @@ _TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|\s+|.", re.DOTALL)
 
 def clean(text: str) -> str | None:
     """Return the text as plain LaTeX; None if blanks separate digits."""
-    text = signs(text)
+    text = signs(_ABOUT.sub(r"\1\\approx ", text))
     for pattern, command in _SPELLINGS:
         text = pattern.sub(command, text)
     text = _COLOURED.sub("", _LAYOUT.sub(" ", text))

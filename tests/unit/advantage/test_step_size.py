@@ -96,7 +96,7 @@ def test_an_estimator_that_looks_at_places_is_averaged_over_orders():
 @pytest.mark.parametrize("name", ["majority", "edas", "passk_adaptive"])
 def test_an_estimator_that_needs_more_than_rewards_has_no_curve(name):
     for of in (step_size.kinds, step_size.curve):
-        with pytest.raises(ConfigError, match="^estimator: "):
+        with pytest.raises(ConfigError, match="^advantage: "):
             of(name, 8, cases.some_k(name, 8), cases.OPTIONS.get(name))
     assert step_size.lr_scale(name, 8, 2) is None
 
