@@ -131,6 +131,11 @@ SPEC = {
     "path_length": (None, [[1, 2], (1, 2)], [*NOT_INTEGERS, [1], [1, 2, 3], [1.0, 2], [True, 2], ["1", 2]]),
     "border": ("truth", [True], []),
     "random_move_prob": ("not negative", [0, 0.9], [1]),
+    "hint_correct": ("share", [0, 1], []),
+    "states": ("count", [3, 26], [2, 27]),
+    "steps": ("count", [1, 12], [13]),
+    "computed": ("share", [0, 1], []),
+    "step_noise": ("share", [0, 1], []),
     "template": ("word", ["{problem}"], []),
     "verifier": ("word", ["maze"], []),
     "unreadable": ("choice", ["refuse", "leave_out"], []),
@@ -141,7 +146,7 @@ SPEC = {
     name: ("word", ["a"], [])
     for name in ("dataset", "revision", "file", "problem", "answer", "id", "solution", "difficulty", "task")
 }
-REQUIRED = {"split": "test", "size": 1, "task": "chain_sum", "file": "a.jsonl", "verifier": "maze"}
+REQUIRED = {"split": "test", "size": 1, "hint_correct": 1, "task": "chain_sum", "file": "a.jsonl", "verifier": "maze"}
 SECTIONS = {"stages.warm": SFT, "stages.arm": RL, "benchmarks.test": BENCHMARK, "compute": COMPUTE}
 TABLE |= {f"{section}.{name}": row for section, rows in SECTIONS.items() for name, row in rows.items()}
 for _source, _spec in SPECS.items():
