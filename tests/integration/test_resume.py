@@ -36,7 +36,7 @@ stages:
           max_response: 8, save_every: 1, keep_checkpoints: 3}
 benchmarks:
   test: {problems: test, max_response: 8}
-compute: {profile: cpu, micro_batch: 16, deterministic: true}
+compute: {profile: cpu, threads: 1, micro_batch: 16, deterministic: true}
 """
 CLOCK = {"time", *(name for name in METRICS if name.startswith("seconds"))}
 
