@@ -226,7 +226,7 @@ def evaluate(plan: Plan, say: Say) -> None:
         return
     compute, directory = plan.experiment.compute, plan.directory / "evaluations"
     # On a CPU, engines are processes; use no more of them than the trainer has.
-    gpus = plan.experiment.gpus if compute.profile == "gpu" else compute.nodes * compute.gpus_per_node
+    gpus = plan.experiment.gpus if compute.profile == "gpu" else compute.gpus(rollouts=False)
     engines = gpus // compute.tensor_parallel or 1
     on_ray = engines > 1 or "RAY_ADDRESS" in os.environ
     file = directory / "request.json"
