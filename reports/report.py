@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from passk.base.errors import PasskError
+from passk.files import durable
 from passk.files.layout import BASE
 from reports import html
 from reports.data import results
@@ -102,10 +103,9 @@ def results_rows(store: Path, experiment: str) -> list[dict[str, str]]:
 def _write(store: Path, comparison: Comparison, directory: Path, title: str) -> Path:
     drawn = {name: draw(comparison, directory / "figures" / name) for name, draw in FIGURES.items()}
     text = render(store, comparison, title, drawn)
-    directory.mkdir(parents=True, exist_ok=True)
     path = directory / "report.md"
-    path.write_text(text, encoding="utf-8")
-    (directory / "report.html").write_text(html.twin(text, title, directory), encoding="utf-8")
+    durable.write_text(path, text)
+    durable.write_text(directory / "report.html", html.twin(text, title, directory))
     return path
 
 

@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from passk.base.errors import ConfigError
-from passk.files.durable import telling_when_full
+from passk.files.durable import write_text
 
 STORE = "passk.duckdb"
 SERVE = "serve"
@@ -169,18 +169,7 @@ def require_usable(runs: Path, name: str) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file atomically: no reader sees a partial file. Raise PasskError if the disk is full."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with telling_when_full(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("w") as file:
-                json.dump(content if isinstance(content, dict | list) else asdict(content), file, indent=1)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_text(path, json.dumps(content if isinstance(content, dict | list) else asdict(content), indent=1) + "\n")
 
 
 def is_finished(directory: Path) -> bool:
