@@ -21,6 +21,7 @@ from reports.data.results import load
 from reports.figures import correct_counts, curves, difficulty, pass_at_k
 from reports.sections import costs, failures, provenance, solved
 from reports.sections.answer import answer
+from reports.sections.recipes import recipes
 from reports.sections.tables import about_p, difference_table, main_table, seed_table, sizes
 from reports.sections.verdicts import verdicts
 
@@ -138,7 +139,7 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         trained_seeds=max(trained, default=1),
         lone_line=min(trained, default=1) == 1,
         experiments=_experiments(comparison),
-        methods=[(c.entry.label, c.method.recipe, c.method.warm_start) for c in comparison.trained_methods],
+        methods=recipes(comparison),
         differences=difference_table([d for d in p_values if d.benchmark in comparison.groups[:1]], p_values),
         differences_by_benchmark=difference_table(
             [d for d in p_values if d.benchmark in comparison.groups[1:]], p_values
