@@ -4,7 +4,6 @@ Every step is safe to repeat. Finished work is reused, and interrupted work resu
 """
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -22,14 +21,9 @@ from passk.evaluation import progress
 from passk.evaluation.request import Work
 from passk.experiment.compute import Compute
 from passk.experiment.config import RlStage, SftStage
-<<<<<<< HEAD
-from passk.experiment.plan import Plan, PlannedEvaluation, PlannedStage
-from passk.files import durable, file_lock, scratch
-=======
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
-from passk.files import durable, file_lock
->>>>>>> a1
+from passk.files import durable, file_lock, scratch
 from passk.files.layout import is_finished, write_json
 from passk.files.metrics_log import WRITER, damaged_line, read_metrics
 from passk.models import remote_code
@@ -209,29 +203,6 @@ def _alone(compute: Compute) -> Mapping[str, str]:
     return single_process() if compute.gpus_per_node == 1 else {}
 
 
-<<<<<<< HEAD
-def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> None:
-    """Check that a stage has all its steps and its model, then write its manifest."""
-    directory, stage = planned.directory, planned.stage
-    steps = [line["step"] for line in read_metrics(directory / "metrics.jsonl")]
-    if steps != list(range(1, stage.steps + 1)):
-        raise PasskError(
-            f"OpenRLHF ended after {len(steps)} of {stage.steps} steps; see {ray_job.shown(directory / 'log.txt')}"
-        )
-    if not (directory / "model" / "config.json").is_file():
-        raise PasskError(f"OpenRLHF ended without writing a model; see {ray_job.shown(directory / 'log.txt')}")
-    durable.flush_all(directory / "model")
-    write_json(
-        directory / "manifest.json",
-        {"key": planned.record.key, "steps": stage.steps, "seconds": seconds, "startup_seconds": startup},
-    )
-    # A finished stage is never resumed, and its children start from model/. Its checkpoints are removed only after the
-    # manifest is on the disk, so a kill or a power loss in between loses nothing.
-    shutil.rmtree(directory / "checkpoints", ignore_errors=True)
-
-
-=======
->>>>>>> a1
 def evaluate(plan: Plan, say: Say) -> None:
     """Evaluate every finished checkpoint on every benchmark, on all GPUs, except for finished evaluations.
 

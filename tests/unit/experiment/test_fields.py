@@ -154,11 +154,7 @@ SPEC = {
     name: ("word", ["a"], [])
     for name in ("dataset", "revision", "file", "problem", "answer", "id", "solution", "difficulty", "task")
 }
-<<<<<<< HEAD
 REQUIRED = {"split": "test", "size": 1, "hint_correct": 1, "task": "chain_sum", "file": "a.jsonl", "verifier": "maze"}
-SECTIONS = {"stages.warm": SFT, "stages.arm": RL, "benchmarks.test": BENCHMARK, "compute": COMPUTE}
-=======
-REQUIRED = {"split": "test", "size": 1, "task": "chain_sum", "file": "a.jsonl", "verifier": "maze"}
 SECTIONS = {
     "stages.warm": SFT,
     "stages.arm": RL,
@@ -166,7 +162,6 @@ SECTIONS = {
     "benchmarks.test": BENCHMARK,
     "compute": COMPUTE,
 }
->>>>>>> a1
 TABLE |= {f"{section}.{name}": row for section, rows in SECTIONS.items() for name, row in rows.items()}
 for _source, _spec in SPECS.items():
     for _name in _spec.model_fields:
