@@ -23,6 +23,7 @@ from passk.evaluation.shards import Parts
 from passk.files import file_lock
 from passk.files.layout import EvaluationRecord, write_json
 from passk.files.metrics_log import WRITER
+from passk.runtime import failure_record
 from passk.verifiers import Verdict
 from passk.verifiers.extract import as_read
 from passk.verifiers.pool import Pool
@@ -110,7 +111,5 @@ def read_problems(file: Path) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    try:
+    with failure_record.recorded():
         main(Path(sys.argv[1]))
-    except PasskError as error:
-        sys.exit(f"passk: {error}")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from passk.base.errors import PasskError
 from passk.files.metrics_log import NewLines
-from passk.runtime import failures, process_tree, ray_cluster
+from passk.runtime import failure_record, failures, process_tree, ray_cluster
 from passk.runtime.failures import StageFailed
 from passk.runtime.job_watchdog import BEAT_SECONDS, MARK, end_jobs, job_name
 
@@ -49,7 +49,9 @@ def run(command: Sequence[str], *, environment: Mapping[str, str], directory: Pa
     """
     log, metrics = directory / "log.txt", directory / "metrics.jsonl"
     start = _size(log)
-    process = process_tree.start(command, log=log, environment=environment)
+    failure_record.forget(directory)
+    recording = {failure_record.VARIABLE: str(directory / failure_record.FILE)}
+    process = process_tree.start(command, log=log, environment={**environment, **recording})
     moved, seen = time.monotonic(), _size(metrics)
     try:
         while (status := process.poll()) is None:
@@ -61,7 +63,7 @@ def run(command: Sequence[str], *, environment: Mapping[str, str], directory: Pa
     finally:
         process.stop()
     if status != 0:
-        raise _failed(log, failures.read(log, start, status))
+        raise _failed(log, failure_record.read(directory) or failures.read(log, start, status))
 
 
 class Job:
@@ -105,6 +107,7 @@ class Job:
         """
         started = time.monotonic()
         self._end_earlier()
+        failure_record.forget(self._directory)
         self._beat()
         log = self._directory / "log.txt"
         watchdog = [sys.executable, "-m", "passk.runtime.job_watchdog", str(self._alive), str(log), *command]
@@ -234,7 +237,7 @@ def train(
         if job is not None:
             job.stop()
     if ended.status.value != "SUCCEEDED":
-        raise _failed(log, _why(log, start, ended))
+        raise _failed(log, failure_record.read(directory) or _why(log, start, ended))
 
 
 def _answered(ask: Callable[[], T]) -> T:
