@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from passk.base.errors import PasskError
 from passk.files.metrics_log import NewLines
 from passk.runtime import failure_record, failures, process_tree, ray_cluster
 from passk.runtime.failures import StageFailed
@@ -205,8 +204,8 @@ def train(
 
     cluster: variables from ray_cluster. environment: variables of the job's processes beyond those of their node;
     Ray's dashboard shows them. about: the job's description in the dashboard. stall_timeout_s: seconds without a new
-    step. gpus: GPUs of the command itself; its Ray actors request their own. is_open: returns False once any thread of
-    the flow has left the cluster. Raises StageFailed.
+    step. gpus: GPUs of the command itself; its Ray actors request their own. is_open: returns False once the
+    run is stopped. Raises StageFailed, and KeyboardInterrupt if the run is stopped.
     """
     log, metrics = directory / "log.txt", directory / "metrics.jsonl"
     start = _size(log)
@@ -224,7 +223,7 @@ def train(
                 if type(line.get("step")) is int:  # an evaluation's progress has no step
                     on_step(line)
             if not is_open():
-                raise PasskError("stopped; the same command resumes from the last checkpoint")
+                raise KeyboardInterrupt
             if time.monotonic() - moved > stall_timeout_s:
                 raise StageFailed(f"no step for {stall_timeout_s:g} s; see {shown(log)}", "hung")
     except StageFailed as error:
