@@ -88,6 +88,9 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
         lr_scaling.first_rate(stage)
         if stage.lr != "auto" and stage.base_lr is not None:
             raise ConfigError("base_lr: has no effect if lr is a number; write lr: auto, or remove base_lr")
+    if stage.until:
+        with under(f"stages.{name}.until"):
+            stage.until.check(max(k for _, k in stage.k.within(stage.steps)), stage.rollouts_per_prompt)
     if stage.parent is None and experiment.model.tiny:
         raise ConfigError(
             f"stages.{name}.from: is missing, and an untrained model has nothing to reinforce; name an sft stage"

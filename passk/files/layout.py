@@ -66,6 +66,8 @@ METRICS = {
     "k": "int",
     "reward": "float, mean over the step's rollouts",
     "pass_at_k": "object, k as text -> unbiased pass@k of the step's groups",
+    "reward_by_difficulty": "object, difficulty -> reward of its problems; {} without difficulties",
+    "pass_at_k_by_difficulty": "object, difficulty -> pass@k of its groups at the step's k; {} if k is above N",
     "all_incorrect": "float, share of groups without a correct rollout",
     "all_correct": "float, share of groups without an incorrect rollout",
     "few_incorrect": "float, share of groups with fewer than k incorrect rollouts, whose Pass@k advantage is 0",

@@ -28,6 +28,8 @@ class Paths:
     data: Path
     output: Path
     """Stage directory."""
+    problems: Path | None = None
+    """Parquet file of the stage's problems."""
 
 
 def sft(stage: SftStage, compute: Compute, paths: Paths, *, seed: int, chat: bool, max_tokens: int) -> list[str]:
@@ -127,6 +129,8 @@ def _own(stage: RlStage, paths: Paths) -> Flags:
         "--passk.false_positive_rate": stage.false_positive_rate or None,
         "--passk.max_failed": stage.max_failed,
         "--passk.record": str(paths.output),
+        "--passk.problems": str(paths.problems) if paths.problems else None,
+        "--passk.until": stage.until.spelled if stage.until else None,
         "--passk.keep_order": True,
     }
     if stage.lr == "auto":
