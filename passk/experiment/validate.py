@@ -6,7 +6,7 @@ from typing import Any
 from passk import advantage, problems
 from passk.base.errors import ConfigError, nearest, under
 from passk.base.redact import is_secret
-from passk.experiment import config, lr_scaling, yaml_file
+from passk.experiment import config, yaml_file
 from passk.experiment.config import Experiment, RlStage, TinyModel
 from passk.experiment.plan import order
 from passk.files.layout import BASE
@@ -80,9 +80,6 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
     with under(f"stages.{name}"):
         for _, k in stage.k.within(stage.steps):
             advantage.check(stage.advantage, k, stage.rollouts_per_prompt, stage.options)
-        lr_scaling.first_rate(stage)
-        if stage.lr != "auto" and stage.base_lr is not None:
-            raise ConfigError("base_lr: has no effect if lr is a number; write lr: auto, or remove base_lr")
     if stage.parent is None and experiment.model.tiny:
         raise ConfigError(
             f"stages.{name}.from: is missing, and an untrained model has nothing to reinforce; name an sft stage"
