@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from passk.base.errors import PasskError
+from passk.files import durable
 from passk.files.layout import BASE
 from reports import html
 from reports.data import results
@@ -20,7 +21,8 @@ from reports.data.results import load
 from reports.figures import correct_counts, curves, difficulty, pass_at_k
 from reports.sections import costs, failures, provenance, solved
 from reports.sections.answer import answer
-from reports.sections.tables import about_p, difference_table, main_table, seed_table, sizes
+from reports.sections.recipes import recipes
+from reports.sections.tables import about_p, about_top_p, difference_table, main_table, seed_table, sizes
 from reports.sections.verdicts import verdicts
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -102,10 +104,9 @@ def results_rows(store: Path, experiment: str) -> list[dict[str, str]]:
 def _write(store: Path, comparison: Comparison, directory: Path, title: str) -> Path:
     drawn = {name: draw(comparison, directory / "figures" / name) for name, draw in FIGURES.items()}
     text = render(store, comparison, title, drawn)
-    directory.mkdir(parents=True, exist_ok=True)
     path = directory / "report.md"
-    path.write_text(text, encoding="utf-8")
-    (directory / "report.html").write_text(html.twin(text, title, directory), encoding="utf-8")
+    durable.write_text(path, text)
+    durable.write_text(directory / "report.html", html.twin(text, title, directory))
     return path
 
 
@@ -118,7 +119,7 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         keep_trailing_newline=True, autoescape=False,
     )  # fmt: skip
     environment.filters |= {"inline": inline, "code": code, "fenced": fenced}
-    solved_by, p_values = solved.solved(comparison), comparison.p_values
+    solved_by, differences, p_values = solved.solved(comparison), comparison.differences, comparison.p_values
     transcripts_of, transcripts = _transcripts(store, comparison)
     # some seeds of a design may have failed or may be unfinished
     sampled = [
@@ -133,18 +134,19 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         main=_main(comparison, comparison.groups[:1]),
         main_by_benchmark=_main(comparison, comparison.groups[1:]),
         sizes=sizes(comparison),
+        about_top_p=about_top_p(comparison),
+        best=any(cell.best for cell in comparison.cells.values()),
         seeds=max(sampled, default=1),
         lone=min(sampled, default=1) == 1,
         trained_seeds=max(trained, default=1),
         lone_line=min(trained, default=1) == 1,
         experiments=_experiments(comparison),
-        methods=[(c.entry.label, c.method.recipe, c.method.warm_start) for c in comparison.trained_methods],
-        differences=difference_table([d for d in p_values if d.benchmark in comparison.groups[:1]], p_values),
+        methods=recipes(comparison),
+        differences=difference_table([d for d in differences if d.benchmark in comparison.groups[:1]], p_values),
         differences_by_benchmark=difference_table(
-            [d for d in p_values if d.benchmark in comparison.groups[1:]], p_values
+            [d for d in differences if d.benchmark in comparison.groups[1:]], p_values
         ),
         about_p=about_p(p_values),
-        several_checkpoints=len(comparison.sampled) > 1,
         trained=any(run.graph for run in comparison.results),
         bases=_bases(comparison),
         each_seed=seed_table(comparison),
