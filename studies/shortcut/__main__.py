@@ -54,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.stdout.write(remake(options.directory))
     except PasskError as error:
         sys.exit(f"study: {error}")
+    except KeyboardInterrupt:
+        sys.exit("study: stopped; repeat the command to resume")
 
 
 def _parser() -> argparse.ArgumentParser:

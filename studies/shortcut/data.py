@@ -34,11 +34,11 @@ def export(store: Path, directory: Path) -> None:
         keys = _keys(run)
         problems += _problems(run, keys)
         for method in run.methods:
-            if method.name in METHODS:
-                rows = frames.method_steps(run, method)
+            rows = frames.method_steps(run, method)
+            if method.name in METHODS and not rows.empty:
                 steps.append(pd.concat([_repeated(keys | {"method": method.name}, rows), rows], axis=1))
-    if not problems:
-        raise PasskError(f"{store}: no evaluated experiment of the study; finish one with `run`")
+    if not problems or not steps:
+        raise PasskError(f"{store}: no trained and evaluated experiment of the study; finish one with `run`")
     # e and luck stay float64, so they equal the values of the design
     table = pd.concat(problems).astype({"seed": "int32", "n": "int32", "c": "int32"})
     frames.write(table[PROBLEM_COLUMNS].reset_index(drop=True), directory / PROBLEMS)

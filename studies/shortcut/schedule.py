@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from passk.base.errors import ConfigError, SomeFailed
@@ -14,6 +15,7 @@ from studies.shortcut import design
 
 COMMAND = (sys.executable, "-c", "from passk.cli.main import main; main()", "run")
 """The command `passk run` of this environment."""
+_print = partial(print, flush=True)
 
 
 def files(directory: Path, only: str = "") -> list[Path]:
@@ -37,7 +39,7 @@ def run_all(
     only: str = "",
     hours: float | None = None,
     command: tuple[str, ...] = COMMAND,
-    show: Callable[[str], None] = print,
+    show: Callable[[str], None] = _print,
 ) -> None:
     """Run each unfinished experiment and print a line with its wall time. The output is in a .log file beside its file.
 
@@ -67,6 +69,8 @@ def run_all(
 
 def finished(file: Path, runs: Path) -> bool:
     """Return whether all stages, all evaluations and the report of an experiment exist."""
-    whole = plan(load(file), runs)
-    done = all(stage.finished for stage in whole.stages) and all(is_finished(e.directory) for e in whole.evaluations)
-    return done and (whole.directory / "report.md").is_file()
+    experiment = load(file)
+    if not (runs / experiment.name / "report.md").is_file():
+        return False
+    whole = plan(experiment, runs)
+    return all(stage.finished for stage in whole.stages) and all(is_finished(e.directory) for e in whole.evaluations)

@@ -42,11 +42,8 @@ def test_one_seed_of_every_main_cell_comes_first_and_more_seeds_come_last():
 
 
 def test_the_cells_of_a_seed_share_the_warm_start_and_differ_in_rl(experiments, tmp_path):
-    first, other, luckier, last, further = (keys(each, tmp_path) for each in experiments.values())
-    shared = {"skill", "warm"}
-    assert {name for name in first if first[name] == other[name]} == shared
-    assert not set(first.values()) & set(luckier.values()) and not set(first.values()) & set(last.values())
-    assert not set(last.values()) & set(further.values())
+    first, other = (keys(experiments[name], tmp_path) for name in ("e70-s20-101", "e05-s20-101"))
+    assert {name for name in first if first[name] == other[name]} == {"skill", "warm"}
 
 
 def test_further_warm_starts_differ_in_their_demonstrations_alone(experiments):
@@ -137,6 +134,7 @@ def test_an_experiment_is_finished_with_its_last_evaluation_and_its_report(exper
     own, runs = experiments["e70-s20-101"], tmp_path / "runs"
     file = tmp_path / "e70-s20-101.yaml"
     file.write_text(schedule.design.yaml_file.dump(own.model_dump(mode="json", by_alias=True, exclude_defaults=True)))
+    assert not schedule.finished(file, runs)
     whole = plan(own, runs)
     directories = [*(stage.directory for stage in whole.stages), *(e.directory for e in whole.evaluations)]
     for directory in directories:
