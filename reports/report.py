@@ -4,7 +4,7 @@ The same data give the same bytes: no text depends on a clock or on the order of
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from reports.data import results
 from reports.data.comparison import Comparison
 from reports.data.markdown import code, fenced, inline, listed, plain_table, table
 from reports.data.results import load
-from reports.figures import correct_counts, curves, difficulty, pass_at_k
-from reports.sections import costs, failures, provenance, solved
+from reports.figures import correct_counts, curves, difficulty, frontier, pass_at_k
+from reports.sections import costs, failures, health, provenance, solved
+from reports.sections.above_reference import above_reference, above_sentences, above_table
 from reports.sections.answer import answer
 from reports.sections.recipes import recipes
 from reports.sections.tables import about_p, about_top_p, difference_table, main_table, seed_table, sizes
@@ -30,6 +31,7 @@ SORTS = {"correct": 3, "incorrect": 3, "truncated": 2}
 """Kind of sample -> the number of samples in a report."""
 FIGURES = {
     "curves": curves.draw,
+    "frontier": frontier.draw,
     "pass_at_k": pass_at_k.draw,
     "difficulty": difficulty.draw,
     "counts": correct_counts.draw,
@@ -86,10 +88,15 @@ def results_table(store: Path, experiment: str) -> str:
 
 
 def _plain(comparison: Comparison) -> str:
-    lines = "\n".join(answer(comparison))
+    lines = "\n".join(_answer(comparison, str))
     if not comparison.groups:
         return lines
     return f"{plain_table(*main_table(comparison, mark=lambda text: f'*{text}', dress=str), left=2)}\n\n{lines}"
+
+
+def _answer(comparison: Comparison, name: Callable[[str], str]) -> list[str]:
+    """Return the sentences of the answer, then those on the runs above a reference line."""
+    return answer(comparison, name) + above_sentences(above_reference(comparison), name)
 
 
 def results_rows(store: Path, experiment: str) -> list[dict[str, str]]:
@@ -129,7 +136,7 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
     return environment.get_template("report.md.j2").render(
         title=title,
         questions=_questions(comparison),
-        answer=answer(comparison, code),
+        answer=_answer(comparison, code),
         drawn=drawn,
         main=_main(comparison, comparison.groups[:1]),
         main_by_benchmark=_main(comparison, comparison.groups[1:]),
@@ -150,12 +157,15 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         trained=any(run.graph for run in comparison.results),
         bases=_bases(comparison),
         each_seed=seed_table(comparison),
+        above_reference=above_table(above_reference(comparison)),
         ends=listed([f"pass@{k}" for k in comparison.ends(comparison.groups[0])]) if comparison.groups else "",
         runs=len(comparison.results),
         gpus=any(costs.gpus(run) for run in comparison.results),
         solved=solved.counts_table(solved_by) if solved_by else "",
         solved_problems=solved.problems_table(solved_by),
         verdicts=verdicts(comparison),
+        health=health.health(comparison),
+        never_clipped=health.never_clipped(comparison),
         transcripts_of=transcripts_of,
         transcripts=transcripts,
         truncated=any(sample["sort"] == "truncated" for sample in transcripts),

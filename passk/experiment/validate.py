@@ -6,7 +6,7 @@ from typing import Any
 from passk import advantage, problems
 from passk.base.errors import ConfigError, nearest, under
 from passk.base.redact import is_secret
-from passk.experiment import config, lr_scaling, yaml_file
+from passk.experiment import config, yaml_file
 from passk.experiment.config import Experiment, RlStage, TinyModel
 from passk.experiment.plan import order
 from passk.files.layout import BASE
@@ -85,9 +85,6 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
                 "max_response: max_prompt + max_response must be 3 or more, so that vLLM's weights can be compared; "
                 "raise max_response to 2"
             )
-        lr_scaling.first_rate(stage)
-        if stage.lr != "auto" and stage.base_lr is not None:
-            raise ConfigError("base_lr: has no effect if lr is a number; write lr: auto, or remove base_lr")
     if stage.until:
         with under(f"stages.{name}.until"):
             stage.until.check(max(k for _, k in stage.k.within(stage.steps)), stage.rollouts_per_prompt)

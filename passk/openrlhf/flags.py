@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from passk.experiment import lr_scaling
 from passk.experiment.compute import Compute
 from passk.experiment.config import RlStage, SftStage
 from passk.openrlhf.checkpoints import LEAST_KEPT
@@ -72,7 +71,7 @@ def rl(stage: RlStage, compute: Compute, paths: Paths, *, seed: int, chat: bool)
         "--actor.num_nodes": compute.nodes,
         "--actor.num_gpus_per_node": compute.gpus_per_node,
         "--actor.gradient_checkpointing_enable": compute.gradient_checkpointing,
-        "--actor.adam.lr": lr_scaling.first_rate(stage),
+        "--actor.adam.lr": stage.lr,
         "--actor.adam.betas": stage.betas,
         "--actor.adam.weight_decay": stage.weight_decay,
         "--actor.max_norm": stage.max_norm,
@@ -122,7 +121,7 @@ def rl(stage: RlStage, compute: Compute, paths: Paths, *, seed: int, chat: bool)
 
 def _own(stage: RlStage, paths: Paths) -> Flags:
     """Return the plugin's flags (settings.py)."""
-    flags: Flags = {
+    return {
         "--passk.advantage": stage.advantage,
         "--passk.k": stage.k.until(stage.steps).spelled,
         "--passk.options": json.dumps(stage.options) if stage.options else None,
@@ -133,11 +132,6 @@ def _own(stage: RlStage, paths: Paths) -> Flags:
         "--passk.until": stage.until.spelled if stage.until else None,
         "--passk.keep_order": True,
     }
-    if stage.lr == "auto":
-        factors = lr_scaling.factors(stage)
-        if len(factors) > 1:
-            flags["--passk.lr_scale"] = ",".join(f"{step}:{factor / factors[0][1]:.6g}" for step, factor in factors)
-    return flags
 
 
 def _common(stage: SftStage | RlStage, compute: Compute, paths: Paths) -> Flags:

@@ -9,7 +9,7 @@ from reports import results_table, write_report
 from reports.data.comparison import Comparison
 from reports.data.results import load
 from reports.data.run_to_run import MEASURED, measured
-from reports.report import render, results_rows
+from reports.report import FIGURES, render, results_rows
 from reports.sections.answer import answer
 from tests.unit.reports.conftest import amend, text_of
 
@@ -87,7 +87,7 @@ def test_captions_state_how_each_benchmark_was_sampled_and_what_top_p_cuts_off(f
         benchmarks["easy"] |= {"top_p": top_p, "temperature": temperature}
         benchmarks["hard"]["top_p"] = 1 if shown is None else 0.95
         amend(filed, config={**record["config"], "benchmarks": benchmarks})
-        drawn = {"curves": False, "counts": False, "pass_at_k": True, "difficulty": True}
+        drawn = dict.fromkeys(FIGURES, False) | {"pass_at_k": True, "difficulty": True}
         text = render(filed.store, Comparison([load(filed.store, filed.name)]), filed.name, drawn)
         caption = f"`easy`: 16 problems, 16 samples each, temperature {temperature:g}, top-p {top_p:g}; `hard`"
         assert text.count(caption) == 3, "under the table, pass@k over k and accuracy by difficulty"
