@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from passk.experiment.compute import Compute
 from passk.experiment.config import Benchmark, Experiment, Model, RlStage, SftStage, TinyModel
 from passk.experiment.tracker_config import MlflowTracker, Trackers, WandbTracker
+from passk.experiment.until import Until
 from passk.problems.sources import SPECS
 
 HEAD = """# Configuration
@@ -29,6 +30,7 @@ SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
     "`model.tiny:`": ("A Qwen2 model from scratch, for machines without a GPU.", TinyModel),
     "`stages.NAME:` with `kind: sft`": ("Supervised fine-tuning on demonstrations.", SftStage),
     "`stages.NAME:` with `kind: rl`": ("Reinforcement learning with verifiable rewards.", RlStage),
+    "`stages.NAME.until:`": ("Exactly one of `above` and `below` is required.", Until),
     "`benchmarks.NAME:`": ("Problems on which passk evaluates every finished stage.", Benchmark),
     "`compute:`": ("Hardware and engine.", Compute),
     "`trackers:`": ("Services that get the step metrics, beside TensorBoard.", Trackers),

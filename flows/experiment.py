@@ -1,6 +1,7 @@
 """The flow of an experiment, from its file to its report."""
 
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 from prefect import allow_failure, flow
@@ -11,7 +12,8 @@ from prefect.states import State
 
 from flows import rerun_crashed
 from passk.base.errors import ConfigError
-from passk.experiment import config, validate
+from passk.experiment import validate
+from passk.experiment.config import Experiment
 from passk.experiment.plan import Plan, plan
 from passk.pipeline import stages
 from passk.pipeline.preflight import check_installation
@@ -27,9 +29,15 @@ def experiment_name() -> str:
     """Return the flow run's name: the experiment's, or the file's if the file is invalid."""
     file = flow_run.parameters["file"]
     try:
-        return config.load(file).name
+        return _loaded(file).name
     except ConfigError:
         return Path(file).stem
+
+
+@cache
+def _loaded(file: str) -> Experiment:
+    """Return the checked experiment of a file, which both a flow run's name and the flow need."""
+    return validate.load(file)
 
 
 @flow(name="experiment", flow_run_name=experiment_name)
@@ -45,14 +53,34 @@ def experiment(file: str, runs: str = "runs", command: str | None = None) -> Non
         command: Command in the report that repeats the run (default: passk run FILE).
     """
     one_line_errors()
-    settings = validate.load(file)
+    settings = _loaded(file)
+    _loaded.cache_clear()  # the file may change before the next run
     check_installation(settings)
-    laid_out, places, say = plan(settings, Path(runs)), Places(settings.compute), get_run_logger().info
+    carry_out(plan(settings, Path(runs)), command or f"passk run {file}")
+
+
+def run_here(laid_out: Plan, file: Path, command: str | None = None) -> None:
+    """Run the flow for an experiment that this process has loaded, checked and planned.
+
+    file: the experiment's file, which Prefect shows. command: as for the flow.
+    """
+
+    @flow(name=experiment.name, description=experiment.description, flow_run_name=laid_out.experiment.name)
+    def planned(file: str, runs: str, command: str) -> None:
+        one_line_errors()
+        carry_out(laid_out, command)
+
+    planned(str(file), str(laid_out.directory.parent), command or f"passk run {file}")
+
+
+def carry_out(laid_out: Plan, command: str) -> None:
+    """Wait for another process that runs the experiment, then run its unfinished steps."""
+    places, say = Places(laid_out.experiment.compute), get_run_logger().info
     with stages.alone(laid_out, say):
         rerun_crashed.mark(laid_out.experiment.name, stages.standing(laid_out))
         if not stages.all_finished(laid_out):
             places.require_memory(say)
-        run_through(laid_out, command or f"passk run {file}", places)
+        run_through(laid_out, command, places)
 
 
 def run_through(laid_out: Plan, command: str, places: Places) -> None:

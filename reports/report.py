@@ -11,16 +11,19 @@ from typing import Any
 import pandas as pd
 
 from passk.base.errors import PasskError
+from passk.files import durable
 from passk.files.layout import BASE
 from reports import html
 from reports.data import results
 from reports.data.comparison import Comparison
+from reports.data.designs import steps_of
 from reports.data.markdown import code, fenced, inline, listed, plain_table, table
 from reports.data.results import load
 from reports.figures import correct_counts, curves, difficulty, frontier, pass_at_k
 from reports.sections import costs, failures, health, provenance, solved
 from reports.sections.above_reference import above_reference, above_sentences, above_table
 from reports.sections.answer import answer
+from reports.sections.recipes import recipes
 from reports.sections.tables import about_p, about_top_p, difference_table, main_table, seed_table, sizes
 from reports.sections.verdicts import verdicts
 
@@ -109,10 +112,9 @@ def results_rows(store: Path, experiment: str) -> list[dict[str, str]]:
 def _write(store: Path, comparison: Comparison, directory: Path, title: str) -> Path:
     drawn = {name: draw(comparison, directory / "figures" / name) for name, draw in FIGURES.items()}
     text = render(store, comparison, title, drawn)
-    directory.mkdir(parents=True, exist_ok=True)
     path = directory / "report.md"
-    path.write_text(text, encoding="utf-8")
-    (directory / "report.html").write_text(html.twin(text, title, directory), encoding="utf-8")
+    durable.write_text(path, text)
+    durable.write_text(directory / "report.html", html.twin(text, title, directory))
     return path
 
 
@@ -131,7 +133,7 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
     sampled = [
         len(runs) for entry in comparison.sampled for group in comparison.groups if (runs := entry.sampled(group))
     ]
-    trained = [len(frames) for entry in comparison.entries if entry.kind == "rl" and (frames := curves.steps_of(entry))]
+    trained = [len(frames) for entry in comparison.entries if entry.kind == "rl" and (frames := steps_of(entry))]
     return environment.get_template("report.md.j2").render(
         title=title,
         questions=_questions(comparison),
@@ -147,7 +149,7 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         trained_seeds=max(trained, default=1),
         lone_line=min(trained, default=1) == 1,
         experiments=_experiments(comparison),
-        methods=[(c.entry.label, c.method.recipe, c.method.warm_start) for c in comparison.trained_methods],
+        methods=recipes(comparison),
         differences=difference_table([d for d in differences if d.benchmark in comparison.groups[:1]], p_values),
         differences_by_benchmark=difference_table(
             [d for d in differences if d.benchmark in comparison.groups[1:]], p_values

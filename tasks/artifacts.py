@@ -63,7 +63,7 @@ class StageView:
         done = steps_done(self._planned)
         if self._bar and self._page:
             with _optional():
-                percent = 100 * done / self._planned.stage.steps
+                percent = 100 * done / self._planned.steps
                 update_progress_artifact(self._bar, percent, description=line)
                 _rewrite(self._page, stage_page(self._planned, line))
 

@@ -31,7 +31,10 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
         state = "done" if planned.finished else "to do"
         start = f"from {stage.parent}" if stage.parent else f"from {laid_out.model}"
         estimator = f", {stage.advantage} k={stage.k.label}" if stage.kind == "rl" else ""
-        typer.echo(f"# {record.name}: {stage.kind}{estimator}, {stage.steps} steps {start}, key {record.key}, {state}")
+        length = f"{stage.steps} steps"
+        if stage.kind == "rl" and stage.until:
+            length = f"at most {stage.steps} steps, until {stage.until.name} is {stage.until.threshold},"
+        typer.echo(f"# {record.name}: {stage.kind}{estimator}, {length} {start}, key {record.key}, {state}")
         typer.echo(_wrapped(stages.command(laid_out, planned)) + "\n")
     for planned in laid_out.evaluations:
         state = "done" if planned.finished else "to do"

@@ -5,7 +5,6 @@ sampled again. Only one process writes, since passk/evaluation/evaluate.py holds
 """
 
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +16,7 @@ import numpy as np
 
 from passk.base.errors import PasskError
 from passk.evaluation.generate import Part
-from passk.files.durable import telling_when_full
+from passk.files import durable
 from passk.files.layout import EvaluationRecord, write_json
 from passk.verifiers import FAILURES, AnswerError, Verdict
 
@@ -211,14 +210,9 @@ def _read(file: Path) -> tuple[dict[str, list[Any]], dict[str, float]]:
 def _write(file: Path, schema: "pyarrow.Schema", tables: "Iterable[pyarrow.Table]") -> None:
     import pyarrow.parquet
 
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        with telling_when_full(file), temporary.open("wb") as output:
-            with pyarrow.parquet.ParquetWriter(output, schema, compression="zstd") as writer:
-                for table in tables:
-                    writer.write_table(table)
-            output.flush()
-            os.fsync(output.fileno())
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with (
+        durable.written(file) as output,
+        pyarrow.parquet.ParquetWriter(output, schema, compression="zstd") as writer,
+    ):
+        for table in tables:
+            writer.write_table(table)

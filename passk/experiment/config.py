@@ -42,6 +42,7 @@ from passk.experiment.fields import (
 )
 from passk.experiment.k_schedule import Schedule
 from passk.experiment.tracker_config import MlflowTracker, Trackers, WandbTracker
+from passk.experiment.until import Until
 from passk.problems.maze import MazeProblems as MazeProblems
 from passk.problems.sources import SPECS, Problems
 
@@ -164,10 +165,22 @@ class RlStage(Stage):
     max_prompt: Count = Field(1024, description="longest prompt, tokens")
     max_response: Count = Field(description="longest response, tokens")
     max_failed: MaxFailed = 0.05
+    until: Until | None = Field(None, description="condition that ends the stage before `steps` (default: none)")
 
     @model_validator(mode="after")
     def _fits_in_memory(self) -> Self:
         return self._limited("steps x prompts_per_step", self.steps * self.prompts_per_step)
+
+    @field_validator("until")
+    @classmethod
+    def _can_be_met(cls, until: Until | None, info: ValidationInfo) -> Until | None:
+        steps = info.data.get("steps")
+        if until and steps and until.window > steps:
+            raise ValueError(
+                f"window of {until.window} steps is longer than the stage; set window to {steps} or less, or raise "
+                "steps"
+            )
+        return until
 
 
 STAGES: dict[str, type[Stage]] = {"sft": SftStage, "rl": RlStage}
@@ -264,7 +277,7 @@ def _keys_beside(loc: Location) -> list[str]:
     if len(loc) > 1:
         entry = fixed.get(str(loc[0]))
         if isinstance(entry, dict):
-            model = entry[str(loc[2])]
+            model = Until if loc[3:4] == ("until",) and len(loc) > 4 else entry[str(loc[2])]
         elif entry is not None:
             model = entry
         else:

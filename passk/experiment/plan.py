@@ -12,8 +12,8 @@ from typing import Any
 
 from passk import problems
 from passk.base.errors import ConfigError, nearest
-from passk.experiment.compute import Compute
-from passk.experiment.config import Benchmark, Experiment, RlStage, SftStage
+from passk.experiment.config import Experiment, RlStage
+from passk.experiment.planned import PlannedEvaluation, PlannedStage
 from passk.experiment.result_versions import (
     SAMPLING_VERSION,
     TRAINING_VERSION,
@@ -22,53 +22,10 @@ from passk.experiment.result_versions import (
     judging,
     verdicts,
 )
-from passk.files.layout import BASE, STORE, EvaluationRecord, StageRecord, is_finished, require_usable
+from passk.files.layout import BASE, STORE, EvaluationRecord, StageRecord, require_usable
 from passk.files.model_weights import weights
 
 _WITHOUT_EFFECT = {"evaluate", "save_every", "keep_checkpoints", "max_failed"}
-
-
-@dataclass(frozen=True)
-class PlannedStage:
-    """A stage with its record and its place."""
-
-    record: StageRecord
-    stage: SftStage | RlStage
-    own: Path
-    """runs/<experiment>/stages/<key>"""
-    first_prompt: int
-    """Number of training prompts that its ancestors used of the same problems."""
-    compute: Compute
-
-    @property
-    def directory(self) -> Path:
-        """Directory of its files. Each access looks for it, since other experiments may train the same stage."""
-        return _located(self.own, self.compute)
-
-    @property
-    def finished(self) -> bool:
-        return is_finished(self.directory)
-
-
-@dataclass(frozen=True)
-class PlannedEvaluation:
-    """The evaluation of one checkpoint on one benchmark."""
-
-    record: EvaluationRecord
-    benchmark: Benchmark
-    stage: PlannedStage | None
-    """The stage whose model is evaluated."""
-    base: Path | str
-    """The model that is evaluated if `stage` is None."""
-    directory: Path
-
-    @property
-    def model(self) -> Path | str:
-        return self.stage.directory / "model" if self.stage else self.base
-
-    @property
-    def finished(self) -> bool:
-        return is_finished(self.directory)
 
 
 @dataclass(frozen=True)
@@ -135,7 +92,6 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
             # The only field of `compute` that decides which rollouts are sampled.
             | ({"deterministic": True} if experiment.compute.deterministic else {})
         )
-        ancestors = _ancestors(stages, stage.parent)
         record = StageRecord(
             key=key,
             name=name,
@@ -145,11 +101,10 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
             config=stage.model_dump(mode="json", by_alias=True),
             seed=experiment.seed,
             problems=fingerprints[stage.problems],
-            first_step=sum(a.stage.steps for a in ancestors if a.stage.kind == "rl"),
+            first_step=sum(a.steps for a in (parent.lineage if parent else ()) if a.stage.kind == "rl"),
             versions=trainers,
         )
-        used = sum(a.stage.steps * a.stage.prompts_per_step for a in ancestors if _same_prompts(a.stage, stage))
-        stages[name] = PlannedStage(record, stage, directory / "stages" / key, used, experiment.compute)
+        stages[name] = PlannedStage(record, stage, directory / "stages" / key, parent, experiment.compute)
     model: Path | str = directory / "model" if experiment.model.tiny else _expanded(str(experiment.model.path))
     evaluations = [
         _evaluation(experiment, directory, checkpoint, benchmark, stages, base, model, fingerprints, versions)
@@ -250,49 +205,6 @@ def _evaluation(
 def _verifier(experiment: Experiment, problem_set: str) -> str:
     spec = experiment.problems[problem_set]
     return str(getattr(spec, "verifier", spec.judged_by))
-
-
-def _ancestors(stages: dict[str, PlannedStage], name: str | None) -> list[PlannedStage]:
-    ancestors = []
-    while name is not None:
-        ancestors.append(stages[name])
-        name = stages[name].stage.parent
-    return ancestors
-
-
-def _same_prompts(ancestor: SftStage | RlStage, stage: SftStage | RlStage) -> bool:
-    return ancestor.kind == stage.kind == "rl" and ancestor.problems == stage.problems
-
-
-def _located(own: Path, compute: Compute) -> Path:
-    """Return the directory of a stage, which may belong to another experiment.
-
-    The same key means the same result, so a directory that another experiment finished is used. Otherwise the stage
-    resumes in the directory with the most steps: its own, or one with the same `compute`, since a checkpoint fits only
-    the devices that wrote it.
-    """
-    if is_finished(own):
-        return own
-    others = sorted(path for path in own.parents[2].glob(f"*/stages/{own.name}") if path != own)
-    for other in others:
-        if is_finished(other):
-            return other
-    begun = [path for path in (own, *others) if any(path.glob("checkpoints/*"))]
-    return max((path for path in begun if path == own or _computed(path) == compute), key=_steps, default=own)
-
-
-def _computed(directory: Path) -> Compute | None:
-    """Return the `compute` of the experiment that a stage's directory belongs to, as of its last run."""
-    try:
-        record = json.loads((directory.parents[1] / "experiment.json").read_text())
-        return Compute.model_validate(record["config"]["compute"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-
-
-def _steps(directory: Path) -> int:
-    metrics = directory / "metrics.jsonl"
-    return metrics.read_bytes().count(b"\n") if metrics.is_file() else 0
 
 
 def _hash(content: Any) -> str:

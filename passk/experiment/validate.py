@@ -41,7 +41,7 @@ def check(experiment: Experiment) -> None:
             _check_rl(experiment, name, stage)
         elif experiment.compute.nodes > 1:
             raise ConfigError(f"stages.{name}.kind: sft trains on one node; set compute.nodes to 1")
-        elif stage.batch_size % (experiment.compute.nodes * experiment.compute.gpus_per_node):
+        elif stage.batch_size % experiment.compute.gpus(rollouts=False):
             raise ConfigError(
                 f"stages.{name}.batch_size: {stage.batch_size} is not a multiple of the number of GPUs; make it one"
             )
@@ -80,6 +80,9 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
     with under(f"stages.{name}"):
         for _, k in stage.k.within(stage.steps):
             advantage.check(stage.advantage, k, stage.rollouts_per_prompt, stage.options)
+    if stage.until:
+        with under(f"stages.{name}.until"):
+            stage.until.check(max(k for _, k in stage.k.within(stage.steps)), stage.rollouts_per_prompt)
     if stage.parent is None and experiment.model.tiny:
         raise ConfigError(
             f"stages.{name}.from: is missing, and an untrained model has nothing to reinforce; name an sft stage"
@@ -90,7 +93,7 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
             f"stages.{name}.mini_batch_prompts: {mini_batch_prompts} does not divide "
             f"prompts_per_step = {stage.prompts_per_step}; make it a divisor"
         )
-    processes = compute.nodes * compute.gpus_per_node
+    processes = compute.gpus(rollouts=False)
     if compute.max_tokens_per_gpu:
         if mini_batch_prompts * stage.rollouts_per_prompt % processes:
             raise ConfigError(

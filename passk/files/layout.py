@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from passk.base.errors import ConfigError
-from passk.files.durable import telling_when_full
+from passk.files.durable import write_text
 
 STORE = "passk.duckdb"
 SERVE = "serve"
@@ -65,6 +65,8 @@ METRICS = {
     "k": "int",
     "reward": "float, mean over the step's rollouts",
     "pass_at_k": "object, k as text -> unbiased pass@k of the step's groups",
+    "reward_by_difficulty": "object, difficulty -> reward of its problems; {} without difficulties",
+    "pass_at_k_by_difficulty": "object, difficulty -> pass@k of its groups at the step's k; {} if k is above N",
     "all_incorrect": "float, share of groups without a correct rollout",
     "all_correct": "float, share of groups without an incorrect rollout",
     "few_incorrect": "float, share of groups with fewer than k incorrect rollouts, whose Pass@k advantage is 0",
@@ -169,18 +171,7 @@ def require_usable(runs: Path, name: str) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file atomically: no reader sees a partial file. Raise PasskError if the disk is full."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with telling_when_full(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("w") as file:
-                json.dump(content if isinstance(content, dict | list) else asdict(content), file, indent=1)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_text(path, json.dumps(content if isinstance(content, dict | list) else asdict(content), indent=1) + "\n")
 
 
 def is_finished(directory: Path) -> bool:

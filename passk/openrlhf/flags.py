@@ -27,11 +27,13 @@ class Paths:
     data: Path
     output: Path
     """Stage directory."""
+    problems: Path | None = None
+    """Parquet file of the stage's problems."""
 
 
 def sft(stage: SftStage, compute: Compute, paths: Paths, *, seed: int, chat: bool, max_tokens: int) -> list[str]:
     """Return the arguments of passk.openrlhf.sft. max_tokens: the longest prompt and response together."""
-    processes = compute.nodes * compute.gpus_per_node
+    processes = compute.gpus(rollouts=False)
     flags: Flags = {
         "--model.model_name_or_path": paths.model,
         "--model.gradient_checkpointing_enable": compute.gradient_checkpointing,
@@ -126,6 +128,8 @@ def _own(stage: RlStage, paths: Paths) -> Flags:
         "--passk.false_positive_rate": stage.false_positive_rate or None,
         "--passk.max_failed": stage.max_failed,
         "--passk.record": str(paths.output),
+        "--passk.problems": str(paths.problems) if paths.problems else None,
+        "--passk.until": stage.until.spelled if stage.until else None,
         "--passk.keep_order": True,
     }
 

@@ -22,6 +22,11 @@ class PasskSamplesGenerator(SamplesGenerator):
     """Largest difference between an engine and the policy before the last batch, in nats."""
     dispatched: list[tuple[str, Any]]
     """Pairs (prompt, label) of the batch."""
+    ended: bool = False
+    """Whether the training ends here, as if all prompts were used."""
+
+    def generate_samples(self, **options: Any) -> tuple[list[Experience], float | None, int, bool]:
+        return ([], None, 0, True) if self.ended else super().generate_samples(**options)
 
     def _generate_vllm(self, *arguments: Any, **options: Any) -> tuple[list[Experience], int, bool]:
         self.dispatched = []

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from passk import advantage
-from passk.base.errors import ConfigError
+from passk.base.errors import ConfigError, under
 from passk.experiment.k_schedule import Schedule
+from passk.experiment.until import Until
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,18 @@ class PluginSettings:
     """Share of the incorrect responses that get reward 1."""
     max_failed: float = 0.05
     """Largest share of a step's responses without a verdict (timeout, crash); training stops above it."""
+    until: Until | None = None
+    """Condition that ends the training early."""
+    problems: Path | None = None
+    """Parquet file of the training problems, for the metrics by difficulty."""
 
     def check(self, rollouts: int) -> None:
-        """Raise ConfigError unless the estimator is defined for every k of the schedule."""
+        """Raise ConfigError unless the estimator and `until` are defined for every k of the schedule."""
         for _, k in self.k.changes:
             advantage.check(self.estimator, k, rollouts, self.options)
+        if self.until:
+            with under("--passk.until"):
+                self.until.check(max(k for _, k in self.k.changes), rollouts)
 
 
 def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]]:
@@ -79,6 +87,17 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         default=0.05,
         help="Stop if more than this share of a step's responses has no verdict (default: 0.05).",
     )
+    parser.add_argument(
+        "--passk.until",
+        dest="until",
+        help='Condition that ends the training early, as JSON: {"metric": "reward", "above": 0.9, "window": 10}.',
+    )
+    parser.add_argument(
+        "--passk.problems",
+        dest="problems",
+        type=Path,
+        help="Parquet file with the id and difficulty of each problem, for metrics by difficulty (default: none).",
+    )
     values, rest = parser.parse_known_args(arguments)
     if not 0 <= values.false_positive_rate <= 1:
         raise ConfigError(
@@ -86,6 +105,9 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         )
     if not 0 <= values.max_failed <= 1:
         raise ConfigError(f"--passk.max_failed: must be a share from 0 to 1, not {values.max_failed:g}")
+    until = _until(values.until) if values.until is not None else None
+    if until and until.difficulty is not None and values.problems is None:
+        raise ConfigError("--passk.until: a difficulty needs --passk.problems FILE; add it, or remove the difficulty")
     settings = PluginSettings(
         estimator=values.estimator,
         k=_schedule(values.k),
@@ -94,8 +116,17 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         keep_order=values.keep_order,
         false_positive_rate=values.false_positive_rate,
         max_failed=values.max_failed,
+        until=until,
+        problems=values.problems.resolve() if values.problems else None,
     )
     return settings, rest
+
+
+def _until(text: str) -> Until:
+    try:
+        return Until.parse(text)
+    except ValueError as error:
+        raise ConfigError(f"--passk.until: {error}") from None
 
 
 def _schedule(text: str) -> Schedule:

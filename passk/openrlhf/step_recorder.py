@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -11,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from passk.base.errors import ConfigError, PasskError
-from passk.files import file_lock
-from passk.files.durable import telling_when_full
+from passk.files import durable, file_lock
 from passk.files.layout import METRICS, ROLLOUT_COLUMNS
 from passk.files.metrics_log import WRITER, read_metrics
+from passk.openrlhf.difficulty import difficulties, means
 from passk.openrlhf.prompt_label import ANSWER_HALVES, REASON, answer_id, problem_of, reason_of
 from passk.openrlhf.settings import PluginSettings
 from passk.statistics.pass_at_k import pass_at_k
@@ -106,8 +107,11 @@ class Rollouts:
             reasons=_shares([rollout.reason for rollout in rollouts]),
         )
 
-    def metrics(self) -> dict[str, Any]:
-        """Return the metrics of the groups (passk/files/layout.py, METRICS)."""
+    def metrics(self, difficulty: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Return the metrics of the groups (passk/files/layout.py, METRICS).
+
+        difficulty: of each problem that has one.
+        """
         prompts, samples = self.rewards.shape
         correct = (self.rewards == 1).sum(axis=1)  # [P]
         responses = [tuple(tokens) for tokens in self.tokens]
@@ -119,6 +123,10 @@ class Rollouts:
             "k": self.k,
             "reward": float(self.rewards.mean()),
             "pass_at_k": {str(k): float(pass_at_k(samples, correct, k).mean()) for k in ks},
+            "reward_by_difficulty": means(self.problems, self.rewards.mean(axis=1), difficulty or {}),
+            "pass_at_k_by_difficulty": means(self.problems, pass_at_k(samples, correct, self.k), difficulty or {})
+            if self.k in ks
+            else {},
             "all_incorrect": float((correct == 0).mean()),
             "all_correct": float((correct == samples).mean()),
             "few_incorrect": float((samples - correct < self.k).mean()),
@@ -159,6 +167,7 @@ class StepRecorder:
 
     def __init__(self, settings: PluginSettings) -> None:
         self.estimator = settings.estimator
+        self.difficulty = difficulties(settings.problems)
         self.log = MetricsLog(settings.record)
         self.rollouts = settings.record / "rollouts"
         self.rollouts.mkdir(parents=True, exist_ok=True)
@@ -192,16 +201,9 @@ class StepRecorder:
         import pyarrow.parquet
 
         file = self.rollouts / f"step-{step:06d}.parquet"
-        temporary = file.with_suffix(".tmp")
         table = pyarrow.table(rollouts.table(step, tokenizer))
-        try:
-            with telling_when_full(file), temporary.open("wb") as output:
-                pyarrow.parquet.write_table(table, output, compression="zstd")
-                output.flush()
-                os.fsync(output.fileno())
-            temporary.replace(file)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with durable.written(file) as output:
+            pyarrow.parquet.write_table(table, output, compression="zstd")
         self.log.write(
             {
                 "step": step,
@@ -216,7 +218,7 @@ class StepRecorder:
                 "seconds_experience": status.get("timing/make_experience"),
                 "seconds_training": status.get("timing/ppo_train"),
                 "seconds_sync": status.get("timing/broadcast"),
-                **rollouts.metrics(),
+                **rollouts.metrics(self.difficulty),
             }
         )
 
@@ -240,7 +242,7 @@ class MetricsLog:
     def write(self, metrics: dict[str, Any]) -> None:
         unknown = metrics.keys() - METRICS.keys()
         assert not unknown, f"metrics that passk/files/layout.py does not define: {sorted(unknown)}"
-        with telling_when_full(self.path), self.path.open("a") as file:
+        with durable.telling_when_full(self.path), self.path.open("a") as file:
             file.write(json.dumps({**metrics, "time": time.time()}) + "\n")
             # A checkpoint that survives a machine crash needs its record.
             file.flush()
@@ -250,9 +252,4 @@ class MetricsLog:
         """Lock the file, and drop the lines of later steps and an incomplete last line."""
         file_lock.keep(self.path.with_name(WRITER))
         kept = [line for line in read_metrics(self.path) if line["step"] <= step]
-        temporary = self.path.with_suffix(".tmp")
-        with telling_when_full(self.path), temporary.open("w") as file:
-            file.writelines(json.dumps(line) + "\n" for line in kept)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.path)
+        durable.write_text(self.path, "".join(json.dumps(line) + "\n" for line in kept))

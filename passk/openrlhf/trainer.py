@@ -20,6 +20,7 @@ from transformers import set_seed
 
 from passk import advantage, verifiers
 from passk.base.randomness import seed_of
+from passk.files.metrics_log import read_metrics
 from passk.openrlhf import checkpoints
 from passk.openrlhf.estimator_inputs import false_positive_rate, inputs
 from passk.openrlhf.prompt_label import ANSWER_HALVES, REASON
@@ -118,6 +119,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         # Steps after the checkpoint are repeated, so their records are deleted.
         self.recorder.forget_after(states["global_step"])
         self.samples_generator.step = states["global_step"] + 1
+        self.samples_generator.ended = self._is_ended()
         self.recorded = time.perf_counter()
         return states
 
@@ -139,8 +141,16 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self.recorder.write(global_step, rollouts, logs_dict or {}, now - self.recorded, self.tokenizer)
         self.recorded = now
         verifiers.stop_above(self.settings.max_failed, rollouts.reasons or {}, where=f"step {global_step}")
+        self.samples_generator.ended = self._is_ended()
+        if self.samples_generator.ended:
+            self.args.ckpt.save_steps = 1  # the last checkpoint is that of the last step
         with checkpoints.saving(Path(self.args.ckpt.path) / "_actor" / f"global_step{global_step}"):
             super().save_logs_and_checkpoints(global_step, logs_dict, client_states)
+
+    def _is_ended(self) -> bool:
+        """Return whether the recorded steps meet the condition that ends the training."""
+        until = self.settings.until
+        return until is not None and until.is_met(read_metrics(self.recorder.log.path))
 
 
 class TrainerFactory:

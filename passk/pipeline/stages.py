@@ -4,12 +4,11 @@ Every step is safe to repeat. Finished work is reused, and interrupted work resu
 """
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,14 +21,16 @@ from passk.evaluation import progress
 from passk.evaluation.request import Work
 from passk.experiment.compute import Compute
 from passk.experiment.config import RlStage, SftStage
-from passk.experiment.plan import Plan, PlannedEvaluation, PlannedStage
-from passk.files import durable, file_lock
+from passk.experiment.plan import Plan
+from passk.experiment.planned import PlannedEvaluation, PlannedStage
+from passk.files import durable, file_lock, scratch
 from passk.files.layout import is_finished, write_json
 from passk.files.metrics_log import WRITER, damaged_line, read_metrics
 from passk.models import remote_code
 from passk.models.tiny import ENDS, make_tiny
-from passk.openrlhf import checkpoints, flags, lengths, train_data
+from passk.openrlhf import checkpoints, difficulty, flags, lengths, train_data
 from passk.pipeline.evaluation_request import has_chat, request
+from passk.pipeline.finish import finish
 from passk.pipeline.progress import Progress
 from passk.problems import preparation
 from passk.runtime import ray_job
@@ -51,12 +52,15 @@ def prepare(plan: Plan, say: Say) -> None:
                 f"stages.{name}.problems: {stage.problems}", plan.problems[stage.problems]
             )
     if plan.experiment.model.tiny and isinstance(plan.model, Path) and not (plan.model / "config.json").exists():
-        temporary = plan.model.with_name(".model")
-        shutil.rmtree(temporary, ignore_errors=True)
-        make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
-        durable.flush_all(temporary)
-        temporary.replace(plan.model)
+        with scratch.beside(plan.model) as temporary:
+            make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
+            durable.move(temporary, plan.model)
         say("model: made a tiny Qwen2 with random weights")
+    for planned in plan.stages:
+        until = planned.stage.until if isinstance(planned.stage, RlStage) else None
+        if until and until.difficulty and not planned.finished:
+            name, problems = planned.record.name, plan.problems[planned.stage.problems]
+            difficulty.require(f"stages.{name}.until.difficulty", until.difficulty, problems)
     unstarted: dict[str, SftStage | RlStage] = {}
     for planned in plan.stages:
         if planned.finished:
@@ -109,7 +113,8 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
     stage, compute, tiny = planned.stage, plan.experiment.compute, plan.experiment.model.tiny
     directory = _mended(planned, say)
     if directory == planned.own or not (directory / "stage.json").exists():
-        write_json(directory / "stage.json", without_secrets(asdict(planned.record)))
+        record = replace(planned.record, first_step=planned.first_step)
+        write_json(directory / "stage.json", without_secrets(asdict(record)))
     if not (directory / "data").exists():
         train_data.write(
             stage,
@@ -141,7 +146,9 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             is_open=lambda: is_open(cluster),
             on_step=on_step,
         )
-        finish(planned, seconds=time.monotonic() - started, startup=progress.startup)
+        ended = finish(planned, seconds=time.monotonic() - started, startup=progress.startup)
+    if isinstance(stage, RlStage) and stage.until:
+        say(f"{planned.record.name}: {ended}")
 
 
 def _mended(planned: PlannedStage, say: Say) -> Path:
@@ -172,7 +179,9 @@ def _mended(planned: PlannedStage, say: Say) -> Path:
 def command(plan: Plan, planned: PlannedStage) -> list[str]:
     """Return the command line that trains a stage: the interpreter, the module, OpenRLHF's flags and ours."""
     experiment, stage = plan.experiment, planned.stage
-    paths = flags.Paths(str(plan.parent_model(planned)), planned.directory / "data", planned.directory)
+    paths = flags.Paths(
+        str(plan.parent_model(planned)), planned.directory / "data", planned.directory, plan.problems[stage.problems]
+    )
     remote_code.check(plan.parent_model(planned), trusted=experiment.model.trust_remote_code)
     chat = has_chat(plan)
     if isinstance(stage, RlStage):
@@ -194,27 +203,6 @@ def _alone(compute: Compute) -> Mapping[str, str]:
     return single_process() if compute.gpus_per_node == 1 else {}
 
 
-def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> None:
-    """Check that a stage has all its steps and its model, then write its manifest."""
-    directory, stage = planned.directory, planned.stage
-    steps = [line["step"] for line in read_metrics(directory / "metrics.jsonl")]
-    if steps != list(range(1, stage.steps + 1)):
-        raise PasskError(
-            f"OpenRLHF ended after {len(steps)} of {stage.steps} steps; see {ray_job.shown(directory / 'log.txt')}"
-        )
-    if not (directory / "model" / "config.json").is_file():
-        raise PasskError(f"OpenRLHF ended without writing a model; see {ray_job.shown(directory / 'log.txt')}")
-    durable.flush_all(directory / "model")
-    write_json(
-        directory / "manifest.json",
-        {"key": planned.record.key, "steps": stage.steps, "seconds": seconds, "startup_seconds": startup},
-    )
-    durable.flush(directory)
-    # A finished stage is never resumed, and its children start from model/. Its checkpoints are removed only after the
-    # manifest is on the disk, so a kill or a power loss in between loses nothing.
-    shutil.rmtree(directory / "checkpoints", ignore_errors=True)
-
-
 def evaluate(plan: Plan, say: Say) -> None:
     """Evaluate every finished checkpoint on every benchmark, on all GPUs, except for finished evaluations.
 
@@ -226,7 +214,7 @@ def evaluate(plan: Plan, say: Say) -> None:
         return
     compute, directory = plan.experiment.compute, plan.directory / "evaluations"
     # On a CPU, engines are processes; use no more of them than the trainer has.
-    gpus = plan.experiment.gpus if compute.profile == "gpu" else compute.nodes * compute.gpus_per_node
+    gpus = plan.experiment.gpus if compute.profile == "gpu" else compute.gpus(rollouts=False)
     engines = gpus // compute.tensor_parallel or 1
     on_ray = engines > 1 or "RAY_ADDRESS" in os.environ
     file = directory / "request.json"

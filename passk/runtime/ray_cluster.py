@@ -220,8 +220,7 @@ def _head(compute: Compute, ports: list[int], scratch: Path) -> list[str]:
         f"--temp-dir={scratch / RAY_DIRECTORY}",
     ]
     if compute.profile == "cpu":
-        stage = compute.nodes * compute.gpus_per_node + compute.engines * compute.tensor_parallel
-        gpus = stage * compute.max_parallel_stages
+        gpus = compute.gpus(rollouts=True) * compute.max_parallel_stages
         command += [
             f"--num-gpus={gpus}",
             f"--num-cpus={gpus + 4}",

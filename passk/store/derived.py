@@ -25,10 +25,9 @@ ORDER BY counted.step, problem, occurrence
 
 _CHECKPOINT = """
 INSERT INTO checkpoints
-SELECT key, experiment, json_extract_string(config, '$.steps')::INTEGER,
-       first_step + CASE kind WHEN 'rl' THEN json_extract_string(config, '$.steps')::INTEGER ELSE 0 END,
+SELECT key, experiment, last.step, first_step + CASE kind WHEN 'rl' THEN last.step ELSE 0 END,
        experiment || '/stages/' || key || '/model'
-FROM stages WHERE key = $stage
+FROM stages, (SELECT max(step) AS step FROM steps WHERE stage = $stage) AS last WHERE key = $stage
 """
 
 _STAGE_COSTS = """

@@ -32,6 +32,7 @@ PROBLEM_COLUMNS = ("id", "prompt", "answer", "verifier", "split", "difficulty", 
 METRIC_TYPES = {
     "step": "INTEGER", "estimator": "VARCHAR", "k": "INTEGER", "tokens": "BIGINT",
     "pass_at_k": "MAP(INTEGER, DOUBLE)", "correct_counts": "INTEGER[]", "reasons": "MAP(VARCHAR, DOUBLE)",
+    "reward_by_difficulty": "MAP(VARCHAR, DOUBLE)", "pass_at_k_by_difficulty": "MAP(VARCHAR, DOUBLE)",
 }  # fmt: skip
 PARQUET = "read_parquet(?, hive_partitioning = false)"
 """Reader without Hive partitions: a directory of runs may be named x=1, which would become a column."""
@@ -146,8 +147,8 @@ def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
         return  # Two experiments trained it at once: the store keeps that of the first name.
     for table, column in STAGE_TABLES.items() if held else ():
         connection.execute(f"DELETE FROM {table} WHERE {column} = ?", [record.key])
-    times = {name: manifest.get(name) for name in ("seconds", "startup_seconds")}
-    _insert(connection, "stages", asdict(record) | times)
+    end = {name: manifest.get(name) for name in ("seconds", "startup_seconds", "ended")}
+    _insert(connection, "stages", asdict(record) | end)
     types = ", ".join(f"'{name}': '{METRIC_TYPES.get(name, 'DOUBLE')}'" for name in METRICS)
     # A step that was repeated after a stop has two lines; the later one counts.
     connection.execute(

@@ -39,13 +39,13 @@ def stages(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
     """Return the finished stages.
 
     Columns: name, key, experiment (that trained it), kind, seed, problems (fingerprint), first_step, startup_seconds,
-    steps (their number), and sums over the steps: tokens, seconds, and (null for sft) seconds_generation,
+    ended (why), steps (their number), and sums over the steps: tokens, seconds, and (null for sft) seconds_generation,
     seconds_experience, seconds_training, seconds_sync.
     """
     return connection.execute(
         """
         SELECT named.name, stages.key, stages.experiment, stages.kind, stages.seed, stages.problems,
-               stages.first_step, stages.startup_seconds,
+               stages.first_step, stages.startup_seconds, stages.ended,
                count(steps.step) AS steps, sum(steps.tokens)::BIGINT AS tokens,
                sum(steps.seconds ORDER BY step) AS seconds,
                sum(seconds_generation ORDER BY step) AS seconds_generation,

@@ -57,7 +57,8 @@ CREATE TABLE stages (
     first_step INTEGER NOT NULL,
     versions JSON NOT NULL,
     seconds DOUBLE,
-    startup_seconds DOUBLE
+    startup_seconds DOUBLE,
+    ended VARCHAR
 );
 COMMENT ON TABLE stages IS 'A finished training stage: stage.json. Key: key; experiments with the same configuration share it';
 COMMENT ON COLUMN stages.key IS 'hash of everything that determines the result of the stage';
@@ -72,6 +73,7 @@ COMMENT ON COLUMN stages.first_step IS 'rl steps of its ancestors';
 COMMENT ON COLUMN stages.versions IS 'package -> version';
 COMMENT ON COLUMN stages.seconds IS 'wall time of the run that finished it';
 COMMENT ON COLUMN stages.startup_seconds IS 'wall time of that run before the first step';
+COMMENT ON COLUMN stages.ended IS 'why it ended: all of its steps are done, or its condition until was met at an earlier one; NULL: trained by an earlier passk';
 
 CREATE TABLE problems (
     fingerprint VARCHAR NOT NULL,
@@ -107,6 +109,8 @@ CREATE TABLE steps (
     k INTEGER,
     reward DOUBLE,
     pass_at_k MAP(INTEGER, DOUBLE),
+    reward_by_difficulty MAP(VARCHAR, DOUBLE),
+    pass_at_k_by_difficulty MAP(VARCHAR, DOUBLE),
     all_incorrect DOUBLE,
     all_correct DOUBLE,
     few_incorrect DOUBLE,
@@ -138,6 +142,8 @@ COMMENT ON COLUMN steps.estimator IS 'advantage estimator';
 COMMENT ON COLUMN steps.k IS 'k of the estimator in this step';
 COMMENT ON COLUMN steps.reward IS 'mean reward of the step''s rollouts';
 COMMENT ON COLUMN steps.pass_at_k IS 'k -> unbiased pass@k of the step''s own groups';
+COMMENT ON COLUMN steps.reward_by_difficulty IS 'difficulty -> mean reward of its problems';
+COMMENT ON COLUMN steps.pass_at_k_by_difficulty IS 'difficulty -> unbiased pass@k of its groups at k of the step';
 COMMENT ON COLUMN steps.all_incorrect IS 'share of groups without a correct rollout';
 COMMENT ON COLUMN steps.all_correct IS 'share of groups without an incorrect rollout';
 COMMENT ON COLUMN steps.few_incorrect IS 'share of groups with fewer than k incorrect rollouts, where the Pass@k advantage is 0';

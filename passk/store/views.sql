@@ -111,7 +111,7 @@ WITH computed AS (
     SELECT stages.key AS stage, stages.kind, json_extract(experiments.config, '$.compute') AS compute
     FROM stages JOIN experiments ON experiments.name = stages.experiment
     WHERE json_extract_string(experiments.config, '$.compute.profile') = 'gpu'
-), held AS (
+), held AS (  -- passk/base/gpus.py, held()
     SELECT stage,
            json_extract(compute, '$.nodes')::INTEGER * json_extract(compute, '$.gpus_per_node')::INTEGER
            + CASE WHEN kind = 'rl' AND NOT json_extract(compute, '$.colocate')::BOOLEAN THEN

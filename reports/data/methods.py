@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from passk.experiment.k_schedule import Schedule
+from passk.experiment.until import Until
 from passk.files.layout import BASE
 
 PASS_AT_1 = Schedule.of(1)
@@ -20,6 +21,7 @@ class Node:
     steps: int
     advantage: str = ""
     k: Schedule = PASS_AT_1
+    until: Until | None = None
 
     @property
     def is_pass_at_1(self) -> bool:
@@ -54,15 +56,6 @@ class Method:
         before = [node.name for node in self.chain[: self.chain.index(self.rl[0])]]
         return before[-1] if before else BASE
 
-    @property
-    def recipe(self) -> str:
-        """Estimators, k and steps of the rl stages, such as `passk_analytical k=4, 600 steps -> grpo, 300 steps`."""
-        parts = [
-            f"{node.advantage}{'' if node.is_pass_at_1 else f' k={node.k.label}'}, {node.steps} steps"
-            for node in self.rl
-        ]
-        return " → ".join(parts)
-
 
 def nodes(stages: Mapping[str, Mapping[str, Any]]) -> list[Node]:
     """Return the nodes of the `stages:` of a configuration, every stage after its parent, each branch in one piece.
@@ -73,6 +66,7 @@ def nodes(stages: Mapping[str, Mapping[str, Any]]) -> list[Node]:
         name: Node(
             name, stage["kind"], stage.get("parent", stage.get("from")), int(stage["steps"]),
             stage.get("advantage", ""), Schedule.of(stage.get("k", 1)),
+            Until.model_validate(stage["until"]) if stage.get("until") else None,
         )
         for name, stage in stages.items()
     }  # fmt: skip

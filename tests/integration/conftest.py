@@ -28,7 +28,7 @@ stages:
           max_response: 8, save_every: 3}
 benchmarks:
   test: {problems: test, samples: 16, k: [1, 4], max_response: 8}
-compute: {profile: cpu, micro_batch: 64}
+compute: {profile: cpu, threads: 1, micro_batch: 64}
 """
 
 

@@ -77,6 +77,44 @@ def test_a_batch_stands_in_the_order_of_its_prompts_however_the_answers_came(act
     assert (consumed, exhausted) == (4, False)
 
 
+def test_a_training_whose_recorded_steps_meet_its_condition_samples_no_more_and_saves_its_last_step(
+    actor_classes, monkeypatch, tmp_path
+):
+    import json
+
+    from passk.experiment.until import Until
+    from passk.openrlhf import samples_generator as samples
+    from passk.openrlhf import trainer
+
+    saved = []
+    stub = SimpleNamespace(write=lambda step, *_: lines.append({"step": step, "reward": rewards[step - 1]}) or record())
+    stub.log = SimpleNamespace(path=tmp_path / "metrics.jsonl")
+    rewards, lines = [0.2, 0.4, 0.8, 0.9], []
+
+    def record() -> None:
+        stub.log.path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    upstream = trainer.PasskTrainer.__mro__[1]
+    monkeypatch.setattr(
+        upstream, "save_logs_and_checkpoints", lambda self, step, *_: saved.append(step % self.args.ckpt.save_steps)
+    )
+    monkeypatch.setattr(samples.SamplesGenerator, "generate_samples", lambda self: (["sample"], None, 1, False))
+    one = object.__new__(trainer.PasskTrainer)
+    one.settings = SimpleNamespace(
+        max_failed=1.0, until=Until.model_validate({"metric": "reward", "above": 0.5, "window": 2})
+    )
+    one.samples_generator = object.__new__(samples.PasskSamplesGenerator)
+    one.experience_maker = SimpleNamespace(rollouts=SimpleNamespace(reasons=None))
+    one.recorder, one.recorded, one.tokenizer = stub, 0.0, None
+    one.args = SimpleNamespace(ckpt=SimpleNamespace(path=str(tmp_path), save_steps=20))
+    step = 0
+    while one.samples_generator.generate_samples() != ([], None, 0, True):
+        step += 1
+        one.save_logs_and_checkpoints(step)
+    assert step == 3, "0.4 and 0.8 have a mean above 0.5"
+    assert [place == 0 for place in saved] == [False, False, True]
+
+
 def test_every_rollout_has_a_token_that_is_trained_on_so_none_is_masked_in_its_group(actor_classes):
     from openrlhf.trainer.ppo_utils.samples_generator import SamplesGenerator
 

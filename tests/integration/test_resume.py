@@ -1,8 +1,10 @@
 """A stage that dies while it saves, and goes on: from a checkpoint that is whole, to the same last digit."""
 
 import json
+import re
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,14 +32,17 @@ problems:
   train: {source: maze, split: train, size: 64, easy_fraction: 1.0, path_length: [2, 3]}
   test: {source: maze, split: test, size: 10, easy_fraction: 1.0, path_length: [2, 3]}
 stages:
-  arm: {kind: rl, problems: train, advantage: passk_bootstrap, k: [[1, 4], [4, 2]], false_positive_rate: 0.3, steps: 5,
-          prompts_per_step: 8,
+  arm: {kind: rl, problems: train, advantage: passk_bootstrap, k: [[1, 4], [4, 2]], false_positive_rate: 0.3, steps: 8,
+          until: {metric: reward, below: 0.5, window: 5}, prompts_per_step: 8,
         rollouts_per_prompt: 8, mini_batch_prompts: 4, lr: 1.0e-3, max_prompt: 31,
-          max_response: 8, save_every: 1, keep_checkpoints: 3}
+          max_response: 8, save_every: 2, keep_checkpoints: 3}
+  then: {kind: rl, from: arm, problems: train, advantage: grpo, steps: 1, prompts_per_step: 8,
+        rollouts_per_prompt: 8, lr: 1.0e-3, max_prompt: 31, max_response: 8}
 benchmarks:
   test: {problems: test, max_response: 8}
-compute: {profile: cpu, micro_batch: 16, deterministic: true}
+compute: {profile: cpu, threads: 1, micro_batch: 16, deterministic: true}
 """
+ENDED = r"ended at step 5 of 8: mean reward over 5 steps is 0[.\d]*, below 0\.5"
 CLOCK = {"time", *(name for name in METRICS if name.startswith("seconds"))}
 
 
@@ -51,6 +56,9 @@ class Runs:
     """steps whose checkpoints were sealed"""
     begun_at_kill: list[int]
     """steps whose checkpoints were there"""
+    said_at_the_end: list[str]
+    """by the run after that, whose last checkpoint was sealed and whose model was not written"""
+    child: plan.PlannedStage
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +73,10 @@ def runs(tmp_path_factory) -> Runs:
         with ray_cluster(laid_out["whole"].experiment.compute, directory / "ray.log") as cluster:
             for one in laid_out.values():
                 stages.prepare(one, said.append)
-            [whole], [cut] = (one.stages for one in laid_out.values())
+            (whole, _), (cut, child) = (one.stages for one in laid_out.values())
             stages.train(laid_out["whole"], whole, cluster, said.append)
             saves = cut.directory / "checkpoints" / "_actor"
-            threading.Thread(target=kill_the_policy_in_its_save, args=(saves, 4), daemon=True).start()
+            threading.Thread(target=kill_the_policy_in_its_save, args=(saves, 5), daemon=True).start()
             with pytest.raises(StageFailed):
                 stages.train(laid_out["cut"], cut, cluster, said.append)
             begun = sorted(saves.glob("global_step*"))
@@ -77,13 +85,20 @@ def runs(tmp_path_factory) -> Runs:
             with next(sealed[-1].glob("*optim_states.pt")).open("r+b") as file:
                 file.truncate(1000)
             said.clear()
-            stages.train(laid_out["cut"], cut, cluster, said.append)
+            threading.Thread(target=kill_the_policy_after_its_save, args=(saves, 5), daemon=True).start()
+            with pytest.raises(StageFailed):
+                stages.train(laid_out["cut"], cut, cluster, said.append)
+            said_at_the_end: list[str] = []
+            stages.train(laid_out["cut"], cut, cluster, said_at_the_end.append)
+            stages.train(laid_out["cut"], child, cluster, said_at_the_end.append)
     return Runs(
         undisturbed=whole.directory,
         resumed=cut.directory,
         said=said,
         sealed_at_kill=[step_of(checkpoint) for checkpoint in sealed],
         begun_at_kill=[step_of(checkpoint) for checkpoint in begun],
+        said_at_the_end=said_at_the_end,
+        child=child,
     )
 
 
@@ -93,8 +108,20 @@ def step_of(checkpoint: Path) -> int:
 
 def kill_the_policy_in_its_save(saves: Path, first: int) -> None:
     """SIGKILL as soon as the checkpoint of step `first`, or a later one, is begun."""
+    kill_the_policy_when(
+        lambda: any(step_of(begun) >= first and not (begun / SEAL).exists() for begun in saves.glob("global_step*")),
+        saves,
+    )
+
+
+def kill_the_policy_after_its_save(saves: Path, step: int) -> None:
+    """SIGKILL as soon as the checkpoint of a step is sealed."""
+    kill_the_policy_when((saves / f"global_step{step}" / SEAL).exists, saves)
+
+
+def kill_the_policy_when(true: Callable[[], bool], saves: Path) -> None:
     policies: list[psutil.Process] = []
-    while not any(step_of(begun) >= first and not (begun / SEAL).exists() for begun in saves.glob("global_step*")):
+    while not true():
         if not policies and saves.exists():
             known = command_lines(descendants())
             policies = [process for process, words in known if "PasskPolicy" in " ".join(words)]
@@ -112,7 +139,7 @@ def rollouts(stage: Path) -> pd.DataFrame:
 
 
 def test_the_kill_came_in_the_middle_of_a_save(runs):
-    assert runs.begun_at_kill[-1] >= 4
+    assert runs.begun_at_kill[-1] == 5, "the last step has a checkpoint, whatever save_every is"
     assert runs.begun_at_kill[-1] not in runs.sealed_at_kill
     assert len(runs.sealed_at_kill) >= 1
 
@@ -141,6 +168,25 @@ def test_the_metrics_of_the_run_that_was_killed_are_those_of_the_run_that_was_no
         assert one.keys() == other.keys()
         assert {name: one[name] for name in one.keys() - CLOCK} == {name: other[name] for name in other.keys() - CLOCK}
     assert all(line["grad_norm"] > 0 for line in whole), "where nothing is learned nothing is compared"
+
+
+def test_a_stage_ends_where_its_recorded_steps_meet_its_condition_however_often_it_was_killed(runs):
+    for stage in (runs.undisturbed, runs.resumed):
+        manifest = json.loads((stage / "manifest.json").read_text())
+        assert manifest["steps"] == 5
+        assert re.fullmatch(ENDED, manifest["ended"])
+    assert runs.said_at_the_end[0] == "arm: resuming from the last checkpoint, step 5; 5 of 8 steps were done"
+    assert any(re.fullmatch(f"arm: {ENDED}", line) for line in runs.said_at_the_end)
+
+
+def test_the_child_starts_where_the_stage_ended(runs):
+    record = json.loads((runs.child.directory / "stage.json").read_text())
+    assert (record["first_step"], runs.child.first_prompt) == (5, 40)
+    [first] = rollouts(runs.child.directory).groupby("step").problem.unique()
+    seen = rollouts(runs.resumed).problem.unique()
+    assert len(seen) == 40 and len(first) == 8 and not set(first) & set(seen), "64 problems, each once so far"
+    flag = f"--actor.model_name_or_path {runs.resumed / 'model'} "
+    assert flag.split()[1] in (runs.child.directory / "log.txt").read_text()
 
 
 def test_the_rollouts_and_the_model_are_the_same_too(runs):

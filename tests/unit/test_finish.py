@@ -3,10 +3,14 @@
 import json
 import shutil
 
+import pytest
+import yaml
+
+from passk.base.errors import PasskError
 from passk.experiment.config import parse
 from passk.experiment.plan import plan
 from passk.pipeline import stages
-from tests.unit.experiment.test_config import changed
+from tests.unit.experiment.test_config import GOOD, changed
 
 
 def test_a_stages_model_is_on_the_disk_before_its_manifest_and_both_before_its_checkpoints_go(
@@ -21,12 +25,49 @@ def test_a_stages_model_is_on_the_disk_before_its_manifest_and_both_before_its_c
         file.write_text("{}")
     lines = [json.dumps({"step": step}) + "\n" for step in (1, 2)]
     (directory / "metrics.jsonl").write_text("".join(lines))
-    flushed_when_removed = []
-    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: flushed_when_removed.extend(flushed))
+    flushed_when_removed: dict[str, list] = {}
+    monkeypatch.setattr(shutil, "rmtree", lambda path, **_: flushed_when_removed.update({path.name: list(flushed)}))
 
     stages.finish(planned, seconds=1.0, startup=None)
 
     manifest = next(number for number, path in enumerate(flushed) if "manifest.json" in path.name)
     assert {*files, model, model / "tokenizer"} <= set(flushed[:manifest])
     assert flushed[manifest + 1 :] == [directory], "the manifest's name"
-    assert flushed_when_removed == flushed
+    assert flushed_when_removed["checkpoints"] == flushed
+
+
+@pytest.mark.parametrize(
+    ("until", "rewards", "steps", "ended"),
+    [
+        ({"above": 0.5}, [0.2, 0.6, 0.8], 3, "ended at step 3 of 9: mean reward over 2 steps is 0.7, above 0.5"),
+        ({"below": 0.5}, [0.2, 0.6], 2, "ended at step 2 of 9: mean reward over 2 steps is 0.4, below 0.5"),
+        (
+            {"above": 0.5},
+            [0.1] * 9,
+            9,
+            "all 9 steps are done; mean reward over 2 steps is 0.1, not above 0.5",
+        ),
+        ({"above": 0.5}, [0.1] * 8, None, "OpenRLHF ended after 8 of 9 steps"),
+        ({"above": 0.5}, [0.2, 0.6, 0.8, 0.8], None, "OpenRLHF ended after 4 of 3 steps"),
+        (None, [0.9] * 9, 9, "all 9 steps are done"),
+        (None, [0.9] * 8, None, "OpenRLHF ended after 8 of 9 steps"),
+    ],
+)
+def test_the_manifest_has_the_step_at_which_the_condition_was_met_and_the_records_decide_it(
+    tmp_path, until, rewards, steps, ended
+):
+    raw = yaml.safe_load(GOOD)
+    raw["stages"]["arm"] |= {"steps": 9, "until": until and {"metric": "reward", "window": 2, **until}}
+    planned = plan(parse(raw), tmp_path).stages[1]
+    (planned.directory / "model").mkdir(parents=True)
+    (planned.directory / "model" / "config.json").write_text("{}")
+    lines = [json.dumps({"step": step, "reward": reward}) + "\n" for step, reward in enumerate(rewards, 1)]
+    (planned.directory / "metrics.jsonl").write_text("".join(lines))
+    if steps is None:
+        with pytest.raises(PasskError, match=ended):
+            stages.finish(planned, seconds=1.0, startup=None)
+        return
+    assert stages.finish(planned, seconds=1.0, startup=None) == ended
+    manifest = json.loads((planned.directory / "manifest.json").read_text())
+    assert (manifest["steps"], manifest["ended"]) == (steps, ended)
+    assert planned.steps == steps

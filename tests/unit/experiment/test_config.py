@@ -150,7 +150,7 @@ def test_a_model_directory_that_is_not_there_is_refused_by_name(tmp_path):
     ],
 )
 def test_more_gpus_than_there_are_are_refused_instead_of_waited_for(tmp_path, monkeypatch, compute, there, taken):
-    said = "\n".join(["NVIDIA A100-SXM4-80GB, 81920 MiB"] * 8)
+    said = "\n".join(f"GPU {i}: NVIDIA A100-SXM4-80GB (UUID: GPU-{i})" for i in range(8))
     (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\necho '{said}'\n")
     (tmp_path / "nvidia-smi").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from passk.base.errors import ConfigError
-from passk.experiment import config, tracker_config
+from passk.experiment import config, tracker_config, until
 from passk.problems.sources import SPECS
 from tests.unit.experiment.test_config import GOOD
 
@@ -99,6 +99,14 @@ RL = STAGE | {
     "max_prompt": ("count", [1], []),
     "max_response": ("count", [1], []),
     "max_failed": ("share", [0, 1], []),
+    "until": ("mapping", [None, {"metric": "reward", "above": 0.9, "window": 2}], [{}, {"metric": "reward"}]),
+}
+UNTIL = {
+    "metric": ("choice", ["reward", "pass_at_k"], []),
+    "above": ("share", [0, 0.5], [1, None]),
+    "below": ("share", [0.5, 1], [0, None]),
+    "window": ("count", [1, 2], [3]),
+    "difficulty": ("text", ["easy", None], []),
 }
 BENCHMARK = {
     "problems": ("name", ["test"], []),
@@ -130,6 +138,11 @@ SPEC = {
     "path_length": (None, [[1, 2], (1, 2)], [*NOT_INTEGERS, [1], [1, 2, 3], [1.0, 2], [True, 2], ["1", 2]]),
     "border": ("truth", [True], []),
     "random_move_prob": ("not negative", [0, 0.9], [1]),
+    "hint_correct": ("share", [0, 1], []),
+    "states": ("count", [3, 26], [2, 27]),
+    "steps": ("count", [1, 12], [13]),
+    "computed": ("share", [0, 1], []),
+    "step_noise": ("share", [0, 1], []),
     "template": ("word", ["{problem}"], []),
     "verifier": ("word", ["maze"], []),
     "unreadable": ("choice", ["refuse", "leave_out"], []),
@@ -140,8 +153,14 @@ SPEC = {
     name: ("word", ["a"], [])
     for name in ("dataset", "revision", "file", "problem", "answer", "id", "solution", "difficulty", "task")
 }
-REQUIRED = {"split": "test", "size": 1, "task": "chain_sum", "file": "a.jsonl", "verifier": "maze"}
-SECTIONS = {"stages.warm": SFT, "stages.arm": RL, "benchmarks.test": BENCHMARK, "compute": COMPUTE}
+REQUIRED = {"split": "test", "size": 1, "hint_correct": 1, "task": "chain_sum", "file": "a.jsonl", "verifier": "maze"}
+SECTIONS = {
+    "stages.warm": SFT,
+    "stages.arm": RL,
+    "stages.arm.until": UNTIL,
+    "benchmarks.test": BENCHMARK,
+    "compute": COMPUTE,
+}
 TABLE |= {f"{section}.{name}": row for section, rows in SECTIONS.items() for name, row in rows.items()}
 for _source, _spec in SPECS.items():
     for _name in _spec.model_fields:
@@ -160,6 +179,10 @@ def written(path: str, value):
         raw["problems"][source] = {"source": source} | fields
     if path.startswith("trackers."):
         raw["trackers"] = {"wandb": {"project": "a"}, "mlflow": {"experiment": "a"}}
+    if path.startswith("stages.arm.until."):
+        raw["stages"]["arm"]["until"] = {"metric": "reward", "window": 1} | (
+            {} if path.endswith(("above", "below")) else {"above": 0.5}
+        )
     if path == "model.path":
         raw["model"] = {}
     at = raw
@@ -201,6 +224,7 @@ def test_the_table_has_every_field_of_every_model():
         "model.tiny.": config.TinyModel,
         "stages.warm.": config.SftStage,
         "stages.arm.": config.RlStage,
+        "stages.arm.until.": until.Until,
         "benchmarks.test.": config.Benchmark,
         "compute.": config.Compute,
         "trackers.": tracker_config.Trackers,

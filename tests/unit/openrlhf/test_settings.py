@@ -25,6 +25,14 @@ def test_our_flags_are_taken_out_and_the_rest_is_left_as_it_is():
         ("--passk.options", "[1]", "--passk.options: must be an object"),
         ("--passk.false_positive_rate", "1.5", "--passk.false_positive_rate: must be a share from 0 to 1, not 1.5"),
         ("--passk.max_failed", "5", "--passk.max_failed: must be a share from 0 to 1, not 5"),
+        ("--passk.until", "{", "--passk.until: experiment: invalid JSON"),
+        ("--passk.until", '{"metric": "reward"}', "--passk.until: experiment: needs exactly one of above and below"),
+        ("--passk.until", '{"metric": "reward", "above": 1}', "--passk.until: above: input should be less than 1"),
+        (
+            "--passk.until",
+            '{"metric": "reward", "above": 0.5, "difficulty": "easy"}',
+            "--passk.until: a difficulty needs --passk.problems FILE",
+        ),
     ],
 )
 def test_a_flag_that_cannot_be_read_is_one_line(flag, value, message):
@@ -44,4 +52,12 @@ def test_a_flag_that_cannot_be_read_is_one_line(flag, value, message):
 def test_the_estimator_is_checked_for_every_k_and_option(words, message):
     settings, _ = split_arguments(["--passk.advantage", "passk_analytical", *words])
     with pytest.raises(ConfigError, match=message):
+        settings.check(16)
+
+
+def test_a_condition_on_pass_at_k_is_checked_for_every_k():
+    words = ["--passk.advantage", "reinforce_k", "--passk.k", "1:4,9:32"]
+    settings, _ = split_arguments([*words, "--passk.until", '{"metric": "pass_at_k", "above": 0.5}'])
+    settings.check(32)
+    with pytest.raises(ConfigError, match=r"^--passk\.until\.metric: pass@32 of a group of 16 rollouts"):
         settings.check(16)

@@ -5,11 +5,14 @@ import subprocess
 import sys
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from passk.base.errors import ConfigError
 from passk.experiment.k_schedule import Schedule
 from passk.files.metrics_log import WRITER, read_metrics
+from passk.openrlhf import difficulty
 from passk.openrlhf.prompt_label import ANSWER_HALVES, NO_VERDICT, REASON, Label, identity, problem_of, reason_of
 from passk.openrlhf.settings import PluginSettings
 from passk.openrlhf.step_recorder import MetricsLog, Rollouts, StepRecorder, gathered
@@ -54,6 +57,36 @@ def test_metrics_are_those_of_the_groups():
     assert metrics["correct_counts"] == [1, 1, 0, 1, 0]
     assert metrics["distinct"] == pytest.approx(3 / 4)
     assert (metrics["tokens"], metrics["length"]) == (15, pytest.approx(15 / 12))
+
+
+def test_metrics_by_difficulty_are_those_of_its_groups(tmp_path):
+    problems = tmp_path / "problems.parquet"
+    columns = {"id": ["maze-0", "maze-1", "maze-2", "x"], "difficulty": ["easy", "hard", None, "other"]}
+    pq.write_table(pa.table(columns), problems)
+    StepRecorder(PluginSettings("grpo", Schedule.of(2), {}, tmp_path, problems=problems)).write(
+        1, ONE_STEP, {}, 1.5, Letters()
+    )
+    [line] = read_metrics(tmp_path / "metrics.jsonl")
+    assert line["reward_by_difficulty"] == {"easy": 0.25, "hard": 0.75}
+    assert line["pass_at_k_by_difficulty"] == {"easy": 0.5, "hard": 1.0}
+    plain = rollouts([[1, 0], [0, 0]], [[0]] * 4, k=4).metrics({"maze-0": "easy"})
+    assert plain["reward_by_difficulty"] == {"easy": 0.5}
+    assert plain["pass_at_k_by_difficulty"] == {}, "a group of 2 has no pass@4"
+
+
+def test_a_difficulty_that_no_problem_has_is_refused_with_those_that_exist(tmp_path):
+    problems = tmp_path / "problems.parquet"
+    pq.write_table(pa.table({"id": ["a", "b"], "difficulty": ["easy", "hard"]}), problems)
+    difficulty.require("stages.arm.until.difficulty", "easy", problems)
+    message = r"^stages\.arm\.until\.difficulty: no training problem has the difficulty 'eazy'; did you mean easy\?$"
+    with pytest.raises(ConfigError, match=message):
+        difficulty.require("stages.arm.until.difficulty", "eazy", problems)
+    pq.write_table(pa.table({"id": ["a"], "difficulty": pa.array([None], pa.string())}), problems)
+    with pytest.raises(ConfigError, match="; remove it, since these problems have no difficulty$"):
+        difficulty.require("stages.arm.until.difficulty", "easy", problems)
+    problems.write_text("no parquet")
+    with pytest.raises(ConfigError, match="^--passk.problems: .* cannot be read .*; name a problem set$"):
+        difficulty.difficulties(problems)
 
 
 def test_rollouts_are_gathered_in_the_order_of_generation_however_openrlhf_dealt_them():

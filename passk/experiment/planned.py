@@ -1,0 +1,115 @@
+"""A stage and an evaluation of a plan, with the directories of their files."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from passk.experiment.compute import Compute
+from passk.experiment.config import Benchmark, RlStage, SftStage
+from passk.files.layout import EvaluationRecord, StageRecord, is_finished
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """A stage with its record and its place."""
+
+    record: StageRecord
+    """Its `first_step` is right once the parent is finished: a parent with `until` may end early."""
+    stage: SftStage | RlStage
+    own: Path
+    """runs/<experiment>/stages/<key>"""
+    parent: Optional["PlannedStage"]
+    compute: Compute
+
+    @property
+    def directory(self) -> Path:
+        """Directory of its files. Each access looks for it, since other experiments may train the same stage."""
+        return _located(self.own, self.compute)
+
+    @property
+    def finished(self) -> bool:
+        return is_finished(self.directory)
+
+    @property
+    def lineage(self) -> "tuple[PlannedStage, ...]":
+        """The stage and its ancestors, the stage first."""
+        return (self, *(self.parent.lineage if self.parent else ()))
+
+    @property
+    def steps(self) -> int:
+        """Number of its steps. A stage that is not finished may still end before this step by its `until`."""
+        if isinstance(self.stage, RlStage) and self.stage.until and self.finished:
+            try:
+                return int(json.loads((self.directory / "manifest.json").read_text())["steps"])
+            except (OSError, ValueError, KeyError, TypeError, RecursionError):
+                pass  # the ingest names a damaged manifest
+        return self.stage.steps
+
+    @property
+    def first_step(self) -> int:
+        """Number of rl steps of its ancestors."""
+        return sum(ancestor.steps for ancestor in self.lineage[1:] if ancestor.stage.kind == "rl")
+
+    @property
+    def first_prompt(self) -> int:
+        """Number of training prompts that its ancestors used of the same problems."""
+        return sum(
+            ancestor.steps * ancestor.stage.prompts_per_step
+            for ancestor in self.lineage[1:]
+            if isinstance(ancestor.stage, RlStage)
+            and self.stage.kind == "rl"
+            and ancestor.stage.problems == self.stage.problems
+        )
+
+
+@dataclass(frozen=True)
+class PlannedEvaluation:
+    """The evaluation of one checkpoint on one benchmark."""
+
+    record: EvaluationRecord
+    benchmark: Benchmark
+    stage: PlannedStage | None
+    """The stage whose model is evaluated."""
+    base: Path | str
+    """The model that is evaluated if `stage` is None."""
+    directory: Path
+
+    @property
+    def model(self) -> Path | str:
+        return self.stage.directory / "model" if self.stage else self.base
+
+    @property
+    def finished(self) -> bool:
+        return is_finished(self.directory)
+
+
+def _located(own: Path, compute: Compute) -> Path:
+    """Return the directory of a stage, which may belong to another experiment.
+
+    The same key means the same result, so a directory that another experiment finished is used. Otherwise the stage
+    resumes in the directory with the most steps: its own, or one with the same `compute`, since a checkpoint fits only
+    the devices that wrote it.
+    """
+    if is_finished(own):
+        return own
+    others = sorted(path for path in own.parents[2].glob(f"*/stages/{own.name}") if path != own)
+    for other in others:
+        if is_finished(other):
+            return other
+    begun = [path for path in (own, *others) if any(path.glob("checkpoints/*"))]
+    return max((path for path in begun if path == own or _computed(path) == compute), key=_steps, default=own)
+
+
+def _computed(directory: Path) -> Compute | None:
+    """Return the `compute` of the experiment that a stage's directory belongs to, as of its last run."""
+    try:
+        record = json.loads((directory.parents[1] / "experiment.json").read_text())
+        return Compute.model_validate(record["config"]["compute"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _steps(directory: Path) -> int:
+    metrics = directory / "metrics.jsonl"
+    return metrics.read_bytes().count(b"\n") if metrics.is_file() else 0
