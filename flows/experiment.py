@@ -21,8 +21,8 @@ from passk.pipeline.run_record import RunRecord
 from passk.runtime.ray_cluster import ray_cluster
 from tasks import stages as tasks
 from tasks.logs import one_line_errors
-from tasks.retries import Tries
-from tasks.train_slots import Places
+from tasks.retries import Retries
+from tasks.train_slots import TrainSlots
 
 
 def experiment_name() -> str:
@@ -75,31 +75,31 @@ def run_here(laid_out: Plan, file: Path, command: str | None = None) -> None:
 
 def carry_out(laid_out: Plan, command: str) -> None:
     """Wait for another process that runs the experiment, then run its unfinished steps."""
-    places, say = Places(laid_out.experiment.compute), get_run_logger().info
+    slots, say = TrainSlots(laid_out.experiment.compute), get_run_logger().info
     with stages.alone(laid_out, say):
         rerun_crashed.mark(laid_out.experiment.name, stages.standing(laid_out))
         if not stages.all_finished(laid_out):
-            places.require_memory(say)
-        run_through(laid_out, command, places)
+            slots.require_memory(say)
+        run_through(laid_out, command, slots)
 
 
-def run_through(laid_out: Plan, command: str, places: Places) -> None:
+def run_through(laid_out: Plan, command: str, slots: TrainSlots) -> None:
     """Run the unfinished steps of an experiment, and raise SomeFailed if one failed."""
     run = RunRecord(laid_out, command)
     with run.to_its_end():
-        attempt_all(laid_out, run, places)
+        attempt_all(laid_out, run, slots)
     run.require_no_failure()
 
 
-def attempt_all(laid_out: Plan, run: RunRecord, places: Places) -> None:
+def attempt_all(laid_out: Plan, run: RunRecord, slots: TrainSlots) -> None:
     """Attempt all steps, even after a failure of a stage, the evaluation or the ingest; `run` records failures."""
     with run.phase("prepare"):
         prepared = tasks.prepare(laid_out, return_state=True)
     prepared.result()
-    tries = Tries(places.pause)
-    trained = train_all(laid_out, run, places, tries, prepared)
+    retries = Retries(slots.pause)
+    trained = train_all(laid_out, run, slots, retries, prepared)
     awaited = [allow_failure(future) for future in trained] or [prepared]
-    sampled = tasks.evaluate(laid_out, run, places, tries, wait_for=awaited, return_state=True)
+    sampled = tasks.evaluate(laid_out, run, slots, retries, wait_for=awaited, return_state=True)
     if not sampled.is_completed():
         run.failed("evaluate", str(sampled.result(raise_on_failure=False)))
     run.ended()
@@ -109,8 +109,10 @@ def attempt_all(laid_out: Plan, run: RunRecord, places: Places) -> None:
     tasks.report(laid_out, run, wait_for=[allow_failure(ingested)])
 
 
-def train_all(laid_out: Plan, run: RunRecord, places: Places, tries: Tries, prepared: State) -> list[PrefectFuture]:
-    """Train the unfinished stages, each as soon as its parent is finished and a place is free.
+def train_all(
+    laid_out: Plan, run: RunRecord, slots: TrainSlots, retries: Retries, prepared: State
+) -> list[PrefectFuture]:
+    """Train the unfinished stages, each as soon as its parent is finished and a slot is free.
 
     A stage that fails does not stop the others, except for the stages that start from it.
     """
@@ -121,11 +123,13 @@ def train_all(laid_out: Plan, run: RunRecord, places: Places, tries: Tries, prep
     names: dict[PrefectFuture, str] = {}
     with ExitStack() as held:
         with run.phase("start Ray"):
-            cluster = held.enter_context(ray_cluster(laid_out.experiment.compute, laid_out.directory / "ray.log"))
-        held.enter_context(places.given_up_with_the_flow())
+            cluster = held.enter_context(
+                ray_cluster(laid_out.experiment.compute, laid_out.directory / "ray.log", slots.stopped)
+            )
+        held.enter_context(slots.stopped_with_the_flow())
         for planned in remaining:
             parent = futures.get(planned.record.parent or "", prepared)
-            future = tasks.train.submit(laid_out, planned, cluster, run, places, tries, wait_for=[parent])
+            future = tasks.train.submit(laid_out, planned, cluster, run, slots, retries, wait_for=[parent])
             futures[planned.record.key], names[future] = future, planned.record.name
         for future in as_completed(list(names)):
             future.wait()  # it has ended, but until this call its state is the server's, which lags behind

@@ -33,7 +33,7 @@ _PLACE = "place"
 _OWN = b"passk"
 
 
-class Parts:
+class Shards:
     """The shards of one evaluation in `directory`/parts, and their totals."""
 
     def __init__(self, directory: Path, problems: list[str], say: Callable[[str], None] = print) -> None:
@@ -49,8 +49,8 @@ class Parts:
         self.seconds = self.judging = 0.0
         """Wall time of the sessions that wrote the shards, and its part in which verifiers held up the engines."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        for half in self.directory.glob(".*"):
-            half.unlink()
+        for half in self.directory.glob(".*"):  # of a killed process, as passk/files/durable.py leaves it
+            shutil.rmtree(half) if half.is_dir() else half.unlink()
         for file in self._files():
             self._number = int(file.stem)
             try:

@@ -80,6 +80,11 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
     with under(f"stages.{name}"):
         for _, k in stage.k.within(stage.steps):
             advantage.check(stage.advantage, k, stage.rollouts_per_prompt, stage.options)
+        if stage.max_prompt + stage.max_response < 3:
+            raise ConfigError(  # passk/models/log_probs.py
+                "max_response: max_prompt + max_response must be 3 or more, so that vLLM's weights can be compared; "
+                "raise max_response to 2"
+            )
     if stage.until:
         with under(f"stages.{name}.until"):
             stage.until.check(max(k for _, k in stage.k.within(stage.steps)), stage.rollouts_per_prompt)

@@ -13,6 +13,7 @@
         checkpoints/                            OpenRLHF's, each with a seal (passk/openrlhf/checkpoints.py)
         model/                                  the trained weights in HF format
         log.txt                                 the trainer's output
+        failure.json                            cause of the last attempt's failure (passk/runtime/failure_record.py)
         manifest.json                           written last: the stage is finished
     runs/<experiment>/tensorboard/<stage's name>/
                                                 the metrics for TensorBoard (passk/trackers)

@@ -206,10 +206,10 @@ COMMENT ON COLUMN learning_curves.tokens IS 'response tokens of the stage up to 
 CREATE VIEW group_diagnostics AS
 SELECT named.experiment, named.name AS stage, groups.step, stages.first_step + groups.step AS total_step,
        problems.difficulty, any_value(groups.estimator) AS estimator, max(groups.k) AS k, count(*) AS groups,
-       count(*) FILTER (groups.dead) AS dead, count(*) FILTER (groups.c = 0) AS all_incorrect,
+       count(*) FILTER (groups.zero_advantage) AS zero_advantage, count(*) FILTER (groups.c = 0) AS all_incorrect,
        count(*) FILTER (groups.c = groups.n) AS all_correct,
        count(*) FILTER (few_incorrect(groups.n, groups.c, groups.k)) AS few_incorrect,
-       sum(groups.c) / sum(groups.n) AS right_share, sum(groups."distinct") / sum(groups.n) AS distinct_share
+       sum(groups.c) / sum(groups.n) AS correct_share, sum(groups."distinct") / sum(groups.n) AS distinct_share
 FROM experiment_stages AS named
 JOIN stages ON stages.key = named.stage
 JOIN groups ON groups.stage = stages.key
@@ -224,11 +224,11 @@ COMMENT ON COLUMN group_diagnostics.difficulty IS 'difficulty that the problems'
 COMMENT ON COLUMN group_diagnostics.estimator IS 'advantage estimator';
 COMMENT ON COLUMN group_diagnostics.k IS 'k of the estimator in this step';
 COMMENT ON COLUMN group_diagnostics.groups IS 'groups';
-COMMENT ON COLUMN group_diagnostics.dead IS 'groups in which every advantage is 0';
+COMMENT ON COLUMN group_diagnostics.zero_advantage IS 'groups in which every advantage is 0';
 COMMENT ON COLUMN group_diagnostics.all_incorrect IS 'groups without a correct rollout';
 COMMENT ON COLUMN group_diagnostics.all_correct IS 'groups without an incorrect rollout';
 COMMENT ON COLUMN group_diagnostics.few_incorrect IS 'groups with fewer than k incorrect rollouts, where the Pass@k advantage is 0';
-COMMENT ON COLUMN group_diagnostics.right_share IS 'correct rollouts / rollouts';
+COMMENT ON COLUMN group_diagnostics.correct_share IS 'correct rollouts / rollouts';
 COMMENT ON COLUMN group_diagnostics.distinct_share IS 'distinct responses of the groups / rollouts';
 
 

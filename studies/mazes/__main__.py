@@ -11,8 +11,9 @@ from pathlib import Path
 
 from passk.base.errors import PasskError
 from passk.store import STORE
+from studies import frames
 from studies.mazes import claims, figures, goals, pooled, run_to_run, tables
-from studies.mazes.study import MARKED, export, read
+from studies.mazes.study import export, read
 
 HERE = Path(__file__).parent
 
@@ -27,10 +28,7 @@ def remake(directory: Path) -> str:
     text, numbers = tables.texts(study, goal_table, claims.markdown(study), run_to_run.markdown(study))
     (directory / "tables.md").write_text(text, encoding="utf-8")
     figures.draw(study, directory / "figures")
-    page = directory / "README.md"
-    if page.is_file():
-        words = page.read_text(encoding="utf-8")
-        page.write_text(MARKED.sub(lambda match: f"{match[1]}\n\n{numbers}\n\n{match[2]}", words), encoding="utf-8")
+    frames.fill(directory / "README.md", numbers)
     return text
 
 

@@ -27,6 +27,7 @@ benchmarks:
   test: {problems: test, samples: 16, k: [1, 8], max_response: 16}
 compute: {profile: cpu}
 """
+SHORTEST = {**yaml.safe_load(GOOD)["stages"]["arm"], "max_prompt": 1, "max_response": 1}
 
 
 def changed(path: str, value):
@@ -105,6 +106,7 @@ def test_a_good_experiment_is_read_and_passes():
             "stages.warm.batch_size",
             "is not a multiple of the number of GPUs",
         ),
+        ("stages.arm", SHORTEST, "stages.arm.max_response", "raise max_response to 2"),
         ("seed", "one", "seed", "integer"),
         ("question", None, "question", "required"),
         ("stages.base", SFT, "stages.base", "choose another one"),

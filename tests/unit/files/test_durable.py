@@ -14,7 +14,7 @@ import pytest
 from passk import problems
 from passk.base.errors import PasskError
 from passk.evaluation.generate import Part
-from passk.evaluation.shards import Parts
+from passk.evaluation.shards import Shards
 from passk.experiment.k_schedule import Schedule
 from passk.files import durable
 from passk.files.layout import SAMPLE_COLUMNS, EvaluationRecord, write_json
@@ -203,11 +203,11 @@ def test_an_error_that_is_not_the_disks_stays_what_it_is(tmp_path):
 
 def test_samples_that_do_not_fit_leave_the_parts_before_them_and_the_evaluation_unfinished(small):
     record = EvaluationRecord("key", "small", "warm", "stage", "test", "problems", {"samples": 1000}, 1, {})
-    parts = Parts(small.directory / "key", ["first", "second"])
+    parts = Shards(small.directory / "key", ["first", "second"])
     parts.add(samples("first"))
     with small.refuses():
         parts.add(samples("second"))
-    parts = Parts(small.directory / "key", ["first", "second"])
+    parts = Shards(small.directory / "key", ["first", "second"])
     assert parts.problems == {"first"}
     parts.add(samples("second"))
     with small.refuses():

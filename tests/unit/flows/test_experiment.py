@@ -47,7 +47,7 @@ def test_memory_is_asked_for_after_the_wait_for_others_and_not_where_nothing_is_
     monkeypatch.setattr(experiment, "get_run_logger", lambda: SimpleNamespace(info=print))
     monkeypatch.setattr(experiment.stages, "alone", alone)
     monkeypatch.setattr(experiment.stages, "all_finished", lambda _: finished)
-    monkeypatch.setattr(experiment.Places, "require_memory", require_memory)
+    monkeypatch.setattr(experiment.TrainSlots, "require_memory", require_memory)
     monkeypatch.setattr(experiment, "run_through", lambda *_: done.append("run"))
     file = tmp_path / "good.yaml"
     file.write_text(GOOD)
@@ -71,7 +71,7 @@ def counts(monkeypatch):
         monkeypatch.setattr(module, name, lambda _: counts.update(["installation"]))
     monkeypatch.setattr(experiment, "flow", lambda **_: lambda function: function)
     monkeypatch.setattr(experiment, "get_run_logger", lambda: SimpleNamespace(info=print))
-    monkeypatch.setattr(experiment.Places, "require_memory", lambda *_: None)
+    monkeypatch.setattr(experiment.TrainSlots, "require_memory", lambda *_: None)
     monkeypatch.setattr(experiment, "run_through", lambda laid_out, *_: counts.update([laid_out.experiment.question]))
     monkeypatch.setattr(server, "prefect_server", lambda _: nullcontext("http://127.0.0.1:1/api"))
     monkeypatch.setattr("passk.runtime.environment.be_quiet", lambda: None)

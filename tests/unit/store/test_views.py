@@ -80,14 +80,9 @@ def test_group_diagnostics_add_up_to_the_groups(filed_once, parquet):
     # two groups of four rollouts a step, two of them right: 2 wrong ones are fewer than k = 4
     for row in rows:
         assert (row["difficulty"], row["k"], row["estimator"]) == ("train", 4, "passk_analytical")
-        assert (row["groups"], row["dead"], row["all_incorrect"], row["all_correct"], row["few_incorrect"]) == (
-            2,
-            0,
-            0,
-            0,
-            2,
-        )
-        assert (row["right_share"], row["distinct_share"]) == (0.5, 0.25)
+        counts = ("groups", "zero_advantage", "all_incorrect", "all_correct", "few_incorrect")
+        assert [row[name] for name in counts] == [2, 0, 0, 0, 2]
+        assert (row["correct_share"], row["distinct_share"]) == (0.5, 0.25)
     (child,) = dicts(filed_once.store, "FROM group_diagnostics WHERE stage = 'pass4-pass1' AND step = 1")
     assert child["total_step"] == 13
 
