@@ -16,6 +16,7 @@ from passk.files.layout import BASE
 from reports import html
 from reports.data import results
 from reports.data.comparison import Comparison
+from reports.data.designs import steps_of
 from reports.data.markdown import code, fenced, inline, listed, plain_table, table
 from reports.data.results import load
 from reports.figures import correct_counts, curves, difficulty, frontier, pass_at_k
@@ -132,7 +133,7 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
     sampled = [
         len(runs) for entry in comparison.sampled for group in comparison.groups if (runs := entry.sampled(group))
     ]
-    trained = [len(frames) for entry in comparison.entries if entry.kind == "rl" and (frames := curves.steps_of(entry))]
+    trained = [len(frames) for entry in comparison.entries if entry.kind == "rl" and (frames := steps_of(entry))]
     return environment.get_template("report.md.j2").render(
         title=title,
         questions=_questions(comparison),

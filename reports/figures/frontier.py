@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from reports.data.comparison import Comparison, MethodRuns
+from reports.data.designs import steps_of
 from reports.figures import style
-from reports.figures.curves import largest_k, series, steps_of
+from reports.figures.curves import largest_k, series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from reports.data.comparison import Comparison
+from reports.data.designs import steps_of
 from reports.data.markdown import code, table
-from reports.figures.curves import steps_of
 
 HEADER = (
     "stage", "logprob gap, mean", "largest", "clip ratio, mean", "gradient norm, median", "largest", "cut off, mean",
