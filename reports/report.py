@@ -17,7 +17,7 @@ from reports.data import results
 from reports.data.comparison import Comparison
 from reports.data.markdown import code, fenced, inline, listed, plain_table, table
 from reports.data.results import load
-from reports.figures import correct_counts, curves, difficulty, pass_at_k
+from reports.figures import correct_counts, curves, difficulty, evaluation_curve, pass_at_k
 from reports.sections import costs, failures, provenance, solved
 from reports.sections.answer import answer
 from reports.sections.recipes import recipes
@@ -32,6 +32,7 @@ FIGURES = {
     "pass_at_k": pass_at_k.draw,
     "difficulty": difficulty.draw,
     "counts": correct_counts.draw,
+    "evaluation_curve": evaluation_curve.draw,
 }
 _LONGEST = 100
 """Characters of a directory's name."""
@@ -136,6 +137,8 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         sizes=sizes(comparison),
         seeds=max(sampled, default=1),
         lone=min(sampled, default=1) == 1,
+        references=evaluation_curve.references(comparison),
+        curve_seeds=evaluation_curve.seeds(comparison),
         trained_seeds=max(trained, default=1),
         lone_line=min(trained, default=1) == 1,
         experiments=_experiments(comparison),

@@ -13,7 +13,12 @@ from reports.report import render
 def text_of(store, *names):
     """Return the markdown alone, because figures take most of the time."""
     comparison = Comparison([load(store, name) for name in names])
-    return render(store, comparison, names[0], dict.fromkeys(("curves", "counts", "pass_at_k", "difficulty"), False))
+    return render(
+        store,
+        comparison,
+        names[0],
+        dict.fromkeys(("curves", "counts", "pass_at_k", "difficulty", "evaluation_curve"), False),
+    )
 
 
 def amend(run, **changes):
