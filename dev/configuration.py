@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from passk.experiment.benchmark import ReferenceLine
 from passk.experiment.compute import Compute
 from passk.experiment.config import Benchmark, Experiment, Model, RlStage, SftStage, TinyModel
 from passk.experiment.tracker_config import MlflowTracker, Trackers, WandbTracker
@@ -32,6 +33,7 @@ SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
     "`stages.NAME:` with `kind: rl`": ("Reinforcement learning with verifiable rewards.", RlStage),
     "`stages.NAME.until:`": ("Exactly one of `above` and `below` is required.", Until),
     "`benchmarks.NAME:`": ("Problems on which passk evaluates every finished stage.", Benchmark),
+    "`benchmarks.NAME.reference_line:`": ("A dashed line in the report.", ReferenceLine),
     "`compute:`": ("Hardware and engine.", Compute),
     "`trackers:`": ("Services that get the step metrics, beside TensorBoard.", Trackers),
     "`trackers.wandb:`": ("The key is in WANDB_API_KEY or in the login of W&B, never in the file.", WandbTracker),

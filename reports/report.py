@@ -19,7 +19,7 @@ from reports.data.comparison import Comparison
 from reports.data.designs import steps_of
 from reports.data.markdown import code, fenced, inline, listed, plain_table, table
 from reports.data.results import load
-from reports.figures import correct_counts, curves, difficulty, frontier, pass_at_k
+from reports.figures import correct_counts, curves, difficulty, evaluation_curve, frontier, pass_at_k
 from reports.sections import costs, failures, health, provenance, solved
 from reports.sections.above_reference import above_reference, above_sentences, above_table
 from reports.sections.answer import answer
@@ -36,6 +36,7 @@ FIGURES = {
     "pass_at_k": pass_at_k.draw,
     "difficulty": difficulty.draw,
     "counts": correct_counts.draw,
+    "evaluation_curve": evaluation_curve.draw,
 }
 _LONGEST = 100
 """Characters of a directory's name."""
@@ -146,6 +147,8 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         best=any(cell.best for cell in comparison.cells.values()),
         seeds=max(sampled, default=1),
         lone=min(sampled, default=1) == 1,
+        references=evaluation_curve.references(comparison),
+        curve_seeds=evaluation_curve.seeds(comparison),
         trained_seeds=max(trained, default=1),
         lone_line=min(trained, default=1) == 1,
         experiments=_experiments(comparison),

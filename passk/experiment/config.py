@@ -23,6 +23,7 @@ from pydantic import (
 
 from passk.base.errors import ConfigError
 from passk.experiment import yaml_file
+from passk.experiment.benchmark import Benchmark, ReferenceLine
 from passk.experiment.compute import Compute
 from passk.experiment.field_errors import Location, one_line, require_plain
 from passk.experiment.fields import (
@@ -31,6 +32,7 @@ from passk.experiment.fields import (
     Betas,
     Clip,
     Count,
+    MaxFailed,
     Name,
     Natural,
     NotNegative,
@@ -47,7 +49,6 @@ from passk.problems.maze import MazeProblems as MazeProblems
 from passk.problems.sources import SPECS, Problems
 
 K = Annotated[Schedule, BeforeValidator(Schedule.of), PlainSerializer(lambda schedule: schedule.written)]
-MaxFailed = Annotated[Share, Field(description="largest share of samples that the verifier may fail on")]
 
 
 class TinyModel(Strict):
@@ -166,6 +167,15 @@ class RlStage(Stage):
     max_response: Count = Field(description="longest response, tokens")
     max_failed: MaxFailed = 0.05
     until: Until | None = Field(None, description="condition that ends the stage before `steps` (default: none)")
+    evaluate_every: Count | None = Field(
+        None, description="steps between evaluations during the training (default: none); also the first and last step"
+    )
+    evaluate_on: tuple[Name, ...] | None = Field(
+        None, strict=False, min_length=1, description="benchmarks of these evaluations (default: all)"
+    )
+    evaluate_samples: Rollouts | None = Field(
+        None, description="samples per problem of these evaluations (default: the largest `k` of the benchmark)"
+    )
 
     @model_validator(mode="after")
     def _fits_in_memory(self) -> Self:
@@ -185,34 +195,6 @@ class RlStage(Stage):
 
 STAGES: dict[str, type[Stage]] = {"sft": SftStage, "rl": RlStage}
 AnyStage = Annotated[Annotated[SftStage, Tag("sft")] | Annotated[RlStage, Tag("rl")], Discriminator("kind")]
-
-
-class Benchmark(Strict):
-    """A problem set on which every finished stage is evaluated."""
-
-    problems: Name = Field(description="name of a set of problems of the test split")
-    samples: Rollouts = Field(32, description="samples per problem")
-    k: tuple[int, ...] = Field((1, 4, 8), strict=False, validate_default=True, description="values of k of pass@k")
-    temperature: NotNegative = Field(1.0, description="temperature of sampling; 0 takes the likeliest token")
-    top_p: float = Field(0.95, gt=0, le=1, description="nucleus of sampling, share of the probability")
-    max_response: Count = Field(description="longest response, tokens")
-    max_failed: MaxFailed = 0.05
-
-    @field_validator("k")
-    @classmethod
-    def _can_be_reported(cls, k: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
-        samples = info.data.get("samples")
-        if not k:
-            raise ValueError("is empty; write at least one, as in [1]")
-        if repeated := [each for place, each in enumerate(k) if each in k[:place]]:
-            raise ValueError(f"{repeated[0]} is listed twice; remove one")
-        if min(k) < 1:
-            raise ValueError(f"must be 1 or more, not {min(k)}; raise or remove it")
-        if samples is not None and max(k) > samples:
-            raise ValueError(
-                f"pass@{max(k)} needs {max(k)} samples, not {samples}; set samples to {max(k)} or more, or lower k"
-            )
-        return k
 
 
 class Experiment(Strict):
@@ -279,7 +261,7 @@ def _keys_beside(loc: Location) -> list[str]:
         if isinstance(entry, dict):
             model = Until if loc[3:4] == ("until",) and len(loc) > 4 else entry[str(loc[2])]
         elif entry is not None:
-            model = entry
+            model = ReferenceLine if loc[2:3] == ("reference_line",) and len(loc) > 3 else entry
         else:
             model = _SECTIONS.get(tuple(map(str, loc[:-1])), Experiment)
     return [field.alias or name for name, field in model.model_fields.items()]

@@ -26,6 +26,10 @@ from passk.files.layout import BASE, STORE, EvaluationRecord, StageRecord, requi
 from passk.files.model_weights import weights
 
 _WITHOUT_EFFECT = {"evaluate", "save_every", "keep_checkpoints", "max_failed"}
+_WITHOUT_EFFECT |= {"evaluate_every", "evaluate_on", "evaluate_samples"}
+"""Fields of a stage that do not change its model. Evaluations during the training draw no random number of it."""
+_NOT_SAMPLED = {"k", "max_failed", "reference_line"}
+"""Fields of a benchmark that do not change its samples."""
 
 
 @dataclass(frozen=True)
@@ -180,8 +184,7 @@ def _evaluation(
     decides: dict[str, Any] = {
         "benchmark": benchmark,
         "checkpoint": stage.record.key if stage else base,
-        # neither the reported k nor the limit on failures changes the samples
-        "config": config.model_dump(mode="json", exclude={"k", "max_failed"}, exclude_defaults=True),
+        "config": config.model_dump(mode="json", exclude=_NOT_SAMPLED, exclude_defaults=True),
         "problems": fingerprints[config.problems],
         "versions": versions,
         "results": SAMPLING_VERSION,

@@ -9,6 +9,7 @@
     runs/<experiment>/stages/<key>/
         stage.json                              StageRecord
         metrics.jsonl                           one line per step (METRICS)
+        evaluations.jsonl                       one line per evaluation during the training (EVALUATION)
         rollouts/step-000001.parquet            one row per rollout (ROLLOUT_COLUMNS)
         checkpoints/                            OpenRLHF's, each with a seal (passk/openrlhf/checkpoints.py)
         model/                                  the trained weights in HF format
@@ -86,6 +87,22 @@ METRICS = {
     "seconds_sync": "float, transfer of the weights to vLLM",
     "seconds_advantage": "float, the advantage estimator",
     "reasons": "object, reason of a verdict -> share of the rollouts; null with another reward function",
+}
+EVALUATIONS = "evaluations.jsonl"
+# Fields of its lines. A step and a benchmark have one line.
+EVALUATION = {
+    "step": "int, steps before the evaluation; 0 is the start of the stage",
+    "benchmark": "str",
+    "time": "float, Unix seconds at its end",
+    "seconds": "float, its wall time",
+    "problems": "str, fingerprint of the benchmark's problems",
+    "samples": "int, samples per problem",
+    "pass_at_k": "object, k as text -> {value, lower, upper}: pass@k, mean over problems, with its 95 % interval",
+    "correct": "object, problem -> correct samples",
+    "length": "float, mean response tokens",
+    "truncated": "float, share of responses cut at max_response",
+    "tokens": "int, response tokens",
+    "reasons": "object, reason of a verdict -> share of the samples",
 }
 ROLLOUT_COLUMNS = ("step", "problem", "sample", "response", "reward", "advantage", "k", "tokens", "truncated")
 SAMPLE_COLUMNS = (

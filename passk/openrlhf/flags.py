@@ -11,6 +11,7 @@ from pathlib import Path
 from passk.experiment.compute import Compute
 from passk.experiment.config import RlStage, SftStage
 from passk.openrlhf.checkpoints import LEAST_KEPT
+from passk.openrlhf.held_out import HeldOut
 
 Flags = dict[str, str | int | float | bool | tuple | None]
 
@@ -63,8 +64,10 @@ def _largest_divisor(number: int, most: int) -> int:
     return next(divisor for divisor in range(min(number, most), 0, -1) if number % divisor == 0)
 
 
-def rl(stage: RlStage, compute: Compute, paths: Paths, *, seed: int, chat: bool) -> list[str]:
-    """Return the arguments of passk.openrlhf."""
+def rl(
+    stage: RlStage, compute: Compute, paths: Paths, *, seed: int, chat: bool, held_out: HeldOut | None = None
+) -> list[str]:
+    """Return the arguments of passk.openrlhf. held_out: evaluations during the training."""
     mini_batch_prompts = stage.mini_batch_prompts or stage.prompts_per_step
     flags: Flags = {
         "--actor.model_name_or_path": paths.model,
@@ -116,7 +119,7 @@ def rl(stage: RlStage, compute: Compute, paths: Paths, *, seed: int, chat: bool)
     if compute.profile == "cpu":
         flags["--vllm.sync_backend"] = "gloo"
         flags["--vllm.enforce_eager"] = True
-    return [*_spell(flags), *_spell(_own(stage, paths))]
+    return [*_spell(flags), *_spell(_own(stage, paths) | {"--passk.held_out": held_out.spelled if held_out else None})]
 
 
 def _own(stage: RlStage, paths: Paths) -> Flags:

@@ -73,6 +73,25 @@ def require_fit(
                 )
 
 
+def require_room(
+    field: str, file: Path, model: Path | str, *, room: int, max_response: int, chat: bool, trusted: bool = False
+) -> None:
+    """Raise ConfigError, which begins with the field, unless each prompt of a file leaves room for a response.
+
+    room: tokens of a prompt and its response in the engines of the training.
+    """
+    rows = problems.load(file)
+    tokenizer = load_tokenizer(model, trusted=trusted)
+    lengths = _tokens(_prompts(rows, tokenizer, chat=chat), tokenizer)
+    place = _longest(lengths)
+    needed = lengths[place] + max_response
+    if needed > room:
+        raise ConfigError(
+            f"{field}: the prompt of {rows[place]['id']} and a response have {needed} tokens, and the engines of the "
+            f"stage hold {room}; raise max_prompt by {needed - room}, or leave the benchmark out"
+        )
+
+
 def _require(what: str, length: int, most: int, loss: str) -> None:
     if length > most:
         raise ConfigError(

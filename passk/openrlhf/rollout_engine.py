@@ -18,6 +18,7 @@ from vllm.envs import enable_envs_cache
 from passk import cpu
 from passk.base.randomness import seed_of
 from passk.models import log_probs, remote_code
+from passk.openrlhf.held_out import Response
 from passk.openrlhf.prompt_label import identity
 
 
@@ -64,6 +65,37 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         output = await super().generate(tokens, SamplingParams(**log_probs.REQUEST))
         await self.reset_prefix_cache()  # a rollout must not depend on this request
         return log_probs.of_prompt(output.prompt_logprobs, tokens)
+
+    async def sample(
+        self, seed: int, prompts: list[list[int]], seeds: list[list[int]], parameters: dict[str, Any]
+    ) -> list[list[Response]]:
+        """Return responses to each prompt, [P][n], for an evaluation. The engine must be idle and awake.
+
+        seed: of the engine. seeds: of the responses, [P][n]. parameters: of vLLM's SamplingParams.
+        """
+        await self.llm.collective_rpc("seed_sampling", args=(seed,))
+        # With chunked prompts vLLM rewinds a seeded request's generator, which a CPU generator cannot do.
+        seeded = self.deterministic or not cpu.asked()
+        if self.deterministic:
+            await self.pause_generation()
+        tasks: list[list[asyncio.Task]] = []
+        queued = 0
+        for tokens, numbers in zip(prompts, seeds, strict=True):
+            tasks.append([])
+            for number in numbers:
+                params = SamplingParams(**parameters, seed=number if seeded else None)
+                tasks[-1].append(asyncio.create_task(super().generate(tokens, params)))
+                queued += 1
+                while self.deterministic and self.get_num_unfinished_requests() < queued:
+                    await asyncio.sleep(0)
+        if self.deterministic:
+            await self.resume_generation()
+        responses = []
+        for each in tasks:
+            outputs = [output.outputs[0] for output in await asyncio.gather(*each)]
+            responses.append([Response(o.text, len(o.token_ids), o.finish_reason == "length") for o in outputs])
+        await self.reset_prefix_cache()  # a rollout must not depend on these requests
+        return responses
 
     async def generate_responses(
         self,

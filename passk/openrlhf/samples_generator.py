@@ -1,13 +1,16 @@
 """OpenRLHF's samples generator, which notifies engines of the step and keeps responses in the order of prompts."""
 
+from collections.abc import Callable
 from typing import Any
 
 import ray
 from openrlhf.trainer.ppo_utils.experience import Experience
 from openrlhf.trainer.ppo_utils.samples_generator import SamplesGenerator
 from openrlhf.trainer.ray.launcher import RayActorGroup
+from openrlhf.trainer.ray.vllm_engine import batch_vllm_engine_call
 
 from passk.models import log_probs
+from passk.openrlhf.held_out import Response
 from passk.openrlhf.prompt_label import identity
 
 
@@ -25,8 +28,32 @@ class PasskSamplesGenerator(SamplesGenerator):
     ended: bool = False
     """Whether the training ends here, as if all prompts were used."""
 
+    between_steps: Callable[[], None] | None = None
+    """Called before each batch, with the engines at the weights of the last step."""
+
     def generate_samples(self, **options: Any) -> tuple[list[Experience], float | None, int, bool]:
+        if self.between_steps:
+            self.between_steps()
         return ([], None, 0, True) if self.ended else super().generate_samples(**options)
+
+    def sample(
+        self, seed: int, prompts: list[list[int]], seeds: list[list[int]], parameters: dict[str, Any]
+    ) -> list[list[Response]]:
+        """Return responses to each prompt, [P][n], for an evaluation; the engines take the prompts in turn."""
+        count, sleeps = len(self.vllm_engines), self.args.vllm.enable_sleep
+        if sleeps:
+            batch_vllm_engine_call(self.vllm_engines, "wake_up")
+        try:
+            parts = ray.get(
+                [
+                    engine.sample.remote(seed + number, prompts[number::count], seeds[number::count], parameters)
+                    for number, engine in enumerate(self.vllm_engines)
+                ]
+            )
+        finally:
+            if sleeps:
+                batch_vllm_engine_call(self.vllm_engines, "sleep")
+        return [parts[place % count][place // count] for place in range(len(prompts))]
 
     def _generate_vllm(self, *arguments: Any, **options: Any) -> tuple[list[Experience], int, bool]:
         self.dispatched = []

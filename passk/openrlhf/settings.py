@@ -10,6 +10,7 @@ from passk import advantage
 from passk.base.errors import ConfigError, under
 from passk.experiment.k_schedule import Schedule
 from passk.experiment.until import Until
+from passk.openrlhf.held_out import HeldOut
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class PluginSettings:
     """Largest share of a step's responses without a verdict (timeout, crash); training stops above it."""
     until: Until | None = None
     """Condition that ends the training early."""
+    held_out: HeldOut | None = None
+    """Evaluations during the training."""
     problems: Path | None = None
     """Parquet file of the training problems, for the metrics by difficulty."""
 
@@ -93,6 +96,11 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         help='Condition that ends the training early, as JSON: {"metric": "reward", "above": 0.9, "window": 10}.',
     )
     parser.add_argument(
+        "--passk.held_out",
+        dest="held_out",
+        help="Evaluations during the training, as JSON: benchmarks and the steps between evaluations (default: none).",
+    )
+    parser.add_argument(
         "--passk.problems",
         dest="problems",
         type=Path,
@@ -117,9 +125,17 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         false_positive_rate=values.false_positive_rate,
         max_failed=values.max_failed,
         until=until,
+        held_out=_held_out(values.held_out) if values.held_out is not None else None,
         problems=values.problems.resolve() if values.problems else None,
     )
     return settings, rest
+
+
+def _held_out(text: str) -> HeldOut:
+    try:
+        return HeldOut.parse(text)
+    except ValueError as error:
+        raise ConfigError(f"--passk.held_out: {error}") from None
 
 
 def _until(text: str) -> Until:

@@ -6,6 +6,7 @@ tests/integration/test_contract_hooks.py checks every overridden method.
 
 import itertools
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from passk.base.randomness import seed_of
 from passk.files.metrics_log import read_metrics
 from passk.openrlhf import checkpoints
 from passk.openrlhf.estimator_inputs import false_positive_rate, inputs
+from passk.openrlhf.evaluation_log import EvaluationLog
+from passk.openrlhf.held_out import evaluate
 from passk.openrlhf.prompt_label import ANSWER_HALVES, REASON
 from passk.openrlhf.samples_generator import PasskSamplesGenerator
 from passk.openrlhf.settings import PluginSettings
@@ -99,7 +102,11 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self.experience_maker.settings = settings
         self.samples_generator.__class__ = PasskSamplesGenerator
         self.samples_generator.policy = self.actor_model_group
+        self.samples_generator.between_steps = self._evaluate
         self.recorder = StepRecorder(settings)
+        self.evaluations = EvaluationLog(settings.record)
+        self.seconds_evaluation = 0.0
+        """Wall time of the evaluations since the last recorded step."""
         self.recorded = time.perf_counter()
         """Time at which the last step was recorded, or training started."""
         if settings.keep_order:
@@ -118,6 +125,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
             self.recorder.begin_anew()
         # Steps after the checkpoint are repeated, so their records are deleted.
         self.recorder.forget_after(states["global_step"])
+        self.evaluations.forget_after(states["global_step"])
         self.samples_generator.step = states["global_step"] + 1
         self.samples_generator.ended = self._is_ended()
         self.recorded = time.perf_counter()
@@ -138,7 +146,11 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         # The record is written first, so that no checkpoint is ahead of it.
         rollouts = self.experience_maker.rollouts
         now = time.perf_counter()
-        self.recorder.write(global_step, rollouts, logs_dict or {}, now - self.recorded, self.tokenizer)
+        status = dict(logs_dict or {})
+        if self.seconds_evaluation:  # OpenRLHF counts it as a part of the generation
+            status["timing/generation"] -= self.seconds_evaluation
+            self.seconds_evaluation = 0.0
+        self.recorder.write(global_step, rollouts, status, now - self.recorded, self.tokenizer)
         self.recorded = now
         verifiers.stop_above(self.settings.max_failed, rollouts.reasons or {}, where=f"step {global_step}")
         self.samples_generator.ended = self._is_ended()
@@ -146,6 +158,28 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
             self.args.ckpt.save_steps = 1  # the last checkpoint is that of the last step
         with checkpoints.saving(Path(self.args.ckpt.path) / "_actor" / f"global_step{global_step}"):
             super().save_logs_and_checkpoints(global_step, logs_dict, client_states)
+
+    def fit(self, global_step: int = 0) -> None:
+        super().fit(global_step)
+        self.samples_generator.ended = True
+        self._evaluate()
+
+    def _evaluate(self) -> None:
+        """Evaluate the policy after the last step, on each benchmark that is due and not recorded."""
+        held_out, step = self.settings.held_out, self.samples_generator.step - 1
+        if held_out is None or not held_out.is_due(step, last=self.samples_generator.ended):
+            return
+        for name in held_out.benchmarks:
+            if self.evaluations.has(step, name):
+                continue
+            started = time.perf_counter()
+            seed = seed_of("held out", self.args.train.seed, step, name)
+            sample = partial(self.samples_generator.sample, seed)
+            chat = self.args.data.apply_chat_template
+            line = evaluate(held_out, name, step, sample, self.tokenizer, chat=chat)
+            seconds = time.perf_counter() - started
+            self.evaluations.write(line, seconds)
+            self.seconds_evaluation += seconds
 
     def _is_ended(self) -> bool:
         """Return whether the recorded steps meet the condition that ends the training."""

@@ -27,6 +27,17 @@ class Progress:
         self._recent.append(metrics["seconds"] or 0)
         self._progress_line.update(lambda: self.line(metrics), finished=metrics["step"] == self.steps)
 
+    def evaluation(self, line: dict[str, Any]) -> str:
+        """Return the progress line for a line of evaluations.jsonl."""
+        figures = "  ".join(
+            f"pass@{k} {each['value']:.3f} [{each['lower']:.3f}, {each['upper']:.3f}]"
+            for k, each in line["pass_at_k"].items()
+        )
+        return (
+            f"{self.stage}  step {line['step']}/{self.steps}  evaluated on {line['benchmark']}, "
+            f"{line['samples']} samples per problem  {figures}  {line['seconds']:.1f} s"
+        )
+
     def line(self, metrics: dict[str, Any]) -> str:
         """Return the progress line for a line of metrics."""
         pace = statistics.median(self._recent)

@@ -31,6 +31,7 @@ from passk.models.tiny import ENDS, make_tiny
 from passk.openrlhf import checkpoints, difficulty, flags, lengths, train_data
 from passk.pipeline.evaluation_request import has_chat, request
 from passk.pipeline.finish import finish
+from passk.pipeline.held_out_request import held_out, problem_sets, require_room
 from passk.pipeline.progress import Progress
 from passk.problems import preparation
 from passk.runtime import ray_job
@@ -71,8 +72,10 @@ def prepare(plan: Plan, say: Say) -> None:
     lengths.require_fit(
         unstarted, plan.problems, plan.model, chat=chat, tiny=model.tiny, trusted=model.trust_remote_code
     )
+    require_room(plan)
     judged = {stage.problems for stage in unstarted.values() if isinstance(stage, RlStage)}
     judged |= {planned.benchmark.problems for planned in plan.evaluations if not planned.finished}
+    judged |= problem_sets(plan)
     files = {name: file for name, file in plan.problems.items() if name in judged}
     train_data.require_thinking_opened_as_said(
         model.opens_thinking, files, plan.model, chat=chat, trusted=model.trust_remote_code
@@ -135,6 +138,10 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             progress(line)
             follow(line)
 
+        def on_evaluation(line: dict[str, Any]) -> None:
+            say(progress.evaluation(line))
+            follow.evaluated(line)
+
         ray_job.train(
             command(plan, planned),
             cluster=rejoined(cluster),
@@ -145,6 +152,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             gpus=0 if isinstance(stage, RlStage) else compute.gpus_per_node,
             is_open=lambda: is_open(cluster),
             on_step=on_step,
+            on_evaluation=on_evaluation,
         )
         ended = finish(planned, seconds=time.monotonic() - started, startup=progress.startup)
     if isinstance(stage, RlStage) and stage.until:
@@ -185,7 +193,8 @@ def command(plan: Plan, planned: PlannedStage) -> list[str]:
     remote_code.check(plan.parent_model(planned), trusted=experiment.model.trust_remote_code)
     chat = has_chat(plan)
     if isinstance(stage, RlStage):
-        arguments = flags.rl(stage, experiment.compute, paths, seed=experiment.seed, chat=chat)
+        evaluations = held_out(plan, planned)
+        arguments = flags.rl(stage, experiment.compute, paths, seed=experiment.seed, chat=chat, held_out=evaluations)
         return [sys.executable, "-m", "passk.openrlhf", *arguments]
     longest = lengths.max_length(stage, experiment.model.tiny)
     arguments = flags.sft(stage, experiment.compute, paths, seed=experiment.seed, chat=chat, max_tokens=longest)

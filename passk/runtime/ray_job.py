@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from passk.files.layout import EVALUATIONS
 from passk.files.metrics_log import NewLines
 from passk.runtime import failure_record, failures, process_tree, ray_cluster
 from passk.runtime.failures import StageFailed
@@ -199,17 +200,19 @@ def train(
     gpus: int = 0,
     is_open: Callable[[], bool] = lambda: True,
     on_step: Callable[[dict[str, Any]], None],
+    on_evaluation: Callable[[dict[str, Any]], None] = lambda line: None,
 ) -> None:
     """Run `command` as a Ray job to its end, and call `on_step` with each new line of directory/metrics.jsonl.
 
     cluster: variables from ray_cluster. environment: variables of the job's processes beyond those of their node;
     Ray's dashboard shows them. about: the job's description in the dashboard. stall_timeout_s: seconds without a new
-    step. gpus: GPUs of the command itself; its Ray actors request their own. is_open: returns False once the
-    run is stopped. Raises StageFailed, and KeyboardInterrupt if the run is stopped.
+    line. gpus: GPUs of the command itself; its Ray actors request their own. is_open: returns False once the
+    run is stopped. on_evaluation: called with each line of evaluations.jsonl. Raises StageFailed, and KeyboardInterrupt
+    if the run is stopped.
     """
     log, metrics = directory / "log.txt", directory / "metrics.jsonl"
     start = _size(log)
-    new_lines = NewLines(metrics)
+    new_lines, new_evaluations = NewLines(metrics), NewLines(directory / EVALUATIONS)
     job = None
     try:
         job = Job(cluster["RAY_API_SERVER_ADDRESS"], directory, ray_cluster.request_headers(cluster))
@@ -222,6 +225,9 @@ def train(
                 moved = time.monotonic()
                 if type(line.get("step")) is int:  # an evaluation's progress has no step
                     on_step(line)
+            for line in new_evaluations():
+                moved = time.monotonic()
+                on_evaluation(line)
             if not is_open():
                 raise KeyboardInterrupt
             if time.monotonic() - moved > stall_timeout_s:

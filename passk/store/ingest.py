@@ -25,7 +25,7 @@ from passk.files.layout import (
     StageRecord,
     is_finished,
 )
-from passk.store import derived
+from passk.store import derived, training_evaluations
 from passk.store.connection import WAIT, one_line, transaction, turn
 
 PROBLEM_COLUMNS = ("id", "prompt", "answer", "verifier", "split", "difficulty", "demonstration", "metadata")
@@ -45,7 +45,8 @@ class Damaged(PasskError):
 RESTORE = "restore it from a copy, or delete its directory and run the experiment again"
 RESTORE_EXPERIMENT = "restore it from a copy, or delete it: the next run writes it again without its earlier sessions"
 STAGE_TABLES = {
-    "stages": "key", "steps": "stage", "rollouts": "stage", "groups": "stage", "checkpoints": "stage"
+    "stages": "key", "steps": "stage", "rollouts": "stage", "groups": "stage", "checkpoints": "stage",
+    "training_evaluations": "stage",
 }  # fmt: skip
 """Table -> its column with the stage's key. derived.py replaces the rows of `costs`."""
 EVALUATION_TABLES = {"evaluations": "key", "samples": "evaluation", "evaluation_counts": "evaluation"}
@@ -166,6 +167,7 @@ def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
             [record.key, rollouts],
         )
         _number_occurrences(connection, record.key, rollouts)
+    training_evaluations.ingest(connection, record.key, directory)
     derived.of_stage(connection, record.key)
 
 

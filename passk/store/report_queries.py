@@ -38,6 +38,14 @@ def launches(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
     ).df()
 
 
+def evaluation_curve(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
+    """Return the evaluations during the training: the columns of the view evaluation_curve without `experiment`."""
+    return connection.execute(
+        "SELECT * EXCLUDE (experiment) FROM evaluation_curve WHERE experiment = ? ORDER BY stage, benchmark, step, k",
+        [name],
+    ).df()
+
+
 def pauses(connection: duckdb.DuckDBPyConnection, name: str, least: float = 15.0) -> pd.DataFrame:
     """Return the pauses between steps: name, step (the first after the pause), seconds between the two steps.
 

@@ -162,6 +162,41 @@ COMMENT ON COLUMN steps.seconds_sync IS 'wall time of copying the weights to vLL
 COMMENT ON COLUMN steps.seconds_advantage IS 'wall time of the advantage estimator, part of seconds_experience';
 COMMENT ON COLUMN steps.reasons IS 'reason of the verdict -> share of the rollouts';
 
+CREATE TABLE training_evaluations (
+    stage VARCHAR NOT NULL,
+    step INTEGER NOT NULL,
+    benchmark VARCHAR NOT NULL,
+    k INTEGER NOT NULL,
+    pass_at_k DOUBLE NOT NULL,
+    lower DOUBLE NOT NULL,
+    upper DOUBLE NOT NULL,
+    samples INTEGER NOT NULL,
+    problem_count BIGINT NOT NULL,
+    problems VARCHAR,
+    tokens BIGINT,
+    truncated DOUBLE,
+    length DOUBLE,
+    seconds DOUBLE,
+    time DOUBLE,
+    PRIMARY KEY (stage, step, benchmark, k)
+);
+COMMENT ON TABLE training_evaluations IS 'An evaluation during a training: evaluations.jsonl of a finished stage. Key: stage, step, benchmark, k';
+COMMENT ON COLUMN training_evaluations.stage IS 'stages.key';
+COMMENT ON COLUMN training_evaluations.step IS 'steps before the evaluation; 0: the start of the stage';
+COMMENT ON COLUMN training_evaluations.benchmark IS 'the benchmark''s name in the experiment file at the training';
+COMMENT ON COLUMN training_evaluations.k IS 'k of the benchmark up to samples, and 1';
+COMMENT ON COLUMN training_evaluations.pass_at_k IS 'unbiased pass@k, mean over problems';
+COMMENT ON COLUMN training_evaluations.lower IS 'lower end of its 95 % interval over problems';
+COMMENT ON COLUMN training_evaluations.upper IS 'upper end of its 95 % interval over problems';
+COMMENT ON COLUMN training_evaluations.samples IS 'samples per problem';
+COMMENT ON COLUMN training_evaluations.problem_count IS 'problems';
+COMMENT ON COLUMN training_evaluations.problems IS 'problems.fingerprint of the benchmark''s problems';
+COMMENT ON COLUMN training_evaluations.tokens IS 'response tokens';
+COMMENT ON COLUMN training_evaluations.truncated IS 'share of samples cut at max_response';
+COMMENT ON COLUMN training_evaluations.length IS 'mean response tokens';
+COMMENT ON COLUMN training_evaluations.seconds IS 'wall time of the evaluation';
+COMMENT ON COLUMN training_evaluations.time IS 'Unix seconds at its end';
+
 CREATE TABLE rollouts (
     stage VARCHAR NOT NULL,
     step INTEGER NOT NULL,

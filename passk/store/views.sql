@@ -203,6 +203,27 @@ COMMENT ON COLUMN learning_curves.clip_ratio IS 'share of tokens whose PPO ratio
 COMMENT ON COLUMN learning_curves.seconds IS 'wall time of the step';
 COMMENT ON COLUMN learning_curves.tokens IS 'response tokens of the stage up to and including this step';
 
+CREATE VIEW evaluation_curve AS
+SELECT named.experiment, named.name AS stage, points.step, stages.first_step + points.step AS total_step,
+       points.benchmark, points.k, points.pass_at_k, points.lower, points.upper, points.samples,
+       points.problem_count, points.seconds
+FROM experiment_stages AS named
+JOIN stages ON stages.key = named.stage
+JOIN training_evaluations AS points ON points.stage = stages.key;
+COMMENT ON VIEW evaluation_curve IS 'Evaluations during the training of the finished stages of the present configuration, with their present names';
+COMMENT ON COLUMN evaluation_curve.experiment IS 'experiments.name';
+COMMENT ON COLUMN evaluation_curve.stage IS 'the stage''s name in the experiment file';
+COMMENT ON COLUMN evaluation_curve.step IS 'steps of the stage before the evaluation; 0: its start';
+COMMENT ON COLUMN evaluation_curve.total_step IS 'step plus the rl steps of its ancestors';
+COMMENT ON COLUMN evaluation_curve.benchmark IS 'the benchmark''s name in the experiment file at the training';
+COMMENT ON COLUMN evaluation_curve.k IS 'k of the benchmark up to samples, and 1';
+COMMENT ON COLUMN evaluation_curve.pass_at_k IS 'unbiased pass@k, mean over problems';
+COMMENT ON COLUMN evaluation_curve.lower IS 'lower end of its 95 % interval over problems';
+COMMENT ON COLUMN evaluation_curve.upper IS 'upper end of its 95 % interval over problems';
+COMMENT ON COLUMN evaluation_curve.samples IS 'samples per problem';
+COMMENT ON COLUMN evaluation_curve.problem_count IS 'problems';
+COMMENT ON COLUMN evaluation_curve.seconds IS 'wall time of the evaluation';
+
 CREATE VIEW group_diagnostics AS
 SELECT named.experiment, named.name AS stage, groups.step, stages.first_step + groups.step AS total_step,
        problems.difficulty, any_value(groups.estimator) AS estimator, max(groups.k) AS k, count(*) AS groups,

@@ -15,6 +15,7 @@ from typing import Any, Self
 from passk.base.errors import ConfigError
 from passk.experiment.config import Experiment
 from passk.experiment.plan import Plan, PlannedStage
+from passk.files.layout import EVALUATIONS
 from passk.files.metrics_log import read_metrics
 from passk.runtime.failures import StageFailed
 from passk.trackers.mlflow_run import MlflowRun, uri_of
@@ -67,15 +68,21 @@ class Following:
         if named.mlflow is not None:
             self._outside.append(Outside("MLflow", partial(MlflowRun, named.mlflow, planned.record), metrics))
 
+    def evaluated(self, line: dict[str, Any]) -> None:
+        """Show a new line of evaluations.jsonl in TensorBoard. The other trackers get the steps alone."""
+        if self._board is not None:
+            self._write(partial(self._board.add_evaluation, line))
+
+    def _write(self, add: Callable[[], None]) -> None:
+        try:
+            add()
+        except Exception as error:
+            self._board = None
+            self._report_lines([f"TensorBoard: no more steps are written ({reason(error)}); the training continues"])
+
     def __call__(self, line: dict[str, Any]) -> None:
         if self._board is not None:
-            try:
-                self._board.add(line)
-            except Exception as error:
-                self._board = None
-                self._report_lines(
-                    [f"TensorBoard: no more steps are written ({reason(error)}); the training continues"]
-                )
+            self._write(partial(self._board.add, line))
         for tracker in self._outside:
             tracker.wake()
             self._report_lines(tracker.news())
@@ -114,7 +121,8 @@ def show_finished(plan: Plan, planned: PlannedStage, report: Callable[[str], Non
 
 def _board(plan: Plan, planned: PlannedStage) -> TensorBoard:
     read = partial(read_metrics, planned.directory / "metrics.jsonl")
-    return TensorBoard(plan.directory / DIRECTORY / planned.record.name, planned.record.key, read)
+    read_evaluations = partial(read_metrics, planned.directory / EVALUATIONS)
+    return TensorBoard(plan.directory / DIRECTORY / planned.record.name, planned.record.key, read, read_evaluations)
 
 
 def _be_quiet() -> None:

@@ -11,6 +11,13 @@ def scalars(line: dict[str, Any]) -> dict[str, float]:
     return {f"train/{name}": float(value) for name, value in _flat(line).items() if _is_number(name, value)}
 
 
+def evaluation_scalars(line: dict[str, Any]) -> dict[str, float]:
+    """Return the numbers of a line of evaluations.jsonl by name: `held_out/easy/pass_at_k/4`."""
+    values = {f"pass_at_k/{k}": each["value"] for k, each in line["pass_at_k"].items()}
+    values |= {name: line[name] for name in ("length", "truncated", "seconds")}
+    return {f"held_out/{line['benchmark']}/{name}": float(value) for name, value in values.items()}
+
+
 def parameters(record: StageRecord) -> dict[str, Any]:
     """Return the stage's configuration and everything else that decides its result, nested."""
     return {

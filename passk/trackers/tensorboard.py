@@ -14,7 +14,7 @@ from io import BufferedWriter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from passk.trackers.scalars import scalars
+from passk.trackers.scalars import evaluation_scalars, scalars
 
 if TYPE_CHECKING:
     from tensorboard.compat.proto.event_pb2 import Event
@@ -23,13 +23,25 @@ if TYPE_CHECKING:
 class TensorBoard:
     """The event file of one stage. A directory has one writer."""
 
-    def __init__(self, directory: Path, key: str, read: Callable[[], list[dict[str, Any]]]) -> None:
-        """Set the writer up. key: of the stage, since another stage may have used the name. read: returns its lines."""
-        self._directory, self._key, self._read = directory, key, read
+    def __init__(
+        self,
+        directory: Path,
+        key: str,
+        read: Callable[[], list[dict[str, Any]]],
+        read_evaluations: Callable[[], list[dict[str, Any]]] = list,
+    ) -> None:
+        """Set the writer up.
+
+        key: of the stage, since another stage may have used the name. read: returns its lines of metrics.jsonl.
+        read_evaluations: returns those of evaluations.jsonl.
+        """
+        self._directory, self._key, self._read, self._read_evaluations = directory, key, read, read_evaluations
         self._file: BufferedWriter | None = None
         self._step = 0
         self._written: dict[int, float] = {}
         """Time of each written step, which identifies a line."""
+        self._evaluated: set[tuple[int, str, float]] = set()
+        """Step, benchmark and time of each written evaluation."""
 
     def add(self, line: dict[str, Any]) -> None:
         """Write a new line of metrics.jsonl. Raise OSError."""
@@ -39,6 +51,14 @@ class TensorBoard:
             self.rewrite()
         else:
             self._append(line)
+            self._file.flush()
+
+    def add_evaluation(self, line: dict[str, Any]) -> None:
+        """Write a new line of evaluations.jsonl. Raise OSError."""
+        if self._file is None:
+            self.rewrite()
+        elif (line["step"], line["benchmark"], line["time"]) not in self._evaluated:
+            self._append_evaluation(line)
             self._file.flush()
 
     def rewrite(self) -> None:
@@ -55,8 +75,11 @@ class TensorBoard:
         # TensorBoard drops later steps than this.
         self._record(Event(wall_time=time.time(), step=0, session_log=SessionLog(status=SessionLog.START)))
         self._written.clear()
+        self._evaluated.clear()
         for line in self._read():
             self._append(line)
+        for line in self._read_evaluations():
+            self._append_evaluation(line)
         self._file.flush()
         for file in old_files:
             # A running TensorBoard may be reading the file, and would wait for ever for a deleted one.
@@ -91,6 +114,15 @@ class TensorBoard:
         self._record(event)
         self._step = line["step"]
         self._written[self._step] = line["time"]
+
+    def _append_evaluation(self, line: dict[str, Any]) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+
+        event = Event(wall_time=line["time"], step=line["step"])
+        for tag, value in evaluation_scalars(line).items():
+            event.summary.value.add(tag=tag, simple_value=value)
+        self._record(event)
+        self._evaluated.add((line["step"], line["benchmark"], line["time"]))
 
     def _record(self, event: "Event") -> None:
         from tensorboard.summary.writer.record_writer import RecordWriter

@@ -29,6 +29,7 @@ class Results:
     launches: pd.DataFrame
     pauses: pd.DataFrame
     reasons: pd.DataFrame
+    curve: pd.DataFrame
     graph: list[Node]
     methods: list[Method]
     foreign: dict[str, ExperimentRecord]
@@ -125,6 +126,7 @@ def load(store: Path, experiment: str) -> Results:
             launches=report_queries.launches(connection, experiment),
             pauses=report_queries.pauses(connection, experiment),
             reasons=report_queries.reasons(connection, experiment),
+            curve=report_queries.evaluation_curve(connection, experiment),
             graph=graph,
             methods=methods(graph),
             foreign={name: queries.experiment(connection, name) for name in others},

@@ -15,7 +15,7 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from passk.experiment import config, plan
-from passk.files.layout import METRICS, ROLLOUT_COLUMNS
+from passk.files.layout import EVALUATION, EVALUATIONS, METRICS, ROLLOUT_COLUMNS
 from passk.openrlhf.checkpoints import SEAL
 from passk.pipeline import stages
 from passk.runtime.ray_cluster import ray_cluster
@@ -33,7 +33,7 @@ problems:
   test: {source: maze, split: test, size: 10, easy_fraction: 1.0, path_length: [2, 3]}
 stages:
   arm: {kind: rl, problems: train, advantage: passk_bootstrap, k: [[1, 4], [4, 2]], false_positive_rate: 0.3, steps: 8,
-          until: {metric: reward, below: 0.5, window: 5}, prompts_per_step: 8,
+          EVALUATED until: {metric: reward, below: 0.5, window: 5}, prompts_per_step: 8,
         rollouts_per_prompt: 8, mini_batch_prompts: 4, lr: 1.0e-3, max_prompt: 31,
           max_response: 8, save_every: 2, keep_checkpoints: 3}
   then: {kind: rl, from: arm, problems: train, advantage: grpo, steps: 1, prompts_per_step: 8,
@@ -64,8 +64,10 @@ class Runs:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory) -> Runs:
     directory = tmp_path_factory.mktemp("resumed")
+    evaluated = {"whole": "", "cut": "evaluate_every: 2, "}
     laid_out = {
-        name: plan.plan(config.parse(yaml.safe_load(EXPERIMENT)), directory / name) for name in ("whole", "cut")
+        name: plan.plan(config.parse(yaml.safe_load(EXPERIMENT.replace("EVALUATED", fields))), directory / name)
+        for name, fields in evaluated.items()
     }
     said: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
@@ -177,6 +179,22 @@ def test_a_stage_ends_where_its_recorded_steps_meet_its_condition_however_often_
         assert re.fullmatch(ENDED, manifest["ended"])
     assert runs.said_at_the_end[0] == "arm: resuming from the last checkpoint, step 5; 5 of 8 steps were done"
     assert any(re.fullmatch(f"arm: {ENDED}", line) for line in runs.said_at_the_end)
+
+
+def test_a_stage_that_is_evaluated_is_the_stage_that_is_not_and_each_evaluation_is_recorded_once(runs):
+    assert runs.undisturbed.name == runs.resumed.name, "one key"
+    assert not (runs.undisturbed / EVALUATIONS).exists()
+    evaluations = [json.loads(line) for line in (runs.resumed / EVALUATIONS).read_text().splitlines()]
+    assert [(line["step"], line["benchmark"]) for line in evaluations] == [(s, "test") for s in (0, 2, 4, 5)]
+    for line in evaluations:
+        assert line.keys() == EVALUATION.keys()
+        assert (len(line["correct"]), line["samples"], set(line["pass_at_k"])) == (10, 8, {"1", "4", "8"})
+        assert line["pass_at_k"]["1"]["value"] == pytest.approx(sum(line["correct"].values()) / 80)
+        assert 0 < line["tokens"] <= 80 * 8
+    tensorboard = EventAccumulator(str(runs.resumed.parents[1] / "tensorboard" / "arm")).Reload()
+    points = tensorboard.Scalars("held_out/test/pass_at_k/8")
+    assert [point.step for point in points] == [0, 2, 4, 5]
+    assert [point.value for point in points] == pytest.approx([e["pass_at_k"]["8"]["value"] for e in evaluations])
 
 
 def test_the_child_starts_where_the_stage_ended(runs):

@@ -34,6 +34,7 @@ ABILITY = {  # mean log-odds of a right answer, by checkpoint and benchmark
     "pass4": {"easy": 0.1, "hard": -2.2},
     "pass4-pass1": {"easy": 0.3, "hard": -1.5},
 }
+BENCHES = ("easy", "hard")
 HOSTILE = "R\x1b[31mD```\n# not a heading | <script>alert(1)</script>\u202e"
 
 
@@ -163,7 +164,25 @@ def _write_stage(run: SyntheticRun, name: str, settings: dict, keys: dict, first
             values += ([settings["k"]] * 8, [3] * 8, [False] * 8)
             columns = dict(zip(ROLLOUT_COLUMNS, values, strict=True))
             write_parquet(directory / "rollouts" / f"step-{step:06d}.parquet", columns)
+        lines = [
+            _evaluation_line(bench, step, settings["steps"]) for step in (0, settings["steps"]) for bench in BENCHES
+        ]
+        (directory / "evaluations.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     write_json(directory / "manifest.json", {"key": keys[name], "seconds": 61.0, "startup_seconds": 21.5})
+
+
+def _evaluation_line(benchmark: str, step: int, steps: int) -> dict:
+    value = (0.6 if benchmark == "easy" else 0.1) + 0.1 * step / steps
+    return {
+        **{"step": step, "benchmark": benchmark, "time": 1e9 + step, "seconds": 2.5, "problems": benchmark},
+        "samples": 8,
+        "pass_at_k": {
+            str(k): {"value": value + 0.02 * k, "lower": value + 0.02 * k - 0.05, "upper": value + 0.02 * k + 0.05}
+            for k in (1, 8)
+        },
+        "correct": {f"{benchmark}-{i:03d}": i % 9 for i in range(16)},
+        **{"length": 5.5, "truncated": 0.0, "tokens": 704, "reasons": {"correct": 0.5, "into a wall": 0.5}},
+    }
 
 
 def _sft_line(settings: dict, step: int, first_step: int, rng) -> dict:

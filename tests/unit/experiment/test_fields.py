@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from passk.base.errors import ConfigError
-from passk.experiment import config, tracker_config, until
+from passk.experiment import benchmark, config, tracker_config, until
 from passk.problems.sources import SPECS
 from tests.unit.experiment.test_config import GOOD
 
@@ -99,6 +99,9 @@ RL = STAGE | {
     "max_prompt": ("count", [1], []),
     "max_response": ("count", [1], []),
     "max_failed": ("share", [0, 1], []),
+    "evaluate_every": ("count", [1, 99, None], []),
+    "evaluate_on": (None, [["test"], None], [[], "test", ["A"], [5], [True], {}]),
+    "evaluate_samples": ("count", [1, 9999, None], [10_000]),
     "until": ("mapping", [None, {"metric": "reward", "above": 0.9, "window": 2}], [{}, {"metric": "reward"}]),
 }
 UNTIL = {
@@ -108,7 +111,9 @@ UNTIL = {
     "window": ("count", [1, 2], [3]),
     "difficulty": ("text", ["easy", None], []),
 }
+REFERENCE = {"value": ("share", [0, 0.7, 1], []), "label": ("text", ["reward of copying the hint"], [])}
 BENCHMARK = {
+    "reference_line": ("mapping", [None, {"value": 0.7, "label": "chance"}], [{}, {"value": 0.7}]),
     "problems": ("name", ["test"], []),
     "samples": ("count", [8, 9999], [7, 10_000]),  # pass@8 is asked for
     "k": (None, [[1], (1, 16), [8, 4]], [[], [0], [-1], [17], [1, 1], [1.0], [1.5], [True], ["1"], [None], 8, "8", {}]),
@@ -159,6 +164,7 @@ SECTIONS = {
     "stages.arm": RL,
     "stages.arm.until": UNTIL,
     "benchmarks.test": BENCHMARK,
+    "benchmarks.test.reference_line": REFERENCE,
     "compute": COMPUTE,
 }
 TABLE |= {f"{section}.{name}": row for section, rows in SECTIONS.items() for name, row in rows.items()}
@@ -179,6 +185,8 @@ def written(path: str, value):
         raw["problems"][source] = {"source": source} | fields
     if path.startswith("trackers."):
         raw["trackers"] = {"wandb": {"project": "a"}, "mlflow": {"experiment": "a"}}
+    if path.startswith("benchmarks.test.reference_line."):
+        raw["benchmarks"]["test"]["reference_line"] = {"value": 0.5, "label": "chance"}
     if path.startswith("stages.arm.until."):
         raw["stages"]["arm"]["until"] = {"metric": "reward", "window": 1} | (
             {} if path.endswith(("above", "below")) else {"above": 0.5}
@@ -226,6 +234,7 @@ def test_the_table_has_every_field_of_every_model():
         "stages.arm.": config.RlStage,
         "stages.arm.until.": until.Until,
         "benchmarks.test.": config.Benchmark,
+        "benchmarks.test.reference_line.": benchmark.ReferenceLine,
         "compute.": config.Compute,
         "trackers.": tracker_config.Trackers,
         "trackers.wandb.": tracker_config.WandbTracker,

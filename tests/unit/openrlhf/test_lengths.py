@@ -47,6 +47,20 @@ def test_a_prompt_longer_than_max_prompt_is_refused_and_the_longest_is_named(sou
         fits(source, model, "arm", "max_prompt", most - 1)
 
 
+def test_a_benchmark_whose_prompts_leave_no_room_for_a_response_is_refused_during_the_training(source, model):
+    longest = max(problems.load(source), key=lambda row: len(row["prompt"]))
+    most = len(longest["prompt"])
+
+    def room(tokens):
+        field = "stages.arm.evaluate_on: test"
+        lengths.require_room(field, source, model, room=tokens, max_response=8, chat=False)
+
+    room(most + 8)
+    fault = rf"^stages.arm.evaluate_on: test: the prompt of {longest['id']} .* {most + 8} tokens.* hold {most + 5}; "
+    with pytest.raises(ConfigError, match=fault + "raise max_prompt by 3, or leave the benchmark out$"):
+        room(most + 5)
+
+
 def test_a_demonstration_longer_than_max_length_is_refused_and_the_longest_is_named(source, model):
     longest = max(problems.load(source), key=lambda row: len(row["prompt"] + row["demonstration"]))
     most = len(longest["prompt"] + longest["demonstration"]) + 1  # the end token

@@ -249,6 +249,14 @@ def test_progress_says_stage_step_reward_speed_and_time_left():
     assert said == ["pass4  step 4/10  k 2  reward 0.333  pass@4 0.667  10.00 s/step  1:00 left"]
 
 
+def test_the_progress_line_of_an_evaluation_has_every_k_with_its_interval():
+    line = {"step": 20, "benchmark": "hard", "samples": 8, "seconds": 12.34}
+    line["pass_at_k"] = {"1": {"value": 0.25, "lower": 0.2, "upper": 0.3125}}
+    assert Progress("pass4", 99, print).evaluation(line) == (
+        "pass4  step 20/99  evaluated on hard, 8 samples per problem  pass@1 0.250 [0.200, 0.312]  12.3 s"
+    )
+
+
 def test_an_estimator_whose_k_is_beyond_the_group_is_recorded_too():
     beyond = Rollouts(**{**vars(ONE_STEP), "k": 8})
     assert beyond.metrics()["k"] == 8

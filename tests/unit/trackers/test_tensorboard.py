@@ -1,10 +1,13 @@
 """Read back by TensorBoard's own reader."""
 
+import json
+
+import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 
 from passk import trackers
-from passk.files.layout import write_json
+from passk.files.layout import EVALUATIONS, write_json
 from tests.unit.trackers.stage import Stage
 
 
@@ -33,6 +36,42 @@ def test_tensorboard_reads_every_step_of_the_metrics_once_also_after_a_kill_and_
     assert drawn(stage.tensorboard) == stage.recorded()
     assert [step for step, _ in stage.recorded()] == list(range(1, 9))
     assert [step for step, _ in drawn(stage.tensorboard, "train/grad_norm")] == [2, 4, 6, 8]
+    assert stage.said == []
+
+
+def evaluation(step: int, time: float) -> dict:
+    point = {"value": 0.01 * step, "lower": 0.0, "upper": 1.0}
+    line = {"step": step, "benchmark": "test", "pass_at_k": {"1": point, "4": point}, "time": time}
+    return line | {"length": 5.0, "truncated": 0.0, "seconds": 2.0}
+
+
+def test_tensorboard_has_every_evaluation_once_at_its_step_also_after_a_resume_that_repeats_some(tmp_path):
+    stage = Stage(tmp_path)
+    stage.planned.own.mkdir(parents=True)
+    file = stage.planned.own / EVALUATIONS
+
+    def evaluate(follow, step, time):
+        with file.open("a") as lines:
+            lines.write(json.dumps(evaluation(step, time)) + "\n")
+        follow.evaluated(evaluation(step, time))
+
+    follow = stage.following()
+    evaluate(follow, 0, 100.0)  # before the first step
+    for step in (1, 2):
+        stage.step(follow, step)
+    evaluate(follow, 2, 101.0)
+    stage.forget_after(1)
+    file.write_text(file.read_text().splitlines(keepends=True)[0])
+    with stage.following() as follow:
+        stage.step(follow, 2)
+        evaluate(follow, 2, 102.0)
+        follow.evaluated(evaluation(2, 102.0))
+        stage.step(follow, 3)
+        stage.finish()
+    for k in (1, 4):
+        points = drawn(stage.tensorboard, f"held_out/test/pass_at_k/{k}")
+        assert points == [(0, 0.0), (2, pytest.approx(0.02))]
+    assert drawn(stage.tensorboard) == stage.recorded()
     assert stage.said == []
 
 

@@ -1,0 +1,43 @@
+"""Writer of a stage's evaluations.jsonl: each step and benchmark once, a whole line each."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from passk.files.durable import telling_when_full
+from passk.files.layout import EVALUATION, EVALUATIONS
+from passk.files.metrics_log import read_metrics
+
+
+class EvaluationLog:
+    """The evaluations during a stage's training. The stage's directory has one writer (step_recorder.py)."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / EVALUATIONS
+
+    def forget_after(self, step: int) -> None:
+        """Delete the evaluations of later steps, which a resumed training repeats, and an incomplete last line."""
+        if not self._path.exists():
+            return
+        kept = [line for line in read_metrics(self._path) if line["step"] <= step]
+        temporary = self._path.with_suffix(".tmp")
+        with telling_when_full(self._path), temporary.open("w") as file:
+            file.writelines(json.dumps(line) + "\n" for line in kept)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._path)
+
+    def has(self, step: int, benchmark: str) -> bool:
+        """Return whether the evaluation of a step on a benchmark is recorded."""
+        return any((line["step"], line["benchmark"]) == (step, benchmark) for line in read_metrics(self._path))
+
+    def write(self, line: dict[str, Any], seconds: float) -> None:
+        """Append an evaluation, durably. seconds: its wall time."""
+        whole = {**line, "seconds": seconds, "time": time.time()}
+        assert whole.keys() == EVALUATION.keys(), f"not the fields of passk/files/layout.py: {sorted(whole)}"
+        with telling_when_full(self._path), self._path.open("a") as file:
+            file.write(json.dumps(whole) + "\n")
+            file.flush()
+            os.fsync(file.fileno())

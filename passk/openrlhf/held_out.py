@@ -1,0 +1,160 @@
+"""Evaluate the policy on held-out benchmarks between training steps, with the vLLM engines of the training.
+
+An evaluation draws no random number of the training. Its engines are seeded from the run's seed and the step, and the
+next training step seeds them again. It resets vLLM's prefix cache, so no rollout depends on it.
+
+Each evaluation, a step and a benchmark, is one line of evaluations.jsonl (passk/files/layout.py, EVALUATION). A kill
+loses an evaluation as a whole, and the resumed training repeats it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from passk import problems, verifiers
+from passk.base.errors import PasskError
+from passk.base.randomness import seed_of
+from passk.experiment.benchmark import Benchmark
+from passk.experiment.field_errors import one_line
+from passk.experiment.fields import Count, Natural, Strict
+from passk.statistics.bootstrap import mean_intervals
+from passk.statistics.pass_at_k import pass_at_k
+from passk.verifiers import AnswerError, Verdict, pool
+from passk.verifiers.extract import as_read
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+class HeldOutBenchmark(Benchmark):
+    """A benchmark with the file of its problems. Its `samples` are those of an evaluation during the training."""
+
+    file: str = Field(min_length=1)
+
+
+class HeldOut(Strict):
+    """Evaluations of a stage: at step 0, every `every` steps and at the last step."""
+
+    every: Count
+    seed: Natural
+    benchmarks: dict[str, HeldOutBenchmark] = Field(min_length=1)
+    opens_thinking: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the evaluations in a JSON text. Raise ValueError with the fault, then the fix."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            known = list(cls.model_fields)
+            raise ValueError(one_line(error, lambda _: known, sources=(), kinds=())) from None
+
+    @property
+    def spelled(self) -> str:
+        """The evaluations in one word, for a command line."""
+        return self.model_dump_json(exclude_defaults=True)
+
+    def is_due(self, step: int, *, last: bool) -> bool:
+        """Return whether the policy is evaluated after a step; 0 is the start of the stage."""
+        return step % self.every == 0 or last
+
+
+class Response(NamedTuple):
+    """A sampled response."""
+
+    text: str
+    tokens: int
+    truncated: bool
+
+
+Sample = Callable[[list[list[int]], list[list[int]], dict[str, Any]], list[list[Response]]]
+"""Function that samples: tokens of each prompt, the seeds of its responses, vLLM's parameters -> responses, [P][n]."""
+
+
+def evaluate(
+    held_out: HeldOut,
+    name: str,
+    step: int,
+    sample: Sample,
+    tokenizer: "PreTrainedTokenizerBase",
+    *,
+    chat: bool,
+) -> dict[str, Any]:
+    """Evaluate the engines' model on one benchmark, and return the line of evaluations.jsonl without its times.
+
+    chat: whether the tokenizer's chat template formats the prompts. Raise PasskError if the verifier fails on more than
+    `max_failed` of the samples.
+    """
+    benchmark = held_out.benchmarks[name]
+    rows = problems.load(Path(benchmark.file)).select_columns(["id", "prompt", "answer", "verifier"]).to_list()
+    prompts = [row["prompt"] for row in rows]
+    if chat:
+        turns = [[{"role": "user", "content": prompt}] for prompt in prompts]
+        prompts = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    tokens = tokenizer(prompts, add_special_tokens=False)["input_ids"]
+    seeds = [
+        [seed_of("held out", held_out.seed, step, name, row["id"], number) for number in range(benchmark.samples)]
+        for row in rows
+    ]
+    parameters = {
+        "temperature": benchmark.temperature,
+        "top_p": benchmark.top_p,
+        "max_tokens": benchmark.max_response,
+        "skip_special_tokens": True,
+    }
+    responses = sample(tokens, seeds, parameters)
+    verdicts = _verdicts(rows, responses, opens_thinking=held_out.opens_thinking)
+    reasons = Counter(verdict.reason for each in verdicts for verdict in each)
+    shares = {reason: count / reasons.total() for reason, count in sorted(reasons.items())}
+    verifiers.stop_above(benchmark.max_failed, shares, where=f"evaluation of step {step} on {name}")
+    correct = np.array([sum(verdict.correct for verdict in each) for each in verdicts])
+    flat = [response for each in responses for response in each]
+    return {
+        "step": step,
+        "benchmark": name,
+        "problems": Path(benchmark.file).stem,
+        "samples": benchmark.samples,
+        "pass_at_k": figures(benchmark.samples, correct, benchmark.k),
+        "correct": dict(zip([row["id"] for row in rows], correct.tolist(), strict=True)),
+        "length": float(np.mean([response.tokens for response in flat])),
+        "truncated": float(np.mean([response.truncated for response in flat])),
+        "tokens": sum(response.tokens for response in flat),
+        "reasons": shares,
+    }
+
+
+def figures(samples: int, correct: np.ndarray, ks: Sequence[int]) -> dict[str, dict[str, float]]:
+    """Return pass@1 and pass@k of the benchmark's k up to `samples`: k as text -> value and 95 % interval.
+
+    correct: correct samples of each problem, [P]. The intervals cover variation between problems.
+    """
+    known = sorted({1, *(k for k in ks if k <= samples)})
+    values = np.column_stack([pass_at_k(samples, correct, k) for k in known])  # [P, K]
+    return {
+        str(k): {"value": estimate.value, "lower": estimate.low, "upper": estimate.high}
+        for k, estimate in zip(known, mean_intervals(values), strict=True)
+    }
+
+
+def _verdicts(
+    rows: Sequence[dict[str, Any]], responses: list[list[Response]], *, opens_thinking: bool
+) -> list[list[Verdict]]:
+    judges = pool.shared()
+    futures = [
+        [
+            judges.submit(row["verifier"], as_read(text, opens_thinking=opens_thinking), row["answer"])
+            for text, *_ in each
+        ]
+        for row, each in zip(rows, responses, strict=True)
+    ]
+    verdicts = []
+    for row, each in zip(rows, futures, strict=True):
+        try:
+            verdicts.append([verdict.result() for verdict in each])
+        except AnswerError as error:
+            raise PasskError(f"{row['id']}: {error}") from None
+    return verdicts

@@ -1,0 +1,34 @@
+"""Ingest of the evaluations during a stage's training, from its evaluations.jsonl."""
+
+from pathlib import Path
+
+import duckdb
+
+from passk.files.layout import EVALUATIONS
+
+_COLUMNS = {
+    "step": "INTEGER", "benchmark": "VARCHAR", "time": "DOUBLE", "seconds": "DOUBLE", "problems": "VARCHAR",
+    "samples": "INTEGER", "pass_at_k": 'MAP(INTEGER, STRUCT("value" DOUBLE, "lower" DOUBLE, "upper" DOUBLE))',
+    "correct": "MAP(VARCHAR, INTEGER)", "length": "DOUBLE", "truncated": "DOUBLE", "tokens": "BIGINT",
+}  # fmt: skip
+
+
+def ingest(connection: duckdb.DuckDBPyConnection, stage: str, directory: Path) -> None:
+    """Insert the evaluations of a stage: a row for each step, benchmark and k. A stage may have none."""
+    file = directory / EVALUATIONS
+    if not file.exists() or not file.stat().st_size:
+        return
+    columns = ", ".join(f"'{name}': '{kind}'" for name, kind in _COLUMNS.items())
+    # Each step and benchmark has one line. Of two lines, which only an edited file has, the later one counts.
+    connection.execute(
+        "INSERT INTO training_evaluations BY NAME "
+        "WITH lines AS ("
+        f"    FROM read_json(?, format = 'newline_delimited', columns = {{{columns}}}, hive_partitioning = false)"
+        "    QUALIFY row_number() OVER (PARTITION BY step, benchmark ORDER BY time DESC) = 1"
+        "), points AS (SELECT *, unnest(map_entries(pass_at_k)) AS point FROM lines) "
+        "SELECT ? AS stage, step, benchmark, point.key AS k, point.value.value AS pass_at_k, "
+        "       point.value.lower AS lower, point.value.upper AS upper, samples, "
+        "       len(map_keys(correct)) AS problem_count, problems, tokens, truncated, length, seconds, time "
+        "FROM points ORDER BY step, benchmark, k",
+        [str(file), stage],
+    )
