@@ -29,13 +29,14 @@ help: ## List the targets.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 demo: $(STAMP) ## Run the demo on a CPU: train, evaluate, report.
-	.venv/bin/passk run experiments/maze-cpu.yaml
+	.venv/bin/passk run experiments/shortcut.yaml
 
 serve: $(STAMP) ## Start Prefect's server, pools, deployments and workers on loopback (options: SERVE="--port 4201 --pool cpu").
 	.venv/bin/python -m flows.serve $(SERVE)
 
-# Two processes, because much of the real engine's time is start-up. Long tests come first.
-PYTEST = .venv/bin/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+# Two processes, because much of the real engine's time is start-up. A file's tests share what they start, so one process
+# has all of them. Long tests come first.
+PYTEST = .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test: $(STAMP) ## Run the unit tests, the contracts with the engine, and one whole experiment.
 	$(PYTEST) -m "not slow"

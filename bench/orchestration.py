@@ -82,7 +82,7 @@ def _round(experiment: Path, count: int, scratch: Path) -> None:
 
 def _alone(compute: Compute) -> dict[str, str]:
     """Return the environment of the bare command. On a CPU it declares logical GPUs, which Ray does not detect."""
-    gpus = compute.nodes * compute.gpus_per_node + compute.engines * compute.tensor_parallel
+    gpus = compute.gpus(rollouts=True)
     logical = {"RAY_OVERRIDE_RESOURCES": json.dumps({"GPU": gpus, "CPU": gpus + 4})}
     return environment(compute) | (logical if compute.profile == "cpu" else {})
 

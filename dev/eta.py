@@ -2,8 +2,8 @@
 
     python -m dev.eta --out DIR
 
-Print where the total advantage of each estimator peaks, the learning rate that follows, and how much larger the
-bootstrapped advantages are. Write weights.png and eta.png to DIR.
+Print where the total advantage of each estimator peaks, and how much larger the bootstrapped advantages
+are. Write weights.png and eta.png to DIR.
 """
 
 import argparse
@@ -47,14 +47,14 @@ def weights(name: str, k: int) -> list[float]:
 
 
 def show_peaks() -> None:
-    print(f"\n| estimator, N = {N} | k | peak at c | share correct | max eta | zero from c = | learning rate x |")
+    print(f"\n| estimator, N = {N} | k | peak at c | share correct | max eta | zero from c = | N / max eta |")
     print("|---|---|---|---|---|---|---|")
     for name, k, options in RULES:
         curve = step_size.curve(name, N, k, options)
         peak, last = max(range(N + 1), key=curve.__getitem__), max(c for c in range(N + 1) if curve[c] > 0)
         shown = name + "".join(f", {option} {value}" for option, value in options.items())
-        scale = step_size.lr_scale(name, N, k, options)
-        print(f"| {shown} | {k} | {peak} | {peak / N:.1%} | {curve[peak]:.2f} | {last + 1} | {scale:.2f} |")
+        factor = N / curve[peak]
+        print(f"| {shown} | {k} | {peak} | {peak / N:.1%} | {curve[peak]:.2f} | {last + 1} | {factor:.2f} |")
 
 
 def show_bootstrap(c: int = 4, k: int = 8, prompts: int = 20_000) -> None:

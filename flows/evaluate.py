@@ -5,9 +5,11 @@ from pathlib import Path
 from prefect import flow
 from prefect.runtime import flow_run
 
-from flows.experiment import experiment
+from flows.experiment import run_here
 from passk.experiment import benchmark_presets as named
 from passk.experiment import sweep
+from passk.experiment.plan import plan
+from passk.pipeline.preflight import check_installation
 from tasks.logs import one_line_errors
 
 
@@ -35,4 +37,5 @@ def evaluate(
     """
     one_line_errors()
     evaluation = named.experiment(model, benchmarks, samples, Path(file))
-    experiment(str(sweep.write(evaluation, Path(runs))), runs)
+    check_installation(evaluation)
+    run_here(plan(evaluation, Path(runs)), sweep.write(evaluation, Path(runs)))

@@ -1,6 +1,7 @@
 """The flow of an experiment, from its file to its report."""
 
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 from prefect import allow_failure, flow
@@ -11,7 +12,8 @@ from prefect.states import State
 
 from flows import rerun_crashed
 from passk.base.errors import ConfigError
-from passk.experiment import config, validate
+from passk.experiment import validate
+from passk.experiment.config import Experiment
 from passk.experiment.plan import Plan, plan
 from passk.pipeline import stages
 from passk.pipeline.preflight import check_installation
@@ -19,17 +21,23 @@ from passk.pipeline.run_record import RunRecord
 from passk.runtime.ray_cluster import ray_cluster
 from tasks import stages as tasks
 from tasks.logs import one_line_errors
-from tasks.retries import Tries
-from tasks.train_slots import Places
+from tasks.retries import Retries
+from tasks.train_slots import TrainSlots
 
 
 def experiment_name() -> str:
     """Return the flow run's name: the experiment's, or the file's if the file is invalid."""
     file = flow_run.parameters["file"]
     try:
-        return config.load(file).name
+        return _loaded(file).name
     except ConfigError:
         return Path(file).stem
+
+
+@cache
+def _loaded(file: str) -> Experiment:
+    """Return the checked experiment of a file, which both a flow run's name and the flow need."""
+    return validate.load(file)
 
 
 @flow(name="experiment", flow_run_name=experiment_name)
@@ -45,33 +53,53 @@ def experiment(file: str, runs: str = "runs", command: str | None = None) -> Non
         command: Command in the report that repeats the run (default: passk run FILE).
     """
     one_line_errors()
-    settings = validate.load(file)
+    settings = _loaded(file)
+    _loaded.cache_clear()  # the file may change before the next run
     check_installation(settings)
-    laid_out, places, say = plan(settings, Path(runs)), Places(settings.compute), get_run_logger().info
+    carry_out(plan(settings, Path(runs)), command or f"passk run {file}")
+
+
+def run_here(laid_out: Plan, file: Path, command: str | None = None) -> None:
+    """Run the flow for an experiment that this process has loaded, checked and planned.
+
+    file: the experiment's file, which Prefect shows. command: as for the flow.
+    """
+
+    @flow(name=experiment.name, description=experiment.description, flow_run_name=laid_out.experiment.name)
+    def planned(file: str, runs: str, command: str) -> None:
+        one_line_errors()
+        carry_out(laid_out, command)
+
+    planned(str(file), str(laid_out.directory.parent), command or f"passk run {file}")
+
+
+def carry_out(laid_out: Plan, command: str) -> None:
+    """Wait for another process that runs the experiment, then run its unfinished steps."""
+    slots, say = TrainSlots(laid_out.experiment.compute), get_run_logger().info
     with stages.alone(laid_out, say):
         rerun_crashed.mark(laid_out.experiment.name, stages.standing(laid_out))
         if not stages.all_finished(laid_out):
-            places.require_memory(say)
-        run_through(laid_out, command or f"passk run {file}", places)
+            slots.require_memory(say)
+        run_through(laid_out, command, slots)
 
 
-def run_through(laid_out: Plan, command: str, places: Places) -> None:
+def run_through(laid_out: Plan, command: str, slots: TrainSlots) -> None:
     """Run the unfinished steps of an experiment, and raise SomeFailed if one failed."""
     run = RunRecord(laid_out, command)
     with run.to_its_end():
-        attempt_all(laid_out, run, places)
+        attempt_all(laid_out, run, slots)
     run.require_no_failure()
 
 
-def attempt_all(laid_out: Plan, run: RunRecord, places: Places) -> None:
+def attempt_all(laid_out: Plan, run: RunRecord, slots: TrainSlots) -> None:
     """Attempt all steps, even after a failure of a stage, the evaluation or the ingest; `run` records failures."""
     with run.phase("prepare"):
         prepared = tasks.prepare(laid_out, return_state=True)
     prepared.result()
-    tries = Tries(places.pause)
-    trained = train_all(laid_out, run, places, tries, prepared)
+    retries = Retries(slots.pause)
+    trained = train_all(laid_out, run, slots, retries, prepared)
     awaited = [allow_failure(future) for future in trained] or [prepared]
-    sampled = tasks.evaluate(laid_out, run, places, tries, wait_for=awaited, return_state=True)
+    sampled = tasks.evaluate(laid_out, run, slots, retries, wait_for=awaited, return_state=True)
     if not sampled.is_completed():
         run.failed("evaluate", str(sampled.result(raise_on_failure=False)))
     run.ended()
@@ -81,8 +109,10 @@ def attempt_all(laid_out: Plan, run: RunRecord, places: Places) -> None:
     tasks.report(laid_out, run, wait_for=[allow_failure(ingested)])
 
 
-def train_all(laid_out: Plan, run: RunRecord, places: Places, tries: Tries, prepared: State) -> list[PrefectFuture]:
-    """Train the unfinished stages, each as soon as its parent is finished and a place is free.
+def train_all(
+    laid_out: Plan, run: RunRecord, slots: TrainSlots, retries: Retries, prepared: State
+) -> list[PrefectFuture]:
+    """Train the unfinished stages, each as soon as its parent is finished and a slot is free.
 
     A stage that fails does not stop the others, except for the stages that start from it.
     """
@@ -93,11 +123,13 @@ def train_all(laid_out: Plan, run: RunRecord, places: Places, tries: Tries, prep
     names: dict[PrefectFuture, str] = {}
     with ExitStack() as held:
         with run.phase("start Ray"):
-            cluster = held.enter_context(ray_cluster(laid_out.experiment.compute, laid_out.directory / "ray.log"))
-        held.enter_context(places.given_up_with_the_flow())
+            cluster = held.enter_context(
+                ray_cluster(laid_out.experiment.compute, laid_out.directory / "ray.log", slots.stopped)
+            )
+        held.enter_context(slots.stopped_with_the_flow())
         for planned in remaining:
             parent = futures.get(planned.record.parent or "", prepared)
-            future = tasks.train.submit(laid_out, planned, cluster, run, places, tries, wait_for=[parent])
+            future = tasks.train.submit(laid_out, planned, cluster, run, slots, retries, wait_for=[parent])
             futures[planned.record.key], names[future] = future, planned.record.name
         for future in as_completed(list(names)):
             future.wait()  # it has ended, but until this call its state is the server's, which lags behind

@@ -7,7 +7,6 @@ With PREFECT_API_URL set, passk uses that server and starts none. Ctrl-C ends th
 
 import argparse
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -26,6 +25,7 @@ from prefect.workers.process import ProcessWorker
 
 from flows import rerun_crashed, server_auth
 from flows.server import prefect_server
+from passk.base import gpus
 from passk.base.errors import ConfigError, PasskError
 from passk.base.redact import hidden
 from passk.runtime import process_tree
@@ -177,7 +177,7 @@ def main() -> None:
         "--logs", type=Path, default=CHECKOUT / "runs" / "serve", help="Directory of the logs (default: runs/serve)."
     )
     options = parser.parse_args()
-    pools = options.pool or (["cpu", "a100"] if shutil.which("nvidia-smi") else ["cpu"])
+    pools = options.pool or (["cpu", "a100"] if gpus.visible() else ["cpu"])
     # Prefect reads these variables in the child processes.
     be_quiet()
     signal.signal(signal.SIGTERM, _stop)

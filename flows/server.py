@@ -32,6 +32,8 @@ from prefect.settings import (
 from flows import server_auth
 from passk.base.errors import ConfigError, PasskError
 from passk.base.redact import hidden
+from passk.files import durable
+from passk.files.scratch import beside
 from passk.runtime import process_tree
 from passk.runtime.ports import free_port
 
@@ -160,12 +162,11 @@ def _keep_empty(scratch: Path) -> None:
     """Copy a server's database before its first run, for later servers."""
     if _empty().exists() or not (scratch / DATABASE).exists():
         return
-    temporary = _empty().with_name(f".{_empty().name}.{os.getpid()}")
     # After an error, the next server creates its database itself.
-    with contextlib.suppress(OSError, sqlite3.Error):
+    with contextlib.suppress(OSError, sqlite3.Error, PasskError), beside(_empty()) as temporary:
         with contextlib.closing(sqlite3.connect(scratch / DATABASE)) as database:
-            database.execute("VACUUM INTO ?", [str(temporary)])
-        temporary.replace(_empty())
+            database.execute("VACUUM INTO ?", [str(temporary / DATABASE)])
+        durable.move(temporary / DATABASE, _empty())
 
 
 def is_ours(port: int) -> bool:

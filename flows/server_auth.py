@@ -16,6 +16,7 @@ from pathlib import Path
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, PREFECT_SERVER_API_AUTH_STRING
 
 from passk.base.errors import ConfigError
+from passk.files import durable
 
 FILE = "passk-auth-string"
 _FORM = re.compile(r"[!-9;-~]+:[!-~]{16,}")  # user:password, printable ASCII, no space
@@ -61,11 +62,13 @@ def exports(address: str) -> list[str]:
 
 
 def _make(file: Path) -> None:
+    """Create the file with mode 0600 and a new string, unless it exists."""
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{FILE}.", dir=file.parent)  # mode 0600
     try:
         with os.fdopen(handle, "w") as output:
             output.write(f"passk:{secrets.token_urlsafe(32)}\n")
+        durable.flush(Path(temporary))
         # A link never replaces a file, so two servers that start at once use the same string.
         os.link(temporary, file)
     except FileExistsError:

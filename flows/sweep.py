@@ -7,9 +7,12 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 import reports
-from flows.experiment import experiment
+from flows.experiment import run_here
 from passk.base.errors import PasskError
 from passk.experiment import sweep as sweeps
+from passk.experiment.config import Experiment
+from passk.experiment.plan import plan
+from passk.pipeline.preflight import check_installation
 from passk.pipeline.sweep import run_all
 from passk.store import STORE
 from tasks import artifacts
@@ -54,11 +57,14 @@ def sweep(
     experiments = sweeps.experiments(files, of, stage, advantage, k, seeds, settings)
     directory, log = Path(runs), get_run_logger()
 
-    def run(file: Path) -> None:
-        state = experiment(str(file), runs, return_state=True)
-        if not state.is_completed():
-            error = state.result(raise_on_failure=False)
-            raise error if isinstance(error, PasskError) else PasskError(str(error))
+    def run(described: Experiment, file: Path) -> None:
+        check_installation(described)
+        try:
+            run_here(plan(described, directory), file)
+        except PasskError:
+            raise
+        except Exception as error:  # a bug in one experiment does not stop the others
+            raise PasskError(str(error)) from error
 
     def compare(names: list[str]) -> None:
         written, _ = reports.compare(directory / STORE, names, None)

@@ -4,24 +4,27 @@ The same data give the same bytes: no text depends on a clock or on the order of
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from passk.base.errors import PasskError
+from passk.files import durable
 from passk.files.layout import BASE
 from reports import html
 from reports.data import results
 from reports.data.comparison import Comparison
+from reports.data.designs import steps_of
 from reports.data.markdown import code, fenced, inline, listed, plain_table, table
 from reports.data.results import load
-from reports.figures import correct_counts, curves, difficulty, evaluation_curve, pass_at_k
-from reports.sections import costs, failures, provenance, solved
+from reports.figures import correct_counts, curves, difficulty, evaluation_curve, frontier, pass_at_k
+from reports.sections import costs, failures, health, provenance, solved
+from reports.sections.above_reference import above_reference, above_sentences, above_table
 from reports.sections.answer import answer
 from reports.sections.recipes import recipes
-from reports.sections.tables import about_p, difference_table, main_table, seed_table, sizes
+from reports.sections.tables import about_p, about_top_p, difference_table, main_table, seed_table, sizes
 from reports.sections.verdicts import verdicts
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -29,6 +32,7 @@ SORTS = {"correct": 3, "incorrect": 3, "truncated": 2}
 """Kind of sample -> the number of samples in a report."""
 FIGURES = {
     "curves": curves.draw,
+    "frontier": frontier.draw,
     "pass_at_k": pass_at_k.draw,
     "difficulty": difficulty.draw,
     "counts": correct_counts.draw,
@@ -86,10 +90,15 @@ def results_table(store: Path, experiment: str) -> str:
 
 
 def _plain(comparison: Comparison) -> str:
-    lines = "\n".join(answer(comparison))
+    lines = "\n".join(_answer(comparison, str))
     if not comparison.groups:
         return lines
     return f"{plain_table(*main_table(comparison, mark=lambda text: f'*{text}', dress=str), left=2)}\n\n{lines}"
+
+
+def _answer(comparison: Comparison, name: Callable[[str], str]) -> list[str]:
+    """Return the sentences of the answer, then those on the runs above a reference line."""
+    return answer(comparison, name) + above_sentences(above_reference(comparison), name)
 
 
 def results_rows(store: Path, experiment: str) -> list[dict[str, str]]:
@@ -104,10 +113,9 @@ def results_rows(store: Path, experiment: str) -> list[dict[str, str]]:
 def _write(store: Path, comparison: Comparison, directory: Path, title: str) -> Path:
     drawn = {name: draw(comparison, directory / "figures" / name) for name, draw in FIGURES.items()}
     text = render(store, comparison, title, drawn)
-    directory.mkdir(parents=True, exist_ok=True)
     path = directory / "report.md"
-    path.write_text(text, encoding="utf-8")
-    (directory / "report.html").write_text(html.twin(text, title, directory), encoding="utf-8")
+    durable.write_text(path, text)
+    durable.write_text(directory / "report.html", html.twin(text, title, directory))
     return path
 
 
@@ -120,21 +128,23 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         keep_trailing_newline=True, autoescape=False,
     )  # fmt: skip
     environment.filters |= {"inline": inline, "code": code, "fenced": fenced}
-    solved_by, p_values = solved.solved(comparison), comparison.p_values
+    solved_by, differences, p_values = solved.solved(comparison), comparison.differences, comparison.p_values
     transcripts_of, transcripts = _transcripts(store, comparison)
     # some seeds of a design may have failed or may be unfinished
     sampled = [
         len(runs) for entry in comparison.sampled for group in comparison.groups if (runs := entry.sampled(group))
     ]
-    trained = [len(frames) for entry in comparison.entries if entry.kind == "rl" and (frames := curves.steps_of(entry))]
+    trained = [len(frames) for entry in comparison.entries if entry.kind == "rl" and (frames := steps_of(entry))]
     return environment.get_template("report.md.j2").render(
         title=title,
         questions=_questions(comparison),
-        answer=answer(comparison, code),
+        answer=_answer(comparison, code),
         drawn=drawn,
         main=_main(comparison, comparison.groups[:1]),
         main_by_benchmark=_main(comparison, comparison.groups[1:]),
         sizes=sizes(comparison),
+        about_top_p=about_top_p(comparison),
+        best=any(cell.best for cell in comparison.cells.values()),
         seeds=max(sampled, default=1),
         lone=min(sampled, default=1) == 1,
         references=evaluation_curve.references(comparison),
@@ -143,21 +153,23 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         lone_line=min(trained, default=1) == 1,
         experiments=_experiments(comparison),
         methods=recipes(comparison),
-        differences=difference_table([d for d in p_values if d.benchmark in comparison.groups[:1]], p_values),
+        differences=difference_table([d for d in differences if d.benchmark in comparison.groups[:1]], p_values),
         differences_by_benchmark=difference_table(
-            [d for d in p_values if d.benchmark in comparison.groups[1:]], p_values
+            [d for d in differences if d.benchmark in comparison.groups[1:]], p_values
         ),
         about_p=about_p(p_values),
-        several_checkpoints=len(comparison.sampled) > 1,
         trained=any(run.graph for run in comparison.results),
         bases=_bases(comparison),
         each_seed=seed_table(comparison),
+        above_reference=above_table(above_reference(comparison)),
         ends=listed([f"pass@{k}" for k in comparison.ends(comparison.groups[0])]) if comparison.groups else "",
         runs=len(comparison.results),
         gpus=any(costs.gpus(run) for run in comparison.results),
         solved=solved.counts_table(solved_by) if solved_by else "",
         solved_problems=solved.problems_table(solved_by),
         verdicts=verdicts(comparison),
+        health=health.health(comparison),
+        never_clipped=health.never_clipped(comparison),
         transcripts_of=transcripts_of,
         transcripts=transcripts,
         truncated=any(sample["sort"] == "truncated" for sample in transcripts),

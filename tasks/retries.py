@@ -29,7 +29,7 @@ class _Count:
     failed: bool = False
 
 
-class Tries:
+class Retries:
     """The attempts of one run, by the name of the step."""
 
     def __init__(self, pause: Callable[[float], None]) -> None:

@@ -19,8 +19,8 @@ from passk.experiment.plan import Plan, PlannedStage
 from passk.pipeline import stages
 from passk.pipeline.run_record import RunRecord
 from tasks import artifacts
-from tasks.retries import IN_ALL, Tries
-from tasks.train_slots import Places
+from tasks.retries import IN_ALL, Retries
+from tasks.train_slots import TrainSlots
 
 
 def worth_another_try(task: Task, run: TaskRun, state: State) -> bool:
@@ -40,10 +40,10 @@ def prepare(plan: Plan) -> None:
 
 @task(task_run_name="train {planned.record.name}", cache_policy=NO_CACHE, **TRIED_AGAIN)
 def train(
-    plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], run: RunRecord, places: Places, tries: Tries
+    plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], run: RunRecord, slots: TrainSlots, retries: Retries
 ) -> None:
     steps_done, say, name = partial(artifacts.steps_done, planned), get_run_logger().info, planned.record.name
-    with tries.one(name, steps_done, say), places.one(say), run.phase(f"train {name}", steps_done):
+    with retries.one(name, steps_done, say), slots.one(say), run.phase(f"train {name}", steps_done):
         view = artifacts.StageView(planned)
         try:
             stages.train(plan, planned, cluster, view.say)
@@ -53,9 +53,9 @@ def train(
 
 
 @task(task_run_name="evaluate every checkpoint on every benchmark", cache_policy=NO_CACHE, **TRIED_AGAIN)
-def evaluate(plan: Plan, run: RunRecord, places: Places, tries: Tries) -> None:
+def evaluate(plan: Plan, run: RunRecord, slots: TrainSlots, retries: Retries) -> None:
     say = get_run_logger().info
-    with tries.one("evaluation", partial(stages.sampled, plan), say), places.one(say), run.phase("evaluate"):
+    with retries.one("evaluation", partial(stages.sampled, plan), say), slots.one(say), run.phase("evaluate"):
         stages.evaluate(plan, say)
 
 

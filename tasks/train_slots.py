@@ -5,7 +5,6 @@ cluster. The second is Prefect's global concurrency limit `passk-cpu` or `passk-
 the machines of that profile. `make serve` creates it; a server without it has no second limit.
 """
 
-import ctypes
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -33,19 +32,20 @@ def limit_name(profile: str) -> str:
     return f"passk-{profile}"
 
 
-class Places:
-    """The places for stages of one run, and the threads that hold them."""
+class TrainSlots:
+    """The slots for stages of one run, and the event that stops the run."""
 
     def __init__(self, compute: Compute) -> None:
         self._compute = compute
         self._limit = limit_name(compute.profile)
         self._free = threading.BoundedSemaphore(compute.max_parallel_stages)
         self._threads: set[int] = set()
-        self._stopped = False
+        self.stopped = threading.Event()
+        """Set when the flow is stopped. Threads that train look at it, since a signal reaches only the main thread."""
 
     @contextmanager
     def one(self, say: Callable[[str], None]) -> Iterator[None]:
-        """Hold a place during the block, after a wait for one, which is logged."""
+        """Hold a slot during the block, after a wait for one, which is logged. Raise KeyboardInterrupt if stopped."""
         thread = threading.get_ident()
         self._threads.add(thread)
         try:
@@ -53,11 +53,10 @@ class Places:
                 if not self._free.acquire(blocking=False):
                     say("waiting: the run trains as many stages at once as compute.max_parallel_stages allows")
                     while not self._free.acquire(timeout=POLL_SECONDS):
-                        pass
+                        self._wait(0)
                 held.callback(self._free.release)
                 self._take_slot(held, say)
-                if self._stopped:
-                    raise KeyboardInterrupt
+                self._wait(0)
                 yield
         finally:
             self._threads.discard(thread)
@@ -65,7 +64,7 @@ class Places:
     def require_memory(self, say: Callable[[str], None]) -> None:
         """Raise ConfigError if a run on a CPU has too little memory; call this before anything starts.
 
-        The check holds a place, since stages of other runs may use the memory until this run gets one.
+        The check holds a slot, since stages of other runs may use the memory until this run gets one.
         """
         if self._compute.profile != "cpu":
             return
@@ -80,16 +79,17 @@ class Places:
                 time.sleep(POLL_SECONDS)
 
     def pause(self, seconds: float) -> None:
-        """Wait without a place. Raise KeyboardInterrupt if the flow is stopped."""
-        thread, until = threading.get_ident(), time.monotonic() + seconds
+        """Wait without a slot. Raise KeyboardInterrupt if the flow is stopped."""
+        thread = threading.get_ident()
         self._threads.add(thread)
         try:
-            while not self._stopped and time.monotonic() < until:
-                time.sleep(min(POLL_SECONDS, seconds))
-            if self._stopped:
-                raise KeyboardInterrupt
+            self._wait(seconds)
         finally:
             self._threads.discard(thread)
+
+    def _wait(self, seconds: float) -> None:
+        if self.stopped.wait(seconds):
+            raise KeyboardInterrupt
 
     def _take_slot(self, held: ExitStack, say: Callable[[str], None]) -> None:
         logged = False
@@ -103,9 +103,9 @@ class Places:
                 if limit.active_slots < limit.limit and self._took_slot(held, say):
                     return
                 if not logged:
-                    say(f"waiting: all {limit.limit} places of the server's limit {self._limit} are in use")
+                    say(f"waiting: all {limit.limit} slots of the server's limit {self._limit} are in use")
                     logged = True
-                time.sleep(POLL_SECONDS)
+                self._wait(POLL_SECONDS)
 
     def _took_slot(self, held: ExitStack, say: Callable[[str], None]) -> bool:
         slot = concurrency(self._limit, timeout_seconds=SLOT_SECONDS, lease_duration=LEASE_SECONDS)
@@ -118,24 +118,19 @@ class Places:
             try:
                 return slot.__exit__(*raised)
             except httpx.HTTPError as error:  # a server that restarts; the trained stage is not affected
-                say(f"the place was not released ({error}); it is free {LEASE_SECONDS:.0f} s after its last renewal")
+                say(f"the slot was not released ({error}); it is free {LEASE_SECONDS:.0f} s after its last renewal")
                 return False
 
         held.push(give_back)
         return True
 
     @contextmanager
-    def given_up_with_the_flow(self) -> Iterator[None]:
-        """If Ctrl-C, a cancel or an error ends the block, raise KeyboardInterrupt in the threads that train.
-
-        A signal reaches only the main thread. The other threads would continue, and the process would wait for them.
-        """
+    def stopped_with_the_flow(self) -> Iterator[None]:
+        """If Ctrl-C, a cancel or an error ends the block, set `stopped` and wait until the threads that train end."""
         try:
             yield
         except BaseException:
-            self._stopped = True
-            for thread in tuple(self._threads):
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(KeyboardInterrupt))
+            self.stopped.set()
             deadline = time.monotonic() + END_SECONDS
             while self._threads and time.monotonic() < deadline:
                 time.sleep(0.1)

@@ -1,8 +1,8 @@
 """Measure how much an estimator moves the policy on a prompt, by its number of correct rollouts.
 
 Eq. 16 of Pass@k Training (arXiv 2508.10751): eta(c) = c |A_correct| + (N - c) |A_incorrect|, the sum of |A_i| over the
-N rollouts of a prompt. GRPO's peak is N, at half correct. Pass@k estimators have a lower peak and need a larger
-learning rate, N / max eta times GRPO's (32 / max eta at the paper's N = 32).
+N rollouts of a prompt. GRPO's peak is N, at half correct. Pass@k estimators have a lower peak. Adam divides such a
+constant factor out of its updates (docs/advantage.md), so eta compares prompts within one estimator.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,17 +42,6 @@ def totals(kinds: Sequence[tuple[float, float]]) -> list[float]:
     """Return eta for c = 0 .. N from the result of `kinds`."""
     n = len(kinds) - 1
     return [(n - c) * abs(incorrect) + c * abs(correct) for c, (incorrect, correct) in enumerate(kinds)]
-
-
-def lr_scale(name: str, n: int, k: int, options: Mapping[str, Any] | None = None) -> float | None:
-    """Return N / max eta, the factor of GRPO's learning rate that gives steps of the same size.
-
-    None for an estimator that needs more than rewards, or whose advantages are all 0. Raise as `advantage.check`.
-    """
-    if advantage.get(name).needs:
-        return None
-    peak = max(curve(name, n, k, options))
-    return n / peak if peak else None
 
 
 def _averaged(estimator: advantage.Estimator, n: int, c: int, k: int, options: dict[str, Any]) -> tuple[float, float]:

@@ -101,12 +101,11 @@ def listing(rows: list[tuple[str, ...]], width: int | None) -> str:
 
 def _about(estimator: advantage.Estimator, peak: float, n: int, width: int | None) -> str:
     how = "" if estimator.counts else "; the mean over random orders of the rollouts is shown"
-    rate = f"{n / peak:.3g} times GRPO's (N / max eta = {n} / {peak:.4g})" if peak else "none: all advantages are 0"
     lines = [
         f"formula: {estimator.formula or '-'}{how}",
         f"source: {estimator.source or '-'}",
         f"expected gradient, as the {estimator.scale} of A_i grad log p: {estimator.estimates or '-'}",
-        f"learning rate that makes steps as large as GRPO's: {rate}",
+        f"largest eta: {peak:.4g} (GRPO's: {n})",
     ]
     return "\n".join(part for line in lines for part in _wrapped(line, width, "  "))
 

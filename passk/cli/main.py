@@ -78,7 +78,7 @@ def version(
 def run(file: File, runs: Runs = Path("runs")) -> None:
     """Prepare, train, evaluate and report an experiment. Repeat the command to resume; finished work is reused."""
     _require("run", "train")
-    _carry_out(_laid_out(file, runs), lambda laid_out: _by_prefect(laid_out, file))
+    _run(plan(validate.load(file), runs), file)
 
 
 @app.command()
@@ -107,7 +107,13 @@ def sweep(
     for experiments in made.values():
         if not all(stages.all_finished(plan(each, runs)) for each in experiments):
             check_installation(experiments[0])  # what is missing for one is missing for all
-    run_all(made, runs, run=lambda file: run(file, runs), compare=lambda names: compare(names, None, runs))
+    run_all(
+        made,
+        runs,
+        # planned when its turn comes, since an experiment before it may have made its model
+        run=lambda experiment, file: _run(plan(experiment, runs), file),
+        compare=lambda names: compare(names, None, runs),
+    )
 
 
 @app.command()
@@ -132,8 +138,9 @@ def evaluate(
     made = benchmark_presets.experiment(model, names, samples, file, opens_thinking=opens_thinking)
     check_machine(made)  # before anything is written
     sweep.write(made, runs)
-    _carry_out(plan(made, runs), _without_prefect)
-    typer.echo(f"\nmean over problems [95 % interval]:\n{table.table(plan(made, runs).evaluations)}")
+    laid_out = plan(made, runs)
+    _carry_out(laid_out, _without_prefect)
+    typer.echo(f"\nmean over problems [95 % interval]:\n{table.table(laid_out.evaluations)}")
 
 
 app.command("plan")(show_plan)
@@ -172,6 +179,10 @@ def _require(command: str, extra: str) -> None:
     extras.require(extra, command)
 
 
+def _run(laid_out: Plan, file: Path) -> None:
+    _carry_out(laid_out, lambda laid_out: _by_prefect(laid_out, file))
+
+
 def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:
     """Do the unfinished work, then print the results and the path of the report."""
     from passk.pipeline import stages
@@ -201,7 +212,7 @@ def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:
 
 
 def _by_prefect(laid_out: Plan, file: Path) -> None:
-    from flows.experiment import experiment
+    from flows.experiment import run_here
     from flows.server import prefect_server
     from flows.server_auth import page_asks
     from passk.pipeline.run_record import spelled_command
@@ -209,7 +220,7 @@ def _by_prefect(laid_out: Plan, file: Path) -> None:
     asks = page_asks()
     with prefect_server(laid_out.directory / "prefect.log") as address:
         typer.echo(hidden(f"Prefect UI: {address.removesuffix('/api')}{asks}"))
-        experiment(str(file), str(laid_out.directory.parent), spelled_command())
+        run_here(laid_out, file, spelled_command())
 
 
 def _without_prefect(laid_out: Plan) -> None:
@@ -242,10 +253,6 @@ def _numbers(field: str, text: str) -> list[int]:
         return [int(word) for word in text.split(",")] if text else []
     except ValueError:
         raise ConfigError(f"{field}: {text!r} is not a list of whole numbers; write them as in 1,2,3") from None
-
-
-def _laid_out(file: Path, runs: Path) -> Plan:
-    return plan(validate.load(file), runs)
 
 
 def main() -> None:

@@ -37,6 +37,8 @@ def show(name: Annotated[str, typer.Argument(help="Name of the source.")]) -> No
     if issubclass(spec, hub.HubSpec):
         dataset, revision = (spec.model_fields[field].default for field in ("dataset", "revision"))
         typer.echo(f"\nfrom https://huggingface.co/datasets/{dataset}/tree/{revision}")
+    if spec.example:
+        typer.echo(spec.example)
     for template, text in spec.templates.items():
         typer.echo(f"\n--- template {template}: the problem replaces {spec.slot} ---\n{text}")
     if name == "reasoning_gym":

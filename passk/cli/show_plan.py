@@ -9,13 +9,10 @@ import typer
 from passk.base import extras
 from passk.cli.listing import Runs
 from passk.experiment import validate
-from passk.experiment.config import RlStage
 from passk.experiment.plan import plan
 from passk.models import remote_code
 
 File = Annotated[Path, typer.Argument(help="Experiment file (YAML).")]
-SCALES = 16
-"""Most changes of k that `passk plan` prints in a line."""
 
 
 def show_plan(file: File, runs: Runs = Path("runs")) -> None:
@@ -39,11 +36,9 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
         if stage.kind == "rl" and stage.until:
             length = f"at most {stage.steps} steps, until {stage.until.name} is {stage.until.threshold},"
         typer.echo(f"# {record.name}: {stage.kind}{estimator}, {length} {start}, key {record.key}, {state}")
-        if stage.kind == "rl":
-            typer.echo(f"#   {_learning_rate(stage)}")
-            if evaluations := held_out(laid_out, planned):
-                each = ", ".join(f"{name} ({one.samples} samples)" for name, one in evaluations.benchmarks.items())
-                typer.echo(f"#   evaluated at step 0, every {evaluations.every} steps and at the last step on {each}")
+        if evaluations := held_out(laid_out, planned):
+            each = ", ".join(f"{name} ({one.samples} samples)" for name, one in evaluations.benchmarks.items())
+            typer.echo(f"#   evaluated at step 0, every {evaluations.every} steps and at the last step on {each}")
         typer.echo(_wrapped(stages.command(laid_out, planned)) + "\n")
     for planned in laid_out.evaluations:
         state = "done" if planned.finished else "to do"
@@ -51,23 +46,6 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
         typer.echo(
             f"# evaluate {record.checkpoint} on {record.benchmark}: {benchmark.samples} samples per problem, {state}"
         )
-
-
-def _learning_rate(stage: RlStage) -> str:
-    """Return the learning rate, and for each k the factor to GRPO's rate that makes steps as large as GRPO's."""
-    from passk.experiment import lr_scaling
-
-    factors = [
-        f"k={scale.k} {f'x{scale.factor:.3g}' if scale.factor else 'unknown'}"
-        + (f" from step {scale.step}" if scale.step > 1 else "")
-        for scale in lr_scaling.scales(stage)
-    ]
-    more = f", ... {len(factors)} in total" if len(factors) > SCALES else ""
-    rate = f"{lr_scaling.first_rate(stage):.3g}" + (", by lr: auto" if stage.lr == "auto" else "")
-    return (
-        f"lr {rate}; factor to GRPO's lr for equal steps ({stage.rollouts_per_prompt} / max eta): "
-        f"{', '.join(factors[:SCALES])}{more}"
-    )
 
 
 def _wrapped(command: list[str]) -> str:

@@ -19,10 +19,11 @@ from passk.base.errors import PasskError
 from passk.base.redact import without_secrets
 from passk.evaluation import engines, progress
 from passk.evaluation.request import Request, Work
-from passk.evaluation.shards import Parts
+from passk.evaluation.shards import Shards
 from passk.files import file_lock
 from passk.files.layout import EvaluationRecord, write_json
 from passk.files.metrics_log import WRITER
+from passk.runtime import failure_record
 from passk.verifiers import Verdict
 from passk.verifiers.extract import as_read
 from passk.verifiers.pool import Pool
@@ -60,7 +61,7 @@ def sample(started: engines.Engines, request: Request, log: Path) -> None:
     record, directory = request.evaluation, Path(request.directory)
     rows = read_problems(Path(request.problems))
     write_json(directory / "evaluation.json", without_secrets(asdict(record)))
-    parts = Parts(directory, [row["id"] for row in rows])
+    parts = Shards(directory, [row["id"] for row in rows])
     remaining = [row for row in rows if row["id"] not in parts.problems]
     done, total = (len(rows) - len(remaining)) * request.samples, len(rows) * request.samples
     most = record.config["max_failed"]
@@ -88,7 +89,7 @@ def sample(started: engines.Engines, request: Request, log: Path) -> None:
     parts.seal(record)
 
 
-def _judge_again(parts: Parts, rows: list[dict[str, Any]], most: float, *, opens_thinking: bool) -> None:
+def _judge_again(parts: Shards, rows: list[dict[str, Any]], most: float, *, opens_thinking: bool) -> None:
     by_id = {row["id"]: row for row in rows}
     with Pool() as pool:
 
@@ -110,7 +111,5 @@ def read_problems(file: Path) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    try:
+    with failure_record.recorded():
         main(Path(sys.argv[1]))
-    except PasskError as error:
-        sys.exit(f"passk: {error}")

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from passk.base.progress_line import ProgressLine
 from passk.base.terminal import clock
 
 FILE = "metrics.jsonl"
 """File whose growth shows job.train that the process is alive."""
-SAY_EVERY_SECONDS = 10.0
 _POLL_SECONDS = 0.5
 
 
@@ -26,7 +26,7 @@ class Progress:
         """total, done: numbers of samples; the samples per second do not count those of earlier processes."""
         self._file, self._name, self._total, self._done = file, name, total, done
         self._started = time.perf_counter()
-        self._logged = float("-inf")
+        self._progress_line = ProgressLine(self._say)
         self._new = self._tokens = 0
         if done:
             self._say(f"{name}: resuming, {done} of {total} samples are done")
@@ -34,10 +34,7 @@ class Progress:
     def __call__(self, samples: int, tokens: int) -> None:
         self._new += samples
         self._tokens += tokens
-        finished = self._done + self._new >= self._total
-        if finished or time.perf_counter() - self._logged >= SAY_EVERY_SECONDS:
-            self._logged = time.perf_counter()
-            self._say(self.line())
+        self._progress_line.update(self.line, finished=self._done + self._new >= self._total)
 
     def line(self) -> str:
         """Return the progress line."""

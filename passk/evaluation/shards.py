@@ -5,7 +5,6 @@ sampled again. Only one process writes, since passk/evaluation/evaluate.py holds
 """
 
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +16,7 @@ import numpy as np
 
 from passk.base.errors import PasskError
 from passk.evaluation.generate import Part
-from passk.files.durable import telling_when_full
+from passk.files import durable
 from passk.files.layout import EvaluationRecord, write_json
 from passk.verifiers import FAILURES, AnswerError, Verdict
 
@@ -34,7 +33,7 @@ _PLACE = "place"
 _OWN = b"passk"
 
 
-class Parts:
+class Shards:
     """The shards of one evaluation in `directory`/parts, and their totals."""
 
     def __init__(self, directory: Path, problems: list[str], say: Callable[[str], None] = print) -> None:
@@ -50,8 +49,8 @@ class Parts:
         self.seconds = self.judging = 0.0
         """Wall time of the sessions that wrote the shards, and its part in which verifiers held up the engines."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        for half in self.directory.glob(".*"):
-            half.unlink()
+        for half in self.directory.glob(".*"):  # of a killed process, as passk/files/durable.py leaves it
+            shutil.rmtree(half) if half.is_dir() else half.unlink()
         for file in self._files():
             self._number = int(file.stem)
             try:
@@ -211,14 +210,9 @@ def _read(file: Path) -> tuple[dict[str, list[Any]], dict[str, float]]:
 def _write(file: Path, schema: "pyarrow.Schema", tables: "Iterable[pyarrow.Table]") -> None:
     import pyarrow.parquet
 
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        with telling_when_full(file), temporary.open("wb") as output:
-            with pyarrow.parquet.ParquetWriter(output, schema, compression="zstd") as writer:
-                for table in tables:
-                    writer.write_table(table)
-            output.flush()
-            os.fsync(output.fileno())
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with (
+        durable.written(file) as output,
+        pyarrow.parquet.ParquetWriter(output, schema, compression="zstd") as writer,
+    ):
+        for table in tables:
+            writer.write_table(table)

@@ -5,12 +5,11 @@ The defaults of `config.Benchmark` are those of the Pass@k Training paper (arXiv
 """
 
 import os
-import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from passk.base import gpus
 from passk.base.errors import ConfigError, nearest
 from passk.experiment import config, sweep
 from passk.experiment.config import Benchmark, Experiment
@@ -110,16 +109,7 @@ def _here(model: str) -> dict[str, Any]:
 
 
 def compute() -> dict[str, Any]:
-    """Return the `compute` section for this machine: all its GPUs, else its CPU."""
-    if gpus := _gpus():
-        return {"profile": "gpu", "gpus_per_node": gpus, "memory_utilization": 0.9}
+    """Return the `compute` section for this machine: all visible GPUs, else its CPU."""
+    if count := gpus.visible():
+        return {"profile": "gpu", "gpus_per_node": count, "memory_utilization": 0.9}
     return {"profile": "cpu", "threads": len(os.sched_getaffinity(0))}
-
-
-def _gpus() -> int:
-    if shutil.which("nvidia-smi") is None:
-        return 0
-    if "CUDA_VISIBLE_DEVICES" in os.environ:
-        return len([gpu for gpu in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if gpu.strip() not in ("", "-1")])
-    listing = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=False)
-    return len(listing.stdout.splitlines()) if listing.returncode == 0 else 0

@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from passk.base import gpus
 from passk.experiment.fields import Count, Strict, Text
 
 
@@ -33,11 +34,11 @@ class Compute(Strict):
 
     @model_validator(mode="after")
     def _trainer_and_engines_get_on(self) -> Self:
-        gpus = self.nodes * self.gpus_per_node
-        if self.colocate and self.engines * self.tensor_parallel != gpus:
+        trainer = self.gpus(rollouts=False)
+        if self.colocate and self.engines * self.tensor_parallel != trainer:
             raise ValueError(
-                f"colocate needs engines x tensor_parallel = all {gpus} GPUs, "
-                f"not {self.engines} x {self.tensor_parallel}: set engines to {gpus // self.tensor_parallel}"
+                f"colocate needs engines x tensor_parallel = all {trainer} GPUs, "
+                f"not {self.engines} x {self.tensor_parallel}: set engines to {trainer // self.tensor_parallel}"
             )
         if self.colocate and not self.zero_stage:
             raise ValueError("colocate needs an optimizer that can leave the GPUs: set zero_stage to 1, 2 or 3")
@@ -49,6 +50,5 @@ class Compute(Strict):
         return self
 
     def gpus(self, *, rollouts: bool) -> int:
-        """That a stage holds, of which on a CPU all are logical. rollouts: whether it needs engines too."""
-        trained_on = self.nodes * self.gpus_per_node
-        return trained_on if self.colocate or not rollouts else trained_on + self.engines * self.tensor_parallel
+        """Return the number of GPUs that a stage holds (passk/base/gpus.py)."""
+        return gpus.held(dict(self), rollouts=rollouts)

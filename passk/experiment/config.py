@@ -32,7 +32,6 @@ from passk.experiment.fields import (
     Betas,
     Clip,
     Count,
-    LearningRate,
     MaxFailed,
     Name,
     Natural,
@@ -153,8 +152,7 @@ class RlStage(Stage):
     options: dict[str, Any] = Field(
         default={}, description="options of the estimator; `passk advantage list` lists them"
     )
-    lr: LearningRate = Field(description="learning rate; auto derives it from base_lr, k and rollouts_per_prompt")
-    base_lr: Positive | None = Field(None, description="with lr: auto, the learning rate that GRPO would get")
+    lr: Positive = Field(description="learning rate")
     entropy_coef: NotNegative = Field(0.0, description="entropy bonus in the loss")
     false_positive_rate: Share = Field(
         0.0, description="share of the incorrect answers that get the reward of correct ones"

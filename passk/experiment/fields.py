@@ -3,9 +3,9 @@
 A truth value or text is not a number. A number is finite. A whole number is below LIMIT. A pair is written as a list.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 LIMIT = 10**9
 """Upper bound, exclusive, of whole numbers in an experiment."""
@@ -25,13 +25,6 @@ def _not_blank(text: str) -> str:
     return text
 
 
-def _rate(value: Any) -> Any:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if value != "auto" and not (number and 0 < value < float("inf")):
-        raise ValueError(f"must be a finite number above 0, or auto, not {value!r}; write one as in 1e-6")
-    return value
-
-
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Text = Annotated[str, AfterValidator(_not_blank)]
 Natural = Annotated[int, Field(ge=0, lt=LIMIT)]
@@ -41,7 +34,6 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 MaxFailed = Annotated[Share, Field(description="largest share of samples that the verifier may fail on")]
-LearningRate = Annotated[float | Literal["auto"], BeforeValidator(_rate)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Betas = Annotated[tuple[Beta, Beta], Field(strict=False)]
 Clip = Annotated[tuple[NotNegative, NotNegative], Field(strict=False)]

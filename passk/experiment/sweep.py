@@ -16,6 +16,7 @@ from passk.base.errors import ConfigError, nearest
 from passk.experiment import config, validate, yaml_file
 from passk.experiment.config import Experiment, RlStage
 from passk.experiment.validate import check
+from passk.files import durable
 from passk.files.layout import require_usable
 from passk.files.model_weights import weights
 from passk.problems import fingerprint
@@ -173,10 +174,9 @@ def write(experiment: Experiment, runs: Path) -> Path:
     """Write an experiment as YAML into the directory of its run, and return the file."""
     require_usable(runs, experiment.name)
     file = runs / experiment.name / FILE
-    file.parent.mkdir(parents=True, exist_ok=True)
     raw = experiment.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     # `stages` is required even if it is empty
-    file.write_text(yaml_file.dump({"stages": {}, **raw}))
+    durable.write_text(file, yaml_file.dump({"stages": {}, **raw}))
     return file
 
 

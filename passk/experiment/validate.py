@@ -6,7 +6,7 @@ from typing import Any
 from passk import advantage, problems
 from passk.base.errors import ConfigError, nearest, under
 from passk.base.redact import is_secret
-from passk.experiment import config, lr_scaling, yaml_file
+from passk.experiment import config, yaml_file
 from passk.experiment.config import Experiment, RlStage, TinyModel
 from passk.experiment.plan import order
 from passk.files.layout import BASE
@@ -41,7 +41,7 @@ def check(experiment: Experiment) -> None:
             _check_rl(experiment, name, stage)
         elif experiment.compute.nodes > 1:
             raise ConfigError(f"stages.{name}.kind: sft trains on one node; set compute.nodes to 1")
-        elif stage.batch_size % (experiment.compute.nodes * experiment.compute.gpus_per_node):
+        elif stage.batch_size % experiment.compute.gpus(rollouts=False):
             raise ConfigError(
                 f"stages.{name}.batch_size: {stage.batch_size} is not a multiple of the number of GPUs; make it one"
             )
@@ -80,9 +80,11 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
     with under(f"stages.{name}"):
         for _, k in stage.k.within(stage.steps):
             advantage.check(stage.advantage, k, stage.rollouts_per_prompt, stage.options)
-        lr_scaling.first_rate(stage)
-        if stage.lr != "auto" and stage.base_lr is not None:
-            raise ConfigError("base_lr: has no effect if lr is a number; write lr: auto, or remove base_lr")
+        if stage.max_prompt + stage.max_response < 3:
+            raise ConfigError(  # passk/models/log_probs.py
+                "max_response: max_prompt + max_response must be 3 or more, so that vLLM's weights can be compared; "
+                "raise max_response to 2"
+            )
     if stage.until:
         with under(f"stages.{name}.until"):
             stage.until.check(max(k for _, k in stage.k.within(stage.steps)), stage.rollouts_per_prompt)
@@ -97,7 +99,7 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
             f"stages.{name}.mini_batch_prompts: {mini_batch_prompts} does not divide "
             f"prompts_per_step = {stage.prompts_per_step}; make it a divisor"
         )
-    processes = compute.nodes * compute.gpus_per_node
+    processes = compute.gpus(rollouts=False)
     if compute.max_tokens_per_gpu:
         if mini_batch_prompts * stage.rollouts_per_prompt % processes:
             raise ConfigError(

@@ -48,7 +48,8 @@ def alone(
     """Hold the lock `file`, after a wait for its holder in short sleeps that Ctrl-C ends.
 
     what: prefix of log lines. experiment: name that the lock records. does: the holder's work, such as "trains it".
-    going: returns whether the waiting run continues, for threads, which no signal reaches; PasskError is raised if not.
+    going: returns False once the waiting run is stopped, for threads, which no signal reaches. Then KeyboardInterrupt
+    is raised.
     longest: seconds to wait, after which StillHeld is raised.
     """
     with _open(file) as lock:
@@ -59,7 +60,7 @@ def alone(
                 say(f"{what}: waiting for {holder}, which {does}")
                 logged = True
             if not going():
-                raise PasskError(f"{what}: stopped while waiting for {holder}; repeat the command to resume")
+                raise KeyboardInterrupt
             if time.monotonic() > deadline:
                 raise _still_held(what, holder, does, longest)
         _write(lock, {"experiment": experiment, "pid": os.getpid(), "host": socket.gethostname()})

@@ -14,6 +14,7 @@
         checkpoints/                            OpenRLHF's, each with a seal (passk/openrlhf/checkpoints.py)
         model/                                  the trained weights in HF format
         log.txt                                 the trainer's output
+        failure.json                            cause of the last attempt's failure (passk/runtime/failure_record.py)
         manifest.json                           written last: the stage is finished
     runs/<experiment>/tensorboard/<stage's name>/
                                                 the metrics for TensorBoard (passk/trackers)
@@ -35,7 +36,7 @@ from pathlib import Path
 from typing import Any
 
 from passk.base.errors import ConfigError
-from passk.files.durable import telling_when_full
+from passk.files.durable import write_text
 
 STORE = "passk.duckdb"
 SERVE = "serve"
@@ -188,18 +189,7 @@ def require_usable(runs: Path, name: str) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file atomically: no reader sees a partial file. Raise PasskError if the disk is full."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with telling_when_full(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("w") as file:
-                json.dump(content if isinstance(content, dict | list) else asdict(content), file, indent=1)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_text(path, json.dumps(content if isinstance(content, dict | list) else asdict(content), indent=1) + "\n")
 
 
 def is_finished(directory: Path) -> bool:

@@ -8,7 +8,7 @@ copies was 0.04 to 0.05 nats for a model of 135 M weights (docs/openrlhf.md).
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from passk.base.errors import PasskError
+from passk.base.errors import ConfigError, PasskError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -22,7 +22,14 @@ REQUEST = {"max_tokens": 1, "temperature": 0.0, "prompt_logprobs": 0, "detokeniz
 
 
 def fixed_tokens(tokenizer: "PreTrainedTokenizerBase", longest: int = TOKENS) -> list[int]:
-    """Return at most `longest` token ids, evenly spread over the vocabulary without special and added tokens."""
+    """Return at most `longest` token ids, evenly spread over the vocabulary without special and added tokens.
+
+    Raise ConfigError if `longest` leaves no token after the first, so that there is nothing to compare.
+    """
+    if longest < 2:
+        raise ConfigError(
+            "--data.max_len: is too small to compare vLLM's weights with the trainer's; raise it to 3 or more"
+        )
     special = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
     plain = sorted(set(tokenizer.get_vocab().values()) - special)
     count = min(TOKENS, longest)

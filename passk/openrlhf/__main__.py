@@ -18,7 +18,7 @@ from typing import Any
 from passk.base.errors import ConfigError
 from passk.openrlhf.settings import PluginSettings, split_arguments
 from passk.openrlhf.step_recorder import require_new
-from passk.runtime import actor_monitor, worker_setup
+from passk.runtime import actor_monitor, failure_record, worker_setup
 from passk.runtime.environment import passed_on
 
 CALLS_AT_ONCE = 100_000
@@ -89,9 +89,5 @@ def runtime_environment(variables: Mapping[str, str]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    try:
+    with failure_record.recorded():
         main(sys.argv[1:])
-    except ConfigError as error:
-        # Ray wraps an actor's error in one whose text is the traceback.
-        print(f"passk: {getattr(error, 'cause', error)}", file=sys.stderr)
-        sys.exit(2)

@@ -58,7 +58,6 @@ def seal(checkpoint: Path) -> None:
     """Seal a new checkpoint. Its files are flushed to disk before its seal."""
     durable.flush_all(checkpoint)
     write_json(checkpoint / SEAL, {name: [size, digest] for name, size, digest in _contents(checkpoint)})
-    durable.flush(checkpoint)
 
 
 def fault(checkpoint: Path) -> str | None:
@@ -104,10 +103,7 @@ def repair(directory: Path, recorded: int) -> Repaired:
             shutil.rmtree(checkpoint)
             removed.append(f"the checkpoint of step {_step(checkpoint)} is not used: {defect}")
     if newest:
-        latest = root / "latest"
-        temporary = latest.with_name(".latest")
-        temporary.write_text(f"global_step{newest}")
-        temporary.replace(latest)
+        durable.write_text(root / "latest", f"global_step{newest}")
     elif root.exists():
         # OpenRLHF reads a directory without a checkpoint as one without a step, and fails.
         shutil.rmtree(root)

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from passk.experiment import lr_scaling
 from passk.experiment.compute import Compute
 from passk.experiment.config import RlStage, SftStage
 from passk.openrlhf.checkpoints import LEAST_KEPT
@@ -35,7 +34,7 @@ class Paths:
 
 def sft(stage: SftStage, compute: Compute, paths: Paths, *, seed: int, chat: bool, max_tokens: int) -> list[str]:
     """Return the arguments of passk.openrlhf.sft. max_tokens: the longest prompt and response together."""
-    processes = compute.nodes * compute.gpus_per_node
+    processes = compute.gpus(rollouts=False)
     flags: Flags = {
         "--model.model_name_or_path": paths.model,
         "--model.gradient_checkpointing_enable": compute.gradient_checkpointing,
@@ -75,7 +74,7 @@ def rl(
         "--actor.num_nodes": compute.nodes,
         "--actor.num_gpus_per_node": compute.gpus_per_node,
         "--actor.gradient_checkpointing_enable": compute.gradient_checkpointing,
-        "--actor.adam.lr": lr_scaling.first_rate(stage),
+        "--actor.adam.lr": stage.lr,
         "--actor.adam.betas": stage.betas,
         "--actor.adam.weight_decay": stage.weight_decay,
         "--actor.max_norm": stage.max_norm,
@@ -125,7 +124,7 @@ def rl(
 
 def _own(stage: RlStage, paths: Paths) -> Flags:
     """Return the plugin's flags (settings.py)."""
-    flags: Flags = {
+    return {
         "--passk.advantage": stage.advantage,
         "--passk.k": stage.k.until(stage.steps).spelled,
         "--passk.options": json.dumps(stage.options) if stage.options else None,
@@ -136,11 +135,6 @@ def _own(stage: RlStage, paths: Paths) -> Flags:
         "--passk.until": stage.until.spelled if stage.until else None,
         "--passk.keep_order": True,
     }
-    if stage.lr == "auto":
-        factors = lr_scaling.factors(stage)
-        if len(factors) > 1:
-            flags["--passk.lr_scale"] = ",".join(f"{step}:{factor / factors[0][1]:.6g}" for step, factor in factors)
-    return flags
 
 
 def _common(stage: SftStage | RlStage, compute: Compute, paths: Paths) -> Flags:

@@ -1,4 +1,4 @@
-"""The policy's actor. Each step has its own seed, and with `lr: auto` the learning rate follows k."""
+"""The policy's actor. Each step has its own seed."""
 
 from typing import Any
 
@@ -40,11 +40,9 @@ class PasskPolicy(PolicyModelActor.__ray_metadata__.modified_class):
         super().init_model_from_pretrained(*arguments, **options)
         self.trainer.__class__ = PasskActorTrainer
 
-    def begin_step(self, step: int, lr_factor: float | None) -> None:
-        """Seed the shuffle of step 1 and later, and set the learning rate. lr_factor: None keeps OpenRLHF's rate."""
+    def begin_step(self, step: int) -> None:
+        """Seed the shuffle of step 1 and later."""
         set_seed(seed_of("policy", self.strategy.seed, step))
-        if lr_factor is not None:
-            self._scale_learning_rate(lr_factor)
 
     def log_probs(self, tokens: list[int]) -> list[float]:
         """Return the policy's log-probability of each token after the first, at temperature 1. All ranks must call."""
@@ -55,12 +53,3 @@ class PasskPolicy(PolicyModelActor.__ray_metadata__.modified_class):
             return self.forward(sequences, mask[:, 1:], mask)[0].float().tolist()
         finally:
             self.actor.temperature = temperature
-
-    def _scale_learning_rate(self, factor: float) -> None:
-        """Set the learning rate from the next optimizer step: factor x --actor.adam.lr x warm-up."""
-        scheduler = self.actor_scheduler
-        scheduler.base_lrs = [self.strategy.args.actor.adam.lr * factor for _ in scheduler.base_lrs]
-        for group, base, warmup in zip(
-            scheduler.optimizer.param_groups, scheduler.base_lrs, scheduler.lr_lambdas, strict=True
-        ):
-            group["lr"] = base * warmup(scheduler.last_epoch)

@@ -8,7 +8,7 @@ from typing import Any
 
 from passk import advantage
 from passk.base.errors import ConfigError, under
-from passk.experiment.k_schedule import Schedule, held
+from passk.experiment.k_schedule import Schedule
 from passk.experiment.until import Until
 from passk.openrlhf.held_out import HeldOut
 
@@ -27,8 +27,6 @@ class PluginSettings:
     """Whether prompts keep the dataset's order instead of OpenRLHF's shuffle."""
     false_positive_rate: float = 0.0
     """Share of the incorrect responses that get reward 1."""
-    lr_scale: tuple[tuple[int, float], ...] = ()
-    """Pairs (step, factor) of the actor's learning rate, each from its step on; empty for OpenRLHF's rate."""
     max_failed: float = 0.05
     """Largest share of a step's responses without a verdict (timeout, crash); training stops above it."""
     until: Until | None = None
@@ -45,10 +43,6 @@ class PluginSettings:
         if self.until:
             with under("--passk.until"):
                 self.until.check(max(k for _, k in self.k.changes), rollouts)
-
-    def lr_factor(self, step: int) -> float:
-        """Return the factor of the learning rate at a step."""
-        return held(self.lr_scale, step)
 
 
 def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]]:
@@ -90,12 +84,6 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         help="Share of incorrect responses that get reward 1 (default: 0). It is the noise baseline.",
     )
     parser.add_argument(
-        "--passk.lr_scale",
-        dest="lr_scale",
-        default="",
-        help="Factors of the actor's learning rate by step, such as 1:1,1500:0.16.",
-    )
-    parser.add_argument(
         "--passk.max_failed",
         dest="max_failed",
         type=float,
@@ -135,7 +123,6 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         record=values.record.resolve(),
         keep_order=values.keep_order,
         false_positive_rate=values.false_positive_rate,
-        lr_scale=_lr_scale(values.lr_scale),
         max_failed=values.max_failed,
         until=until,
         held_out=_held_out(values.held_out) if values.held_out is not None else None,
@@ -163,19 +150,3 @@ def _schedule(text: str) -> Schedule:
         return Schedule.parse(text)
     except ValueError as error:
         raise ConfigError(f"--passk.k: {error}") from None
-
-
-def _lr_scale(text: str) -> tuple[tuple[int, float], ...]:
-    try:
-        changes = tuple(
-            (int(step), float(factor)) for step, factor in (part.split(":") for part in text.split(",") if part)
-        )
-    except ValueError:
-        raise ConfigError(
-            f"--passk.lr_scale: must be step:factor,step:factor such as 1:1,1500:0.16, not {text!r}"
-        ) from None
-    if changes and (
-        changes[0][0] != 1 or any(factor <= 0 for _, factor in changes) or list(changes) != sorted(changes)
-    ):
-        raise ConfigError(f"--passk.lr_scale: must start at step 1, ascend, and have factors above 0, not {text!r}")
-    return changes

@@ -12,10 +12,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from passk.base.errors import PasskError
 from passk.openrlhf import checkpoints
 from passk.openrlhf.step_recorder import MetricsLog
-from passk.runtime import worker_setup
+from passk.runtime import failure_record, worker_setup
 
 COLUMNS = ("prompts", "responses", "prompt_ids_lens", "response_ranges")
 """Columns of OpenRLHF's SFTDataset, read sample by sample."""
@@ -89,8 +88,5 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with failure_record.recorded():
         main(sys.argv[1:])
-    except PasskError as error:
-        print(f"passk: {error}", file=sys.stderr)
-        sys.exit(1)

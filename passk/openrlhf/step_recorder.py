@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from passk.base.errors import ConfigError, PasskError
-from passk.files import file_lock
-from passk.files.durable import telling_when_full
+from passk.files import durable, file_lock
 from passk.files.layout import METRICS, ROLLOUT_COLUMNS
 from passk.files.metrics_log import WRITER, read_metrics
 from passk.openrlhf.difficulty import difficulties, means
@@ -202,16 +201,9 @@ class StepRecorder:
         import pyarrow.parquet
 
         file = self.rollouts / f"step-{step:06d}.parquet"
-        temporary = file.with_suffix(".tmp")
         table = pyarrow.table(rollouts.table(step, tokenizer))
-        try:
-            with telling_when_full(file), temporary.open("wb") as output:
-                pyarrow.parquet.write_table(table, output, compression="zstd")
-                output.flush()
-                os.fsync(output.fileno())
-            temporary.replace(file)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with durable.written(file) as output:
+            pyarrow.parquet.write_table(table, output, compression="zstd")
         self.log.write(
             {
                 "step": step,
@@ -250,7 +242,7 @@ class MetricsLog:
     def write(self, metrics: dict[str, Any]) -> None:
         unknown = metrics.keys() - METRICS.keys()
         assert not unknown, f"metrics that passk/files/layout.py does not define: {sorted(unknown)}"
-        with telling_when_full(self.path), self.path.open("a") as file:
+        with durable.telling_when_full(self.path), self.path.open("a") as file:
             file.write(json.dumps({**metrics, "time": time.time()}) + "\n")
             # A checkpoint that survives a machine crash needs its record.
             file.flush()
@@ -260,9 +252,4 @@ class MetricsLog:
         """Lock the file, and drop the lines of later steps and an incomplete last line."""
         file_lock.keep(self.path.with_name(WRITER))
         kept = [line for line in read_metrics(self.path) if line["step"] <= step]
-        temporary = self.path.with_suffix(".tmp")
-        with telling_when_full(self.path), temporary.open("w") as file:
-            file.writelines(json.dumps(line) + "\n" for line in kept)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.path)
+        durable.write_text(self.path, "".join(json.dumps(line) + "\n" for line in kept))

@@ -10,7 +10,7 @@ import numpy as np
 from passk import problems
 from passk.base.errors import ConfigError
 from passk.experiment.config import RlStage, SftStage
-from passk.files.durable import flush_all
+from passk.files import durable, scratch
 from passk.models.tiny import load_tokenizer
 from passk.openrlhf.flags import LABEL, PROMPT, RESPONSE
 from passk.openrlhf.prompt_label import Label
@@ -53,13 +53,10 @@ def write(
         # space.
         responses = [text + end for text in selected["demonstration"]]
         data = Dataset.from_dict({PROMPT: list(selected["prompt"]), RESPONSE: responses})
-    temporary = directory.with_name(f".{directory.name}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    shutil.rmtree(directory, ignore_errors=True)
-    data.save_to_disk(temporary)
-    # An existing directory is trusted, so a power loss must not leave half its files.
-    flush_all(temporary)
-    temporary.replace(directory)
+    with scratch.beside(directory) as temporary:
+        data.save_to_disk(temporary)
+        shutil.rmtree(directory, ignore_errors=True)
+        durable.move(temporary, directory)
 
 
 def require_thinking_opened_as_said(

@@ -134,8 +134,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
     def train_step(self, rollout_samples: list[Experience], global_step: int) -> tuple[dict, int]:
         step = self.experience_maker.step = global_step + 1
         set_seed(seed_of("trainer", self.args.train.seed, step))
-        factor = self.settings.lr_factor(step) if self.settings.lr_scale else None
-        ray.get(self.actor_model_group.async_run_method(method_name="begin_step", step=step, lr_factor=factor))
+        ray.get(self.actor_model_group.async_run_method(method_name="begin_step", step=step))
         status, done = super().train_step(rollout_samples, global_step)
         status["logprob_gap"], self.samples_generator.logprob_gap = self.samples_generator.logprob_gap, None
         self.samples_generator.step = step + 1

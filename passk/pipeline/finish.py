@@ -28,7 +28,6 @@ def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> s
         directory / "manifest.json",
         {"key": planned.record.key, "steps": last, "ended": ended, "seconds": seconds, "startup_seconds": startup},
     )
-    durable.flush(directory)
     # A finished stage is never resumed, and its children start from model/. Its checkpoints are removed only after the
     # manifest is on the disk, so a kill or a power loss in between loses nothing.
     shutil.rmtree(directory / "checkpoints", ignore_errors=True)

@@ -66,7 +66,7 @@ def _gpus_are_there(experiment: Experiment) -> None:
     """Raise ConfigError for missing GPUs, since Ray would wait for them until the stage counts as hung."""
     compute, visible = experiment.compute, gpus.visible()
     if visible < (needed := experiment.gpus * compute.max_parallel_stages):
-        engines = ", including the engines'," if experiment.gpus > compute.nodes * compute.gpus_per_node else ""
+        engines = ", including the engines'," if experiment.gpus > compute.gpus(rollouts=False) else ""
         raise ConfigError(
             f"compute.gpus_per_node: training at once needs {needed} GPUs{engines} and this machine has {visible}; "
             "lower it, set colocate, or set RAY_ADDRESS to a cluster that has them"

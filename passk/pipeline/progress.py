@@ -6,30 +6,26 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from passk.base.progress_line import ProgressLine
 from passk.base.terminal import clock
-
-SAY_EVERY_SECONDS = 10.0
 
 
 class Progress:
-    """A callback for each line of metrics.jsonl that logs at most one line per SAY_EVERY_SECONDS, and the last."""
+    """A callback for each line of metrics.jsonl that logs progress lines."""
 
     def __init__(self, stage: str, steps: int, say: Callable[[str], None]) -> None:
-        self.stage, self.steps, self.say = stage, steps, say
+        self.stage, self.steps = stage, steps
         self.started = time.monotonic()
         self.startup: float | None = None
         """Seconds until the first step began, or None before the first step ended."""
-        self._logged = float("-inf")
+        self._progress_line = ProgressLine(say)
         self._recent: deque[float] = deque(maxlen=10)
 
     def __call__(self, metrics: dict[str, Any]) -> None:
-        now = time.monotonic()
         if self.startup is None:
-            self.startup = now - self.started - (metrics["seconds"] or 0)
+            self.startup = time.monotonic() - self.started - (metrics["seconds"] or 0)
         self._recent.append(metrics["seconds"] or 0)
-        if now - self._logged >= SAY_EVERY_SECONDS or metrics["step"] == self.steps:
-            self._logged = now
-            self.say(self.line(metrics))
+        self._progress_line.update(lambda: self.line(metrics), finished=metrics["step"] == self.steps)
 
     def evaluation(self, line: dict[str, Any]) -> str:
         """Return the progress line for a line of evaluations.jsonl."""

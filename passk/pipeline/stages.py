@@ -4,7 +4,6 @@ Every step is safe to repeat. Finished work is reused, and interrupted work resu
 """
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -24,7 +23,7 @@ from passk.experiment.compute import Compute
 from passk.experiment.config import RlStage, SftStage
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
-from passk.files import durable, file_lock
+from passk.files import durable, file_lock, scratch
 from passk.files.layout import is_finished, write_json
 from passk.files.metrics_log import WRITER, damaged_line, read_metrics
 from passk.models import remote_code
@@ -54,11 +53,9 @@ def prepare(plan: Plan, say: Say) -> None:
                 f"stages.{name}.problems: {stage.problems}", plan.problems[stage.problems]
             )
     if plan.experiment.model.tiny and isinstance(plan.model, Path) and not (plan.model / "config.json").exists():
-        temporary = plan.model.with_name(".model")
-        shutil.rmtree(temporary, ignore_errors=True)
-        make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
-        durable.flush_all(temporary)
-        temporary.replace(plan.model)
+        with scratch.beside(plan.model) as temporary:
+            make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
+            durable.move(temporary, plan.model)
         say("model: made a tiny Qwen2 with random weights")
     for planned in plan.stages:
         until = planned.stage.until if isinstance(planned.stage, RlStage) else None
@@ -226,7 +223,7 @@ def evaluate(plan: Plan, say: Say) -> None:
         return
     compute, directory = plan.experiment.compute, plan.directory / "evaluations"
     # On a CPU, engines are processes; use no more of them than the trainer has.
-    gpus = plan.experiment.gpus if compute.profile == "gpu" else compute.nodes * compute.gpus_per_node
+    gpus = plan.experiment.gpus if compute.profile == "gpu" else compute.gpus(rollouts=False)
     engines = gpus // compute.tensor_parallel or 1
     on_ray = engines > 1 or "RAY_ADDRESS" in os.environ
     file = directory / "request.json"

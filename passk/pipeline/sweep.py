@@ -16,14 +16,14 @@ def run_all(
     sources: Mapping[str, Sequence[Experiment]],
     runs: Path,
     *,
-    run: Callable[[Path], None],
+    run: Callable[[Experiment, Path], None],
     compare: Callable[[list[str]], None],
     show: Callable[[Mapping[str, str]], None] = lambda _: None,
 ) -> None:
     """Run one experiment of each source in turn. A failure does not stop the others.
 
-    sources: source file -> its experiments. run: runs one experiment file and raises PasskError. compare: compares
-    experiments by name. show: receives the outcome of each experiment by name after every change.
+    sources: source file -> its experiments. run: receives an experiment and its file, and raises PasskError. compare:
+    compares experiments by name. show: receives the outcome of each experiment by name after every change.
     Raise SomeFailed at the end, naming all that failed.
     """
     outcomes = {each.name: WAITS for experiments in sources.values() for each in experiments}
@@ -31,7 +31,7 @@ def run_all(
     for turn in zip_longest(*sources.values()):
         for described in filter(None, turn):
             try:
-                run(sweep.write(described, runs))
+                run(described, sweep.write(described, runs))
                 outcomes[described.name] = DONE
             except PasskError as error:
                 outcomes[described.name] = str(error)

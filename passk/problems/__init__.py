@@ -7,7 +7,6 @@ docs/problems.md explains how to add one.
 
 import hashlib
 import json
-import os
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from passk.base.errors import ConfigError, PasskError
+from passk.files import durable
 from passk.problems import sources
 from passk.problems.record import Problem, Spec, content_hash
 
@@ -75,15 +75,8 @@ def save(problems: list[Problem], path: str | Path) -> None:
             column.append(row[name])
     schema = datasets.Features({name: datasets.Value("string") for name in columns})
 
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with _without_progress_bars():
-            datasets.Dataset.from_dict(columns, features=schema).to_parquet(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _without_progress_bars(), durable.written(Path(path)) as file:
+        datasets.Dataset.from_dict(columns, features=schema).to_parquet(file)
 
 
 def load(path: str | Path) -> "datasets.Dataset":

@@ -5,7 +5,6 @@ training set. Sets are saved after the checks, so every file was checked.
 """
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 
 from passk import problems, verifiers
 from passk.base.errors import ConfigError, under
+from passk.base.progress_line import ProgressLine
 from passk.base.terminal import clock
 from passk.files.layout import write_json
 from passk.problems import contamination
@@ -25,7 +25,6 @@ from passk.verifiers.pool import Pool
 Say = Callable[[str], None]
 SEPARATION = "separation.json"
 """File beside the problem sets: {test set: {training set: {"exact": [[id, id]], "near": [[id, id, share]]}}}."""
-SAY_EVERY_SECONDS = 10.0
 _LISTED = 20
 """Most unreadable gold answers that are logged one by one."""
 _NAMED = 3
@@ -55,7 +54,7 @@ def prepare(specs: Mapping[str, Spec], files: Mapping[str, Path], seed: int, say
 
 
 class Activity:
-    """The work on a set, which a thread logs every SAY_EVERY_SECONDS."""
+    """The work on a set, for its progress line."""
 
     def __init__(self) -> None:
         self.now = "generating"
@@ -63,19 +62,11 @@ class Activity:
     @contextmanager
     def logged(self, name: str, say: Say) -> Iterator[None]:
         """Log the work and its time until the block ends."""
-        started, done = time.monotonic(), threading.Event()
-
-        def log() -> None:
-            while not done.wait(SAY_EVERY_SECONDS):
-                say(f"problems {name}: {self.now}, {clock(time.monotonic() - started)} so far")
-
-        logger = threading.Thread(target=log, daemon=True)
-        logger.start()
-        try:
+        started = time.monotonic()
+        with ProgressLine(say).repeated(
+            lambda: f"problems {name}: {self.now}, {clock(time.monotonic() - started)} so far"
+        ):
             yield
-        finally:
-            done.set()
-            logger.join()
 
 
 def readable(rows: list[Problem], spec: Spec, say: Say, activity: Activity) -> list[Problem]:

@@ -52,6 +52,8 @@ class Spec(BaseModel):
     """The verifier, or a description if the specification names it."""
     about: ClassVar[str]
     """Description for `passk problems list`."""
+    example: ClassVar[str] = ""
+    """Explanation by an example, for `passk problems show`."""
 
     source: str
     split: Literal["train", "test"] = Field(description="problems for training or for benchmarks")

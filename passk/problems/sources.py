@@ -18,6 +18,7 @@ from passk.problems import (
     maze_published,
     olymmath,
     reasoning_gym,
+    shortcut,
     text_problems,
 )
 from passk.problems.record import Spec
@@ -25,6 +26,7 @@ from passk.problems.record import Spec
 Problems = Annotated[
     maze.MazeProblems
     | maze_published.PublishedMazeProblems
+    | shortcut.ShortcutProblems
     | reasoning_gym.ReasoningGymProblems
     | gsm8k.Gsm8kProblems
     | math.MathProblems

@@ -8,7 +8,11 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
+
+from passk.runtime import failure_record
+from passk.runtime.failures import Failure
 
 EVERY_SECONDS = 2.0
 GRACE_SECONDS = 4.0
@@ -22,20 +26,20 @@ def start() -> None:
     threading.Thread(target=_watch, name="watch actors", daemon=True).start()
 
 
-def lost(actors: dict[str, dict[str, Any]]) -> str | None:
-    """Return one line about the first actor that died unexpectedly, or None. actors: ray._private.state.actors()."""
+def lost(actors: dict[str, dict[str, Any]]) -> Failure | None:
+    """Return the failure of the first actor that died unexpectedly, or None. actors: ray._private.state.actors()."""
     for actor in actors.values():
         cause = actor["DeathCause"]
         if actor["State"] != "DEAD" or cause is None:
             continue
         name = f"actor {actor['ActorClassName']} (pid {actor['Pid']} on {actor['Address']['IPAddress']})"
         if cause.HasField("oom_context"):
-            return f"memory: {name}: {_line(cause.oom_context.error_message)}"
+            return Failure("memory", f"{name}: {_line(cause.oom_context.error_message)}")
         death = cause.actor_died_error_context
         reason = death.DESCRIPTOR.fields_by_name["reason"].enum_type.values_by_number[death.reason].name
         # Ray itself kills unreferenced actors and those whose owner died. An actor may also exit on purpose.
         if reason in ("WORKER_DIED", "NODE_DIED") and "INTENDED" not in death.error_message:
-            return f"lost: {name}: {_line(death.error_message)}"
+            return Failure("lost", f"{name}: {_line(death.error_message)}")
     return None
 
 
@@ -49,9 +53,12 @@ def _watch() -> None:
             dead = ray._private.state.actors(job_id=job, actor_state_name="DEAD")
         except Exception:  # the cluster's head is unreachable; Ray ends the driver if that lasts
             continue
-        if message := lost(dead):
+        if failure := lost(dead):
             time.sleep(GRACE_SECONDS)
-            print(f"passk: {message}", file=sys.stderr, flush=True)
+            if failure.kind == "memory" and failure_record.VARIABLE in os.environ:
+                failure_record.write(Path(os.environ[failure_record.VARIABLE]), failure)
+            # For a lost actor only the log is read, since it may name the cause.
+            print(f"passk: {failure.kind}: {failure.reason}", file=sys.stderr, flush=True)
             os._exit(LOST_STATUS)
 
 

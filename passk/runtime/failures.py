@@ -1,4 +1,4 @@
-"""Failures of training processes, read from their logs: the root cause, and whether a retry can help.
+"""Kinds of failures of training processes, the root cause in a log, and whether a retry can help.
 
 configuration   passk, OpenRLHF or the model's files refuse an argument
 memory          GPU or host memory was too small
@@ -18,7 +18,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from passk.base.errors import PasskError
+from passk.base.errors import ConfigError, PasskError
+from passk.files.durable import FULL
 
 Kind = Literal["configuration", "memory", "disk", "lost", "hung", "code"]
 RETRIED = ("lost", "hung")
@@ -50,7 +51,7 @@ _PREFIX = re.compile(r"^(?:(?:\x1b\[\d+m)*\((?:[^()]|\([^()]*\))*\)(?:\x1b\[\d+m
 _LOGGER = re.compile(r"^(?:ERROR|CRITICAL) [\d: -]+ \[\S+\]\s*")
 _EXCEPTION = re.compile(r"^(?:[\w.]+\.)?(\w*(?:Error|Exception|OutOfMemory\w*|Exit)(?:\(\w+\))?): (.*)$")
 _FRAME = re.compile(r'^\s*File "([^"]+)", line \d+')
-_OURS = re.compile(r"^passk: (?:(memory|lost): )?(.+)$")
+_LOST_ACTOR = re.compile(r"^passk: lost: (.+)$")  # passk/runtime/actor_monitor.py
 _PARSER = re.compile(r"^[\w./-]+(?: [\w./-]+)*: error: (.+)$")
 # Lines that repeat the error of another process.
 _ECHO = re.compile(
@@ -88,35 +89,51 @@ _SIGNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         ),
     ),
 )
-_ORDER: tuple[Kind, ...] = ("configuration", "memory", "disk")
+ROOT_CAUSES: tuple[Kind, ...] = ("configuration", "memory", "disk")
 """Kinds that are the root cause wherever they stand in the log: lost actors and other exceptions are their effect."""
+
+
+def of_exception(error: BaseException, frame: str) -> Failure | None:
+    """Return the failure that an exception is, or None if it only shows that another process failed.
+
+    frame: file of the last frame of its traceback.
+    """
+    if isinstance(error, ConfigError):
+        return Failure("configuration", str(error))
+    name, text = type(error).__name__, next(iter(str(error).strip().splitlines()), "")
+    line = f"{name}: {text}"
+    if isinstance(error, OSError) and error.errno in FULL:
+        return Failure("disk", line[:_LONGEST])
+    failure = _kind(line, frame) or Failure("code", line)
+    if isinstance(error, PasskError):
+        return Failure(failure.kind if failure.kind in ROOT_CAUSES else "code", str(error))
+    if failure.kind in RETRIED or name.startswith("Ray") or _ECHO.search(line):
+        return None
+    return Failure(failure.kind, failure.reason[:_LONGEST])
 
 
 def failure(lines: Iterable[str], status: int | None) -> Failure:
     """Return the root cause in the lines of a log. status: the exit status of the process, None if unknown."""
     reasons: dict[Kind, str] = {}
     order: list[Kind] = []
-    declared: Failure | None = None
+    lost_actor = ""
     frame = ""
     for raw in lines:
         line = _LOGGER.sub("", _PREFIX.sub("", raw.rstrip())).strip()
         if match := _FRAME.match(line):
             frame = match[1]
             continue
-        if match := _OURS.match(line):
-            kind: Kind = match[1] or "configuration"
-            declared = declared or Failure(kind, match[2])
+        if match := _LOST_ACTOR.match(line):
+            lost_actor = lost_actor or match[1]
             continue
         if seen := _kind(line, frame):
             reasons.setdefault(seen.kind, seen.reason[:_LONGEST])
             order.append(seen.kind)
-    if declared and declared.kind != "lost":
-        return declared
-    for kind in _ORDER:
+    for kind in ROOT_CAUSES:
         if kind in reasons:
             return Failure(kind, reasons[kind])
-    if declared:
-        return declared
+    if lost_actor:
+        return Failure("lost", lost_actor)
     if order:
         return Failure(order[0], reasons[order[0]])
     if status is not None and (status < 0 or status > 128):

@@ -15,7 +15,8 @@ import time
 import uuid
 from pathlib import Path
 
-from passk.runtime import process_marks, process_tree
+from passk.runtime import failure_record, process_marks, process_tree
+from passk.runtime.failures import Failure
 
 BEAT_SECONDS = 2.0
 SILENCE_SECONDS = 15.0
@@ -131,6 +132,8 @@ def main(alive: Path, log: Path, command: list[str]) -> int:
     os.dup2(output, 2)
     if MARK in os.environ:
         end_earlier(os.environ[MARK])
+    failure_file = alive.with_name(failure_record.FILE)
+    os.environ[failure_record.VARIABLE] = str(failure_file.resolve())
     follower, memory = Follower(alive), Memory()
 
     def is_gone() -> bool:
@@ -139,7 +142,7 @@ def main(alive: Path, log: Path, command: list[str]) -> int:
 
     status = process_tree.keep(command, is_gone)
     if status and memory.killed_lately():
-        print("passk: memory: Linux killed a process for lack of memory", flush=True)
+        failure_record.write(failure_file, Failure("memory", "Linux killed a process for lack of memory"))
     if status and MARK in os.environ:
         sweep(os.environ[MARK])
     alive.unlink(missing_ok=True)

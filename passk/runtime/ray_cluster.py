@@ -46,8 +46,8 @@ class NoJobServer(ConfigError):
 class _Session:
     """A cluster between entry and exit of `ray_cluster`. It is restarted when its head is lost."""
 
-    def __init__(self, compute: Compute, log: Path) -> None:
-        self._compute, self._log = compute, log
+    def __init__(self, compute: Compute, log: Path, stopped: threading.Event) -> None:
+        self._compute, self._log, self.stopped = compute, log, stopped
         self._lock = threading.Lock()
         self._head: process_tree.Guarded | None = None
         self._closed = self._replaced = False
@@ -138,13 +138,13 @@ _open: dict[str, _Session] = {}
 
 
 @contextmanager
-def ray_cluster(compute: Compute, log: Path) -> Iterator[dict[str, str]]:
+def ray_cluster(compute: Compute, log: Path, stopped: threading.Event | None = None) -> Iterator[dict[str, str]]:
     """Yield the variables that join a running cluster, with the job server's address.
 
-    A cluster that is started here ends with the context. Raises PasskError if it does not start, and ConfigError if
-    no job server answers at RAY_ADDRESS.
+    stopped: set when the run is stopped, for its threads (`is_open`). A cluster that is started here ends with the
+    context. Raises PasskError if it does not start, and ConfigError if no job server answers at RAY_ADDRESS.
     """
-    name, session = uuid.uuid4().hex, _Session(compute, log)
+    name, session = uuid.uuid4().hex, _Session(compute, log, stopped or threading.Event())
     _open[name] = session
     try:
         yield {**session.join(), _SESSION: name}
@@ -154,7 +154,12 @@ def ray_cluster(compute: Compute, log: Path) -> Iterator[dict[str, str]]:
 
 
 def rejoined(joined: Mapping[str, str]) -> dict[str, str]:
-    """Return the current variables of the same cluster. A cluster of passk whose head was lost is restarted."""
+    """Return the current variables of the same cluster. A cluster of passk whose head was lost is restarted.
+
+    Raises KeyboardInterrupt if the run is stopped.
+    """
+    if not is_open(joined):
+        raise KeyboardInterrupt
     session = _open.get(joined.get(_SESSION, ""))
     return {**session.join(), _SESSION: joined[_SESSION]} if session else dict(joined)
 
@@ -166,8 +171,11 @@ def replace(joined: Mapping[str, str]) -> None:
 
 
 def is_open(joined: Mapping[str, str]) -> bool:
-    """Return False once the flow has left the cluster."""
-    return _SESSION not in joined or joined[_SESSION] in _open
+    """Return False once the run is stopped or has left the cluster."""
+    if (name := joined.get(_SESSION)) is None:
+        return True
+    session = _open.get(name)
+    return session is not None and not session.stopped.is_set()
 
 
 def job_server(address: str) -> str:
@@ -220,8 +228,7 @@ def _head(compute: Compute, ports: list[int], scratch: Path) -> list[str]:
         f"--temp-dir={scratch / RAY_DIRECTORY}",
     ]
     if compute.profile == "cpu":
-        stage = compute.nodes * compute.gpus_per_node + compute.engines * compute.tensor_parallel
-        gpus = stage * compute.max_parallel_stages
+        gpus = compute.gpus(rollouts=True) * compute.max_parallel_stages
         command += [
             f"--num-gpus={gpus}",
             f"--num-cpus={gpus + 4}",

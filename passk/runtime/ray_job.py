@@ -18,10 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from passk.base.errors import PasskError
 from passk.files.layout import EVALUATIONS
 from passk.files.metrics_log import NewLines
-from passk.runtime import failures, process_tree, ray_cluster
+from passk.runtime import failure_record, failures, process_tree, ray_cluster
 from passk.runtime.failures import StageFailed
 from passk.runtime.job_watchdog import BEAT_SECONDS, MARK, end_jobs, job_name
 
@@ -50,7 +49,9 @@ def run(command: Sequence[str], *, environment: Mapping[str, str], directory: Pa
     """
     log, metrics = directory / "log.txt", directory / "metrics.jsonl"
     start = _size(log)
-    process = process_tree.start(command, log=log, environment=environment)
+    failure_record.forget(directory)
+    recording = {failure_record.VARIABLE: str(directory / failure_record.FILE)}
+    process = process_tree.start(command, log=log, environment={**environment, **recording})
     moved, seen = time.monotonic(), _size(metrics)
     try:
         while (status := process.poll()) is None:
@@ -62,7 +63,7 @@ def run(command: Sequence[str], *, environment: Mapping[str, str], directory: Pa
     finally:
         process.stop()
     if status != 0:
-        raise _failed(log, failures.read(log, start, status))
+        raise _failed(log, failure_record.read(directory) or failures.read(log, start, status))
 
 
 class Job:
@@ -106,6 +107,7 @@ class Job:
         """
         started = time.monotonic()
         self._end_earlier()
+        failure_record.forget(self._directory)
         self._beat()
         log = self._directory / "log.txt"
         watchdog = [sys.executable, "-m", "passk.runtime.job_watchdog", str(self._alive), str(log), *command]
@@ -204,13 +206,12 @@ def train(
 
     cluster: variables from ray_cluster. environment: variables of the job's processes beyond those of their node;
     Ray's dashboard shows them. about: the job's description in the dashboard. stall_timeout_s: seconds without a new
-    line. gpus: GPUs of the command itself; its Ray actors request their own. is_open: returns False once any thread of
-    the flow has left the cluster. on_evaluation: called with each line of evaluations.jsonl. Raises StageFailed.
+    line. gpus: GPUs of the command itself; its Ray actors request their own. is_open: returns False once the run is
+    stopped. on_evaluation: `on_step` of evaluations.jsonl. Raises StageFailed, and KeyboardInterrupt if it is stopped.
     """
     log, metrics = directory / "log.txt", directory / "metrics.jsonl"
     start = _size(log)
-    new_lines, new_evaluations = NewLines(metrics), NewLines(directory / EVALUATIONS)
-    job = None
+    new_lines, new_evaluations, job = NewLines(metrics), NewLines(directory / EVALUATIONS), None
     try:
         job = Job(cluster["RAY_API_SERVER_ADDRESS"], directory, ray_cluster.request_headers(cluster))
         job.submit(command, environment=environment, gpus=gpus, about=about)
@@ -218,15 +219,13 @@ def train(
         while ended is None:
             time.sleep(POLL_SECONDS)
             ended = job.poll()
-            for line in new_lines():
-                moved = time.monotonic()
-                if type(line.get("step")) is int:  # an evaluation's progress has no step
-                    on_step(line)
-            for line in new_evaluations():
-                moved = time.monotonic()
-                on_evaluation(line)
+            for read, call in ((new_lines, on_step), (new_evaluations, on_evaluation)):
+                for line in read():
+                    moved = time.monotonic()
+                    if type(line.get("step")) is int:  # an evaluation's progress has no step
+                        call(line)
             if not is_open():
-                raise PasskError("stopped; the same command resumes from the last checkpoint")
+                raise KeyboardInterrupt
             if time.monotonic() - moved > stall_timeout_s:
                 raise StageFailed(f"no step for {stall_timeout_s:g} s; see {shown(log)}", "hung")
     except StageFailed as error:
@@ -239,7 +238,7 @@ def train(
         if job is not None:
             job.stop()
     if ended.status.value != "SUCCEEDED":
-        raise _failed(log, _why(log, start, ended))
+        raise _failed(log, failure_record.read(directory) or _why(log, start, ended))
 
 
 def _answered(ask: Callable[[], T]) -> T:

@@ -44,7 +44,7 @@ def cumulative_solve_rate(correct: ArrayLike) -> Floats:
     return np.logical_or.accumulate(_booleans("correct", correct), axis=1).mean(axis=0)
 
 
-def distinct_wrong(answers: ArrayLike, correct: ArrayLike) -> Floats:
+def distinct_incorrect(answers: ArrayLike, correct: ArrayLike) -> Floats:
     """Return distinct incorrect answers over incorrect samples with an answer, per problem: [P, n], [P, n] -> [P].
 
     answers: a whole number per answer, equal for equal answers, and -1 for no answer. A sample without an answer is not
@@ -58,7 +58,7 @@ def distinct_wrong(answers: ArrayLike, correct: ArrayLike) -> Floats:
 def incorrect_answers(answers: ArrayLike, correct: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return which samples, sorted by answer, are incorrect with an answer, and which are the first with that answer.
 
-    answers, correct: as in `distinct_wrong`; [P, n], [P, n] -> [P, n], [P, n]. Equal answers are neighbours.
+    answers, correct: as in `distinct_incorrect`; [P, n], [P, n] -> [P, n], [P, n]. Equal answers are neighbours.
     """
     codes, correct = np.asarray(answers), _booleans("correct", correct)
     if codes.shape != correct.shape or codes.dtype.kind not in "iu":

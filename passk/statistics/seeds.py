@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtr, stdtrit
+from scipy.special import betaincinv, stdtr, stdtrit
 
 from passk.statistics.bootstrap import LEVEL, Estimate, mean_interval, scores
 from passk.statistics.paired import Comparison, paired_difference, sign_flip_p
@@ -57,6 +57,19 @@ def difference_over_seeds(a: ArrayLike, b: ArrayLike, draws: int = 10_000, seed:
     half, p = _student(alone.value, [problems_spread(of_a - of_b), _seeds(first), _seeds(second)])
     low, high = min(alone.low, alone.value - half), max(alone.high, alone.value + half)
     return Comparison(alone.value, max(low, -1.0), min(high, 1.0), max(p, sign_flip_p(of_a, of_b, draws, seed)))
+
+
+def exact_share(successes: int, runs: int) -> Estimate:
+    """Return the share of runs with a property, with its exact 95 % interval (Clopper and Pearson 1934).
+
+    Raise ValueError unless 0 <= successes <= runs and runs >= 1.
+    """
+    if runs < 1 or not 0 <= successes <= runs:
+        raise ValueError(f"successes: must be from 0 to the number of runs, not {successes} of {runs}")
+    tail, failures = (1 - LEVEL) / 2, runs - successes
+    low = betaincinv(successes, failures + 1, tail) if successes else 0.0
+    high = betaincinv(successes + 1, failures, 1 - tail) if failures else 1.0
+    return Estimate(successes / runs, float(low), float(high))
 
 
 def problems_spread(means: Floats) -> Spread:

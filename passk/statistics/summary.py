@@ -42,7 +42,7 @@ def by_problem(samples: Samples, k: Iterable[int], votes: Iterable[int] = ()) ->
     if votes:
         majority = maj_at_each(samples.answer, samples.correct, votes)
         metrics |= {f"maj@{i}": values for i, values in zip(votes, majority, strict=True)}
-    metrics["distinct_wrong"] = pass_at_k.distinct_wrong(samples.answer, samples.correct)
+    metrics["distinct_incorrect"] = pass_at_k.distinct_incorrect(samples.answer, samples.correct)
     metrics["truncated"] = pass_at_k.share(samples.truncated)
     metrics["length"] = pass_at_k.avg_at_n(samples.tokens)
     metrics["logprob"] = pass_at_k.token_mean(samples.logprob, samples.tokens)

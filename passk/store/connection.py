@@ -19,7 +19,7 @@ from pathlib import Path
 import duckdb
 
 from passk.base.errors import PasskError
-from passk.files import scratch
+from passk.files import durable, scratch
 from passk.store import schema
 
 log = logging.getLogger(__name__)
@@ -162,7 +162,7 @@ def _make(store: Path) -> None:
         except FileExistsError:
             pass  # another process was faster
         except OSError:  # a file system without links
-            fresh.replace(store)
+            durable.move(fresh, store)
 
 
 def _connect(store: Path, wait: float, read_only: bool) -> duckdb.DuckDBPyConnection:

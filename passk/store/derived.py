@@ -11,12 +11,12 @@ _GROUPS = """
 INSERT INTO groups
 WITH counted AS (
     SELECT step, problem, occurrence, max(k) AS k, count(*) AS n, count(*) FILTER (reward = 1) AS c,
-           bool_and(advantage = 0) AS dead, count(DISTINCT hash(response)) AS "distinct",
+           bool_and(advantage = 0) AS zero_advantage, count(DISTINCT hash(response)) AS "distinct",
            count(*) FILTER (truncated) AS truncated, sum(tokens) AS tokens
     FROM rollouts WHERE stage = $stage
     GROUP BY step, problem, occurrence
 )
-SELECT $stage, counted.step, problem, occurrence, steps.estimator, counted.k, n, c, dead, counted."distinct",
+SELECT $stage, counted.step, problem, occurrence, steps.estimator, counted.k, n, c, zero_advantage, counted."distinct",
        counted.truncated, counted.tokens
 FROM counted
 LEFT JOIN steps ON steps.stage = $stage AND steps.step = counted.step

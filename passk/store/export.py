@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 
 from passk.base.errors import ConfigError, PasskError
-from passk.files import scratch
+from passk.files import durable, scratch
 from passk.store.connection import WAIT, one_line
 from passk.store.index import reading
 
@@ -24,7 +24,7 @@ def export(store: Path, directory: Path, wait: float = WAIT) -> list[str]:
                 for name in names:
                     path = str(temporary / f"{name}.parquet").replace("'", "''")
                     connection.execute(f"COPY (FROM {name}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
-                temporary.replace(directory)
+                durable.move(temporary, directory)
         except (OSError, duckdb.Error) as error:
             raise PasskError(f"{directory}: {one_line(error)}") from None
     return names

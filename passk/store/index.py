@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from passk.base.errors import PasskError
-from passk.files import scratch
+from passk.files import durable, scratch
 from passk.files.layout import STORE, EvaluationRecord, ExperimentRecord, StageRecord
 from passk.store import connection as connections
 from passk.store import ingest, queries, schema
@@ -108,7 +108,7 @@ def rebuild(runs: Path, wait: float = WAIT) -> list[str]:
                         _attempt(connection, item, ingested)
             _keep_older(store)
             log_of(store).unlink(missing_ok=True)
-            fresh.replace(store)
+            durable.move(fresh, store)
     return ingested.skipped
 
 

@@ -287,7 +287,7 @@ CREATE TABLE groups (
     k INTEGER,
     n INTEGER NOT NULL,
     c INTEGER NOT NULL,
-    dead BOOLEAN,
+    zero_advantage BOOLEAN,
     "distinct" INTEGER NOT NULL,
     truncated INTEGER NOT NULL,
     tokens BIGINT
@@ -301,7 +301,7 @@ COMMENT ON COLUMN groups.estimator IS 'advantage estimator';
 COMMENT ON COLUMN groups.k IS 'k of the estimator in this step';
 COMMENT ON COLUMN groups.n IS 'rollouts';
 COMMENT ON COLUMN groups.c IS 'rollouts whose reward is 1';
-COMMENT ON COLUMN groups.dead IS 'every advantage is 0, so the group has no effect on training';
+COMMENT ON COLUMN groups.zero_advantage IS 'every advantage is 0, so the group has no effect on training';
 COMMENT ON COLUMN groups."distinct" IS 'distinct responses';
 COMMENT ON COLUMN groups.truncated IS 'rollouts cut at max_response';
 COMMENT ON COLUMN groups.tokens IS 'response tokens';

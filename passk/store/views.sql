@@ -111,7 +111,7 @@ WITH computed AS (
     SELECT stages.key AS stage, stages.kind, json_extract(experiments.config, '$.compute') AS compute
     FROM stages JOIN experiments ON experiments.name = stages.experiment
     WHERE json_extract_string(experiments.config, '$.compute.profile') = 'gpu'
-), held AS (
+), held AS (  -- passk/base/gpus.py, held()
     SELECT stage,
            json_extract(compute, '$.nodes')::INTEGER * json_extract(compute, '$.gpus_per_node')::INTEGER
            + CASE WHEN kind = 'rl' AND NOT json_extract(compute, '$.colocate')::BOOLEAN THEN
@@ -227,10 +227,10 @@ COMMENT ON COLUMN evaluation_curve.seconds IS 'wall time of the evaluation';
 CREATE VIEW group_diagnostics AS
 SELECT named.experiment, named.name AS stage, groups.step, stages.first_step + groups.step AS total_step,
        problems.difficulty, any_value(groups.estimator) AS estimator, max(groups.k) AS k, count(*) AS groups,
-       count(*) FILTER (groups.dead) AS dead, count(*) FILTER (groups.c = 0) AS all_incorrect,
+       count(*) FILTER (groups.zero_advantage) AS zero_advantage, count(*) FILTER (groups.c = 0) AS all_incorrect,
        count(*) FILTER (groups.c = groups.n) AS all_correct,
        count(*) FILTER (few_incorrect(groups.n, groups.c, groups.k)) AS few_incorrect,
-       sum(groups.c) / sum(groups.n) AS right_share, sum(groups."distinct") / sum(groups.n) AS distinct_share
+       sum(groups.c) / sum(groups.n) AS correct_share, sum(groups."distinct") / sum(groups.n) AS distinct_share
 FROM experiment_stages AS named
 JOIN stages ON stages.key = named.stage
 JOIN groups ON groups.stage = stages.key
@@ -245,11 +245,11 @@ COMMENT ON COLUMN group_diagnostics.difficulty IS 'difficulty that the problems'
 COMMENT ON COLUMN group_diagnostics.estimator IS 'advantage estimator';
 COMMENT ON COLUMN group_diagnostics.k IS 'k of the estimator in this step';
 COMMENT ON COLUMN group_diagnostics.groups IS 'groups';
-COMMENT ON COLUMN group_diagnostics.dead IS 'groups in which every advantage is 0';
+COMMENT ON COLUMN group_diagnostics.zero_advantage IS 'groups in which every advantage is 0';
 COMMENT ON COLUMN group_diagnostics.all_incorrect IS 'groups without a correct rollout';
 COMMENT ON COLUMN group_diagnostics.all_correct IS 'groups without an incorrect rollout';
 COMMENT ON COLUMN group_diagnostics.few_incorrect IS 'groups with fewer than k incorrect rollouts, where the Pass@k advantage is 0';
-COMMENT ON COLUMN group_diagnostics.right_share IS 'correct rollouts / rollouts';
+COMMENT ON COLUMN group_diagnostics.correct_share IS 'correct rollouts / rollouts';
 COMMENT ON COLUMN group_diagnostics.distinct_share IS 'distinct responses of the groups / rollouts';
 
 

@@ -35,9 +35,14 @@ class Difference:
     """Difference of each seed."""
 
     @property
+    def several_runs(self) -> bool:
+        """Whether there are several pairs of training runs, without which nothing is known of the methods."""
+        return len(self.by_seed) > 1
+
+    @property
     def sign(self) -> int:
-        """+1 or -1 if the 95 % interval excludes zero, else 0."""
-        return seed_statistics.sign(self.estimate)
+        """+1 or -1 if there are several runs and the 95 % interval excludes zero, else 0."""
+        return seed_statistics.sign(self.estimate) if self.several_runs else 0
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Cell:
 
     estimate: Estimate
     best: bool
-    """Whether the interval of each paired difference to the other checkpoints is above zero."""
+    """Whether the interval of each paired difference to the other checkpoints, over several runs, is above zero."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,11 +251,16 @@ class Comparison:
 
     @cached_property
     def p_values(self) -> dict[Difference, tuple[float, float]]:
-        """p-value and Holm-corrected p-value of each difference of `between_methods` and `over_warm_start`."""
+        """p-value and Holm-corrected p-value of each of the `differences` with several runs."""
         by_label = {entry.label: entry for entry in self.entries}
-        tested = list(dict.fromkeys([*self.between_methods, *self.over_warm_start]))
+        tested = [difference for difference in self.differences if difference.several_runs]
         ps = [seed_statistics.p_value(*self._paired(by_label[d.of], by_label[d.to], d.benchmark, d.k)) for d in tested]
         return {d: (p, float(corrected)) for d, p, corrected in zip(tested, ps, holm(ps), strict=True)}
+
+    @property
+    def differences(self) -> list[Difference]:
+        """Return the differences of `between_methods` and `over_warm_start`, each once."""
+        return list(dict.fromkeys([*self.between_methods, *self.over_warm_start]))
 
     def _differences(self, pairs: list[tuple[Entry, Entry]]) -> list[Difference]:
         differences = [

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
+import pandas as pd
+
 from passk.files.layout import BASE
 from reports.data.results import Results
 
@@ -27,6 +29,12 @@ class Entry:
     def sampled(self, group: str) -> list[Results]:
         """Return the runs that have samples of the whole group."""
         return [run for run in self.runs if run.problems(self.checkpoint, group) is not None]
+
+
+def steps_of(entry: Entry) -> list[pd.DataFrame]:
+    """Return the rl steps of a stage, one frame for each run that has any."""
+    frames = [run.steps[(run.steps["stage"] == entry.checkpoint) & (run.steps["kind"] == "rl")] for run in entry.runs]
+    return [frame for frame in frames if not frame.empty]
 
 
 def designs(results: Sequence[Results]) -> list[tuple[Results, ...]]:

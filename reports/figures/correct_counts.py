@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from reports.data.comparison import Comparison, MethodRuns
+from reports.data.designs import steps_of
 from reports.figures import style
-from reports.figures.curves import steps_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

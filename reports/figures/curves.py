@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from reports.data.comparison import Comparison, Entry
+from reports.data.designs import steps_of
 from reports.figures import style
 
 if TYPE_CHECKING:
@@ -111,12 +112,6 @@ def draw_k(axes: "Axes", tracks: dict[Entry, list[pd.DataFrame]], looks: dict[En
     axes.set_yticks(ks if len(ks) < 5 else [ks[0], ks[-1]])
     axes.set_ylim(min(ks) - 0.3 * max(ks), max(ks) * 1.3)
     axes.set_xlabel("rl steps, parent stages included")
-
-
-def steps_of(entry: Entry) -> list[pd.DataFrame]:
-    """Return the rl steps of a stage, one frame for each run that has any."""
-    frames = [run.steps[(run.steps["stage"] == entry.checkpoint) & (run.steps["kind"] == "rl")] for run in entry.runs]
-    return [frame for frame in frames if not frame.empty]
 
 
 def switches(tracks: dict[Entry, list[pd.DataFrame]]) -> list[float]:

@@ -7,6 +7,7 @@ from passk.statistics.bootstrap import Estimate
 from reports.data.comparison import Comparison, Difference, Entry, MethodRuns
 from reports.data.markdown import listed
 from reports.data.results import ALL
+from reports.sections.run_to_run import about_runs
 
 NO_DIFFERENCE = "no clear difference"
 EVALUATION = "evaluate"
@@ -35,7 +36,7 @@ def answer(comparison: Comparison, name: Callable[[str], str] = str) -> list[str
     sentences = _failed_methods(comparison, name) + _not_ingested(comparison, name) + _no_pair(comparison, name)
     for method, baseline in comparison.comparisons:
         sentences += _between(comparison, method, baseline, name)
-    return sentences + _over_warm_start(comparison, name)
+    return sentences + _over_warm_start(comparison, name) + about_runs(comparison, name)
 
 
 def _failed_methods(comparison: Comparison, name: Callable[[str], str]) -> list[str]:
@@ -128,6 +129,8 @@ def _between(comparison: Comparison, method: Entry, baseline: Entry, name: Calla
             return [f"{name(method.label)} and {name(baseline.label)} have no seed and problems in common."]
         return []
     where = "Over all benchmarks together" if overall[0].benchmark == ALL else f"On {name(overall[0].benchmark)}"
+    if not overall[0].several_runs:
+        return [_checkpoints(where, overall, name)]
     parts = [_verdict(overall, sign, name(baseline.label)) for sign in (1, -1, 0)]
     return [
         f"{where}, {name(method.label)} {', but '.join(part for part in parts if part)}.",
@@ -135,6 +138,16 @@ def _between(comparison: Comparison, method: Entry, baseline: Entry, name: Calla
         *_by_seed(overall),
         *_exceptions(comparison, differences, overall, name),
     ]
+
+
+def _checkpoints(where: str, overall: list[Difference], name: Callable[[str], str]) -> str:
+    """Return a sentence on two checkpoints of one training run each, which claims nothing about their methods."""
+    of, to = name(overall[0].of), name(overall[0].to)
+    values = [
+        f"{d.value_of:.3f} and {d.value_to:.3f} at pass@{d.k} (difference {interval(d.estimate, signed=True)})"
+        for d in overall
+    ]
+    return f"{where}, this checkpoint of {of} and this checkpoint of {to} solve {', and '.join(values)}."
 
 
 def _corrected(comparison: Comparison, overall: list[Difference]) -> list[str]:
@@ -162,9 +175,10 @@ def _verdict(differences: list[Difference], sign: int, baseline: str) -> str:
 
 def _by_seed(overall: list[Difference]) -> list[str]:
     parts = [
-        f"{sum(value > 0 for value in d.by_seed)} of {len(d.by_seed)} seeds at pass@{d.k}"
+        f"{sum(value > 0 for value in d.by_seed)} of {len(d.by_seed)} seeds at pass@{d.k} "
+        f"({', '.join(f'{value:+.3f}' for value in d.by_seed)})"
         for d in overall
-        if len(d.by_seed) > 1
+        if d.several_runs
     ]
     return [f"It is ahead in {listed(parts)}."] if parts else []
 
@@ -204,14 +218,26 @@ def _over_warm_start(comparison: Comparison, name: Callable[[str], str]) -> list
         parts = []
         for warm_start in dict.fromkeys(d.to for d in overall):
             for sign, word in words.items():
-                same = [d for d in overall if (d.k, d.to, d.sign) == (k, warm_start, sign)]
+                same = [d for d in overall if (d.k, d.to, d.sign, d.several_runs) == (k, warm_start, sign, True)]
                 if same:
                     methods = listed([f"{name(d.of)} ({_numbers(comparison, d)})" for d in same])
                     parts.append(f"{methods} {'are' if len(same) > 1 else 'is'} {word} {name(warm_start)}")
-        by_k.append(f"at pass@{k} {', '.join(parts)}")
+        if parts:
+            by_k.append(f"at pass@{k} {', '.join(parts)}")
     others = [
         f"{name(d.of)} is {words[d.sign]} {name(d.to)} on {name(d.benchmark)} at pass@{d.k} ({_numbers(comparison, d)})"
         for d in _others(comparison.over_warm_start, overall)
     ]
-    lines = [f"Against the warm start: {'; '.join(by_k)}."] if by_k else []
-    return [*lines, f"Single benchmarks differ from this: {listed(others)}."] if others else lines
+    return [
+        *([f"Against the warm start: {'; '.join(by_k)}."] if by_k else []),
+        *([f"Single benchmarks differ from this: {listed(others)}."] if others else []),
+        *_checkpoints_over_warm_start([d for d in overall if not d.several_runs], name),
+    ]
+
+
+def _checkpoints_over_warm_start(single: list[Difference], name: Callable[[str], str]) -> list[str]:
+    by_k = []
+    for k in dict.fromkeys(d.k for d in single):
+        parts = [f"{name(d.of)} − {name(d.to)} {interval(d.estimate, signed=True)}" for d in single if d.k == k]
+        by_k.append(f"at pass@{k} {listed(parts)}")
+    return [f"Differences of these checkpoints to the warm start: {'; '.join(by_k)}."] if by_k else []

@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from passk.base.gpus import held as gpus_held
 from reports.data.comparison import Comparison
 from reports.data.markdown import code, inline, seconds, table
 from reports.data.results import Results
@@ -82,11 +83,7 @@ def gpus(run: Results, *, rollouts: bool = True) -> int:
     rollouts: whether the stage holds those of the engines too.
     """
     compute = run.record.config.get("compute") or {}
-    if compute.get("profile") != "gpu":
-        return 0
-    trained_on = compute["nodes"] * compute["gpus_per_node"]
-    engines = 0 if compute["colocate"] or not rollouts else compute["engines"] * compute["tensor_parallel"]
-    return trained_on + engines
+    return gpus_held(compute, rollouts=rollouts) if compute.get("profile") == "gpu" else 0
 
 
 def evaluations(comparison: Comparison) -> str:

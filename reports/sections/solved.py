@@ -67,7 +67,7 @@ def counts_table(counts: list[Solved]) -> str:
         [f"{code(s.of)} against {code(s.to)}", code(s.benchmark), *map(str, (s.both, s.only_of, s.only_to, s.neither))]
         for s in counts
     ]
-    return table(["methods", "benchmark", "both", "only the first", "only the second", "neither"], rows, left=2)
+    return table(["checkpoints", "benchmark", "both", "only the first", "only the second", "neither"], rows, left=2)
 
 
 def problems_table(counts: list[Solved]) -> str:

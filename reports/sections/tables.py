@@ -36,7 +36,7 @@ def _group(group: str, dress: Callable[[str], str] = code) -> str:
 
 
 def sizes(comparison: Comparison) -> list[str]:
-    """Return a phrase for each benchmark: its number of problems and samples."""
+    """Return a phrase for each benchmark: its number of problems and samples, temperature and top-p."""
     configured = {name for run in comparison.results for name in run.record.config["benchmarks"]}
     lines = []
     if len(comparison.together) > 1 and configured - set(comparison.together):
@@ -46,8 +46,25 @@ def sizes(comparison: Comparison) -> list[str]:
         frames = [run.counts[run.counts["benchmark"] == benchmark] for run in runs]
         samples = _range([int(value) for counts in frames for value in counts["n"]])
         problems = _range([counts["problem"].nunique() for counts in frames])
-        lines.append(f"{code(benchmark)}: {problems} problems{_varying(comparison, benchmark)}, {samples} samples each")
+        settings = [run.record.config["benchmarks"][benchmark] for run in runs]
+        temperature, top_p = (_range([one[name] for one in settings]) for name in ("temperature", "top_p"))
+        lines.append(
+            f"{code(benchmark)}: {problems} problems{_varying(comparison, benchmark)}, {samples} samples each, "
+            f"temperature {temperature}, top-p {top_p}"
+        )
     return lines
+
+
+def about_top_p(comparison: Comparison) -> str:
+    """Return a sentence on the benchmarks whose top-p is below 1; empty without one."""
+    below = {
+        run.record.config["benchmarks"][name]["top_p"]
+        for run in comparison.results
+        for name in run.benchmarks
+        if run.record.config["benchmarks"][name]["top_p"] < 1
+    }
+    values = " or ".join(f"{value:g}" for value in sorted(below))
+    return f"pass@k at top-p {values} cuts off strategies of small probability." if below else ""
 
 
 def _varying(comparison: Comparison, benchmark: str) -> str:
@@ -61,14 +78,15 @@ def _varying(comparison: Comparison, benchmark: str) -> str:
     return ", different for each experiment" if len(set.union(*problems)) > 1 else ""
 
 
-def _range(values: list[int]) -> str:
-    return str(values[0]) if len(set(values)) == 1 else f"{min(values)} to {max(values)}"
+def _range(values: Sequence[float]) -> str:
+    low, high = (str(end).removesuffix(".0") for end in (min(values), max(values)))
+    return low if low == high else f"{low} to {high}"
 
 
 def difference_table(differences: list[Difference], p_values: Mapping[Difference, tuple[float, float]]) -> str:
-    """Return a table of differences: one row for each pair and benchmark, three columns for each k.
+    """Return a table of differences: one row for each pair and benchmark, with p-values if some rows have them.
 
-    Intervals that exclude zero are bold.
+    Intervals over several runs that exclude zero are bold.
     """
     ks = sorted({d.k for d in differences})
     by_place = {(d.of, d.to, d.benchmark, d.k): d for d in differences}
@@ -77,10 +95,19 @@ def difference_table(differences: list[Difference], p_values: Mapping[Difference
     for of, to, group in dict.fromkeys((d.of, d.to, d.benchmark) for d in differences):
         row = [by_place.get((of, to, group, k)) for k in ks]
         seeds = [str(max(len(d.by_seed) for d in row if d))] if with_seeds else []
-        cells = [cell for d in row for cell in (signed(d.estimate, *p_values[d]) if d else ["–"] * 3)]
+        cells = [cell for d in row for cell in _cells(d, p_values)[: 3 if with_seeds else 1]]
         rows.append([f"{code(of)} − {code(to)}", _group(group), *seeds, *cells])
-    header = ["difference", "benchmark", *(["seeds"] if with_seeds else []), *difference_columns(ks)]
+    columns = difference_columns(ks) if with_seeds else [f"pass@{k}" for k in ks]
+    header = ["difference", "benchmark", *(["seeds"] if with_seeds else []), *columns]
     return table(header, rows, left=2) if rows else ""
+
+
+def _cells(difference: Difference | None, p_values: Mapping[Difference, tuple[float, float]]) -> list[str]:
+    if difference is None:
+        return ["–"] * 3
+    if difference not in p_values:
+        return [interval(difference.estimate, signed=True), "–", "–"]
+    return signed(difference.estimate, *p_values[difference])
 
 
 def difference_columns(ks: Sequence[int]) -> list[str]:
@@ -100,10 +127,16 @@ def marked(estimate: Estimate) -> str:
 
 
 def about_p(p_values: Mapping[Difference, tuple[float, float]]) -> list[str]:
-    """Return sentences on the size of Holm's correction and on disagreements between intervals and p-values."""
+    """Return sentences on bold cells, Holm's correction and disagreements between intervals and p-values.
+
+    Empty without a p-value.
+    """
     count = len(p_values)
+    if not count:
+        return []
     lines = [
-        f"p: two-sided. p (Holm): corrected for all {count} differences, those by benchmark included. "
+        "**Bold**: over several seeds, and the interval excludes zero. p: two-sided. "
+        f"p (Holm): corrected for all {count} differences over several seeds, those by benchmark included. "
         "Intervals are not corrected."
     ]
     disagreeing = [d for d, (p, _) in p_values.items() if bool(d.sign) != (p < 0.05)]

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from passk.base.errors import PasskError
 from passk.store import STORE
-from studies.mazes import claims, figures, goals, tables
-from studies.mazes.study import MARKED, export, read
+from studies import frames
+from studies.mazes import claims, figures, goals, pooled, run_to_run, tables
+from studies.mazes.study import export, read
 
 HERE = Path(__file__).parent
 
@@ -23,13 +24,11 @@ def remake(directory: Path) -> str:
     The marked part of a README.md in the directory gets the main tables too.
     """
     study = read(directory)
-    text, numbers = tables.texts(study, goals.markdown(study), claims.markdown(study))
+    goal_table = "\n\n".join(part for part in (goals.markdown(study), pooled.markdown(study)) if part)
+    text, numbers = tables.texts(study, goal_table, claims.markdown(study), run_to_run.markdown(study))
     (directory / "tables.md").write_text(text, encoding="utf-8")
     figures.draw(study, directory / "figures")
-    page = directory / "README.md"
-    if page.is_file():
-        words = page.read_text(encoding="utf-8")
-        page.write_text(MARKED.sub(lambda match: f"{match[1]}\n\n{numbers}\n\n{match[2]}", words), encoding="utf-8")
+    frames.fill(directory / "README.md", numbers)
     return text
 
 

@@ -10,6 +10,7 @@ from passk.statistics.bootstrap import Estimate
 from reports.data import seed_statistics
 from reports.figures import style
 from reports.figures.curves import band, window
+from reports.figures.frontier import draw_path, joined
 from studies.mazes.goals import GOALS
 from studies.mazes.study import AFTER_PASSK, MAIN, Study
 from studies.mazes.tables import KS, checkpoints, paired, scores, splits
@@ -37,7 +38,7 @@ NOT_DRAWN = "ood"
 
 
 def draw(study: Study, directory: Path) -> None:
-    """Write results.{svg,png} and curves.{svg,png} of the regimes with goals, and further_... of the others."""
+    """Write results, curves and frontier.{svg,png} of the regimes with goals, and further_... without frontier."""
     for regimes, prefix in ((set(GOALS), ""), (set(study.regimes) - set(GOALS), "further_")):
         parts = [frame[frame["regime"].isin(regimes)] for frame in (study.problems, study.steps)]
         if not parts[0].empty:
@@ -49,6 +50,8 @@ def _draw(study: Study, directory: Path, prefix: str) -> None:
     colours = {method: style.COLOURS[i % len(style.COLOURS)] for i, method in enumerate(sorted(methods, key=_place))}
     _results(study, directory / f"{prefix}results", colours | {AFTER_PASSK: colours.get(MAIN[1], style.GREY)})
     _curves(study, directory / f"{prefix}curves", colours)
+    if not prefix:  # one seed of a further regime scatters too much
+        _frontier(study, directory / "frontier", colours)
 
 
 def _place(method: str) -> tuple[bool, str]:
@@ -154,6 +157,39 @@ def _curves(study: Study, stem: Path, colours: dict[str, str]) -> None:
             axes.set_ylim(0, max(axes.get_ylim()[1], LEAST_TOP))
         top = style.key_line(figure, list(colours.items()), height)
         figure.tight_layout(rect=(0, 0, 1, top), h_pad=0.8, w_pad=0.8)
+
+
+def _frontier(study: Study, stem: Path, colours: dict[str, str]) -> None:
+    """Draw one panel for each regime: pass@8 over pass@1 of the training groups along the rl steps of each method."""
+    columns = min(2, len(study.regimes))
+    rows = -(-len(study.regimes) // columns)
+    height = 0.5 + 2.6 * rows
+    with style.figure(stem, rows, columns, height) as (figure, grid):
+        for axes, regime in zip(grid.flat, study.regimes, strict=False):
+            for method in study.methods(regime):
+                steps = study.steps[(study.steps["regime"] == regime) & (study.steps["arm"] == method)]
+                steps = steps[steps["seed"].isin(study.seeds(regime, method))]
+                draw_path(axes, _path(steps), style.Look(colours[method]))
+            axes.set_title(regime, weight="bold")
+            axes.set_xlabel("pass@1 of the training groups")
+            axes.set_ylabel(f"pass@{KS[-1]}")
+            axes.margins(0.05)
+        for axes in grid.flat[len(study.regimes) :]:
+            axes.remove()
+        top = style.key_line(figure, list(colours.items()), height)
+        figure.tight_layout(rect=(0, 0, 1, top), h_pad=1.2, w_pad=1.2)
+
+
+def _path(steps: pd.DataFrame) -> pd.DataFrame:
+    """Return the points of a method, one stage for each estimator."""
+    columns = {f"pass_at_{KS[0]}": "pass@1", f"pass_at_{KS[-1]}": "pass@k"}
+    by_step = steps.sort_values("step").rename(columns=columns).set_index("step")
+    return joined(
+        {
+            rule: [run[list(columns.values())] for _, run in rows.groupby("seed")]
+            for rule, rows in by_step.groupby("rule", sort=False)
+        }
+    )
 
 
 def _track(axes: "Axes", rows: pd.DataFrame, metric: str, wide: int, colour: str) -> None:

@@ -48,7 +48,7 @@ class Outcome:
             return over
         means = f"{self.difference.value:.3f} against {self.difference.baseline:.3f}"
         parts = f"`{MAIN[1]}` / {self.goal.times} − `{MAIN[0]}`: {over}"
-        return f"{means}, ratio {_ratio(self.difference):.1f} without an interval; {parts}"
+        return f"{means}; {parts}"
 
 
 def markdown(study: Study) -> str:

@@ -29,23 +29,17 @@ from passk.statistics.pass_at_k import pass_at_k
 from passk.store import queries, reading
 from reports.data.methods import Method
 from reports.data.results import Results, load
+from studies import frames
+from studies.frames import typed
 
-MARKED = re.compile(r"(<!-- numbers -->).*?(<!-- end of numbers -->)", re.DOTALL)
-"""Part of a page that `remake` writes."""
 PREFIX, WARM, FINAL = "study-", "warm", "final"
 PROBLEMS, STEPS = "problems.parquet", "steps.parquet"
 KEYS = ["regime", "arm", "seed"]
 PROBLEM_COLUMNS = [*KEYS, "warm_start", "checkpoint", "split", "problem_id", "n", "c"]
-METRICS = [
-    "reward", "entropy", "distinct", "all_wrong", "all_right", "few_wrong", "length", "truncated", "clip_ratio",
-    "grad_norm", "lr", "tokens", "seconds",
-]  # fmt: skip
-"""Metrics of a step besides its pass@k, which is pass_at_1, pass_at_2, ..."""
 STORE_NAMES = {
-    "total_step": "step", "estimator": "rule", "all_incorrect": "all_wrong", "all_correct": "all_right",
-    "few_incorrect": "few_wrong",
+    "estimator": "rule", "all_incorrect": "all_wrong", "all_correct": "all_right", "few_incorrect": "few_wrong",
 }  # fmt: skip
-"""Column of the store -> column of steps.parquet."""
+"""Column of frames.method_steps -> column of steps.parquet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,33 +116,29 @@ def export(store: Path, directory: Path, names: Sequence[str] = ()) -> Study:
     steps = [rows for key, (run, method) in sorted(chosen.items()) for rows in _steps(key, run, method)]
     if not problems or not steps:
         raise PasskError(f"{', '.join(names)}: no trained and evaluated stage; finish one with `passk run`")
-    study = Study(_typed(pd.concat(problems)[PROBLEM_COLUMNS]), _typed(pd.concat(steps)))
+    study = Study(typed(pd.concat(problems)[PROBLEM_COLUMNS]), typed(pd.concat(steps)))
     if all((directory / name).is_file() for name in (PROBLEMS, STEPS)):
         study = added(study, read(directory))
-    directory.mkdir(parents=True, exist_ok=True)
     for frame, name in ((study.problems, PROBLEMS), (study.steps, STEPS)):
-        frame.to_parquet(directory / name, index=False, compression="zstd", compression_level=15)
+        frames.write(frame, directory / name)
     return study
 
 
 def read(directory: Path) -> Study:
     """Read the two files. Raises PasskError if one is missing."""
-    for name in (PROBLEMS, STEPS):
-        if not (directory / name).is_file():
-            raise PasskError(f"{directory / name}: no such file; write it with `python -m studies.mazes export`")
-    return Study(pd.read_parquet(directory / PROBLEMS), pd.read_parquet(directory / STEPS))
+    return Study(*(frames.read(directory / name, "mazes") for name in (PROBLEMS, STEPS)))
 
 
 def added(new: Study, old: Study) -> Study:
     """Return the union by method: the new rows, except for methods that only the old study has or has finished."""
     finished = [set(_keys(study.problems[study.problems["checkpoint"] == FINAL])) for study in (new, old)]
     kept_keys = (set(_keys(old.problems)) - set(_keys(new.problems))) | (finished[1] - finished[0])
-    frames = []
+    merged = []
     for fresh, kept in ((new.problems, old.problems), (new.steps, old.steps)):
         parts = [fresh[~_keys(fresh).isin(kept_keys)], kept[_keys(kept).isin(kept_keys)]]
         # a stable sort keeps the order of a method's rows
-        frames.append(pd.concat(parts).sort_values(["regime", "seed", "arm"], kind="stable"))
-    return Study(*(_typed(frame) for frame in frames))
+        merged.append(pd.concat(parts).sort_values(["regime", "seed", "arm"], kind="stable"))
+    return Study(*map(typed, merged))
 
 
 def _keys(frame: pd.DataFrame) -> pd.MultiIndex:
@@ -171,18 +161,7 @@ def _problems(key: tuple[str, int, str], run: Results, method: Method) -> Iterat
 
 def _steps(key: tuple[str, int, str], run: Results, method: Method) -> Iterator[pd.DataFrame]:
     regime, seed, name = key
-    for node in method.rl:
-        steps = run.steps[run.steps["stage"] == node.name]
-        if not steps.empty:
-            curves = pd.DataFrame([{int(k): value for k, value in curve.items()} for curve in steps["pass_at_k"]])
-            kept = steps.drop(columns="step").rename(columns=STORE_NAMES)[["step", "k", "rule", *METRICS]]
-            curves = curves.reindex(columns=sorted(curves)).add_prefix("pass_at_").set_index(kept.index)
-            keys = pd.DataFrame({"regime": regime, "arm": name, "seed": seed}, index=kept.index)
-            yield pd.concat([keys, kept, curves], axis=1)
-
-
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame with 32-bit integers and floats, which hold all meaningful digits of a metric."""
-    whole = [name for name in ("seed", "step", "k", "tokens", "n", "c") if name in frame]
-    types = dict.fromkeys(frame.select_dtypes("number").columns, "float32") | dict.fromkeys(whole, "int32")
-    return frame.astype(types).reset_index(drop=True)
+    steps = frames.method_steps(run, method)
+    if not steps.empty:
+        keys = pd.DataFrame({"regime": regime, "arm": name, "seed": seed}, index=steps.index)
+        yield pd.concat([keys, steps.rename(columns=STORE_NAMES)], axis=1)

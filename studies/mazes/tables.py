@@ -93,8 +93,11 @@ def cells(pair: Paired, corrected: float | None) -> list[str]:
     return signed(pair.estimate, pair.p, corrected)
 
 
-def texts(study: Study, goals: str, claims: str) -> tuple[str, str]:
-    """Return all tables, with one section for each regime, and the part for the page: goals, claims, results, cost."""
+def texts(study: Study, goals: str, claims: str, variation: str) -> tuple[str, str]:
+    """Return all tables, with one section for each regime, and the part for the page: goals, claims, results, cost.
+
+    variation: section on the variation between runs, for the first of the two.
+    """
     main = {regime: _joined(f"## {regime}", _main(study, regime)) for regime in study.regimes}
     cost = _cost(study)
     whole = [goals, claims]
@@ -106,7 +109,9 @@ def texts(study: Study, goals: str, claims: str) -> tuple[str, str]:
         "seeds or more, and the interval excludes zero. p: two-sided, for two seeds or more. p (Holm): corrected for\n"
         "all of a table. `python -m studies.mazes remake` writes this page from problems.parquet and steps.parquet."
     )
-    return _joined("# Numbers of the study", note, *whole, cost) + "\n", _joined(goals, claims, *main.values(), cost)
+    return _joined("# Numbers of the study", note, *whole, variation, cost) + "\n", _joined(
+        goals, claims, *main.values(), cost
+    )
 
 
 def checkpoints(study: Study, regime: str) -> list[tuple[str, str, str]]:

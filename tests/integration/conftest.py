@@ -24,11 +24,11 @@ problems:
 stages:
   warm: {kind: sft, problems: train, steps: 24, batch_size: 64, lr: 3.0e-3}
   pass4: {kind: rl, from: warm, problems: train, advantage: passk_analytical, k: [[1, 4], [5, 2]], steps: 8,
-          prompts_per_step: 8, rollouts_per_prompt: 8, lr: auto, base_lr: 1.0e-4, max_prompt: 31,
+          prompts_per_step: 8, rollouts_per_prompt: 8, lr: 3.0e-4, max_prompt: 31,
           max_response: 8, save_every: 3}
 benchmarks:
   test: {problems: test, samples: 16, k: [1, 4], max_response: 8}
-compute: {profile: cpu, micro_batch: 64}
+compute: {profile: cpu, threads: 1, micro_batch: 64}
 """
 
 

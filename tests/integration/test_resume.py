@@ -40,7 +40,7 @@ stages:
         rollouts_per_prompt: 8, lr: 1.0e-3, max_prompt: 31, max_response: 8}
 benchmarks:
   test: {problems: test, max_response: 8}
-compute: {profile: cpu, micro_batch: 16, deterministic: true}
+compute: {profile: cpu, threads: 1, micro_batch: 16, deterministic: true}
 """
 ENDED = r"ended at step 5 of 8: mean reward over 5 steps is 0[.\d]*, below 0\.5"
 CLOCK = {"time", *(name for name in METRICS if name.startswith("seconds"))}

@@ -17,7 +17,7 @@ from prefect.context import refresh_global_settings_context
 from flows.server import prefect_server
 from passk.experiment.compute import Compute
 from passk.runtime.ports import free_port
-from tasks.train_slots import POLL_SECONDS, Places
+from tasks.train_slots import POLL_SECONDS, TrainSlots
 from tests.processes import command_lines, descendants
 
 
@@ -104,22 +104,22 @@ def test_a_place_outlives_its_server_and_is_given_back_to_the_next_or_ends_by_it
     said = []
     with prefect_server(tmp_path / "prefect.log", free_port()) as address:
         asked("/v2/concurrency_limits/", {"name": "passk-cpu", "limit": 1})
-        places = Places(Compute(profile="cpu"))
-        with places.one(said.append):
+        slots = TrainSlots(Compute(profile="cpu"))
+        with slots.one(said.append):
             assert taken() == 1
             kill(address)
             assert taken() == 1
         assert taken() == 0 and said == []
-        with places.one(said.append):
+        with slots.one(said.append):
             kill(address)
-        assert [line[:26] for line in said] == ["the place was not released"]
+        assert [line[:25] for line in said] == ["the slot was not released"]
 
 
 def test_a_stage_of_another_run_waits_for_the_servers_place_until_the_first_leaves_it(home, tmp_path):
     said, order = [], []
     with prefect_server(tmp_path / "prefect.log"):
         asked("/v2/concurrency_limits/", {"name": "passk-cpu", "limit": 1})
-        first, second = Places(Compute(profile="cpu")), Places(Compute(profile="cpu"))
+        first, second = TrainSlots(Compute(profile="cpu")), TrainSlots(Compute(profile="cpu"))
 
         def train() -> None:
             with second.one(said.append):
@@ -133,5 +133,5 @@ def test_a_stage_of_another_run_waits_for_the_servers_place_until_the_first_leav
                 order.append(("first leaves", taken()))
             waiting.result(60)
         assert taken() == 0
-    assert said == ["waiting: all 1 places of the server's limit passk-cpu are in use"]
+    assert said == ["waiting: all 1 slots of the server's limit passk-cpu are in use"]
     assert order == [("first leaves", 1), ("second trains", 1)]

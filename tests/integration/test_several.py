@@ -17,7 +17,7 @@ def write(directory, name: str, **more) -> list[str]:
     """An experiment of a warm start and an rl arm, and of what more it has; gives the command that runs it."""
     raw = yaml.safe_load(EXPERIMENT)
     warm, arm = raw["stages"].values()
-    arm = {key: value for key, value in arm.items() if key not in ("base_lr", "save_every")}
+    arm = {key: value for key, value in arm.items() if key != "save_every"}
     short = {"steps": ARM, "k": 4, "lr": 1e-4, "evaluate": False}
     raw |= {"name": name, "stages": {"warm": {**warm, "steps": WARM}, "arm": {**arm, **short}, **more}}
     raw["benchmarks"]["test"]["samples"] = 4

@@ -30,7 +30,7 @@ stages:
 benchmarks:
   held: {problems: held, samples: 8, k: [1, 4], max_response: 16}
   gym: {problems: gym, samples: 8, k: [1, 4], max_response: 16}
-compute: {profile: cpu, micro_batch: 64}
+compute: {profile: cpu, threads: 1, micro_batch: 64}
 """
 
 

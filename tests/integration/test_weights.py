@@ -36,7 +36,7 @@ stages:
         prompts_per_step: 8, rollouts_per_prompt: 8, lr: 3.0e-2, max_prompt: 31, max_response: 8}
 benchmarks:
   test: {problems: test, max_response: 8}
-compute: {profile: cpu, micro_batch: 64}
+compute: {profile: cpu, threads: 1, micro_batch: 64}
 """
 # A copy of each weight that is made once, as oneDNN makes it on a processor with bf16 instructions.
 PACKED = """

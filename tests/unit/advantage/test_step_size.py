@@ -29,7 +29,6 @@ def test_the_table_of_peaks(k, peak, height, zero_from):
     assert len(curve) == 33 and curve[0] == 0
     assert curve.index(max(curve)) == peak and max(curve) == pytest.approx(height, abs=0.005)
     assert all(curve[1:zero_from]) and not any(curve[zero_from:])
-    assert step_size.lr_scale("passk_analytical", 32, k) == pytest.approx(32 / height, rel=2e-3)
 
 
 @pytest.mark.parametrize(("k", "printed"), [(4, K4), (8, K8)])
@@ -59,12 +58,11 @@ def test_exceeding(k):
     assert 0.4 / math.log(32.5) == pytest.approx(0.115, abs=6e-4)
 
 
-def test_grpo_peaks_at_n_and_needs_no_other_learning_rate():
+def test_grpo_peaks_at_n():
     for n in (2, 8, 32):
         curve = step_size.curve("grpo", n, 1)
         assert curve == pytest.approx([2 * math.sqrt(c * (n - c)) for c in range(n + 1)], rel=1e-6)
-        assert step_size.lr_scale("grpo", n, 1) == pytest.approx(1)
-        assert step_size.lr_scale("passk_analytical", n, 1) == pytest.approx(1)
+        assert step_size.curve("passk_analytical", n, 1) == pytest.approx(curve, rel=1e-5)
 
 
 @pytest.mark.parametrize("name", [name for name in advantage.names() if not advantage.get(name).needs])
@@ -82,7 +80,6 @@ def test_kinds_are_what_the_estimator_gives_on_average_over_the_orders(name):
                 assert kinds[c][0] == pytest.approx(found[c, -1].item(), rel=1e-5, abs=1e-9)
     totals = [(n - c) * abs(wrong) + c * abs(right) for c, (wrong, right) in enumerate(kinds)]
     assert step_size.curve(name, n, k, options) == pytest.approx(totals)
-    assert step_size.lr_scale(name, n, k, options) == pytest.approx(n / max(totals))
 
 
 def test_an_estimator_that_looks_at_places_is_averaged_over_orders():
@@ -98,15 +95,10 @@ def test_an_estimator_that_needs_more_than_rewards_has_no_curve(name):
     for of in (step_size.kinds, step_size.curve):
         with pytest.raises(ConfigError, match="^advantage: "):
             of(name, 8, cases.some_k(name, 8), cases.OPTIONS.get(name))
-    assert step_size.lr_scale(name, 8, 2) is None
-
-
-def test_an_estimator_that_never_moves_anything_has_no_scale():
-    assert step_size.lr_scale("passk_easy_masked", 8, 4, {"threshold": 0.0}) is None
 
 
 def test_what_check_refuses_has_no_curve():
-    for of in (step_size.kinds, step_size.curve, step_size.lr_scale):
+    for of in (step_size.kinds, step_size.curve):
         with pytest.raises(ConfigError, match="^k: "):
             of("passk_analytical", 8, 8)
         with pytest.raises(ConfigError, match=r"^options\.threshold: "):

@@ -51,28 +51,6 @@ def test_a_plan_prints_every_stage_with_a_command_and_writes_nothing(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["good.yaml"]
 
 
-def learning_rate_lines(directory, k, steps: int) -> list[str]:
-    raw = changed("stages.arm.k", k)
-    raw["stages"]["arm"]["steps"] = steps
-    (directory / "good.yaml").write_text(yaml.safe_dump(raw))
-    return [line for line in passk(directory, "plan", "good.yaml").stdout.splitlines() if line.startswith("#   lr ")]
-
-
-def test_a_plan_prints_the_scale_of_an_estimators_advantages_for_every_k_of_a_schedule(tmp_path):
-    (line,) = learning_rate_lines(tmp_path, {"from": 8, "to": 1, "every": 10}, steps=80)
-    head, _, scales = line.partition(": ")
-    assert head == "#   lr 0.0001; factor to GRPO's lr for equal steps (16 / max eta)"
-    assert scales.split(", ") == [
-        "k=8 x7.25", "k=7 x6.11 from step 10", "k=6 x5.11 from step 20", "k=5 x4.13 from step 30",
-        "k=4 x3.27 from step 40", "k=3 x2.48 from step 50", "k=2 x1.72 from step 60", "k=1 x1 from step 70",
-    ]  # fmt: skip
-
-
-def test_a_plan_says_how_many_scales_there_are_where_they_are_too_many_for_a_line(tmp_path):
-    (line,) = learning_rate_lines(tmp_path, [[step, 1 + step % 2] for step in range(1, 21)], steps=20)
-    assert line.endswith("k=1 x1 from step 16, ... 20 in total")
-
-
 @pytest.mark.parametrize(
     ("seeds", "said"),
     [

@@ -161,14 +161,14 @@ def test_a_model_that_cannot_be_loaded_keeps_none_of_the_others(ask, tmp_path, m
 
 
 def test_a_response_that_is_judged_again_has_the_thinking_that_its_prompt_opened():
-    class Parts:
+    class Shards:
         def judge_again(self, judge, most):
             self.reasons = [
                 judge("p", response).result().reason for response in ("maybe \\boxed{5}", "</think> \\boxed{5}")
             ]
 
     for opens, reasons in ((False, ["correct", "correct"]), (True, ["no answer", "correct"])):
-        parts = Parts()
+        parts = Shards()
         row = {"id": "p", "verifier": "numeric", "answer": "5"}
         evaluate._judge_again(parts, [row], 0.05, opens_thinking=opens)
         assert parts.reasons == reasons

@@ -1,4 +1,4 @@
-"""Parts of an evaluation: each whole or not there, put together in the problems' order, doubles and gaps refused."""
+"""Shards of an evaluation: each whole or not there, put together in the problems' order, doubles and gaps refused."""
 
 import json
 
@@ -8,7 +8,7 @@ import pytest
 
 from passk.base.errors import PasskError
 from passk.evaluation.generate import Part
-from passk.evaluation.shards import Parts
+from passk.evaluation.shards import Shards
 from passk.files.layout import SAMPLE_COLUMNS, EvaluationRecord, is_finished
 
 N = 2
@@ -28,7 +28,7 @@ def part(*problems: str) -> Part:
 
 def test_parts_in_any_order_become_one_file_in_the_order_of_the_problems(tmp_path, monkeypatch):
     monkeypatch.setattr("passk.evaluation.shards.MERGED_SAMPLES", 3 * N)
-    parts = Parts(tmp_path, PROBLEMS)
+    parts = Shards(tmp_path, PROBLEMS)
     for problems in (["p7", "p0", "p3"], [], ["p9", "p1", "p2", "p8"], ["p6", "p5", "p4"]):
         parts.add(part(*problems))
     parts.seal(RECORD)
@@ -45,11 +45,13 @@ def test_parts_in_any_order_become_one_file_in_the_order_of_the_problems(tmp_pat
 
 def test_who_comes_after_a_kill_finds_what_was_written_and_nothing_half(tmp_path):
     said = []
-    first = Parts(tmp_path, PROBLEMS)
+    first = Shards(tmp_path, PROBLEMS)
     first.add(part("p0", "p1"))
     first.add(part("p2"))
-    (tmp_path / "parts" / ".000003.parquet.99").write_bytes(b"PAR1 half of it")
-    again = Parts(tmp_path, PROBLEMS, said.append)
+    (tmp_path / "parts" / ".000003.parquet.ab.new").mkdir()
+    for half in (".000003.parquet.99", ".000003.parquet.ab.lock", ".000003.parquet.ab.new/000003.parquet"):
+        (tmp_path / "parts" / half).write_bytes(b"PAR1 half of it")
+    again = Shards(tmp_path, PROBLEMS, said.append)
     assert again.problems == {"p0", "p1", "p2"}
     assert (again.tokens, again.seconds) == (18, 3.0)
     again.add(part(*PROBLEMS[3:]))
@@ -60,11 +62,11 @@ def test_who_comes_after_a_kill_finds_what_was_written_and_nothing_half(tmp_path
 
 def test_a_part_that_is_damaged_is_told_and_its_problems_are_sampled_again(tmp_path):
     said = []
-    parts = Parts(tmp_path, PROBLEMS)
+    parts = Shards(tmp_path, PROBLEMS)
     parts.add(part("p0"))
     parts.add(part("p1"))
     (tmp_path / "parts" / "000001.parquet").write_bytes((tmp_path / "parts" / "000002.parquet").read_bytes()[:-20])
-    again = Parts(tmp_path, PROBLEMS, said.append)
+    again = Shards(tmp_path, PROBLEMS, said.append)
     assert again.problems == {"p1"}
     assert len(said) == 1
     assert said[0].startswith("parts/000001.parquet: damaged (")
@@ -74,7 +76,7 @@ def test_a_part_that_is_damaged_is_told_and_its_problems_are_sampled_again(tmp_p
 
 @pytest.mark.parametrize("problems", [PROBLEMS[:-1], [*PROBLEMS, "p4"]])
 def test_a_sample_that_is_missing_or_there_twice_is_no_finished_evaluation(tmp_path, problems):
-    parts = Parts(tmp_path, PROBLEMS)
+    parts = Shards(tmp_path, PROBLEMS)
     parts.add(part(*problems[:5]))
     parts.add(part(*problems[5:]))
     with pytest.raises(PasskError, match="samples of problems 1 to 10"):
@@ -84,10 +86,10 @@ def test_a_sample_that_is_missing_or_there_twice_is_no_finished_evaluation(tmp_p
 
 
 def test_killed_between_the_file_and_its_manifest_it_is_put_together_again(tmp_path):
-    parts = Parts(tmp_path, PROBLEMS)
+    parts = Shards(tmp_path, PROBLEMS)
     parts.add(part(*PROBLEMS))
     (tmp_path / "samples.parquet").write_bytes(b"of the one before")
-    again = Parts(tmp_path, PROBLEMS)
+    again = Shards(tmp_path, PROBLEMS)
     assert again.problems == set(PROBLEMS)
     again.seal(RECORD)
     assert len(pd.read_parquet(tmp_path / "samples.parquet")) == 20
@@ -95,11 +97,11 @@ def test_killed_between_the_file_and_its_manifest_it_is_put_together_again(tmp_p
 
 @pytest.mark.parametrize("metadata", [None, {}, {b"passk": b"["}, {b"passk": b"3"}, {b"passk": b'{"seconds": "x"}'}])
 def test_a_part_without_what_passk_notes_in_it_is_sampled_again_and_counts_nothing(tmp_path, metadata):
-    Parts(tmp_path, PROBLEMS).add(part("p0"))
+    Shards(tmp_path, PROBLEMS).add(part("p0"))
     file = tmp_path / "parts" / "000001.parquet"
     pyarrow.parquet.write_table(pyarrow.parquet.read_table(file).replace_schema_metadata(metadata), file)
     (tmp_path / "parts" / "notes.parquet").write_bytes(b"somebody's own")
     said = []
-    parts = Parts(tmp_path, PROBLEMS, said.append)
+    parts = Shards(tmp_path, PROBLEMS, said.append)
     assert len(said) == 1 and said[0].startswith("parts/000001.parquet: damaged (")
     assert (parts.problems, parts.tokens, parts.reasons.total(), parts.seconds) == (set(), 0, 0, 0.0)

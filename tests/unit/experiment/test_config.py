@@ -27,6 +27,7 @@ benchmarks:
   test: {problems: test, samples: 16, k: [1, 8], max_response: 16}
 compute: {profile: cpu}
 """
+SHORTEST = {**yaml.safe_load(GOOD)["stages"]["arm"], "max_prompt": 1, "max_response": 1}
 
 
 def changed(path: str, value):
@@ -105,6 +106,7 @@ def test_a_good_experiment_is_read_and_passes():
             "stages.warm.batch_size",
             "is not a multiple of the number of GPUs",
         ),
+        ("stages.arm", SHORTEST, "stages.arm.max_response", "raise max_response to 2"),
         ("seed", "one", "seed", "integer"),
         ("question", None, "question", "required"),
         ("stages.base", SFT, "stages.base", "choose another one"),
@@ -150,7 +152,7 @@ def test_a_model_directory_that_is_not_there_is_refused_by_name(tmp_path):
     ],
 )
 def test_more_gpus_than_there_are_are_refused_instead_of_waited_for(tmp_path, monkeypatch, compute, there, taken):
-    said = "\n".join(["NVIDIA A100-SXM4-80GB, 81920 MiB"] * 8)
+    said = "\n".join(f"GPU {i}: NVIDIA A100-SXM4-80GB (UUID: GPU-{i})" for i in range(8))
     (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\necho '{said}'\n")
     (tmp_path / "nvidia-smi").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")

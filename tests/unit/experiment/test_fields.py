@@ -87,8 +87,7 @@ RL = STAGE | {
     "advantage": ("text", ["grpo"], []),
     "k": (None, [1, 9999, {"from": 8, "to": 1, "every": 1}, {"from": 8, "to": 1, "at": 2}, [[1, 8], [2, 1]]], SCHEDULE),
     "options": ("mapping", [{}, {"a": [1, {"b": 2.5}]}], [{"a": math.nan}, {"a": "\0"}, {"\0": 1}, {5: 1}]),
-    "lr": (None, [1, 1e-6, "auto"], [*NOT_NUMBERS, 0, -1, "Auto", "", None]),
-    "base_lr": ("positive", [1, 1e-6, None], []),
+    "lr": ("positive", [1, 1e-6], ["auto"]),
     "entropy_coef": ("not negative", [0, 1], []),
     "false_positive_rate": ("share", [0, 1, 0.5], []),
     "prompts_per_step": ("count", [1], [999_999_999]),
@@ -144,6 +143,11 @@ SPEC = {
     "path_length": (None, [[1, 2], (1, 2)], [*NOT_INTEGERS, [1], [1, 2, 3], [1.0, 2], [True, 2], ["1", 2]]),
     "border": ("truth", [True], []),
     "random_move_prob": ("not negative", [0, 0.9], [1]),
+    "hint_correct": ("share", [0, 1], []),
+    "states": ("count", [3, 26], [2, 27]),
+    "steps": ("count", [1, 12], [13]),
+    "computed": ("share", [0, 1], []),
+    "step_noise": ("share", [0, 1], []),
     "template": ("word", ["{problem}"], []),
     "verifier": ("word", ["maze"], []),
     "unreadable": ("choice", ["refuse", "leave_out"], []),
@@ -154,7 +158,7 @@ SPEC = {
     name: ("word", ["a"], [])
     for name in ("dataset", "revision", "file", "problem", "answer", "id", "solution", "difficulty", "task")
 }
-REQUIRED = {"split": "test", "size": 1, "task": "chain_sum", "file": "a.jsonl", "verifier": "maze"}
+REQUIRED = {"split": "test", "size": 1, "hint_correct": 1, "task": "chain_sum", "file": "a.jsonl", "verifier": "maze"}
 SECTIONS = {
     "stages.warm": SFT,
     "stages.arm": RL,

@@ -4,7 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from passk.base.errors import ConfigError
+from passk.experiment import config
 from passk.experiment.k_schedule import Schedule
+from passk.experiment.validate import check
+from tests.unit.experiment.test_config import changed
 
 
 def test_a_number_is_k_all_the_way():
@@ -79,3 +83,8 @@ def test_what_is_no_schedule_is_refused_in_one_line(written, message):
 def test_a_command_line_that_is_no_schedule_is_refused(text):
     with pytest.raises(ValueError):
         Schedule.parse(text)
+
+
+def test_every_k_of_a_schedule_is_checked_before_anything_starts():
+    with pytest.raises(ConfigError, match=r"stages\.arm\.k: must be smaller than the rollouts per prompt \(16\)"):
+        check(config.parse(changed("stages.arm.k", [[1, 4], [2, 16]])))

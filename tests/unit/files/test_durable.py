@@ -1,23 +1,27 @@
-"""A disk that is full: one line tells it, and what was written before is there."""
+"""Writes are complete or absent. A full disk is reported in one line and loses nothing."""
 
+import os
 import resource
 import shutil
 import signal
 import subprocess
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from passk import problems
 from passk.base.errors import PasskError
 from passk.evaluation.generate import Part
-from passk.evaluation.shards import Parts
+from passk.evaluation.shards import Shards
 from passk.experiment.k_schedule import Schedule
 from passk.files import durable
 from passk.files.layout import SAMPLE_COLUMNS, EvaluationRecord, write_json
 from passk.openrlhf import checkpoints
 from passk.openrlhf.settings import PluginSettings
 from passk.openrlhf.step_recorder import MetricsLog, StepRecorder, read_metrics
+from passk.problems import Problem
 from passk.store import ingest_items, ingest_stage, items, rebuild
 from tests.unit.openrlhf.test_checkpoints import sealed
 from tests.unit.openrlhf.test_step_recorder import ONE_STEP, Letters, rollouts
@@ -103,6 +107,57 @@ def test_a_json_file_keeps_what_it_held_and_nothing_half_is_left(small):
     assert '"step": 1' in file.read_text()
 
 
+def test_problems_that_do_not_fit_leave_no_file(small):
+    many = [Problem(f"p{i}", "x" * 400, "1", "math", "train", "easy", "", {}) for i in range(20)]
+    with small.refuses():
+        problems.save(many, small.directory / "set.parquet")
+    assert names(small.directory) == []
+    problems.save(many, small.directory / "set.parquet")
+    assert len(problems.load(small.directory / "set.parquet")) == 20
+
+
+def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path):
+    durable.write_text(tmp_path / "new" / "file", "old")
+    with pytest.raises(ZeroDivisionError), durable.written(tmp_path / "new" / "file") as file:
+        file.write(b"half")
+        1 / 0  # noqa: B018
+    assert (tmp_path / "new" / "file").read_text() == "old"
+    assert names(tmp_path / "new") == ["file"]
+
+
+def test_a_killed_write_changes_nothing_and_the_next_one_removes_its_rest(tmp_path):
+    file = tmp_path / "file"
+    durable.write_text(file, "old")
+    script = (
+        "import os, sys, pathlib; from passk.files import durable\n"
+        "with durable.written(pathlib.Path(sys.argv[1])) as output:\n"
+        "    output.write(b'half'); output.flush(); os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(file)]).returncode == -signal.SIGKILL
+    assert file.read_text() == "old"
+    assert len(names(tmp_path)) > 1
+    durable.write_text(file, "new")
+    assert (names(tmp_path), file.read_text()) == (["file"], "new")
+
+
+@pytest.mark.parametrize("kind", ["file", "directory"])
+def test_everything_is_on_the_disk_before_the_name_and_the_name_before_the_end(tmp_path, monkeypatch, kind):
+    source, target, done = tmp_path / "fresh", tmp_path / "there" / "final", []
+    target.parent.mkdir()
+    contents = [source] if kind == "file" else [source / "a", source / "b", source]
+    for path in contents:
+        if path is not source or kind == "file":
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("x")
+    flush, replace = os.fsync, Path.replace
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: (done.append(str(Path(f"/proc/self/fd/{handle}").readlink())), flush(handle))
+    )
+    monkeypatch.setattr(Path, "replace", lambda path, to: (done.append("rename"), replace(path, to)))
+    durable.move(source, target)
+    assert done == [*map(str, contents), "rename", str(target.parent)]
+
+
 def test_the_record_keeps_its_steps_and_goes_on_where_it_stopped(small):
     recorder = StepRecorder(PluginSettings("grpo", Schedule.of(1), {}, small.directory))
     recorder.write(1, ONE_STEP, {}, 1.5, Letters())
@@ -148,11 +203,11 @@ def test_an_error_that_is_not_the_disks_stays_what_it_is(tmp_path):
 
 def test_samples_that_do_not_fit_leave_the_parts_before_them_and_the_evaluation_unfinished(small):
     record = EvaluationRecord("key", "small", "warm", "stage", "test", "problems", {"samples": 1000}, 1, {})
-    parts = Parts(small.directory / "key", ["first", "second"])
+    parts = Shards(small.directory / "key", ["first", "second"])
     parts.add(samples("first"))
     with small.refuses():
         parts.add(samples("second"))
-    parts = Parts(small.directory / "key", ["first", "second"])
+    parts = Shards(small.directory / "key", ["first", "second"])
     assert parts.problems == {"first"}
     parts.add(samples("second"))
     with small.refuses():

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from passk.base.errors import PasskError
+from passk.base.errors import ConfigError, PasskError
 from passk.experiment.config import TinyModel
 from passk.models import log_probs
 from passk.models.tiny import make_tiny
@@ -29,6 +29,16 @@ def test_the_tokens_are_plain_ones_spread_over_the_vocabulary(directory):
     assert len(set(tokens)) == min(plain, log_probs.TOKENS)
     assert max(tokens) - min(tokens) >= plain * 0.85
     assert len(log_probs.fixed_tokens(tokenizer, 5)) == 5
+
+
+@pytest.mark.parametrize("longest", [0, 1])
+def test_a_sequence_without_a_second_token_is_refused(directory, longest):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+    assert len(log_probs.fixed_tokens(tokenizer, 2)) == 2
+    with pytest.raises(ConfigError, match=r"^--data\.max_len: .*; raise it to 3 or more$"):
+        log_probs.fixed_tokens(tokenizer, longest)
 
 
 def test_added_tokens_are_left_out():

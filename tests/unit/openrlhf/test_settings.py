@@ -9,12 +9,11 @@ from passk.openrlhf.settings import split_arguments
 def test_our_flags_are_taken_out_and_the_rest_is_left_as_it_is():
     settings, rest = split_arguments(
         ["--train.seed", "1", "--passk.advantage", "edas", "--passk.k", "1:8,5:1", "--passk.options", '{"beta": 0.3}',
-         "--passk.false_positive_rate", "0.1", "--passk.lr_scale", "1:1,5:0.5", "--ds.packing_samples"]
+         "--passk.false_positive_rate", "0.1", "--ds.packing_samples"]
     )  # fmt: skip
     assert rest == ["--train.seed", "1", "--ds.packing_samples"]
     assert (settings.estimator, settings.options, settings.false_positive_rate) == ("edas", {"beta": 0.3}, 0.1)
     assert [settings.k.at(step) for step in (1, 4, 5)] == [8, 8, 1]
-    assert [settings.lr_factor(step) for step in (1, 4, 5, 99)] == [1, 1, 0.5, 0.5]
 
 
 @pytest.mark.parametrize(
@@ -34,9 +33,6 @@ def test_our_flags_are_taken_out_and_the_rest_is_left_as_it_is():
             '{"metric": "reward", "above": 0.5, "difficulty": "easy"}',
             "--passk.until: a difficulty needs --passk.problems FILE",
         ),
-        ("--passk.lr_scale", "1", "--passk.lr_scale: must be step:factor"),
-        ("--passk.lr_scale", "5:1", "--passk.lr_scale: must start at step 1"),
-        ("--passk.lr_scale", "1:1,5:0", "--passk.lr_scale: must start at step 1"),
     ],
 )
 def test_a_flag_that_cannot_be_read_is_one_line(flag, value, message):

@@ -91,5 +91,6 @@ def test_a_demonstration_ends_with_the_end_token_so_that_openrlhf_adds_no_space(
 
 def test_the_data_is_on_the_disk_before_it_has_the_name_that_is_trusted(source, tmp_path, flushed):
     taken(source, tmp_path / "data", 1, 0)
-    files = {tmp_path / ".data" / file.name for file in (tmp_path / "data").iterdir()}
-    assert len(files) > 1 and {tmp_path / ".data", *files} <= set(flushed)
+    files = {file.name for file in (tmp_path / "data").iterdir()}
+    assert len(files) > 1 and {path.name for path in flushed if path.parent.name.endswith(".new")} == files
+    assert flushed[-2].name.endswith(".new") and flushed[-1] == tmp_path

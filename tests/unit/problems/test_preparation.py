@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from passk import problems, verifiers
+from passk.base import progress_line
 from passk.base.errors import ConfigError, PasskError
 from passk.experiment.config import parse
 from passk.experiment.plan import plan
@@ -120,7 +121,7 @@ def test_generated_train_and_test_mazes_are_found_to_be_separate_whatever_their_
 
 def test_a_set_that_takes_long_says_what_is_done_with_it_until_it_is_there(jsonl, tmp_path, monkeypatch):
     """96,000 problems of reasoning_gym took five minutes without a log line."""
-    monkeypatch.setattr(preparation, "SAY_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(progress_line, "EVERY_SECONDS", 0.01)
     said, heard = [], threading.Condition()
 
     def say(line):

@@ -7,18 +7,13 @@ from passk.files.layout import write_json
 from passk.store import ingest_experiment_record, rebuild
 from reports.data.comparison import Comparison
 from reports.data.results import load
-from reports.report import render
+from reports.report import FIGURES, render
 
 
 def text_of(store, *names):
     """Return the markdown alone, because figures take most of the time."""
     comparison = Comparison([load(store, name) for name in names])
-    return render(
-        store,
-        comparison,
-        names[0],
-        dict.fromkeys(("curves", "counts", "pass_at_k", "difficulty", "evaluation_curve"), False),
-    )
+    return render(store, comparison, names[0], dict.fromkeys(FIGURES, False))
 
 
 def amend(run, **changes):

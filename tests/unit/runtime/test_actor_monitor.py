@@ -16,7 +16,7 @@ def actor(reason: str, message: str = "", state: str = "DEAD") -> dict:
 
 def test_an_actor_whose_worker_or_node_died_is_lost():
     said = lost(actor("WORKER_DIED", "Worker unexpectedly exits\nwith a connection error"))
-    assert said == "lost: actor Policy (pid 5 on 10.0.0.2): Worker unexpectedly exits with a connection error"
+    assert said == ("lost", "actor Policy (pid 5 on 10.0.0.2): Worker unexpectedly exits with a connection error")
     assert lost(actor("NODE_DIED", "its node has died"))
 
 
@@ -31,4 +31,4 @@ def test_an_actor_that_rays_memory_monitor_killed_is_a_matter_of_memory():
     cause = common_pb2.ActorDeathCause(oom_context=common_pb2.OomContext(error_message="low on memory"))
     found = actor("WORKER_DIED")
     found["a"]["DeathCause"] = cause
-    assert lost(found) == "memory: actor Policy (pid 5 on 10.0.0.2): low on memory"
+    assert lost(found) == ("memory", "actor Policy (pid 5 on 10.0.0.2): low on memory")

@@ -42,10 +42,6 @@ MEMORY_MONITOR = """
 (raylet) Memory on the node (IP: 10.0.0.2, ID: ab) where the task (actor ID: c) was running was 60.1GB / 62.8GB
 ray.exceptions.ActorDiedError: The actor died unexpectedly before finishing this task.
 """
-LINUX_KILLED = """
-ray.exceptions.ActorDiedError: The actor died unexpectedly before finishing this task.
-passk: memory: Linux killed a process for lack of memory
-"""
 FULL_DISK = """
 (PolicyModelActor pid=4) RuntimeError: [enforce fail at inline_container.cc:664] . unexpected pos 64 vs 0
 (PolicyModelActor pid=4) OSError: [Errno 28] No space left on device
@@ -60,7 +56,6 @@ PORT_TAKEN = """
 network address. port: 29500, useIpv6: false, code: -98, name: EADDRINUSE, message: address already in use
 ray.exceptions.RayTaskError(DistNetworkError): ray::PolicyModelActor.init_model_from_pretrained() (pid=4, ip=10.0.0.2)
 """
-OUR_ARGUMENT = "passk: --passk.k: not a whole number from 1, 'four'\n"
 UPSTREAM_ARGUMENT = """
 usage: openrlhf.cli.train_ppo_ray [-h] [--actor.num_nodes ACTOR.NUM_NODES]
 openrlhf.cli.train_ppo_ray: error: unrecognized arguments: --actor.colour red
@@ -97,10 +92,8 @@ ValueError: Tokenizer class Q does not exist or is not currently imported.
         (KV_CACHE, "memory", "ValueError: No available memory for the cache blocks."),
         (CUDA_MEMORY, "memory", "OutOfMemoryError: CUDA out of memory. Tried to allocate 2.32 GiB."),
         (MEMORY_MONITOR, "memory", "OutOfMemoryError: Task was killed due to the node running low on memory."),
-        (LINUX_KILLED, "memory", "Linux killed a process for lack of memory"),
         (FULL_DISK, "disk", "OSError: [Errno 28] No space left on device"),
         (PORT_TAKEN, "lost", "DistNetworkError: The server socket has failed to listen"),
-        (OUR_ARGUMENT, "configuration", "--passk.k: not a whole number from 1"),
         (UPSTREAM_ARGUMENT, "configuration", "unrecognized arguments: --actor.colour red"),
         (UPSTREAM_ASSERT, "configuration", "AssertionError: rollout_batch_size * n_samples_per_prompt"),
         (MISSING_MODEL, "configuration", "OSError: nobody/nothing is not a local folder"),

@@ -2,10 +2,13 @@
 
 import os
 import threading
+import time
 
 import pytest
 
+from passk.experiment.compute import Compute
 from passk.runtime import ray_job as job
+from tasks.train_slots import TrainSlots
 
 SLOW = "for i in 1 2 3 4 5 6; do echo '{}' >> metrics.jsonl; sleep 1; done"
 
@@ -66,6 +69,51 @@ def test_a_submission_that_took_long_is_no_silence_of_the_cluster(job_of):
             submitted.poll()
     finally:
         submitted._released.set()
+
+
+class Endless:
+    """A job that runs until it is stopped."""
+
+    def __init__(self, *_) -> None:
+        self.calls: list[str] = []
+        jobs.append(self)
+
+    def submit(self, *_, **__) -> None:
+        self.calls.append("submit")
+
+    def poll(self) -> None:
+        return None
+
+    def stop(self) -> None:
+        self.calls.append("stop")
+
+
+jobs: list[Endless] = []
+
+
+def test_a_stop_of_the_run_reaches_a_thread_that_trains_and_ends_its_job(monkeypatch, tmp_path):
+    monkeypatch.setattr(job, "Job", Endless)
+    slots, ended = TrainSlots(Compute(profile="gpu")), []
+    monkeypatch.setattr(TrainSlots, "_take_slot", lambda *_: None)
+
+    def train() -> None:
+        try:
+            with slots.one(print):
+                job.train(
+                    ["true"], cluster={"RAY_API_SERVER_ADDRESS": "http://10.0.0.1"}, environment={}, directory=tmp_path,
+                    about="test", stall_timeout_s=600, is_open=lambda: not slots.stopped.is_set(), on_step=print,
+                )  # fmt: skip
+        except KeyboardInterrupt:
+            ended.append("stopped")
+
+    thread = threading.Thread(target=train, daemon=True)
+    thread.start()
+    while not jobs or not jobs[0].calls:
+        time.sleep(0.01)
+    with pytest.raises(ZeroDivisionError), slots.stopped_with_the_flow():
+        raise ZeroDivisionError
+    assert (ended, jobs[0].calls) == (["stopped"], ["submit", "stop"]), "the flow waits until its threads ended"
+    thread.join(10)
 
 
 class Silent:

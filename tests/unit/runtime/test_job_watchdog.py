@@ -6,8 +6,9 @@ import sys
 import time
 
 import psutil
+import pytest
 
-from passk.runtime import job_watchdog
+from passk.runtime import failure_record, job_watchdog
 from tests.processes import descendants, living
 
 
@@ -124,3 +125,25 @@ def test_what_a_killed_watchdog_left_is_ended_by_the_next_job_of_its_directory_a
     finally:
         for process in (orphan, bystander, own):
             process.kill()
+
+
+WATCHED = """
+import sys
+from pathlib import Path
+from passk.runtime import failure_record, job_watchdog
+kills = iter([int(word) for word in sys.argv[2].split(",")])
+job_watchdog.oom_kills = lambda: next(kills)
+fails = "from passk.runtime import failure_record\\nwith failure_record.recorded(): raise KeyError('reward')"
+directory = Path(sys.argv[1])
+sys.exit(job_watchdog.main(directory / ".alive", directory / "log.txt", [sys.executable, "-c", fails]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("kills", "failure"),
+    [("4,4", ("code", "KeyError: 'reward'")), ("4,5", ("memory", "Linux killed a process for lack of memory"))],
+)
+def test_a_job_records_why_it_failed_and_the_kernels_kill_is_the_root_cause(tmp_path, kills, failure):
+    kills = ",".join([kills, *kills[-1] * 200])
+    assert subprocess.run([sys.executable, "-c", WATCHED, str(tmp_path), kills]).returncode == 1
+    assert failure_record.read(tmp_path) == failure

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,21 @@ def test_a_cluster_of_the_users_gets_no_header_of_ours(monkeypatch):
     with ray_cluster.ray_cluster(Compute(profile="gpu"), Path("unused.log")) as joined:
         assert ray_cluster.request_headers(joined) == {}
         assert not [name for name in joined if name.startswith("RAY_AUTH")]
+
+
+def test_a_stop_closes_the_cluster_for_the_threads_of_its_run_only(monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", "http://10.0.0.1:8265")
+    stopped, log = threading.Event(), Path("unused.log")
+    with (
+        ray_cluster.ray_cluster(Compute(profile="gpu"), log, stopped) as joined,
+        ray_cluster.ray_cluster(Compute(profile="gpu"), log) as other,
+    ):
+        assert ray_cluster.is_open(joined) and ray_cluster.rejoined(joined) == joined
+        stopped.set()
+        assert not ray_cluster.is_open(joined) and ray_cluster.is_open(other)
+        with pytest.raises(KeyboardInterrupt):
+            ray_cluster.rejoined(joined)
+    assert not ray_cluster.is_open(other)
 
 
 def test_the_command_that_starts_ray_names_its_directory_and_no_token(tmp_path):

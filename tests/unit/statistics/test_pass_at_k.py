@@ -7,7 +7,7 @@ import pytest
 from passk.statistics.pass_at_k import (
     avg_at_n,
     cumulative_solve_rate,
-    distinct_wrong,
+    distinct_incorrect,
     pass_at_k,
     pass_hat_k,
     share,
@@ -107,7 +107,7 @@ def test_what_was_solved_once_stays_solved():
 
 def test_distinct_answers_are_counted_among_the_incorrect_ones_that_have_one():
     answers = np.array([[1, 1, 2, 7], [1, 2, 3, 7], [7, 7, 7, 7], [-1, -1, 5, 7], [-1, -1, -1, 7]])
-    assert distinct_wrong(answers, answers == 7) == pytest.approx([2 / 3, 1, np.nan, 1, np.nan], nan_ok=True)
+    assert distinct_incorrect(answers, answers == 7) == pytest.approx([2 / 3, 1, np.nan, 1, np.nan], nan_ok=True)
 
 
 def test_a_token_weighs_the_same_in_a_long_response_as_in_a_short_one():
@@ -133,7 +133,7 @@ def test_the_share_is_of_a_problems_samples():
         (lambda: avg_at_n([1, 0]), "scores: must have shape [problems, samples], not (2,)"),
         (lambda: share([[0.5]]), "marked: must be booleans of shape [problems, samples], not float64 of (1, 1)"),
         (lambda: cumulative_solve_rate(np.zeros((2, 0), bool)), "correct: must be booleans of shape"),
-        (lambda: distinct_wrong([["a"]], [[True]]), "answers: must be (1, 1) whole numbers, -1 for no answer"),
+        (lambda: distinct_incorrect([["a"]], [[True]]), "answers: must be (1, 1) whole numbers, -1 for no answer"),
         (lambda: token_mean([[1.0]], [[-1]]), "tokens: must be (1, 1) counts, one per sample"),
     ],
 )

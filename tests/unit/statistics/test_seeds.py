@@ -3,7 +3,7 @@ import pytest
 import scipy.stats
 
 from passk.statistics.bootstrap import mean_interval
-from passk.statistics.seeds import difference_over_seeds, mean_over_seeds
+from passk.statistics.seeds import difference_over_seeds, exact_share, mean_over_seeds
 
 
 def test_seeds_that_agree_give_the_interval_of_the_problems():
@@ -58,3 +58,17 @@ def test_one_seed_says_nothing_of_others(values):
 def test_methods_are_compared_on_the_same_problems():
     with pytest.raises(ValueError, match="b: must have the 3 problems of a, not 2"):
         difference_over_seeds(np.zeros((2, 3)), np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize(("successes", "runs"), [(0, 7), (7, 7), (4, 5), (1, 2), (0, 1), (13, 40)])
+def test_a_share_of_runs_has_the_exact_binomial_interval(successes, runs):
+    share = exact_share(successes, runs)
+    exact = scipy.stats.binomtest(successes, runs).proportion_ci(0.95, method="exact")
+    assert (share.low, share.high) == pytest.approx((exact.low, exact.high), abs=1e-9)
+    assert share.value == successes / runs
+
+
+@pytest.mark.parametrize(("successes", "runs"), [(0, 0), (3, 2), (-1, 2)])
+def test_a_share_of_no_runs_is_refused(successes, runs):
+    with pytest.raises(ValueError, match="^successes: "):
+        exact_share(successes, runs)

@@ -14,7 +14,7 @@ def samples():
 def test_every_figure_has_its_mean_in_its_interval(samples):
     figures = by_problem(samples, k=(1, 4), votes=(4,))
     found = summary(figures, draws=500)
-    names = "avg@16 pass@1 pass@4 pass^1 pass^4 maj@4 distinct_wrong truncated length logprob entropy"
+    names = "avg@16 pass@1 pass@4 pass^1 pass^4 maj@4 distinct_incorrect truncated length logprob entropy"
     assert list(found) == names.split()
     for name, estimate in found.items():
         assert estimate.low <= estimate.value <= estimate.high, name
@@ -37,7 +37,7 @@ def test_off_policy_there_is_no_entropy(samples):
 def test_where_all_is_correct_incorrect_answers_have_no_figure(samples):
     right = Samples(**{**vars(samples), "correct": np.ones_like(samples.correct)})
     found = summary(by_problem(right, k=(1,)), draws=100)
-    assert np.isnan(found["distinct_wrong"].value) and found["pass@1"].high == 1
+    assert np.isnan(found["distinct_incorrect"].value) and found["pass@1"].high == 1
 
 
 def test_k_beyond_the_samples_is_refused(samples):

@@ -24,7 +24,7 @@ def test_every_table_and_view_is_there_with_every_row(filed_once, tmp_path):
 
 def test_the_parquet_makes_the_store_again_elsewhere(filed_once, tmp_path):
     export(filed_once.store, tmp_path / "out")
-    query = "SELECT stage, step, problem, occurrence, c, k, dead FROM {} ORDER BY ALL"
+    query = "SELECT stage, step, problem, occurrence, c, k, zero_advantage FROM {} ORDER BY ALL"
     with duckdb.connect() as elsewhere, reading(filed_once.store) as connection:
         found = elsewhere.execute(query.format(f"'{tmp_path}/out/groups.parquet'")).fetchall()
         assert found == connection.execute(query.format("groups")).fetchall()

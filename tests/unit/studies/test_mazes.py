@@ -175,7 +175,7 @@ def test_with_one_seed_nothing_is_bold_and_with_two_what_is_clear_of_zero_is(mad
     problems.loc[mine, "c"] = 16
     both, one = (study.Study(frame, alone.steps) for frame in (problems, problems[problems["seed"] == 12]))
     for data, bold in ((both, True), (one, False)):
-        text = tables.texts(data, "", study_claims.markdown(data))[0]
+        text = tables.texts(data, "", study_claims.markdown(data), "")[0]
         rows = re.findall(r"^\| (?:and ends higher|`passk_pass1` − `pass1` \| hard).*$", text, re.M)
         assert rows and all(("**" in row) is bold for row in rows)
         assert all(("| – |" in re.sub(" +", " ", row)) is not bold for row in rows), "one seed has no p"

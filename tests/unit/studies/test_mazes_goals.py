@@ -51,7 +51,7 @@ def test_so_many_times_the_baseline_is_ruled_out_by_an_interval_and_not_by_the_m
     problems.loc[mine & first, "c"], problems.loc[theirs & first, "c"] = 16, 0
     assert verdicts(problems, alone)["trap"][0] == goals.OPEN, "another seed may be like the first"
     text = goals.markdown(study.Study(problems, alone.steps))
-    assert "without an interval; `passk_pass1` / 5 − `pass1`: " in text
+    assert "ratio" not in text and "; `passk_pass1` / 5 − `pass1`: " in text
 
 
 def test_the_goals_of_a_regime_are_corrected_among_themselves_alone(made_study):

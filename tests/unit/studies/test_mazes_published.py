@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from reports.figures import style
+from studies import frames
 from studies.mazes import __main__ as cli
 from studies.mazes import figures, study
 
@@ -55,7 +56,7 @@ def test_every_number_of_the_main_tables_is_that_of_the_committed_samples(proble
 def test_tables_page_and_figures_are_remade_from_the_committed_files_alone(tmp_path):
     shutil.copytree(DOCS, tmp_path / "study", ignore=shutil.ignore_patterns("figures", "tables.md"))
     words = (DOCS / "README.md").read_text()
-    (tmp_path / "study" / "README.md").write_text(study.MARKED.sub(r"\1 nothing \2", words))
+    (tmp_path / "study" / "README.md").write_text(frames.MARKED.sub(r"\1 nothing \2", words))
     cli.remake(tmp_path / "study")
     for name in ("README.md", "tables.md"):
         assert (tmp_path / "study" / name).read_text() == (DOCS / name).read_text(), name

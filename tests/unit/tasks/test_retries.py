@@ -8,14 +8,14 @@ from passk.base.errors import PasskError
 from passk.experiment.compute import Compute
 from passk.runtime.failures import StageFailed
 from tasks import retries
-from tasks.retries import FRUITLESS, Tries
-from tasks.train_slots import Places
+from tasks.retries import FRUITLESS, Retries
+from tasks.train_slots import TrainSlots
 
 
 def attempts(reached, *errors):
-    """Try with one error after the other; `reached`: the step that each comes to. Tries made, waits, why given up."""
+    """Try with one error after the other; `reached`: the step that each comes to. Retries made, waits, why given up."""
     waits, said, now = [], [], [0]
-    tried = Tries(waits.append)
+    tried = Retries(waits.append)
     for number, error in enumerate(errors, 1):
         try:
             with tried.one("pass4", lambda: now[0], said.append):
@@ -61,7 +61,7 @@ def test_what_hangs_is_tried_three_times_and_what_would_fail_again_once():
 
 def test_two_stages_have_their_own_tries():
     waits = []
-    tried = Tries(waits.append)
+    tried = Retries(waits.append)
     for name in ("a", "b"):
         with pytest.raises(StageFailed), tried.one(name, lambda: 0, print):
             raise lost()
@@ -69,21 +69,21 @@ def test_two_stages_have_their_own_tries():
 
 
 def test_a_stop_is_heard_by_a_stage_that_waits_for_its_next_try():
-    places, waits, ended = Places(Compute(profile="cpu")), threading.Event(), []
+    slots, waits, ended = TrainSlots(Compute(profile="cpu")), threading.Event(), []
 
     def wait():
         try:
             waits.set()
-            places.pause(600)
+            slots.pause(600)
         except KeyboardInterrupt:
             ended.append("stopped")
 
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()
     assert waits.wait(10)
-    while not places._threads:
+    while not slots._threads:
         pass
-    with pytest.raises(ZeroDivisionError), places.given_up_with_the_flow():
+    with pytest.raises(ZeroDivisionError), slots.stopped_with_the_flow():
         raise ZeroDivisionError
     thread.join(10)
     assert ended == ["stopped"]

@@ -9,22 +9,22 @@ import pytest
 from passk.base.errors import ConfigError
 from passk.experiment.compute import Compute
 from tasks import train_slots as module
-from tasks.train_slots import Places
+from tasks.train_slots import TrainSlots
 
 
 @pytest.fixture(autouse=True)
 def no_server(monkeypatch):
     """The server's own limit is tests/integration/test_server.py's matter."""
-    monkeypatch.setattr(Places, "_take_slot", lambda self, held, say: None)
+    monkeypatch.setattr(TrainSlots, "_take_slot", lambda self, held, say: None)
 
 
 @pytest.mark.parametrize("max_parallel_stages", [1, 2, 3])
 def test_so_many_train_at_once_and_no_more(max_parallel_stages):
-    places, inside, most = Places(Compute(profile="cpu", max_parallel_stages=max_parallel_stages)), [], []
+    slots, inside, most = TrainSlots(Compute(profile="cpu", max_parallel_stages=max_parallel_stages)), [], []
     said, deadline = [], time.monotonic() + 30
 
     def train(name):
-        with places.one(said.append):
+        with slots.one(said.append):
             inside.append(name)
             most.append(len(inside))
             while len(said) < 6 - max_parallel_stages and time.monotonic() < deadline:
@@ -38,15 +38,15 @@ def test_so_many_train_at_once_and_no_more(max_parallel_stages):
 
 
 def test_a_stop_reaches_the_stage_that_trains_and_the_one_that_waits():
-    places, begun, ended = Places(Compute(profile="cpu")), threading.Event(), {}
+    slots, begun, ended = TrainSlots(Compute(profile="cpu")), threading.Event(), {}
     said = []
 
     def train(name):
         try:
-            with places.one(said.append):
+            with slots.one(said.append):
                 begun.set()
-                while True:
-                    time.sleep(0.05)
+                slots.stopped.wait(30)
+                raise KeyboardInterrupt
         except KeyboardInterrupt:
             ended[name] = "stopped"
 
@@ -54,8 +54,9 @@ def test_a_stop_reaches_the_stage_that_trains_and_the_one_that_waits():
     for thread in threads:
         thread.start()
     assert begun.wait(10)
-    with pytest.raises(ZeroDivisionError), places.given_up_with_the_flow():
+    with pytest.raises(ZeroDivisionError), slots.stopped_with_the_flow():
         raise ZeroDivisionError
+    assert slots.stopped.is_set()
     for thread in threads:
         thread.join(10)
     assert ended == {"trains": "stopped", "waits": "stopped"}
@@ -64,10 +65,10 @@ def test_a_stop_reaches_the_stage_that_trains_and_the_one_that_waits():
 @pytest.mark.parametrize("looks", [1, 3, None])
 def test_memory_is_waited_for_with_a_place_in_hand_and_then_refused(monkeypatch, looks):
     """looks: until it is free."""
-    places, held = Places(Compute(profile="cpu")), []
+    slots, held = TrainSlots(Compute(profile="cpu")), []
 
     def check_memory(_):
-        held.append(not places._free.acquire(blocking=False))
+        held.append(not slots._free.acquire(blocking=False))
         if looks is None or len(held) < looks:
             raise ConfigError("too little")
 
@@ -76,15 +77,15 @@ def test_memory_is_waited_for_with_a_place_in_hand_and_then_refused(monkeypatch,
     monkeypatch.setattr(module, "MEMORY_SECONDS", 0.05 if looks is None else 30.0)
     if looks is None:
         with pytest.raises(ConfigError, match="too little"):
-            places.require_memory(print)
+            slots.require_memory(print)
     else:
-        places.require_memory(print)
+        slots.require_memory(print)
         assert len(held) == looks
     assert held and all(held), "others took the place"
-    assert places._free.acquire(blocking=False), "the place was kept"
+    assert slots._free.acquire(blocking=False), "the place was kept"
 
 
 def test_a_run_on_gpus_waits_for_no_place_to_be_told_of_memory():
-    places = Places(Compute(profile="gpu"))
-    with places.one(print):
-        places.require_memory(lambda line: pytest.fail(line))
+    slots = TrainSlots(Compute(profile="gpu"))
+    with slots.one(print):
+        slots.require_memory(lambda line: pytest.fail(line))

@@ -1,0 +1,41 @@
+"""Table of the training's health: numbers of each rl stage that show a fault of the trainer or the engines."""
+
+import pandas as pd
+
+from reports.data.comparison import Comparison
+from reports.data.designs import steps_of
+from reports.data.markdown import code, table
+
+HEADER = (
+    "stage", "logprob gap, mean", "largest", "clip ratio, mean", "gradient norm, median", "largest", "cut off, mean",
+)  # fmt: skip
+
+
+def health(comparison: Comparison) -> str:
+    """Return one row for each rl stage over the steps of all its runs; empty without an rl step."""
+    frames = {entry: steps_of(entry) for entry in comparison.entries if entry.kind == "rl"}
+    rows = [[code(entry.label), *_row(pd.concat(steps))] for entry, steps in frames.items() if steps]
+    return table(HEADER, rows) if rows else ""
+
+
+def never_clipped(comparison: Comparison) -> bool:
+    """Return whether all rl steps have a clip ratio of 0."""
+    frames = [frame for entry in comparison.entries if entry.kind == "rl" for frame in steps_of(entry)]
+    return bool(frames) and all((frame["clip_ratio"] == 0).all() for frame in frames)
+
+
+def _row(steps: pd.DataFrame) -> list[str]:
+    gap, norm = steps["logprob_gap"].astype(float), steps["grad_norm"].astype(float)
+    return [
+        _number(gap.mean()),
+        _number(gap.max()),
+        _number(steps["clip_ratio"].astype(float).mean()),
+        _number(norm.median()),
+        _number(norm.max()),
+        f"{steps['truncated'].mean():.1%}",
+    ]
+
+
+def _number(value: float) -> str:
+    """Return a number with three digits; a dash if no step has it."""
+    return "–" if pd.isna(value) else f"{value:.3g}"

@@ -1,0 +1,1 @@
+"""Pre-registered study: does Pass@k training help on the shortcut, when, and by which estimator."""
