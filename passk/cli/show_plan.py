@@ -36,7 +36,7 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
         if stage.kind == "rl" and stage.until:
             length = f"at most {stage.steps} steps, until {stage.until.name} is {stage.until.threshold},"
         typer.echo(f"# {record.name}: {stage.kind}{estimator}, {length} {start}, key {record.key}, {state}")
-        if stage.kind == "rl" and (evaluations := held_out(laid_out, planned)):
+        if evaluations := held_out(laid_out, planned):
             each = ", ".join(f"{name} ({one.samples} samples)" for name, one in evaluations.benchmarks.items())
             typer.echo(f"#   evaluated at step 0, every {evaluations.every} steps and at the last step on {each}")
         typer.echo(_wrapped(stages.command(laid_out, planned)) + "\n")

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from passk.files.durable import telling_when_full
+from passk.files import durable
 from passk.files.layout import EVALUATION, EVALUATIONS
 from passk.files.metrics_log import read_metrics
 
@@ -22,12 +22,7 @@ class EvaluationLog:
         if not self._path.exists():
             return
         kept = [line for line in read_metrics(self._path) if line["step"] <= step]
-        temporary = self._path.with_suffix(".tmp")
-        with telling_when_full(self._path), temporary.open("w") as file:
-            file.writelines(json.dumps(line) + "\n" for line in kept)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path)
+        durable.write_text(self._path, "".join(json.dumps(line) + "\n" for line in kept))
 
     def has(self, step: int, benchmark: str) -> bool:
         """Return whether the evaluation of a step on a benchmark is recorded."""
@@ -37,7 +32,7 @@ class EvaluationLog:
         """Append an evaluation, durably. seconds: its wall time."""
         whole = {**line, "seconds": seconds, "time": time.time()}
         assert whole.keys() == EVALUATION.keys(), f"not the fields of passk/files/layout.py: {sorted(whole)}"
-        with telling_when_full(self._path), self._path.open("a") as file:
+        with durable.telling_when_full(self._path), self._path.open("a") as file:
             file.write(json.dumps(whole) + "\n")
             file.flush()
             os.fsync(file.fileno())

@@ -206,14 +206,12 @@ def train(
 
     cluster: variables from ray_cluster. environment: variables of the job's processes beyond those of their node;
     Ray's dashboard shows them. about: the job's description in the dashboard. stall_timeout_s: seconds without a new
-    line. gpus: GPUs of the command itself; its Ray actors request their own. is_open: returns False once the
-    run is stopped. on_evaluation: called with each line of evaluations.jsonl. Raises StageFailed, and KeyboardInterrupt
-    if the run is stopped.
+    line. gpus: GPUs of the command itself; its Ray actors request their own. is_open: returns False once the run is
+    stopped. on_evaluation: `on_step` of evaluations.jsonl. Raises StageFailed, and KeyboardInterrupt if it is stopped.
     """
     log, metrics = directory / "log.txt", directory / "metrics.jsonl"
     start = _size(log)
-    new_lines, new_evaluations = NewLines(metrics), NewLines(directory / EVALUATIONS)
-    job = None
+    new_lines, new_evaluations, job = NewLines(metrics), NewLines(directory / EVALUATIONS), None
     try:
         job = Job(cluster["RAY_API_SERVER_ADDRESS"], directory, ray_cluster.request_headers(cluster))
         job.submit(command, environment=environment, gpus=gpus, about=about)
@@ -221,13 +219,11 @@ def train(
         while ended is None:
             time.sleep(POLL_SECONDS)
             ended = job.poll()
-            for line in new_lines():
-                moved = time.monotonic()
-                if type(line.get("step")) is int:  # an evaluation's progress has no step
-                    on_step(line)
-            for line in new_evaluations():
-                moved = time.monotonic()
-                on_evaluation(line)
+            for read, call in ((new_lines, on_step), (new_evaluations, on_evaluation)):
+                for line in read():
+                    moved = time.monotonic()
+                    if type(line.get("step")) is int:  # an evaluation's progress has no step
+                        call(line)
             if not is_open():
                 raise KeyboardInterrupt
             if time.monotonic() - moved > stall_timeout_s:
