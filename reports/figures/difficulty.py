@@ -20,8 +20,8 @@ NUMBERS = {"size": "size of the maze, cells a side", "shortest": "shortest path,
 """Numeric metadata of a problem -> label of the axis."""
 LEAST, MOST = 10, 8
 """Fewest problems of a bin, and largest number of bins."""
-LETTERS = 10
-"""Characters of a grade in a label."""
+LETTERS, ROW = 10, 40
+"""Fewest characters of a grade in a label, and characters of all labels beside each other."""
 
 
 def draw(comparison: Comparison, stem: Path) -> bool:
@@ -75,7 +75,8 @@ def _graded(grades: pd.Series, places: list[tuple[str, str]]) -> Bins:
     filled = grades.fillna("")
     names = sorted(set(filled), key=_natural)
     kept = names if len(names) <= MOST else names[: MOST - 1]
-    labels = [style.shortened(name or "none", LETTERS) for name in kept]
+    letters = max(LETTERS, ROW // len(kept))
+    labels = [style.shortened(name or "none", letters) for name in kept]
     # two shortened grades may be equal
     labels = [f"{i}: {label}" if labels.count(label) > 1 else label for i, label in enumerate(labels, start=1)]
     bins = [

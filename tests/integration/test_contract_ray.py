@@ -3,6 +3,7 @@
 import inspect
 
 from passk.runtime import actor_monitor, ray_head
+from passk.runtime.failures import Failure
 
 
 def test_the_dashboard_is_started_by_the_function_that_the_head_replaces_and_takes_the_modules_it_adds():
@@ -37,6 +38,6 @@ def test_an_actor_of_the_state_api_has_the_fields_that_the_watch_reads():
     cause.actor_died_error_context.reason = ActorDiedErrorContext.Reason.Value("WORKER_DIED")
     cause.actor_died_error_context.error_message = "killed"
     told = {"State": "DEAD", "DeathCause": cause, "ActorClassName": "A", "Pid": 1, "Address": {"IPAddress": "x"}}
-    assert actor_monitor.lost({"one": told}) == "lost: actor A (pid 1 on x): killed"
+    assert actor_monitor.lost({"one": told}) == Failure("lost", "actor A (pid 1 on x): killed")
     cause.actor_died_error_context.reason = ActorDiedErrorContext.Reason.Value("RAY_KILL")
     assert actor_monitor.lost({"one": told}) is None
