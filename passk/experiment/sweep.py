@@ -15,7 +15,6 @@ from typing import Any
 from passk.base.errors import ConfigError, nearest
 from passk.experiment import config, validate, yaml_file
 from passk.experiment.config import Experiment, RlStage
-from passk.experiment.validate import check
 from passk.files import durable
 from passk.files.layout import require_usable
 from passk.files.model_weights import weights
@@ -47,7 +46,7 @@ def experiments(
     else:
         result = sweep(config.load(of), stage, advantage, k, seeds, settings)
         for experiment in result:
-            check(experiment)
+            validate.check(experiment)
     _refuse_repeated("name", [experiment.name for experiment in result])
     return result
 
@@ -150,7 +149,7 @@ def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), sampl
         "benchmarks": selected,
     }
     result = config.parse(raw)
-    check(result)
+    validate.check(result)
     return result.model_copy(update={"name": f"{result.name}-{_mark(result, path)}"})
 
 
