@@ -86,12 +86,13 @@ def swept(tmp_path, monkeypatch):
     def sweep(failing, compare=lambda *_: None):
         begun, compared = [], []
 
-        def run(file, runs):
+        def run(laid_out, file):
             begun.append(config.load(file).seed)
+            assert laid_out.experiment.seed == begun[-1]
             if error := failing.get(begun[-1]):
                 raise error
 
-        monkeypatch.setattr(main, "run", run)
+        monkeypatch.setattr(main, "_run", run)
         monkeypatch.setattr(main, "compare", lambda names, *_: (compared.append(names), compare()))
         ended = None
         try:
@@ -139,7 +140,6 @@ def test_a_command_that_does_not_exist_is_status_2(tmp_path):
     assert passk(tmp_path, "rnu").returncode == 2
 
 
-@pytest.mark.xfail(strict=True, reason="`estimators` and `study` become `advantage` and `sweep`, as the page has them")
 def test_every_command_is_in_the_quickstart():
     from passk.cli.main import app
 
