@@ -113,7 +113,7 @@ def test_all_together_is_the_mean_of_the_benchmarks_that_every_experiment_has(se
     compared = comparison(seeds[:2])
     assert compared.groups == ["easy", "hard"], "one benchmark in common is no mean"
     words = " ".join(answer(compared))
-    assert "On easy, maze-s12/pass4-pass1" in words and "no seed and problems in common" not in words
+    assert "On easy, this checkpoint of maze-s12/pass4-pass1" in words and "no seed and problems in common" not in words
     assert ALL in comparison(seeds[:1]).groups
 
 
