@@ -12,6 +12,7 @@ from passk.store import rebuild
 from reports import write_report
 from reports.data.markdown import code, fenced, inline, table
 from reports.html import twin
+from reports.report import FIGURES
 
 PLANTED = [
     "<script>alert('planted')</script>",
@@ -108,7 +109,7 @@ def test_the_html_loads_nothing_from_elsewhere_and_has_its_figures_inside(plante
     text = planted.with_suffix(".html").read_text()
     page = Page(text)
     sources = [value for name, value in page.attributes if name in ("src", "href", "srcset", "action", "background")]
-    assert len(sources) == 4 and all(source.startswith("data:image/png;base64,") for source in sources)
+    assert len(sources) == len(FIGURES) and all(source.startswith("data:image/png;base64,") for source in sources)
     assert "default-src 'none'; script-src 'none'" in text
     assert not re.search(r"url\(|@import", text[: text.index("<body>")])
 
