@@ -194,7 +194,8 @@ def test_each_section_of_a_report_is_there(written):
     titles = re.findall(r"^##? (.*)$", re.sub(r"^(```+)text\n.*?^\1$", "", text, flags=re.M | re.S), re.M)
     assert titles == [
         "maze-cpu", "Results", "Held-out pass@k during the training", "Training", "pass@k over k",
-        "Accuracy by difficulty", "Which problems", "Verdicts", "Samples", "Cost", "Failures and retries", "Provenance", "Reproduce",
+        "Accuracy by difficulty", "Which problems", "Verdicts", "Samples", "Cost",
+        "Failures and retries", "Provenance", "Reproduce",
     ]  # fmt: skip
 
 
