@@ -8,7 +8,6 @@ import pytest
 
 from passk.base.errors import PasskError
 from passk.experiment import config
-from passk.files.layout import EVALUATION
 
 ROOT = Path(__file__).parents[2]
 
@@ -114,115 +113,6 @@ def test_a_training_whose_recorded_steps_meet_its_condition_samples_no_more_and_
         one.save_logs_and_checkpoints(step, {"timing/generation": 2.0})
     assert step == 3, "0.4 and 0.8 have a mean above 0.5"
     assert [place == 0 for place in saved] == [False, False, True]
-
-
-def test_the_policy_is_evaluated_between_steps_when_it_is_due_and_not_recorded(actor_classes, monkeypatch, tmp_path):
-    from passk.openrlhf import trainer
-    from passk.openrlhf.evaluation_log import EvaluationLog
-    from passk.openrlhf.held_out import HeldOut
-
-    def line(held_out, name, step, sample, tokenizer, *, chat):
-        evaluated.append((step, name))
-        fields = dict.fromkeys(EVALUATION.keys() - {"seconds", "time"}, 0)
-        return fields | {"step": step, "benchmark": name}
-
-    evaluated = []
-    monkeypatch.setattr(trainer, "evaluate", line)
-    one = object.__new__(trainer.PasskTrainer)
-    benchmark = {"problems": "test", "samples": 1, "k": (1,), "max_response": 8, "file": "test.parquet"}
-    benchmarks = {"easy": benchmark, "hard": benchmark}
-    one.settings = SimpleNamespace(held_out=HeldOut.model_validate({"every": 2, "seed": 1, "benchmarks": benchmarks}))
-    one.samples_generator = SimpleNamespace(step=1, ended=False, sample=print)
-    one.evaluations, one.seconds_evaluation, one.tokenizer = EvaluationLog(tmp_path), 0.0, None
-    one.args = SimpleNamespace(train=SimpleNamespace(seed=1), data=SimpleNamespace(apply_chat_template=False))
-
-    def passes(first, last):
-        evaluated.clear()
-        for step in range(first, last + 1):
-            one.samples_generator.step = step + 1
-            one._evaluate()
-        return [step for step, name in evaluated if name == "easy"]
-
-    assert passes(0, 3) == [0, 2]
-    assert [name for step, name in evaluated] == ["easy", "hard"] * 2
-    assert one.seconds_evaluation > 0
-    one.evaluations.forget_after(1)  # killed, and resumed from a checkpoint of step 1
-    assert passes(1, 5) == [2, 4]
-    (tmp_path / "evaluations.jsonl").write_text(
-        "".join(each for each in (tmp_path / "evaluations.jsonl").read_text().splitlines(keepends=True)[:-1])
-    )  # killed between the two benchmarks of step 4
-    assert passes(4, 4) == [] and evaluated == [(4, "hard")]
-    one.samples_generator.ended = True
-    assert passes(5, 5) == [5]
-    assert passes(5, 5) == []
-
-
-@pytest.mark.parametrize("deterministic", [False, True])
-def test_an_engine_samples_an_evaluation_without_a_trace_in_the_training(actor_classes, monkeypatch, deterministic):
-    import asyncio
-
-    from passk.openrlhf import rollout_engine as engines
-
-    calls, running = [], []
-
-    async def generate(self, tokens, params):
-        running.append(params)
-        calls.append(("generate", tokens, params.seed, params.max_tokens))
-        while paused[0]:
-            await asyncio.sleep(0)
-        output = SimpleNamespace(text=f"{tokens}", token_ids=tokens * 2, finish_reason="length")
-        return SimpleNamespace(outputs=[output])
-
-    async def collective_rpc(name, args):
-        calls.append((name, args))
-
-    def note(name, value=None):
-        async def call(self):
-            calls.append((name,))
-            if value is not None:
-                paused[0] = value
-
-        return call
-
-    upstream = engines.PasskEngine.__mro__[1]
-    paused = [False]
-    monkeypatch.setattr(upstream, "generate", generate)
-    monkeypatch.setattr(upstream, "pause_generation", note("pause", True))
-    monkeypatch.setattr(upstream, "resume_generation", note("resume", False))
-    monkeypatch.setattr(upstream, "reset_prefix_cache", note("reset"))
-    monkeypatch.setattr(upstream, "get_num_unfinished_requests", lambda self: len(running))
-    engine = object.__new__(engines.PasskEngine)
-    engine.deterministic, engine.llm = deterministic, SimpleNamespace(collective_rpc=collective_rpc)
-    responses = asyncio.run(engine.sample(7, [[1], [2, 3]], [[10, 11], [12, 13]], {"max_tokens": 5}))
-    assert [[response.text for response in each] for each in responses] == [["[1]"] * 2, ["[2, 3]"] * 2]
-    assert [[response.tokens for response in each] for each in responses] == [[2, 2], [4, 4]]
-    assert responses[0][0].truncated
-    generated = [call for call in calls if call[0] == "generate"]
-    # Without determinism a CPU engine chunks prompts, which a seeded request does not survive.
-    seeds = [10, 11, 12, 13] if deterministic else [None] * 4
-    assert [(seed, most) for _, _, seed, most in generated] == [(seed, 5) for seed in seeds]
-    others = [call for call in calls if call[0] != "generate"]
-    paused_for = [("pause",), ("resume",)] if deterministic else []
-    assert others == [("seed_sampling", (7,)), *paused_for, ("reset",)]
-
-
-def test_the_engines_take_the_prompts_of_an_evaluation_in_turn_and_sleep_afterwards(actor_classes, monkeypatch):
-    from passk.openrlhf import samples_generator as samples
-
-    class Engine:
-        def __init__(self, number):
-            self.sample = SimpleNamespace(remote=lambda seed, prompts, seeds, _: [(number, seed, p) for p in prompts])
-
-    woken = []
-    monkeypatch.setattr(samples.ray, "get", lambda references: references)
-    monkeypatch.setattr(samples, "batch_vllm_engine_call", lambda engines, name: woken.append(name))
-    generator = object.__new__(samples.PasskSamplesGenerator)
-    generator.vllm_engines = [Engine(number) for number in range(3)]
-    for sleeps in (False, True):
-        generator.args = SimpleNamespace(vllm=SimpleNamespace(enable_sleep=sleeps))
-        responses = generator.sample(100, ["a", "b", "c", "d", "e"], [[1]] * 5, {})
-        assert responses == [(0, 100, "a"), (1, 101, "b"), (2, 102, "c"), (0, 100, "d"), (1, 101, "e")]
-    assert woken == ["wake_up", "sleep"]
 
 
 def test_every_rollout_has_a_token_that_is_trained_on_so_none_is_masked_in_its_group(actor_classes):

@@ -295,10 +295,6 @@ def parquet() -> type[Parquet]:
 def flushed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """What is put on the disk from now on, by its path, in that order."""
     paths, fsync = [], os.fsync
-
-    def recorded(handle: int) -> None:
-        paths.append(Path(f"/proc/self/fd/{handle}").readlink())
-        fsync(handle)
-
-    monkeypatch.setattr(os, "fsync", recorded)
+    file = Path("/proc/self/fd")
+    monkeypatch.setattr(os, "fsync", lambda handle: (paths.append((file / str(handle)).readlink()), fsync(handle)))
     return paths
