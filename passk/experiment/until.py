@@ -10,17 +10,17 @@ group of `difficulty` has no value: the window is the last steps that have one.
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from passk.base.errors import ConfigError
-from passk.experiment.field_errors import one_line
-from passk.experiment.fields import Count, Strict, Text
+from passk.experiment.fields import Count, Text
+from passk.experiment.flag_value import FlagValue
 
 Above = Annotated[float, Field(ge=0, lt=1)]
 Below = Annotated[float, Field(gt=0, le=1)]
 
 
-class Until(Strict):
+class Until(FlagValue):
     """End of an rl stage before its last step."""
 
     metric: Literal["reward", "pass_at_k"] = Field(
@@ -37,15 +37,6 @@ class Until(Strict):
             raise ValueError("needs exactly one of above and below; write one, as in above: 0.9")
         return self
 
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Return the condition in a JSON text. Raise ValueError with the fault, then the fix."""
-        try:
-            return cls.model_validate_json(text)
-        except ValidationError as error:
-            known = list(cls.model_fields)
-            raise ValueError(one_line(error, lambda _: known, sources=(), kinds=())) from None
-
     def check(self, k: int, rollouts: int) -> None:
         """Raise ConfigError unless groups of N = `rollouts` have the metric at `k`, the largest of the stage."""
         if self.metric == "pass_at_k" and k > rollouts:
@@ -53,11 +44,6 @@ class Until(Strict):
                 f"metric: pass@{k} of a group of {rollouts} rollouts does not exist; set metric to reward, or use {k} "
                 "or more rollouts per prompt"
             )
-
-    @property
-    def spelled(self) -> str:
-        """The condition in one word, for a command line."""
-        return self.model_dump_json(exclude_defaults=True)
 
     @property
     def name(self) -> str:

@@ -10,17 +10,17 @@ loses an evaluation as a whole, and the resumed training repeats it.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from passk import problems, verifiers
 from passk.base.errors import PasskError
 from passk.base.randomness import seed_of
 from passk.experiment.benchmark import Benchmark
-from passk.experiment.field_errors import one_line
-from passk.experiment.fields import Count, Natural, Strict
+from passk.experiment.fields import Count, Natural
+from passk.experiment.flag_value import FlagValue
 from passk.statistics.bootstrap import mean_intervals
 from passk.statistics.pass_at_k import pass_at_k
 from passk.verifiers import AnswerError, Verdict, pool
@@ -36,27 +36,13 @@ class HeldOutBenchmark(Benchmark):
     file: str = Field(min_length=1)
 
 
-class HeldOut(Strict):
+class HeldOut(FlagValue):
     """Evaluations of a stage: at step 0, every `every` steps and at the last step."""
 
     every: Count
     seed: Natural
     benchmarks: dict[str, HeldOutBenchmark] = Field(min_length=1)
     opens_thinking: bool = False
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Return the evaluations in a JSON text. Raise ValueError with the fault, then the fix."""
-        try:
-            return cls.model_validate_json(text)
-        except ValidationError as error:
-            known = list(cls.model_fields)
-            raise ValueError(one_line(error, lambda _: known, sources=(), kinds=())) from None
-
-    @property
-    def spelled(self) -> str:
-        """The evaluations in one word, for a command line."""
-        return self.model_dump_json(exclude_defaults=True)
 
     def is_due(self, step: int, *, last: bool) -> bool:
         """Return whether the policy is evaluated after a step; 0 is the start of the stage."""

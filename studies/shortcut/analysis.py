@@ -5,6 +5,7 @@ from typing import NamedTuple
 import pandas as pd
 from scipy.stats import binomtest
 
+from passk.statistics.seeds import exact_share
 from studies.shortcut import theory
 from studies.shortcut.data import METHODS, RUN
 
@@ -23,8 +24,8 @@ class Share(NamedTuple):
     @property
     def interval(self) -> tuple[float, float]:
         """Return the interval of Clopper and Pearson."""
-        found = binomtest(self.leave, self.runs).proportion_ci(0.95, method="exact")
-        return float(found.low), float(found.high)
+        found = exact_share(self.leave, self.runs)
+        return found.low, found.high
 
 
 def outcomes(problems: pd.DataFrame) -> pd.DataFrame:
