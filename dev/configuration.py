@@ -10,9 +10,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from passk.experiment.benchmark import ReferenceLine
+from passk.experiment.benchmark import Benchmark, ReferenceLine
 from passk.experiment.compute import Compute
-from passk.experiment.config import Benchmark, Experiment, Model, RlStage, SftStage, TinyModel
+from passk.experiment.config import Experiment
+from passk.experiment.model import Model, TinyModel
+from passk.experiment.stage import RlStage, SftStage
 from passk.experiment.tracker_config import MlflowTracker, Trackers, WandbTracker
 from passk.experiment.until import Until
 from passk.problems.sources import SPECS

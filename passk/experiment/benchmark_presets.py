@@ -1,6 +1,6 @@
 """Named benchmarks, as in `passk evaluate --benchmark gsm8k,aime24`.
 
-The defaults of `config.Benchmark` are those of the Pass@k Training paper (arXiv 2508.10751): temperature 1.0, top-p
+The defaults of `benchmark.Benchmark` are those of the Pass@k Training paper (arXiv 2508.10751): temperature 1.0, top-p
 0.95 and 32 samples per problem.
 """
 
@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from passk.base import gpus
 from passk.base.errors import ConfigError, nearest
 from passk.experiment import config, sweep
-from passk.experiment.config import Benchmark, Experiment
+from passk.experiment.benchmark import Benchmark
+from passk.experiment.config import Experiment
 
 K = (1, 4, 8, 16, 32, 64, 128, 256)
 """Values of k; those up to the number of samples are reported."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from passk import problems
 from passk.base.errors import ConfigError, nearest
-from passk.experiment.config import Experiment, RlStage
+from passk.experiment.config import Experiment
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
 from passk.experiment.result_versions import (
     SAMPLING_VERSION,
@@ -22,6 +22,7 @@ from passk.experiment.result_versions import (
     judging,
     verdicts,
 )
+from passk.experiment.stage import RlStage
 from passk.files.layout import BASE, STORE, EvaluationRecord, StageRecord, require_usable
 from passk.files.model_weights import weights
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+from passk.experiment.benchmark import Benchmark
 from passk.experiment.compute import Compute
-from passk.experiment.config import Benchmark, RlStage, SftStage
+from passk.experiment.stage import RlStage, SftStage
 from passk.files.layout import EvaluationRecord, StageRecord, is_finished
 
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from passk.base.errors import ConfigError, nearest
 from passk.experiment import config, validate, yaml_file
-from passk.experiment.config import Experiment, RlStage
+from passk.experiment.config import Experiment
+from passk.experiment.stage import RlStage
 from passk.files import durable
 from passk.files.layout import require_usable
 from passk.files.model_weights import weights

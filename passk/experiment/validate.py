@@ -7,8 +7,10 @@ from passk import advantage, problems
 from passk.base.errors import ConfigError, nearest, under
 from passk.base.redact import is_secret
 from passk.experiment import config, yaml_file
-from passk.experiment.config import Experiment, RlStage, TinyModel
+from passk.experiment.config import Experiment
+from passk.experiment.model import TinyModel
 from passk.experiment.plan import order
+from passk.experiment.stage import RlStage
 from passk.files.layout import BASE
 
 GIB = 2**30

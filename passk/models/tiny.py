@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from passk.base.errors import ConfigError, PasskError
-from passk.experiment.config import TinyModel
+from passk.experiment.model import TinyModel
 from passk.problems.maze import ALPHABET
 
 if TYPE_CHECKING:

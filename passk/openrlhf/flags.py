@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from passk.experiment.compute import Compute
-from passk.experiment.config import RlStage, SftStage
+from passk.experiment.stage import RlStage, SftStage
 from passk.openrlhf.checkpoints import LEAST_KEPT
 from passk.openrlhf.held_out import HeldOut
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from passk import problems
 from passk.base.errors import ConfigError
-from passk.experiment.config import RlStage, SftStage, TinyModel
+from passk.experiment.model import TinyModel
+from passk.experiment.stage import RlStage, SftStage
 from passk.models.tiny import ENDS, load_tokenizer
 
 if TYPE_CHECKING:

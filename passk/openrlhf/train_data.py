@@ -9,7 +9,7 @@ import numpy as np
 
 from passk import problems
 from passk.base.errors import ConfigError
-from passk.experiment.config import RlStage, SftStage
+from passk.experiment.stage import RlStage, SftStage
 from passk.files import durable, scratch
 from passk.models.tiny import load_tokenizer
 from passk.openrlhf.flags import LABEL, PROMPT, RESPONSE

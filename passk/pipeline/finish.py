@@ -4,8 +4,8 @@ import shutil
 from typing import Any
 
 from passk.base.errors import PasskError
-from passk.experiment.config import RlStage, SftStage
 from passk.experiment.planned import PlannedStage
+from passk.experiment.stage import RlStage, SftStage
 from passk.files import durable
 from passk.files.layout import write_json
 from passk.files.metrics_log import read_metrics

@@ -1,8 +1,8 @@
 """The evaluations during a stage's training, as its command line has them (passk/openrlhf/held_out.py)."""
 
-from passk.experiment.config import RlStage
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedStage
+from passk.experiment.stage import RlStage
 from passk.openrlhf import lengths
 from passk.openrlhf.held_out import HeldOut, HeldOutBenchmark
 from passk.pipeline.evaluation_request import has_chat

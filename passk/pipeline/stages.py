@@ -20,9 +20,9 @@ from passk.cpu import operators
 from passk.evaluation import progress
 from passk.evaluation.request import Work
 from passk.experiment.compute import Compute
-from passk.experiment.config import RlStage, SftStage
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
+from passk.experiment.stage import RlStage, SftStage
 from passk.files import durable, file_lock, scratch
 from passk.files.layout import is_finished, write_json
 from passk.files.metrics_log import WRITER, damaged_line, read_metrics

@@ -16,7 +16,7 @@ from ray.job_submission import JobSubmissionClient
 from passk.evaluation.request import PIECE_SAMPLES, Work, problem_seed
 from passk.experiment import config, plan
 from passk.experiment.compute import Compute
-from passk.experiment.config import TinyModel
+from passk.experiment.model import TinyModel
 from passk.files.layout import SAMPLE_COLUMNS
 from passk.models.tiny import make_tiny
 from passk.pipeline import evaluation_request, stages

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from passk.experiment.config import TinyModel
+from passk.experiment.model import TinyModel
 from passk.models.tiny import make_tiny
 from passk.statistics.bootstrap import mean_interval
 from passk.statistics.maj_at_k import maj_at_k

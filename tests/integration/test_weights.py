@@ -14,7 +14,7 @@ import yaml
 
 from passk.experiment import config, plan
 from passk.experiment.compute import Compute
-from passk.experiment.config import TinyModel
+from passk.experiment.model import TinyModel
 from passk.models.log_probs import LIMIT
 from passk.models.tiny import make_tiny
 from passk.pipeline import stages

@@ -9,7 +9,7 @@ import pytest
 
 from passk.evaluation.engines import Engine, NotLoaded
 from passk.evaluation.request import Request
-from passk.experiment.config import TinyModel
+from passk.experiment.model import TinyModel
 from passk.models import log_probs
 from passk.models.tiny import make_tiny
 

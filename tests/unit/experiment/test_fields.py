@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from passk.base.errors import ConfigError
-from passk.experiment import benchmark, config, tracker_config, until
+from passk.experiment import benchmark, config, model, stage, tracker_config, until
 from passk.problems.sources import SPECS
 from tests.unit.experiment.test_config import GOOD
 
@@ -228,12 +228,12 @@ def refusal(raw) -> str:
 def test_the_table_has_every_field_of_every_model():
     models = {
         "": config.Experiment,
-        "model.": config.Model,
-        "model.tiny.": config.TinyModel,
-        "stages.warm.": config.SftStage,
-        "stages.arm.": config.RlStage,
+        "model.": model.Model,
+        "model.tiny.": model.TinyModel,
+        "stages.warm.": stage.SftStage,
+        "stages.arm.": stage.RlStage,
         "stages.arm.until.": until.Until,
-        "benchmarks.test.": config.Benchmark,
+        "benchmarks.test.": benchmark.Benchmark,
         "benchmarks.test.reference_line.": benchmark.ReferenceLine,
         "compute.": config.Compute,
         "trackers.": tracker_config.Trackers,

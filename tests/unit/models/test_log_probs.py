@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from passk.base.errors import ConfigError, PasskError
-from passk.experiment.config import TinyModel
+from passk.experiment.model import TinyModel
 from passk.models import log_probs
 from passk.models.tiny import make_tiny
 

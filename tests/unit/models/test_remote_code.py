@@ -12,7 +12,7 @@ import yaml
 
 from passk.base.errors import ConfigError
 from passk.experiment import benchmark_presets, config
-from passk.experiment.config import TinyModel
+from passk.experiment.model import TinyModel
 from passk.experiment.plan import plan
 from passk.models import remote_code
 from passk.models.tiny import make_tiny

@@ -10,9 +10,9 @@ import pytest
 
 from passk import problems
 from passk.base.errors import PasskError
-from passk.experiment import config
-from passk.experiment.config import TinyModel
+from passk.experiment.model import TinyModel
 from passk.models.tiny import has_chat_template, load_tokenizer, make_tiny
+from passk.problems.maze import MazeProblems
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def test_the_tokenizer_that_others_load_loses_no_character_of_a_problem(director
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(directory)
-    spec = config.MazeProblems(source="maze", split="train", size=20)
+    spec = MazeProblems(source="maze", split="train", size=20)
     for problem in problems.generate(spec, 1):
         text = problem.prompt + problem.demonstration + "$"
         tokens = tokenizer(text, add_special_tokens=False)["input_ids"]

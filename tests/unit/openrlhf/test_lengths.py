@@ -8,10 +8,12 @@ from transformers import AutoTokenizer
 from passk import problems
 from passk.base.errors import ConfigError
 from passk.experiment import config
+from passk.experiment.model import TinyModel
 from passk.experiment.plan import plan
 from passk.models.tiny import make_tiny
 from passk.openrlhf import lengths
 from passk.pipeline import stages
+from passk.problems.maze import MazeProblems
 from tests.unit.experiment.test_config import changed
 
 TEMPLATE = "{% for m in messages %}<{{ m.content }}>{% endfor %}{% if add_generation_prompt %}OPEN{% endif %}"
@@ -19,7 +21,7 @@ TEMPLATE = "{% for m in messages %}<{{ m.content }}>{% endfor %}{% if add_genera
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    spec = config.MazeProblems(source="maze", split="train", size=40)
+    spec = MazeProblems(source="maze", split="train", size=40)
     file = tmp_path_factory.mktemp("problems") / "train.parquet"
     problems.save(problems.generate(spec, 1), file)
     return file
@@ -28,13 +30,13 @@ def source(tmp_path_factory):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     directory = tmp_path_factory.mktemp("model") / "tiny"
-    make_tiny(config.TinyModel(), directory, seed=1)
+    make_tiny(TinyModel(), directory, seed=1)
     return directory
 
 
 def fits(source, model, name, field, most, *, chat=False, tiny=None):
     stage = config.parse(changed(f"stages.{name}.{field}", most)).stages[name]
-    lengths.require_fit({name: stage}, {"train": source}, model, chat=chat, tiny=tiny or config.TinyModel())
+    lengths.require_fit({name: stage}, {"train": source}, model, chat=chat, tiny=tiny or TinyModel())
 
 
 def test_a_prompt_longer_than_max_prompt_is_refused_and_the_longest_is_named(source, model):
@@ -77,7 +79,7 @@ def test_openrlhf_keeps_each_row_that_fits_and_loses_one_of_a_token_more(tmp_pat
 
     from openrlhf.datasets import SFTDataset
 
-    problem = next(iter(problems.generate(config.MazeProblems(source="maze", split="train", size=1), 1)))
+    problem = next(iter(problems.generate(MazeProblems(source="maze", split="train", size=1), 1)))
     problem = dataclasses.replace(problem, demonstration="R")
     problems.save([problem], tmp_path / "one.parquet")
     needed = len(problem.prompt) + lengths.PROMPT_ROOM
@@ -95,7 +97,7 @@ def test_openrlhf_keeps_each_row_that_fits_and_loses_one_of_a_token_more(tmp_pat
 
 
 def test_the_chat_template_counts_and_must_word_an_answered_prompt_as_an_open_one(source, tmp_path):
-    tiny = config.TinyModel(alphabet="bytes")
+    tiny = TinyModel(alphabet="bytes")
     make_tiny(tiny, tmp_path / "chat", seed=1)
     (tmp_path / "chat" / "chat_template.jinja").write_text(TEMPLATE.replace("OPEN", "<"))
     rows = list(problems.load(source))
@@ -114,9 +116,9 @@ def test_the_chat_template_counts_and_must_word_an_answered_prompt_as_an_open_on
 
 def test_the_default_is_the_tiny_models_length_else_4096():
     stage = config.parse(changed("stages.warm.max_length", 77)).stages["warm"]
-    assert lengths.max_length(stage, config.TinyModel()) == 77
+    assert lengths.max_length(stage, TinyModel()) == 77
     stage = stage.model_copy(update={"max_length": None})
-    assert lengths.max_length(stage, config.TinyModel(max_length=99)) == 99
+    assert lengths.max_length(stage, TinyModel(max_length=99)) == 99
     assert lengths.max_length(stage, None) == 4096
 
 

@@ -8,15 +8,17 @@ from datasets import load_from_disk
 from passk import problems
 from passk.base.errors import ConfigError
 from passk.experiment import config
+from passk.experiment.model import TinyModel
 from passk.models.tiny import make_tiny
 from passk.openrlhf import train_data
 from passk.openrlhf.prompt_label import Label
+from passk.problems.maze import MazeProblems
 from tests.unit.experiment.test_config import changed
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    spec = config.MazeProblems(source="maze", split="train", size=40)
+    spec = MazeProblems(source="maze", split="train", size=40)
     file = tmp_path_factory.mktemp("problems") / "train.parquet"
     problems.save(problems.generate(spec, 1), file)
     return file
@@ -70,7 +72,7 @@ TEMPLATES = {
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_a_field_that_does_not_fit_the_chat_template_is_refused(source, tmp_path, template):
     model, files, opens = tmp_path / "tiny", {"train": source}, TEMPLATES[template]
-    make_tiny(config.TinyModel(), model, seed=1)
+    make_tiny(TinyModel(), model, seed=1)
     (model / "chat_template.jinja").write_text(template)
     train_data.require_thinking_opened_as_said(opens, files, model, chat=True)
     train_data.require_thinking_opened_as_said(False, files, model, chat=False)  # mazes end with no tag of their own

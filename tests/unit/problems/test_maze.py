@@ -6,9 +6,8 @@ import pytest
 
 from passk import verifiers
 from passk.base.errors import ConfigError
-from passk.experiment.config import MazeProblems
 from passk.problems import generate
-from passk.problems.maze import ALPHABET
+from passk.problems.maze import ALPHABET, MazeProblems
 
 STEPS = {"L": (0, -1), "R": (0, 1), "U": (-1, 0), "D": (1, 0)}
 

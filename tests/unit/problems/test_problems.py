@@ -8,13 +8,13 @@ import pyarrow.parquet
 import pytest
 
 from passk.base.errors import PasskError
-from passk.experiment.config import MazeProblems
 from passk.problems import Problem, fingerprint, generate, load, save
+from passk.problems.maze import MazeProblems
 
 SPEC = MazeProblems(source="maze", split="train", size=20, random_move_prob=0.2)
 DIGEST = (
     "import hashlib\n"
-    "from passk.experiment.config import MazeProblems\n"
+    "from passk.problems.maze import MazeProblems\n"
     "from passk.problems import fingerprint, generate\n"
     "spec = MazeProblems(source='maze', split='train', size=20, random_move_prob=0.2)\n"
     "print(fingerprint(spec, 1), hashlib.sha256(repr(generate(spec, 1)).encode()).hexdigest())"
@@ -89,7 +89,7 @@ def test_parquet_of_something_else_is_refused_by_the_missing_column(tmp_path):
 
 def test_saving_and_loading_print_nothing_and_leave_no_cache(tmp_path):
     code = (
-        "from passk.experiment.config import MazeProblems\n"
+        "from passk.problems.maze import MazeProblems\n"
         "from passk.problems import generate, load, save\n"
         "path = 'problems.parquet'\n"
         "save(generate(MazeProblems(source='maze', split='train', size=20), 1), path)\n"

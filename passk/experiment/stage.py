@@ -1,0 +1,136 @@
+"""Fields of a stage: what sft and rl stages share, and what each has of its own."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from passk.experiment.fields import (
+    LIMIT,
+    MOST_ROLLOUTS,
+    Betas,
+    Clip,
+    Count,
+    MaxFailed,
+    Name,
+    Natural,
+    NotNegative,
+    Positive,
+    Rollouts,
+    Share,
+    Strict,
+    Text,
+)
+from passk.experiment.k_schedule import Schedule
+from passk.experiment.until import Until
+
+K = Annotated[Schedule, BeforeValidator(Schedule.of), PlainSerializer(lambda schedule: schedule.written)]
+
+
+class Stage(Strict):
+    """Fields that sft and rl stages share."""
+
+    parent: Name | None = Field(
+        None, alias="from", description="stage whose model this one starts from (default: the model itself)"
+    )
+    problems: Name = Field(description="name of a set of problems of the train split")
+    steps: Count = Field(description="optimizer steps of an sft stage, batches of rollouts of an rl stage")
+    betas: Betas = Field((0.9, 0.95), description="Adam's two betas")
+    weight_decay: NotNegative = Field(0.0, description="Adam's weight decay")
+    max_norm: Positive = Field(1.0, description="norm to which gradients are clipped")
+    warmup: Natural = Field(0, description="steps in which the learning rate rises")
+    evaluate: bool = Field(True, description="sample the finished model on every benchmark")
+    save_every: Count = Field(20, description="steps between checkpoints")
+    keep_checkpoints: Count = Field(2, description="checkpoints kept for resuming, at least 2 while training")
+
+    @model_validator(mode="after")
+    def _warm_up_ends(self) -> Self:
+        if self.warmup > self.steps:
+            raise ValueError(
+                f"warmup of {self.warmup} steps is longer than the stage; lower it to {self.steps} or less"
+            )
+        return self
+
+    def _limited(self, what: str, size: int) -> Self:
+        if size >= LIMIT:
+            raise ValueError(f"{what} is {size} training prompts; lower it below {LIMIT}")
+        return self
+
+
+class SftStage(Stage):
+    """Supervised fine-tuning on the demonstrations of problems, by OpenRLHF's train_sft."""
+
+    kind: Literal["sft"] = Field(description="kind of the stage")
+    lr: Positive = Field(description="learning rate")
+    batch_size: Count = Field(128, description="demonstrations per step")
+    max_length: Count | None = Field(
+        None,
+        ge=4,
+        description="most tokens of a prompt with its demonstration (default: the tiny model's max_length, else 4096)",
+    )
+
+    @model_validator(mode="after")
+    def _fits_in_memory(self) -> Self:
+        return self._limited("steps x batch_size", self.steps * self.batch_size)
+
+
+class RlStage(Stage):
+    """Reinforcement learning with verifiable rewards, by OpenRLHF's train_ppo_ray with passk's plugin."""
+
+    kind: Literal["rl"] = Field(description="kind of the stage")
+    advantage: Text = Field(description="advantage estimator; `passk advantage list` lists them")
+    k: K = Field(Schedule.of(1), description="k of Pass@k, or a schedule of it over the steps")
+    options: dict[str, Any] = Field(
+        default={}, description="options of the estimator; `passk advantage list` lists them"
+    )
+    lr: Positive = Field(description="learning rate")
+    entropy_coef: NotNegative = Field(0.0, description="entropy bonus in the loss")
+    false_positive_rate: Share = Field(
+        0.0, description="share of the incorrect answers that get the reward of correct ones"
+    )
+    prompts_per_step: Count = Field(32, description="prompts per step")
+    rollouts_per_prompt: int = Field(16, ge=2, lt=MOST_ROLLOUTS, description="rollouts per prompt, N")
+    mini_batch_prompts: Count | None = Field(None, description="prompts per optimizer step (default: all of a step)")
+    temperature: Positive = Field(1.0, description="temperature of sampling")
+    top_p: float = Field(1.0, gt=0, le=1, description="nucleus of sampling, share of the probability")
+    clip: Clip = Field((0.2, 0.28), description="lower and upper clip of the probability ratio")
+    max_prompt: Count = Field(1024, description="longest prompt, tokens")
+    max_response: Count = Field(description="longest response, tokens")
+    max_failed: MaxFailed = 0.05
+    until: Until | None = Field(None, description="condition that ends the stage before `steps` (default: none)")
+    evaluate_every: Count | None = Field(
+        None, description="steps between evaluations during the training (default: none); also the first and last step"
+    )
+    evaluate_on: tuple[Name, ...] | None = Field(
+        None, strict=False, min_length=1, description="benchmarks of these evaluations (default: all)"
+    )
+    evaluate_samples: Rollouts | None = Field(
+        None, description="samples per problem of these evaluations (default: the largest `k` of the benchmark)"
+    )
+
+    @model_validator(mode="after")
+    def _fits_in_memory(self) -> Self:
+        return self._limited("steps x prompts_per_step", self.steps * self.prompts_per_step)
+
+    @field_validator("until")
+    @classmethod
+    def _can_be_met(cls, until: Until | None, info: ValidationInfo) -> Until | None:
+        steps = info.data.get("steps")
+        if until and steps and until.window > steps:
+            raise ValueError(
+                f"window of {until.window} steps is longer than the stage; set window to {steps} or less, or raise "
+                "steps"
+            )
+        return until
+
+
+STAGES: dict[str, type[Stage]] = {"sft": SftStage, "rl": RlStage}
+AnyStage = Annotated[Annotated[SftStage, Tag("sft")] | Annotated[RlStage, Tag("rl")], Discriminator("kind")]
