@@ -7,7 +7,7 @@ place of OpenRLHF 0.11.2 and vLLM 0.29.0.
 
 import os
 
-from passk.cpu import device, flash_attn, matrix_product, operators, optimizer, weights
+from passk.cpu import device, flash_attn, matrix_product, operators, optimizer, packing, weights
 from passk.cpu.on_import import on_import
 
 ENVIRONMENT_SWITCH = "PASSK_CPU"
@@ -29,6 +29,7 @@ def install_if_asked() -> None:
     on_import("cpuinfo", operators.cpu_features)
     on_import("torch", device.torch_cuda)
     on_import("torch.nn.functional", matrix_product.linear)
+    on_import("openrlhf.models.actor", packing.actor)
     on_import("openrlhf.trainer.ppo_utils.replay_buffer", device.replay_buffer)
     on_import("openrlhf.utils.deepspeed.deepspeed", device.device_mesh)
     on_import("deepspeed.ops.adam.fused_adam", optimizer.fused_adam)
