@@ -137,6 +137,9 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
     trained = [len(frames) for entry in comparison.entries if entry.kind == "rl" and (frames := steps_of(entry))]
     return environment.get_template("report.md.j2").render(
         title=title,
+        rehearsals=listed(
+            [code(run.record.config["rehearses"]) for run in comparison.results if run.record.config.get("rehearses")]
+        ),
         questions=_questions(comparison),
         answer=_answer(comparison, code),
         drawn=drawn,

@@ -82,6 +82,15 @@ def run(file: File, runs: Runs = Path("runs")) -> None:
 
 
 @app.command()
+def rehearse(file: File, runs: Runs = Path("runs")) -> None:
+    """Run the whole graph of an experiment with a tiny model on CPUs, and estimate the real run's memory and time."""
+    _require("rehearse", "train")
+    from passk.cli import rehearse as rehearsals
+
+    rehearsals.rehearse(file, runs, _run)
+
+
+@app.command()
 def sweep(
     files: Annotated[list[Path], typer.Argument(help="Experiment files to vary.")],
     advantage: Annotated[str, typer.Option(help="Advantage estimators, comma-separated (default: the file's).")] = "",

@@ -19,10 +19,14 @@ def actor(module: ModuleType) -> None:
 
     @functools.wraps(load)
     def load_on_cpu(
-        self: Any, pretrain_or_model: Any, attn_implementation: str = "flash_attention_2", *arguments: Any, **options: Any
+        self: Any,
+        model: Any,
+        attn_implementation: str = "flash_attention_2",
+        *arguments: Any,
+        **options: Any,
     ) -> None:
         if "flash_attention" in attn_implementation:
             attn_implementation = IMPLEMENTATION
-        load(self, pretrain_or_model, attn_implementation, *arguments, **options)
+        load(self, model, attn_implementation, *arguments, **options)
 
     module.Actor.__init__ = load_on_cpu

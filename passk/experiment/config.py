@@ -42,6 +42,9 @@ class Experiment(Strict):
     benchmarks: dict[Name, Benchmark] = Field(min_length=1, description="benchmarks by name")
     compute: Compute = Field(description="where and how the experiment runs")
     trackers: Trackers | None = Field(None, description="trackers of step metrics beside TensorBoard")
+    rehearses: Name | None = Field(
+        None, description="experiment that this one rehearses (`passk rehearse`); its numbers are no results"
+    )
 
     @property
     def gpus(self) -> int:

@@ -23,7 +23,7 @@ from passk.experiment.result_versions import (
     verdicts,
 )
 from passk.experiment.stage import RlStage
-from passk.files.layout import BASE, STORE, EvaluationRecord, StageRecord, require_usable
+from passk.files.layout import BASE, REHEARSALS, STORE, EvaluationRecord, StageRecord, require_usable
 from passk.files.model_weights import weights
 
 _WITHOUT_EFFECT = {"evaluate", "save_every", "keep_checkpoints", "max_failed"}
@@ -66,7 +66,12 @@ class Plan:
 
 
 def plan(experiment: Experiment, runs: Path) -> Plan:
-    """Return the plan of an experiment under `runs`. Raise ConfigError if its graph of stages is invalid."""
+    """Return the plan of an experiment under `runs`. Raise ConfigError if its graph of stages is invalid.
+
+    A rehearsal lies in a directory of its own below `runs`, with a database of its own.
+    """
+    if experiment.rehearses and runs.name != REHEARSALS:
+        runs = runs / REHEARSALS
     require_usable(runs, experiment.name)
     directory = runs.resolve() / experiment.name
     versions = engine_versions()
@@ -131,7 +136,9 @@ def _base(experiment: Experiment) -> dict[str, Any]:
     model, files = experiment.model, []
     if model.path:
         files = weights(Path(_expanded(model.path)))
-    decides = {"model": model.model_dump(exclude_defaults=True), "seed": experiment.seed}
+    decides: dict[str, Any] = {"model": model.model_dump(exclude_defaults=True), "seed": experiment.seed}
+    if experiment.rehearses:
+        decides["rehearsal"] = True  # no key of a rehearsal is that of a run
     return decides | ({"weights": files} if files else {})
 
 

@@ -37,6 +37,10 @@ def check(experiment: Experiment) -> None:
     for field, names in TAKEN.items():
         for name in sorted(set(names) & set(getattr(experiment, field))):
             raise ConfigError(f"{field}.{name}: is a reserved name in reports; choose another one")
+    if experiment.compute.colocate and experiment.compute.profile == "cpu":
+        raise ConfigError(
+            "compute.colocate: engines that sleep need CUDA's memory pool; set colocate to false, or profile to gpu"
+        )
     for name, stage in experiment.stages.items():
         _known_problems(experiment, f"stages.{name}.problems", stage.problems, split="train")
         if isinstance(stage, RlStage):

@@ -1,6 +1,7 @@
 """Paths and records of a run. The files are the source of truth; the DuckDB database is built from them.
 
     runs/passk.duckdb                           the index over all experiments
+    runs/rehearsals/                            the same tree for rehearsals (`passk rehearse`)
     runs/<experiment>/experiment.json           configuration and sessions: ExperimentRecord
     runs/<experiment>/report.md                 results, figures/*.png beside it
     runs/<experiment>/problems/<fingerprint>.parquet
@@ -41,6 +42,8 @@ from passk.files.durable import write_text
 STORE = "passk.duckdb"
 SERVE = "serve"
 """Directory with the logs of `make serve`."""
+REHEARSALS = "rehearsals"
+"""Directory of the rehearsals, which have a database of their own."""
 _SPLITTERS = {
     ",": "OpenRLHF splits a path there",
     "@": "OpenRLHF splits a path there",
@@ -183,7 +186,7 @@ def require_usable(runs: Path, name: str) -> None:
             raise ConfigError(f"runs: {path} contains {text!r}, and {why}; name a directory without it")
     if (length := len(os.fsencode(path))) > _LONGEST_PATH:
         raise ConfigError(f"runs: the path has {length} bytes; name a directory with {_LONGEST_PATH} or fewer")
-    if name in (SERVE, STORE) or name.startswith(f"{STORE}."):
+    if name in (SERVE, STORE, REHEARSALS) or name.startswith(f"{STORE}."):
         raise ConfigError(f"name: {name} is reserved in the directory of runs; choose another name")
 
 

@@ -15,7 +15,7 @@ import duckdb
 
 from passk.base.errors import PasskError
 from passk.files import durable, scratch
-from passk.files.layout import STORE, EvaluationRecord, ExperimentRecord, StageRecord
+from passk.files.layout import REHEARSALS, STORE, EvaluationRecord, ExperimentRecord, StageRecord
 from passk.store import connection as connections
 from passk.store import ingest, queries, schema
 from passk.store.connection import POLL, WAIT, held, log_of, sealed, turn
@@ -49,6 +49,8 @@ class Ingested:
 def items(runs: Path) -> Iterator[Item]:
     """Yield every item under a directory of runs, in the order of their names."""
     for experiment in _directories(runs):
+        if experiment.name == REHEARSALS:
+            continue
         yield ingest.experiment_record, experiment
         for problems in sorted((experiment / "problems").glob("*.parquet")):
             yield ingest.problem_set, problems

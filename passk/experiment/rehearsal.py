@@ -1,0 +1,190 @@
+"""Derive the rehearsal of an experiment: the same graph of stages and evaluations, small enough for CPUs and minutes.
+
+Stages, templates, verifiers, benchmarks, schedules, trackers and the report stay. A tiny model replaces the model, and
+problems, prompts, rollouts, lengths and steps are cut down. Ranks and engines stay as far as the cores suffice.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from passk import advantage
+from passk.base.errors import PasskError
+from passk.experiment import config
+from passk.experiment.config import Experiment
+from passk.experiment.stage import RlStage, SftStage
+
+STEPS, RESPONSE, SAMPLES, ROLLOUTS = 2, 16, 4, 4
+"""Most steps of a stage, tokens of a response and samples per problem; rollouts per prompt if the estimator allows."""
+PROBLEMS = {"train": 32, "test": 4}
+"""Most problems of a set, by split."""
+BYTES = 8
+"""Bytes per token, at most, of the text that a tokenizer reads. A stand-in tokenizer has a token for each byte."""
+_PREFIX = "rehearsal-"
+_LONGEST_NAME = 64
+# Reasons by the beginning of a field. The first that fits counts.
+_REASONS = {
+    "name": "a rehearsal has a directory of its own",
+    "rehearses": "marks the rehearsal in its records, its keys and its report",
+    "model": "a tiny model with random weights",
+    "problems": "fewer problems",
+    "compute.profile": "CPUs instead of GPUs",
+    "compute.nodes": "one machine",
+    "compute.gpus_per_node": "as many ranks as cores",
+    "compute.engines": "as many engines as cores",
+    "compute.colocate": "engines that sleep need CUDA's memory pool",
+    "compute.tensor_parallel": "one process an engine",
+    "compute.micro_batch": "several micro-batches in a small batch",
+    "compute.max_tokens_per_gpu": "the longest sequence of the rehearsal",
+    "compute": "has no effect on a CPU",
+    "trackers": "no result of a rehearsal reaches a tracker's server",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """A field that differs between an experiment and its rehearsal."""
+
+    field: str
+    real: str
+    rehearsed: str
+    reason: str
+
+
+def rehearsal(
+    experiment: Experiment, *, cores: int, model: str = "", own_tokenizer: bool = False, trackers: str = ""
+) -> Experiment:
+    """Return the rehearsal of an experiment on a machine with `cores` cores.
+
+    model: directory of the stand-in for a HF model. own_tokenizer: whether the stand-in has the model's own tokenizer;
+    otherwise lengths are in bytes. trackers: URI of the store that replaces MLflow's server.
+    """
+    raw = experiment.model_dump(mode="json", by_alias=True)
+    ranks = min(experiment.compute.nodes * experiment.compute.gpus_per_node, cores)
+    scale = 1 if own_tokenizer or experiment.model.tiny else BYTES
+    raw |= {"name": f"{_PREFIX}{experiment.name}"[:_LONGEST_NAME], "rehearses": experiment.name}
+    if experiment.model.path:
+        raw["model"] = {"path": model, "opens_thinking": experiment.model.opens_thinking}
+    for spec in raw["problems"].values():
+        spec["size"] = min(spec["size"] or PROBLEMS[spec["split"]], PROBLEMS[spec["split"]])
+    for name, stage in experiment.stages.items():
+        raw["stages"][name] |= _rl(stage, ranks, scale) if isinstance(stage, RlStage) else _sft(stage, ranks, scale)
+    for name, benchmark in experiment.benchmarks.items():
+        samples = min(benchmark.samples, SAMPLES)
+        raw["benchmarks"][name] |= {
+            "samples": samples,
+            "k": [k for k in benchmark.k if k <= samples] or [1],
+            "max_response": min(benchmark.max_response, RESPONSE),
+        }
+    raw["compute"] |= _compute(experiment, raw["stages"], ranks, cores)
+    if raw["trackers"] and raw["trackers"].get("mlflow"):
+        raw["trackers"]["mlflow"]["uri"] = trackers
+    return config.parse(raw)
+
+
+def changes(experiment: Experiment, rehearsed: Experiment) -> list[Change]:
+    """Return every field that differs, in the order of the experiment file."""
+    real, other = (dict(_flat("", each.model_dump(mode="json", by_alias=True))) for each in (experiment, rehearsed))
+    fields = dict.fromkeys([*real, *other])
+    return [
+        Change(field, _text(real.get(field)), _text(other.get(field)), _reason(field))
+        for field in fields
+        if real.get(field) != other.get(field)
+    ]
+
+
+def longest(rehearsed: Experiment) -> int:
+    """Return the tokens that the stand-in of a HF model must hold: the longest prompt and the longest response."""
+    rl = [stage for stage in rehearsed.stages.values() if isinstance(stage, RlStage)]
+    sft = [stage.max_length for stage in rehearsed.stages.values() if isinstance(stage, SftStage) and stage.max_length]
+    prompt = max([1024 * BYTES, *sft, *(stage.max_prompt for stage in rl)])
+    return prompt + max(each.max_response for each in (*rl, *rehearsed.benchmarks.values()))
+
+
+def _sft(stage: SftStage, ranks: int, scale: int) -> dict[str, Any]:
+    """Return the fields of a supervised stage: two sequences a rank and step, and a checkpoint after each step."""
+    steps = min(stage.steps, STEPS)
+    length = {"max_length": stage.max_length * scale} if stage.max_length else {}
+    return {"steps": steps, "warmup": min(stage.warmup, 1), "save_every": 1, "batch_size": 2 * ranks, **length}
+
+
+def _rl(stage: RlStage, ranks: int, scale: int) -> dict[str, Any]:
+    """Return the fields of an rl stage: every k of its schedule, and at most two optimizer steps a step."""
+    ks = [k for _, k in stage.k.within(stage.steps)]
+    steps = max(min(stage.steps, STEPS), len(ks))
+    rollouts = _rollouts(stage, ks)
+    mini_batch = stage.mini_batch_prompts if stage.mini_batch_prompts != stage.prompts_per_step else None
+    fields: dict[str, Any] = {
+        "steps": steps,
+        "warmup": min(stage.warmup, 1),
+        "save_every": 1,
+        "k": ks[0] if len(ks) == 1 else [[step, k] for step, k in enumerate(ks, 1)],
+        "prompts_per_step": 2 * ranks if mini_batch else ranks,
+        "mini_batch_prompts": ranks if mini_batch else None,
+        "rollouts_per_prompt": rollouts,
+        "max_prompt": stage.max_prompt * scale,
+        "max_response": min(stage.max_response, RESPONSE),
+    }
+    if stage.until:
+        until = stage.until.model_dump(mode="json")
+        fields["until"] = until | {"window": min(stage.until.window, steps)}
+    if stage.evaluate_every:
+        fields["evaluate_every"] = 1
+    if stage.evaluate_samples:
+        fields["evaluate_samples"] = min(stage.evaluate_samples, SAMPLES)
+    return fields
+
+
+def _rollouts(stage: RlStage, ks: list[int]) -> int:
+    """Return the fewest rollouts per prompt, a doubling of ROLLOUTS, with which the estimator takes every k."""
+    rollouts = ROLLOUTS
+    while rollouts < stage.rollouts_per_prompt:
+        try:
+            for k in ks:
+                advantage.check(stage.advantage, k, rollouts, stage.options)
+        except PasskError:
+            rollouts *= 2
+            continue
+        if max(ks) < rollouts:
+            return rollouts
+        rollouts *= 2
+    return stage.rollouts_per_prompt
+
+
+def _compute(experiment: Experiment, stages: dict[str, Any], ranks: int, cores: int) -> dict[str, Any]:
+    compute = experiment.compute
+    rl = [stage for stage in stages.values() if stage["kind"] == "rl"]
+    even = all(stage["rollouts_per_prompt"] % 2 == 0 for stage in rl)
+    fields: dict[str, Any] = {
+        "profile": "cpu",
+        "nodes": 1,
+        "gpus_per_node": ranks,
+        "engines": min(compute.engines, cores),
+        "tensor_parallel": 1,
+        "colocate": False,
+        "micro_batch": min(compute.micro_batch, 2 if even else 1),
+        "threads": 1,
+        "kv_cache_gib": 1,
+        "max_parallel_stages": 1,
+    }
+    if compute.max_tokens_per_gpu and rl:
+        tokens = max(stage["max_prompt"] + stage["max_response"] for stage in rl)
+        fields["max_tokens_per_gpu"] = tokens
+    return fields
+
+
+def _flat(field: str, content: Any) -> Iterator[tuple[str, Any]]:
+    """Yield (dotted field, value) of every value that is no mapping."""
+    if isinstance(content, dict) and content:
+        for name, value in content.items():
+            yield from _flat(f"{field}.{name}".lstrip("."), value)
+    else:
+        yield field, content
+
+
+def _text(value: Any) -> str:
+    return "-" if value is None else str(value)
+
+
+def _reason(field: str) -> str:
+    return next((reason for start, reason in _REASONS.items() if field.startswith(start)), "a run of minutes")

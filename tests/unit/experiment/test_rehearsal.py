@@ -1,0 +1,113 @@
+"""The rehearsal of every shipped experiment is a small valid experiment with the same graph."""
+
+from pathlib import Path
+
+import pytest
+
+from passk.experiment import config, validate
+from passk.experiment.needs import Shape, needs
+from passk.experiment.plan import plan
+from passk.experiment.rehearsal import PROBLEMS, RESPONSE, SAMPLES, changes, longest, rehearsal
+from passk.files.layout import REHEARSALS
+from tests.unit.experiment.test_config import changed
+
+ROOT = Path(__file__).parents[3]
+EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
+KEPT = {"kind", "from", "problems", "advantage", "options", "evaluate_on", "evaluate", "temperature", "top_p", "clip"}
+KEPT |= {"entropy_coef", "false_positive_rate", "betas", "weight_decay", "max_norm", "lr"}
+
+
+def rehearsed(experiment: config.Experiment, cores: int = 2, **options) -> config.Experiment:
+    return rehearsal(experiment, cores=cores, model="/stand-in", trackers="file:///mlflow", **options)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 8])
+@pytest.mark.parametrize("file", EXPERIMENTS, ids=lambda file: file.stem)
+def test_a_rehearsal_is_valid_and_small_and_has_the_graph_of_its_experiment(file, cores, tmp_path):
+    real = config.load(file)
+    small = rehearsed(real, cores)
+    validate.check(small)
+    assert (small.rehearses, small.compute.profile) == (real.name, "cpu")
+    assert list(small.stages) == list(real.stages) and list(small.benchmarks) == list(real.benchmarks)
+    for name, stage in real.stages.items():
+        one, other = (each.model_dump(by_alias=True) for each in (stage, small.stages[name]))
+        assert {field: one[field] for field in KEPT & one.keys()} == {
+            field: other[field] for field in KEPT & one.keys()
+        }
+        assert other["steps"] <= 10 and other.get("max_response", 0) <= RESPONSE
+        if stage.kind == "rl":
+            ks = [k for _, k in stage.k.within(stage.steps)]
+            assert [k for _, k in small.stages[name].k.within(other["steps"])] == ks, "every k of the schedule"
+    for name, spec in real.problems.items():
+        one, other = spec.model_dump(exclude={"size"}), small.problems[name].model_dump(exclude={"size"})
+        assert one == other and small.problems[name].size <= PROBLEMS[spec.split]
+    assert all(benchmark.samples <= SAMPLES for benchmark in small.benchmarks.values())
+    assert small.compute.gpus_per_node <= cores and small.compute.engines <= cores
+    assert small.compute.zero_stage == real.compute.zero_stage
+    laid_out = plan(small, tmp_path / "runs")
+    assert laid_out.store.parent == tmp_path / "runs" / REHEARSALS
+
+
+@pytest.mark.parametrize("file", EXPERIMENTS, ids=lambda file: file.stem)
+def test_no_key_of_a_rehearsal_is_that_of_a_run(file, tmp_path):
+    small = rehearsed(config.load(file))
+    run = small.model_copy(update={"rehearses": None})
+    one, other = (plan(each, tmp_path) for each in (small, run))
+    keys = [{each.record.key for each in (*laid_out.stages, *laid_out.evaluations)} for laid_out in (one, other)]
+    assert len(keys[0]) == len(keys[1]) > 0 and not keys[0] & keys[1]
+
+
+def test_every_field_that_differs_is_listed_once_with_its_reason():
+    real = config.load(ROOT / "experiments" / "qwen2.5-7b-maze.yaml")
+    small = rehearsed(real)
+    listed = changes(real, small)
+    fields = [change.field for change in listed]
+    assert len(fields) == len(set(fields))
+    assert {"model.path", "compute.profile", "compute.colocate", "stages.pass4.steps", "problems.test-7.size"} <= set(
+        fields
+    )
+    by_field = {change.field: change for change in listed}
+    assert by_field["compute.gpus_per_node"].real == "8"
+    assert by_field["compute.gpus_per_node"].rehearsed == "2"
+    assert all(change.reason for change in listed)
+    assert changes(real, real) == []
+
+
+def test_dynamic_batches_packing_and_zero_3_stay():
+    small = rehearsed(config.load(ROOT / "experiments" / "qwen2.5-7b-maze.yaml"))
+    compute = small.compute
+    assert (compute.zero_stage, compute.packing, compute.gradient_checkpointing) == (3, True, True)
+    assert compute.max_tokens_per_gpu == max(s.max_prompt + s.max_response for s in small.stages.values())
+    assert longest(small) >= compute.max_tokens_per_gpu
+
+
+def test_a_model_with_its_own_tokenizer_keeps_its_longest_prompt():
+    real = config.load(ROOT / "experiments" / "qwen2.5-7b-maze.yaml")
+    assert rehearsed(real, own_tokenizer=True).stages["pass1"].max_prompt == 1024
+    assert rehearsed(real).stages["pass1"].max_prompt == 8 * 1024
+
+
+def test_a_schedule_keeps_every_k_and_a_condition_fits_into_the_steps():
+    raw = changed("stages.arm.k", {"from": 4, "to": 1, "every": 100})
+    raw["stages"]["arm"] |= {"steps": 1000, "until": {"metric": "reward", "above": 0.9}, "rollouts_per_prompt": 64}
+    raw["stages"]["arm"]["evaluate_every"] = 50
+    raw["trackers"] = {"mlflow": {"experiment": "a", "uri": "http://127.0.0.1:5000"}}
+    small = rehearsed(config.parse(raw))
+    arm = small.stages["arm"]
+    assert arm.k.changes == ((1, 4), (2, 3), (3, 2), (4, 1))
+    assert (arm.steps, arm.until.window, arm.evaluate_every, arm.rollouts_per_prompt) == (4, 4, 1, 8)
+    assert small.trackers.mlflow.uri == "file:///mlflow"
+
+
+QWEN = Shape(7_615_000_000, 28, 3584, 4, 128, 152064, "test")
+
+
+def test_memory_of_the_paper_experiment_by_hand():
+    rows = {need.what: need for need in needs(config.load(ROOT / "experiments" / "qwen2.5-7b-maze.yaml"), QWEN)}
+    gib = 2**30
+    assert rows["weights, a GPU"].amount == f"{2 * 7.615e9 / 8 / gib:.1f} GiB"
+    assert rows["optimizer, a GPU"].amount == f"{12 * 7.615e9 / 8 / gib:.1f} GiB"
+    assert rows["logits, a GPU"].amount == f"{16384 * 152064 * 4 / gib:.1f} GiB"
+    assert rows["KV cache, a token"].amount == "56 KiB"  # 2 x 2 bytes x 28 layers x 4 heads x 128
+    assert rows["pass1: tokens a step"].amount == "20.97 M"  # 128 x 32 rollouts x 5120 tokens
+    assert all(need.source for need in rows.values())
