@@ -15,6 +15,7 @@ from passk.base import extras
 from passk.base.errors import ConfigError, PasskError, SomeFailed
 from passk.base.redact import hidden
 from passk.cli import advantage, listing, problems, store, verifiers
+from passk.cli.launch import launch
 from passk.cli.listing import Runs
 from passk.cli.show_plan import File, show_plan
 from passk.cli.verifiers import OpensThinking
@@ -153,6 +154,7 @@ def evaluate(
 
 
 app.command("plan")(show_plan)
+app.command()(launch)
 
 
 @app.command()

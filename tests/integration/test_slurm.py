@@ -1,0 +1,119 @@
+"""`passk launch --slurm` under the real slurmctld and slurmd: a job that is queued again resumes and finishes."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from passk.runtime.ports import free_port
+from tests.integration.conftest import EXPERIMENT, left_after, passk, prepared
+
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol", "squeue")
+CONFIGURATION = """
+ClusterName=test
+SlurmctldHost={host}(127.0.0.1)
+SlurmUser={user}
+AuthType=auth/munge
+AuthInfo=socket={directory}/munge.sock
+StateSaveLocation={directory}/state
+SlurmdSpoolDir={directory}/spool
+SlurmctldPidFile={directory}/slurmctld.pid
+SlurmdPidFile={directory}/slurmd.pid
+SlurmctldPort={ports[0]}
+SlurmdPort={ports[1]}
+SlurmctldLogFile={directory}/slurmctld.log
+SlurmdLogFile={directory}/slurmd.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+JobRequeue=1
+ReturnToService=2
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=1000 State=UNKNOWN
+PartitionName=main Nodes=ALL Default=YES State=UP MaxTime=INFINITE
+"""
+BEGIN_AGAIN_SECONDS = 300
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        any(shutil.which(program) is None for program in PROGRAMS), reason="slurm-wlm and munge are not installed"
+    ),
+    pytest.mark.skipif(os.geteuid() != 0, reason="slurmd runs as root"),
+]
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory):
+    """A controller and a node on loopback, in a directory of their own: the variables that reach them."""
+    directory = tmp_path_factory.mktemp("slurm")
+    host = socket.gethostname().partition(".")[0]
+    ports = [free_port(), free_port()]
+    text = CONFIGURATION.format(
+        host=host, user=psutil.Process().username(), directory=directory, ports=ports, cpus=os.cpu_count()
+    )
+    (directory / "slurm.conf").write_text(text)
+    for name in ("state", "spool"):
+        (directory / name).mkdir()
+    key = directory / "munge.key"
+    key.write_bytes(os.urandom(1024))
+    key.chmod(0o600)
+    environment = {**prepared(directory), "SLURM_CONF": str(directory / "slurm.conf")}
+    files = ["key-file=munge.key", "socket=munge.sock", "pid-file=munged.pid", "log-file=munged.log", "seed-file=seed"]
+    munged = ["munged", "--force", *(f"--{each.replace('=', f'={directory}/')}" for each in files)]
+    for command in (munged, ["slurmctld", "-i"], ["slurmd"]):
+        subprocess.run(command, env=environment, check=True, timeout=60)
+    try:
+        deadline = time.monotonic() + 60
+        while "idle" not in asked(environment, "sinfo", "-h"):
+            assert time.monotonic() < deadline, (directory / "slurmctld.log").read_text()[-2000:]
+            time.sleep(1)
+        yield directory, environment
+    finally:
+        daemons = [directory / f"{name}.pid" for name in ("slurmd", "slurmctld", "munged")]
+        for process in (psutil.Process(int(file.read_text())) for file in daemons if file.exists()):
+            process.terminate()
+            process.wait(timeout=60)
+
+
+def asked(environment: dict[str, str], *words: str, **options) -> str:
+    return subprocess.run(words, env=environment, capture_output=True, text=True, check=True, **options).stdout
+
+
+def test_a_job_that_is_queued_again_resumes_with_the_same_command_and_finishes(slurm):
+    directory, environment = slurm
+    raw = yaml.safe_load(EXPERIMENT)
+    raw["stages"] = {"warm": {**raw["stages"]["warm"], "steps": 40, "save_every": 4}}
+    raw["benchmarks"]["test"]["samples"] = 4
+    (directory / "small.yaml").write_text(yaml.safe_dump(raw))
+    script = asked(environment, *passk("launch", "--slurm", "small.yaml"), cwd=directory)
+    job = re.search(r"\d+", asked(environment, "sbatch", "--overcommit", input=script, cwd=directory))[0]
+    log = directory / f"slurm-small-{job}.log"
+    checkpoint = wait_for(lambda: list(directory.glob("runs/small/stages/*/checkpoints/global_step*/seal.json")), log)
+    assert checkpoint
+    asked(environment, "scontrol", "requeue", job)
+    wait_for(lambda: "Restarts=1" in asked(environment, "scontrol", "show", "job", job), log)
+    # A requeued job waits two minutes by default; release it at once.
+    asked(environment, "scontrol", "update", f"jobid={job}", "starttime=now")
+    wait_for(lambda: re.search("JobState=(COMPLETED|FAILED)", asked(environment, "scontrol", "show", "job", job)), log)
+    assert "JobState=COMPLETED" in asked(environment, "scontrol", "show", "job", job), log.read_text()[-4000:]
+    assert re.search(r"warm: resuming from the last checkpoint, step \d+; \d+ of 40 steps were done", log.read_text())
+    sessions = json.loads((directory / "runs/small/experiment.json").read_text())["sessions"]
+    assert [session["ended"] for session in sessions] == [None, "done"]
+    assert left_after(directory, seconds=30) == []
+
+
+def wait_for(true, log: Path):
+    deadline = time.monotonic() + BEGIN_AGAIN_SECONDS
+    while not (found := true()):
+        assert time.monotonic() < deadline, log.read_text()[-4000:] if log.exists() else "the job did not start"
+        time.sleep(0.5)
+    return found
