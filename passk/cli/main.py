@@ -17,6 +17,7 @@ from passk.base.redact import hidden
 from passk.cli import advantage, listing, problems, store, verifiers
 from passk.cli.launch import launch
 from passk.cli.listing import Runs
+from passk.cli.prune import prune
 from passk.cli.show_plan import File, show_plan
 from passk.cli.verifiers import OpensThinking
 from passk.experiment import validate
@@ -155,6 +156,7 @@ def evaluate(
 
 app.command("plan")(show_plan)
 app.command()(launch)
+app.command()(prune)
 
 
 @app.command()
