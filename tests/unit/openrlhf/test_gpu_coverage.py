@@ -29,7 +29,9 @@ def built(compute: dict) -> dict[str, str]:
         flags.sft(stages["warm"], experiment.compute, PATHS, seed=1, chat=True, max_tokens=64),
         flags.rl(stages["arm"], experiment.compute, PATHS, seed=1, chat=True),
     ):
-        values |= {flag: value for flag, value in itertools.pairwise([*words, "--"]) if flag.startswith("--")}
+        for flag, value in itertools.pairwise([*words, "--"]):
+            if flag.startswith("--"):
+                values[flag] = "on" if value.startswith("--") else value
     return values
 
 
