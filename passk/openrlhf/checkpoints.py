@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from passk.base.errors import PasskError
 from passk.files import durable
@@ -23,6 +24,8 @@ SEAL = "seal.json"
 LEAST_KEPT = 2
 """Fewest checkpoints kept. OpenRLHF deletes the oldest before the next write, and a crash could lose a single one."""
 _NUMBER = re.compile(r"global_step[0-9]+")
+_PARTITION = re.compile(r"zero_pp_rank_([0-9]+)_mp_rank_[0-9]+_(?:model|optim)_states\.pt$")
+"""A file of DeepSpeed with one rank's share of the states."""
 _PIECES, _PIECE = 64, 2**20
 """A file is hashed whole up to 64 MiB, else in 64 pieces of 1 MiB: a checkpoint may have 100 GB."""
 
@@ -35,6 +38,14 @@ class Repaired:
     """Step of the newest complete checkpoint; 0 without one."""
     removed: Sequence[str]
     """A line for each removed checkpoint, with its defect."""
+
+
+class Partition(NamedTuple):
+    """How DeepSpeed divides a checkpoint. It loads only a checkpoint that is divided as its own states are."""
+
+    ranks: int
+    weights: bool
+    """Whether the weights are divided too, as by ZeRO 3."""
 
 
 @contextmanager
@@ -121,6 +132,22 @@ def newest(directory: Path) -> int:
         ),
         default=0,
     )
+
+
+def partition(directory: Path) -> Partition | None:
+    """Return how the newest sealed checkpoint in a stage's checkpoints/ is divided; None if each rank has it whole."""
+    sealed = [
+        checkpoint
+        for root in (directory, directory / "_actor")
+        for checkpoint in _checkpoints(root)
+        if (checkpoint / SEAL).exists()
+    ]
+    if not sealed:
+        return None
+    names = [file.name for file in _files(max(sealed, key=_step))]
+    ranks = {int(match[1]) for name in names if (match := _PARTITION.search(name))}
+    weights = any(_PARTITION.search(name) and "model_states" in name for name in names)
+    return Partition(len(ranks), weights) if ranks else None
 
 
 def _checkpoints(root: Path) -> list[Path]:

@@ -29,6 +29,7 @@ from passk.files.metrics_log import WRITER, damaged_line, read_metrics
 from passk.models import remote_code
 from passk.models.tiny import ENDS, make_tiny
 from passk.openrlhf import checkpoints, difficulty, flags, lengths, train_data
+from passk.pipeline.checkpoint_ranks import require_same_partition
 from passk.pipeline.evaluation_request import has_chat, request
 from passk.pipeline.finish import finish
 from passk.pipeline.held_out_request import held_out, problem_sets, require_room
@@ -62,6 +63,7 @@ def prepare(plan: Plan, say: Say) -> None:
         if until and until.difficulty and not planned.finished:
             name, problems = planned.record.name, plan.problems[planned.stage.problems]
             difficulty.require(f"stages.{name}.until.difficulty", until.difficulty, problems)
+    require_same_partition(plan)
     unstarted: dict[str, SftStage | RlStage] = {}
     for planned in plan.stages:
         if planned.finished:

@@ -12,9 +12,11 @@ import pandas as pd
 import pytest
 import yaml
 
+from passk.base.errors import ConfigError
 from passk.experiment import config, plan
 from passk.experiment.compute import Compute
 from passk.files.layout import METRICS
+from passk.openrlhf import checkpoints
 from passk.openrlhf.checkpoints import SEAL
 from passk.pipeline import stages
 from passk.runtime.ray_cluster import ray_cluster
@@ -169,6 +171,11 @@ def test_a_stage_whose_rank_is_killed_resumes_to_the_last_digit(cluster, tmp_pat
     with pytest.raises(StageFailed):
         stages.train(cut, killed, cluster, print)
     killer.join(timeout=10)
+    assert checkpoints.partition(killed.directory / "checkpoints") == checkpoints.Partition(2, weights=False)
+    with pytest.raises(
+        ConfigError, match=r"^compute.gpus_per_node: the checkpoints of stage arm were written by 2 ranks"
+    ):
+        stages.prepare(planned(Row(1, 1), cut.directory.parent, steps=4), print)
     assert not killer.is_alive() and not killed.finished
     stages.train(cut, killed, cluster, print)
     assert [line["step"] for line in metrics(killed.directory)] == [1, 2, 3, 4]

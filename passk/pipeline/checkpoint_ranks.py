@@ -1,0 +1,30 @@
+"""Refuse to resume a stage on another number of ranks, before anything starts: DeepSpeed cannot load such a checkpoint."""
+
+import os
+
+from passk.base.errors import ConfigError
+from passk.experiment.plan import Plan
+from passk.openrlhf import checkpoints
+
+
+def require_same_partition(plan: Plan) -> None:
+    """Raise ConfigError if a stage would resume from a checkpoint that is divided otherwise than `compute` says."""
+    compute = plan.experiment.compute
+    ranks = compute.gpus(rollouts=False)
+    for planned in plan.stages:
+        found = None if planned.finished else checkpoints.partition(planned.directory / "checkpoints")
+        if found is None:
+            continue
+        fix = f"or delete {os.path.relpath(planned.directory)} to train the stage again"
+        stage = f"the checkpoints of stage {planned.record.name}"
+        if found.ranks != ranks:
+            raise ConfigError(
+                f"compute.gpus_per_node: {stage} were written by {found.ranks} ranks, and {ranks} cannot load them; "
+                f"set nodes x gpus_per_node to {found.ranks}, {fix}"
+            )
+        if found.weights != (compute.zero_stage == 3):
+            wanted = "3" if found.weights else "2 or less"
+            raise ConfigError(
+                f"compute.zero_stage: {stage} were written with ZeRO {wanted}, and {compute.zero_stage} cannot load "
+                f"them; set it to {wanted}, {fix}"
+            )
