@@ -1,4 +1,4 @@
-"""Refuse to resume a stage on another number of ranks, before anything starts: DeepSpeed cannot load such a checkpoint."""
+"""Refuse to resume a stage on another number of ranks: DeepSpeed cannot load such a checkpoint."""
 
 import os
 

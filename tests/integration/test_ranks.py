@@ -172,9 +172,7 @@ def test_a_stage_whose_rank_is_killed_resumes_to_the_last_digit(cluster, tmp_pat
         stages.train(cut, killed, cluster, print)
     killer.join(timeout=10)
     assert checkpoints.partition(killed.directory / "checkpoints") == checkpoints.Partition(2, weights=False)
-    with pytest.raises(
-        ConfigError, match=r"^compute.gpus_per_node: the checkpoints of stage arm were written by 2 ranks"
-    ):
+    with pytest.raises(ConfigError, match="^compute.gpus_per_node: .* arm were written by 2 ranks"):
         stages.prepare(planned(Row(1, 1), cut.directory.parent, steps=4), print)
     assert not killer.is_alive() and not killed.finished
     stages.train(cut, killed, cluster, print)
