@@ -1,4 +1,4 @@
-"""A stage over three nodes, each a network namespace. One vanishes in a step and comes back; nothing is lost or twice."""
+"""A stage over three nodes, each a network namespace: one vanishes in a step and comes back, and nothing is lost."""
 
 import json
 import os
