@@ -62,14 +62,10 @@ class Row(NamedTuple):
 
 
 ROWS = [
-    Row(1, 1, zero=0),
-    Row(1, 1, zero=3),
-    Row(2, 1, zero=0),
     Row(2, 1, zero=2),
-    Row(2, 1, zero=3),
+    Row(2, 1, zero=3, dynamic=True),
     Row(2, 2, zero=2),
-    Row(1, 1, zero=3, dynamic=True),
-    Row(2, 2, zero=3, dynamic=True),
+    Row(2, 1, zero=0),
 ]
 SAMPLED = ("step", "estimator", "k", "reward", "pass_at_k", "all_incorrect", "all_correct", "few_incorrect", "tokens")
 SAMPLED += ("correct_counts", "distinct", "length", "truncated", "reasons")
@@ -142,7 +138,8 @@ def weights(model: Path) -> np.ndarray:
     "row", ROWS, ids=lambda row: f"{row.ranks}x{row.engines}-zero{row.zero}{'-dynamic' * row.dynamic}"
 )
 def test_a_step_is_that_of_one_rank(row, train):
-    one, other = train(Row(1, row.engines)), train(row)
+    # At ZeRO 0 DeepSpeed takes a step without a gradient when it starts, so Adam's first step is its second.
+    one, other = train(Row(1, row.engines, zero=0 if row.zero == 0 else 2)), train(row)
     assert len(other.rollouts) == PROMPTS * ROLLOUTS
     groups = other.rollouts.groupby("problem", sort=False)["sample"].apply(list)
     assert list(groups) == [list(range(ROLLOUTS))] * PROMPTS, "groups are whole and in order"

@@ -13,6 +13,8 @@ import psutil
 import pytest
 import yaml
 
+from passk.experiment import config
+from passk.experiment.slurm import script
 from passk.runtime.ports import free_port
 from tests.integration.conftest import EXPERIMENT, left_after, passk, prepared
 
@@ -88,23 +90,68 @@ def asked(environment: dict[str, str], *words: str, **options) -> str:
     return subprocess.run(words, env=environment, capture_output=True, text=True, check=True, **options).stdout
 
 
+STAND_IN = """#!/bin/bash
+# In place of passk: it records its start, and ends by itself only in its last start.
+echo "$@" >> starts.txt
+trap 'echo stopped >> stops.txt; exit 143' TERM
+[ "$(wc -l < starts.txt)" -ge 3 ] && exit 0
+sleep 600 & wait $!
+"""
+
+
+def test_a_job_starts_the_same_command_after_a_preemption_and_before_its_time_ends(slurm, tmp_path):
+    """The script's own part, under the real daemons. The command is a stand-in, so that this takes seconds."""
+    _, environment = slurm
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "passk").write_text(STAND_IN)
+    (programs / "passk").chmod(0o755)
+    experiment = config.parse(yaml.safe_load(EXPERIMENT))
+    text = script(experiment, Path("a b.yaml"), Path("runs"), directory=tmp_path, programs=programs)
+    starts, log = tmp_path / "starts.txt", tmp_path / "slurm-small-*.log"
+    words = ["sbatch", "--parsable", "--overcommit", "--cpus-per-task=1"]
+    job = asked(environment, *words, input=text, cwd=tmp_path).strip()
+
+    def started(count: int) -> bool:
+        return starts.exists() and len(starts.read_text().splitlines()) == count
+
+    wait_for(lambda: started(1), log)
+    asked(environment, "scontrol", "requeue", job)  # as at a preemption: Slurm ends the job and queues it again
+    begin_again(environment, job, restarts=1, log=log)
+    wait_for(lambda: started(2), log)
+    asked(environment, "scancel", "--batch", "--signal=USR1", job)  # as at the time limit: the script queues it again
+    begin_again(environment, job, restarts=2, log=log)
+    state = wait_for(lambda: re.search(r"JobState=(COMPLETED|FAILED)", shown(environment, job)), log)[1]
+    assert state == "COMPLETED"
+    assert starts.read_text() == "run a b.yaml --runs runs\n" * 3
+    assert (tmp_path / "stops.txt").read_text() == "stopped\n" * 2, "each stop is a clean one"
+
+
+def shown(environment: dict[str, str], job: str) -> str:
+    return asked(environment, "scontrol", "show", "job", job)
+
+
+def begin_again(environment: dict[str, str], job: str, *, restarts: int, log: Path) -> None:
+    """Wait until the job is queued again, and start it at once: by default it waits two minutes."""
+    wait_for(lambda: f"Restarts={restarts}" in shown(environment, job), log)
+    asked(environment, "scontrol", "update", f"jobid={job}", "starttime=now")
+
+
 def test_a_job_that_is_queued_again_resumes_with_the_same_command_and_finishes(slurm):
     directory, environment = slurm
     raw = yaml.safe_load(EXPERIMENT)
     raw["stages"] = {"warm": {**raw["stages"]["warm"], "steps": 40, "save_every": 4}}
     raw["benchmarks"]["test"]["samples"] = 4
     (directory / "small.yaml").write_text(yaml.safe_dump(raw))
-    script = asked(environment, *passk("launch", "--slurm", "small.yaml"), cwd=directory)
-    job = re.search(r"\d+", asked(environment, "sbatch", "--overcommit", input=script, cwd=directory))[0]
+    text = asked(environment, *passk("launch", "--slurm", "small.yaml"), cwd=directory)
+    job = re.search(r"\d+", asked(environment, "sbatch", "--overcommit", input=text, cwd=directory))[0]
     log = directory / f"slurm-small-{job}.log"
     checkpoint = wait_for(lambda: list(directory.glob("runs/small/stages/*/checkpoints/global_step*/seal.json")), log)
     assert checkpoint
     asked(environment, "scontrol", "requeue", job)
-    wait_for(lambda: "Restarts=1" in asked(environment, "scontrol", "show", "job", job), log)
-    # A requeued job waits two minutes by default; release it at once.
-    asked(environment, "scontrol", "update", f"jobid={job}", "starttime=now")
-    wait_for(lambda: re.search("JobState=(COMPLETED|FAILED)", asked(environment, "scontrol", "show", "job", job)), log)
-    assert "JobState=COMPLETED" in asked(environment, "scontrol", "show", "job", job), log.read_text()[-4000:]
+    begin_again(environment, job, restarts=1, log=log)
+    wait_for(lambda: re.search("JobState=(COMPLETED|FAILED)", shown(environment, job)), log)
+    assert "JobState=COMPLETED" in shown(environment, job), log.read_text()[-4000:]
     assert re.search(r"warm: resuming from the last checkpoint, step \d+; \d+ of 40 steps were done", log.read_text())
     sessions = json.loads((directory / "runs/small/experiment.json").read_text())["sessions"]
     assert [session["ended"] for session in sessions] == [None, "done"]
