@@ -58,6 +58,10 @@ class PasskGRPOTrainer(GRPOTrainer):
             raise ConfigError(
                 f"estimator: {needs['entropy']} needs entropy, which TRL computes later; choose another estimator"
             )
+        if "state" in needs:
+            raise ConfigError(
+                f"estimator: {needs['state']} keeps a state over steps, which TRL does not save; choose another"
+            )
         if "answers" in needs and answers is None:
             raise ConfigError(f"answers: {needs['answers']} needs them; pass answers=, one answer per completion")
         if "answers" not in self.estimator.inputs and answers is not None:

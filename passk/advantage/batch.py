@@ -97,6 +97,8 @@ def table(
 
 def _inputs(estimator: Estimator, tensors: Mapping[str, Any], rewards: torch.Tensor) -> dict[str, Any]:
     missing = [name for name in estimator.needs if tensors.get(name) is None]
+    if missing[:1] == ["state"]:
+        raise PasskError(f"state: {estimator.name} keeps one over steps; pass state={{}}, the same dict in each step")
     if missing:
         raise PasskError(f"{missing[0]}: {estimator.name} needs it in shape {list(rewards.shape)}; pass {missing[0]}=")
     inputs = {name: value for name, value in tensors.items() if name in estimator.inputs}

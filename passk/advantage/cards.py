@@ -16,8 +16,10 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "passk_easy_masked",
     ),
     "PKPO": ("pkpo_s", "pkpo_sloo", "pkpo_sloo_minus_one"),
-    "sets of k": ("loo_max", "maxpo", "majority"),
-    "of the solve rate": ("reinforce_k", "surrogate"),
+    "sets of k": ("loo_max", "maxpo", "rspo", "poly_epo", "ordergrad", "remax", "majority", "vote_k"),
+    "of the solve rate": ("reinforce_k", "surrogate", "f_grpo", "rs_grpo", "tsallis", "curverl"),
+    "among correct rollouts": ("ucpo", "cue_grpo"),
+    "tails": ("riskpo", "tea"),
     "transforms": ("edas",),
 }
 """Families of estimators, in the order of the table. Estimators of other packages come last."""
