@@ -87,7 +87,8 @@ def _type(field: dict[str, Any]) -> str:
         return " or ".join(_type(choice) for choice in field["anyOf"] if choice.get("type") != "null")
     if "$ref" in field:
         name = field["$ref"].rpartition("/")[2]
-        return "whole number or schedule" if name == "Schedule" else "section"
+        schedules = {"Schedule": "whole number or schedule", "AdvantageSchedule": "name or schedule"}
+        return schedules.get(name, "section")
     if "const" in field:
         return f"`{field['const']}`"
     if "enum" in field:

@@ -18,7 +18,7 @@ from passk.experiment.result_versions import (
     SAMPLING_VERSION,
     TRAINING_VERSION,
     engine_versions,
-    estimator_version,
+    estimator_versions,
     judging,
     verdicts,
 )
@@ -80,7 +80,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
         if isinstance(stage, RlStage):
             trainers = (
                 versions
-                | estimator_version(stage.advantage, stage.options)
+                | estimator_versions(stage.advantage, stage.options)
                 | verdicts(_verifier(experiment, stage.problems))
             )
         # Without the defaults, so a new field with a default does not change the keys of finished stages.

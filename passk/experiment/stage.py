@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from passk.experiment.advantage_schedule import AdvantageSchedule
 from passk.experiment.fields import (
     LIMIT,
     MOST_ROLLOUTS,
@@ -27,11 +28,13 @@ from passk.experiment.fields import (
     Rollouts,
     Share,
     Strict,
-    Text,
 )
 from passk.experiment.k_schedule import Schedule
 from passk.experiment.until import Until
 
+Advantage = Annotated[
+    AdvantageSchedule, BeforeValidator(AdvantageSchedule.of), PlainSerializer(lambda schedule: schedule.plain)
+]
 K = Annotated[Schedule, BeforeValidator(Schedule.of), PlainSerializer(lambda schedule: schedule.written)]
 
 
@@ -86,10 +89,12 @@ class RlStage(Stage):
     """Reinforcement learning with verifiable rewards, by OpenRLHF's train_ppo_ray with passk's plugin."""
 
     kind: Literal["rl"] = Field(description="kind of the stage")
-    advantage: Text = Field(description="advantage estimator; `passk advantage list` lists them")
+    advantage: Advantage = Field(
+        description="advantage estimator, or a schedule of them over the steps; `passk advantage list` lists them"
+    )
     k: K = Field(Schedule.of(1), description="k of Pass@k, or a schedule of it over the steps")
     options: dict[str, Any] = Field(
-        default={}, description="options of the estimator; `passk advantage list` lists them"
+        default={}, description="options of the estimator, by its name if there are several"
     )
     lr: Positive = Field(description="learning rate")
     entropy_coef: NotNegative = Field(0.0, description="entropy bonus in the loss")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from passk import advantage, problems
+from passk import problems
 from passk.base.errors import ConfigError, nearest, under
 from passk.base.redact import is_secret
 from passk.experiment import config, yaml_file
@@ -80,8 +80,7 @@ def _known_problems(experiment: Experiment, field: str, name: str, *, split: str
 def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
     compute = experiment.compute
     with under(f"stages.{name}"):
-        for _, k in stage.k.within(stage.steps):
-            advantage.check(stage.advantage, k, stage.rollouts_per_prompt, stage.options)
+        stage.advantage.check(stage.k, stage.steps, stage.rollouts_per_prompt, stage.options)
         if stage.max_prompt + stage.max_response < 3:
             raise ConfigError(  # passk/models/log_probs.py
                 "max_response: max_prompt + max_response must be 3 or more, so that vLLM's weights can be compared; "

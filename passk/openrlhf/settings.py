@@ -1,26 +1,30 @@
 """Flags of the plugin, in addition to OpenRLHF's."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from passk import advantage
 from passk.base.errors import ConfigError, under
+from passk.experiment.advantage_schedule import AdvantageSchedule
+from passk.experiment.fields import LIMIT
 from passk.experiment.k_schedule import Schedule
 from passk.experiment.until import Until
 from passk.openrlhf.held_out import HeldOut
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class PluginSettings:
     """Settings of the plugin. They reach the trainer's Ray actor by pickle."""
 
-    estimator: str
+    advantage: AdvantageSchedule
     k: Schedule
     options: dict[str, Any]
-    """Options of the estimator."""
+    """Options of the estimator, or of each estimator by its name if there are several."""
     record: Path
     """Directory for metrics.jsonl and rollouts/ (passk/files/layout.py)."""
     keep_order: bool = False
@@ -37,9 +41,8 @@ class PluginSettings:
     """Parquet file of the training problems, for the metrics by difficulty."""
 
     def check(self, rollouts: int) -> None:
-        """Raise ConfigError unless the estimator and `until` are defined for every k of the schedule."""
-        for _, k in self.k.changes:
-            advantage.check(self.estimator, k, rollouts, self.options)
+        """Raise ConfigError unless the estimators and `until` are defined for every k of the schedule."""
+        self.advantage.check(self.k, LIMIT, rollouts, self.options)
         if self.until:
             with under("--passk.until"):
                 self.until.check(max(k for _, k in self.k.changes), rollouts)
@@ -57,12 +60,17 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
     )
     parser.add_argument(
         "--passk.advantage",
-        dest="estimator",
+        dest="advantage",
         required=True,
-        help=f"Advantage estimator: {', '.join(advantage.names())}.",
+        help=f"Advantage estimator, or 1:grpo,200:maxrl by step. There are {', '.join(advantage.names())}.",
     )
     parser.add_argument("--passk.k", dest="k", default="1", help="k of Pass@k: 4, or 1:8,1500:1 by step (default: 1).")
-    parser.add_argument("--passk.options", dest="options", default="{}", help="Options of the estimator, as JSON.")
+    parser.add_argument(
+        "--passk.options",
+        dest="options",
+        default="{}",
+        help="Options of the estimator, as JSON; by its name if there are several.",
+    )
     parser.add_argument(
         "--passk.record",
         dest="record",
@@ -113,40 +121,26 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         )
     if not 0 <= values.max_failed <= 1:
         raise ConfigError(f"--passk.max_failed: must be a share from 0 to 1, not {values.max_failed:g}")
-    until = _until(values.until) if values.until is not None else None
+    until = _parsed("--passk.until", Until.parse, values.until) if values.until is not None else None
     if until and until.difficulty is not None and values.problems is None:
         raise ConfigError("--passk.until: a difficulty needs --passk.problems FILE; add it, or remove the difficulty")
     settings = PluginSettings(
-        estimator=values.estimator,
-        k=_schedule(values.k),
+        advantage=_parsed("--passk.advantage", AdvantageSchedule.parse, values.advantage),
+        k=_parsed("--passk.k", Schedule.parse, values.k),
         options=advantage.read_options(values.options, field="--passk.options"),
         record=values.record.resolve(),
         keep_order=values.keep_order,
         false_positive_rate=values.false_positive_rate,
         max_failed=values.max_failed,
         until=until,
-        held_out=_held_out(values.held_out) if values.held_out is not None else None,
+        held_out=_parsed("--passk.held_out", HeldOut.parse, values.held_out) if values.held_out is not None else None,
         problems=values.problems.resolve() if values.problems else None,
     )
     return settings, rest
 
 
-def _held_out(text: str) -> HeldOut:
+def _parsed(flag: str, parse: Callable[[str], T], text: str) -> T:
     try:
-        return HeldOut.parse(text)
+        return parse(text)
     except ValueError as error:
-        raise ConfigError(f"--passk.held_out: {error}") from None
-
-
-def _until(text: str) -> Until:
-    try:
-        return Until.parse(text)
-    except ValueError as error:
-        raise ConfigError(f"--passk.until: {error}") from None
-
-
-def _schedule(text: str) -> Schedule:
-    try:
-        return Schedule.parse(text)
-    except ValueError as error:
-        raise ConfigError(f"--passk.k: {error}") from None
+        raise ConfigError(f"{flag}: {error}") from None

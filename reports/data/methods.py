@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from passk.experiment.advantage_schedule import AdvantageSchedule
 from passk.experiment.k_schedule import Schedule
 from passk.experiment.until import Until
 from passk.files.layout import BASE
@@ -20,6 +21,7 @@ class Node:
     parent: str | None
     steps: int
     advantage: str = ""
+    """Estimator, or the estimators of a schedule: "grpo→maxrl"."""
     k: Schedule = PASS_AT_1
     until: Until | None = None
 
@@ -65,7 +67,7 @@ def nodes(stages: Mapping[str, Mapping[str, Any]]) -> list[Node]:
     by_name = {
         name: Node(
             name, stage["kind"], stage.get("parent", stage.get("from")), int(stage["steps"]),
-            stage.get("advantage", ""), Schedule.of(stage.get("k", 1)),
+            _estimators(stage.get("advantage", "")), Schedule.of(stage.get("k", 1)),
             Until.model_validate(stage["until"]) if stage.get("until") else None,
         )
         for name, stage in stages.items()
@@ -99,3 +101,7 @@ def against_baseline(compared: list[Method]) -> list[tuple[Method, Method]]:
     """
     baseline = next((method for method in compared if method.is_baseline), compared[0] if compared else None)
     return [(method, baseline) for method in compared if method is not baseline] if baseline else []
+
+
+def _estimators(written: Any) -> str:
+    return AdvantageSchedule.of(written).label if written else ""
