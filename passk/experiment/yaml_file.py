@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NoReturn
 import yaml
 
 from passk.base.errors import ConfigError
+from passk.experiment.fields import BY_STEP
 
 LARGEST_FILE = 2**20
 """Most bytes of an experiment file."""
@@ -31,7 +32,6 @@ _NUMBER = re.compile(
     r"|[-+]?\.(?:inf|Inf|INF)$|\.(?:nan|NaN|NAN)$"
 )
 _TRUTH = re.compile(r"(?:true|True|TRUE|false|False|FALSE)$")
-_BY_STEP = re.compile(r"stages\..+\.advantage")
 _NOTHING = re.compile(r"(?:~|null|Null|NULL|)$")
 
 
@@ -222,7 +222,7 @@ def _require_keys(node: yaml.MappingNode, field: str) -> None:
     lines: dict[str, int] = {}
     for key, _ in node.value:
         where = f"{field}.{key.value}".lstrip(".") if isinstance(key, yaml.ScalarNode) else field or "experiment"
-        steps = _BY_STEP.fullmatch(field) and key.tag == "tag:yaml.org,2002:int"
+        steps = BY_STEP.fullmatch(field) and key.tag == "tag:yaml.org,2002:int"
         if not steps and key.tag not in (yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG, _MERGE):
             raise _Refused(key, f"{where}: the key is not text; write one word, in quotes if it reads as a number")
         line = key.start_mark.line + 1
