@@ -10,6 +10,7 @@ from pydantic import (
     PlainSerializer,
     Tag,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -34,10 +35,24 @@ from passk.experiment.fields import (
 from passk.experiment.k_schedule import Schedule
 from passk.experiment.until import Until
 
+
+def _scheduled(kind: str, words: str) -> WithJsonSchema:
+    """Return the JSON schema of one value, or of a schedule as a mapping or a list. words: for people."""
+    return WithJsonSchema({"anyOf": [{"type": kind}, {"type": "object"}, {"type": "array"}], "format": words})
+
+
 Advantage = Annotated[
-    AdvantageSchedule, BeforeValidator(AdvantageSchedule.of), PlainSerializer(lambda schedule: schedule.plain)
+    AdvantageSchedule,
+    BeforeValidator(AdvantageSchedule.of),
+    PlainSerializer(lambda schedule: schedule.plain),
+    _scheduled("string", "name or schedule"),
 ]
-K = Annotated[Schedule, BeforeValidator(Schedule.of), PlainSerializer(lambda schedule: schedule.written)]
+K = Annotated[
+    Schedule,
+    BeforeValidator(Schedule.of),
+    PlainSerializer(lambda schedule: schedule.written),
+    _scheduled("integer", "whole number or schedule"),
+]
 
 
 class Stage(Strict):

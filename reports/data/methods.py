@@ -67,7 +67,7 @@ def nodes(stages: Mapping[str, Mapping[str, Any]]) -> list[Node]:
     by_name = {
         name: Node(
             name, stage["kind"], stage.get("parent", stage.get("from")), int(stage["steps"]),
-            _estimators(stage.get("advantage", "")), Schedule.of(stage.get("k", 1)),
+            _estimators(stage), Schedule.of(stage.get("k", 1)),
             Until.model_validate(stage["until"]) if stage.get("until") else None,
         )
         for name, stage in stages.items()
@@ -103,5 +103,7 @@ def against_baseline(compared: list[Method]) -> list[tuple[Method, Method]]:
     return [(method, baseline) for method in compared if method is not baseline] if baseline else []
 
 
-def _estimators(written: Any) -> str:
-    return AdvantageSchedule.of(written).label if written else ""
+def _estimators(stage: Mapping[str, Any]) -> str:
+    if not stage.get("advantage"):
+        return ""
+    return AdvantageSchedule.of(stage["advantage"]).until(int(stage["steps"]), {})[0].label
