@@ -33,6 +33,10 @@ def check(name: str | Estimator, k: int, n: int, options: Mapping[str, Any] | No
     if "base" in complete:  # a transform of another estimator's advantages
         if complete["base"] == found.name:
             raise ConfigError(f"options.base: {found.name} cannot change its own advantages; name another estimator")
+        if found.binary and get(complete["base"]).graded:
+            raise ConfigError(
+                f"options.base: {complete['base']} needs graded rewards, {found.name} only 0 and 1; change it"
+            )
         try:
             check(complete["base"], k, n, complete.get("base_options"))
         except ConfigError as error:

@@ -33,6 +33,10 @@ def advantages(estimator: Estimator, rewards: torch.Tensor, k: int, inputs: Mapp
         raise _not_finite(rewards)
     if estimator.binary and (rewards * (1 - rewards)).any():
         raise _not_binary(estimator, rewards)
+    if estimator.graded and not (rewards * (1 - rewards)).any() and len(rewards.unique()) > 1:
+        raise PasskError(
+            f"rewards: {estimator.name} needs graded rewards, not only 0 and 1; use a verifier that grades"
+        )
     result = estimator(rewards.double(), k, **options, **_inputs(estimator, tensors, rewards))
     if result.shape != rewards.shape or result.isnan().any():
         raise PasskError(

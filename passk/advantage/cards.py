@@ -42,7 +42,7 @@ def table() -> str:
 def _row(estimator: Estimator) -> tuple[str, ...]:
     required = [option for option, default in estimator.options.items() if default is inspect.Parameter.empty]
     needs = ", ".join([*estimator.needs, *(f"option {option}" for option in required)])
-    rewards = "0 and 1" if estimator.binary else "any"
+    rewards = "0 and 1" if estimator.binary else "graded" if estimator.graded else "any"
     return (
         f"`{estimator.name}`",
         estimator.formula,

@@ -62,6 +62,8 @@ class Estimator:
     """Expected gradient."""
     scale: Literal["mean", "sum"] = "mean"
     """Whether `estimates` is the mean or the sum of A_i grad log p(y_i) over the rollouts of a prompt."""
+    graded: bool = False
+    """Whether the estimator refuses a batch in which every reward is 0 or 1, and both occur."""
     accepts: Callable[[Mapping[str, Any]], None] | None = None
     """Function of all options that raises ConfigError if they contradict each other."""
 
@@ -165,13 +167,16 @@ def estimator(
     source: str = "",
     estimates: str = "",
     scale: Literal["mean", "sum"] = "mean",
+    graded: bool = False,
     accepts: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> Callable[[Callable[..., Any]], Estimator]:
     """Turn a function of a batch into an estimator: (rewards [P, N], k, ...) -> [P, N]. See the module's docstring."""
 
     def decorate(function: Callable[..., Any]) -> Estimator:
         _check_written(function, k, "rewards", "k")
-        return Estimator(function.__name__, function, k, False, binary, formula, source, estimates, scale, accepts)
+        return Estimator(
+            function.__name__, function, k, False, binary, formula, source, estimates, scale, graded, accepts
+        )
 
     return decorate
 

@@ -81,7 +81,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
             trainers = (
                 versions
                 | estimator_versions(stage.advantage, stage.options)
-                | verdicts(_verifier(experiment, stage.problems))
+                | verdicts(verifier_of(experiment, stage.problems))
             )
         # Without the defaults, so a new field with a default does not change the keys of finished stages.
         settings = stage.model_dump(mode="json", exclude_defaults=True, exclude={"parent", *_WITHOUT_EFFECT})
@@ -185,7 +185,7 @@ def _evaluation(
 ) -> PlannedEvaluation:
     config = experiment.benchmarks[benchmark]
     stage = stages.get(checkpoint)
-    versions = versions | judging(_verifier(experiment, config.problems))
+    versions = versions | judging(verifier_of(experiment, config.problems))
     decides: dict[str, Any] = {
         "benchmark": benchmark,
         "checkpoint": stage.record.key if stage else base,
@@ -210,7 +210,8 @@ def _evaluation(
     return PlannedEvaluation(record, config, stage, model, directory / "evaluations" / key)
 
 
-def _verifier(experiment: Experiment, problem_set: str) -> str:
+def verifier_of(experiment: Experiment, problem_set: str) -> str:
+    """Return the name of the verifier of a problem set."""
     spec = experiment.problems[problem_set]
     return str(getattr(spec, "verifier", spec.judged_by))
 

@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from passk import problems
+from passk import advantage, problems, verifiers
+from passk.base import plugins
 from passk.base.errors import ConfigError, nearest, under
 from passk.base.redact import is_secret
 from passk.experiment import config, engine_checks, yaml_file
 from passk.experiment.config import Experiment
 from passk.experiment.model import TinyModel
-from passk.experiment.plan import order
+from passk.experiment.plan import order, verifier_of
 from passk.experiment.stage import RlStage
 from passk.files.layout import BASE
 
@@ -81,6 +82,13 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
     compute = experiment.compute
     with under(f"stages.{name}"):
         stage.advantage.check(stage.k, stage.steps, stage.rollouts_per_prompt, stage.options)
+        verifier = verifier_of(experiment, stage.problems)
+        for estimator in stage.advantage.names:
+            if advantage.get(estimator).graded and not plugins.package(verifiers.GROUP, verifier):
+                raise ConfigError(
+                    f"advantage: {estimator} needs graded rewards, and the verifier {verifier} gives 0 and 1; "
+                    "choose another estimator, or a verifier of your own"
+                )
         if stage.max_prompt + stage.max_response < 3:
             raise ConfigError(  # passk/models/log_probs.py
                 "max_response: max_prompt + max_response must be 3 or more, so that vLLM's weights can be compared; "
