@@ -214,6 +214,7 @@ def test_edas_on_an_estimator_with_options_of_its_own_that_are_missing_or_incorr
 
 def test_edas_on_no_estimator_and_on_one_that_is_not_defined_for_this_k():
     refused(lambda: advantage.check("edas", 1, 8, {"base": "nope"}), "options.base", "'nope'", of=ConfigError)
+    refused(lambda: advantage.check("edas", 4, 8, {"base": "tea"}), "options.base", "tea needs graded", of=ConfigError)
     refused(lambda: advantage.check("edas", 4, 8, {"base": "grpo"}), "k", "grpo", "4", of=ConfigError)
     refused(lambda: advantage.check("edas", 8, 8, {"base": "maxpo"}), "k", "maxpo", "8", of=ConfigError)
 

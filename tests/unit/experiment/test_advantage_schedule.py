@@ -80,6 +80,7 @@ def checked(**fields):
     [
         ({"advantage": TWO, "k": 4}, "stages.arm.k: must be 1 for grpo, not 4"),
         ({"advantage": TWO, "k": {"from": 1, "to": 99, "at": 3}}, "stages.arm.k: must be smaller than the rollouts"),
+        ({"advantage": "tea"}, "stages.arm.advantage: tea needs graded rewards, and the verifier maze gives 0 and 1"),
         (
             {"advantage": {1: "grpo", 3: "passk_analytica"}, "k": 1},
             "stages.arm.advantage: 'passk_analytica' does not exist",
