@@ -190,7 +190,7 @@ def edited(nodes: list[ast.AST], errors: set[str], configuration: set[str]) -> I
         same = {
             name(node.targets[0])
             for node in ast.walk(handler)
-            if isinstance(node, ast.Assign) and is_message(node.value, handler.name)
+            if isinstance(node, ast.Assign) and is_message(node.value, handler.name) and name(node.targets[0])
         }
         for node in ast.walk(handler):
             inner = node.value if isinstance(node, ast.Attribute | ast.Subscript) else None

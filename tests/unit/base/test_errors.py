@@ -11,6 +11,7 @@ from passk.experiment.yaml_file import read
 from passk.pipeline.run_record import _one_line
 from passk.problems.tables import ColumnError
 from passk.runtime.ray_cluster import NoJobServer
+from tests.unit.experiment.test_config import GOOD
 
 
 def parts(error):
@@ -105,10 +106,10 @@ def test_a_section_goes_before_the_field_and_leaves_the_rest():
 
 def test_a_mistake_in_a_file_has_the_line_as_its_place(tmp_path):
     file = tmp_path / "x.yaml"
-    file.write_text("name: x\nmodel:\n  tiny: {}\nstages:\n  a:\n    kind: sft\n    stepz: 3\n")
+    file.write_text(GOOD.replace("{kind: sft,", "{kind: sft, stepz: 3,"))
     source = read(file)
     with pytest.raises(ConfigError) as raised, source.located():
         parse(source.content)
     error = raised.value
-    assert error.where.startswith(f"{file}:") and error.field.startswith("stages.a") and error.fix
-    assert str(error) == f"{error.where}: {error.field}: {error.problem}; {error.fix}"
+    assert parts(error) == (f"{file}:10", "stages.warm.stepz", "unknown key", "did you mean steps?")
+    assert str(error) == f"{file}:10: stages.warm.stepz: unknown key; did you mean steps?"
