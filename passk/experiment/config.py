@@ -26,9 +26,8 @@ from passk.experiment.fields import (
     Text,
 )
 from passk.experiment.model import Model, TinyModel
-from passk.experiment.stage import STAGES, AnyStage, RlStage
+from passk.experiment.stage import SECTIONS, STAGES, AnyStage, RlStage
 from passk.experiment.tracker_config import MlflowTracker, Trackers, WandbTracker
-from passk.experiment.until import Until
 from passk.problems.sources import SPECS, Problems
 
 
@@ -94,7 +93,8 @@ def _keys_beside(loc: Location) -> list[str]:
     if len(loc) > 1:
         entry = fixed.get(str(loc[0]))
         if isinstance(entry, dict):
-            model = Until if loc[3:4] == ("until",) and len(loc) > 4 else entry[str(loc[2])]
+            model = SECTIONS.get(str(loc[3])) if len(loc) > 4 else None
+            model = model or entry[str(loc[2])]
         elif entry is not None:
             model = ReferenceLine if loc[2:3] == ("reference_line",) and len(loc) > 3 else entry
         else:

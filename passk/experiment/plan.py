@@ -85,6 +85,10 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
             )
         # Without the defaults, so a new field with a default does not change the keys of finished stages.
         settings = stage.model_dump(mode="json", exclude_defaults=True, exclude={"parent", *_WITHOUT_EFFECT})
+        if referred := settings.get("kl", {}).get("reference"):
+            # A name says nothing about the model.
+            earlier = parent.lineage if parent else ()
+            settings["kl"]["reference"] = next((a.record.key for a in earlier if a.record.name == referred), referred)
         key = _hash(
             {
                 "config": settings,

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    BaseModel,
     BeforeValidator,
     Discriminator,
     Field,
@@ -14,6 +15,7 @@ from pydantic import (
 )
 
 from passk.base.errors import InvalidError
+from passk.experiment.engine_settings import ImportanceCorrection, Kl, Loss
 from passk.experiment.fields import (
     LIMIT,
     MOST_ROLLOUTS,
@@ -51,6 +53,9 @@ class Stage(Strict):
     evaluate: bool = Field(True, description="sample the finished model on every benchmark")
     save_every: Count = Field(20, description="steps between checkpoints")
     keep_checkpoints: Count = Field(2, description="checkpoints kept for resuming, at least 2 while training")
+    openrlhf: dict[str, Any] = Field(
+        default={}, description="OpenRLHF's own flags, such as --actor.adam.eps: 1.0e-6; a switch takes true"
+    )
 
     @model_validator(mode="after")
     def _warm_up_ends(self) -> Self:
@@ -94,6 +99,11 @@ class RlStage(Stage):
     )
     lr: Positive = Field(description="learning rate")
     entropy_coef: NotNegative = Field(0.0, description="entropy bonus in the loss")
+    kl: Kl | None = Field(None, description="penalty for the distance from a reference model (default: none)")
+    loss: Loss | None = Field(None, description="policy loss (default: PPO's, mean over tokens)")
+    importance_correction: ImportanceCorrection | None = Field(
+        None, description="correction for vLLM's probabilities, which differ from the trainer's (default: none)"
+    )
     false_positive_rate: Share = Field(
         0.0, description="share of the incorrect answers that get the reward of correct ones"
     )
@@ -133,5 +143,12 @@ class RlStage(Stage):
         return until
 
 
+SECTIONS: dict[str, type[BaseModel]] = {
+    "until": Until,
+    "kl": Kl,
+    "loss": Loss,
+    "importance_correction": ImportanceCorrection,
+}
+"""Models of a stage's fields that are sections."""
 STAGES: dict[str, type[Stage]] = {"sft": SftStage, "rl": RlStage}
 AnyStage = Annotated[Annotated[SftStage, Tag("sft")] | Annotated[RlStage, Tag("rl")], Discriminator("kind")]

@@ -6,7 +6,7 @@ from typing import Any
 from passk import advantage, problems
 from passk.base.errors import ConfigError, nearest, under
 from passk.base.redact import is_secret
-from passk.experiment import config, yaml_file
+from passk.experiment import config, engine_checks, yaml_file
 from passk.experiment.config import Experiment
 from passk.experiment.model import TinyModel
 from passk.experiment.plan import order
@@ -95,6 +95,7 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
         with under(f"stages.{name}.until"):
             stage.until.check(max(k for _, k in stage.k.within(stage.steps)), stage.rollouts_per_prompt)
     _check_evaluations(experiment, name, stage)
+    engine_checks.check(experiment, name, stage)
     if stage.parent is None and experiment.model.tiny:
         raise ConfigError(
             f"stages.{name}.from", "is missing, and an untrained model has nothing to reinforce", "name an sft stage"

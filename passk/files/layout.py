@@ -78,6 +78,11 @@ METRICS = {
     "length": "float, mean response tokens",
     "truncated": "float, share of responses cut at max_response",
     "clip_ratio": "float, share of tokens whose PPO ratio was clipped",
+    "kl": "float or null, nats per token: KL divergence from the reference, by its estimator; null without `kl`",
+    "importance_gap": "float or null, nats: mean difference between vLLM's and the trainer's log-probabilities of the "
+    "step's response tokens; null without `importance_correction`, since vLLM then returns none",
+    "importance_ratio": "float or null, mean of the trainer's probability of a token / vLLM's; null as importance_gap",
+    "importance_filtered": "float or null, share of tokens (or sequences) out of the bounds; null as importance_gap",
     "logprob_gap": "float or null, nats: mean difference between vLLM's and the trainer's log-probabilities of fixed "
     "tokens before the step's rollouts, largest over the engines; null: the step sampled no rollouts",
     "tokens": "int, response tokens of the step",

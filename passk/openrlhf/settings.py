@@ -36,6 +36,9 @@ class PluginSettings:
     problems: Path | None = None
     """Parquet file of the training problems, for the metrics by difficulty."""
 
+    reference: str | None = None
+    """HF model that is the reference of the KL penalty; None for the model that the training starts from."""
+
     def check(self, rollouts: int) -> None:
         """Raise ConfigError unless the estimator and `until` are defined for every k of the schedule."""
         for _, k in self.k.changes:
@@ -106,6 +109,11 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         type=Path,
         help="Parquet file with the id and difficulty of each problem, for metrics by difficulty (default: none).",
     )
+    parser.add_argument(
+        "--passk.reference",
+        dest="reference",
+        help="Reference model of the KL penalty (default: the model that the training starts from).",
+    )
     values, rest = parser.parse_known_args(arguments)
     if not 0 <= values.false_positive_rate <= 1:
         given = f"{values.false_positive_rate:g}"
@@ -128,6 +136,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         until=until,
         held_out=_held_out(values.held_out) if values.held_out is not None else None,
         problems=values.problems.resolve() if values.problems else None,
+        reference=values.reference,
     )
     return settings, rest
 

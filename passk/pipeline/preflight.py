@@ -14,6 +14,7 @@ from passk.experiment.config import Experiment
 from passk.files import temporary
 from passk.models import remote_code
 from passk.models.tiny import fetch_tokenizer, from_the_hub
+from passk.openrlhf import passthrough
 
 GIB = 2**30
 # What the processes of a CPU run take beside the KV cache: measured, see README ("Speed and size").
@@ -29,6 +30,7 @@ def check_machine(experiment: Experiment) -> None:
 def check_installation(experiment: Experiment) -> None:
     """Raise ConfigError as `check_machine` does, but only for what does not depend on the machine's load."""
     compute = experiment.compute
+    passthrough.check(experiment)
     temporary.require_short(ray=bool(experiment.stages) and "RAY_ADDRESS" not in os.environ)
     trackers.require(experiment)
     if experiment.model.path:

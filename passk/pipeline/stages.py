@@ -187,7 +187,11 @@ def command(plan: Plan, planned: PlannedStage) -> list[str]:
     """Return the command line that trains a stage: the interpreter, the module, OpenRLHF's flags and ours."""
     experiment, stage = plan.experiment, planned.stage
     paths = flags.Paths(
-        str(plan.parent_model(planned)), planned.directory / "data", planned.directory, plan.problems[stage.problems]
+        str(plan.parent_model(planned)),
+        planned.directory / "data",
+        planned.directory,
+        plan.problems[stage.problems],
+        reference=str(planned.reference.directory / "model") if planned.reference else None,
     )
     remote_code.check(plan.parent_model(planned), trusted=experiment.model.trust_remote_code)
     chat = has_chat(plan)
