@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Any, Self
 
 from passk import advantage
-from passk.base.errors import ConfigError, nearest
+from passk.base.errors import ConfigError, InvalidError, nearest
 from passk.base.terminal import shortened
 from passk.experiment.fields import LIMIT
 from passk.experiment.k_schedule import Schedule, held
@@ -31,7 +31,7 @@ class AdvantageSchedule:
 
     @classmethod
     def of(cls, written: Any) -> Self:
-        """Return the schedule of any form above. Raise ValueError with the fault, then the fix."""
+        """Return the schedule of any form above. Raise InvalidError."""
         match written:
             case cls():
                 return written
@@ -42,25 +42,25 @@ class AdvantageSchedule:
             case [_, *_] if not isinstance(written, bytes):
                 pairs = [_pair(entry) for entry in written]
             case _:
-                raise ValueError(
-                    f"{shortened(repr(written), 60)} is not an estimator or a schedule of them; write a name, or "
-                    "{step: name, step: name} as in {1: grpo, 200: passk_analytical}"
+                raise InvalidError(
+                    f"{shortened(repr(written), 60)} is not an estimator or a schedule of them",
+                    "write a name, or {step: name, step: name} as in {1: grpo, 200: passk_analytical}",
                 )
         changes = tuple(sorted((_step(step), _name(name)) for step, name in pairs))
         steps = [step for step, _ in changes]
         if not steps or steps[0] != 1:
-            raise ValueError("must name the estimator of step 1; add 1: NAME")
+            raise InvalidError("must name the estimator of step 1", "add 1: NAME")
         for one, other in pairwise(steps):
             if one == other:
-                raise ValueError(f"step {one} has two estimators; remove one")
+                raise InvalidError(f"step {one} has two estimators", "remove one")
         for (_, one), (step, other) in pairwise(changes):
             if one == other:
-                raise ValueError(f"{other} at step {step} changes nothing; remove it")
+                raise InvalidError(f"{other} at step {step} changes nothing", "remove it")
         return cls(changes)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the schedule in a text of `spelled`: "grpo" or "1:grpo,200:maxrl". Raise ValueError."""
+        """Return the schedule in a text of `spelled`: "grpo" or "1:grpo,200:maxrl". Raise InvalidError."""
         parts = [part.partition(":") for part in text.split(",")]
         if len(parts) == 1 and not parts[0][1]:
             return cls.of(text)
@@ -106,32 +106,32 @@ class AdvantageSchedule:
         if len(self.names) > 1:
             for name, own in options.items():
                 if name not in self.names:
-                    raise ConfigError(
-                        f"options.{name}: several estimators need their options by name, as in "
-                        f"{{{self.names[-1]}: {{...}}}}, and {name} is none of them{nearest(name, self.names)}"
-                    )
+                    problem = f"several estimators need their options by name, and {name} is none of them"
+                    fix = f"{nearest(name, self.names)}, as in {{{self.names[-1]}: {{...}}}}"
+                    raise ConfigError(f"options.{name}", problem, fix)
                 if not isinstance(own, Mapping):
-                    raise ConfigError(f"options.{name}: must be the options of {name}, as in {{sigma: false}}")
+                    problem = f"must be the options of {name}, not {shortened(repr(own), 60)}"
+                    raise ConfigError(f"options.{name}", problem, "write them as in {sigma: false}")
         for step in sorted({step for step, _ in (*self.changes, *k.changes) if step <= steps}):
             name = self.at(step)
             try:
                 advantage.check(name, k.at(step), rollouts, self.options(name, options))
             except ConfigError as error:
-                if len(self.names) > 1 and str(error).startswith("options."):
-                    raise ConfigError(f"options.{name}.{str(error).removeprefix('options.')}") from None
+                if len(self.names) > 1 and error.field.startswith("options."):
+                    raise error.replaced(field=f"options.{name}.{error.field.removeprefix('options.')}") from None
                 raise
 
 
 def _pair(entry: Any) -> tuple[Any, Any]:
     if not isinstance(entry, Sequence) or isinstance(entry, str | bytes) or len(entry) != 2:
-        raise ValueError(f"{shortened(repr(entry), 60)} in the list is not [step, estimator]; write both")
+        raise InvalidError(f"{shortened(repr(entry), 60)} in the list is not [step, estimator]", "write both")
     return entry[0], entry[1]
 
 
 def _step(step: Any) -> int:
     step = _number(step) if isinstance(step, str) else step  # JSON has no other keys
     if not isinstance(step, int) or isinstance(step, bool) or not 1 <= step < LIMIT:
-        raise ValueError(f"{shortened(repr(step), 60)} is not a step; write a whole number from 1 to {LIMIT - 1}")
+        raise InvalidError(f"{shortened(repr(step), 60)} is not a step", f"write a whole number from 1 to {LIMIT - 1}")
     return step
 
 
@@ -141,5 +141,5 @@ def _number(text: str) -> int | str:
 
 def _name(name: Any) -> str:
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
-        raise ValueError(f"{shortened(repr(name), 60)} is not an estimator; write a name of `passk advantage list`")
+        raise InvalidError(f"{shortened(repr(name), 60)} is not an estimator", "write a name of `passk advantage list`")
     return name

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from passk import advantage
-from passk.base.errors import ConfigError, under
+from passk.base.errors import ConfigError, InvalidError, under
 from passk.experiment.advantage_schedule import AdvantageSchedule
 from passk.experiment.fields import LIMIT
 from passk.experiment.k_schedule import Schedule
@@ -124,14 +124,15 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
     )
     values, rest = parser.parse_known_args(arguments)
     if not 0 <= values.false_positive_rate <= 1:
-        raise ConfigError(
-            f"--passk.false_positive_rate: must be a share from 0 to 1, not {values.false_positive_rate:g}"
-        )
+        given = f"{values.false_positive_rate:g}"
+        raise ConfigError("--passk.false_positive_rate", f"must be a share from 0 to 1, not {given}", "change it")
     if not 0 <= values.max_failed <= 1:
-        raise ConfigError(f"--passk.max_failed: must be a share from 0 to 1, not {values.max_failed:g}")
+        raise ConfigError("--passk.max_failed", f"must be a share from 0 to 1, not {values.max_failed:g}", "change it")
     until = _parsed("--passk.until", Until.parse, values.until) if values.until is not None else None
     if until and until.difficulty is not None and values.problems is None:
-        raise ConfigError("--passk.until: a difficulty needs --passk.problems FILE; add it, or remove the difficulty")
+        raise ConfigError(
+            "--passk.until", "a difficulty needs --passk.problems FILE", "add it, or remove the difficulty"
+        )
     settings = PluginSettings(
         advantage=_parsed("--passk.advantage", AdvantageSchedule.parse, values.advantage),
         k=_parsed("--passk.k", Schedule.parse, values.k),
@@ -151,5 +152,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
 def _parsed(flag: str, parse: Callable[[str], T], text: str) -> T:
     try:
         return parse(text)
-    except ValueError as error:
-        raise ConfigError(f"{flag}: {error}") from None
+    except InvalidError as error:
+        raise ConfigError(flag, error.problem, error.fix) from None
+    except ConfigError as error:
+        raise error.replaced(where=flag) from None

@@ -27,7 +27,7 @@ from passk.base.errors import ConfigError
 def _ordered(options: Mapping[str, Any]) -> None:
     lower, upper = options["lower"], options["upper"]
     if lower >= upper:
-        raise ConfigError(f"options.upper: must be above lower = {lower:g} for riskpo, not {upper:g}; raise it")
+        raise ConfigError("options.upper", f"must be above lower = {lower:g} for riskpo, not {upper:g}", "raise it")
 
 
 @estimator(
