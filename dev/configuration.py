@@ -14,6 +14,7 @@ from passk.experiment.benchmark import Benchmark, ReferenceLine
 from passk.experiment.compute import Compute
 from passk.experiment.config import Experiment
 from passk.experiment.model import Model, TinyModel
+from passk.experiment.selection import KeepBest, StopWhen
 from passk.experiment.stage import RlStage, SftStage
 from passk.experiment.tracker_config import MlflowTracker, Trackers, WandbTracker
 from passk.experiment.until import Until
@@ -34,6 +35,8 @@ SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
     "`stages.NAME:` with `kind: sft`": ("Supervised fine-tuning on demonstrations.", SftStage),
     "`stages.NAME:` with `kind: rl`": ("Reinforcement learning with verifiable rewards.", RlStage),
     "`stages.NAME.until:`": ("Exactly one of `above` and `below` is required.", Until),
+    "`stages.NAME.stop_when:`": ("`benchmark` and `evaluations` are required.", StopWhen),
+    "`stages.NAME.keep_best:`": ("`benchmark` is required.", KeepBest),
     "`benchmarks.NAME:`": ("Problems on which passk evaluates every finished stage.", Benchmark),
     "`benchmarks.NAME.reference_line:`": ("A dashed line in the report.", ReferenceLine),
     "`compute:`": ("Hardware and engine.", Compute),

@@ -26,6 +26,7 @@ from passk.experiment.fields import (
     Text,
 )
 from passk.experiment.model import Model, TinyModel
+from passk.experiment.selection import KeepBest, StopWhen
 from passk.experiment.stage import STAGES, AnyStage, RlStage
 from passk.experiment.tracker_config import MlflowTracker, Trackers, WandbTracker
 from passk.experiment.until import Until
@@ -88,13 +89,16 @@ _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
 }
 
 
+_STAGE_SECTIONS: dict[str, type[BaseModel]] = {"until": Until, "stop_when": StopWhen, "keep_best": KeepBest}
+
+
 def _keys_beside(loc: Location) -> list[str]:
     model: Any = Experiment
     fixed = {"stages": STAGES, "problems": SPECS, "benchmarks": Benchmark}
     if len(loc) > 1:
         entry = fixed.get(str(loc[0]))
         if isinstance(entry, dict):
-            model = Until if loc[3:4] == ("until",) and len(loc) > 4 else entry[str(loc[2])]
+            model = (_STAGE_SECTIONS.get(str(loc[3])) if len(loc) > 4 else None) or entry[str(loc[2])]
         elif entry is not None:
             model = ReferenceLine if loc[2:3] == ("reference_line",) and len(loc) > 3 else entry
         else:

@@ -139,7 +139,12 @@ class Comparison:
                     for method in design[0].methods
                 }
                 pairs += [(entries[a], entries[b]) for a, b in against_baseline(list(entries))]
-        return [(a, b) for a, b in dict.fromkeys(pairs) if a is not b]
+        return [(a, b) for a, b in dict.fromkeys([*pairs, *self._best(pairs)]) if a is not b]
+
+    def _best(self, pairs: list[tuple[Entry, Entry]]) -> list[tuple[Entry, Entry]]:
+        """Return the pairs of the best models of compared stages, where both have one."""
+        best = {entry.parent: entry for entry in self.entries if entry.kind == "best"}
+        return [(best[a.label], best[b.label]) for a, b in pairs if a.label in best and b.label in best]
 
     @cached_property
     def benchmarks(self) -> list[str]:
