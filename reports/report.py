@@ -25,6 +25,7 @@ from reports.sections.above_reference import above_reference, above_sentences, a
 from reports.sections.answer import answer
 from reports.sections.checkpoints import about_rows, checkpoint_table
 from reports.sections.recipes import recipes
+from reports.sections.settings import settings_table
 from reports.sections.tables import about_p, about_top_p, difference_table, main_table, seed_table, sizes
 from reports.sections.verdicts import verdicts
 
@@ -164,6 +165,7 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         trained=any(run.graph for run in comparison.results),
         bases=_bases(comparison),
         each_seed=seed_table(comparison),
+        settings=settings_table(comparison),
         above_reference=above_table(above_reference(comparison)),
         ends=listed([f"pass@{k}" for k in comparison.ends(comparison.groups[0])]) if comparison.groups else "",
         runs=len(comparison.results),

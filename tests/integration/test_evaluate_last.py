@@ -66,7 +66,8 @@ def test_an_evaluation_killed_at_its_third_checkpoint_resumes_without_a_sample_l
 def test_each_checkpoint_is_sampled_with_its_own_weights_and_seeds(evaluated):
     laid_out, _ = evaluated
     records = [json.loads((each.directory / "evaluation.json").read_text()) for each in laid_out.evaluations]
-    assert [(record["step"], record["best"]) for record in records] == [
+    found = [(record["step"], record["best"]) for record in records]
+    assert found == [
         (None, False),
         (4, False),
         (2, False),
