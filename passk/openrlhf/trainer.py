@@ -162,7 +162,8 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self.kept.checkpoint(global_step)
         with checkpoints.saving(Path(self.args.ckpt.path) / "_actor" / f"global_step{global_step}"):
             super().save_logs_and_checkpoints(global_step, logs_dict, client_states)
-        self.kept.prune(global_step, self.evaluations.lines(), Path(self.args.ckpt.path))
+        if self.settings.keep:
+            self.kept.prune(global_step, self.evaluations.lines(), Path(self.args.ckpt.path))
 
     def fit(self, global_step: int = 0) -> None:
         super().fit(global_step)
@@ -197,7 +198,8 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         conditions = self.settings.conditions
         if not any(conditions):
             return False
-        return conditions.are_met(read_metrics(self.recorder.log.path), self.evaluations.lines())
+        evaluations = self.evaluations.lines() if conditions.stop_when else []
+        return conditions.are_met(read_metrics(self.recorder.log.path), evaluations)
 
 
 class TrainerFactory:
