@@ -24,6 +24,6 @@ def moved(difference: float, dtype: torch.dtype) -> float:
     return float((average.weight != before).float().mean())
 
 
-def test_openrlhfs_average_of_the_weights_hardly_moves_in_bf16():
+def test_openrlhfs_average_of_the_weights_hardly_moves_in_bf16(actor_classes):
     assert moved(0.02, torch.bfloat16) < 0.05
     assert moved(0.02, torch.float32) == 1
