@@ -29,7 +29,9 @@ def add(run, step: int, *, best: bool = False) -> None:
         evaluation = EvaluationRecord(
             key, run.name, of, "key-pass1", benchmark, benchmark, config, 17 + step, VERSIONS, step, best
         )
-        _write_evaluation(run, evaluation, np.linspace(-3, 3 - 0.1 * step, 16), 16, rng)
+        # a problem is about as hard for each checkpoint of a run
+        logits = 6 * (counts(run, f"key-pass1-{benchmark}") / 16 - 0.5) - 0.05 * step
+        _write_evaluation(run, evaluation, logits, 16, rng)
         record["evaluations"].append(key)
     write_json(run.directory / "experiment.json", record)
 
@@ -56,21 +58,21 @@ def test_the_row_is_the_mean_over_checkpoints_and_its_interval_is_over_problems_
     for step in STEPS:
         add(run, step)
     assert rebuild(run.runs) == []
-    keys = ["key-pass1-hard", *(f"key-pass1-hard-{step}" for step in STEPS)]
+    keys = ["key-pass1-easy", *(f"key-pass1-easy-{step}" for step in STEPS)]
     each = np.stack([counts(run, key) for key in keys])
     comparison = Comparison([load(run.store, run.name)])
     entry = next(entry for entry in comparison.sampled if entry.label == "pass1")
     for k in (1, 8):
         values = np.stack([pass_at_k(16, row, k) for row in each])  # [checkpoints, problems]
         [expected] = mean_intervals(values.mean(axis=0)[:, None])
-        found = comparison.estimate(entry, "hard", k)
+        found = comparison.estimate(entry, "easy", k)
         assert (found.value, found.low, found.high) == pytest.approx((expected.value, expected.low, expected.high))
-        wrong = mean_intervals(values.reshape(-1, 1))[0]
-        assert found.high - found.low > wrong.high - wrong.low, "checkpoints are no problems of their own"
+        as_problems = mean_intervals(values.reshape(-1, 1))[0]
+        assert found.high - found.low > as_problems.high - as_problems.low, "checkpoints are no problems of their own"
     assert len(entry.runs) == 1 and not comparison.between_methods[0].several_runs, "nor are they training runs"
     with reading(run.store) as store:
         [(view, problems)] = store.execute(
-            "SELECT pass_at_k, problems FROM pass_at_k WHERE checkpoint = 'pass1' AND benchmark = 'hard' AND k = 8"
+            "SELECT pass_at_k, problems FROM pass_at_k WHERE checkpoint = 'pass1' AND benchmark = 'easy' AND k = 8"
         ).fetchall()
     assert view == pytest.approx(np.stack([pass_at_k(16, row, 8) for row in each]).mean())
     assert problems == each.shape[1]
