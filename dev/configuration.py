@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from passk.experiment.benchmark import Benchmark, ReferenceLine
 from passk.experiment.compute import Compute
 from passk.experiment.config import Experiment
+from passk.experiment.engine_settings import ImportanceCorrection, Kl, Loss
 from passk.experiment.model import Model, TinyModel
 from passk.experiment.selection import KeepBest, StopWhen
 from passk.experiment.stage import RlStage, SftStage
@@ -37,6 +38,12 @@ SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
     "`stages.NAME.until:`": ("Exactly one of `above` and `below` is required.", Until),
     "`stages.NAME.stop_when:`": ("`benchmark` and `evaluations` are required.", StopWhen),
     "`stages.NAME.keep_best:`": ("`benchmark` is required.", KeepBest),
+    "`stages.NAME.kl:`": ("A penalty for the distance from a reference model.", Kl),
+    "`stages.NAME.loss:`": ("The policy loss.", Loss),
+    "`stages.NAME.importance_correction:`": (
+        "[openrlhf.md](openrlhf.md#loss-kl-and-correction) explains it.",
+        ImportanceCorrection,
+    ),
     "`benchmarks.NAME:`": ("Problems on which passk evaluates every finished stage.", Benchmark),
     "`benchmarks.NAME.reference_line:`": ("A dashed line in the report.", ReferenceLine),
     "`compute:`": ("Hardware and engine.", Compute),

@@ -72,12 +72,13 @@ def require_kept(planned: PlannedStage) -> None:
     keep = stage.keep if isinstance(stage, RlStage) and planned.finished and stage.evaluate else None
     if keep is None:
         return
-    kept, name = planned.kept, planned.record.name
+    kept, field = planned.kept, f"stages.{planned.record.name}"
     fix = f"or delete {planned.directory} to train it again"
     if len(kept.last) < min(stage.evaluate_last, len(keep.final(planned.steps))):
         raise ConfigError(
-            f"stages.{name}.evaluate_last: the finished stage has models of {len(kept.last)} checkpoints, not of "
-            f"{stage.evaluate_last}; lower it to {len(kept.last)}, {fix}"
+            f"{field}.evaluate_last",
+            f"the finished stage has models of {len(kept.last)} checkpoints, not of {stage.evaluate_last}",
+            f"lower it to {len(kept.last)}, {fix}",
         )
     if keep.best and (kept.best is None or planned.chosen != keep.best.chosen):
-        raise ConfigError(f"stages.{name}.keep_best: the finished stage kept no model by this choice; remove it, {fix}")
+        raise ConfigError(f"{field}.keep_best", "the finished stage kept no model by this choice", f"remove it, {fix}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from passk import advantage
-from passk.base.errors import ConfigError, under
+from passk.base.errors import ConfigError, InvalidError, under
 from passk.experiment.flag_value import FlagValue
 from passk.experiment.k_schedule import Schedule
 from passk.experiment.keep import Keep
@@ -43,6 +43,9 @@ class PluginSettings:
     """Models that are kept beside that of the last step."""
     problems: Path | None = None
     """Parquet file of the training problems, for the metrics by difficulty."""
+
+    reference: str | None = None
+    """HF model that is the reference of the KL penalty; None for the model that the training starts from."""
 
     @property
     def conditions(self) -> Conditions:
@@ -131,20 +134,26 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         type=Path,
         help="Parquet file with the id and difficulty of each problem, for metrics by difficulty (default: none).",
     )
+    parser.add_argument(
+        "--passk.reference",
+        dest="reference",
+        help="Reference model of the KL penalty (default: the model that the training starts from).",
+    )
     values, rest = parser.parse_known_args(arguments)
     if not 0 <= values.false_positive_rate <= 1:
-        raise ConfigError(
-            f"--passk.false_positive_rate: must be a share from 0 to 1, not {values.false_positive_rate:g}"
-        )
+        given = f"{values.false_positive_rate:g}"
+        raise ConfigError("--passk.false_positive_rate", f"must be a share from 0 to 1, not {given}", "change it")
     if not 0 <= values.max_failed <= 1:
-        raise ConfigError(f"--passk.max_failed: must be a share from 0 to 1, not {values.max_failed:g}")
+        raise ConfigError("--passk.max_failed", f"must be a share from 0 to 1, not {values.max_failed:g}", "change it")
     until = _parsed(Until, "--passk.until", values.until)
     held_out = _parsed(HeldOut, "--passk.held_out", values.held_out)
     stop_when = _parsed(StopWhen, "--passk.stop_when", values.stop_when)
     if stop_when:
         _require_evaluated("--passk.stop_when", stop_when, held_out)
     if until and until.difficulty is not None and values.problems is None:
-        raise ConfigError("--passk.until: a difficulty needs --passk.problems FILE; add it, or remove the difficulty")
+        raise ConfigError(
+            "--passk.until", "a difficulty needs --passk.problems FILE", "add it, or remove the difficulty"
+        )
     keep = _parsed(Keep, "--passk.keep", values.keep)
     if keep and keep.best:
         _require_evaluated("--passk.keep", keep.best, held_out)
@@ -161,6 +170,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         held_out=held_out,
         keep=keep,
         problems=values.problems.resolve() if values.problems else None,
+        reference=values.reference,
     )
     return settings, rest
 
@@ -174,21 +184,23 @@ def _parsed(kind: type[Value], flag: str, text: str | None) -> Value | None:
         return None
     try:
         return kind.parse(text)
-    except ValueError as error:
-        raise ConfigError(f"{flag}: {error}") from None
+    except ConfigError as error:
+        raise error.replaced(where=flag) from None
 
 
 def _require_evaluated(flag: str, selection: Selection, held_out: HeldOut | None) -> None:
     """Raise ConfigError unless the evaluations during the training have the value that decides."""
     benchmark = held_out.benchmarks.get(selection.benchmark) if held_out else None
     if benchmark is None:
-        raise ConfigError(f"{flag}: --passk.held_out has no benchmark {selection.benchmark}; add it there")
+        raise ConfigError(flag, f"--passk.held_out has no benchmark {selection.benchmark}", "add it there")
     if selection.k not in held_out_ks(benchmark.samples, benchmark.k):
-        raise ConfigError(f"{flag}: pass@{selection.k} on {selection.benchmark} is not evaluated; add it to its k")
+        raise ConfigError(
+            flag, f"pass@{selection.k} on {selection.benchmark} is not evaluated", f"add {selection.k} to its k"
+        )
 
 
 def _schedule(text: str) -> Schedule:
     try:
         return Schedule.parse(text)
-    except ValueError as error:
-        raise ConfigError(f"--passk.k: {error}") from None
+    except InvalidError as error:
+        raise ConfigError("--passk.k", error.problem, error.fix) from None
