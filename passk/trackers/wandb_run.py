@@ -95,7 +95,7 @@ class WandbRun:
             self._run.define_metric(axis, hidden=True)
             self._run.define_metric(f"held_out/{benchmark}/*", step_metric=axis)
             self._defined.add(benchmark)
-        self._run.log(scalars(line) | {axis: step}, step=max(step, self._run.step))
+        self._run.log(scalars(line) | {axis: step}, step=max(step, self.last, self._run.starting_step))
         self.evaluated[benchmark] = step
 
     def end(self, succeeded: bool) -> None:
