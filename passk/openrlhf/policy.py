@@ -12,15 +12,17 @@ from passk.base.randomness import seed_of
 
 
 class PasskActorTrainer(ActorPPOTrainer):
-    """OpenRLHF's policy trainer, with the entropy in nats per token for any micro-batch size."""
+    """OpenRLHF's policy trainer, with entropy and KL in nats per token for any micro-batch size."""
 
     def training_step(
         self, experience: Experience, kl_ctl: float, step: int, loss_batch_info: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         status = super().training_step(experience, kl_ctl, step, loss_batch_info)
         metrics, tokens = status["metrics"], status["num_action_tokens"]
-        if "entropy_loss" in metrics and tokens:
-            # OpenRLHF sums the entropy over the tokens of the whole optimizer step, as the loss needs it. It then
+        # With the KL in the reward OpenRLHF has its mean over the rollouts, [rows], and not a sum over the loss.
+        summed = [name for name in ("entropy_loss", "kl") if name in metrics and metrics[name].dim() == 0]
+        if summed and tokens:
+            # OpenRLHF sums them over the tokens of the whole optimizer step, as the loss needs it. It then
             # averages like a mean over the micro-batch, which would depend on the number of micro-batches.
             info = loss_batch_info or get_loss_batch_info(
                 self.strategy,
@@ -29,7 +31,8 @@ class PasskActorTrainer(ActorPPOTrainer):
                 step=step,
                 dynamic_batch=self.args.train.dynamic_batch_enable,
             )
-            metrics["entropy_loss"] = metrics["entropy_loss"] * info["batch_num_tokens"] / (info["dp_size"] * tokens)
+            for name in summed:
+                metrics[name] = metrics[name] * info["batch_num_tokens"] / (info["dp_size"] * tokens)
         return status
 
 
@@ -43,6 +46,11 @@ class PasskPolicy(PolicyModelActor.__ray_metadata__.modified_class):
     def begin_step(self, step: int) -> None:
         """Seed the shuffle of step 1 and later."""
         set_seed(seed_of("policy", self.strategy.seed, step))
+
+    def export(self, directory: str) -> None:
+        """Write the present model in HF format, as OpenRLHF writes the last one. All ranks must call."""
+        model = self.ema_model if self.strategy.args.train.enable_ema else self.actor
+        self.strategy.save_model(model, self.tokenizer, directory)
 
     def log_probs(self, tokens: list[int]) -> list[float]:
         """Return the policy's log-probability of each token after the first, at temperature 1. All ranks must call."""

@@ -24,7 +24,7 @@ from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
 from passk.experiment.stage import RlStage, SftStage
 from passk.files import durable, file_lock, scratch
-from passk.files.layout import is_finished, write_json
+from passk.files.layout import write_json
 from passk.files.metrics_log import WRITER, damaged_line, read_metrics
 from passk.models import remote_code
 from passk.models.tiny import ENDS, make_tiny
@@ -49,9 +49,8 @@ def prepare(plan: Plan, say: Say) -> None:
     preparation.prepare(plan.experiment.problems, plan.problems, plan.experiment.seed, say)
     for name, stage in plan.experiment.stages.items():
         if isinstance(stage, SftStage):
-            preparation.require_demonstrations(
-                f"stages.{name}.problems: {stage.problems}", plan.problems[stage.problems]
-            )
+            file = plan.problems[stage.problems]
+            preparation.require_demonstrations(f"stages.{name}.problems", stage.problems, file)
     if plan.experiment.model.tiny and isinstance(plan.model, Path) and not (plan.model / "config.json").exists():
         with scratch.beside(plan.model) as temporary:
             make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
@@ -155,7 +154,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             on_evaluation=on_evaluation,
         )
         ended = finish(planned, seconds=time.monotonic() - started, startup=progress.startup)
-    if isinstance(stage, RlStage) and stage.until:
+    if isinstance(stage, RlStage) and any(stage.conditions):
         say(f"{planned.record.name}: {ended}")
 
 
@@ -188,7 +187,11 @@ def command(plan: Plan, planned: PlannedStage) -> list[str]:
     """Return the command line that trains a stage: the interpreter, the module, OpenRLHF's flags and ours."""
     experiment, stage = plan.experiment, planned.stage
     paths = flags.Paths(
-        str(plan.parent_model(planned)), planned.directory / "data", planned.directory, plan.problems[stage.problems]
+        str(plan.parent_model(planned)),
+        planned.directory / "data",
+        planned.directory,
+        plan.problems[stage.problems],
+        reference=str(planned.reference.directory / "model") if planned.reference else None,
     )
     remote_code.check(plan.parent_model(planned), trusted=experiment.model.trust_remote_code)
     chat = has_chat(plan)
@@ -292,4 +295,4 @@ def ingest(plan: Plan) -> None:
 
 def all_finished(plan: Plan) -> bool:
     """Return whether all stages and evaluations of the plan are finished."""
-    return all(s.finished for s in plan.stages) and all(is_finished(s.directory) for s in plan.evaluations)
+    return all(s.finished for s in plan.stages) and all(each.finished for each in plan.evaluations)
