@@ -18,7 +18,9 @@ class Benchmark(Strict):
     problems: Name = Field(description="name of a set of problems of the test split")
     samples: Rollouts = Field(32, description="samples per problem")
     k: tuple[int, ...] = Field((1, 4, 8), strict=False, validate_default=True, description="values of k of pass@k")
-    temperature: NotNegative = Field(1.0, description="temperature of sampling; 0 takes the likeliest token")
+    temperature: NotNegative = Field(
+        1.0, description="temperature of sampling, or a list: a benchmark for each; 0 takes the likeliest token"
+    )
     top_p: float = Field(0.95, gt=0, le=1, description="nucleus of sampling, share of the probability")
     max_response: Count = Field(description="longest response, tokens")
     max_failed: MaxFailed = 0.05

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from passk.base import gpus
 from passk.base.errors import ConfigError, nearest
-from passk.experiment import config, sweep
+from passk.experiment import config, sweep, temperatures
 from passk.experiment.benchmark import Benchmark
 from passk.experiment.config import Experiment
 
@@ -47,6 +47,8 @@ PRESETS = {
     "aime25": Preset({"source": "aime25"}, 16384),
     "olymmath-easy": Preset({"source": "olymmath", "grade": "easy"}, 16384),
     "olymmath-hard": Preset({"source": "olymmath", "grade": "hard"}, 16384),
+    "humaneval": Preset({"source": "humaneval"}, 1024),
+    "mbpp": Preset({"source": "mbpp", "split": "test"}, 1024),
 }
 REASONING_GYM = "reasoning_gym."
 """Prefix of a task's name: every task of reasoning_gym is a benchmark."""
@@ -68,12 +70,14 @@ def experiment(
     samples: int | None = None,
     file: Path | None = None,
     *,
+    temperature: Sequence[float] = (),
     opens_thinking: bool = False,
 ) -> Experiment:
     """Return an experiment without stages that evaluates `model` on the named benchmarks. Raise ConfigError.
 
     file: an experiment file that provides compute, seed and benchmarks, which take precedence over named ones. Without
-    `names`, all its benchmarks are used. opens_thinking: sets the field of `model` to true.
+    `names`, all its benchmarks are used. temperature: sets that of the benchmarks; several give a benchmark each.
+    opens_thinking: sets the field of `model` to true.
     """
     raw = config.load(file).model_dump(mode="json", by_alias=True, exclude_defaults=True) if file else _here(model)
     if not (names or file):
@@ -91,6 +95,11 @@ def experiment(
                 "k": [k for k in K if k <= number],
                 "max_response": named.max_response,
             }
+    if temperature:
+        names = names or list(raw["benchmarks"])
+        for name in names:
+            raw["benchmarks"][name]["temperature"] = list(temperature) if len(temperature) > 1 else temperature[0]
+        names = [one for name in names for one in temperatures.each(name, temperature)] if temperature[1:] else names
     if opens_thinking:
         raw["model"]["opens_thinking"] = True
     return sweep.evaluation(config.parse(raw), model, names, samples)

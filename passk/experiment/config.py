@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from passk.base.errors import ConfigError
-from passk.experiment import yaml_file
+from passk.experiment import temperatures, yaml_file
 from passk.experiment.benchmark import Benchmark, ReferenceLine
 from passk.experiment.compute import Compute
 from passk.experiment.field_errors import Location, one_line, require_plain
@@ -73,7 +73,7 @@ def parse(raw: dict[str, Any]) -> Experiment:
     """Return the experiment in a mapping from YAML. Raise ConfigError that begins with the field."""
     require_plain(raw)
     try:
-        return Experiment.model_validate(raw)
+        return Experiment.model_validate(temperatures.expanded(raw))
     except ValidationError as error:
         raise ConfigError(one_line(error, _keys_beside, sources=SPECS, kinds=STAGES)) from None
 

@@ -20,6 +20,7 @@ VERIFIER_PACKAGES = {
 """Packages that the verdicts of a verifier depend on."""
 VERDICTS = {
     "choice": "4",
+    "code": "1",
     "exact": "2",
     "math": "5",
     "maze": "2",

@@ -12,10 +12,12 @@ from passk.problems import (
     files,
     gsm8k,
     hub,
+    humaneval,
     math,
     math500,
     maze,
     maze_published,
+    mbpp,
     olymmath,
     reasoning_gym,
     shortcut,
@@ -34,6 +36,8 @@ Problems = Annotated[
     | aime24.Aime24Problems
     | aime25.Aime25Problems
     | olymmath.OlymMathProblems
+    | humaneval.HumanEvalProblems
+    | mbpp.MbppProblems
     | files.JsonlProblems
     | files.ParquetProblems,
     Field(discriminator="source"),

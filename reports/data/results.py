@@ -1,8 +1,11 @@
 """Results of one experiment, read from the store at once. A report computes everything from them."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,8 +73,13 @@ class Results:
 
     @cached_property
     def together(self) -> list[str]:
-        """Benchmarks whose mean is ALL."""
-        return [name for name in self.benchmarks if self.compared is None or name in self.compared]
+        """Benchmarks whose mean is ALL. Temperatures of one benchmark are not part of it."""
+        left_out = temperatures_of_one(self.record.config["benchmarks"])
+        return [
+            name
+            for name in self.benchmarks
+            if name not in left_out and (self.compared is None or name in self.compared)
+        ]
 
     def problems(self, checkpoint: str, group: str) -> pd.DataFrame | None:
         """Return n and c by (benchmark, problem); None unless the checkpoint has samples of the whole group."""
@@ -107,6 +115,16 @@ class Results:
         return pd.Series(
             np.asarray(pass_at_k(problems["n"].to_numpy(), problems["c"].to_numpy(), k), dtype=float), problems.index
         )
+
+
+def temperatures_of_one(benchmarks: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Return the benchmarks that differ from another one in their temperature alone."""
+    by_rest: dict[str, list[str]] = {}
+    for name, config in benchmarks.items():
+        rest = {field: value for field, value in config.items() if field != "temperature"}
+        by_rest.setdefault(json.dumps([rest, "temperature" in config], sort_keys=True), []).append(name)
+    of_one = [names for names in by_rest.values() if len({benchmarks[name].get("temperature") for name in names}) > 1]
+    return {name for names in of_one for name in names}
 
 
 def load(store: Path, experiment: str) -> Results:

@@ -20,6 +20,7 @@ BAD = {
     "natural": [*NOT_INTEGERS, -1, 10**9],
     "positive": [*NOT_NUMBERS, 0, -1e-9],
     "not negative": [*NOT_NUMBERS, -1e-9],
+    "temperatures": [*(value for value in NOT_NUMBERS if value != [0.5]), -1e-9],
     "share": [*NOT_NUMBERS, -0.01, 1.01],
     "pair": [*NOT_NUMBERS, 0.5, [0.5], [0.5, 0.5, 0.5], [0.5, True], [0.5, "0.5"], [0.5, math.nan], {"a": 1, "b": 2}],
     "truth": [0, 1, 1.0, "yes", "no", "on", "true", "", [], {}],
@@ -117,7 +118,7 @@ BENCHMARK = {
     "problems": ("name", ["test"], []),
     "samples": ("count", [8, 9999], [7, 10_000]),  # pass@8 is asked for
     "k": (None, [[1], (1, 16), [8, 4]], [[], [0], [-1], [17], [1, 1], [1.0], [1.5], [True], ["1"], [None], 8, "8", {}]),
-    "temperature": ("not negative", [0, 1], []),
+    "temperature": ("temperatures", [0, 1, [0.5], [1, 0.6, 1.4]], [[], [0.6, 0.6], [1, True], [1, "1"], [1, -1], [[1]]]),
     "top_p": ("positive", [1, 0.5], [1.01]),
     "max_response": ("count", [1], []),
     "max_failed": ("share", [0, 1], []),

@@ -51,6 +51,39 @@ OLYMMATH = {
     for language in ("EN", "ZH")
     for grade in ("EASY", "HARD")
 }
+HUMANEVAL = [
+    {
+        "task_id": f"HumanEval/{n}",
+        "prompt": "from typing import List\n\n\ndef unit() -> int:\n    return 1\n\n\n"
+        f'def add{n}(xs: List[int]) -> int:\n    """ Add {n} to the sum. """\n',
+        "canonical_solution": f"    return sum(xs) + {n}\n",
+        "test": "METADATA = {}\n\n\ndef check(candidate):\n"
+        f"    assert candidate([1, 2]) == 3 + {n} * unit()\n    assert candidate([]) == {n}\n",
+        "entry_point": f"add{n}",
+    }
+    for n in (0, 7)
+]
+MBPP = [
+    {
+        "task_id": 126,
+        "text": "Write a python function to add two numbers.",
+        "code": "class Pair:\r\n  def __init__(self, a, b):\r\n    self.a, self.b = a, b\r\n"
+        "def sum(pair):\r\n  return pair.a + pair.b",
+        "test_list": ["assert sum(Pair(1, 2)) == 3", "assert sum(one) == 9"],
+        "test_setup_code": "one = Pair(4, 0)\none.b = 5",
+        "challenge_test_list": [],
+    }
+]
+SANITIZED = [
+    {
+        "source_file": "a.ipynb",
+        "task_id": 2,
+        "prompt": "Write a function to find a root.",
+        "code": "def root(x):\n  return x ** 0.5",
+        "test_imports": ["import math"],
+        "test_list": ["assert math.isclose(root(4), 2)"],
+    }
+]
 MAZES = [
     {
         "data_source": "maze",
@@ -76,6 +109,8 @@ FILES = {
     "aime24": {"data/train-00000-of-00001.parquet": AIME24},
     "aime25": {"test.jsonl": AIME25},
     "olymmath": {f"data/OlymMATH-{kind}.jsonl": rows for kind, rows in OLYMMATH.items()},
+    "humaneval": {"openai_humaneval/test-00000-of-00001.parquet": HUMANEVAL},
+    "mbpp": {"full/test-00000-of-00001.parquet": MBPP, "sanitized/test-00000-of-00001.parquet": SANITIZED},
     "maze_published": {f"data/{split}-00000-of-00001.parquet": MAZES for split in ("train", "test")},
 }
 

@@ -8,7 +8,7 @@ from passk.experiment import config
 from passk.problems import sources
 from tests.unit.problems import copies
 
-SPLITS = {"gsm8k": "test", "math": "train", "maze_published": "train"}
+SPLITS = {"gsm8k": "test", "mbpp": "test", "math": "train", "maze_published": "train"}
 
 
 def spec(source, directory, **fields):
@@ -30,7 +30,7 @@ def test_every_source_gives_whole_problems_with_ids_of_their_own_and_says_where_
     assert found and len({problem.id for problem in found}) == len(found)
     for problem in found:
         assert problem.prompt and problem.answer and problem.difficulty
-        assert problem.verifier in {"math", "numeric", "maze"}
+        assert problem.verifier in {"math", "numeric", "maze", "code"}
         assert problem.split == SPLITS.get(source, "test")
         assert problem.metadata["revision"] == "copy" and problem.metadata["dataset"].endswith(source)
         assert len(problem.content) == 16
@@ -86,6 +86,25 @@ def test_a_published_maze_is_judged_on_its_grid_and_asked_in_its_own_words_or_ou
     assert verifiers.verify("maze", "<answer>RR</answer>", theirs.answer).correct
     (ours,) = made("maze_published", template="instruct")
     assert f"## Maze\n{copies.GRID}\n" in ours.prompt and ours.answer == theirs.answer
+
+
+@pytest.mark.parametrize(
+    ("source", "fields"), [("humaneval", {}), ("mbpp", {}), ("mbpp", {"subset": "sanitized"})]
+)
+def test_the_reference_program_passes_its_tests_and_another_does_not(made, source, fields):
+    for problem in made(source, **fields):
+        assert verifiers.check_answer("code", problem.answer) is None
+        assert verifiers.verify("code", problem.demonstration, problem.answer).correct
+        other = problem.demonstration.replace("return sum(xs)", "return 1 + sum(xs)").replace("pair.b", "0")
+        other = other.replace("0.5", "0.25")
+        assert verifiers.verify("code", other, problem.answer).reason == "wrong"
+
+
+def test_a_base_model_continues_the_function_and_its_further_text_does_not_count(made):
+    first, _ = made("humaneval", template="plain")
+    assert first.prompt == copies.HUMANEVAL[0]["prompt"]
+    continuation = "    total = sum(xs)\n    return total\n\n\ndef unit():\n    return 9\n\nprint('#"
+    assert verifiers.verify("code", continuation, first.answer).correct
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,11 @@ from tests.unit.verifiers.test_maze_verifier import GRID, RIGHT, independent
 # verifier: the gold answer as a response gives it, a wrong one, and what the verifier judges by
 PROBLEMS = {
     "choice": ("Q", "P", "Q"),
+    "code": (
+        "def f(x): return x * 7919",
+        "def f(x): return x * 7907",
+        '{"tests": "assert f(2) == 15838", "functions": ["f"], "prompt": ""}',
+    ),
     "exact": ("xyzzy plugh", "plugh xyzzy", "xyzzy plugh"),
     "math": (r"\frac{7919}{104}", r"\frac{7919}{103}", r"\frac{7919}{104}"),
     "maze": (RIGHT, "L", GRID),
