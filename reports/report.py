@@ -23,6 +23,7 @@ from reports.figures import correct_counts, curves, difficulty, evaluation_curve
 from reports.sections import costs, failures, health, provenance, solved
 from reports.sections.above_reference import above_reference, above_sentences, above_table
 from reports.sections.answer import answer
+from reports.sections.further import field_tables, metric_tables
 from reports.sections.recipes import recipes
 from reports.sections.tables import about_p, about_top_p, difference_table, main_table, seed_table, sizes
 from reports.sections.verdicts import verdicts
@@ -162,6 +163,8 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         bases=_bases(comparison),
         each_seed=seed_table(comparison),
         above_reference=above_table(above_reference(comparison)),
+        metric_tables=metric_tables(comparison),
+        field_tables=field_tables(comparison),
         ends=listed([f"pass@{k}" for k in comparison.ends(comparison.groups[0])]) if comparison.groups else "",
         runs=len(comparison.results),
         gpus=any(costs.gpus(run) for run in comparison.results),

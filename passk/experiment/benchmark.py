@@ -5,6 +5,10 @@ from pydantic import Field, ValidationInfo, field_validator
 from passk.experiment.fields import Count, MaxFailed, Name, NotNegative, Rollouts, Share, Strict, Text
 
 
+REPORTED = {"metrics", "by", "reference_line"}
+"""Fields of a benchmark that the report alone reads."""
+
+
 class ReferenceLine(Strict):
     """A value of pass@k that needs no training, such as the share that a fixed answer solves."""
 
@@ -24,9 +28,26 @@ class Benchmark(Strict):
     top_p: float = Field(0.95, gt=0, le=1, description="nucleus of sampling, share of the probability")
     max_response: Count = Field(description="longest response, tokens")
     max_failed: MaxFailed = 0.05
+    metrics: tuple[Text, ...] = Field(
+        (), strict=False, description="further metrics of the report: g-pass@TAU, mg-pass, cover@TAU, bayes, best-of"
+    )
+    by: Text | None = Field(
+        None, description="metadata of the problems, such as subject, by which the report has a table (default: none)"
+    )
     reference_line: ReferenceLine | None = Field(
         None, description="a value that the report draws beside the curves of this benchmark (default: none)"
     )
+
+    @field_validator("metrics")
+    @classmethod
+    def _are_known(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
+        from passk.statistics import further  # imports numpy
+
+        for place, name in enumerate(metrics):
+            further.check(name)
+            if name in metrics[:place]:
+                raise ValueError(f"{name} is listed twice; remove one")
+        return metrics
 
     @field_validator("k")
     @classmethod

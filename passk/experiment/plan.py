@@ -12,6 +12,7 @@ from typing import Any
 
 from passk import problems
 from passk.base.errors import ConfigError, nearest
+from passk.experiment.benchmark import REPORTED
 from passk.experiment.config import Experiment
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
 from passk.experiment.result_versions import (
@@ -29,7 +30,7 @@ from passk.files.model_weights import weights
 _WITHOUT_EFFECT = {"evaluate", "save_every", "keep_checkpoints", "max_failed"}
 _WITHOUT_EFFECT |= {"evaluate_every", "evaluate_on", "evaluate_samples"}
 """Fields of a stage that do not change its model. Evaluations during the training draw no random number of it."""
-_NOT_SAMPLED = {"k", "max_failed", "reference_line"}
+_NOT_SAMPLED = {"k", "max_failed", *REPORTED}
 """Fields of a benchmark that do not change its samples."""
 
 

@@ -162,7 +162,7 @@ def _mark(evaluated: Experiment, model: str) -> str:
         "seed": evaluated.seed,
         # without max_failed, so an evaluation that it stopped can resume with a larger one
         "benchmarks": {
-            name: benchmark.model_dump(mode="json", exclude_defaults=True, exclude={"max_failed"})
+            name: benchmark.model_dump(mode="json", exclude_defaults=True, exclude={"max_failed", "metrics", "by"})
             for name, benchmark in evaluated.benchmarks.items()
         },
         "problems": {name: fingerprint(spec, evaluated.seed) for name, spec in evaluated.problems.items()},

@@ -52,6 +52,7 @@ def prepare(plan: Plan, say: Say) -> None:
             preparation.require_demonstrations(
                 f"stages.{name}.problems: {stage.problems}", plan.problems[stage.problems]
             )
+    preparation.require_fields(plan.experiment.benchmarks, plan.problems)
     if plan.experiment.model.tiny and isinstance(plan.model, Path) and not (plan.model / "config.json").exists():
         with scratch.beside(plan.model) as temporary:
             make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from passk.files.layout import BASE, ExperimentRecord
+from passk.statistics.further import BEST_OF
 from passk.statistics.pass_at_k import pass_at_k
 from passk.store import queries, reading, report_queries
 from reports.data.methods import Method, Node, methods, nodes
@@ -33,6 +34,8 @@ class Results:
     pauses: pd.DataFrame
     reasons: pd.DataFrame
     curve: pd.DataFrame
+    ranked: pd.DataFrame
+    """Verdicts and log-probabilities of the benchmarks that ask for best-of."""
     graph: list[Node]
     methods: list[Method]
     foreign: dict[str, ExperimentRecord]
@@ -145,10 +148,16 @@ def load(store: Path, experiment: str) -> Results:
             pauses=report_queries.pauses(connection, experiment),
             reasons=report_queries.reasons(connection, experiment),
             curve=report_queries.evaluation_curve(connection, experiment),
+            ranked=report_queries.ranked(connection, experiment, _ranked(record)),
             graph=graph,
             methods=methods(graph),
             foreign={name: queries.experiment(connection, name) for name in others},
         )
+
+
+def _ranked(record: ExperimentRecord) -> list[str]:
+    benchmarks = record.config["benchmarks"].items()
+    return [name for name, config in benchmarks if BEST_OF in config.get("metrics", ())]
 
 
 def transcripts(store: Path, experiment: str, checkpoint: str) -> pd.DataFrame:

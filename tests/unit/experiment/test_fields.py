@@ -115,6 +115,12 @@ UNTIL = {
 REFERENCE = {"value": ("share", [0, 0.7, 1], []), "label": ("text", ["reward of copying the hint"], [])}
 BENCHMARK = {
     "reference_line": ("mapping", [None, {"value": 0.7, "label": "chance"}], [{}, {"value": 0.7}]),
+    "metrics": (
+        None,
+        [[], ["g-pass@0.5", "mg-pass", "cover@1"], ("bayes", "best-of")],
+        [["pass"], ["cover"], ["cover@0"], ["cover@1.1"], ["g-pass@.."], ["bayes", "bayes"], [5], "bayes", [""], {}],
+    ),
+    "by": ("text", ["subject", None], []),
     "problems": ("name", ["test"], []),
     "samples": ("count", [8, 9999], [7, 10_000]),  # pass@8 is asked for
     "k": (None, [[1], (1, 16), [8, 4]], [[], [0], [-1], [17], [1, 1], [1.0], [1.5], [True], ["1"], [None], 8, "8", {}]),
