@@ -118,7 +118,7 @@ def sweep(
 
 @app.command()
 def evaluate(
-    model: Annotated[str, typer.Option(help="Model directory in HF format, or name of a HF model.")],
+    model: Annotated[str, typer.Option(help="Model directory in HF format, or name of a HF or an endpoint's model.")],
     benchmark: Annotated[str, typer.Option(help="Benchmarks, comma-separated (default: all of --file).")] = "",
     samples: Annotated[
         int | None, typer.Option(help="Samples per problem (default: the benchmark's value, else 32).")
@@ -129,6 +129,9 @@ def evaluate(
     file: Annotated[
         Path | None, typer.Option(help="Experiment file with benchmarks, seed and compute (default: this machine).")
     ] = None,
+    engine: Annotated[
+        str, typer.Option(help="URL of an OpenAI-compatible endpoint that serves the model (default: vLLM here).")
+    ] = "",
     opens_thinking: OpensThinking = False,
     runs: Runs = Path("runs"),
 ) -> None:
@@ -139,7 +142,13 @@ def evaluate(
 
     names = [name.strip() for name in benchmark.split(",") if name.strip()]
     made = benchmark_presets.experiment(
-        model, names, samples, file, temperature=_reals("temperature", temperature), opens_thinking=opens_thinking
+        model,
+        names,
+        samples,
+        file,
+        temperature=_reals("temperature", temperature),
+        engine=engine,
+        opens_thinking=opens_thinking,
     )
     check_machine(made)  # before anything is written
     sweep.write(made, runs)

@@ -4,7 +4,6 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from passk.experiment.fields import Count, MaxFailed, Name, NotNegative, Rollouts, Share, Strict, Text
 
-
 REPORTED = {"metrics", "by", "reference_line"}
 """Fields of a benchmark that the report alone reads."""
 

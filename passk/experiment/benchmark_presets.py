@@ -71,13 +71,14 @@ def experiment(
     file: Path | None = None,
     *,
     temperature: Sequence[float] = (),
+    engine: str = "",
     opens_thinking: bool = False,
 ) -> Experiment:
     """Return an experiment without stages that evaluates `model` on the named benchmarks. Raise ConfigError.
 
     file: an experiment file that provides compute, seed and benchmarks, which take precedence over named ones. Without
     `names`, all its benchmarks are used. temperature: sets that of the benchmarks; several give a benchmark each.
-    opens_thinking: sets the field of `model` to true.
+    engine: URL of an endpoint that serves `model`. opens_thinking: sets the field of `model` to true.
     """
     raw = config.load(file).model_dump(mode="json", by_alias=True, exclude_defaults=True) if file else _here(model)
     if not (names or file):
@@ -100,6 +101,8 @@ def experiment(
         for name in names:
             raw["benchmarks"][name]["temperature"] = list(temperature) if len(temperature) > 1 else temperature[0]
         names = [one for name in names for one in temperatures.each(name, temperature)] if temperature[1:] else names
+    if engine:
+        raw["engine"] = raw.get("engine", {}) | {"url": engine, "model": model}
     if opens_thinking:
         raw["model"]["opens_thinking"] = True
     return sweep.evaluation(config.parse(raw), model, names, samples)

@@ -132,6 +132,8 @@ def _base(experiment: Experiment) -> dict[str, Any]:
     model, files = experiment.model, []
     if model.path:
         files = weights(Path(_expanded(model.path)))
+    if experiment.engine:
+        return {"engine": experiment.engine.identity(), "opens_thinking": model.opens_thinking, "seed": experiment.seed}
     decides = {"model": model.model_dump(exclude_defaults=True), "seed": experiment.seed}
     return decides | ({"weights": files} if files else {})
 
@@ -182,7 +184,8 @@ def _evaluation(
 ) -> PlannedEvaluation:
     config = experiment.benchmarks[benchmark]
     stage = stages.get(checkpoint)
-    versions = versions | judging(_verifier(experiment, config.problems))
+    # an endpoint's samples do not depend on the engines of this machine
+    versions = ({} if experiment.engine else versions) | judging(_verifier(experiment, config.problems))
     decides: dict[str, Any] = {
         "benchmark": benchmark,
         "checkpoint": stage.record.key if stage else base,

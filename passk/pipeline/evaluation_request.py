@@ -11,7 +11,9 @@ from passk.models.tiny import has_chat_template
 
 
 def has_chat(plan: Plan) -> bool:
-    """Return whether the tokenizer of the plan's model has a chat template."""
+    """Return whether the tokenizer of the plan's model has a chat template, or the endpoint is asked for chats."""
+    if engine := plan.experiment.engine:
+        return engine.api == "chat"
     return has_chat_template(plan.model, trusted=plan.experiment.model.trust_remote_code)
 
 
@@ -19,8 +21,11 @@ def request(plan: Plan, planned: PlannedEvaluation) -> Request:
     """Return the request of an evaluation. Raise PasskError for a model whose code is not trusted."""
     compute, tiny = plan.experiment.compute, plan.experiment.model.tiny
     trusted = plan.experiment.model.trust_remote_code
-    remote_code.check(planned.model, trusted=trusted)
-    engine = engine_settings(compute, seed=planned.record.seed) | {"trust_remote_code": trusted}
+    if plan.experiment.engine:
+        engine = plan.experiment.engine.model_dump(mode="json", exclude={"price"})
+    else:
+        remote_code.check(planned.model, trusted=trusted)
+        engine = engine_settings(compute, seed=planned.record.seed) | {"trust_remote_code": trusted}
     if tiny:
         engine["max_model_len"] = tiny.max_length
     return Request(

@@ -14,6 +14,7 @@ from passk.experiment.config import Experiment
 from passk.files import temporary
 from passk.models import remote_code
 from passk.models.tiny import fetch_tokenizer, from_the_hub
+from passk.pipeline import endpoint_check
 
 GIB = 2**30
 # What the processes of a CPU run take beside the KV cache: measured, see README ("Speed and size").
@@ -23,7 +24,8 @@ CPU_RUN_GIB = 5.0
 def check_machine(experiment: Experiment) -> None:
     """Raise ConfigError if this machine lacks something that the experiment needs."""
     check_installation(experiment)
-    check_memory(experiment.compute)
+    if not experiment.engine:
+        check_memory(experiment.compute)
 
 
 def check_installation(experiment: Experiment) -> None:
@@ -31,6 +33,9 @@ def check_installation(experiment: Experiment) -> None:
     compute = experiment.compute
     temporary.require_short(ray=bool(experiment.stages) and "RAY_ADDRESS" not in os.environ)
     trackers.require(experiment)
+    if experiment.engine:
+        endpoint_check.require(experiment.engine)
+        return
     if experiment.model.path:
         _model_is_there(experiment.model.path, trusted=experiment.model.trust_remote_code)
     if compute.nodes > 1 and "RAY_ADDRESS" not in os.environ:

@@ -63,6 +63,8 @@ def prepare(plan: Plan, say: Say) -> None:
         if until and until.difficulty and not planned.finished:
             name, problems = planned.record.name, plan.problems[planned.stage.problems]
             difficulty.require(f"stages.{name}.until.difficulty", until.difficulty, problems)
+    if plan.experiment.engine:
+        return  # the endpoint has the model and its template
     unstarted: dict[str, SftStage | RlStage] = {}
     for planned in plan.stages:
         if planned.finished:
@@ -225,8 +227,8 @@ def evaluate(plan: Plan, say: Say) -> None:
     compute, directory = plan.experiment.compute, plan.directory / "evaluations"
     # On a CPU, engines are processes; use no more of them than the trainer has.
     gpus = plan.experiment.gpus if compute.profile == "gpu" else compute.gpus(rollouts=False)
-    engines = gpus // compute.tensor_parallel or 1
-    on_ray = engines > 1 or "RAY_ADDRESS" in os.environ
+    engines = 1 if plan.experiment.engine else gpus // compute.tensor_parallel or 1
+    on_ray = engines > 1 or ("RAY_ADDRESS" in os.environ and not plan.experiment.engine)
     file = directory / "request.json"
     Work([request(plan, planned) for planned in remaining], engines, compute.tensor_parallel, on_ray).write(file)
     command = [sys.executable, "-m", "passk.evaluation.evaluate", str(file)]

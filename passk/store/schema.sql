@@ -234,6 +234,7 @@ CREATE TABLE evaluations (
     seed BIGINT NOT NULL,
     versions JSON NOT NULL,
     seconds DOUBLE,
+    prompt_tokens BIGINT,
     PRIMARY KEY (experiment, key)
 );
 COMMENT ON TABLE evaluations IS 'An evaluation of one checkpoint on one benchmark: evaluation.json. Key: experiment, key';
@@ -247,6 +248,7 @@ COMMENT ON COLUMN evaluations.config IS 'the resolved benchmark: samples, k, tem
 COMMENT ON COLUMN evaluations.seed IS 'seed of the evaluation';
 COMMENT ON COLUMN evaluations.versions IS 'package -> version';
 COMMENT ON COLUMN evaluations.seconds IS 'wall time of generation and judging, without the engine''s start';
+COMMENT ON COLUMN evaluations.prompt_tokens IS 'tokens of all prompts, as an endpoint counted them; NULL for vLLM';
 
 CREATE TABLE samples (
     experiment VARCHAR NOT NULL,

@@ -36,7 +36,7 @@ _AARCH64 = (
 _FCNTL = (0, 1, 2, 3, 4, 1030)
 # Of ioctl: TCGETS, FIONCLEX, FIOCLEX, which Python calls for each file.
 _IOCTL = (0x5401, 0x5450, 0x5451)
-# Machine -> audit architecture, allowed calls, {call that opens a file: place of its flags}, numbers of fcntl and ioctl.
+# Machine -> audit architecture, allowed calls, {call that opens a file: place of its flags}, fcntl and ioctl.
 _MACHINES = {
     "x86_64": (0xC000003E, _X86_64, {257: 2, 2: 1}, (72, 16)),
     "aarch64": (0xC00000B7, _AARCH64, {56: 2}, (25, 29)),

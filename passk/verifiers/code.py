@@ -96,7 +96,9 @@ def _gold(answer: str) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError, RecursionError):
         good = False
     if not good:
-        raise AnswerError('answer: not a JSON object {"tests": "...", "functions": ["..."], "prompt": "..."}; write one')
+        raise AnswerError(
+            'answer: not a JSON object {"tests": "...", "functions": ["..."], "prompt": "..."}; write one'
+        )
     for name in ("prompt", "tests"):
         try:
             tree = ast.parse(gold[name])

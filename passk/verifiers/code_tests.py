@@ -117,7 +117,7 @@ class Remote:
 
 
 def verdict(gold: dict[str, Any], program: str, channel: Channel) -> str:
-    """Return "correct", "wrong", "does not run", "ended", or "unreadable" and a reason for tests that cannot run."""
+    """Return "correct", `wrong`, "does not run", "ended", or "unreadable" and a reason for tests that cannot run."""
     random.seed(0)
     try:
         names = channel.define(program, gold["prompt"], gold["functions"])

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from passk.base.errors import ConfigError
-from passk.experiment import benchmark, config, model, stage, tracker_config, until
+from passk.experiment import benchmark, config, engine, model, stage, tracker_config, until
 from passk.problems.sources import SPECS
 from tests.unit.experiment.test_config import GOOD
 
@@ -55,6 +55,23 @@ TABLE = {
     ),
     "benchmarks": ("mapping", [], [{}, {"A": {"problems": "test", "max_response": 1}}]),
     "compute": ("mapping", [{"profile": "cpu"}], [{}]),
+    "engine": ("mapping", [None, {"url": "http://h/v1", "model": "m"}], [{}, {"url": "http://h"}]),
+    "engine.price": ("mapping", [None, {"input": 0, "output": 1.5}], [{}, {"input": 1}]),
+    "engine.price.input": ("not negative", [0, 1], []),
+    "engine.price.output": ("not negative", [0, 1], []),
+    "engine.url": (
+        "text",
+        ["https://api.openai.com/v1", "http://127.0.0.1:8000/v1/", "http://[::1]:80"],
+        ["api.openai.com", "ftp://h", "http://", "http://a:b@h", "http://h?key=a", "http://h:99999", "http://h#a"],
+    ),
+    "engine.model": ("text", ["gpt", "a/b"], []),
+    "engine.api": ("choice", ["chat", "completions"], []),
+    "engine.key_variable": ("text", ["OPENAI_API_KEY", "MY_KEY_2"], ["sk-abc", "my key", "a"]),
+    "engine.responses_per_request": ("count", [1, 128], [10_000]),
+    "engine.logprobs": ("truth", [True, False], []),
+    "engine.concurrency": ("count", [1, 64], []),
+    "engine.timeout_s": ("positive", [1, 0.5], []),
+    "engine.retries": ("natural", [0, 9], []),
     "trackers": ("mapping", [{}, {"wandb": None}], [{"tensorboard": {}}]),
     "trackers.wandb": ("mapping", [{"project": "a"}], [{}]),
     "trackers.wandb.project": ("word", ["a", "a b"], ["a/b", "a" * 129]),
@@ -124,7 +141,11 @@ BENCHMARK = {
     "problems": ("name", ["test"], []),
     "samples": ("count", [8, 9999], [7, 10_000]),  # pass@8 is asked for
     "k": (None, [[1], (1, 16), [8, 4]], [[], [0], [-1], [17], [1, 1], [1.0], [1.5], [True], ["1"], [None], 8, "8", {}]),
-    "temperature": ("temperatures", [0, 1, [0.5], [1, 0.6, 1.4]], [[], [0.6, 0.6], [1, True], [1, "1"], [1, -1], [[1]]]),
+    "temperature": (
+        "temperatures",
+        [0, 1, [0.5], [1, 0.6, 1.4]],
+        [[], [0.6, 0.6], [1, True], [1, "1"], [1, -1], [[1]]],
+    ),
     "top_p": ("positive", [1, 0.5], [1.01]),
     "max_response": ("count", [1], []),
     "max_failed": ("share", [0, 1], []),
@@ -190,6 +211,8 @@ def written(path: str, value):
         source = path.split(".")[1]
         fields = {name: value for name, value in REQUIRED.items() if name in SPECS[source].model_fields}
         raw["problems"][source] = {"source": source} | fields
+    if path.startswith("engine."):
+        raw["engine"] = {"url": "http://h/v1", "model": "m", "price": {"input": 1, "output": 2}}
     if path.startswith("trackers."):
         raw["trackers"] = {"wandb": {"project": "a"}, "mlflow": {"experiment": "a"}}
     if path.startswith("benchmarks.test.reference_line."):
@@ -242,6 +265,8 @@ def test_the_table_has_every_field_of_every_model():
         "stages.arm.until.": until.Until,
         "benchmarks.test.": benchmark.Benchmark,
         "benchmarks.test.reference_line.": benchmark.ReferenceLine,
+        "engine.": engine.Engine,
+        "engine.price.": engine.Price,
         "compute.": config.Compute,
         "trackers.": tracker_config.Trackers,
         "trackers.wandb.": tracker_config.WandbTracker,

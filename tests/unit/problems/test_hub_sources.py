@@ -88,9 +88,7 @@ def test_a_published_maze_is_judged_on_its_grid_and_asked_in_its_own_words_or_ou
     assert f"## Maze\n{copies.GRID}\n" in ours.prompt and ours.answer == theirs.answer
 
 
-@pytest.mark.parametrize(
-    ("source", "fields"), [("humaneval", {}), ("mbpp", {}), ("mbpp", {"subset": "sanitized"})]
-)
+@pytest.mark.parametrize(("source", "fields"), [("humaneval", {}), ("mbpp", {}), ("mbpp", {"subset": "sanitized"})])
 def test_the_reference_program_passes_its_tests_and_another_does_not(made, source, fields):
     for problem in made(source, **fields):
         assert verifiers.check_answer("code", problem.answer) is None

@@ -16,6 +16,8 @@ GOLD = json.dumps({"tests": "assert f(12) == 144\nassert f(-5) == 25", "function
 RIGHT = "def f(x):\n    return x * x"
 DOING = "def f(x):\n    import os, sys, signal, threading, socket, subprocess, ctypes, time\n    {}\n    return x * x"
 
+WRITE = "import os\nfor end in range(3, 32):\n    try: os.write(end, {})\n    except OSError: pass"
+
 
 @pytest.fixture(scope="module")
 def judge():
@@ -41,8 +43,8 @@ def nothing_is_left(judge):
         "raise SystemExit",
         "raise KeyboardInterrupt",
         "print('correct')\nprint('OK')\nprint('passed')",
-        "import os\nfor end in range(3, 32):\n    try: os.write(end, b'\"correct\"\\n')\n    except OSError: pass",
-        "import os\nfor end in range(3, 32):\n    try: os.write(end, b'{\"value\": true}\\n' * 9)\n    except OSError: pass",
+        WRITE.format("b'\"correct\"\\n'"),
+        WRITE.format("b'{\"value\": true}\\n' * 9"),
         "import os\nfor end in range(3, 32):\n    try: os.close(end)\n    except OSError: pass",
         "class AssertionError(Exception): pass\ndef f(x): return 0",
         "import builtins\nbuiltins.AssertionError = Exception\ndef f(x): return 0",
@@ -173,5 +175,5 @@ def test_a_killed_owner_leaves_no_program(tmp_path):
         children = psutil.Process(owner.pid).children(recursive=True)
     owner.kill()
     owner.wait()
-    gone, alive = psutil.wait_procs(children, timeout=30)
+    _, alive = psutil.wait_procs(children, timeout=30)
     assert not alive
