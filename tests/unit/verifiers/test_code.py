@@ -82,7 +82,7 @@ def test_plain_values_pass_as_they_are(value):
 
 @pytest.mark.parametrize(
     "value", [{}, {"i": "x"}, {"i": 1}, {"r": True}, {"r": "0"}, {"t": 1}, {"d": [[1]]}, {"s": [[1]]}, {"x": 1},
-              {"b": "0"}, {"c": [1]}, {"i": "1", "t": []}, {"d": 1}]
+              {"b": "0"}, {"c": [1, 2, 3]}, {"i": "1", "t": []}, {"d": 1}]
 )  # fmt: skip
 def test_what_is_no_plain_value_is_refused(value):
     with pytest.raises(plain_data.NotPlain):
