@@ -47,9 +47,16 @@ PRESETS = {
     "aime25": Preset({"source": "aime25"}, 16384),
     "olymmath-easy": Preset({"source": "olymmath", "grade": "easy"}, 16384),
     "olymmath-hard": Preset({"source": "olymmath", "grade": "hard"}, 16384),
+    "hmmt": Preset({"source": "hmmt"}, 16384),
+    "amc23": Preset({"source": "amc23"}, 8192),
+    "minerva": Preset({"source": "minerva", "unreadable": "leave_out"}, 8192),
+    "olympiadbench": Preset({"source": "olympiadbench", "unreadable": "leave_out"}, 16384),
+    "gpqa": Preset({"source": "gpqa"}, 8192),
     "humaneval": Preset({"source": "humaneval"}, 1024),
     "mbpp": Preset({"source": "mbpp", "split": "test"}, 1024),
 }
+PUZZLES = ("arc_agi", "arc_1d", "rearc", "countdown", "n_queens")
+"""Tasks of reasoning_gym that are benchmarks by their own name too."""
 REASONING_GYM = "reasoning_gym."
 """Prefix of a task's name: every task of reasoning_gym is a benchmark."""
 
@@ -57,10 +64,10 @@ REASONING_GYM = "reasoning_gym."
 def preset(name: str) -> Preset:
     """Return the benchmark of this name. Raise ConfigError if it does not exist."""
     task = name.removeprefix(REASONING_GYM)
-    if task != name:
+    if task != name or name in PUZZLES:
         return Preset({"source": "reasoning_gym", "task": task, "split": "test", "size": 100}, 4096)
     if name not in PRESETS:
-        raise ConfigError(f"benchmark: {name!r} does not exist{nearest(name, PRESETS)}")
+        raise ConfigError(f"benchmark: {name!r} does not exist{nearest(name, (*PRESETS, *PUZZLES))}")
     return PRESETS[name]
 
 
@@ -82,7 +89,7 @@ def experiment(
     """
     raw = config.load(file).model_dump(mode="json", by_alias=True, exclude_defaults=True) if file else _here(model)
     if not (names or file):
-        known = f"{', '.join(PRESETS)} or {REASONING_GYM}TASK"
+        known = f"{', '.join((*PRESETS, *PUZZLES))} or {REASONING_GYM}TASK"
         raise ConfigError(f"benchmark: none is named; name one or several, comma-separated, of {known}")
     for name in names:
         if name not in raw["benchmarks"]:

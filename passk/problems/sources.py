@@ -9,7 +9,9 @@ from pydantic import Field
 from passk.problems import (
     aime24,
     aime25,
+    competitions,
     files,
+    gpqa,
     gsm8k,
     hub,
     humaneval,
@@ -22,6 +24,7 @@ from passk.problems import (
     reasoning_gym,
     shortcut,
     text_problems,
+    training_sets,
 )
 from passk.problems.record import Spec
 
@@ -36,6 +39,14 @@ Problems = Annotated[
     | aime24.Aime24Problems
     | aime25.Aime25Problems
     | olymmath.OlymMathProblems
+    | competitions.HmmtProblems
+    | competitions.Amc23Problems
+    | competitions.MinervaProblems
+    | competitions.OlympiadBenchProblems
+    | gpqa.GpqaProblems
+    | training_sets.DapoProblems
+    | training_sets.PolarisProblems
+    | training_sets.DeepScalerProblems
     | humaneval.HumanEvalProblems
     | mbpp.MbppProblems
     | files.JsonlProblems

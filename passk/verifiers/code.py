@@ -15,10 +15,11 @@ import ast
 import hashlib
 import json
 import re
+import sys
 from functools import lru_cache
 from typing import Any
 
-from passk.verifiers import LONGEST, AnswerError, Verdict, code_processes
+from passk.verifiers import LONGEST, AnswerError, Verdict, code_processes, pool
 from passk.verifiers.extract import after_thinking, last_answer
 
 REASONS = ("correct", "no program", "does not run", "wrong", "too slow", "ended")
@@ -27,6 +28,8 @@ EXAMPLE = (
     '{"tests": "assert add(1, 2) == 3", "functions": ["add"], "prompt": ""}',
 )
 NEEDS_DEADLINE = True
+CHILD = "passk.verifiers.child"
+"""Module that a child of the pool runs."""
 LONGEST_PROGRAM = 100_000
 """Most characters of a program."""
 _FENCE = re.compile(r"^[ \t]*(?:```+|~~~+)[^\n`]*$", re.MULTILINE)
@@ -35,8 +38,11 @@ _FENCE = re.compile(r"^[ \t]*(?:```+|~~~+)[^\n`]*$", re.MULTILINE)
 def verify(response: str, answer: str) -> Verdict:
     """Run the program of a response; `extracted` is its text, the end of a long one replaced by a hash.
 
-    Raises AnswerError for an unreadable answer, or one whose tests pass something to the program that is no plain data.
+    Outside the pool's children it asks the pool of this process. Raises AnswerError for an unreadable answer, and for
+    one whose tests pass something to the program that is no plain data.
     """
+    if not _in_child():
+        return pool.shared().submit("code", response, answer).result()
     gold = _gold(answer)
     program = extracted(response)
     if not program.strip() or "\0" in program:
@@ -108,6 +114,11 @@ def _gold(answer: str) -> dict[str, Any]:
     if not any(isinstance(node, ast.Assert) for node in ast.walk(tree)):
         raise AnswerError("answer: tests: no assert, so every program would pass; add one")
     return gold
+
+
+def _in_child() -> bool:
+    """Return whether this is a child of the pool. Another process may have secrets in its memory, and threads."""
+    return getattr(getattr(sys.modules["__main__"], "__spec__", None), "name", "") == CHILD
 
 
 def _is_name(name: object) -> bool:

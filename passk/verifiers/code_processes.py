@@ -1,6 +1,6 @@
 """Two confined processes for each verdict: one runs a model's program, the other its tests.
 
-Both are forks. The tests' process comes from this one. The program's process comes from a helper that was forked before
+Both are forks of a child of the pool. The tests' process comes from this one. The program's process comes from a helper that was forked before
 the first request, so no test, response or secret is in its memory, not even as garbage. They are connected by
 pipes, and only the tests' process has the pipe that carries the verdict.
 """
@@ -17,6 +17,7 @@ import struct
 import time
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from passk.verifiers import code_program, code_tests, sandbox
@@ -26,7 +27,7 @@ CPU_SECONDS = 3
 WALL_SECONDS = 18.0
 """Wall time of both, below the pool's."""
 MEMORY = 2**30
-"""Bytes of address space of each process."""
+"""Bytes of address space of each process, in addition to that of the process that it was forked from."""
 OPEN_FILES = 32
 _PR_SET_PDEATHSIG = 1
 _RUN, _END = b"r", b"e"
@@ -55,7 +56,9 @@ def judge(gold: dict[str, Any], program: str) -> str:
         with contextlib.suppress(BaseException):
             _end_with(parent)
             _keep_open(to_tests, from_tests, reported, helper.home)
-            _test(gold, program, helper.home, to_tests, from_tests, reported)
+            missing = _confine(helper.home, helper.memory)
+            reason = f"open {' and '.join(missing)}" if missing else None
+            _test(reason, gold, program, to_tests, from_tests, reported)
         os._exit(1)
     for end in (to_tests, from_tests, reported):
         os.close(end)
@@ -74,9 +77,7 @@ def judge(gold: dict[str, Any], program: str) -> str:
     return "too slow" if slow else "ended"
 
 
-def _test(gold: dict[str, Any], program: str, home: int, replies: int, requests: int, reported: int) -> None:
-    missing = _confine(home)
-    reason = f"open {' and '.join(missing)}" if missing else None
+def _test(reason: str | None, gold: dict[str, Any], program: str, replies: int, requests: int, reported: int) -> None:
     if reason is None:
         reason = code_tests.verdict(gold, program, code_tests.Channel(replies, requests))
     os.write(reported, json.dumps(reason[:1000]).encode())
@@ -97,10 +98,10 @@ def _read(report: int, deadline: float) -> str | None:
         return ""
 
 
-def _confine(home: int) -> list[str]:
+def _confine(home: int, memory: int) -> list[str]:
     """Limit and restrict this process permanently. Return what the kernel leaves open.
 
-    home: descriptor of an empty directory in which nothing can be created.
+    home: descriptor of an empty directory in which nothing can be created. memory: bytes of address space.
     """
     directory = f"/proc/self/fd/{home}"
     for name in list(os.environ):
@@ -109,7 +110,7 @@ def _confine(home: int) -> list[str]:
     os.chdir(directory)
     for what, most in (
         (resource.RLIMIT_CPU, CPU_SECONDS),
-        (resource.RLIMIT_AS, MEMORY),
+        (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_NOFILE, OPEN_FILES),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
@@ -126,6 +127,7 @@ class _Helper:
 
     def __init__(self) -> None:
         self.home = int(sandbox.empty_home().rpartition("/")[2])
+        self.memory = MEMORY + _address_space()
         self._socket, theirs = socket.socketpair()
         parent = os.getpid()
         if not os.fork():
@@ -133,7 +135,7 @@ class _Helper:
                 _end_with(parent)
                 _keep_open(theirs.fileno(), self.home)
                 _discard_output()
-                _fork_programs(theirs, self.home)
+                _fork_programs(theirs, self.home, self.memory)
             os._exit(0)
         theirs.close()
 
@@ -160,7 +162,7 @@ def _helper() -> _Helper:
     return _Helper()
 
 
-def _fork_programs(ours: socket.socket, home: int) -> None:
+def _fork_programs(ours: socket.socket, home: int, memory: int) -> None:
     pid, helper = 0, os.getpid()
     while True:
         request, ends, *_ = socket.recv_fds(ours, 1, 2)
@@ -169,7 +171,7 @@ def _fork_programs(ours: socket.socket, home: int) -> None:
                 with contextlib.suppress(BaseException):
                     _end_with(helper)
                     _keep_open(*ends, home)
-                    if not _confine(home):
+                    if not _confine(home, memory):
                         code_program.serve(*ends)
                 os._exit(0)
             for end in ends:
@@ -180,6 +182,11 @@ def _fork_programs(ours: socket.socket, home: int) -> None:
             ours.sendall(_CPU_TIME.pack(usage.ru_utime + usage.ru_stime))
         else:
             return
+
+
+def _address_space() -> int:
+    """Return the bytes of address space of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
 def _end_with(parent: int) -> None:

@@ -137,7 +137,8 @@ def test_two_long_programs_with_one_beginning_are_two_answers(judge):
 
 
 def test_no_program_runs_where_the_kernel_has_no_sandbox(monkeypatch):
-    # the tests' process is a fork of this one
+    # the tests' process is a fork of this one, which is no child of the pool
+    monkeypatch.setattr(code, "_in_child", lambda: True)
     monkeypatch.setattr("passk.verifiers.allowed_calls._MACHINES", {})
     with pytest.raises(AnswerError, match="^answer: no program runs here, .* leaves network and programs open; "):
         verifiers.verify("code", PROGRAM, gold())
