@@ -1,8 +1,8 @@
 """Two confined processes for each verdict: one runs a model's program, the other its tests.
 
-Both are forks of a child of the pool. The tests' process comes from this one. The program's process comes from a helper that was forked before
-the first request, so no test, response or secret is in its memory, not even as garbage. They are connected by
-pipes, and only the tests' process has the pipe that carries the verdict.
+Both are forks of a child of the pool. The process of the tests comes from that child itself. The program's process
+comes from a helper that was forked before the first request, so no test, response or secret is in its memory, not even
+as garbage. They are connected by pipes, and only the process of the tests has the pipe that carries the verdict.
 """
 
 import contextlib
