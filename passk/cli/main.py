@@ -266,14 +266,14 @@ def _numbers(field: str, text: str) -> list[int]:
     try:
         return [int(word) for word in text.split(",")] if text else []
     except ValueError:
-        raise ConfigError(f"{field}: {text!r} is not a list of whole numbers; write them as in 1,2,3") from None
+        raise ConfigError(field, f"{text!r} is not a list of whole numbers", "write them as in 1,2,3") from None
 
 
 def _reals(field: str, text: str) -> list[float]:
     try:
         return [float(word) for word in text.split(",")] if text else []
     except ValueError:
-        raise ConfigError(f"{field}: {text!r} is not a list of numbers; write them as in 0.6,1.0") from None
+        raise ConfigError(field, f"{text!r} is not a list of numbers", "write them as in 0.6,1.0") from None
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from passk.base.errors import InvalidError
 from passk.experiment.fields import Count, Natural, NotNegative, Positive, Rollouts, Strict, Text
 
 SAMPLES_DEPEND_ON = {"url", "model", "api", "responses_per_request", "logprobs"}
@@ -49,16 +50,18 @@ class Engine(Strict):
         except ValueError:
             good = False
         if not good or re.search(r"[\s\x00-\x1f]", url):
-            raise ValueError(f"{url[:80]!r} is no address; write it as in https://api.openai.com/v1")
+            raise InvalidError(f"{url[:80]!r} is no address", "write it as in https://api.openai.com/v1")
         if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("must have no user, password, query or fragment; the key belongs in key_variable")
+            raise InvalidError(
+                "must have no user, password, query or fragment", "name the key's variable in key_variable"
+            )
         return url.rstrip("/")
 
     @field_validator("key_variable")
     @classmethod
     def _is_a_name(cls, name: str) -> str:
         if not _VARIABLE.fullmatch(name):
-            raise ValueError("must be the name of an environment variable, as OPENAI_API_KEY; never write a key here")
+            raise InvalidError("must be the name of an environment variable", "write it as in OPENAI_API_KEY")
         return name
 
     def identity(self) -> dict[str, Any]:

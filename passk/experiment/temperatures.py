@@ -30,7 +30,9 @@ def expanded(raw: dict[str, Any]) -> dict[str, Any]:
             continue
         for one, value in zip(names[name], fields["temperature"], strict=True):
             if one in benchmarks:
-                raise ConfigError(f"benchmarks.{name}.temperature: {one} is also a benchmark; rename one of the two")
+                raise ConfigError(
+                    f"benchmarks.{name}.temperature", f"{one} is also a benchmark", "rename one of the two"
+                )
             made[one] = fields | {"temperature": value}
     return raw | {"benchmarks": made} | _with_stages(raw, names)
 
@@ -43,14 +45,14 @@ def each(benchmark: str, values: Iterable[float]) -> list[str]:
 def _checked(name: str, values: list[Any]) -> list[float]:
     field = f"benchmarks.{name}.temperature"
     if not values:
-        raise ConfigError(f"{field}: is empty; write a number or a list of numbers, as in [0.6, 1.0]")
+        raise ConfigError(field, "is empty", "write a number or a list of numbers, as in [0.6, 1.0]")
     for value in values:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not math.isfinite(value) or value < 0:
-            raise ConfigError(f"{field}: {value!r} is not a temperature; write a number of 0 or more")
+            raise ConfigError(field, f"{value!r} is not a temperature", "write a number of 0 or more")
     shown = [f"{value:g}" for value in values]
     if repeated := [each for place, each in enumerate(shown) if each in shown[:place]]:
-        raise ConfigError(f"{field}: {repeated[0]} is listed twice; remove one")
+        raise ConfigError(field, f"{repeated[0]} is listed twice", "remove one")
     return values
 
 

@@ -4,7 +4,6 @@ import os
 from urllib.parse import urlsplit
 
 from passk.base.errors import ConfigError
-from passk.base.redact import hidden
 from passk.experiment.engine import Engine
 
 SECONDS = 20.0
@@ -25,13 +24,9 @@ def require(engine: Engine) -> None:
             with client.stream("GET", f"{engine.url}/models", headers=headers) as response:
                 status = response.status_code
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ConfigError(
-            hidden(
-                f"engine.url: {engine.url} does not answer ({type(error).__name__}); start the server, or correct it"
-            )
-        ) from None
+        problem = f"{engine.url} does not answer ({type(error).__name__})"
+        raise ConfigError("engine.url", problem, "start the server, or correct it") from None
     if status in (401, 403):
         state = "its value is refused" if key else "is not set"
-        raise ConfigError(
-            f"engine.key_variable: {engine.key_variable} {state} (status {status}); set it to a valid key"
-        )
+        problem = f"{engine.key_variable} {state} (status {status})"
+        raise ConfigError("engine.key_variable", problem, "set it to a valid key")

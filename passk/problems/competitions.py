@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from passk.base.errors import PasskError
+from passk.base.errors import ConfigError, InvalidError
 from passk.problems import hub, tables
 from passk.problems.record import Problem
 from passk.problems.text_problems import Item, problems
@@ -103,9 +103,9 @@ def generate(spec: _Competition, rng: random.Random) -> list[Problem]:
 
 
 def joined(answer: Any, where: str) -> str:
-    """Return an answer as text; a list of parts is one answer. Raise PasskError for another kind."""
+    """Return an answer as text; a list of parts is one answer. Raise ConfigError for another kind."""
     parts = answer if isinstance(answer, list) else [answer]
     try:
         return ", ".join(tables.text(part).strip().strip("$") for part in parts)
-    except ValueError as error:
-        raise PasskError(f"dataset: {where}: the answer {error}") from None
+    except InvalidError as error:
+        raise ConfigError("dataset", f"{where}: the answer {error.problem}", error.fix) from None

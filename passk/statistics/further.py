@@ -30,17 +30,16 @@ class Counts:
     """Mean log-probability of a token, of the same samples."""
 
 
-def check(name: str) -> None:
-    """Raise ValueError with the fix for a name that is no metric."""
+def fault(name: str) -> tuple[str, str] | None:
+    """Return the problem and the fix of a name that is no metric, or None."""
     match = _NAME.fullmatch(name)
     if not match:
-        raise ValueError(f"{name!r} is no metric; write {KNOWN}, with TAU as in cover@0.5")
+        return f"{name!r} is no metric", f"write {KNOWN}, with TAU as in cover@0.5"
     try:
         good = match[2] is None or 0 < float(match[2]) <= 1
     except ValueError:
         good = False
-    if not good:
-        raise ValueError(f"{name}: TAU must be above 0 and at most 1; write it as in {match[1]}@0.5")
+    return None if good else (f"{name}: TAU must be above 0 and at most 1", f"write it as in {match[1]}@0.5")
 
 
 def columns(name: str, of: Counts, ks: Sequence[int]) -> Iterator[tuple[str, Floats | Estimate]]:

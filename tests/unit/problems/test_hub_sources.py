@@ -1,5 +1,7 @@
 """The sources of the HF hub, on small copies with the same columns."""
 
+from typing import get_args
+
 import pytest
 
 from passk import problems, verifiers
@@ -231,6 +233,7 @@ def test_every_source_can_be_written_in_an_experiment_file_and_refuses_what_it_d
     fields = {name: value for name, value in required.items() if name in sources.SPECS[source].model_fields}
     if source not in ("maze", "maze_published", "jsonl", "parquet"):
         fields.pop("verifier", None)
+    fields["split"] = get_args(sources.SPECS[source].model_fields["split"].annotation)[-1]
     raw = {
         "name": "a", "question": "?", "seed": 1, "model": {"path": "a/b"}, "stages": {}, "compute": {"profile": "cpu"},
         "benchmarks": {"b": {"problems": "p", "max_response": 9}},
