@@ -90,7 +90,8 @@ def evaluations(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFram
     """
     return connection.execute(
         """
-        SELECT own.checkpoint, own.benchmark, own.key, own.problems, own.seed, own.seconds, own.prompt_tokens::DOUBLE AS prompt_tokens,
+        SELECT own.checkpoint, own.benchmark, own.key, own.problems, own.seed, own.seconds,
+               own.prompt_tokens::DOUBLE AS prompt_tokens,
                count(DISTINCT samples.problem) AS problem_count, count(*) AS sample_count,
                sum(samples.tokens)::BIGINT AS tokens,
                avg((samples.finish_reason = 'length')::INTEGER) AS truncated

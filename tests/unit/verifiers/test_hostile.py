@@ -14,8 +14,8 @@ from tests.unit.verifiers.test_maze_verifier import GRID, RIGHT, independent
 PROBLEMS = {
     "choice": ("Q", "P", "Q"),
     "code": (
-        "def f(x): return x * 7919",
-        "def f(x): return x * 7907",
+        "f = None if 'f' in globals() else lambda x: x * 7919",
+        "f = lambda x: x * 7907",
         '{"tests": "assert f(2) == 15838", "functions": ["f"], "prompt": ""}',
     ),
     "exact": ("xyzzy plugh", "plugh xyzzy", "xyzzy plugh"),
