@@ -34,6 +34,11 @@ class Benchmark(Strict):
     by: Text | None = Field(
         None, description="metadata of the problems, such as subject, by which the report has a table (default: none)"
     )
+    validation: bool = Field(
+        False,
+        description="only evaluations during the training use it: no finished stage is evaluated on it, so a stage may "
+        "choose by it",
+    )
     reference_line: ReferenceLine | None = Field(
         None, description="a value that the report draws beside the curves of this benchmark (default: none)"
     )

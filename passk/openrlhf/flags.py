@@ -137,6 +137,8 @@ def _own(stage: RlStage, paths: Paths) -> Flags:
         "--passk.problems": str(paths.problems) if paths.problems else None,
         "--passk.reference": paths.reference,
         "--passk.until": stage.until.spelled if stage.until else None,
+        "--passk.stop_when": stage.stop_when.spelled if stage.stop_when else None,
+        "--passk.keep": keep.spelled if (keep := stage.keep) else None,
         "--passk.keep_order": True,
     }
 

@@ -26,6 +26,7 @@ from passk.openrlhf import checkpoints, mismatch
 from passk.openrlhf.estimator_inputs import false_positive_rate, inputs
 from passk.openrlhf.evaluation_log import EvaluationLog
 from passk.openrlhf.held_out import evaluate
+from passk.openrlhf.kept_models import KeptModels
 from passk.openrlhf.prompt_label import ANSWER_HALVES, REASON
 from passk.openrlhf.samples_generator import PasskSamplesGenerator
 from passk.openrlhf.settings import PluginSettings
@@ -105,6 +106,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self.samples_generator.between_steps = self._evaluate
         self.recorder = StepRecorder(settings)
         self.evaluations = EvaluationLog(settings.record)
+        self.kept = KeptModels(settings.record, settings.keep, self._export)
         self.seconds_evaluation = 0.0
         """Wall time of the evaluations since the last recorded step."""
         self.recorded = time.perf_counter()
@@ -126,6 +128,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         # Steps after the checkpoint are repeated, so their records are deleted.
         self.recorder.forget_after(states["global_step"])
         self.evaluations.forget_after(states["global_step"])
+        self.kept.forget_after(states["global_step"])
         self.samples_generator.step = states["global_step"] + 1
         self.samples_generator.ended = self._is_ended()
         self.recorded = time.perf_counter()
@@ -158,8 +161,11 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self.samples_generator.ended = self._is_ended()
         if self.samples_generator.ended:
             self.args.ckpt.save_steps = 1  # the last checkpoint is that of the last step
+        self.kept.checkpoint(global_step)
         with checkpoints.saving(Path(self.args.ckpt.path) / "_actor" / f"global_step{global_step}"):
             super().save_logs_and_checkpoints(global_step, logs_dict, client_states)
+        if self.settings.keep:
+            self.kept.prune(global_step, self.evaluations.lines(), Path(self.args.ckpt.path))
 
     def fit(self, global_step: int = 0) -> None:
         super().fit(global_step)
@@ -182,11 +188,20 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
             seconds = time.perf_counter() - started
             self.evaluations.write(line, seconds)
             self.seconds_evaluation += seconds
+        self.samples_generator.ended = self.samples_generator.ended or self._is_ended()
+        self.kept.evaluated(step, self.evaluations.lines(), last=self.samples_generator.ended)
+
+    def _export(self, directory: Path) -> None:
+        """Write the policy's present model in HF format."""
+        ray.get(self.actor_model_group.async_run_method(method_name="export", directory=str(directory)))
 
     def _is_ended(self) -> bool:
-        """Return whether the recorded steps meet the condition that ends the training."""
-        until = self.settings.until
-        return until is not None and until.is_met(read_metrics(self.recorder.log.path))
+        """Return whether the recorded steps and evaluations meet a condition that ends the training."""
+        conditions = self.settings.conditions
+        if not any(conditions):
+            return False
+        evaluations = self.evaluations.lines() if conditions.stop_when else []
+        return conditions.are_met(read_metrics(self.recorder.log.path), evaluations)
 
 
 class TrainerFactory:

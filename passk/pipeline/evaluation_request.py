@@ -25,11 +25,11 @@ def request(plan: Plan, planned: PlannedEvaluation) -> Request:
         engine = plan.experiment.engine.model_dump(mode="json", exclude={"price"})
     else:
         remote_code.check(planned.model, trusted=trusted)
-        engine = engine_settings(compute, seed=planned.record.seed) | {"trust_remote_code": trusted}
+        engine = engine_settings(compute, seed=plan.experiment.seed) | {"trust_remote_code": trusted}
     if tiny:
         engine["max_model_len"] = tiny.max_length
     return Request(
-        record=asdict(planned.record),
+        record=asdict(planned.record) | {"step": planned.step},
         model=str(planned.model),
         problems=str(plan.problems[planned.benchmark.problems]),
         directory=str(planned.directory),

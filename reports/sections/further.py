@@ -92,6 +92,8 @@ def _counts(run: Results, checkpoint: str, benchmark: str) -> Counts:
     rows = frame[(frame["checkpoint"] == checkpoint) & (frame["benchmark"] == benchmark)] if len(frame) else frame
     if not len(rows):
         return Counts(n, c)
+    last = rows["step"].isna()
+    rows = rows[last] if last.any() else rows
     by_problem = rows.set_index("problem").loc[[problem for _, problem in counts.index]]
     return Counts(
         n,

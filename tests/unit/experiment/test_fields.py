@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from passk.base.errors import ConfigError
-from passk.experiment import benchmark, config, engine, engine_settings, model, stage, tracker_config, until
+from passk.experiment import benchmark, config, engine, engine_settings, model, selection, stage, tracker_config, until
 from passk.problems.sources import SPECS
 from tests.unit.experiment.test_config import GOOD
 
@@ -137,6 +137,17 @@ RL = STAGE | {
     "evaluate_samples": ("count", [1, 9999, None], [10_000]),
     "until": ("mapping", [None, {"metric": "reward", "above": 0.9, "window": 2}], [{}, {"metric": "reward"}]),
 }
+RL |= {
+    "evaluate_last": ("count", [1, 9], []),
+    "keep_best": ("mapping", [None, {"benchmark": "test"}, {"benchmark": "test", "k": 8}], [{}]),
+    "stop_when": ("mapping", [None, {"benchmark": "test", "evaluations": 2}], [{}, {"benchmark": "test"}]),
+}
+KEEP_BEST = {
+    "benchmark": ("name", ["test"], []),
+    "k": ("count", [1, 9999], [10_000]),
+    "select_on_test": ("truth", [True, False], []),
+}
+STOP_WHEN = KEEP_BEST | {"evaluations": ("count", [1, 99], [])}
 UNTIL = {
     "metric": ("choice", ["reward", "pass_at_k"], []),
     "above": ("share", [0, 0.5], [1, None]),
@@ -163,6 +174,7 @@ CORRECTION = {
 }
 REFERENCE = {"value": ("share", [0, 0.7, 1], []), "label": ("text", ["reward of copying the hint"], [])}
 BENCHMARK = {
+    "validation": ("truth", [True, False], []),
     "reference_line": ("mapping", [None, {"value": 0.7, "label": "chance"}], [{}, {"value": 0.7}]),
     "metrics": (
         None,
@@ -224,6 +236,8 @@ SECTIONS = {
     "stages.warm": SFT,
     "stages.arm": RL,
     "stages.arm.until": UNTIL,
+    "stages.arm.stop_when": STOP_WHEN,
+    "stages.arm.keep_best": KEEP_BEST,
     "stages.arm.kl": KL,
     "stages.arm.loss": LOSS,
     "stages.arm.importance_correction": CORRECTION,
@@ -259,6 +273,9 @@ def written(path: str, value):
         raw["stages"]["arm"]["until"] = {"metric": "reward", "window": 1} | (
             {} if path.endswith(("above", "below")) else {"above": 0.5}
         )
+    for field in ("stop_when", "keep_best"):
+        if path.startswith(f"stages.arm.{field}."):
+            raw["stages"]["arm"][field] = {"benchmark": "test"} | ({"evaluations": 2} if field == "stop_when" else {})
     given = {"kl": {"coef": 0.1}, "loss": {}, "importance_correction": {"level": "token"}}
     if path.startswith("stages.arm.") and path.count(".") == 3 and path.split(".")[2] in given:
         raw["stages"]["arm"][path.split(".")[2]] = dict(given[path.split(".")[2]])
@@ -304,6 +321,8 @@ def test_the_table_has_every_field_of_every_model():
         "stages.warm.": stage.SftStage,
         "stages.arm.": stage.RlStage,
         "stages.arm.until.": until.Until,
+        "stages.arm.stop_when.": selection.StopWhen,
+        "stages.arm.keep_best.": selection.KeepBest,
         "stages.arm.kl.": engine_settings.Kl,
         "stages.arm.loss.": engine_settings.Loss,
         "stages.arm.importance_correction.": engine_settings.ImportanceCorrection,

@@ -54,6 +54,8 @@ def test_no_hostile_response_hangs_raises_or_is_right(name):
     assert set(counts) <= set(verifiers.reasons(name))
     assert all(0 <= verdict.score <= 1 and verdict.correct == (verdict.score == 1) for verdict in verdicts)
     right = [r for r, v in zip(responses, verdicts, strict=True) if v.correct]
+    if name == "code":  # "####" begins a comment of Python, after which the program counts
+        right = [r for r in right if [line for line in r.splitlines() if not line.startswith("#")] != [gold]]
     if name == "maze":  # the official meaning takes any letters of any prose: right is what walks to the end
         assert all(verdict.correct == independent(verdict.extracted) for verdict in verdicts)
     else:
