@@ -10,6 +10,7 @@ import yaml
 from passk.base.errors import ConfigError
 from passk.experiment import benchmark, config, engine, engine_settings, model, selection, stage, tracker_config, until
 from passk.problems.sources import SPECS
+from tests.unit.experiment.evaluation_fields import BENCHMARK, ENGINE, REFERENCE
 from tests.unit.experiment.test_config import GOOD
 
 BASE = yaml.safe_load(GOOD)
@@ -56,23 +57,6 @@ TABLE = {
     ),
     "benchmarks": ("mapping", [], [{}, {"A": {"problems": "test", "max_response": 1}}]),
     "compute": ("mapping", [{"profile": "cpu"}], [{}]),
-    "engine": ("mapping", [None, {"url": "http://h/v1", "model": "m"}], [{}, {"url": "http://h"}]),
-    "engine.price": ("mapping", [None, {"input": 0, "output": 1.5}], [{}, {"input": 1}]),
-    "engine.price.input": ("not negative", [0, 1], []),
-    "engine.price.output": ("not negative", [0, 1], []),
-    "engine.url": (
-        "text",
-        ["https://api.openai.com/v1", "http://127.0.0.1:8000/v1/", "http://[::1]:80"],
-        ["api.openai.com", "ftp://h", "http://", "http://a:b@h", "http://h?key=a", "http://h:99999", "http://h#a"],
-    ),
-    "engine.model": ("text", ["gpt", "a/b"], []),
-    "engine.api": ("choice", ["chat", "completions"], []),
-    "engine.key_variable": ("text", ["OPENAI_API_KEY", "MY_KEY_2"], ["sk-abc", "my key", "a"]),
-    "engine.responses_per_request": ("count", [1, 128], [10_000]),
-    "engine.logprobs": ("truth", [True, False], []),
-    "engine.concurrency": ("count", [1, 64], []),
-    "engine.timeout_s": ("positive", [1, 0.5], []),
-    "engine.retries": ("natural", [0, 9], []),
     "trackers": ("mapping", [{}, {"wandb": None}], [{"tensorboard": {}}]),
     "trackers.wandb": ("mapping", [{"project": "a"}], [{}]),
     "trackers.wandb.project": ("word", ["a", "a b"], ["a/b", "a" * 129]),
@@ -172,28 +156,6 @@ CORRECTION = {
     "gating": ("choice", ["ratio"], ["tv"]),  # which needs a threshold
     "threshold": (None, [None, [0.5, 5], (2,)], [[], [5, 0.5], [1, 1], [0, 1], [1, 2, 3], [True], ["1"], 5, "5", {}]),
 }
-REFERENCE = {"value": ("share", [0, 0.7, 1], []), "label": ("text", ["reward of copying the hint"], [])}
-BENCHMARK = {
-    "validation": ("truth", [True, False], []),
-    "reference_line": ("mapping", [None, {"value": 0.7, "label": "chance"}], [{}, {"value": 0.7}]),
-    "metrics": (
-        None,
-        [[], ["g-pass@0.5", "mg-pass", "cover@1"], ("bayes", "best-of")],
-        [["pass"], ["cover"], ["cover@0"], ["cover@1.1"], ["g-pass@.."], ["bayes", "bayes"], [5], "bayes", [""], {}],
-    ),
-    "by": ("text", ["subject", None], []),
-    "problems": ("name", ["test"], []),
-    "samples": ("count", [8, 9999], [7, 10_000]),  # pass@8 is asked for
-    "k": (None, [[1], (1, 16), [8, 4]], [[], [0], [-1], [17], [1, 1], [1.0], [1.5], [True], ["1"], [None], 8, "8", {}]),
-    "temperature": (
-        "temperatures",
-        [0, 1, [0.5], [1, 0.6, 1.4]],
-        [[], [0.6, 0.6], [1, True], [1, "1"], [1, -1], [[1]]],
-    ),
-    "top_p": ("positive", [1, 0.5], [1.01]),
-    "max_response": ("count", [1], []),
-    "max_failed": ("share", [0, 1], []),
-}
 COMPUTE = {
     "profile": ("choice", ["cpu", "gpu"], []),
     "zero_stage": (None, [0, 3], [*NOT_INTEGERS, -1, 4]),
@@ -245,7 +207,7 @@ SECTIONS = {
     "benchmarks.test.reference_line": REFERENCE,
     "compute": COMPUTE,
 }
-TABLE |= {f"{section}.{name}": row for section, rows in SECTIONS.items() for name, row in rows.items()}
+TABLE |= ENGINE | {f"{section}.{name}": row for section, rows in SECTIONS.items() for name, row in rows.items()}
 for _source, _spec in SPECS.items():
     for _name in _spec.model_fields:
         _kind, _good, _bad = SPEC[_name]
