@@ -96,11 +96,12 @@ def _cells(field: dict[str, Any], required: bool) -> str:
 
 def _type(field: dict[str, Any]) -> str:
     """Return the type of a field in words, with its range."""
+    if "format" in field:  # a schedule
+        return field["format"]
     if "anyOf" in field:
         return " or ".join(_type(choice) for choice in field["anyOf"] if choice.get("type") != "null")
     if "$ref" in field:
-        name = field["$ref"].rpartition("/")[2]
-        return "whole number or schedule" if name == "Schedule" else "section"
+        return "section"
     if "const" in field:
         return f"`{field['const']}`"
     if "enum" in field:

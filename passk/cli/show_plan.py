@@ -34,7 +34,9 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
         stage, record = planned.stage, planned.record
         state = "done" if planned.finished else "to do"
         start = f"from {stage.parent}" if stage.parent else f"from {laid_out.model}"
-        estimator = f", {stage.advantage} k={stage.k.label}" if stage.kind == "rl" else ""
+        estimator = (
+            f", {stage.advantage.until(stage.steps, {})[0].label} k={stage.k.label}" if stage.kind == "rl" else ""
+        )
         length = f"{stage.steps} steps"
         if stage.kind == "rl" and stage.conditions.shown:
             length = f"at most {stage.steps} steps, {stage.conditions.shown},"

@@ -20,7 +20,7 @@ from passk.experiment.result_versions import (
     SAMPLING_VERSION,
     TRAINING_VERSION,
     engine_versions,
-    estimator_version,
+    estimator_versions,
     judging,
     verdicts,
 )
@@ -88,8 +88,8 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
         if isinstance(stage, RlStage):
             trainers = (
                 versions
-                | estimator_version(stage.advantage, stage.options)
-                | verdicts(_verifier(experiment, stage.problems))
+                | estimator_versions(stage.advantage, stage.options)
+                | verdicts(verifier_of(experiment, stage.problems))
             )
         # Without the defaults, so a new field with a default does not change the keys of finished stages.
         without = dict.fromkeys(("parent", *_WITHOUT_EFFECT), True) | {"stop_when": {"select_on_test"}}
@@ -205,7 +205,7 @@ def _evaluation(
     config = experiment.benchmarks[benchmark]
     stage = stages.get(checkpoint)
     # an endpoint's samples do not depend on the engines of this machine
-    versions = ({} if experiment.engine else versions) | judging(_verifier(experiment, config.problems))
+    versions = ({} if experiment.engine else versions) | judging(verifier_of(experiment, config.problems))
     decides: dict[str, Any] = {
         "benchmark": benchmark,
         "checkpoint": stage.record.key if stage else base,
@@ -233,7 +233,8 @@ def _evaluation(
     return PlannedEvaluation(record, config, stage, model, directory / "evaluations" / key, kind.before_last)
 
 
-def _verifier(experiment: Experiment, problem_set: str) -> str:
+def verifier_of(experiment: Experiment, problem_set: str) -> str:
+    """Return the name of the verifier of a problem set."""
     spec = experiment.problems[problem_set]
     return str(getattr(spec, "verifier", spec.judged_by))
 

@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from passk import advantage, problems
+from passk import advantage, problems, verifiers
+from passk.base import plugins
 from passk.base.errors import ConfigError, nearest, under
 from passk.base.redact import is_secret
 from passk.experiment import check_held_out, config, engine_checks, yaml_file
 from passk.experiment.config import Experiment
 from passk.experiment.model import TinyModel
-from passk.experiment.plan import order
+from passk.experiment.plan import order, verifier_of
 from passk.experiment.stage import RlStage
 from passk.files.layout import BASE
 
@@ -97,8 +98,12 @@ def _known_problems(experiment: Experiment, field: str, name: str, *, split: str
 def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
     compute = experiment.compute
     with under(f"stages.{name}"):
-        for _, k in stage.k.within(stage.steps):
-            advantage.check(stage.advantage, k, stage.rollouts_per_prompt, stage.options)
+        stage.advantage.check(stage.k, stage.steps, stage.rollouts_per_prompt, stage.options)
+        verifier = verifier_of(experiment, stage.problems)
+        for estimator in stage.advantage.names:
+            if advantage.get(estimator).graded and not plugins.package(verifiers.GROUP, verifier):
+                problem = f"{estimator} needs graded rewards, and the verifier {verifier} gives 0 and 1"
+                raise ConfigError("advantage", problem, "choose another estimator, or a verifier of your own")
         if stage.max_prompt + stage.max_response < 3:
             raise ConfigError(  # passk/models/log_probs.py
                 "max_response",

@@ -88,7 +88,7 @@ SCHEDULE = [0, -1, True, "4", 1.5, 1.0, None, [], [[]], [[1]], [[1, True]], [[1,
             {"from": 999_999_999, "to": 1, "every": 1}, {"from": 8, "to": 1, "every": 10**9},
             {"from": 8.0, "to": 1, "at": 2}, {"from": 8}, {"a": 1}]  # fmt: skip
 RL = STAGE | {
-    "advantage": ("text", ["grpo"], []),
+    "advantage": ("text", ["grpo", {1: "grpo", 2: "maxrl"}, [[1, "grpo"], [2, "maxrl"]]], [{2: "grpo"}, [["grpo"]]]),
     "k": (None, [1, 9999, {"from": 8, "to": 1, "every": 1}, {"from": 8, "to": 1, "at": 2}, [[1, 8], [2, 1]]], SCHEDULE),
     "options": ("mapping", [{}, {"a": [1, {"b": 2.5}]}], [{"a": math.nan}, {"a": "\0"}, {"\0": 1}, {5: 1}]),
     "lr": ("positive", [1, 1e-6], ["auto"]),
