@@ -21,6 +21,7 @@ VERIFIER_PACKAGES = {
 """Packages that the verdicts of a verifier depend on."""
 VERDICTS = {
     "choice": "5",
+    "code": "1",
     "exact": "2",
     "math": "6",
     "maze": "2",
