@@ -22,7 +22,7 @@ def launch(
     from passk.experiment.slurm import script
 
     if not slurm:
-        raise ConfigError("slurm: no scheduler is named; add --slurm")
+        raise ConfigError("slurm", "no scheduler is named", "add --slurm")
     experiment = validate.load(file)
     plan(experiment, runs)  # the graph of its stages is valid
     programs = Path(sys.executable).parent

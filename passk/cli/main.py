@@ -18,6 +18,7 @@ from passk.cli import advantage, listing, problems, store, verifiers
 from passk.cli.launch import launch
 from passk.cli.listing import Runs
 from passk.cli.prune import prune
+from passk.cli.report import compare, report, require
 from passk.cli.show_plan import File, show_plan
 from passk.cli.verifiers import OpensThinking
 from passk.experiment import validate
@@ -79,14 +80,14 @@ def version(
 @app.command()
 def run(file: File, runs: Runs = Path("runs")) -> None:
     """Prepare, train, evaluate and report an experiment. Repeat the command to resume; finished work is reused."""
-    _require("run", "train")
+    require("run", "train")
     _run(plan(validate.load(file), runs), file)
 
 
 @app.command()
 def rehearse(file: File, runs: Runs = Path("runs")) -> None:
     """Run the whole graph of an experiment with a tiny model on CPUs, and estimate the real run's memory and time."""
-    _require("rehearse", "train")
+    require("rehearse", "train")
     from passk.cli import rehearse as rehearsals
 
     rehearsals.rehearse(file, runs, _run)
@@ -107,7 +108,7 @@ def sweep(
     runs: Runs = Path("runs"),
 ) -> None:
     """Run one experiment for each combination of values, then compare them. Repeat the command to resume."""
-    _require("sweep", "train")
+    require("sweep", "train")
     from passk.experiment import sweep as sweeps
     from passk.pipeline import stages
     from passk.pipeline.sweep import run_all
@@ -129,24 +130,38 @@ def sweep(
 
 @app.command()
 def evaluate(
-    model: Annotated[str, typer.Option(help="Model directory in HF format, or name of a HF model.")],
+    model: Annotated[str, typer.Option(help="Model directory in HF format, or name of a HF or an endpoint's model.")],
     benchmark: Annotated[str, typer.Option(help="Benchmarks, comma-separated (default: all of --file).")] = "",
     samples: Annotated[
         int | None, typer.Option(help="Samples per problem (default: the benchmark's value, else 32).")
     ] = None,
+    temperature: Annotated[
+        str, typer.Option(help="Temperatures, comma-separated, a row each (default: the benchmark's value, else 1).")
+    ] = "",
     file: Annotated[
         Path | None, typer.Option(help="Experiment file with benchmarks, seed and compute (default: this machine).")
     ] = None,
+    engine: Annotated[
+        str, typer.Option(help="URL of an OpenAI-compatible endpoint that serves the model (default: vLLM here).")
+    ] = "",
     opens_thinking: OpensThinking = False,
     runs: Runs = Path("runs"),
 ) -> None:
     """Evaluate a checkpoint on benchmarks and write a report. Repeat the command to resume."""
-    _require("evaluate", "evaluate")
+    require("evaluate", "evaluate")
     from passk.evaluation import table
     from passk.experiment import benchmark_presets, sweep
 
     names = [name.strip() for name in benchmark.split(",") if name.strip()]
-    made = benchmark_presets.experiment(model, names, samples, file, opens_thinking=opens_thinking)
+    made = benchmark_presets.experiment(
+        model,
+        names,
+        samples,
+        file,
+        temperature=_reals("temperature", temperature),
+        engine=engine,
+        opens_thinking=opens_thinking,
+    )
     check_machine(made)  # before anything is written
     sweep.write(made, runs)
     laid_out = plan(made, runs)
@@ -157,39 +172,8 @@ def evaluate(
 app.command("plan")(show_plan)
 app.command()(launch)
 app.command()(prune)
-
-
-@app.command()
-def report(
-    experiment: Annotated[str, typer.Argument(help="Name of the experiment.")], runs: Runs = Path("runs")
-) -> None:
-    """Rewrite the report of an experiment from the database."""
-    _require("report", "report")
-    import reports
-    from passk.store import STORE
-
-    typer.echo(f"report: {os.path.relpath(reports.write_report(runs / STORE, runs / experiment))}")
-
-
-@app.command()
-def compare(
-    experiments: Annotated[list[str], typer.Argument(help="Two or more experiments. Seeds of one design are pooled.")],
-    to: Annotated[Path | None, typer.Option(help="Report directory (default: comparisons/A+B in --runs).")] = None,
-    runs: Runs = Path("runs"),
-) -> None:
-    """Compare experiments in one report: methods by name, over all seeds."""
-    _require("compare", "report")
-    import reports
-    from passk.store import STORE
-
-    written, table = reports.compare(runs / STORE, experiments, to)
-    typer.echo(f"{table}\n\nreport: {os.path.relpath(written)}")
-
-
-def _require(command: str, extra: str) -> None:
-    """Raise PasskError if the command lacks a checkout or an extra, before it does anything."""
-    extras.require_checkout(command)
-    extras.require(extra, command)
+app.command()(report)
+app.command()(compare)
 
 
 def _run(laid_out: Plan, file: Path) -> None:
@@ -265,7 +249,14 @@ def _numbers(field: str, text: str) -> list[int]:
     try:
         return [int(word) for word in text.split(",")] if text else []
     except ValueError:
-        raise ConfigError(f"{field}: {text!r} is not a list of whole numbers; write them as in 1,2,3") from None
+        raise ConfigError(field, f"{text!r} is not a list of whole numbers", "write them as in 1,2,3") from None
+
+
+def _reals(field: str, text: str) -> list[float]:
+    try:
+        return [float(word) for word in text.split(",")] if text else []
+    except ValueError:
+        raise ConfigError(field, f"{text!r} is not a list of numbers", "write them as in 0.6,1.0") from None
 
 
 def main() -> None:

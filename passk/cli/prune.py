@@ -21,7 +21,7 @@ def prune(
     from passk.pipeline import prune as superseded_files
 
     if not runs.is_dir():
-        raise ConfigError(f"runs: {runs} is not a directory; name the directory that contains the runs")
+        raise ConfigError("runs", f"{runs} is not a directory", "name the directory that contains the runs")
     found = superseded_files.superseded(runs)
     if delete:
         found = superseded_files.delete(runs, found)

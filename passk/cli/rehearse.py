@@ -25,7 +25,9 @@ def rehearse(file: Path, runs: Path, run: Callable[[Plan, Path], None]) -> None:
 
     experiment = validate.load(file)
     if experiment.rehearses:
-        raise ConfigError(f"rehearses: {file} is a rehearsal already; run it with `passk run`")
+        raise ConfigError("rehearses", f"{file} is a rehearsal already", "run it with `passk run`")
+    if experiment.engine:
+        raise ConfigError("engine", "an endpoint has no rehearsal", "run the experiment with `passk run`")
     rehearsed, tokenizer = prepared(experiment, runs.resolve() / REHEARSALS)
     validate.check(rehearsed)
     os.environ["WANDB_MODE"] = "offline"  # nothing of a rehearsal reaches a tracker's server

@@ -15,11 +15,12 @@ from pydantic import (
     model_validator,
 )
 
-from passk.base.errors import ConfigError
-from passk.experiment import yaml_file
+from passk.base.errors import ConfigError, InvalidError
+from passk.experiment import temperatures, yaml_file
 from passk.experiment.benchmark import Benchmark, ReferenceLine
 from passk.experiment.compute import Compute
-from passk.experiment.field_errors import Location, one_line, require_plain
+from passk.experiment.engine import Engine, Price, with_model
+from passk.experiment.field_errors import Location, first_fault, require_plain
 from passk.experiment.fields import (
     Name,
     Strict,
@@ -39,6 +40,9 @@ class Experiment(Strict):
     problems: dict[Name, Problems] = Field(min_length=1, description="sets of problems by name")
     stages: dict[Name, AnyStage] = Field(description="stages by name; without stages the model itself is evaluated")
     benchmarks: dict[Name, Benchmark] = Field(min_length=1, description="benchmarks by name")
+    engine: Engine | None = Field(
+        None, description="an OpenAI-compatible endpoint that samples the evaluations in place of vLLM (default: none)"
+    )
     compute: Compute = Field(description="where and how the experiment runs")
     trackers: Trackers | None = Field(None, description="trackers of step metrics beside TensorBoard")
     rehearses: Name | None = Field(
@@ -53,7 +57,7 @@ class Experiment(Strict):
     @model_validator(mode="after")
     def _something_to_evaluate(self) -> Self:
         if self.model.tiny and not self.stages:
-            raise ValueError("a tiny model without stages is untrained; add stages, or set model.path")
+            raise InvalidError("a tiny model without stages is untrained", "add stages, or set model.path")
         return self
 
 
@@ -66,7 +70,7 @@ def parsed(source: yaml_file.Source) -> Experiment:
     """Return the experiment in the content of a file. Raise ConfigError as `load` does."""
     if not isinstance(source.content, dict):
         known = ", ".join(Experiment.model_fields)
-        raise ConfigError(f"{source.path}: not an experiment; write a mapping with the keys {known}")
+        raise ConfigError(str(source.path), "not an experiment", f"write a mapping with the keys {known}")
     with source.located():
         return parse(source.content)
 
@@ -75,15 +79,17 @@ def parse(raw: dict[str, Any]) -> Experiment:
     """Return the experiment in a mapping from YAML. Raise ConfigError that begins with the field."""
     require_plain(raw)
     try:
-        return Experiment.model_validate(raw)
+        return Experiment.model_validate(temperatures.expanded(with_model(raw)))
     except ValidationError as error:
-        raise ConfigError(one_line(error, _keys_beside, sources=SPECS, kinds=STAGES)) from None
+        raise first_fault(error, _keys_beside, sources=SPECS, kinds=STAGES) from None
 
 
 _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
     ("model",): Model,
     ("model", "tiny"): TinyModel,
     ("compute",): Compute,
+    ("engine",): Engine,
+    ("engine", "price"): Price,
     ("trackers",): Trackers,
     ("trackers", "wandb"): WandbTracker,
     ("trackers", "mlflow"): MlflowTracker,

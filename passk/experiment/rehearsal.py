@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from passk import advantage
 from passk.base.errors import PasskError
 from passk.experiment import config
 from passk.experiment.config import Experiment
+from passk.experiment.selection import held_out_ks
 from passk.experiment.stage import RlStage, SftStage
 
 STEPS, RESPONSE, SAMPLES, ROLLOUTS = 2, 16, 4, 4
@@ -67,8 +67,6 @@ def rehearsal(
         raw["model"] = {"path": model, "opens_thinking": experiment.model.opens_thinking}
     for spec in raw["problems"].values():
         spec["size"] = min(spec["size"] or PROBLEMS[spec["split"]], PROBLEMS[spec["split"]])
-    for name, stage in experiment.stages.items():
-        raw["stages"][name] |= _rl(stage, ranks, scale) if isinstance(stage, RlStage) else _sft(stage, ranks, scale)
     for name, benchmark in experiment.benchmarks.items():
         samples = min(benchmark.samples, SAMPLES)
         raw["benchmarks"][name] |= {
@@ -76,6 +74,9 @@ def rehearsal(
             "k": [k for k in benchmark.k if k <= samples] or [1],
             "max_response": min(benchmark.max_response, RESPONSE),
         }
+    for name, stage in experiment.stages.items():
+        is_rl = isinstance(stage, RlStage)
+        raw["stages"][name] |= _rl(stage, raw["benchmarks"], ranks, scale) if is_rl else _sft(stage, ranks, scale)
     raw["compute"] |= _compute(experiment, raw["stages"], ranks, cores)
     if raw["trackers"] and raw["trackers"].get("mlflow"):
         raw["trackers"]["mlflow"]["uri"] = trackers
@@ -108,17 +109,22 @@ def _sft(stage: SftStage, ranks: int, scale: int) -> dict[str, Any]:
     return {"steps": steps, "warmup": min(stage.warmup, 1), "save_every": 1, "batch_size": 2 * ranks, **length}
 
 
-def _rl(stage: RlStage, ranks: int, scale: int) -> dict[str, Any]:
-    """Return the fields of an rl stage: every k of its schedule, and at most two optimizer steps a step."""
-    ks = [k for _, k in stage.k.within(stage.steps)]
-    steps = max(min(stage.steps, STEPS), len(ks))
-    rollouts = _rollouts(stage, ks)
+def _rl(stage: RlStage, benchmarks: dict[str, Any], ranks: int, scale: int) -> dict[str, Any]:
+    """Return the fields of an rl stage: every k and estimator of its schedules, at most two optimizer steps a step.
+
+    benchmarks: those of the rehearsal.
+    """
+    starts = sorted({step for step, _ in (*stage.k.changes, *stage.advantage.changes) if step <= stage.steps})
+    steps = max(min(stage.steps, STEPS), len(starts))
+    ks = _changing([[step, stage.k.at(start)] for step, start in enumerate(starts, 1)])
+    rollouts = _rollouts(stage)
     mini_batch = stage.mini_batch_prompts if stage.mini_batch_prompts != stage.prompts_per_step else None
     fields: dict[str, Any] = {
         "steps": steps,
         "warmup": min(stage.warmup, 1),
         "save_every": 1,
-        "k": ks[0] if len(ks) == 1 else [[step, k] for step, k in enumerate(ks, 1)],
+        "k": ks[0][1] if len(ks) == 1 else ks,
+        "advantage": _changing([[step, stage.advantage.at(start)] for step, start in enumerate(starts, 1)]),
         "prompts_per_step": 2 * ranks if mini_batch else ranks,
         "mini_batch_prompts": ranks if mini_batch else None,
         "rollouts_per_prompt": rollouts,
@@ -132,21 +138,30 @@ def _rl(stage: RlStage, ranks: int, scale: int) -> dict[str, Any]:
         fields["evaluate_every"] = 1
     if stage.evaluate_samples:
         fields["evaluate_samples"] = min(stage.evaluate_samples, SAMPLES)
+    fields["evaluate_last"] = min(stage.evaluate_last, steps)
+    for name in ("keep_best", "stop_when"):
+        if selection := getattr(stage, name):
+            samples = fields.get("evaluate_samples") or SAMPLES
+            k = max(k for k in held_out_ks(samples, benchmarks[selection.benchmark]["k"]) if k <= selection.k)
+            fields[name] = selection.model_dump(mode="json", by_alias=True) | {"k": k}
     return fields
 
 
-def _rollouts(stage: RlStage, ks: list[int]) -> int:
-    """Return the fewest rollouts per prompt, a doubling of ROLLOUTS, with which the estimator takes every k."""
-    rollouts = ROLLOUTS
+def _changing(schedule: list[list[Any]]) -> list[list[Any]]:
+    """Return the entries that differ from the one before them."""
+    return [entry for place, entry in enumerate(schedule) if place == 0 or entry[1] != schedule[place - 1][1]]
+
+
+def _rollouts(stage: RlStage) -> int:
+    """Return the fewest rollouts per prompt, a doubling of ROLLOUTS, with which every estimator takes every k."""
+    largest, rollouts = max(k for _, k in stage.k.within(stage.steps)), ROLLOUTS
     while rollouts < stage.rollouts_per_prompt:
-        try:
-            for k in ks:
-                advantage.check(stage.advantage, k, rollouts, stage.options)
-        except PasskError:
-            rollouts *= 2
-            continue
-        if max(ks) < rollouts:
-            return rollouts
+        if largest < rollouts:
+            try:
+                stage.advantage.check(stage.k, stage.steps, rollouts, stage.options)
+                return rollouts
+            except PasskError:
+                pass
         rollouts *= 2
     return stage.rollouts_per_prompt
 

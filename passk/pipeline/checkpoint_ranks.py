@@ -19,12 +19,14 @@ def require_same_partition(plan: Plan) -> None:
         stage = f"the checkpoints of stage {planned.record.name}"
         if found.ranks != ranks:
             raise ConfigError(
-                f"compute.gpus_per_node: {stage} were written by {found.ranks} ranks, and {ranks} cannot load them; "
-                f"set nodes x gpus_per_node to {found.ranks}, {fix}"
+                "compute.gpus_per_node",
+                f"{stage} were written by {found.ranks} ranks, and {ranks} cannot load them",
+                f"set nodes x gpus_per_node to {found.ranks}, {fix}",
             )
         if found.weights != (compute.zero_stage == 3):
             wanted = "3" if found.weights else "2 or less"
             raise ConfigError(
-                f"compute.zero_stage: {stage} were written with ZeRO {wanted}, and {compute.zero_stage} cannot load "
-                f"them; set it to {wanted}, {fix}"
+                "compute.zero_stage",
+                f"{stage} were written with ZeRO {wanted}, and {compute.zero_stage} cannot load them",
+                f"set it to {wanted}, {fix}",
             )

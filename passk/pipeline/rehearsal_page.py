@@ -104,7 +104,8 @@ def _stage(planned: PlannedStage) -> Iterator[tuple[str, str, Path]]:
         ks = ", ".join(dict.fromkeys(str(line["k"]) for line in lines))
         reasons = sorted({reason for line in lines for reason in line.get("reasons") or {}})
         tokens = sum(line["tokens"] for line in lines)
-        seen += f", {planned.stage.advantage} with k = {ks}, {tokens} response tokens, verdicts: {', '.join(reasons)}"
+        seen += f", {planned.stage.advantage.label} with k = {ks or '-'}, {tokens} response tokens"
+        seen += f", verdicts: {', '.join(reasons)}" if reasons else ""
     yield f"stage {name}", seen, file
     model = planned.directory / "model" / "config.json"
     yield f"stage {name}: weights", "written" if model.exists() else "not written", model

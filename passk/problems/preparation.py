@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from passk import problems, verifiers
-from passk.base.errors import ConfigError, under
+from passk.base.errors import ConfigError, nearest, under
 from passk.base.progress_line import ProgressLine
 from passk.base.terminal import clock
 from passk.files.layout import write_json
@@ -88,7 +88,7 @@ def readable(rows: list[Problem], spec: Spec, say: Say, activity: Activity) -> l
         say(f"left out: {summary}")
         return [row for row in rows if row.id not in why]
     fix = "fix them, or set unreadable: leave_out" if isinstance(spec, Worded) else "fix them"
-    raise ConfigError(f"unreadable: {summary}; {fix}")
+    raise ConfigError("unreadable", summary, fix)
 
 
 def _read(answers: list[tuple[str, str]], activity: Activity) -> list[str | None]:
@@ -135,14 +135,30 @@ def separate(specs: Mapping[str, Spec], rows: Mapping[str, list[Problem]], say: 
     return overlaps
 
 
-def require_demonstrations(named: str, file: Path) -> None:
-    """Raise ConfigError if problems in `file` lack demonstrations, which sft needs. named: the field and the set."""
+def require_demonstrations(field: str, name: str, file: Path) -> None:
+    """Raise ConfigError if problems in `file` lack demonstrations, which sft needs. name: of the problem set."""
     without = sum(not text.strip() for text in problems.load(file)["demonstration"])
     if without:
         raise ConfigError(
-            f"{named} has {without} problems without a demonstration, which sft trains on; "
-            "choose a source with solutions, or name their column"
+            field,
+            f"{name} has {without} problems without a demonstration, which sft trains on",
+            "choose a source with solutions, or name their column",
         )
+
+
+def require_fields(benchmarks: Mapping[str, Any], files: Mapping[str, Path]) -> None:
+    """Raise ConfigError if no problem of a benchmark has the metadata of its `by`."""
+    for name, benchmark in benchmarks.items():
+        if benchmark.by:
+            require_metadata(f"benchmarks.{name}.by", benchmark.by, files[benchmark.problems])
+
+
+def require_metadata(named: str, field: str, file: Path) -> None:
+    """Raise ConfigError if no problem in `file` has a metadata field. named: the field of the experiment."""
+    rows = problems.load(file)
+    known = sorted({name for text in rows["metadata"] for name in json.loads(text)} | {"difficulty"})
+    if field not in known:
+        raise ConfigError(named, f"no problem has the metadata {field!r}", nearest(field, known))
 
 
 def _audit(rows: list[Problem]) -> None:

@@ -14,7 +14,18 @@ from tests.unit.experiment.test_config import changed
 ROOT = Path(__file__).parents[3]
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
 KEPT = {"kind", "from", "problems", "advantage", "options", "evaluate_on", "evaluate", "temperature", "top_p", "clip"}
-KEPT |= {"entropy_coef", "false_positive_rate", "betas", "weight_decay", "max_norm", "lr"}
+KEPT |= {
+    "kl",
+    "loss",
+    "importance_correction",
+    "openrlhf",
+    "entropy_coef",
+    "false_positive_rate",
+    "betas",
+    "weight_decay",
+    "max_norm",
+    "lr",
+}
 
 
 def rehearsed(experiment: config.Experiment, cores: int = 2, **options) -> config.Experiment:
@@ -90,12 +101,18 @@ def test_a_model_with_its_own_tokenizer_keeps_its_longest_prompt():
 def test_a_schedule_keeps_every_k_and_a_condition_fits_into_the_steps():
     raw = changed("stages.arm.k", {"from": 4, "to": 1, "every": 100})
     raw["stages"]["arm"] |= {"steps": 1000, "until": {"metric": "reward", "above": 0.9}, "rollouts_per_prompt": 64}
-    raw["stages"]["arm"]["evaluate_every"] = 50
+    raw["stages"]["arm"] |= {
+        "evaluate_every": 50, "evaluate_last": 9, "keep_best": {"benchmark": "test", "k": 8, "select_on_test": True},
+        "advantage": {1: "grpo", 150: "passk_analytical", 350: "maxrl"},
+    }  # fmt: skip
+    validate.check(config.parse(raw))
     raw["trackers"] = {"mlflow": {"experiment": "a", "uri": "http://127.0.0.1:5000"}}
     small = rehearsed(config.parse(raw))
     arm = small.stages["arm"]
-    assert arm.k.changes == ((1, 4), (2, 3), (3, 2), (4, 1))
-    assert (arm.steps, arm.until.window, arm.evaluate_every, arm.rollouts_per_prompt) == (4, 4, 1, 8)
+    assert arm.k.changes == ((1, 4), (2, 3), (4, 2), (5, 1))
+    assert arm.advantage.changes == ((1, "grpo"), (3, "passk_analytical"), (6, "maxrl"))
+    assert (arm.steps, arm.until.window, arm.evaluate_every, arm.rollouts_per_prompt) == (6, 6, 1, 8)
+    assert (arm.evaluate_last, arm.keep_best.k) == (6, 1)
     assert small.trackers.mlflow.uri == "file:///mlflow"
 
 
