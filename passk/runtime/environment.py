@@ -76,8 +76,7 @@ def environment(compute: Compute) -> dict[str, str]:
         variables |= {
             ENVIRONMENT_SWITCH: "1",
             "DS_ACCELERATOR": "cpu",
-            # Ranks on several nodes need the interface that joins them.
-            "GLOO_SOCKET_IFNAME": os.environ.get("GLOO_SOCKET_IFNAME", "lo"),
+            "GLOO_SOCKET_IFNAME": "lo",
             "TORCH_EXTENSIONS_DIR": str(operators.DIRECTORY),
             "OMP_NUM_THREADS": str(compute.threads),
             "VLLM_CPU_KVCACHE_SPACE": str(compute.kv_cache_gib),
