@@ -46,7 +46,7 @@ ROWS = (
     ),
     Row(
         "--ds.zero_stage",
-        "2 (tests/integration/test_hooks_at_work.py); 3 in a rehearsal, which no test repeats",
+        "2 (tests/integration/test_hooks_at_work.py); 0 and 3 in runs by hand",
         "NCCL; overlap of communication and computation",
     ),
     Row(
