@@ -103,14 +103,14 @@ def test_a_schedule_keeps_every_k_and_a_condition_fits_into_the_steps():
     raw["stages"]["arm"] |= {"steps": 1000, "until": {"metric": "reward", "above": 0.9}, "rollouts_per_prompt": 64}
     raw["stages"]["arm"] |= {
         "evaluate_every": 50, "evaluate_last": 9, "keep_best": {"benchmark": "test", "k": 8, "select_on_test": True},
-        "advantage": {1: "grpo", 150: "passk_analytical", 350: "maxrl"},
+        "advantage": {1: "passk_analytical", 150: "passk_bootstrap", 350: "passk_analytical"},
     }  # fmt: skip
     validate.check(config.parse(raw))
     raw["trackers"] = {"mlflow": {"experiment": "a", "uri": "http://127.0.0.1:5000"}}
     small = rehearsed(config.parse(raw))
     arm = small.stages["arm"]
     assert arm.k.changes == ((1, 4), (2, 3), (4, 2), (5, 1))
-    assert arm.advantage.changes == ((1, "grpo"), (3, "passk_analytical"), (6, "maxrl"))
+    assert arm.advantage.changes == ((1, "passk_analytical"), (3, "passk_bootstrap"), (6, "passk_analytical"))
     assert (arm.steps, arm.until.window, arm.evaluate_every, arm.rollouts_per_prompt) == (6, 6, 1, 8)
     assert (arm.evaluate_last, arm.keep_best.k) == (6, 1)
     assert small.trackers.mlflow.uri == "file:///mlflow"
