@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from passk.base.errors import PasskError
 from passk.evaluation.judge import Judge
 from passk.evaluation.request import Request, problem_seed
+from passk.evaluation.sampling import parameters, submitted, verdicts
 from passk.files.layout import SAMPLE_COLUMNS
-from passk.verifiers import AnswerError, Verdict
-from passk.verifiers.extract import as_read
+from passk.verifiers import Verdict
 
 if TYPE_CHECKING:
     from vllm import LLM, RequestOutput, SamplingParams
@@ -162,35 +162,27 @@ def sampling_parameters(request: Request, seed: int) -> "SamplingParams":
 
     config = request.record["config"]
     return SamplingParams(
+        **parameters(config),
         n=request.samples,
-        temperature=config["temperature"],
-        top_p=config["top_p"],
-        max_tokens=config["max_response"],
         seed=seed,
         logprobs=0,
         # only the sum is used; otherwise vLLM keeps one object per token
         flat_logprobs=True,
-        skip_special_tokens=True,
     )
 
 
 def _judged(output: "RequestOutput", row: Mapping[str, Any], seed: int, request: Request, judge: Judge) -> _Sampled:
-    verdicts = [
-        judge.submit(row["verifier"], as_read(response.text, opens_thinking=request.opens_thinking), row["answer"])
-        for response in output.outputs
-    ]
-    return _Sampled(row, seed, output.outputs, verdicts)
+    texts = [response.text for response in output.outputs]
+    judged = submitted(judge.submit, row, texts, opens_thinking=request.opens_thinking)
+    return _Sampled(row, seed, output.outputs, judged)
 
 
 def _add(part: Part, sampled: _Sampled) -> bool:
     """Add a problem to the part if all its verdicts are available, and return whether they are."""
     if not all(verdict.done() for verdict in sampled.verdicts):
         return False
-    for response, judged in zip(sampled.responses, sampled.verdicts, strict=True):
-        try:
-            verdict = judged.result()
-        except AnswerError as error:
-            raise PasskError(f"{sampled.row['id']}: {error}") from None
+    judged = verdicts(sampled.row["id"], sampled.verdicts)
+    for response, verdict in zip(sampled.responses, judged, strict=True):
         tokens = len(response.token_ids)
         values = (
             sampled.row["id"],
