@@ -250,9 +250,9 @@ def evaluate(plan: Plan, say: Say) -> None:
 
 def sampled(plan: Plan) -> tuple[int, int]:
     """Return the progress of the evaluations: the number of finished ones, and of shards of the others."""
-    finished = [planned.finished for planned in plan.evaluations]
-    remaining = [planned for planned, done in zip(plan.evaluations, finished, strict=True) if not done]
-    return sum(finished), sum(1 for planned in remaining for _ in planned.directory.glob("parts/[0-9]*.parquet"))
+    evaluations = plan.evaluations
+    remaining = [planned for planned in evaluations if not planned.finished]
+    return len(evaluations) - len(remaining), sum(1 for planned in remaining for _ in planned.directory.glob("parts/[0-9]*.parquet"))
 
 
 def standing(plan: Plan) -> str:
