@@ -233,7 +233,7 @@ def evaluate(plan: Plan, say: Say) -> None:
     Work([request(plan, planned) for planned in remaining], engines, compute.tensor_parallel, on_ray).write(file)
     command = [sys.executable, "-m", "passk.evaluation.evaluate", str(file)]
     on = f" on {engines} engines" if engines > 1 else ""
-    say(f"evaluations to do: {len(remaining)} of {len({p.record.checkpoint for p in remaining})} checkpoints{on}")
+    say(f"evaluations to do: {len(remaining)} of {len({str(planned.model) for planned in remaining})} checkpoints{on}")
     with progress.followed(directory / progress.FILE, say):
         if on_ray:
             _sample_on_ray(plan, command, directory)
@@ -252,7 +252,8 @@ def sampled(plan: Plan) -> tuple[int, int]:
     """Return the progress of the evaluations: the number of finished ones, and of shards of the others."""
     evaluations = plan.evaluations
     remaining = [planned for planned in evaluations if not planned.finished]
-    return len(evaluations) - len(remaining), sum(1 for planned in remaining for _ in planned.directory.glob("parts/[0-9]*.parquet"))
+    shards = sum(1 for planned in remaining for _ in planned.directory.glob("parts/[0-9]*.parquet"))
+    return len(evaluations) - len(remaining), shards
 
 
 def standing(plan: Plan) -> str:
