@@ -31,7 +31,7 @@ def kinds(stage: RlStage | SftStage | None) -> list[Kind]:
     if not isinstance(stage, RlStage):
         return [Kind()]
     best = [Kind(best=True)] if stage.keep_best else []
-    return [*(Kind(number) for number in range(stage.evaluate_last)), *best]
+    return [*(Kind(number) for number in range(stage.last_checkpoints)), *best]
 
 
 def chosen_by(experiment: Experiment, stage: RlStage, kind: Kind, fingerprints: dict[str, str]) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def require_kept(planned: PlannedStage) -> None:
         return
     kept, field = planned.kept, f"stages.{planned.record.name}"
     fix = f"or delete {planned.directory} to train it again"
-    if len(kept.last) < min(stage.evaluate_last, len(keep.final(planned.steps))):
+    if len(kept.last) < min(stage.last_checkpoints, len(keep.final(planned.steps))):
         raise ConfigError(
             f"{field}.evaluate_last",
             f"the finished stage has models of {len(kept.last)} checkpoints, not of {stage.evaluate_last}",
