@@ -19,6 +19,7 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
     """Print each stage with its state and exact command, then each evaluation."""
     extras.require("train", "plan")
     from passk.pipeline import stages
+    from passk.pipeline.evaluation_request import format_of
     from passk.pipeline.held_out_request import held_out
 
     laid_out = plan(validate.load(file), runs)
@@ -27,6 +28,7 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
     if model.path:
         code = "runs (model.trust_remote_code)" if model.trust_remote_code else "is refused"
         typer.echo(f"# model {laid_out.model}: its own code {code}")
+    typer.echo(f"# prompts: {format_of(laid_out).about}")
     for planned in laid_out.stages:
         stage, record = planned.stage, planned.record
         state = "done" if planned.finished else "to do"

@@ -15,6 +15,7 @@ from passk.base.errors import PasskError
 from passk.evaluation.judge import Judge
 from passk.evaluation.request import Request, problem_seed
 from passk.files.layout import SAMPLE_COLUMNS
+from passk.models.prompt_format import PromptFormat
 from passk.verifiers import AnswerError, Verdict
 from passk.verifiers.extract import as_read
 
@@ -141,14 +142,12 @@ def _start_batch(engine: "LLM", request: Request, waiting: deque, running: Runni
 def _start(engine: "LLM", request: Request, row: Mapping[str, Any], running: Running) -> None:
     seed = problem_seed(row["id"], request.record["seed"])
     settings = sampling_parameters(request, seed)
+    format = PromptFormat(**request.format)
+    [prompt] = format.prompts(engine.get_tokenizer() if format.chat else None, [row["prompt"]])
     try:
-        if request.chat:
-            message = [{"role": "user", "content": row["prompt"]}]
-            [name] = engine.enqueue_chat([message], settings, use_tqdm=False)
-        else:
-            # as in training, the tokenizer adds no begin-of-sequence token to the prompt
-            plain = {"add_special_tokens": False}
-            [name] = engine.enqueue([row["prompt"]], settings, use_tqdm=False, tokenization_kwargs=plain)
+        # as in training, the tokenizer adds no begin-of-sequence token to the prompt
+        plain = {"add_special_tokens": False}
+        [name] = engine.enqueue([prompt], settings, use_tqdm=False, tokenization_kwargs=plain)
     except ValueError as error:
         reason = " ".join(str(error).split())[:200]
         raise PasskError(f"{row['id']}: vLLM refuses the prompt of {len(row['prompt'])} characters: {reason}") from None
@@ -166,6 +165,7 @@ def sampling_parameters(request: Request, seed: int) -> "SamplingParams":
         temperature=config["temperature"],
         top_p=config["top_p"],
         max_tokens=config["max_response"],
+        stop=list(config["stop"]) or None,
         seed=seed,
         logprobs=0,
         # only the sum is used; otherwise vLLM keeps one object per token

@@ -2,7 +2,7 @@
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from passk.experiment.fields import Count, MaxFailed, Name, NotNegative, Rollouts, Share, Strict, Text
+from passk.experiment.fields import Count, MaxFailed, Name, NotNegative, Rollouts, Share, Stops, Strict, Text
 
 
 class ReferenceLine(Strict):
@@ -21,6 +21,7 @@ class Benchmark(Strict):
     temperature: NotNegative = Field(1.0, description="temperature of sampling; 0 takes the likeliest token")
     top_p: float = Field(0.95, gt=0, le=1, description="nucleus of sampling, share of the probability")
     max_response: Count = Field(description="longest response, tokens")
+    stop: Stops = ()
     max_failed: MaxFailed = 0.05
     reference_line: ReferenceLine | None = Field(
         None, description="a value that the report draws beside the curves of this benchmark (default: none)"

@@ -18,11 +18,11 @@ from passk.experiment.config import Experiment
 from passk.experiment.stage import RlStage
 from passk.files import durable
 from passk.files.layout import require_usable
-from passk.files.model_weights import weights
+from passk.files.model_files import contents
 from passk.problems import fingerprint
 
 FILE = "experiment.yaml"
-_OF_THE_MODEL = {"opens_thinking", "trust_remote_code"}
+_OF_THE_MODEL = {"chat_template", "system_prompt", "chat_options", "opens_thinking", "trust_remote_code"}
 """Fields of `model:` that an evaluation takes from its experiment file."""
 
 
@@ -140,8 +140,7 @@ def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), sampl
     raw |= {
         "name": f"evaluate-{checkpoint_name(path)}",
         "question": f"How many of the benchmarks' problems does {model} solve?",
-        "model": {"path": path}
-        | of.model.model_dump(include={"opens_thinking", "trust_remote_code"}, exclude_defaults=True),
+        "model": {"path": path} | of.model.model_dump(include=_OF_THE_MODEL, exclude_defaults=True),
         # the training sets too: preparation reports which benchmark problems are in them
         "problems": {
             name: spec for name, spec in raw["problems"].items() if name in needed or of.problems[name].split == "train"
@@ -158,7 +157,7 @@ def _mark(evaluated: Experiment, model: str) -> str:
     """Return 8 hex characters of a hash of what an evaluation measures; they are part of its directory's name."""
     decides = {
         "model": model,
-        "weights": weights(Path(model)),
+        "files": contents(Path(model)),
         "seed": evaluated.seed,
         # without max_failed, so an evaluation that it stopped can resume with a larger one
         "benchmarks": {

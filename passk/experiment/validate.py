@@ -6,7 +6,7 @@ from typing import Any
 from passk import advantage, problems
 from passk.base.errors import ConfigError, nearest, under
 from passk.base.redact import is_secret
-from passk.experiment import config, yaml_file
+from passk.experiment import chat, config, yaml_file
 from passk.experiment.config import Experiment
 from passk.experiment.model import TinyModel
 from passk.experiment.plan import order
@@ -34,6 +34,7 @@ def check(experiment: Experiment) -> None:
         with under(f"problems.{name}"):
             problems.check(spec)
     order(experiment)
+    chat.check(experiment)
     for field, names in TAKEN.items():
         for name in sorted(set(names) & set(getattr(experiment, field))):
             raise ConfigError(f"{field}.{name}: is a reserved name in reports; choose another one")

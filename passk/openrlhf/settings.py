@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from passk import advantage
 from passk.base.errors import ConfigError, under
+from passk.experiment.fields import Stops
 from passk.experiment.k_schedule import Schedule
 from passk.experiment.until import Until
 from passk.openrlhf.held_out import HeldOut
@@ -29,6 +32,8 @@ class PluginSettings:
     """Share of the incorrect responses that get reward 1."""
     max_failed: float = 0.05
     """Largest share of a step's responses without a verdict (timeout, crash); training stops above it."""
+    stop: tuple[str, ...] = ()
+    """Texts that end a response."""
     until: Until | None = None
     """Condition that ends the training early."""
     held_out: HeldOut | None = None
@@ -91,6 +96,9 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         help="Stop if more than this share of a step's responses has no verdict (default: 0.05).",
     )
     parser.add_argument(
+        "--passk.stop", dest="stop", default="[]", help="Texts that end a response, as a JSON list (default: none)."
+    )
+    parser.add_argument(
         "--passk.until",
         dest="until",
         help='Condition that ends the training early, as JSON: {"metric": "reward", "above": 0.9, "window": 10}.',
@@ -124,11 +132,19 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         keep_order=values.keep_order,
         false_positive_rate=values.false_positive_rate,
         max_failed=values.max_failed,
+        stop=_stop(values.stop),
         until=until,
         held_out=_held_out(values.held_out) if values.held_out is not None else None,
         problems=values.problems.resolve() if values.problems else None,
     )
     return settings, rest
+
+
+def _stop(text: str) -> tuple[str, ...]:
+    try:
+        return TypeAdapter(Stops).validate_json(text)
+    except ValidationError:
+        raise ConfigError(f'--passk.stop: {text!r} is not a list of texts; write it as in ["\\n\\n"]') from None
 
 
 def _held_out(text: str) -> HeldOut:

@@ -1,35 +1,36 @@
 """The request of an evaluation, which the process that samples reads (passk/evaluation/request.py)."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from passk.evaluation.request import Request
 from passk.experiment.compute import Compute
 from passk.experiment.plan import Plan, PlannedEvaluation
-from passk.models import remote_code
-from passk.models.tiny import has_chat_template
+from passk.models import prompt_format, remote_code
+from passk.models.asked import asked
+from passk.models.prompt_format import PromptFormat
 
 
-def has_chat(plan: Plan) -> bool:
-    """Return whether the tokenizer of the plan's model has a chat template."""
-    return has_chat_template(plan.model, trusted=plan.experiment.model.trust_remote_code)
+def format_of(plan: Plan) -> PromptFormat:
+    """Return how the plan's model sees prompts. Raise ConfigError if a field needs a chat template and has none."""
+    return prompt_format.of(plan.experiment.model, plan.model)
 
 
 def request(plan: Plan, planned: PlannedEvaluation) -> Request:
     """Return the request of an evaluation. Raise PasskError for a model whose code is not trusted."""
     compute, tiny = plan.experiment.compute, plan.experiment.model.tiny
-    trusted = plan.experiment.model.trust_remote_code
+    trusted, format = plan.experiment.model.trust_remote_code, format_of(plan)
     remote_code.check(planned.model, trusted=trusted)
     engine = engine_settings(compute, seed=planned.record.seed) | {"trust_remote_code": trusted}
     if tiny:
         engine["max_model_len"] = tiny.max_length
     return Request(
-        record=asdict(planned.record),
+        record=asdict(replace(planned.record, asked=asked(str(plan.model), format, trusted=trusted))),
         model=str(planned.model),
         problems=str(plan.problems[planned.benchmark.problems]),
         directory=str(planned.directory),
         engine=engine,
-        chat=has_chat(plan),
+        format=format.model_dump(exclude_defaults=True),
         deterministic=compute.deterministic,
         opens_thinking=plan.experiment.model.opens_thinking,
     )

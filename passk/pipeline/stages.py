@@ -27,9 +27,9 @@ from passk.files import durable, file_lock, scratch
 from passk.files.layout import is_finished, write_json
 from passk.files.metrics_log import WRITER, damaged_line, read_metrics
 from passk.models import remote_code
-from passk.models.tiny import ENDS, make_tiny
+from passk.models.tiny import ENDS, load_tokenizer, make_tiny
 from passk.openrlhf import checkpoints, difficulty, flags, lengths, train_data
-from passk.pipeline.evaluation_request import has_chat, request
+from passk.pipeline.evaluation_request import format_of, request
 from passk.pipeline.finish import finish
 from passk.pipeline.held_out_request import held_out, problem_sets, require_room
 from passk.pipeline.progress import Progress
@@ -68,9 +68,9 @@ def prepare(plan: Plan, say: Say) -> None:
             trackers.show_finished(plan, planned, say)
         elif not (planned.directory / "data").exists():
             unstarted[planned.record.name] = planned.stage
-    chat, model = has_chat(plan), plan.experiment.model
+    format, model = format_of(plan), plan.experiment.model
     lengths.require_fit(
-        unstarted, plan.problems, plan.model, chat=chat, tiny=model.tiny, trusted=model.trust_remote_code
+        unstarted, plan.problems, plan.model, format=format, tiny=model.tiny, trusted=model.trust_remote_code
     )
     require_room(plan)
     judged = {stage.problems for stage in unstarted.values() if isinstance(stage, RlStage)}
@@ -78,7 +78,7 @@ def prepare(plan: Plan, say: Say) -> None:
     judged |= problem_sets(plan)
     files = {name: file for name, file in plan.problems.items() if name in judged}
     train_data.require_thinking_opened_as_said(
-        model.opens_thinking, files, plan.model, chat=chat, trusted=model.trust_remote_code
+        model.opens_thinking, files, plan.model, format=format, trusted=model.trust_remote_code
     )
 
 
@@ -119,6 +119,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
         record = replace(planned.record, first_step=planned.first_step)
         write_json(directory / "stage.json", without_secrets(asdict(record)))
     if not (directory / "data").exists():
+        format, trusted = format_of(plan), plan.experiment.model.trust_remote_code
         train_data.write(
             stage,
             plan.problems[stage.problems],
@@ -126,6 +127,8 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             seed=planned.record.seed,
             first_prompt=planned.first_prompt,
             end=ENDS[tiny.alphabet] if tiny else "",
+            format=format,
+            tokenizer=load_tokenizer(plan.model, trusted=trusted) if format.chat else None,
             opens_thinking=plan.experiment.model.opens_thinking,
         )
     operators.forget_stale_locks()
@@ -191,13 +194,12 @@ def command(plan: Plan, planned: PlannedStage) -> list[str]:
         str(plan.parent_model(planned)), planned.directory / "data", planned.directory, plan.problems[stage.problems]
     )
     remote_code.check(plan.parent_model(planned), trusted=experiment.model.trust_remote_code)
-    chat = has_chat(plan)
     if isinstance(stage, RlStage):
         evaluations = held_out(plan, planned)
-        arguments = flags.rl(stage, experiment.compute, paths, seed=experiment.seed, chat=chat, held_out=evaluations)
+        arguments = flags.rl(stage, experiment.compute, paths, seed=experiment.seed, held_out=evaluations)
         return [sys.executable, "-m", "passk.openrlhf", *arguments]
     longest = lengths.max_length(stage, experiment.model.tiny)
-    arguments = flags.sft(stage, experiment.compute, paths, seed=experiment.seed, chat=chat, max_tokens=longest)
+    arguments = flags.sft(stage, experiment.compute, paths, seed=experiment.seed, max_tokens=longest)
     return [*_launcher(experiment.compute), "-m", "passk.openrlhf.sft", *arguments]
 
 

@@ -44,7 +44,8 @@ COMMENT ON COLUMN lineage.distance IS '0: itself, 1: the stage it starts from, .
 
 CREATE VIEW current_evaluations AS
 SELECT evaluations.experiment, evaluations.key, coalesce(named.name, evaluations.checkpoint) AS checkpoint, evaluations.stage,
-       evaluations.benchmark, evaluations.problems, evaluations.config, evaluations.seed, evaluations.versions, evaluations.seconds
+       evaluations.benchmark, evaluations.problems, evaluations.config, evaluations.seed, evaluations.versions, evaluations.asked,
+       evaluations.seconds
 FROM experiments
 JOIN evaluations ON evaluations.experiment = experiments.name AND list_contains(experiments.evaluations, evaluations.key)
 LEFT JOIN experiment_stages AS named ON named.experiment = evaluations.experiment AND named.stage = evaluations.stage;
@@ -58,6 +59,7 @@ COMMENT ON COLUMN current_evaluations.problems IS 'problems.fingerprint of the b
 COMMENT ON COLUMN current_evaluations.config IS 'the resolved benchmark: samples, k, temperature, top_p, max_response';
 COMMENT ON COLUMN current_evaluations.seed IS 'seed of the evaluation';
 COMMENT ON COLUMN current_evaluations.versions IS 'package -> version';
+COMMENT ON COLUMN current_evaluations.asked IS 'chat template, system prompt, text before and after each prompt, end tokens; {}: not recorded';
 COMMENT ON COLUMN current_evaluations.seconds IS 'wall time of generation and judging, without the engine''s start';
 
 CREATE VIEW problem_counts AS

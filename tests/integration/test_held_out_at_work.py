@@ -12,7 +12,7 @@ def test_the_policy_is_evaluated_between_steps_when_it_is_due_and_not_recorded(a
     from passk.openrlhf.evaluation_log import EvaluationLog
     from passk.openrlhf.held_out import HeldOut
 
-    def line(held_out, name, step, sample, tokenizer, *, chat):
+    def line(held_out, name, step, sample, tokenizer):
         evaluated.append((step, name))
         fields = dict.fromkeys(EVALUATION.keys() - {"seconds", "time"}, 0)
         return fields | {"step": step, "benchmark": name}
@@ -25,7 +25,7 @@ def test_the_policy_is_evaluated_between_steps_when_it_is_due_and_not_recorded(a
     one.settings = SimpleNamespace(held_out=HeldOut.model_validate({"every": 2, "seed": 1, "benchmarks": benchmarks}))
     one.samples_generator = SimpleNamespace(step=1, ended=False, sample=print)
     one.evaluations, one.seconds_evaluation, one.tokenizer = EvaluationLog(tmp_path), 0.0, None
-    one.args = SimpleNamespace(train=SimpleNamespace(seed=1), data=SimpleNamespace(apply_chat_template=False))
+    one.args = SimpleNamespace(train=SimpleNamespace(seed=1))
 
     def passes(first, last):
         evaluated.clear()

@@ -29,7 +29,7 @@ def without_vllm(monkeypatch):
 def request_():
     config = {"samples": N, "temperature": 1.0, "top_p": 0.95, "max_response": 8}
     record = EvaluationRecord("key", "e", "warm", None, "test", "print", config, 5, {})
-    return Request(asdict(record), "model", "problems", "directory", {}, chat=False)
+    return Request(asdict(record), "model", "problems", "directory", {})
 
 
 def rows(count: int) -> list[dict]:
@@ -226,3 +226,15 @@ def test_a_evaluation_that_is_left_leaves_nothing_in_the_engine_and_no_verdict_t
         list(generate.parts(engine, own, [*rows(5), rows(1)[0] | {"id": "long", "prompt": "too long"}], Judge()))
     again = columns(generate.parts(engine, own, rows(20), Judge()))
     assert sorted(set(again["problem"])) == sorted(row["id"] for row in rows(20))
+
+
+def test_a_problem_is_asked_as_the_format_says(request_):
+    class Tokenizer:
+        def apply_chat_template(self, turns, tokenize, add_generation_prompt, **options):
+            return ["|".join(turn["content"] for turn in each) + str(options) for each in turns]
+
+    engine = Engine()
+    engine.get_tokenizer = Tokenizer
+    format = {"chat": True, "system_prompt": "Be short.", "options": {"quiet": True}}
+    list(generate.parts(engine, replace(request_, format=format), rows(2), Judge()))
+    assert set().union(*engine.batches) == {"Be short.|ask 0{'quiet': True}", "Be short.|ask 1{'quiet': True}"}

@@ -43,6 +43,9 @@ TABLE = {
     "model.tiny.max_length": ("count", [32], [31]),
     "model.tiny.alphabet": ("choice", ["maze", "bytes"], []),
     "model.tiny.tie_word_embeddings": ("truth", [True, False], []),
+    "model.chat_template": ("text", ["auto", "none"], []),
+    "model.system_prompt": ("text", [None], ["Be short."]),  # GOOD has a tiny model, which has no template
+    "model.chat_options": ("mapping", [{}], [{"enable_thinking": False}, {"tokenize": True}]),
     "model.opens_thinking": ("truth", [True, False], []),
     "model.trust_remote_code": ("truth", [False], [True]),
     "model.path": ("text", ["owner/name"], []),
@@ -83,6 +86,7 @@ SFT = STAGE | {
 SCHEDULE = [0, -1, True, "4", 1.5, 1.0, None, [], [[]], [[1]], [[1, True]], [[1, 4], [10**9, 1]], 10_000, 10**30,
             {"from": 999_999_999, "to": 1, "every": 1}, {"from": 8, "to": 1, "every": 10**9},
             {"from": 8.0, "to": 1, "at": 2}, {"from": 8}, {"a": 1}]  # fmt: skip
+STOPS, NOT_STOPS = [[], ["\n\n"], ("a", "Q:")], ["a", [""], [5], [None], {}, True, ["a"] * 17]
 RL = STAGE | {
     "advantage": ("text", ["grpo"], []),
     "k": (None, [1, 9999, {"from": 8, "to": 1, "every": 1}, {"from": 8, "to": 1, "at": 2}, [[1, 8], [2, 1]]], SCHEDULE),
@@ -98,6 +102,7 @@ RL = STAGE | {
     "clip": ("pair", [[0, 0], (0.2, 0.28), [1, 5]], [[-0.1, 0.2], [0.2, -0.1]]),
     "max_prompt": ("count", [1], []),
     "max_response": ("count", [1], []),
+    "stop": (None, STOPS, NOT_STOPS),
     "max_failed": ("share", [0, 1], []),
     "evaluate_every": ("count", [1, 99, None], []),
     "evaluate_on": (None, [["test"], None], [[], "test", ["A"], [5], [True], {}]),
@@ -120,6 +125,7 @@ BENCHMARK = {
     "temperature": ("not negative", [0, 1], []),
     "top_p": ("positive", [1, 0.5], [1.01]),
     "max_response": ("count", [1], []),
+    "stop": (None, STOPS, NOT_STOPS),
     "max_failed": ("share", [0, 1], []),
 }
 COMPUTE = {
