@@ -1,4 +1,4 @@
-"""A real language model, SmolLM2-135M-Instruct: the engine samples with the trainer's weights, and memory is as estimated.
+"""SmolLM2-135M-Instruct through passk: the engine has the trainer's weights, and memory is as estimated.
 
     make real-model MODEL=DIRECTORY
 
