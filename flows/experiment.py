@@ -16,6 +16,7 @@ from passk.experiment import validate
 from passk.experiment.config import Experiment
 from passk.experiment.plan import Plan, plan
 from passk.pipeline import stages
+from passk.pipeline.capacity import check_disk
 from passk.pipeline.preflight import check_installation
 from passk.pipeline.run_record import RunRecord
 from passk.runtime.ray_cluster import ray_cluster
@@ -79,7 +80,8 @@ def carry_out(laid_out: Plan, command: str) -> None:
     with stages.alone(laid_out, say):
         rerun_crashed.mark(laid_out.experiment.name, stages.standing(laid_out))
         if not stages.all_finished(laid_out):
-            slots.require_memory(say)
+            check_disk(laid_out)
+            slots.require_memory(laid_out.experiment, say)
         run_through(laid_out, command, slots)
 
 

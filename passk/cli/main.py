@@ -21,6 +21,7 @@ from passk.cli.verifiers import OpensThinking
 from passk.experiment import validate
 from passk.experiment.plan import Plan, plan
 from passk.files.durable import FULL
+from passk.pipeline.capacity import check_disk
 from passk.pipeline.preflight import check_installation, check_machine
 
 
@@ -194,6 +195,7 @@ def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:
         typer.echo(f"{name}: finished, nothing to do")
     else:
         check_machine(laid_out.experiment)
+        check_disk(laid_out)
         from passk.runtime.environment import be_quiet
 
         be_quiet()

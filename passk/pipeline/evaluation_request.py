@@ -9,6 +9,7 @@ from passk.experiment.plan import Plan, PlannedEvaluation
 from passk.models import prompt_format, remote_code
 from passk.models.asked import asked
 from passk.models.prompt_format import PromptFormat
+from passk.pipeline.evaluation_length import longest_sequence
 
 
 def format_of(plan: Plan) -> PromptFormat:
@@ -22,8 +23,7 @@ def request(plan: Plan, planned: PlannedEvaluation) -> Request:
     trusted, format = plan.experiment.model.trust_remote_code, format_of(plan)
     remote_code.check(planned.model, trusted=trusted)
     engine = engine_settings(compute, seed=planned.record.seed) | {"trust_remote_code": trusted}
-    if tiny:
-        engine["max_model_len"] = tiny.max_length
+    engine["max_model_len"] = tiny.max_length if tiny else longest_sequence(plan)
     return Request(
         record=asdict(replace(planned.record, asked=asked(str(plan.model), format, trusted=trusted))),
         model=str(planned.model),

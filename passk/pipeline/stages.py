@@ -29,6 +29,7 @@ from passk.files.metrics_log import WRITER, damaged_line, read_metrics
 from passk.models import remote_code
 from passk.models.tiny import ENDS, load_tokenizer, make_tiny
 from passk.openrlhf import checkpoints, difficulty, flags, lengths, train_data
+from passk.pipeline import evaluation_length
 from passk.pipeline.evaluation_request import format_of, request
 from passk.pipeline.finish import finish
 from passk.pipeline.held_out_request import held_out, problem_sets, require_room
@@ -73,6 +74,7 @@ def prepare(plan: Plan, say: Say) -> None:
         unstarted, plan.problems, plan.model, format=format, tiny=model.tiny, trusted=model.trust_remote_code
     )
     require_room(plan)
+    evaluation_length.require_fit(plan)
     judged = {stage.problems for stage in unstarted.values() if isinstance(stage, RlStage)}
     judged |= {planned.benchmark.problems for planned in plan.evaluations if not planned.finished}
     judged |= problem_sets(plan)
