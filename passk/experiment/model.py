@@ -4,6 +4,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from passk.base.errors import InvalidError
 from passk.experiment.fields import LIMIT, Count, Strict, Text
 
 AUTO, NONE = "auto", "none"
@@ -33,9 +34,9 @@ class TinyModel(Strict):
     @model_validator(mode="after")
     def _head_size_has_a_kernel(self) -> Self:
         if self.hidden_size % self.heads or self.hidden_size // self.heads % 32:
-            raise ValueError(
-                "hidden_size / heads must be a multiple of 32, since vLLM has no CPU kernel for other head sizes; "
-                "set hidden_size to 32 x heads or a multiple"
+            raise InvalidError(
+                "hidden_size / heads must be a multiple of 32, since vLLM has no CPU kernel for other head sizes",
+                "set hidden_size to 32 x heads or a multiple",
             )
         return self
 
@@ -69,18 +70,20 @@ class Model(Strict):
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.tiny is None) == (self.path is None):
-            raise ValueError("needs exactly one of tiny and path; write tiny: (random weights) or path: (a HF model)")
+            raise InvalidError(
+                "needs exactly one of tiny and path", "write tiny: (random weights) or path: (a HF model)"
+            )
         if self.tiny and self.trust_remote_code:
-            raise ValueError("trust_remote_code has no effect on a tiny model; remove it")
+            raise InvalidError("trust_remote_code has no effect on a tiny model", "remove it")
         without_template = self.chat_template == NONE or (self.tiny and self.chat_template == AUTO)
         for field in ("system_prompt", "chat_options"):
             if without_template and getattr(self, field):
-                raise ValueError(f"{field} has no effect without a chat template; remove it, or set chat_template")
+                raise InvalidError(f"{field} has no effect without a chat template", "remove it, or set chat_template")
         return self
 
     @field_validator("chat_options")
     @classmethod
     def _leaves_passk_its_own(cls, options: dict[str, Any]) -> dict[str, Any]:
         if taken := [name for name in options if name in _SET_BY_PASSK]:
-            raise ValueError(f"{taken[0]} is set by passk; remove it")
+            raise InvalidError(f"{taken[0]} is set by passk", "remove it")
         return options

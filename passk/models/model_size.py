@@ -66,7 +66,9 @@ class ModelSize:
         except (OSError, ValueError, struct.error, AttributeError, TypeError, RecursionError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ConfigError(
-                f"model.path: {model}: config.json does not describe a model ({reason}); restore the file"
+                "model.path",
+                f"{model}: config.json does not describe a model ({reason})",
+                "restore the file",
             ) from None
         except KeyError:
             return None

@@ -87,7 +87,9 @@ class PromptFormat(FlagValue):
             reason = " ".join(str(error).split())[:200]
             field = "system_prompt" if self.system_prompt is not None else "chat_template"
             raise ConfigError(
-                f"model.{field}: the chat template refuses a prompt ({reason}); change the field or model.chat_options"
+                f"model.{field}",
+                f"the chat template refuses a prompt ({reason})",
+                "change the field or model.chat_options",
             ) from None
 
 
@@ -107,8 +109,9 @@ def of(model: Model, place: Path | str) -> PromptFormat:
         for field in ("system_prompt", "chat_options"):
             if getattr(model, field):
                 raise ConfigError(
-                    f"model.{field}: {place} has no chat template that uses it; set model.chat_template to a file, or "
-                    f"remove {field}"
+                    f"model.{field}",
+                    f"{place} has no chat template that uses it",
+                    f"set model.chat_template to a file, or remove {field}",
                 )
         return PLAIN
     return PromptFormat(chat=True, template=template, system_prompt=model.system_prompt, options=model.chat_options)

@@ -55,20 +55,23 @@ def require_fit(
             if isinstance(stage, RlStage):
                 place = _longest(lengths)
                 _require(
-                    f"stages.{name}.max_prompt: the prompt of {rows[place]['id']} in {problem_set}",
+                    f"stages.{name}.max_prompt",
+                    f"the prompt of {rows[place]['id']} in {problem_set}",
                     lengths[place],
                     stage.max_prompt,
                     "cut off its beginning",
                 )
         if supervised := {name: stage for name, stage in trained.items() if isinstance(stage, SftStage)}:
-            field = f"stages.{next(iter(supervised))}.problems: {problem_set}"
-            texts = _responses(rows, prompts, tokenizer, field, format=format, end=ENDS[tiny.alphabet] if tiny else "")
+            stage_set = next(iter(supervised)), problem_set
+            end = ENDS[tiny.alphabet] if tiny else ""
+            texts = _responses(rows, prompts, tokenizer, stage_set, format=format, end=end)
             whole = _tokens(texts, tokenizer)
             needed = [max(row, prompt + PROMPT_ROOM) for row, prompt in zip(whole, lengths, strict=True)]
             place = _longest(needed)
             for name, stage in supervised.items():
                 _require(
-                    f"stages.{name}.max_length: {rows[place]['id']} in {problem_set}, with its demonstration,",
+                    f"stages.{name}.max_length",
+                    f"{rows[place]['id']} in {problem_set}, with its demonstration,",
                     needed[place],
                     max_length(stage, tiny),
                     "cut or drop it",
@@ -96,15 +99,21 @@ def require_room(
     needed = lengths[place] + max_response
     if needed > room:
         raise ConfigError(
-            f"{field}: the prompt of {rows[place]['id']} and a response have {needed} tokens, and the engines of the "
-            f"stage hold {room}; raise max_prompt by {needed - room}, or leave the benchmark out"
+            field,
+            (
+                f"the prompt of {rows[place]['id']} and a response have {needed} tokens, and the engines of the stage "
+                f"hold {room}"
+            ),
+            f"raise max_prompt by {needed - room}, or leave the benchmark out",
         )
 
 
-def _require(what: str, length: int, most: int, loss: str) -> None:
+def _require(field: str, what: str, length: int, most: int, loss: str) -> None:
     if length > most:
         raise ConfigError(
-            f"{what} has {length} tokens, and OpenRLHF would {loss}; set the limit to {length}, not {most}"
+            field,
+            f"{what} has {length} tokens, and OpenRLHF would {loss}",
+            f"set the limit to {length}, not {most}",
         )
 
 
@@ -117,19 +126,28 @@ def _tokens(texts: list[str], tokenizer: Any) -> list[int]:
 
 
 def _responses(
-    rows: "datasets.Dataset", prompts: list[str], tokenizer: Any, field: str, *, format: PromptFormat, end: str
+    rows: "datasets.Dataset",
+    prompts: list[str],
+    tokenizer: Any,
+    stage_set: tuple[str, str],
+    *,
+    format: PromptFormat,
+    end: str,
 ) -> list[str]:
     """Return prompts with their responses as OpenRLHF completes them, the end token included.
 
-    Raise ConfigError if the chat template formats a prompt differently with a response.
+    stage_set: the names of the stage and of the problem set, for the error. Raise ConfigError if the chat template
+    formats a prompt differently with a response.
     """
     demonstrations = [response + end for response in rows["demonstration"]]
     responses = format.responses(tokenizer, list(rows["prompt"]), demonstrations)
     for row, response in zip(rows["id"], responses, strict=True):
         if response is None:
             raise ConfigError(
-                f"{field} cannot be learned by sft: the chat template formats {row} differently with its "
-                "demonstration than without; set model.chat_template to none or to another file"
+                f"stages.{stage_set[0]}.problems",
+                f"{stage_set[1]} cannot be learned by sft: the chat template formats {row} differently with its "
+                "demonstration than without",
+                "set model.chat_template to none or to another file",
             )
     texts = [f"{prompt}{response}" for prompt, response in zip(prompts, responses, strict=True)]
     stripped = [text.rstrip("\n") for text in texts]

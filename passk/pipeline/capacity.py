@@ -35,18 +35,20 @@ def check_context(experiment: Experiment, size: ModelSize | None) -> None:
         field, what = ("max_response", "max_prompt + max_response") if rl else ("max_length", "max_length")
         if size.context and longest > size.context:
             raise ConfigError(
-                f"stages.{name}.{field}: {what} = {longest} tokens are more than the {size.context} of the model's "
-                f"context; lower it by {longest - size.context}"
+                f"stages.{name}.{field}",
+                f"{what} = {longest} tokens are more than the {size.context} of the model's context",
+                f"lower it by {longest - size.context}",
             )
         if rl and compute.profile == "cpu" and longest > room:
-            raise ConfigError(small_cache(f"stages.{name}", longest, size, compute.kv_cache_gib))
+            raise small_cache(f"stages.{name}", longest, size, compute.kv_cache_gib)
 
 
-def small_cache(field: str, longest: int, size: ModelSize, gib: int) -> str:
-    """Return the message for a KV cache that is too small for one sequence."""
-    return (
-        f"compute.kv_cache_gib: {gib} GiB cannot hold a sequence of {field}, {longest} tokens; "
-        f"raise it to {-(-size.kv_bytes * longest // GIB)} GiB or more ({size.kv_bytes} bytes per token)"
+def small_cache(field: str, longest: int, size: ModelSize, gib: int) -> ConfigError:
+    """Return the error for a KV cache that is too small for one sequence."""
+    return ConfigError(
+        "compute.kv_cache_gib",
+        f"{gib} GiB cannot hold a sequence of {field}, {longest} tokens",
+        f"raise it to {-(-size.kv_bytes * longest // GIB)} GiB or more ({size.kv_bytes} bytes per token)",
     )
 
 
@@ -59,20 +61,24 @@ def check_memory(experiment: Experiment) -> None:
     evaluation = memory.of_evaluation(size, experiment)
     if evaluation.gib > available:
         raise ConfigError(
-            f"compute.kv_cache_gib: the evaluation needs about {evaluation}, and {available:.1f} GiB are free; "
-            "lower it, free memory or choose a smaller model"
+            "compute.kv_cache_gib",
+            f"the evaluation needs about {evaluation}, and {available:.1f} GiB are free",
+            "lower it, free memory or choose a smaller model",
         )
     for name, stage in experiment.stages.items():
         needed = memory.of_stage(size, stage, experiment)
         if needed.gib > available:
             raise ConfigError(
-                f"{_largest(needed)}: stages.{name} needs about {needed}, and {available:.1f} GiB are free; "
-                "lower it, free memory or choose a smaller model"
+                _largest(needed),
+                f"stages.{name} needs about {needed}, and {available:.1f} GiB are free",
+                "lower it, free memory or choose a smaller model",
             )
         if needed.gib * compute.max_parallel_stages > available:
             raise ConfigError(
-                f"compute.max_parallel_stages: {compute.max_parallel_stages} stages of about {needed} each do not fit "
-                f"in the {available:.1f} GiB of free memory; train fewer at once or free memory"
+                "compute.max_parallel_stages",
+                f"{compute.max_parallel_stages} stages of about {needed} each do not fit in the "
+                f"{available:.1f} GiB of free memory",
+                "train fewer at once or free memory",
             )
 
 
@@ -93,17 +99,19 @@ def check_gpus(experiment: Experiment, gib: float) -> None:
         needed = memory.trainer(size, stage, experiment)
         if needed.gib + memory.PROCESSES_GIB["gpu"] > gib:
             raise ConfigError(
-                f"{_largest(needed)}: the trainer of stages.{name} needs about {needed} on each GPU, which has "
-                f"{gib:.0f} GiB; lower it, or raise compute.gpus_per_node or compute.zero_stage"
+                _largest(needed),
+                f"the trainer of stages.{name} needs about {needed} on each GPU, which has {gib:.0f} GiB",
+                "lower it, or raise compute.gpus_per_node or compute.zero_stage",
             )
         if isinstance(stage, RlStage):
             longest = memory.tokens(stage, experiment.model.tiny) * size.kv_bytes / compute.tensor_parallel
             engine = memory.engine(size, 1, kv_cache=longest, tensor_parallel=compute.tensor_parallel)
             if engine.gib > share:
                 raise ConfigError(
-                    f"compute.memory_utilization: an engine of stages.{name} needs about {engine} for one response, "
-                    f"and {compute.memory_utilization:g} of a GPU is {share:.0f} GiB; raise it or "
-                    "compute.tensor_parallel"
+                    "compute.memory_utilization",
+                    f"an engine of stages.{name} needs about {engine} for one response, and "
+                    f"{compute.memory_utilization:g} of a GPU is {share:.0f} GiB",
+                    "raise it or compute.tensor_parallel",
                 )
 
 
@@ -121,9 +129,11 @@ def check_disk(plan: Plan) -> None:
     free = shutil.disk_usage(place).free
     if needed > free:
         raise ConfigError(
-            f"runs: the checkpoints of a stage and the trained models need about {needed / GIB:.1f} GiB "
-            f"({memory.CHECKPOINT_BYTES} bytes a weight and checkpoint), and {free / GIB:.1f} GiB are free; free disk "
-            "space, lower keep_checkpoints, or name another directory"
+            "runs",
+            f"the checkpoints of a stage and the trained models need about {needed / GIB:.1f} GiB "
+            f"({memory.CHECKPOINT_BYTES} bytes a weight and checkpoint), and {free / GIB:.1f} GiB "
+            "are free",
+            "free disk space, lower keep_checkpoints, or name another directory",
         )
 
 

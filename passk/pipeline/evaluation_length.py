@@ -35,13 +35,14 @@ def longest_sequence(plan: Plan) -> int:
         needed = prompt + benchmark.max_response
         if size and size.context and needed > size.context:
             raise ConfigError(
-                f"benchmarks.{name}.max_response: its longest prompt has {prompt} tokens, and with a response of "
-                f"{benchmark.max_response} it exceeds the {size.context} of the model's context; lower it by "
-                f"{needed - size.context}"
+                f"benchmarks.{name}.max_response",
+                f"its longest prompt has {prompt} tokens, and with a response of "
+                f"{benchmark.max_response} it exceeds the {size.context} of the model's context",
+                f"lower it by {needed - size.context}",
             )
         gib = experiment.compute.kv_cache_gib
         if size and experiment.compute.profile == "cpu" and needed * size.kv_bytes > gib * GIB:
-            raise ConfigError(capacity.small_cache(f"benchmarks.{name}", needed, size, gib))
+            raise capacity.small_cache(f"benchmarks.{name}", needed, size, gib)
         longest = max(longest, needed)
     return longest
 

@@ -28,11 +28,11 @@ from passk.files.layout import is_finished, write_json
 from passk.files.metrics_log import WRITER, damaged_line, read_metrics
 from passk.models import remote_code
 from passk.models.tiny import ENDS, load_tokenizer, make_tiny
-from passk.openrlhf import checkpoints, difficulty, flags, lengths, train_data
-from passk.pipeline import evaluation_length
+from passk.openrlhf import checkpoints, flags, lengths, train_data
+from passk.pipeline import data_checks
 from passk.pipeline.evaluation_request import format_of, request
 from passk.pipeline.finish import finish
-from passk.pipeline.held_out_request import held_out, problem_sets, require_room
+from passk.pipeline.held_out_request import held_out
 from passk.pipeline.progress import Progress
 from passk.problems import preparation
 from passk.runtime import ray_job
@@ -50,38 +50,17 @@ def prepare(plan: Plan, say: Say) -> None:
     preparation.prepare(plan.experiment.problems, plan.problems, plan.experiment.seed, say)
     for name, stage in plan.experiment.stages.items():
         if isinstance(stage, SftStage):
-            preparation.require_demonstrations(
-                f"stages.{name}.problems: {stage.problems}", plan.problems[stage.problems]
-            )
+            file = plan.problems[stage.problems]
+            preparation.require_demonstrations(f"stages.{name}.problems", stage.problems, file)
     if plan.experiment.model.tiny and isinstance(plan.model, Path) and not (plan.model / "config.json").exists():
         with scratch.beside(plan.model) as temporary:
             make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
             durable.move(temporary, plan.model)
         say("model: made a tiny Qwen2 with random weights")
     for planned in plan.stages:
-        until = planned.stage.until if isinstance(planned.stage, RlStage) else None
-        if until and until.difficulty and not planned.finished:
-            name, problems = planned.record.name, plan.problems[planned.stage.problems]
-            difficulty.require(f"stages.{name}.until.difficulty", until.difficulty, problems)
-    unstarted: dict[str, SftStage | RlStage] = {}
-    for planned in plan.stages:
         if planned.finished:
             trackers.show_finished(plan, planned, say)
-        elif not (planned.directory / "data").exists():
-            unstarted[planned.record.name] = planned.stage
-    format, model = format_of(plan), plan.experiment.model
-    lengths.require_fit(
-        unstarted, plan.problems, plan.model, format=format, tiny=model.tiny, trusted=model.trust_remote_code
-    )
-    require_room(plan)
-    evaluation_length.require_fit(plan)
-    judged = {stage.problems for stage in unstarted.values() if isinstance(stage, RlStage)}
-    judged |= {planned.benchmark.problems for planned in plan.evaluations if not planned.finished}
-    judged |= problem_sets(plan)
-    files = {name: file for name, file in plan.problems.items() if name in judged}
-    train_data.require_thinking_opened_as_said(
-        model.opens_thinking, files, plan.model, format=format, trusted=model.trust_remote_code
-    )
+    data_checks.check(plan)
 
 
 def alone(plan: Plan, say: Say) -> AbstractContextManager[None]:
@@ -193,7 +172,11 @@ def command(plan: Plan, planned: PlannedStage) -> list[str]:
     """Return the command line that trains a stage: the interpreter, the module, OpenRLHF's flags and ours."""
     experiment, stage = plan.experiment, planned.stage
     paths = flags.Paths(
-        str(plan.parent_model(planned)), planned.directory / "data", planned.directory, plan.problems[stage.problems]
+        str(plan.parent_model(planned)),
+        planned.directory / "data",
+        planned.directory,
+        plan.problems[stage.problems],
+        reference=str(planned.reference.directory / "model") if planned.reference else None,
     )
     remote_code.check(plan.parent_model(planned), trusted=experiment.model.trust_remote_code)
     if isinstance(stage, RlStage):
