@@ -15,6 +15,7 @@ from passk.experiment.compute import Compute
 from passk.experiment.config import Experiment
 from passk.experiment.engine_settings import ImportanceCorrection, Kl, Loss
 from passk.experiment.model import Model, TinyModel
+from passk.experiment.require import BaseRequirement, Require
 from passk.experiment.stage import RlStage, SftStage
 from passk.experiment.tracker_config import MlflowTracker, Trackers, WandbTracker
 from passk.experiment.until import Until
@@ -44,6 +45,11 @@ SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
     "`benchmarks.NAME:`": ("Problems on which passk evaluates every finished stage.", Benchmark),
     "`benchmarks.NAME.reference_line:`": ("A dashed line in the report.", ReferenceLine),
     "`compute:`": ("Hardware and engine.", Compute),
+    "`require:`": ("What must hold before the training.", Require),
+    "`require.base:`": (
+        "Beside `benchmark`, one or more bounds as in `pass_at_8: [0.05, 0.95]`.",
+        BaseRequirement,
+    ),
     "`trackers:`": ("Services that get the step metrics, beside TensorBoard.", Trackers),
     "`trackers.wandb:`": ("The key is in WANDB_API_KEY or in the login of W&B, never in the file.", WandbTracker),
     "`trackers.mlflow:`": ("The login is in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.", MlflowTracker),

@@ -127,6 +127,13 @@ def evaluate(
     file: Annotated[
         Path | None, typer.Option(help="Experiment file with benchmarks, seed and compute (default: this machine).")
     ] = None,
+    max_response: Annotated[
+        int | None, typer.Option(help="Longest response in tokens (default: the benchmark's value).")
+    ] = None,
+    settings: Annotated[
+        list[str],
+        typer.Option("--set", help="Other field, as model.chat_template=none. Repeatable (default: none)."),
+    ] = [],  # noqa: B006
     opens_thinking: OpensThinking = False,
     runs: Runs = Path("runs"),
 ) -> None:
@@ -136,7 +143,9 @@ def evaluate(
     from passk.experiment import benchmark_presets, sweep
 
     names = [name.strip() for name in benchmark.split(",") if name.strip()]
-    made = benchmark_presets.experiment(model, names, samples, file, opens_thinking=opens_thinking)
+    made = benchmark_presets.experiment(
+        model, names, samples, file, opens_thinking=opens_thinking, max_response=max_response, settings=settings
+    )
     check_machine(made)  # before anything is written
     sweep.write(made, runs)
     laid_out = plan(made, runs)

@@ -69,11 +69,14 @@ def experiment(
     file: Path | None = None,
     *,
     opens_thinking: bool = False,
+    max_response: int | None = None,
+    settings: Sequence[str] = (),
 ) -> Experiment:
     """Return an experiment without stages that evaluates `model` on the named benchmarks. Raise ConfigError.
 
     file: an experiment file that provides compute, seed and benchmarks, which take precedence over named ones. Without
-    `names`, all its benchmarks are used. opens_thinking: sets the field of `model` to true.
+    `names`, all its benchmarks are used. opens_thinking: sets the field of `model` to true. max_response: of all
+    benchmarks used. settings: other fields, each as `FIELD=VALUE`.
     """
     raw = config.load(file).model_dump(mode="json", by_alias=True, exclude_defaults=True) if file else _here(model)
     if not (names or file):
@@ -93,6 +96,11 @@ def experiment(
             }
     if opens_thinking:
         raw["model"]["opens_thinking"] = True
+    if max_response is not None:
+        for name in names or raw["benchmarks"]:
+            raw["benchmarks"][name]["max_response"] = max_response
+    for setting in settings:
+        sweep.set_one(raw, setting)
     return sweep.evaluation(config.parse(raw), model, names, samples)
 
 

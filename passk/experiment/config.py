@@ -26,6 +26,7 @@ from passk.experiment.fields import (
     Text,
 )
 from passk.experiment.model import Model, TinyModel
+from passk.experiment.require import BaseRequirement, Require
 from passk.experiment.stage import SECTIONS, STAGES, AnyStage, RlStage
 from passk.experiment.tracker_config import MlflowTracker, Trackers, WandbTracker
 from passk.problems.sources import SPECS, Problems
@@ -40,6 +41,7 @@ class Experiment(Strict):
     stages: dict[Name, AnyStage] = Field(description="stages by name; without stages the model itself is evaluated")
     benchmarks: dict[Name, Benchmark] = Field(min_length=1, description="benchmarks by name")
     compute: Compute = Field(description="where and how the experiment runs")
+    require: Require | None = Field(None, description="what must hold before anything is trained (default: nothing)")
     trackers: Trackers | None = Field(None, description="trackers of step metrics beside TensorBoard")
 
     @property
@@ -81,6 +83,8 @@ _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
     ("model",): Model,
     ("model", "tiny"): TinyModel,
     ("compute",): Compute,
+    ("require",): Require,
+    ("require", "base"): BaseRequirement,
     ("trackers",): Trackers,
     ("trackers", "wandb"): WandbTracker,
     ("trackers", "mlflow"): MlflowTracker,

@@ -104,6 +104,14 @@ def _axis(setting: str) -> list[tuple[str, Any, str]]:
     return [(path, value, word) for value, word in zip(values, words, strict=True)]
 
 
+def set_one(raw: dict[str, Any], setting: str) -> None:
+    """Set one field of an experiment's mapping, as `FIELD=VALUE`. Raise ConfigError."""
+    [(path, value, _), *more] = _axis(setting)
+    if more:
+        raise ConfigError("set", f"{setting!r} has several values", "write one, and a list in brackets")
+    _set(raw, path, value)
+
+
 def _set(raw: dict[str, Any], path: str, value: Any) -> None:
     """Set the field at a dotted path; another estimator drops the options of the stage's own."""
     *parents, last = path.split(".")

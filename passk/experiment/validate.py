@@ -35,6 +35,11 @@ def check(experiment: Experiment) -> None:
             problems.check(spec)
     order(experiment)
     chat.check(experiment)
+    if experiment.require:
+        if experiment.model.tiny:
+            raise ConfigError("require.base", "a tiny model has random weights before its stages", "remove require")
+        with under("require.base"):
+            experiment.require.base.check(experiment.benchmarks)
     for field, names in TAKEN.items():
         for name in sorted(set(names) & set(getattr(experiment, field))):
             raise ConfigError(f"{field}.{name}", "is a reserved name in reports", "choose another one")

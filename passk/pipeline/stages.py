@@ -6,7 +6,7 @@ Every step is safe to repeat. Finished work is reused, and interrupted work resu
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from functools import partial
@@ -199,13 +199,15 @@ def _alone(compute: Compute) -> Mapping[str, str]:
     return single_process() if compute.gpus_per_node == 1 else {}
 
 
-def evaluate(plan: Plan, say: Say) -> None:
+def evaluate(plan: Plan, say: Say, only: Sequence[PlannedEvaluation] | None = None) -> None:
     """Evaluate every finished checkpoint on every benchmark, on all GPUs, except for finished evaluations.
 
+    only: the evaluations to do instead of all.
     With several engines, or if RAY_ADDRESS names a cluster, a Ray job evaluates; otherwise a process on this machine.
     Raise PasskError; the `retry` of a job.StageFailed is true if another attempt may succeed.
     """
-    remaining = [planned for planned in plan.evaluations if not planned.finished and _has_model(planned)]
+    chosen = plan.evaluations if only is None else only
+    remaining = [planned for planned in chosen if not planned.finished and _has_model(planned)]
     if not remaining:
         return
     compute, directory = plan.experiment.compute, plan.directory / "evaluations"
@@ -230,6 +232,13 @@ def evaluate(plan: Plan, say: Say) -> None:
         raise PasskError(
             f"the evaluation of {', '.join(missing)} is incomplete; see {ray_job.shown(directory / 'log.txt')}"
         )
+
+
+def left(planned: PlannedStage) -> float:
+    """Return the share of a stage's steps that remain. A stage whose parent is not finished has all of them."""
+    if planned.parent and not planned.parent.finished:
+        return 1.0
+    return 1 - len(read_metrics(planned.directory / "metrics.jsonl")) / planned.stage.steps
 
 
 def sampled(plan: Plan) -> tuple[int, int]:

@@ -57,6 +57,15 @@ TABLE = {
     ),
     "benchmarks": ("mapping", [], [{}, {"A": {"problems": "test", "max_response": 1}}]),
     "compute": ("mapping", [{"profile": "cpu"}], [{}]),
+    "require": ("mapping", [None], [{}]),
+    "require.base": ("mapping", [{"benchmark": "test", "pass_at_8": [0.05, 0.95]}], [{}, {"benchmark": "test"}]),
+    "require.base.benchmark": ("name", ["test"], []),
+    "require.base.pass_at_8": (
+        None,
+        [[0, 1], (0.05, 0.95)],
+        [[0.5, 0.5], [0.9, 0.1], [0.5], [0, 1.1], "0", 1, [True, 1]],
+    ),
+    "require.base.pass_at_0": (None, [], [[0, 1]]),
     "trackers": ("mapping", [{}, {"wandb": None}], [{"tensorboard": {}}]),
     "trackers.wandb": ("mapping", [{"project": "a"}], [{}]),
     "trackers.wandb.project": ("word", ["a", "a b"], ["a/b", "a" * 129]),
@@ -223,6 +232,10 @@ def written(path: str, value):
         source = path.split(".")[1]
         fields = {name: value for name, value in REQUIRED.items() if name in SPECS[source].model_fields}
         raw["problems"][source] = {"source": source} | fields
+    if path.startswith("require.base."):
+        raw["require"] = {"base": {"benchmark": "test", "pass_at_1": [0, 0.5]}}
+    elif path.startswith("require."):
+        raw["require"] = {}
     if path.startswith("trackers."):
         raw["trackers"] = {"wandb": {"project": "a"}, "mlflow": {"experiment": "a"}}
     if path.startswith("benchmarks.test.reference_line."):
