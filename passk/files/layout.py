@@ -22,7 +22,7 @@
     runs/<experiment>/evaluations/metrics.jsonl progress of the evaluation: lines for people, with their times
     runs/<experiment>/evaluations/<key>/
         evaluation.json                           EvaluationRecord
-        parts/000001.parquet                    shards of whole problems (passk/evaluation/shards.py)
+        parts/000001.parquet                    shards of samples (passk/evaluation/shards.py)
         samples.parquet                         one row per sample (SAMPLE_COLUMNS)
         manifest.json                           written last: the evaluation is finished
 
