@@ -36,7 +36,12 @@ def test_a_model_whose_prompts_open_the_thinking_is_evaluated_as_such(tmp_path):
 
 
 def test_the_command_line_sets_the_length_of_a_response_and_any_other_field(tmp_path):
-    settings = ["benchmarks.gsm8k.temperature=0.6", "model.chat_template=none", "benchmarks.gsm8k.stop=[Q:]", "seed=3"]
+    settings = [
+        "benchmarks.gsm8k.temperature=0.6",
+        "model.chat_template=none",
+        "benchmarks.gsm8k.stop=['Q:']",
+        "seed=3",
+    ]
     made = benchmark_presets.experiment(str(tmp_path), ["gsm8k"], max_response=77, settings=settings)
     benchmark = made.benchmarks["gsm8k"]
     assert (benchmark.max_response, benchmark.temperature, benchmark.stop) == (77, 0.6, ("Q:",))
