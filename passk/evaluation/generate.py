@@ -45,20 +45,23 @@ class Part:
     """Seconds of this time in which verifiers held up the engine's process."""
     in_flight: int = 0
     """Tokens that the engine has generated for samples that are not complete."""
+    prompt_tokens: int = 0
+    """Tokens of the prompts, as an endpoint counts them."""
 
     def __len__(self) -> int:
         """Return the number of samples."""
         return len(self.columns["problem"])
 
 
-class _Sampled(NamedTuple):
+class Sampled(NamedTuple):
     """Complete samples of a problem whose verdicts are being computed."""
 
     row: Mapping[str, Any]
     seed: int
-    first: int
     responses: "list[CompletionOutput]"
     verdicts: "list[Future[Verdict]]"
+    first: int = 0
+    """Number of the first response among the samples of the problem."""
 
 
 class _Request(NamedTuple):
@@ -89,7 +92,7 @@ def parts(
     prompt or the verifier a gold answer. At the end, even after an error, all requests in the engine are aborted.
     """
     running: Running = {}
-    sampled: list[_Sampled] = []
+    sampled: list[Sampled] = []
     try:
         yield from _parts(engine, request, rows, judge, running, sampled)
     finally:
@@ -105,7 +108,7 @@ def _parts(
     rows: Sequence[Mapping[str, Any]],
     judge: Judge,
     running: Running,
-    sampled: list[_Sampled],
+    sampled: list[Sampled],
 ) -> Iterator[Part]:
     core = engine.llm_engine
     places = QUEUED * core.vllm_config.scheduler_config.max_num_seqs
@@ -131,8 +134,8 @@ def _parts(
             sampled += [_judged(*early, request, judge) for early in _complete(core, running)]
             looked = time.perf_counter()
         # a verdict that takes its whole deadline does not hold up the problems after it
-        sampled[:] = [each for each in sampled if not _add(part, each)]
-        if _is_whole(part, time.perf_counter() - since, request, idle=not running and not sampled, last=not waiting):
+        sampled[:] = [each for each in sampled if not added(part, each)]
+        if is_whole(part, time.perf_counter() - since, request, idle=not running and not sampled, last=not waiting):
             part.seconds, part.judging = time.perf_counter() - since, judge.seconds
             since, judge.seconds = time.perf_counter(), 0.0
             part.in_flight = _tokens(core)
@@ -158,7 +161,7 @@ def _tokens(core: Any) -> int:
     return sum(state.detokenizer.num_output_tokens() for state in core.output_processor.request_states.values())
 
 
-def _is_whole(part: Part, seconds: float, request: Request, *, idle: bool, last: bool) -> bool:
+def is_whole(part: Part, seconds: float, request: Request, *, idle: bool, last: bool) -> bool:
     if idle and (last or request.piece):
         return True
     # the time of an empty part counts for the next one, since empty parts are not written
@@ -217,17 +220,17 @@ def sampling_parameters(request: Request, seed: int) -> "SamplingParams":
     )
 
 
-def _judged(responses: "list[CompletionOutput]", of: _Request, request: Request, judge: Judge) -> _Sampled:
+def _judged(responses: "list[CompletionOutput]", of: _Request, request: Request, judge: Judge) -> Sampled:
     verdicts = [
         judge.submit(
             of.row["verifier"], as_read(response.text, opens_thinking=request.opens_thinking), of.row["answer"]
         )
         for response in responses
     ]
-    return _Sampled(of.row, of.seed, of.first, responses, verdicts)
+    return Sampled(of.row, of.seed, responses, verdicts, of.first)
 
 
-def _add(part: Part, sampled: _Sampled) -> bool:
+def added(part: Part, sampled: Sampled) -> bool:
     """Add samples to the part if all their verdicts are available, and return whether they are."""
     if not all(verdict.done() for verdict in sampled.verdicts):
         return False

@@ -22,9 +22,9 @@ class Request:
     problems: str
     directory: str
     engine: dict[str, Any]
-    """Keyword arguments of vllm.LLM."""
+    """Keyword arguments of vllm.LLM, or the fields of passk/experiment/engine.py for an endpoint."""
     format: dict[str, Any] = field(default_factory=dict)
-    """How the model sees prompts: the fields of a PromptFormat."""
+    """How the model sees prompts: the fields of a PromptFormat. An endpoint has its own."""
     deterministic: bool = False
     """Whether to sample in fixed batches, which do not depend on interruptions, instead of one stream."""
     opens_thinking: bool = False

@@ -13,12 +13,15 @@ LARGEST = 2**16
 
 
 def check(experiment: Experiment) -> None:
-    """Raise ConfigError for a template that cannot be read, and for `stop` in a deterministic experiment.
+    """Raise ConfigError for a template that cannot be read or has no effect, and for `stop` in a deterministic run.
 
     vLLM's frontend finds a stop text while its engine computes further tokens, and their number decides the shape of
     the next batch.
     """
     template(experiment.model)
+    for field in ("chat_template", "system_prompt", "chat_options") if experiment.engine else ():
+        if field in experiment.model.model_fields_set:
+            raise ConfigError(f"model.{field}", "has no effect, since the endpoint formats prompts", "remove it")
     if experiment.compute.deterministic:
         for section in ("stages", "benchmarks"):
             for name, entry in getattr(experiment, section).items():

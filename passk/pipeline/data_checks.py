@@ -18,6 +18,8 @@ def check(plan: Plan) -> None:
             difficulty.require(f"stages.{name}.until.difficulty", until.difficulty, plan.problems[stage.problems])
         if not planned.finished and not (planned.directory / "data").exists():
             unstarted[name] = stage
+    if plan.experiment.engine:
+        return  # the endpoint has the model and its template
     format, model = format_of(plan), plan.experiment.model
     lengths.require_fit(
         unstarted, plan.problems, plan.model, format=format, tiny=model.tiny, trusted=model.trust_remote_code

@@ -12,7 +12,7 @@ from passk.files import temporary
 from passk.models import remote_code
 from passk.models.tiny import fetch_tokenizer, from_the_hub
 from passk.openrlhf import passthrough
-from passk.pipeline import capacity
+from passk.pipeline import capacity, endpoint_check
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "tekken.json")
 """Files of which a model's directory has at least one if it has a tokenizer."""
@@ -21,7 +21,8 @@ _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model"
 def check_machine(experiment: Experiment) -> None:
     """Raise ConfigError if this machine lacks something that the experiment needs."""
     check_installation(experiment)
-    capacity.check_memory(experiment)
+    if not experiment.engine:
+        capacity.check_memory(experiment)
 
 
 def check_installation(experiment: Experiment) -> None:
@@ -30,6 +31,9 @@ def check_installation(experiment: Experiment) -> None:
     passthrough.check(experiment)
     temporary.require_short(ray=bool(experiment.stages) and "RAY_ADDRESS" not in os.environ)
     trackers.require(experiment)
+    if experiment.engine:
+        endpoint_check.require(experiment.engine)
+        return
     if experiment.model.path:
         _model_is_there(experiment.model.path, trusted=experiment.model.trust_remote_code)
     capacity.check_context(experiment, capacity.size_of(experiment))
