@@ -29,8 +29,8 @@ class BaseRequirement(Strict):
     @model_validator(mode="before")
     @classmethod
     def _only_pass_at_k(cls, content: Any) -> Any:
-        unknown = [key for key in content if key != "benchmark" and not _KEY.fullmatch(key)] if content else []
-        if unknown:
+        keys = content if isinstance(content, dict) else {}
+        if unknown := [key for key in keys if key != "benchmark" and not _KEY.fullmatch(key)]:
             raise InvalidError(f"unknown key {unknown[0]}", "write benchmark and bounds, as in pass_at_8: [0.05, 0.95]")
         return content
 

@@ -8,7 +8,18 @@ import pytest
 import yaml
 
 from passk.base.errors import ConfigError
-from passk.experiment import benchmark, config, engine, engine_settings, model, selection, stage, tracker_config, until
+from passk.experiment import (
+    benchmark,
+    config,
+    engine,
+    engine_settings,
+    model,
+    require,
+    selection,
+    stage,
+    tracker_config,
+    until,
+)
 from passk.problems.sources import SPECS
 from tests.unit.experiment.evaluation_fields import BENCHMARK, ENGINE, NOT_STOPS, REFERENCE, STOPS
 from tests.unit.experiment.test_config import GOOD
@@ -63,12 +74,6 @@ TABLE = {
     "require": ("mapping", [None], [{}]),
     "require.base": ("mapping", [{"benchmark": "test", "pass_at_8": [0.05, 0.95]}], [{}, {"benchmark": "test"}]),
     "require.base.benchmark": ("name", ["test"], []),
-    "require.base.pass_at_8": (
-        None,
-        [[0, 1], (0.05, 0.95)],
-        [[0.5, 0.5], [0.9, 0.1], [0.5], [0, 1.1], "0", 1, [True, 1]],
-    ),
-    "require.base.pass_at_0": (None, [], [[0, 1]]),
     "trackers": ("mapping", [{}, {"wandb": None}], [{"tensorboard": {}}]),
     "trackers.wandb": ("mapping", [{"project": "a"}], [{}]),
     "trackers.wandb.project": ("word", ["a", "a b"], ["a/b", "a" * 129]),
@@ -309,6 +314,8 @@ def test_the_table_has_every_field_of_every_model():
         "benchmarks.test.reference_line.": benchmark.ReferenceLine,
         "engine.": engine.Engine,
         "engine.price.": engine.Price,
+        "require.": require.Require,
+        "require.base.": require.BaseRequirement,
         "compute.": config.Compute,
         "trackers.": tracker_config.Trackers,
         "trackers.wandb.": tracker_config.WandbTracker,

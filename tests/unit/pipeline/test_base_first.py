@@ -91,3 +91,20 @@ def test_a_begun_stage_goes_before_one_that_was_not_and_never_before_its_parent(
     assert order() == ["warm", "arm", "late"], "its parent is not finished"
     done(laid_out.stages[0])
     assert order()[:2] == ["late", "warm"]
+
+
+@pytest.mark.parametrize("band", [[0, 1], (0.05, 0.95)])
+def test_bounds_are_two_shares_the_lower_first(band):
+    assert config.parse(raw(pass_at_8=band)).require.base.bounds == {8: tuple(band)}
+
+
+@pytest.mark.parametrize("band", [[1, 1], [0.9, 0.1], [0.5], [0, 1.1], "0", 1, [True, 1], None])
+def test_other_bounds_are_refused_in_one_line(band):
+    with pytest.raises(ConfigError, match=r"^require\.base.*;") as refusal:
+        config.parse(raw(pass_at_8=band))
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_unknown_key_is_named():
+    with pytest.raises(ConfigError, match=r"^require.base: unknown key pass_at_0; write benchmark and bounds"):
+        config.parse(raw(pass_at_0=[0, 1]))
