@@ -1,9 +1,9 @@
 """The process of the tests: run them against a program that runs in another process.
 
 A name of the tests is looked up in this order: a function under test, in the program; the prompt's own helpers, such as
-`poly`; a built-in; a module of the standard library; any other name of the program, such as a class. An object of the program is a `Remote`. Its calls,
-attributes and items go through a pipe and return plain data (passk/verifiers/plain_data.py), so a comparison of a test
-is never the program's. A `Remote` equals itself only.
+`poly`; a built-in; a module of the standard library; any other name of the program, such as a class. An object of the
+program is a `Remote`. Its calls, attributes and items go through a pipe and return plain data
+(passk/verifiers/plain_data.py), so a comparison of a test is never the program's. A `Remote` equals itself only.
 """
 
 import ast
