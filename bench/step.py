@@ -60,7 +60,7 @@ def main() -> None:
 
     record = json.loads((options.experiment / "experiment.json").read_text())
     laid_out = planning.plan(config.parse(record["config"]), options.experiment.parent)
-    planned = next(p for p in laid_out.stages if p.stage.kind == "rl" and p.stage.advantage == "grpo")
+    planned = next(p for p in laid_out.stages if p.stage.kind == "rl" and p.stage.advantage.names == ("grpo",))
     stage = planned.stage.model_copy(update={"save_every": 10**6, "steps": options.steps, "until": None})
     scratch = Path(tempfile.mkdtemp(prefix="passk-bench-"))
     data = first_rows(planned.directory / "data", options.steps * stage.prompts_per_step, scratch / "data")
@@ -72,9 +72,7 @@ def main() -> None:
             for name, seconds in totals.items():
                 output = scratch / f"{name}-{turn}"
                 paths = flags.Paths(str(laid_out.parent_model(planned)), data, output)
-                arguments = flags.rl(
-                    stage, laid_out.experiment.compute, paths, seed=record["config"]["seed"], chat=False
-                )
+                arguments = flags.rl(stage, laid_out.experiment.compute, paths, seed=record["config"]["seed"])
                 module = "passk.openrlhf"
                 if name == "stock":
                     arguments, module = arguments[: arguments.index("--passk.advantage")], "bench.stock"

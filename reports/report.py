@@ -24,6 +24,7 @@ from reports.sections import costs, failures, health, provenance, solved
 from reports.sections.above_reference import above_reference, above_sentences, above_table
 from reports.sections.answer import answer
 from reports.sections.checkpoints import about_rows, checkpoint_table
+from reports.sections.further import field_tables, metric_tables
 from reports.sections.recipes import recipes
 from reports.sections.settings import settings_table
 from reports.sections.tables import about_p, about_top_p, difference_table, main_table, seed_table, sizes
@@ -167,6 +168,8 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         each_seed=seed_table(comparison),
         settings=settings_table(comparison),
         above_reference=above_table(above_reference(comparison)),
+        metric_tables=metric_tables(comparison),
+        field_tables=field_tables(comparison),
         ends=listed([f"pass@{k}" for k in comparison.ends(comparison.groups[0])]) if comparison.groups else "",
         runs=len(comparison.results),
         gpus=any(costs.gpus(run) for run in comparison.results),
@@ -221,8 +224,15 @@ def _experiments(comparison: Comparison) -> str:
 def _bases(comparison: Comparison) -> list[tuple[str, str]]:
     """Return (label, model) of each evaluated base model."""
     entries = [entry for entry in comparison.sampled if entry.kind == BASE]
-    models = [(entry.runs[0].record.config.get("model") or {}).get("path") for entry in entries]
+    models = [_base(entry.runs[0].record.config) for entry in entries]
     return [(entry.label, model) for entry, model in zip(entries, models, strict=True) if model]
+
+
+def _base(config: dict[str, Any]) -> str | None:
+    """Return the model before the first stage, with the endpoint that has it."""
+    if engine := config.get("engine"):
+        return f"{engine['model']} of {engine['url']}"
+    return (config.get("model") or {}).get("path")
 
 
 def _transcripts(store: Path, comparison: Comparison) -> tuple[str, list[dict[str, Any]]]:

@@ -14,13 +14,14 @@ from typer.core import TyperGroup
 from passk.base import extras
 from passk.base.errors import ConfigError, PasskError, SomeFailed
 from passk.base.redact import hidden
-from passk.cli import advantage, listing, problems, store, verifiers
+from passk.cli import advantage, listed, listing, problems, store, verifiers
 from passk.cli.listing import Runs
 from passk.cli.show_plan import File, show_plan
 from passk.cli.verifiers import OpensThinking
 from passk.experiment import validate
 from passk.experiment.plan import Plan, plan
 from passk.files.durable import FULL
+from passk.pipeline.capacity import check_disk
 from passk.pipeline.preflight import check_installation, check_machine
 
 
@@ -102,7 +103,7 @@ def sweep(
     from passk.pipeline.sweep import run_all
 
     estimators = [name.strip() for name in advantage.split(",") if name.strip()]
-    ks, numbers = _numbers("k", k), _numbers("seeds", seeds)
+    ks, numbers = listed.whole("k", k), listed.whole("seeds", seeds)
     made = {str(file): sweeps.experiments([], str(file), stage, estimators, ks, numbers, settings) for file in files}
     for experiments in made.values():
         if not all(stages.all_finished(plan(each, runs)) for each in experiments):
@@ -118,14 +119,27 @@ def sweep(
 
 @app.command()
 def evaluate(
-    model: Annotated[str, typer.Option(help="Model directory in HF format, or name of a HF model.")],
+    model: Annotated[str, typer.Option(help="Model directory in HF format, or name of a HF or an endpoint's model.")],
     benchmark: Annotated[str, typer.Option(help="Benchmarks, comma-separated (default: all of --file).")] = "",
     samples: Annotated[
         int | None, typer.Option(help="Samples per problem (default: the benchmark's value, else 32).")
     ] = None,
+    temperature: Annotated[
+        str, typer.Option(help="Temperatures, comma-separated, a row each (default: the benchmark's value, else 1).")
+    ] = "",
     file: Annotated[
         Path | None, typer.Option(help="Experiment file with benchmarks, seed and compute (default: this machine).")
     ] = None,
+    max_response: Annotated[
+        int | None, typer.Option(help="Longest response in tokens (default: the benchmark's value).")
+    ] = None,
+    settings: Annotated[
+        list[str],
+        typer.Option("--set", help="Other field, as model.chat_template=none. Repeatable (default: none)."),
+    ] = [],  # noqa: B006
+    engine: Annotated[
+        str, typer.Option(help="URL of an OpenAI-compatible endpoint that serves the model (default: vLLM here).")
+    ] = "",
     opens_thinking: OpensThinking = False,
     runs: Runs = Path("runs"),
 ) -> None:
@@ -135,7 +149,17 @@ def evaluate(
     from passk.experiment import benchmark_presets, sweep
 
     names = [name.strip() for name in benchmark.split(",") if name.strip()]
-    made = benchmark_presets.experiment(model, names, samples, file, opens_thinking=opens_thinking)
+    made = benchmark_presets.experiment(
+        model,
+        names,
+        samples,
+        file,
+        temperature=listed.real("temperature", temperature),
+        engine=engine,
+        opens_thinking=opens_thinking,
+        max_response=max_response,
+        settings=settings,
+    )
     check_machine(made)  # before anything is written
     sweep.write(made, runs)
     laid_out = plan(made, runs)
@@ -194,6 +218,7 @@ def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:
         typer.echo(f"{name}: finished, nothing to do")
     else:
         check_machine(laid_out.experiment)
+        check_disk(laid_out)
         from passk.runtime.environment import be_quiet
 
         be_quiet()
@@ -246,13 +271,6 @@ def _without_prefect(laid_out: Plan) -> None:
                 run.ingest_failed(str(error))
             reports.write_report(laid_out.store, laid_out.directory)
     run.require_no_failure()
-
-
-def _numbers(field: str, text: str) -> list[int]:
-    try:
-        return [int(word) for word in text.split(",")] if text else []
-    except ValueError:
-        raise ConfigError(field, f"{text!r} is not a list of whole numbers", "write them as in 1,2,3") from None
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ def parameters(benchmark: Mapping[str, Any]) -> dict[str, Any]:
         "top_p": benchmark["top_p"],
         "max_tokens": benchmark["max_response"],
         "skip_special_tokens": True,
-    }
+    } | ({"stop": list(benchmark["stop"])} if benchmark["stop"] else {})
 
 
 def submitted(

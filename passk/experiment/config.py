@@ -16,9 +16,10 @@ from pydantic import (
 )
 
 from passk.base.errors import ConfigError, InvalidError
-from passk.experiment import yaml_file
+from passk.experiment import temperatures, yaml_file
 from passk.experiment.benchmark import Benchmark, ReferenceLine
 from passk.experiment.compute import Compute
+from passk.experiment.engine import Engine, Price, with_model
 from passk.experiment.field_errors import Location, first_fault, require_plain
 from passk.experiment.fields import (
     Name,
@@ -26,6 +27,7 @@ from passk.experiment.fields import (
     Text,
 )
 from passk.experiment.model import Model, TinyModel
+from passk.experiment.require import BaseRequirement, Require
 from passk.experiment.stage import SECTIONS, STAGES, AnyStage, RlStage
 from passk.experiment.tracker_config import MlflowTracker, Trackers, WandbTracker
 from passk.problems.sources import SPECS, Problems
@@ -39,7 +41,11 @@ class Experiment(Strict):
     problems: dict[Name, Problems] = Field(min_length=1, description="sets of problems by name")
     stages: dict[Name, AnyStage] = Field(description="stages by name; without stages the model itself is evaluated")
     benchmarks: dict[Name, Benchmark] = Field(min_length=1, description="benchmarks by name")
+    engine: Engine | None = Field(
+        None, description="an OpenAI-compatible endpoint that samples the evaluations in place of vLLM (default: none)"
+    )
     compute: Compute = Field(description="where and how the experiment runs")
+    require: Require | None = Field(None, description="what must hold before anything is trained (default: nothing)")
     trackers: Trackers | None = Field(None, description="trackers of step metrics beside TensorBoard")
 
     @property
@@ -72,7 +78,7 @@ def parse(raw: dict[str, Any]) -> Experiment:
     """Return the experiment in a mapping from YAML. Raise ConfigError that begins with the field."""
     require_plain(raw)
     try:
-        return Experiment.model_validate(raw)
+        return Experiment.model_validate(temperatures.expanded(with_model(raw)))
     except ValidationError as error:
         raise first_fault(error, _keys_beside, sources=SPECS, kinds=STAGES) from None
 
@@ -81,6 +87,10 @@ _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
     ("model",): Model,
     ("model", "tiny"): TinyModel,
     ("compute",): Compute,
+    ("require",): Require,
+    ("require", "base"): BaseRequirement,
+    ("engine",): Engine,
+    ("engine", "price"): Price,
     ("trackers",): Trackers,
     ("trackers", "wandb"): WandbTracker,
     ("trackers", "mlflow"): MlflowTracker,

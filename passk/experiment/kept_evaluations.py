@@ -4,10 +4,14 @@ from typing import Any, NamedTuple
 
 from passk.base.errors import ConfigError
 from passk.base.randomness import seed_of
+from passk.experiment.benchmark import REPORTED
 from passk.experiment.config import Experiment
 from passk.experiment.planned import PlannedStage
 from passk.experiment.selection import Selection
 from passk.experiment.stage import RlStage, SftStage
+
+_NOT_DECISIVE = {"problems", "samples", "k", "max_failed", "validation", *REPORTED}
+"""Fields of a benchmark that do not change pass@k of an evaluation during the training, or stand beside them."""
 
 
 class Kind(NamedTuple):
@@ -59,9 +63,7 @@ def _selection(
         "by": selection.chosen,
         "every": stage.evaluate_every,
         "samples": stage.held_out_samples(benchmark),
-        "temperature": benchmark.temperature,
-        "top_p": benchmark.top_p,
-        "max_response": benchmark.max_response,
+        "config": benchmark.model_dump(mode="json", exclude=_NOT_DECISIVE, exclude_defaults=True),
         "problems": fingerprints[benchmark.problems],
     }
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from passk import problems
 from passk.base.errors import ConfigError, nearest
+from passk.experiment import chat
+from passk.experiment.benchmark import REPORTED
 from passk.experiment.config import Experiment
 from passk.experiment.kept_evaluations import Kind, chosen_by, kinds, require_kept, stopped_by
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
@@ -19,18 +21,18 @@ from passk.experiment.result_versions import (
     SAMPLING_VERSION,
     TRAINING_VERSION,
     engine_versions,
-    estimator_version,
+    estimator_versions,
     judging,
     verdicts,
 )
 from passk.experiment.stage import RlStage
 from passk.files.layout import BASE, BEST, STORE, EvaluationRecord, StageRecord, require_usable
-from passk.files.model_weights import weights
+from passk.files.model_files import contents
 
 _WITHOUT_EFFECT = {"evaluate", "save_every", "keep_checkpoints", "max_failed"}
 _WITHOUT_EFFECT |= {"evaluate_every", "evaluate_on", "evaluate_samples", "evaluate_last", "keep_best"}
 """Fields of a stage that do not change its model. Evaluations during the training draw no random number of it."""
-_NOT_SAMPLED = {"k", "max_failed", "reference_line", "validation"}
+_NOT_SAMPLED = {"k", "max_failed", "validation", *REPORTED}
 """Fields of a benchmark that do not change its samples."""
 
 
@@ -87,8 +89,8 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
         if isinstance(stage, RlStage):
             trainers = (
                 versions
-                | estimator_version(stage.advantage, stage.options)
-                | verdicts(_verifier(experiment, stage.problems))
+                | estimator_versions(stage.advantage, stage.options)
+                | verdicts(verifier_of(experiment, stage.problems))
             )
         # Without the defaults, so a new field with a default does not change the keys of finished stages.
         without = dict.fromkeys(("parent", *_WITHOUT_EFFECT), True) | {"stop_when": {"select_on_test"}}
@@ -145,11 +147,12 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
 
 def _base(experiment: Experiment) -> dict[str, Any]:
     """Return everything that decides the model that stages start from."""
-    model, files = experiment.model, []
-    if model.path:
-        files = weights(Path(_expanded(model.path)))
-    decides = {"model": model.model_dump(exclude_defaults=True), "seed": experiment.seed}
-    return decides | ({"weights": files} if files else {})
+    model = experiment.model
+    if experiment.engine:
+        return {"engine": experiment.engine.identity(), "opens_thinking": model.opens_thinking, "seed": experiment.seed}
+    files = contents(Path(_expanded(model.path))) if model.path else {}
+    decides = {"model": chat.decides(model), "seed": experiment.seed}
+    return decides | ({"files": files} if files else {})
 
 
 def _expanded(path: str) -> str:
@@ -201,7 +204,8 @@ def _evaluation(
 ) -> PlannedEvaluation:
     config = experiment.benchmarks[benchmark]
     stage = stages.get(checkpoint)
-    versions = versions | judging(_verifier(experiment, config.problems))
+    # an endpoint's samples do not depend on the engines of this machine
+    versions = ({} if experiment.engine else versions) | judging(verifier_of(experiment, config.problems))
     decides: dict[str, Any] = {
         "benchmark": benchmark,
         "checkpoint": stage.record.key if stage else base,
@@ -229,7 +233,8 @@ def _evaluation(
     return PlannedEvaluation(record, config, stage, model, directory / "evaluations" / key, kind.before_last)
 
 
-def _verifier(experiment: Experiment, problem_set: str) -> str:
+def verifier_of(experiment: Experiment, problem_set: str) -> str:
+    """Return the name of the verifier of a problem set."""
     spec = experiment.problems[problem_set]
     return str(getattr(spec, "verifier", spec.judged_by))
 

@@ -10,11 +10,13 @@ from pydantic import (
     PlainSerializer,
     Tag,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
 from passk.base.errors import InvalidError
+from passk.experiment.advantage_schedule import AdvantageSchedule
 from passk.experiment.benchmark import Benchmark
 from passk.experiment.engine_settings import ImportanceCorrection, Kl, Loss
 from passk.experiment.fields import (
@@ -30,8 +32,8 @@ from passk.experiment.fields import (
     Positive,
     Rollouts,
     Share,
+    Stops,
     Strict,
-    Text,
 )
 from passk.experiment.k_schedule import Schedule
 from passk.experiment.keep import Keep
@@ -39,7 +41,24 @@ from passk.experiment.selection import KeepBest, StopWhen
 from passk.experiment.stage_end import Conditions
 from passk.experiment.until import Until
 
-K = Annotated[Schedule, BeforeValidator(Schedule.of), PlainSerializer(lambda schedule: schedule.written)]
+
+def _scheduled(kind: str, words: str) -> WithJsonSchema:
+    """Return the JSON schema of one value, or of a schedule as a mapping or a list. words: for people."""
+    return WithJsonSchema({"anyOf": [{"type": kind}, {"type": "object"}, {"type": "array"}], "format": words})
+
+
+Advantage = Annotated[
+    AdvantageSchedule,
+    BeforeValidator(AdvantageSchedule.of),
+    PlainSerializer(lambda schedule: schedule.plain),
+    _scheduled("string", "name or schedule"),
+]
+K = Annotated[
+    Schedule,
+    BeforeValidator(Schedule.of),
+    PlainSerializer(lambda schedule: schedule.written),
+    _scheduled("integer", "whole number or schedule"),
+]
 
 
 class Stage(Strict):
@@ -96,10 +115,12 @@ class RlStage(Stage):
     """Reinforcement learning with verifiable rewards, by OpenRLHF's train_ppo_ray with passk's plugin."""
 
     kind: Literal["rl"] = Field(description="kind of the stage")
-    advantage: Text = Field(description="advantage estimator; `passk advantage list` lists them")
+    advantage: Advantage = Field(
+        description="advantage estimator, or a schedule of them over the steps; `passk advantage list` lists them"
+    )
     k: K = Field(Schedule.of(1), description="k of Pass@k, or a schedule of it over the steps")
     options: dict[str, Any] = Field(
-        default={}, description="options of the estimator; `passk advantage list` lists them"
+        default={}, description="options of the estimator, by its name if there are several"
     )
     lr: Positive = Field(description="learning rate")
     entropy_coef: NotNegative = Field(0.0, description="entropy bonus in the loss")
@@ -119,6 +140,7 @@ class RlStage(Stage):
     clip: Clip = Field((0.2, 0.28), description="lower and upper clip of the probability ratio")
     max_prompt: Count = Field(1024, description="longest prompt, tokens")
     max_response: Count = Field(description="longest response, tokens")
+    stop: Stops = ()
     max_failed: MaxFailed = 0.05
     until: Until | None = Field(None, description="condition that ends the stage before `steps` (default: none)")
     evaluate_every: Count | None = Field(

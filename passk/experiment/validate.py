@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from passk import advantage, problems
+from passk import advantage, problems, verifiers
+from passk.base import plugins
 from passk.base.errors import ConfigError, nearest, under
 from passk.base.redact import is_secret
-from passk.experiment import check_held_out, config, engine_checks, yaml_file
+from passk.experiment import chat, check_held_out, config, engine_checks, yaml_file
 from passk.experiment.config import Experiment
 from passk.experiment.model import TinyModel
-from passk.experiment.plan import order
+from passk.experiment.plan import order, verifier_of
 from passk.experiment.stage import RlStage
 from passk.files.layout import BASE
 
@@ -34,6 +35,12 @@ def check(experiment: Experiment) -> None:
         with under(f"problems.{name}"):
             problems.check(spec)
     order(experiment)
+    chat.check(experiment)
+    if experiment.require:
+        if experiment.model.tiny:
+            raise ConfigError("require.base", "a tiny model has random weights before its stages", "remove require")
+        with under("require.base"):
+            experiment.require.base.check(experiment.benchmarks)
     for field, names in TAKEN.items():
         for name in sorted(set(names) & set(getattr(experiment, field))):
             raise ConfigError(f"{field}.{name}", "is a reserved name in reports", "choose another one")
@@ -58,8 +65,21 @@ def check(experiment: Experiment) -> None:
                 "set samples to 1, or temperature above 0",
             )
     check_held_out.of_benchmarks(experiment)
+    if experiment.engine:
+        _check_engine(experiment)
     if experiment.model.tiny:
         _fits_model(experiment, experiment.model.tiny)
+
+
+def _check_engine(experiment: Experiment) -> None:
+    if experiment.stages:
+        raise ConfigError(
+            "engine",
+            "an endpoint cannot sample the models of stages",
+            "evaluate it in an experiment without stages, and put both in one table with `passk compare`",
+        )
+    if experiment.compute.deterministic:
+        raise ConfigError("compute.deterministic", "an endpoint cannot promise it", "remove it, or remove engine")
 
 
 def _no_secret(field: str, content: Any) -> None:
@@ -84,8 +104,12 @@ def _known_problems(experiment: Experiment, field: str, name: str, *, split: str
 def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
     compute = experiment.compute
     with under(f"stages.{name}"):
-        for _, k in stage.k.within(stage.steps):
-            advantage.check(stage.advantage, k, stage.rollouts_per_prompt, stage.options)
+        stage.advantage.check(stage.k, stage.steps, stage.rollouts_per_prompt, stage.options)
+        verifier = verifier_of(experiment, stage.problems)
+        for estimator in stage.advantage.names:
+            if advantage.get(estimator).graded and not plugins.package(verifiers.GROUP, verifier):
+                problem = f"{estimator} needs graded rewards, and the verifier {verifier} gives 0 and 1"
+                raise ConfigError("advantage", problem, "choose another estimator, or a verifier of your own")
         if stage.max_prompt + stage.max_response < 3:
             raise ConfigError(  # passk/models/log_probs.py
                 "max_response",

@@ -1,11 +1,12 @@
 """The evaluations during a stage's training, as its command line has them (passk/openrlhf/held_out.py)."""
 
+from passk.experiment.benchmark import REPORTED
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedStage
 from passk.experiment.stage import RlStage
 from passk.openrlhf import lengths
 from passk.openrlhf.held_out import HeldOut, HeldOutBenchmark
-from passk.pipeline.evaluation_request import has_chat
+from passk.pipeline.evaluation_request import format_of
 
 
 def held_out(plan: Plan, planned: PlannedStage) -> HeldOut | None:
@@ -18,7 +19,7 @@ def held_out(plan: Plan, planned: PlannedStage) -> HeldOut | None:
         benchmark = experiment.benchmarks[name]
         samples = stage.held_out_samples(benchmark)
         benchmarks[name] = HeldOutBenchmark(
-            **benchmark.model_dump(exclude={"samples", "k", "reference_line", "validation"}),
+            **benchmark.model_dump(exclude={"samples", "k", "validation", *REPORTED}),
             samples=samples,
             k=tuple(k for k in benchmark.k if k <= samples) or (1,),
             file=str(plan.problems[benchmark.problems]),
@@ -28,6 +29,7 @@ def held_out(plan: Plan, planned: PlannedStage) -> HeldOut | None:
         seed=experiment.seed,
         benchmarks=benchmarks,
         opens_thinking=experiment.model.opens_thinking,
+        format=format_of(plan),
     )
 
 
@@ -52,6 +54,6 @@ def require_room(plan: Plan) -> None:
                 plan.model,
                 room=room,
                 max_response=benchmark.max_response,
-                chat=has_chat(plan),
+                format=format_of(plan),
                 trusted=trusted,
             )

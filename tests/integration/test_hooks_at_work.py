@@ -123,7 +123,7 @@ def test_every_rollout_has_a_token_that_is_trained_on_so_none_is_masked_in_its_g
     experiment = config.load(ROOT / "experiments" / "maze-cpu.yaml")
     stage = next(stage for stage in experiment.stages.values() if stage.kind == "rl")
     paths = flags.Paths("model", Path("data"), Path("out"))
-    arguments = flags.rl(stage, experiment.compute, paths, seed=0, chat=False)
+    arguments = flags.rl(stage, experiment.compute, paths, seed=0)
     longest = int(arguments[arguments.index("--data.max_len") + 1])
     generator = object.__new__(SamplesGenerator)
     for prompt in (1, stage.max_prompt):  # a longer one is refused before training
@@ -214,13 +214,15 @@ def test_every_answer_trains_on_its_own_advantage_wherever_it_was_dealt_to(actor
     import torch
 
     from passk import advantage
+    from passk.experiment.advantage_schedule import AdvantageSchedule
     from passk.experiment.k_schedule import Schedule
     from passk.openrlhf import trainer
     from passk.openrlhf.settings import PluginSettings
 
     monkeypatch.setattr(trainer, "apply_length_penalties", lambda experiences, args: None)
     maker = object.__new__(trainer.PasskExperienceMaker)
-    maker.settings, maker.step, maker.tokenizer = PluginSettings("grpo", Schedule.of(1), {}, Path()), 1, None
+    maker.settings = PluginSettings(AdvantageSchedule.of("grpo"), Schedule.of(1), {}, Path())
+    maker.step, maker.tokenizer, maker.states = 1, None, {}
     maker.args = SimpleNamespace(rollout=SimpleNamespace(n_samples_per_prompt=4), train=SimpleNamespace(seed=1))
     maker.kl_ctl = SimpleNamespace(value=0.0)
     rewards = torch.tensor([0.0, 0.25, 0.5, 1.0, 0.0, 0.0, 0.75, 0.125])  # as they were generated
@@ -248,7 +250,8 @@ def test_vllm_is_asked_for_what_the_benchmark_says():
     from passk.evaluation import generate
     from passk.evaluation.request import Request
 
-    config = {"samples": 3, "temperature": 0.7, "top_p": 0.9, "max_response": 8}
-    asked = generate.sampling_parameters(Request({"config": config}, "m", "p", "d", {}, chat=False), 11)
+    config = {"samples": 3, "temperature": 0.7, "top_p": 0.9, "max_response": 8, "stop": ["Q:"]}
+    asked = generate.sampling_parameters(Request({"config": config}, "m", "p", "d", {}), 11)
     told = (asked.n, asked.temperature, asked.top_p, asked.max_tokens, asked.seed, asked.logprobs)
     assert told == (3, 0.7, 0.9, 8, 11, 0)
+    assert asked.stop == ["Q:"]

@@ -2,13 +2,26 @@
 
 import copy
 import math
+from typing import get_args
 
 import pytest
 import yaml
 
 from passk.base.errors import ConfigError
-from passk.experiment import benchmark, config, engine_settings, model, selection, stage, tracker_config, until
+from passk.experiment import (
+    benchmark,
+    config,
+    engine,
+    engine_settings,
+    model,
+    require,
+    selection,
+    stage,
+    tracker_config,
+    until,
+)
 from passk.problems.sources import SPECS
+from tests.unit.experiment.evaluation_fields import BENCHMARK, ENGINE, NOT_STOPS, REFERENCE, STOPS
 from tests.unit.experiment.test_config import GOOD
 
 BASE = yaml.safe_load(GOOD)
@@ -20,6 +33,7 @@ BAD = {
     "natural": [*NOT_INTEGERS, -1, 10**9],
     "positive": [*NOT_NUMBERS, 0, -1e-9],
     "not negative": [*NOT_NUMBERS, -1e-9],
+    "temperatures": [*(value for value in NOT_NUMBERS if value != [0.5]), -1e-9],
     "share": [*NOT_NUMBERS, -0.01, 1.01],
     "pair": [*NOT_NUMBERS, 0.5, [0.5], [0.5, 0.5, 0.5], [0.5, True], [0.5, "0.5"], [0.5, math.nan], {"a": 1, "b": 2}],
     "truth": [0, 1, 1.0, "yes", "no", "on", "true", "", [], {}],
@@ -43,6 +57,9 @@ TABLE = {
     "model.tiny.max_length": ("count", [32], [31]),
     "model.tiny.alphabet": ("choice", ["maze", "bytes"], []),
     "model.tiny.tie_word_embeddings": ("truth", [True, False], []),
+    "model.chat_template": ("text", ["auto", "none"], []),
+    "model.system_prompt": ("text", [None], ["Be short."]),  # GOOD has a tiny model, which has no template
+    "model.chat_options": ("mapping", [{}], [{"enable_thinking": False}, {"tokenize": True}]),
     "model.opens_thinking": ("truth", [True, False], []),
     "model.trust_remote_code": ("truth", [False], [True]),
     "model.path": ("text", ["owner/name"], []),
@@ -54,6 +71,9 @@ TABLE = {
     ),
     "benchmarks": ("mapping", [], [{}, {"A": {"problems": "test", "max_response": 1}}]),
     "compute": ("mapping", [{"profile": "cpu"}], [{}]),
+    "require": ("mapping", [None], [{}]),
+    "require.base": ("mapping", [{"benchmark": "test", "pass_at_8": [0.05, 0.95]}], [{}, {"benchmark": "test"}]),
+    "require.base.benchmark": ("name", ["test"], []),
     "trackers": ("mapping", [{}, {"wandb": None}], [{"tensorboard": {}}]),
     "trackers.wandb": ("mapping", [{"project": "a"}], [{}]),
     "trackers.wandb.project": ("word", ["a", "a b"], ["a/b", "a" * 129]),
@@ -85,7 +105,7 @@ SCHEDULE = [0, -1, True, "4", 1.5, 1.0, None, [], [[]], [[1]], [[1, True]], [[1,
             {"from": 999_999_999, "to": 1, "every": 1}, {"from": 8, "to": 1, "every": 10**9},
             {"from": 8.0, "to": 1, "at": 2}, {"from": 8}, {"a": 1}]  # fmt: skip
 RL = STAGE | {
-    "advantage": ("text", ["grpo"], []),
+    "advantage": ("text", ["grpo", {1: "grpo", 2: "maxrl"}, [[1, "grpo"], [2, "maxrl"]]], [{2: "grpo"}, [["grpo"]]]),
     "k": (None, [1, 9999, {"from": 8, "to": 1, "every": 1}, {"from": 8, "to": 1, "at": 2}, [[1, 8], [2, 1]]], SCHEDULE),
     "options": ("mapping", [{}, {"a": [1, {"b": 2.5}]}], [{"a": math.nan}, {"a": "\0"}, {"\0": 1}, {5: 1}]),
     "lr": ("positive", [1, 1e-6], ["auto"]),
@@ -112,6 +132,7 @@ RL = STAGE | {
     "clip": ("pair", [[0, 0], (0.2, 0.28), [1, 5]], [[-0.1, 0.2], [0.2, -0.1]]),
     "max_prompt": ("count", [1], []),
     "max_response": ("count", [1], []),
+    "stop": (None, STOPS, NOT_STOPS),
     "max_failed": ("share", [0, 1], []),
     "evaluate_every": ("count", [1, 99, None], []),
     "evaluate_on": (None, [["test"], None], [[], "test", ["A"], [5], [True], {}]),
@@ -153,18 +174,6 @@ CORRECTION = {
     "gating": ("choice", ["ratio"], ["tv"]),  # which needs a threshold
     "threshold": (None, [None, [0.5, 5], (2,)], [[], [5, 0.5], [1, 1], [0, 1], [1, 2, 3], [True], ["1"], 5, "5", {}]),
 }
-REFERENCE = {"value": ("share", [0, 0.7, 1], []), "label": ("text", ["reward of copying the hint"], [])}
-BENCHMARK = {
-    "validation": ("truth", [True, False], []),
-    "reference_line": ("mapping", [None, {"value": 0.7, "label": "chance"}], [{}, {"value": 0.7}]),
-    "problems": ("name", ["test"], []),
-    "samples": ("count", [8, 9999], [7, 10_000]),  # pass@8 is asked for
-    "k": (None, [[1], (1, 16), [8, 4]], [[], [0], [-1], [17], [1, 1], [1.0], [1.5], [True], ["1"], [None], 8, "8", {}]),
-    "temperature": ("not negative", [0, 1], []),
-    "top_p": ("positive", [1, 0.5], [1.01]),
-    "max_response": ("count", [1], []),
-    "max_failed": ("share", [0, 1], []),
-}
 COMPUTE = {
     "profile": ("choice", ["cpu", "gpu"], []),
     "zero_stage": (None, [0, 3], [*NOT_INTEGERS, -1, 4]),
@@ -197,6 +206,7 @@ SPEC = {
     "options": ("mapping", [{}], [{"a": math.inf}]),
     "language": ("choice", ["en", "zh"], []),
     "grade": ("choice", ["easy", "hard", "both"], []),
+    "subset": ("choice", ["full", "sanitized"], []),
 } | {
     name: ("word", ["a"], [])
     for name in ("dataset", "revision", "file", "problem", "answer", "id", "solution", "difficulty", "task")
@@ -215,7 +225,7 @@ SECTIONS = {
     "benchmarks.test.reference_line": REFERENCE,
     "compute": COMPUTE,
 }
-TABLE |= {f"{section}.{name}": row for section, rows in SECTIONS.items() for name, row in rows.items()}
+TABLE |= ENGINE | {f"{section}.{name}": row for section, rows in SECTIONS.items() for name, row in rows.items()}
 for _source, _spec in SPECS.items():
     for _name in _spec.model_fields:
         _kind, _good, _bad = SPEC[_name]
@@ -229,8 +239,16 @@ def written(path: str, value):
     raw = copy.deepcopy(BASE)
     if path.startswith("problems."):
         source = path.split(".")[1]
-        fields = {name: value for name, value in REQUIRED.items() if name in SPECS[source].model_fields}
+        known = SPECS[source].model_fields
+        fields = {name: value for name, value in REQUIRED.items() if name in known}
+        fields["split"] = get_args(known["split"].annotation)[-1]  # test, if there is one
         raw["problems"][source] = {"source": source} | fields
+    if path.startswith("require.base."):
+        raw["require"] = {"base": {"benchmark": "test", "pass_at_1": [0, 0.5]}}
+    elif path.startswith("require."):
+        raw["require"] = {}
+    if path.startswith("engine."):
+        raw["engine"] = {"url": "http://h/v1", "model": "m", "price": {"input": 1, "output": 2}}
     if path.startswith("trackers."):
         raw["trackers"] = {"wandb": {"project": "a"}, "mlflow": {"experiment": "a"}}
     if path.startswith("benchmarks.test.reference_line."):
@@ -294,6 +312,10 @@ def test_the_table_has_every_field_of_every_model():
         "stages.arm.importance_correction.": engine_settings.ImportanceCorrection,
         "benchmarks.test.": benchmark.Benchmark,
         "benchmarks.test.reference_line.": benchmark.ReferenceLine,
+        "engine.": engine.Engine,
+        "engine.price.": engine.Price,
+        "require.": require.Require,
+        "require.base.": require.BaseRequirement,
         "compute.": config.Compute,
         "trackers.": tracker_config.Trackers,
         "trackers.wandb.": tracker_config.WandbTracker,
