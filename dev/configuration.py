@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from passk.experiment.benchmark import Benchmark, ReferenceLine
 from passk.experiment.compute import Compute
 from passk.experiment.config import Experiment
+from passk.experiment.engine import Engine, Price
 from passk.experiment.engine_settings import ImportanceCorrection, Kl, Loss
 from passk.experiment.model import Model, TinyModel
 from passk.experiment.selection import KeepBest, StopWhen
@@ -46,6 +47,8 @@ SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
     ),
     "`benchmarks.NAME:`": ("Problems on which passk evaluates every finished stage.", Benchmark),
     "`benchmarks.NAME.reference_line:`": ("A dashed line in the report.", ReferenceLine),
+    "`engine:`": ("For an experiment without stages. The key is in the environment, never in the file.", Engine),
+    "`engine.price:`": ("Without it the report has token counts and no cost.", Price),
     "`compute:`": ("Hardware and engine.", Compute),
     "`trackers:`": ("Services that get the step metrics, beside TensorBoard.", Trackers),
     "`trackers.wandb:`": ("The key is in WANDB_API_KEY or in the login of W&B, never in the file.", WandbTracker),

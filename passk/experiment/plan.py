@@ -12,6 +12,7 @@ from typing import Any
 
 from passk import problems
 from passk.base.errors import ConfigError, nearest
+from passk.experiment.benchmark import REPORTED
 from passk.experiment.config import Experiment
 from passk.experiment.kept_evaluations import Kind, chosen_by, kinds, require_kept, stopped_by
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
@@ -30,7 +31,7 @@ from passk.files.model_weights import weights
 _WITHOUT_EFFECT = {"evaluate", "save_every", "keep_checkpoints", "max_failed"}
 _WITHOUT_EFFECT |= {"evaluate_every", "evaluate_on", "evaluate_samples", "evaluate_last", "keep_best"}
 """Fields of a stage that do not change its model. Evaluations during the training draw no random number of it."""
-_NOT_SAMPLED = {"k", "max_failed", "reference_line", "validation"}
+_NOT_SAMPLED = {"k", "max_failed", "validation", *REPORTED}
 """Fields of a benchmark that do not change its samples."""
 
 
@@ -148,6 +149,8 @@ def _base(experiment: Experiment) -> dict[str, Any]:
     model, files = experiment.model, []
     if model.path:
         files = weights(Path(_expanded(model.path)))
+    if experiment.engine:
+        return {"engine": experiment.engine.identity(), "opens_thinking": model.opens_thinking, "seed": experiment.seed}
     decides = {"model": model.model_dump(exclude_defaults=True), "seed": experiment.seed}
     return decides | ({"weights": files} if files else {})
 
@@ -201,7 +204,8 @@ def _evaluation(
 ) -> PlannedEvaluation:
     config = experiment.benchmarks[benchmark]
     stage = stages.get(checkpoint)
-    versions = versions | judging(verifier_of(experiment, config.problems))
+    # an endpoint's samples do not depend on the engines of this machine
+    versions = ({} if experiment.engine else versions) | judging(verifier_of(experiment, config.problems))
     decides: dict[str, Any] = {
         "benchmark": benchmark,
         "checkpoint": stage.record.key if stage else base,

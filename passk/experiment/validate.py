@@ -59,8 +59,21 @@ def check(experiment: Experiment) -> None:
                 "set samples to 1, or temperature above 0",
             )
     check_held_out.of_benchmarks(experiment)
+    if experiment.engine:
+        _check_engine(experiment)
     if experiment.model.tiny:
         _fits_model(experiment, experiment.model.tiny)
+
+
+def _check_engine(experiment: Experiment) -> None:
+    if experiment.stages:
+        raise ConfigError(
+            "engine",
+            "an endpoint cannot sample the models of stages",
+            "evaluate it in an experiment without stages, and put both in one table with `passk compare`",
+        )
+    if experiment.compute.deterministic:
+        raise ConfigError("compute.deterministic", "an endpoint cannot promise it", "remove it, or remove engine")
 
 
 def _no_secret(field: str, content: Any) -> None:

@@ -2,13 +2,15 @@
 
 import copy
 import math
+from typing import get_args
 
 import pytest
 import yaml
 
 from passk.base.errors import ConfigError
-from passk.experiment import benchmark, config, engine_settings, model, selection, stage, tracker_config, until
+from passk.experiment import benchmark, config, engine, engine_settings, model, selection, stage, tracker_config, until
 from passk.problems.sources import SPECS
+from tests.unit.experiment.evaluation_fields import BENCHMARK, ENGINE, REFERENCE
 from tests.unit.experiment.test_config import GOOD
 
 BASE = yaml.safe_load(GOOD)
@@ -20,6 +22,7 @@ BAD = {
     "natural": [*NOT_INTEGERS, -1, 10**9],
     "positive": [*NOT_NUMBERS, 0, -1e-9],
     "not negative": [*NOT_NUMBERS, -1e-9],
+    "temperatures": [*(value for value in NOT_NUMBERS if value != [0.5]), -1e-9],
     "share": [*NOT_NUMBERS, -0.01, 1.01],
     "pair": [*NOT_NUMBERS, 0.5, [0.5], [0.5, 0.5, 0.5], [0.5, True], [0.5, "0.5"], [0.5, math.nan], {"a": 1, "b": 2}],
     "truth": [0, 1, 1.0, "yes", "no", "on", "true", "", [], {}],
@@ -153,18 +156,6 @@ CORRECTION = {
     "gating": ("choice", ["ratio"], ["tv"]),  # which needs a threshold
     "threshold": (None, [None, [0.5, 5], (2,)], [[], [5, 0.5], [1, 1], [0, 1], [1, 2, 3], [True], ["1"], 5, "5", {}]),
 }
-REFERENCE = {"value": ("share", [0, 0.7, 1], []), "label": ("text", ["reward of copying the hint"], [])}
-BENCHMARK = {
-    "validation": ("truth", [True, False], []),
-    "reference_line": ("mapping", [None, {"value": 0.7, "label": "chance"}], [{}, {"value": 0.7}]),
-    "problems": ("name", ["test"], []),
-    "samples": ("count", [8, 9999], [7, 10_000]),  # pass@8 is asked for
-    "k": (None, [[1], (1, 16), [8, 4]], [[], [0], [-1], [17], [1, 1], [1.0], [1.5], [True], ["1"], [None], 8, "8", {}]),
-    "temperature": ("not negative", [0, 1], []),
-    "top_p": ("positive", [1, 0.5], [1.01]),
-    "max_response": ("count", [1], []),
-    "max_failed": ("share", [0, 1], []),
-}
 COMPUTE = {
     "profile": ("choice", ["cpu", "gpu"], []),
     "zero_stage": (None, [0, 3], [*NOT_INTEGERS, -1, 4]),
@@ -197,6 +188,7 @@ SPEC = {
     "options": ("mapping", [{}], [{"a": math.inf}]),
     "language": ("choice", ["en", "zh"], []),
     "grade": ("choice", ["easy", "hard", "both"], []),
+    "subset": ("choice", ["full", "sanitized"], []),
 } | {
     name: ("word", ["a"], [])
     for name in ("dataset", "revision", "file", "problem", "answer", "id", "solution", "difficulty", "task")
@@ -215,7 +207,7 @@ SECTIONS = {
     "benchmarks.test.reference_line": REFERENCE,
     "compute": COMPUTE,
 }
-TABLE |= {f"{section}.{name}": row for section, rows in SECTIONS.items() for name, row in rows.items()}
+TABLE |= ENGINE | {f"{section}.{name}": row for section, rows in SECTIONS.items() for name, row in rows.items()}
 for _source, _spec in SPECS.items():
     for _name in _spec.model_fields:
         _kind, _good, _bad = SPEC[_name]
@@ -229,8 +221,12 @@ def written(path: str, value):
     raw = copy.deepcopy(BASE)
     if path.startswith("problems."):
         source = path.split(".")[1]
-        fields = {name: value for name, value in REQUIRED.items() if name in SPECS[source].model_fields}
+        known = SPECS[source].model_fields
+        fields = {name: value for name, value in REQUIRED.items() if name in known}
+        fields["split"] = get_args(known["split"].annotation)[-1]  # test, if there is one
         raw["problems"][source] = {"source": source} | fields
+    if path.startswith("engine."):
+        raw["engine"] = {"url": "http://h/v1", "model": "m", "price": {"input": 1, "output": 2}}
     if path.startswith("trackers."):
         raw["trackers"] = {"wandb": {"project": "a"}, "mlflow": {"experiment": "a"}}
     if path.startswith("benchmarks.test.reference_line."):
@@ -294,6 +290,8 @@ def test_the_table_has_every_field_of_every_model():
         "stages.arm.importance_correction.": engine_settings.ImportanceCorrection,
         "benchmarks.test.": benchmark.Benchmark,
         "benchmarks.test.reference_line.": benchmark.ReferenceLine,
+        "engine.": engine.Engine,
+        "engine.price.": engine.Price,
         "compute.": config.Compute,
         "trackers.": tracker_config.Trackers,
         "trackers.wandb.": tracker_config.WandbTracker,
