@@ -11,6 +11,8 @@ import pytest
 from passk.experiment.advantage_schedule import AdvantageSchedule
 from passk.experiment.k_schedule import Schedule
 
+from .installed import source_of
+
 N, PROMPTS, STEPS = 4, 6, 9
 SCHEDULE = {1: "curverl", 4: "dr_grpo", 6: "curverl"}
 
@@ -79,3 +81,12 @@ def test_a_state_is_kept_through_the_steps_of_another_estimator_and_nobody_else_
     assert one.states == {"curverl": {"counts": kept}} and len(kept) == 3
     advantages(one, [6])
     assert one.states["curverl"]["counts"][:2] == kept[1:]
+
+
+def test_openrlhf_saves_the_whole_dict_of_its_trainer_and_gives_it_back():
+    actor, strategy = source_of("openrlhf.trainer.ray.ppo_actor"), source_of("openrlhf.utils.deepspeed.deepspeed")
+    assert "model.save_checkpoint(save_dir, tag=tag, client_state=client_state" in strategy
+    assert "_, states = strategy.load_ckpt(self.actor.model, ckpt_path)" in actor
+    assert "self.checkpoint_states = states" in actor and "return self.checkpoint_states" in actor
+    trainer = source_of("openrlhf.trainer.ppo_trainer")
+    assert 'async_run_method(method_name="get_checkpoint_states")' in trainer and "return checkpoint_states" in trainer
