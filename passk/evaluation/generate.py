@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from passk.base.errors import PasskError
 from passk.evaluation.judge import Judge
 from passk.evaluation.request import Request, problem_seed
-from passk.evaluation.sampling import parameters, submitted, verdicts
 from passk.files.layout import SAMPLE_COLUMNS
 from passk.models.prompt_format import PromptFormat
+from passk.models.sampling import parameters, submitted, verdicts
 from passk.verifiers import Verdict
 
 if TYPE_CHECKING:

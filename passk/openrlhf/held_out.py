@@ -17,11 +17,11 @@ from pydantic import Field
 
 from passk import problems, verifiers
 from passk.base.randomness import seed_of
-from passk.evaluation import sampling
 from passk.experiment.benchmark import Benchmark
 from passk.experiment.fields import Count, Natural
 from passk.experiment.flag_value import FlagValue
 from passk.experiment.selection import held_out_ks
+from passk.models import sampling
 from passk.models.prompt_format import PLAIN, PromptFormat
 from passk.statistics.bootstrap import mean_intervals
 from passk.statistics.pass_at_k import pass_at_k
