@@ -44,7 +44,7 @@ def request(tmp_path, faulty, problems=3, **fields):
     record = {"key": "k", "experiment": "e", "checkpoint": "base", "stage": None, "benchmark": "b", "problems": "f"}
     record |= {"config": CONFIG, "seed": 3, "versions": {}}
     directory = tmp_path / "evaluation"
-    return Request(record, "m", str(file), str(directory), engine(faulty, **fields), chat=True)
+    return Request(record, "m", str(file), str(directory), engine(faulty, **fields))
 
 
 def sampled(request, tmp_path):
