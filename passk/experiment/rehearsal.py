@@ -64,7 +64,7 @@ def rehearsal(
     scale = 1 if own_tokenizer or experiment.model.tiny else BYTES
     raw |= {"name": f"{_PREFIX}{experiment.name}"[:_LONGEST_NAME], "rehearses": experiment.name}
     if experiment.model.path:
-        raw["model"] = {"path": model, "opens_thinking": experiment.model.opens_thinking}
+        raw["model"] |= {"path": model, "trust_remote_code": False}
     for spec in raw["problems"].values():
         spec["size"] = min(spec["size"] or PROBLEMS[spec["split"]], PROBLEMS[spec["split"]])
     for name, benchmark in experiment.benchmarks.items():
@@ -138,7 +138,8 @@ def _rl(stage: RlStage, benchmarks: dict[str, Any], ranks: int, scale: int) -> d
         fields["evaluate_every"] = 1
     if stage.evaluate_samples:
         fields["evaluate_samples"] = min(stage.evaluate_samples, SAMPLES)
-    fields["evaluate_last"] = min(stage.evaluate_last, steps)
+    if stage.evaluate_last:
+        fields["evaluate_last"] = min(stage.evaluate_last, steps)
     for name in ("keep_best", "stop_when"):
         if selection := getattr(stage, name):
             samples = fields.get("evaluate_samples") or SAMPLES

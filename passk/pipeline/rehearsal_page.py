@@ -139,8 +139,8 @@ def _flags(real: Experiment, rehearsed: Experiment) -> list[tuple[str, str, str,
 def _arguments(experiment: Experiment, name: str) -> list[str]:
     stage = experiment.stages[name]
     if stage.kind == "rl":
-        return flags.rl(stage, experiment.compute, _PATHS, seed=experiment.seed, chat=True)
-    return flags.sft(stage, experiment.compute, _PATHS, seed=experiment.seed, chat=True, max_tokens=0)
+        return flags.rl(stage, experiment.compute, _PATHS, seed=experiment.seed)
+    return flags.sft(stage, experiment.compute, _PATHS, seed=experiment.seed, max_tokens=0)
 
 
 def _values(words: Sequence[str]) -> dict[str, str]:

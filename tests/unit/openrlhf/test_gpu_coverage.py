@@ -26,8 +26,8 @@ def built(compute: dict) -> dict[str, str]:
     experiment = config.parse(changed("compute", compute))
     stages, values = experiment.stages, {}
     for words in (
-        flags.sft(stages["warm"], experiment.compute, PATHS, seed=1, chat=True, max_tokens=64),
-        flags.rl(stages["arm"], experiment.compute, PATHS, seed=1, chat=True),
+        flags.sft(stages["warm"], experiment.compute, PATHS, seed=1, max_tokens=64),
+        flags.rl(stages["arm"], experiment.compute, PATHS, seed=1),
     ):
         for flag, value in itertools.pairwise([*words, "--"]):
             if flag.startswith("--"):
