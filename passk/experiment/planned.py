@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from passk.experiment.benchmark import Benchmark
 from passk.experiment.compute import Compute
@@ -46,12 +46,24 @@ class PlannedStage:
     @property
     def steps(self) -> int:
         """Number of its steps. A stage that is not finished may still end before this step by its `until`."""
-        if isinstance(self.stage, RlStage) and self.stage.until and self.finished:
-            try:
-                return int(json.loads((self.directory / "manifest.json").read_text())["steps"])
-            except (OSError, ValueError, KeyError, TypeError, RecursionError):
-                pass  # the ingest names a damaged manifest
-        return self.stage.steps
+        ended = self._manifest().get("steps") if isinstance(self.stage, RlStage) and self.stage.until else None
+        return ended if isinstance(ended, int) else self.stage.steps
+
+    def _manifest(self) -> dict[str, Any]:
+        """Return the manifest; {} for a stage that is not finished, or a damaged manifest, which the ingest names."""
+        try:
+            content = json.loads((self.directory / "manifest.json").read_text())
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    @property
+    def prompts(self) -> int:
+        """Number of training prompts of an rl stage. One that filters groups has it in its manifest."""
+        if not isinstance(self.stage, RlStage):
+            return 0
+        counted = self._manifest().get("prompts") if self.stage.filter_groups else None
+        return counted if isinstance(counted, int) else self.steps * self.stage.prompts_per_step
 
     @property
     def first_step(self) -> int:
@@ -62,7 +74,7 @@ class PlannedStage:
     def first_prompt(self) -> int:
         """Number of training prompts that its ancestors used of the same problems."""
         return sum(
-            ancestor.steps * ancestor.stage.prompts_per_step
+            ancestor.prompts
             for ancestor in self.lineage[1:]
             if isinstance(ancestor.stage, RlStage)
             and self.stage.kind == "rl"

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from passk.experiment.engine_settings import ImportanceCorrection, Kl, Loss
+from passk.experiment.engine_settings import FilterGroups, ImportanceCorrection, Kl, Lora, Loss, Overlong
 from passk.experiment.fields import (
     LIMIT,
     MOST_ROLLOUTS,
@@ -37,6 +37,11 @@ from passk.experiment.until import Until
 K = Annotated[Schedule, BeforeValidator(Schedule.of), PlainSerializer(lambda schedule: schedule.written)]
 
 
+def _switch(value: Any) -> Any:
+    """Return a section in place of true, and none in place of false."""
+    return {} if value is True else None if value is False else value
+
+
 class Stage(Strict):
     """Fields that sft and rl stages share."""
 
@@ -52,6 +57,7 @@ class Stage(Strict):
     evaluate: bool = Field(True, description="sample the finished model on every benchmark")
     save_every: Count = Field(20, description="steps between checkpoints")
     keep_checkpoints: Count = Field(2, description="checkpoints kept for resuming, at least 2 while training")
+    lora: Lora | None = Field(None, description="adapter that is trained in place of the weights (default: none)")
     openrlhf: dict[str, Any] = Field(
         default={}, description="OpenRLHF's own flags, such as --actor.adam.eps: 1.0e-6; a switch takes true"
     )
@@ -114,6 +120,14 @@ class RlStage(Stage):
     clip: Clip = Field((0.2, 0.28), description="lower and upper clip of the probability ratio")
     max_prompt: Count = Field(1024, description="longest prompt, tokens")
     max_response: Count = Field(description="longest response, tokens")
+    filter_groups: Annotated[FilterGroups | None, BeforeValidator(_switch)] = Field(
+        None, description="train on groups that teach, and sample others in place of the rest; `true`, or a section"
+    )
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None, description="the model is the average of the weights, with this share kept each update (default: none)"
+    )
+    overlong: Overlong | None = Field(None, description="penalty for long responses (default: none)")
+    mask_truncated: bool = Field(False, description="leave responses that are cut off out of the loss")
     max_failed: MaxFailed = 0.05
     until: Until | None = Field(None, description="condition that ends the stage before `steps` (default: none)")
     evaluate_every: Count | None = Field(
@@ -128,7 +142,17 @@ class RlStage(Stage):
 
     @model_validator(mode="after")
     def _fits_in_memory(self) -> Self:
-        return self._limited("steps x prompts_per_step", self.steps * self.prompts_per_step)
+        return self._limited(f"steps x prompts_per_step{' x max_rounds' * (self.rounds > 1)}", self.most_prompts)
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of sampling in a step at most."""
+        return self.filter_groups.max_rounds if self.filter_groups else 1
+
+    @property
+    def most_prompts(self) -> int:
+        """Prompts that the stage samples at most."""
+        return self.steps * self.prompts_per_step * self.rounds
 
     @field_validator("until")
     @classmethod
@@ -147,6 +171,9 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "kl": Kl,
     "loss": Loss,
     "importance_correction": ImportanceCorrection,
+    "overlong": Overlong,
+    "filter_groups": FilterGroups,
+    "lora": Lora,
 }
 """Models of a stage's fields that are sections."""
 STAGES: dict[str, type[Stage]] = {"sft": SftStage, "rl": RlStage}

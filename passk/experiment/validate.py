@@ -39,6 +39,7 @@ def check(experiment: Experiment) -> None:
             raise ConfigError(f"{field}.{name}: is a reserved name in reports; choose another one")
     for name, stage in experiment.stages.items():
         _known_problems(experiment, f"stages.{name}.problems", stage.problems, split="train")
+        engine_checks.check(experiment, name, stage)
         if isinstance(stage, RlStage):
             _check_rl(experiment, name, stage)
         elif experiment.compute.nodes > 1:
@@ -91,7 +92,6 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
         with under(f"stages.{name}.until"):
             stage.until.check(max(k for _, k in stage.k.within(stage.steps)), stage.rollouts_per_prompt)
     _check_evaluations(experiment, name, stage)
-    engine_checks.check(experiment, name, stage)
     if stage.parent is None and experiment.model.tiny:
         raise ConfigError(
             f"stages.{name}.from: is missing, and an untrained model has nothing to reinforce; name an sft stage"

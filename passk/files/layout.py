@@ -72,6 +72,8 @@ METRICS = {
     "all_incorrect": "float, share of groups without a correct rollout",
     "all_correct": "float, share of groups without an incorrect rollout",
     "few_incorrect": "float, share of groups with fewer than k incorrect rollouts, whose Pass@k advantage is 0",
+    "generated_groups": "int, groups that were sampled; all other metrics of groups, rewards and lengths are theirs",
+    "used_groups": "int, groups that were trained on; as many without `filter_groups`",
     "correct_counts": "list of N+1 ints: groups with 0, 1, ... N correct rollouts",
     "distinct": "float, distinct responses of a group / N, mean over groups",
     "entropy": "float or null, nats per token",

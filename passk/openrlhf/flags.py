@@ -82,7 +82,7 @@ def rl(
         "--actor.adam.weight_decay": stage.weight_decay,
         "--actor.max_norm": stage.max_norm,
         "--actor.lr_scheduler": "constant_with_warmup",
-        "--actor.lr_warmup_ratio": stage.warmup / stage.steps,
+        "--actor.lr_warmup_ratio": stage.warmup / (stage.steps * stage.rounds),  # of the prompts in the data
         "--actor.eps_clip_low_high": stage.clip,
         "--actor.entropy_coef": stage.entropy_coef,  # 0 adds no bonus but makes OpenRLHF measure the entropy
         "--algo.advantage.estimator": "group_norm",  # it adds no whitening; the plugin replaces it
@@ -137,6 +137,10 @@ def _own(stage: RlStage, paths: Paths) -> Flags:
         "--passk.problems": str(paths.problems) if paths.problems else None,
         "--passk.reference": paths.reference,
         "--passk.until": stage.until.spelled if stage.until else None,
+        "--passk.mask_truncated": stage.mask_truncated,
+        "--passk.filter_groups": stage.rounds if stage.filter_groups else None,
+        "--passk.steps": stage.steps if stage.filter_groups else None,
+        "--passk.ema": stage.ema,
         "--passk.keep_order": True,
     }
 
@@ -151,6 +155,7 @@ def _common(stage: SftStage | RlStage, compute: Compute, paths: Paths) -> Flags:
         "--ckpt.save_steps": stage.save_every,
         "--ckpt.max_num": max(stage.keep_checkpoints, LEAST_KEPT),
         "--ckpt.load_enable": True,
+        **engine_flags.of_adapter(stage),
         "--train.full_determinism_enable": compute.deterministic,
     }
 

@@ -36,6 +36,14 @@ class PluginSettings:
     problems: Path | None = None
     """Parquet file of the training problems, for the metrics by difficulty."""
 
+    filter_groups: int | None = None
+    """Rounds of sampling in a step at most, to replace groups that teach nothing; None without a filter."""
+    steps: int | None = None
+    """Step at which the training ends; None for the end of the prompts."""
+    ema: float | None = None
+    """Share of the average of the weights that an update keeps; None for the weights themselves."""
+    mask_truncated: bool = False
+    """Whether the loss leaves out responses that are cut off."""
     reference: str | None = None
     """HF model that is the reference of the KL penalty; None for the model that the training starts from."""
 
@@ -110,6 +118,27 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         help="Parquet file with the id and difficulty of each problem, for metrics by difficulty (default: none).",
     )
     parser.add_argument(
+        "--passk.filter_groups",
+        dest="filter_groups",
+        type=_count,
+        help="Replace all-incorrect groups and those with fewer than k incorrect, in this many rounds (default: keep).",
+    )
+    parser.add_argument(
+        "--passk.steps", dest="steps", type=_count, help="Step at which the training ends (default: that of the data)."
+    )
+    parser.add_argument(
+        "--passk.ema",
+        dest="ema",
+        type=_inner_share,
+        help="Save an average of the weights, of which an update keeps this share (default: the weights).",
+    )
+    parser.add_argument(
+        "--passk.mask_truncated",
+        dest="mask_truncated",
+        action="store_true",
+        help="Leave responses that are cut off out of the loss (default: they are in it).",
+    )
+    parser.add_argument(
         "--passk.reference",
         dest="reference",
         help="Reference model of the KL penalty (default: the model that the training starts from).",
@@ -135,9 +164,27 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         until=until,
         held_out=_held_out(values.held_out) if values.held_out is not None else None,
         problems=values.problems.resolve() if values.problems else None,
+        filter_groups=values.filter_groups,
+        steps=values.steps,
+        ema=values.ema,
+        mask_truncated=values.mask_truncated,
         reference=values.reference,
     )
     return settings, rest
+
+
+def _count(text: str) -> int:
+    """Return a whole number of 1 or more, for argparse."""
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
+def _inner_share(text: str) -> float:
+    """Return a number above 0 and below 1, for argparse."""
+    if not 0 < (number := float(text)) < 1:
+        raise ValueError
+    return number
 
 
 def _held_out(text: str) -> HeldOut:

@@ -31,6 +31,9 @@ def main(arguments: list[str]) -> None:
 
     import openrlhf.datasets
     import openrlhf.trainer.sft_trainer as upstream
+    from openrlhf.utils.deepspeed import DeepspeedStrategy
+
+    from passk.openrlhf import saved_model
 
     class ListedSFTDataset(openrlhf.datasets.SFTDataset):
         """OpenRLHF's dataset with columns as lists, since each look-up in a datasets column scans the whole table."""
@@ -82,6 +85,7 @@ def main(arguments: list[str]) -> None:
                 super().save_logs_and_checkpoints(args, global_step, step_bar, logs_dict, client_states)
 
     openrlhf.datasets.SFTDataset = ListedSFTDataset
+    DeepspeedStrategy.save_model = saved_model.write
     upstream.SFTTrainer = RecordingSFTTrainer
     sys.argv = ["openrlhf.cli.train_sft", *rest]
     runpy.run_module("openrlhf.cli.train_sft", run_name="__main__")

@@ -40,7 +40,7 @@ def write(
     from datasets import Dataset
 
     rows = problems.load(source)
-    count = stage.steps * (stage.prompts_per_step if isinstance(stage, RlStage) else stage.batch_size)
+    count = stage.most_prompts if isinstance(stage, RlStage) else stage.steps * stage.batch_size
     selected = rows.select(_order(len(rows), first_prompt + count, seed)[first_prompt:])
     if isinstance(stage, RlStage):
         labels = [

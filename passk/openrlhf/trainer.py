@@ -16,13 +16,12 @@ from openrlhf.models.utils import compute_reward
 from openrlhf.trainer.ppo_trainer import PPOTrainer
 from openrlhf.trainer.ppo_utils.experience import Experience
 from openrlhf.trainer.ppo_utils.experience_maker import RemoteExperienceMaker
-from openrlhf.trainer.ppo_utils.length_penalty import apply_length_penalties
 from transformers import set_seed
 
 from passk import advantage, verifiers
 from passk.base.randomness import seed_of
 from passk.files.metrics_log import read_metrics
-from passk.openrlhf import checkpoints, mismatch
+from passk.openrlhf import checkpoints, group_filter, length_settings, mismatch
 from passk.openrlhf.estimator_inputs import false_positive_rate, inputs
 from passk.openrlhf.evaluation_log import EvaluationLog
 from passk.openrlhf.held_out import evaluate
@@ -41,6 +40,8 @@ class PasskExperienceMaker(RemoteExperienceMaker):
     settings: PluginSettings
     step: int
     """Current step, from 1."""
+    dropped: list[list[Experience]] | None = None
+    """Groups that the filter left out of the batch; None without a filter."""
     rollouts: Rollouts
     """Rollouts of the last batch in the order of generation, those of a prompt together."""
 
@@ -48,14 +49,11 @@ class PasskExperienceMaker(RemoteExperienceMaker):
     def compute_advantages_and_returns(self, experiences: list[Experience]) -> list[Experience]:
         for experience in experiences:
             experience.rewards = experience.rewards.float()
-        apply_length_penalties(experiences, self.args)
+        penalties = length_settings.penalties(experiences, self.args)
 
         # OpenRLHF may have reordered experiences to balance lengths. `index` is the original position of each.
         order = torch.tensor(list(itertools.chain.from_iterable(e.index for e in experiences)))
-        reordered = torch.cat([e.rewards for e in experiences])
-        rewards = torch.empty_like(reordered)
-        rewards[order] = reordered
-        rewards = rewards.view(-1, self.args.rollout.n_samples_per_prompt)  # [P, N]
+        rewards = self._in_order([e.rewards for e in experiences], order)
         rollouts = gathered(experiences, order)
         for experience in experiences:
             for key in (REASON, *ANSWER_HALVES):
@@ -71,6 +69,7 @@ class PasskExperienceMaker(RemoteExperienceMaker):
         )
         extra = inputs(estimator, rollouts, rewards.shape[1], generator)
         started = time.perf_counter()
+        noisy = noisy + self._in_order(penalties, order)
         advantages = advantage.compute(estimator, noisy, k, **self.settings.options, **extra)  # [P, N]
         seconds = time.perf_counter() - started
 
@@ -88,8 +87,35 @@ class PasskExperienceMaker(RemoteExperienceMaker):
             experience.advantages = experience.returns.clone()
             experience.info["return"] = per_token.sum(-1)
             experience.kl = None
-        self.rollouts = Rollouts.of(rollouts, rewards, advantages, k, seconds, mismatch.of_rollouts(experiences))
+        self.rollouts = Rollouts.of(
+            rollouts,
+            rewards,
+            advantages,
+            k,
+            seconds,
+            mismatch.of_rollouts(experiences),
+            dropped=None if self.dropped is None else self._dropped(self.dropped, k),
+        )
+        if self.settings.mask_truncated:
+            length_settings.mask_truncated(experiences)
         return experiences
+
+    def _dropped(self, groups: list[list[Experience]], k: int) -> Rollouts:
+        """Return the rollouts of groups that the filter dropped. No advantage is computed for them."""
+        experiences = [experience for group in groups for experience in group]
+        for place, experience in enumerate(experiences):
+            experience.index = [place]
+        rewards = torch.tensor([float(each.rewards[0]) for each in experiences])
+        rewards = rewards.view(-1, self.args.rollout.n_samples_per_prompt)
+        rollouts = gathered(experiences, torch.arange(len(experiences)))
+        return Rollouts.of(rollouts, rewards, torch.zeros_like(rewards), k, 0.0, {})
+
+    def _in_order(self, values: list[torch.Tensor], order: torch.Tensor) -> torch.Tensor:
+        """Return values of rows, one tensor for each experience, as [P, N] in the order of generation."""
+        reordered = torch.cat(values)
+        ordered = torch.empty_like(reordered)
+        ordered[order] = reordered
+        return ordered.view(-1, self.args.rollout.n_samples_per_prompt)
 
 
 class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
@@ -103,6 +129,8 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self.samples_generator.__class__ = PasskSamplesGenerator
         self.samples_generator.policy = self.actor_model_group
         self.samples_generator.between_steps = self._evaluate
+        self.samples_generator.max_rounds = settings.filter_groups
+        self.samples_generator.keeps = self._keeps
         self.recorder = StepRecorder(settings)
         self.evaluations = EvaluationLog(settings.record)
         self.seconds_evaluation = 0.0
@@ -135,6 +163,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         step = self.experience_maker.step = global_step + 1
         set_seed(seed_of("trainer", self.args.train.seed, step))
         ray.get(self.actor_model_group.async_run_method(method_name="begin_step", step=step))
+        self.experience_maker.dropped = self.samples_generator.dropped
         status, done = super().train_step(rollout_samples, global_step)
         if self.args.algo.kl.init_coef <= 0:
             status.pop("kl", None)  # a 0 that nothing measured
@@ -183,10 +212,17 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
             self.evaluations.write(line, seconds)
             self.seconds_evaluation += seconds
 
+    def _keeps(self, correct: int, rollouts: int) -> bool:
+        """Return whether the filter keeps a group of the coming step."""
+        return group_filter.teaches(correct, rollouts, self.settings.k.at(self.samples_generator.step))
+
     def _is_ended(self) -> bool:
-        """Return whether the recorded steps meet the condition that ends the training."""
-        until = self.settings.until
-        return until is not None and until.is_met(read_metrics(self.recorder.log.path))
+        """Return whether the recorded steps are all, or meet the condition that ends the training."""
+        until, steps = self.settings.until, self.settings.steps
+        if until is None and steps is None:
+            return False
+        lines = read_metrics(self.recorder.log.path)
+        return (steps is not None and len(lines) >= steps) or (until is not None and until.is_met(lines))
 
 
 class TrainerFactory:

@@ -28,7 +28,7 @@ from passk.files.layout import is_finished, write_json
 from passk.files.metrics_log import WRITER, damaged_line, read_metrics
 from passk.models import remote_code
 from passk.models.tiny import ENDS, make_tiny
-from passk.openrlhf import checkpoints, difficulty, flags, lengths, train_data
+from passk.openrlhf import checkpoints, difficulty, flags, lengths, lora_targets, train_data
 from passk.pipeline.evaluation_request import has_chat, request
 from passk.pipeline.finish import finish
 from passk.pipeline.held_out_request import held_out, problem_sets, require_room
@@ -72,6 +72,7 @@ def prepare(plan: Plan, say: Say) -> None:
     lengths.require_fit(
         unstarted, plan.problems, plan.model, chat=chat, tiny=model.tiny, trusted=model.trust_remote_code
     )
+    lora_targets.require_known(unstarted, plan.model, trusted=model.trust_remote_code)
     require_room(plan)
     judged = {stage.problems for stage in unstarted.values() if isinstance(stage, RlStage)}
     judged |= {planned.benchmark.problems for planned in plan.evaluations if not planned.finished}

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from passk.files.layout import METRICS
 from tests.integration.conftest import MARK, left_after, passk
@@ -27,7 +29,8 @@ problems:
 stages:
   warm: {{kind: sft, problems: train, steps: 24, batch_size: 64, lr: 3.0e-3, openrlhf: {{--adam.eps: 1.0e-7}}}}
   arm: {{kind: rl, from: warm, problems: train, advantage: passk_analytical, k: 2, steps: {STEPS}, save_every: 2,
-        prompts_per_step: 8, rollouts_per_prompt: 8, lr: 1.0e-3, max_prompt: 31, max_response: 8,
+        prompts_per_step: 8, rollouts_per_prompt: 8, lr: 1.0e-2, max_prompt: 31, max_response: 8,
+        lora: {{rank: 8, targets: [q_proj, down_proj]}}, filter_groups: {{max_rounds: 2}}, mask_truncated: true,
         kl: {{coef: 0.05, estimator: k2, in: loss, reference: warm}},
         loss: {{aggregation: seq-mean-token-mean, dual_clip: 3.0}},
         importance_correction: {{level: token, mode: clip, threshold: [0.5, 2.0]}},
@@ -95,7 +98,7 @@ def test_each_step_stands_once_though_the_run_was_killed(run):
 
 def test_the_distance_from_the_reference_starts_at_zero_and_grows(run):
     kl = [line["kl"] for line in run.metrics("arm")]
-    assert 0 <= kl[0] < 1e-3 < max(kl[1:]) and all(map(math.isfinite, kl))
+    assert 0 <= kl[0] < 1e-3 and max(kl[1:]) > 2 * kl[0] and all(map(math.isfinite, kl))
 
 
 def test_vllms_probabilities_are_compared_with_the_trainers_in_each_step(run):
@@ -104,6 +107,28 @@ def test_vllms_probabilities_are_compared_with_the_trainers_in_each_step(run):
         assert 0.75 < line["importance_ratio"] < 1.25
         assert 0 <= line["importance_filtered"] < 0.5
     assert "importance gap" in run.report and "KL" in run.report
+
+
+def test_each_step_trains_on_groups_that_teach_and_counts_all_that_were_sampled(run):
+    lines = run.metrics("arm")
+    for line in lines:
+        assert 8 <= line["generated_groups"] <= 16 and line["used_groups"] <= 8
+        assert sum(line["correct_counts"]) == line["generated_groups"]
+        teaching = sum(line["correct_counts"][1 : 8 - 2 + 1])
+        assert line["used_groups"] == min(teaching, 8)
+    assert any(line["used_groups"] < line["generated_groups"] for line in lines)
+    manifest = json.loads((run.stages["arm"] / "manifest.json").read_text())
+    assert manifest["prompts"] == sum(line["generated_groups"] for line in lines)
+    assert "groups generated" in run.report
+
+
+def test_the_adapter_is_merged_into_the_model_and_vllm_had_the_same_weights_in_each_step(run):
+    before, after = (load_file(run.stages[stage] / "model" / "model.safetensors") for stage in ("warm", "arm"))
+    assert before.keys() == after.keys()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {name for name in before if "q_proj.weight" in name or "down_proj.weight" in name}
+    assert not list((run.stages["arm"] / "model").glob("adapter*"))
+    assert all(line["logprob_gap"] < 0.1 for line in run.metrics("arm"))
 
 
 def test_openrlhfs_own_flags_reach_the_trainer(run):

@@ -69,6 +69,7 @@ def test_a_batch_stands_in_the_order_of_its_prompts_however_the_answers_came(act
     monkeypatch.setattr(samples.SamplesGenerator, "_generate_vllm", lambda *_, **__: (arrived, 4, False))
     generator = object.__new__(samples.PasskSamplesGenerator)
     generator.vllm_engines, generator.args, generator.step = [], config_of_openrlhf(), 1
+    generator.max_rounds = None
     monkeypatch.setattr(generator, "_compare_weights", lambda max_length: None)
     monkeypatch.setattr(samples.ray, "get", lambda references: setattr(generator, "dispatched", dealt))
     dealt = [("a", ["x"]), ("b", ["x"]), ("a", ["x"]), ("c", ["x"])]
@@ -101,7 +102,7 @@ def test_a_training_whose_recorded_steps_meet_its_condition_samples_no_more_and_
     monkeypatch.setattr(samples.SamplesGenerator, "generate_samples", lambda self: (["sample"], None, 1, False))
     one = object.__new__(trainer.PasskTrainer)
     one.settings = SimpleNamespace(
-        max_failed=1.0, until=Until.model_validate({"metric": "reward", "above": 0.5, "window": 2})
+        max_failed=1.0, steps=None, until=Until.model_validate({"metric": "reward", "above": 0.5, "window": 2})
     )
     one.samples_generator = object.__new__(samples.PasskSamplesGenerator)
     one.experience_maker = SimpleNamespace(rollouts=SimpleNamespace(reasons=None))
@@ -215,10 +216,10 @@ def test_every_answer_trains_on_its_own_advantage_wherever_it_was_dealt_to(actor
 
     from passk import advantage
     from passk.experiment.k_schedule import Schedule
-    from passk.openrlhf import trainer
+    from passk.openrlhf import length_settings, trainer
     from passk.openrlhf.settings import PluginSettings
 
-    monkeypatch.setattr(trainer, "apply_length_penalties", lambda experiences, args: None)
+    monkeypatch.setattr(length_settings, "apply_length_penalties", lambda experiences, args: None)
     maker = object.__new__(trainer.PasskExperienceMaker)
     maker.settings, maker.step, maker.tokenizer = PluginSettings("grpo", Schedule.of(1), {}, Path()), 1, None
     maker.args = SimpleNamespace(rollout=SimpleNamespace(n_samples_per_prompt=4), train=SimpleNamespace(seed=1))

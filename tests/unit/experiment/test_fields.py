@@ -74,6 +74,7 @@ STAGE = {
     "evaluate": ("truth", [True, False], []),
     "save_every": ("count", [1], []),
     "keep_checkpoints": ("count", [1], []),
+    "lora": ("mapping", [None, {"rank": 4}], [{}, {"alpha": 8}]),
     "openrlhf": ("mapping", [{}, {"--ds.adam_offload": True}, {"--muon": [1, 0.5, "a"]}], [{"--a": math.nan}, {5: 1}]),
 }
 SFT = STAGE | {
@@ -103,6 +104,10 @@ RL = STAGE | {
             {"level": "seq", "gating": "binary_kl", "threshold": [0.1, 1]},
         ],
     ),
+    "filter_groups": (None, [True, False, None, {}, {"max_rounds": 2}], [1, "yes", [], {"rounds": 2}]),
+    "ema": ("positive", [0.5, 0.999, None], [1, 1.5]),
+    "overlong": ("mapping", [None, {"buffer": 4}], [{}, {"penalty": 0.5}]),
+    "mask_truncated": ("truth", [True, False], []),
     "false_positive_rate": ("share", [0, 1, 0.5], []),
     "prompts_per_step": ("count", [1], [999_999_999]),
     "rollouts_per_prompt": ("count", [2, 9999], [1, 10_000]),
@@ -141,6 +146,12 @@ CORRECTION = {
     "mode": ("choice", ["mask", "clip"], []),
     "gating": ("choice", ["ratio"], ["tv"]),  # which needs a threshold
     "threshold": (None, [None, [0.5, 5], (2,)], [[], [5, 0.5], [1, 1], [0, 1], [1, 2, 3], [True], ["1"], 5, "5", {}]),
+}
+OVERLONG = {"buffer": ("count", [1, 16], []), "penalty": ("positive", [1, 0.5], [])}
+LORA = {
+    "rank": ("count", [1, 64], []),
+    "alpha": ("count", [1, 64], []),
+    "targets": (None, [None, ["q_proj"], ("q_proj", "v_proj")], [[], "q_proj", [5], [""], {}, True]),
 }
 REFERENCE = {"value": ("share", [0, 0.7, 1], []), "label": ("text", ["reward of copying the hint"], [])}
 BENCHMARK = {
@@ -196,6 +207,10 @@ SECTIONS = {
     "stages.arm.until": UNTIL,
     "stages.arm.kl": KL,
     "stages.arm.loss": LOSS,
+    "stages.arm.overlong": OVERLONG,
+    "stages.arm.lora": LORA,
+    "stages.warm.lora": LORA,
+    "stages.arm.filter_groups": {"max_rounds": ("count", [1, 10], [])},
     "stages.arm.importance_correction": CORRECTION,
     "benchmarks.test": BENCHMARK,
     "benchmarks.test.reference_line": REFERENCE,
@@ -225,9 +240,11 @@ def written(path: str, value):
         raw["stages"]["arm"]["until"] = {"metric": "reward", "window": 1} | (
             {} if path.endswith(("above", "below")) else {"above": 0.5}
         )
-    given = {"kl": {"coef": 0.1}, "loss": {}, "importance_correction": {"level": "token"}}
-    if path.startswith("stages.arm.") and path.count(".") == 3 and path.split(".")[2] in given:
-        raw["stages"]["arm"][path.split(".")[2]] = dict(given[path.split(".")[2]])
+    given = {"kl": {"coef": 0.1}, "loss": {}, "importance_correction": {"level": "token"}, "overlong": {"buffer": 4}}
+    given |= {"lora": {"rank": 4}, "filter_groups": {}}
+    if path.startswith("stages.") and path.count(".") == 3 and path.split(".")[2] in given:
+        _, stage_name, section, _ = path.split(".")
+        raw["stages"][stage_name][section] = dict(given[section])
     if path == "model.path":
         raw["model"] = {}
     at = raw
@@ -272,6 +289,10 @@ def test_the_table_has_every_field_of_every_model():
         "stages.arm.until.": until.Until,
         "stages.arm.kl.": engine_settings.Kl,
         "stages.arm.loss.": engine_settings.Loss,
+        "stages.arm.overlong.": engine_settings.Overlong,
+        "stages.arm.lora.": engine_settings.Lora,
+        "stages.warm.lora.": engine_settings.Lora,
+        "stages.arm.filter_groups.": engine_settings.FilterGroups,
         "stages.arm.importance_correction.": engine_settings.ImportanceCorrection,
         "benchmarks.test.": benchmark.Benchmark,
         "benchmarks.test.reference_line.": benchmark.ReferenceLine,

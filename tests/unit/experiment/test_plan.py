@@ -44,6 +44,13 @@ def test_stages_come_parents_first_whatever_their_order_in_the_file(tmp_path):
         ("stages.arm.openrlhf", {}, set()),
         ("stages.arm.kl", {"coef": 0.1}, {"arm"}),
         ("stages.arm.loss", {"type": "gspo"}, {"arm"}),
+        ("stages.arm.overlong", {"buffer": 4}, {"arm"}),
+        ("stages.arm.mask_truncated", True, {"arm"}),
+        ("stages.arm.filter_groups", True, {"arm"}),
+        ("stages.arm.filter_groups", False, set()),
+        ("stages.arm.ema", 0.99, {"arm"}),
+        ("stages.arm.lora", {"rank": 4}, {"arm"}),
+        ("stages.warm.lora", {"rank": 4}, {"warm", "arm"}),
         ("stages.arm.importance_correction", {"level": "token"}, {"arm"}),
         ("stages.arm.openrlhf", {"--actor.adam.eps": 1e-6}, {"arm"}),
         ("stages.warm.openrlhf", {"--adam.eps": 1e-6}, {"warm", "arm"}),
@@ -131,6 +138,16 @@ def test_an_arm_that_branches_later_takes_the_problems_where_its_parent_stopped(
     raw["stages"]["then"] = {**raw["stages"]["arm"], "from": "arm", "advantage": "grpo", "k": 1}
     then = laid_out(tmp_path, raw).stages[-1]
     assert (then.record.first_step, then.first_prompt) == (2, 2 * 32)
+
+
+def test_an_arm_after_one_that_filters_takes_the_problems_after_all_that_it_sampled(tmp_path):
+    raw = changed("stages.arm.filter_groups", True)
+    raw["stages"]["then"] = {**raw["stages"]["arm"], "from": "arm", "advantage": "grpo", "k": 1}
+    plan = laid_out(tmp_path, raw)
+    write_json(plan.stages[1].own / "manifest.json", {"steps": 2, "prompts": 77})
+    assert plan.stages[2].first_prompt == 77 and plan.stages[2].first_step == 2
+    write_json(plan.stages[1].own / "manifest.json", [])  # damaged
+    assert plan.stages[2].first_prompt == 2 * 32
 
 
 def test_a_stage_that_another_experiment_finished_is_taken_from_there(tmp_path):
