@@ -15,11 +15,11 @@ from pydantic import (
     model_validator,
 )
 
-from passk.base.errors import ConfigError
+from passk.base.errors import ConfigError, InvalidError
 from passk.experiment import yaml_file
 from passk.experiment.benchmark import Benchmark, ReferenceLine
 from passk.experiment.compute import Compute
-from passk.experiment.field_errors import Location, one_line, require_plain
+from passk.experiment.field_errors import Location, first_fault, require_plain
 from passk.experiment.fields import (
     Name,
     Strict,
@@ -50,7 +50,7 @@ class Experiment(Strict):
     @model_validator(mode="after")
     def _something_to_evaluate(self) -> Self:
         if self.model.tiny and not self.stages:
-            raise ValueError("a tiny model without stages is untrained; add stages, or set model.path")
+            raise InvalidError("a tiny model without stages is untrained", "add stages, or set model.path")
         return self
 
 
@@ -63,7 +63,7 @@ def parsed(source: yaml_file.Source) -> Experiment:
     """Return the experiment in the content of a file. Raise ConfigError as `load` does."""
     if not isinstance(source.content, dict):
         known = ", ".join(Experiment.model_fields)
-        raise ConfigError(f"{source.path}: not an experiment; write a mapping with the keys {known}")
+        raise ConfigError(str(source.path), "not an experiment", f"write a mapping with the keys {known}")
     with source.located():
         return parse(source.content)
 
@@ -74,7 +74,7 @@ def parse(raw: dict[str, Any]) -> Experiment:
     try:
         return Experiment.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(one_line(error, _keys_beside, sources=SPECS, kinds=STAGES)) from None
+        raise first_fault(error, _keys_beside, sources=SPECS, kinds=STAGES) from None
 
 
 _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from passk.base.errors import InvalidError
 from passk.experiment.fields import Count, Name, Positive, Strict, Text
 
 START = "start"
@@ -43,7 +44,9 @@ class Loss(Strict):
     @model_validator(mode="after")
     def _sequences_have_a_mean(self) -> Self:
         if self.type == "gspo" and self.mean != "seq-mean-token-mean":
-            raise ValueError("gspo has one ratio a sequence; set aggregation to seq-mean-token-mean, or leave it out")
+            raise InvalidError(
+                "gspo has one ratio a sequence", "set aggregation to seq-mean-token-mean, or leave it out"
+            )
         return self
 
 
@@ -65,11 +68,11 @@ class ImportanceCorrection(Strict):
     @model_validator(mode="after")
     def _works_together(self) -> Self:
         if self.mode == "clip" and (self.level, self.gating) != ("token", "ratio"):
-            raise ValueError("clip needs level token and gating ratio; set mode to mask, or change the other two")
+            raise InvalidError("clip needs level token and gating ratio", "set mode to mask, or change the other two")
         if self.gating != "ratio" and (self.threshold is None or len(self.threshold) != 1):
-            raise ValueError(f"{self.gating} needs one upper bound; set threshold to a list of one, as in [0.01]")
+            raise InvalidError(f"{self.gating} needs one upper bound", "set threshold to a list of one, as in [0.01]")
         if len(self.bounds) == 2 and self.bounds[0] >= self.bounds[1]:
-            raise ValueError("threshold must be low and high, the lower first; write them in this order")
+            raise InvalidError("threshold must be low and high, the lower first", "write them in this order")
         return self
 
 

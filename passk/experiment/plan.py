@@ -152,7 +152,9 @@ def order(experiment: Experiment) -> list[str]:
     for name, stage in experiment.stages.items():
         if stage.parent is not None and stage.parent not in experiment.stages:
             raise ConfigError(
-                f"stages.{name}.from: stage {stage.parent!r} does not exist{nearest(stage.parent, experiment.stages)}"
+                f"stages.{name}.from",
+                f"stage {stage.parent!r} does not exist",
+                nearest(stage.parent, experiment.stages),
             )
     while len(placed) < len(experiment.stages):
         ready = [
@@ -162,7 +164,7 @@ def order(experiment: Experiment) -> list[str]:
         ]
         if not ready:
             loop = sorted(set(experiment.stages) - set(placed))
-            raise ConfigError(f"stages.{loop[0]}.from: a cycle among {', '.join(loop)}; remove one `from:`")
+            raise ConfigError(f"stages.{loop[0]}.from", f"a cycle among {', '.join(loop)}", "remove one `from:`")
         placed.append(ready[0])
     return placed
 

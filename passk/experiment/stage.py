@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from passk.base.errors import InvalidError
 from passk.experiment.engine_settings import FilterGroups, ImportanceCorrection, Kl, Lora, Loss, Overlong
 from passk.experiment.fields import (
     LIMIT,
@@ -65,14 +66,14 @@ class Stage(Strict):
     @model_validator(mode="after")
     def _warm_up_ends(self) -> Self:
         if self.warmup > self.steps:
-            raise ValueError(
-                f"warmup of {self.warmup} steps is longer than the stage; lower it to {self.steps} or less"
+            raise InvalidError(
+                f"warmup of {self.warmup} steps is longer than the stage", f"lower it to {self.steps} or less"
             )
         return self
 
     def _limited(self, what: str, size: int) -> Self:
         if size >= LIMIT:
-            raise ValueError(f"{what} is {size} training prompts; lower it below {LIMIT}")
+            raise InvalidError(f"{what} is {size} training prompts", f"lower it below {LIMIT}")
         return self
 
 
@@ -159,9 +160,9 @@ class RlStage(Stage):
     def _can_be_met(cls, until: Until | None, info: ValidationInfo) -> Until | None:
         steps = info.data.get("steps")
         if until and steps and until.window > steps:
-            raise ValueError(
-                f"window of {until.window} steps is longer than the stage; set window to {steps} or less, or raise "
-                "steps"
+            raise InvalidError(
+                f"window of {until.window} steps is longer than the stage",
+                f"set window to {steps} or less, or raise steps",
             )
         return until
 

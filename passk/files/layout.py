@@ -184,14 +184,14 @@ def require_usable(runs: Path, name: str) -> None:
     """Raise ConfigError if experiment `name` cannot run under `runs`; call this before anything is written there."""
     path = str(runs.resolve())
     if not path.isprintable():
-        raise ConfigError(f"runs: {path!r} has an unprintable character; name another directory")
+        raise ConfigError("runs", f"{path!r} has an unprintable character", "name another directory")
     for text, why in _SPLITTERS.items():
         if text in path:
-            raise ConfigError(f"runs: {path} contains {text!r}, and {why}; name a directory without it")
+            raise ConfigError("runs", f"{path} contains {text!r}, and {why}", "name a directory without it")
     if (length := len(os.fsencode(path))) > _LONGEST_PATH:
-        raise ConfigError(f"runs: the path has {length} bytes; name a directory with {_LONGEST_PATH} or fewer")
+        raise ConfigError("runs", f"the path has {length} bytes", f"name a directory with {_LONGEST_PATH} or fewer")
     if name in (SERVE, STORE) or name.startswith(f"{STORE}."):
-        raise ConfigError(f"name: {name} is reserved in the directory of runs; choose another name")
+        raise ConfigError("name", f"{name} is reserved in the directory of runs", "choose another name")
 
 
 def write_json(path: Path, content: Any) -> None:

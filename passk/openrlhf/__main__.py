@@ -74,17 +74,19 @@ def check(settings: PluginSettings, arguments: list[str]) -> None:
     options, _ = parser.parse_known_args(arguments)
     if options.asynchronous:
         raise ConfigError(
-            "--train.async_enable: the plugin supports only OpenRLHF's synchronous trainer; remove the flag"
+            "--train.async_enable", "the plugin supports only OpenRLHF's synchronous trainer", "remove the flag"
         )
     if options.deterministic and settings.filter_groups:
         raise ConfigError(
-            "--passk.filter_groups: samples an unknown number of prompts, so no run is reproducible; remove it or "
-            "--train.full_determinism_enable"
+            "--passk.filter_groups",
+            "samples an unknown number of prompts, so no run is reproducible",
+            "remove it or --train.full_determinism_enable",
         )
     if options.deterministic and options.filtering:
         raise ConfigError(
-            "--algo.dynamic_filtering_enable: replaces prompts as responses arrive, so no run is reproducible; "
-            "remove it or --train.full_determinism_enable"
+            "--algo.dynamic_filtering_enable",
+            "replaces prompts as responses arrive, so no run is reproducible",
+            "remove it or --train.full_determinism_enable",
         )
     settings.check(options.rollouts)
     if not options.resumes:

@@ -27,4 +27,4 @@ def require_known(stages: Mapping[str, SftStage | RlStage], model: Path | str, *
         for target in targets:
             if target not in known:
                 fix = nearest(target, {name for name in known if "." not in name})
-                raise ConfigError(f"stages.{stage}.lora.targets: the model has no layer {target!r}{fix}")
+                raise ConfigError(f"stages.{stage}.lora.targets", f"the model has no layer {target!r}", fix)

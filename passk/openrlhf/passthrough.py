@@ -40,20 +40,20 @@ def words(flags: Mapping[str, Any]) -> list[str]:
 def _check(field: str, kind: str, flag: str, value: Any) -> None:
     parser = installed(kind)
     if flag not in parser.actions:
-        raise ConfigError(f"{field}: OpenRLHF has no such flag for {kind}{nearest(flag, parser.actions)}")
+        raise ConfigError(field, f"OpenRLHF has no such flag for {kind}", nearest(flag, parser.actions))
     if instead := own_flags.fix(kind, flag):
-        raise ConfigError(f"{field}: is not free; {instead}")
+        raise ConfigError(field, "is not free", instead)
     action = parser.actions[flag]
     if action.nargs == 0:
         if value is not True:
-            raise ConfigError(f"{field}: is a switch, not {value!r}; write true, or remove it")
+            raise ConfigError(field, f"is a switch, not {value!r}", "write true, or remove it")
         return
     _require_type(field, action, value)
     try:
         parser.parse_args(words({flag: value}))
     except ValueError as error:
         message = str(error).removeprefix(f"argument {flag}: ")
-        raise ConfigError(f"{field}: {message}; write a value that OpenRLHF takes") from None
+        raise ConfigError(field, message, "write a value that OpenRLHF takes") from None
 
 
 def _require_type(field: str, action: argparse.Action, value: Any) -> None:
@@ -61,7 +61,7 @@ def _require_type(field: str, action: argparse.Action, value: Any) -> None:
     types, expected = _TYPES.get(action.type, ((str,), "text"))
     listed = action.nargs is not None
     if listed != isinstance(value, list):
-        raise ConfigError(f"{field}: must be {'a list' if listed else expected}, not {value!r}; write one")
+        raise ConfigError(field, f"must be {'a list' if listed else expected}, not {value!r}", "write one")
     for each in value if listed else [value]:
         if isinstance(each, bool) or not isinstance(each, types):
-            raise ConfigError(f"{field}: must be {expected}, not {each!r}; write one")
+            raise ConfigError(field, f"must be {expected}, not {each!r}", "write one")

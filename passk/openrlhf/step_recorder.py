@@ -216,7 +216,7 @@ class StepRecorder:
         try:
             file_lock.keep(self.log.path.with_name(WRITER), waits=False)
         except PasskError as error:
-            raise ConfigError(f"--passk.record: {error}; choose another directory") from None
+            raise ConfigError("--passk.record", str(error), "choose another directory") from None
         require_new(self.log.path.parent)
 
     def forget_after(self, step: int) -> None:
@@ -268,8 +268,9 @@ def require_new(directory: Path) -> None:
     """Raise ConfigError if `directory` holds a run's recorded steps, which a new run would erase."""
     if read_metrics(directory / "metrics.jsonl") or any((directory / "rollouts").glob("*.parquet")):
         raise ConfigError(
-            f"--passk.record: {directory} holds the steps of another run, which this run would erase; choose another "
-            "directory, delete that one, or resume from that run's checkpoint by --ckpt.load_enable"
+            "--passk.record",
+            f"{directory} holds the steps of another run, which this run would erase",
+            "choose another directory, delete that one, or resume from that run's checkpoint by --ckpt.load_enable",
         )
 
 

@@ -49,9 +49,8 @@ def prepare(plan: Plan, say: Say) -> None:
     preparation.prepare(plan.experiment.problems, plan.problems, plan.experiment.seed, say)
     for name, stage in plan.experiment.stages.items():
         if isinstance(stage, SftStage):
-            preparation.require_demonstrations(
-                f"stages.{name}.problems: {stage.problems}", plan.problems[stage.problems]
-            )
+            file = plan.problems[stage.problems]
+            preparation.require_demonstrations(f"stages.{name}.problems", stage.problems, file)
     if plan.experiment.model.tiny and isinstance(plan.model, Path) and not (plan.model / "config.json").exists():
         with scratch.beside(plan.model) as temporary:
             make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
