@@ -78,7 +78,7 @@ class PlannedStage:
             for ancestor in self.lineage[1:]
             if isinstance(ancestor.stage, RlStage)
             and self.stage.kind == "rl"
-            and ancestor.stage.problems == self.stage.problems
+            and ancestor.stage.weights == self.stage.weights
         )
 
 

@@ -49,7 +49,12 @@ class Stage(Strict):
     parent: Name | None = Field(
         None, alias="from", description="stage whose model this one starts from (default: the model itself)"
     )
-    problems: Name = Field(description="name of a set of problems of the train split")
+    problems: Name | None = Field(
+        None, description="name of a set of problems of the train split (required without `mix`)"
+    )
+    mix: dict[Name, Positive] | None = Field(
+        None, min_length=2, description="in place of `problems`: sets of problems, each with its weight"
+    )
     steps: Count = Field(description="optimizer steps of an sft stage, batches of rollouts of an rl stage")
     betas: Betas = Field((0.9, 0.95), description="Adam's two betas")
     weight_decay: NotNegative = Field(0.0, description="Adam's weight decay")
@@ -62,6 +67,17 @@ class Stage(Strict):
     openrlhf: dict[str, Any] = Field(
         default={}, description="OpenRLHF's own flags, such as --actor.adam.eps: 1.0e-6; a switch takes true"
     )
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weight of each set of problems."""
+        return dict(self.mix) if self.mix else {str(self.problems): 1.0}
+
+    @model_validator(mode="after")
+    def _one_source_of_problems(self) -> Self:
+        if (self.problems is None) == (self.mix is None):
+            raise InvalidError("needs exactly one of problems and mix", "write one of them")
+        return self
 
     @model_validator(mode="after")
     def _warm_up_ends(self) -> Self:

@@ -38,7 +38,9 @@ def check(experiment: Experiment) -> None:
         for name in sorted(set(names) & set(getattr(experiment, field))):
             raise ConfigError(f"{field}.{name}", "is a reserved name in reports", "choose another one")
     for name, stage in experiment.stages.items():
-        _known_problems(experiment, f"stages.{name}.problems", stage.problems, split="train")
+        for problem_set in stage.weights:
+            field = f"stages.{name}.{'mix' if stage.mix else 'problems'}"
+            _known_problems(experiment, field, problem_set, split="train")
         engine_checks.check(experiment, name, stage)
         if isinstance(stage, RlStage):
             _check_rl(experiment, name, stage)

@@ -28,7 +28,8 @@ from passk.files.layout import is_finished, write_json
 from passk.files.metrics_log import WRITER, damaged_line, read_metrics
 from passk.models import remote_code
 from passk.models.tiny import ENDS, make_tiny
-from passk.openrlhf import checkpoints, difficulty, flags, lengths, lora_targets, train_data
+from passk.openrlhf import checkpoints, flags, lengths, lora_targets, train_data
+from passk.pipeline import training_problems
 from passk.pipeline.evaluation_request import has_chat, request
 from passk.pipeline.finish import finish
 from passk.pipeline.held_out_request import held_out, problem_sets, require_room
@@ -47,20 +48,13 @@ LAST_WRITER_SECONDS = 120.0
 def prepare(plan: Plan, say: Say) -> None:
     """Make the problems and a tiny model, and check the training data."""
     preparation.prepare(plan.experiment.problems, plan.problems, plan.experiment.seed, say)
-    for name, stage in plan.experiment.stages.items():
-        if isinstance(stage, SftStage):
-            file = plan.problems[stage.problems]
-            preparation.require_demonstrations(f"stages.{name}.problems", stage.problems, file)
+    training_problems.prepare(plan)
     if plan.experiment.model.tiny and isinstance(plan.model, Path) and not (plan.model / "config.json").exists():
         with scratch.beside(plan.model) as temporary:
             make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
             durable.move(temporary, plan.model)
         say("model: made a tiny Qwen2 with random weights")
-    for planned in plan.stages:
-        until = planned.stage.until if isinstance(planned.stage, RlStage) else None
-        if until and until.difficulty and not planned.finished:
-            name, problems = planned.record.name, plan.problems[planned.stage.problems]
-            difficulty.require(f"stages.{name}.until.difficulty", until.difficulty, problems)
+    training_problems.require_difficulties(plan)
     unstarted: dict[str, SftStage | RlStage] = {}
     for planned in plan.stages:
         if planned.finished:
@@ -73,7 +67,7 @@ def prepare(plan: Plan, say: Say) -> None:
     )
     lora_targets.require_known(unstarted, plan.model, trusted=model.trust_remote_code)
     require_room(plan)
-    judged = {stage.problems for stage in unstarted.values() if isinstance(stage, RlStage)}
+    judged = {name for stage in unstarted.values() if isinstance(stage, RlStage) for name in stage.weights}
     judged |= {planned.benchmark.problems for planned in plan.evaluations if not planned.finished}
     judged |= problem_sets(plan)
     files = {name: file for name, file in plan.problems.items() if name in judged}
@@ -121,7 +115,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
     if not (directory / "data").exists():
         train_data.write(
             stage,
-            plan.problems[stage.problems],
+            {plan.problems[name]: weight for name, weight in stage.weights.items()},
             directory / "data",
             seed=planned.record.seed,
             first_prompt=planned.first_prompt,
@@ -191,7 +185,7 @@ def command(plan: Plan, planned: PlannedStage) -> list[str]:
         str(plan.parent_model(planned)),
         planned.directory / "data",
         planned.directory,
-        plan.problems[stage.problems],
+        plan.training_problems(planned),
         reference=str(planned.reference.directory / "model") if planned.reference else None,
     )
     remote_code.check(plan.parent_model(planned), trusted=experiment.model.trust_remote_code)
@@ -287,7 +281,8 @@ def _has_model(planned: PlannedEvaluation) -> bool:
 def ingest(plan: Plan) -> None:
     """Ingest all finished work into the database. Raise PasskError that names damaged items; the rest is ingested."""
     wanted: list[store_items.Item] = [(store_items.experiment_record, plan.directory)]
-    wanted += [(store_items.problem_set, path) for path in plan.problems.values() if path.exists()]
+    sets = {*plan.problems.values(), *map(plan.training_problems, plan.stages)}
+    wanted += [(store_items.problem_set, path) for path in sorted(sets) if path.exists()]
     wanted += [(store_items.stage, planned.directory) for planned in plan.stages if planned.finished]
     wanted += [(store_items.evaluation, planned.directory) for planned in plan.evaluations if planned.finished]
     if skipped := store.ingest_items(plan.store, wanted).skipped:

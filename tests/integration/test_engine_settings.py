@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -25,11 +26,13 @@ seed: 3
 model: {{tiny: {{}}}}
 problems:
   train: {{source: maze, split: train, size: 512, easy_fraction: 1.0, random_move_prob: 0.2, path_length: [2, 3]}}
+  longer: {{source: maze, split: train, size: 128, easy_fraction: 1.0, path_length: [4, 5]}}
   test: {{source: maze, split: test, size: 10, easy_fraction: 1.0, path_length: [2, 3]}}
 stages:
   warm: {{kind: sft, problems: train, steps: 24, batch_size: 64, lr: 3.0e-3, openrlhf: {{--adam.eps: 1.0e-7}}}}
-  arm: {{kind: rl, from: warm, problems: train, advantage: passk_analytical, k: 2, steps: {STEPS}, save_every: 2,
-        prompts_per_step: 8, rollouts_per_prompt: 8, lr: 1.0e-2, max_prompt: 31, max_response: 8,
+  arm: {{kind: rl, from: warm, mix: {{train: 0.8, longer: 0.2}}, advantage: passk_analytical, k: 2,
+        steps: {STEPS}, save_every: 2, prompts_per_step: 8, rollouts_per_prompt: 8, lr: 1.0e-2,
+        max_prompt: 31, max_response: 8,
         lora: {{rank: 8, targets: [q_proj, down_proj]}}, filter_groups: {{max_rounds: 2}}, mask_truncated: true,
         kl: {{coef: 0.05, estimator: k2, in: loss, reference: warm}},
         loss: {{aggregation: seq-mean-token-mean, dual_clip: 3.0}},
@@ -120,6 +123,16 @@ def test_each_step_trains_on_groups_that_teach_and_counts_all_that_were_sampled(
     manifest = json.loads((run.stages["arm"] / "manifest.json").read_text())
     assert manifest["prompts"] == sum(line["generated_groups"] for line in lines)
     assert "groups generated" in run.report
+
+
+def test_the_prompts_are_of_both_sets_of_the_mix(run):
+    directory = run.stages["arm"]
+    record = json.loads((directory / "stage.json").read_text())
+    union = pandas.read_parquet(directory.parents[1] / "problems" / f"{record['problems']}.parquet")
+    assert len(union) == 512 + 128
+    sampled = pandas.concat(map(pandas.read_parquet, (directory / "rollouts").glob("*.parquet")))["problem"].unique()
+    longer = set(union["id"][512:])
+    assert longer & set(sampled) and set(sampled) - longer and set(sampled) <= set(union["id"])
 
 
 def test_the_adapter_is_merged_into_the_model_and_vllm_had_the_same_weights_in_each_step(run):

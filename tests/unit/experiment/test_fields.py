@@ -65,7 +65,12 @@ TABLE = {
 STAGE = {
     "kind": ("choice", [], []),
     "from": ("name", ["warm", None], []),
-    "problems": ("name", ["train"], []),
+    "problems": ("name", ["train"], [None]),
+    "mix": (
+        None,
+        [],
+        [{"train": 1, "other": 1}, {"train": 1}, {}, {"A": 1, "b": 1}, {"a": 0, "b": 1}, 5, "a", [], True],
+    ),
     "steps": ("count", [2, 99_999], [9_999_999_999]),
     "betas": ("pair", [[0, 0], (0.9, 0.99), [0.9, 1 - 1e-9]], [[0.9, 1.0], [1, 0.9], [-0.1, 0.9]]),
     "weight_decay": ("not negative", [0, 0.1, 5], []),
