@@ -29,7 +29,7 @@ from passk.files.metrics_log import WRITER, damaged_line, read_metrics
 from passk.models import remote_code
 from passk.models.tiny import ENDS, make_tiny
 from passk.openrlhf import checkpoints, flags, lengths, lora_targets, train_data
-from passk.pipeline import training_problems
+from passk.pipeline import model_card, training_problems
 from passk.pipeline.evaluation_request import has_chat, request
 from passk.pipeline.finish import finish
 from passk.pipeline.held_out_request import held_out, problem_sets, require_room
@@ -149,6 +149,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             on_evaluation=on_evaluation,
         )
         ended = finish(planned, seconds=time.monotonic() - started, startup=progress.startup)
+        model_card.write(plan, planned, planned.directory / "model")
     if isinstance(stage, RlStage) and stage.until:
         say(f"{planned.record.name}: {ended}")
 
@@ -236,6 +237,7 @@ def evaluate(plan: Plan, say: Say) -> None:
             ray_job.run(
                 command, environment=environment(compute), directory=directory, stall_timeout_s=compute.stall_timeout_s
             )
+    model_card.write_all(plan)
     missing = sorted({planned.record.checkpoint for planned in remaining if not planned.finished})
     if missing:
         raise PasskError(
