@@ -26,7 +26,7 @@ from passk.experiment.stage import RlStage, SftStage
 from passk.files.layout import BASE, STORE, EvaluationRecord, StageRecord, require_usable
 from passk.files.model_weights import weights
 
-_WITHOUT_EFFECT = {"evaluate", "save_every", "keep_checkpoints", "max_failed"}
+_WITHOUT_EFFECT = {"evaluate", "save_every", "keep_checkpoints", "max_failed", "export_every"}
 _WITHOUT_EFFECT |= {"evaluate_every", "evaluate_on", "evaluate_samples"}
 """Fields of a stage that do not change its model. Evaluations during the training draw no random number of it."""
 _NOT_SAMPLED = {"k", "max_failed", "reference_line"}

@@ -63,6 +63,9 @@ class Stage(Strict):
     evaluate: bool = Field(True, description="sample the finished model on every benchmark")
     save_every: Count = Field(20, description="steps between checkpoints")
     keep_checkpoints: Count = Field(2, description="checkpoints kept for resuming, at least 2 while training")
+    export_every: Count | None = Field(
+        None, description="steps between models in HF format that the stage keeps in exports/ (default: none)"
+    )
     lora: Lora | None = Field(None, description="adapter that is trained in place of the weights (default: none)")
     openrlhf: dict[str, Any] = Field(
         default={}, description="OpenRLHF's own flags, such as --actor.adam.eps: 1.0e-6; a switch takes true"

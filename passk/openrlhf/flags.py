@@ -60,7 +60,8 @@ def sft(stage: SftStage, compute: Compute, paths: Paths, *, seed: int, chat: boo
         "--lr_warmup_ratio": stage.warmup / stage.steps,
         **_common(stage, compute, paths),
     }
-    return [*_spell(flags), *passthrough.words(stage.openrlhf), "--passk.record", str(paths.output)]
+    own: Flags = {"--passk.record": str(paths.output), "--passk.export_every": stage.export_every}
+    return [*_spell(flags), *passthrough.words(stage.openrlhf), *_spell(own)]
 
 
 def _largest_divisor(number: int, most: int) -> int:
@@ -141,6 +142,7 @@ def _own(stage: RlStage, paths: Paths) -> Flags:
         "--passk.filter_groups": stage.rounds if stage.filter_groups else None,
         "--passk.steps": stage.steps if stage.filter_groups else None,
         "--passk.ema": stage.ema,
+        "--passk.export_every": stage.export_every,
         "--passk.keep_order": True,
     }
 

@@ -40,6 +40,8 @@ class PluginSettings:
     """Rounds of sampling in a step at most, to replace groups that teach nothing; None without a filter."""
     steps: int | None = None
     """Step at which the training ends; None for the end of the prompts."""
+    export_every: int | None = None
+    """Steps between models in HF format below the record; None for none."""
     ema: float | None = None
     """Share of the average of the weights that an update keeps; None for the weights themselves."""
     mask_truncated: bool = False
@@ -120,11 +122,17 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
     parser.add_argument(
         "--passk.filter_groups",
         dest="filter_groups",
-        type=_count,
+        type=count,
         help="Replace all-incorrect groups and those with fewer than k incorrect, in this many rounds (default: keep).",
     )
     parser.add_argument(
-        "--passk.steps", dest="steps", type=_count, help="Step at which the training ends (default: that of the data)."
+        "--passk.steps", dest="steps", type=count, help="Step at which the training ends (default: that of the data)."
+    )
+    parser.add_argument(
+        "--passk.export_every",
+        dest="export_every",
+        type=count,
+        help="Steps between models in HF format in exports/ of the record (default: none).",
     )
     parser.add_argument(
         "--passk.ema",
@@ -167,6 +175,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         problems=values.problems.resolve() if values.problems else None,
         filter_groups=values.filter_groups,
         steps=values.steps,
+        export_every=values.export_every,
         ema=values.ema,
         mask_truncated=values.mask_truncated,
         reference=values.reference,
@@ -174,7 +183,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
     return settings, rest
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
     """Return a whole number of 1 or more, for argparse."""
     if (number := int(text)) < 1:
         raise ValueError

@@ -24,6 +24,7 @@ from passk.files.metrics_log import read_metrics
 from passk.openrlhf import checkpoints, group_filter, length_settings, mismatch
 from passk.openrlhf.estimator_inputs import false_positive_rate, inputs
 from passk.openrlhf.evaluation_log import EvaluationLog
+from passk.openrlhf.exports import Exports
 from passk.openrlhf.held_out import evaluate
 from passk.openrlhf.prompt_label import ANSWER_HALVES, REASON
 from passk.openrlhf.samples_generator import PasskSamplesGenerator
@@ -133,6 +134,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self.samples_generator.keeps = self._keeps
         self.recorder = StepRecorder(settings)
         self.evaluations = EvaluationLog(settings.record)
+        self.exports = Exports(settings.record, settings.export_every)
         self.seconds_evaluation = 0.0
         """Wall time of the evaluations since the last recorded step."""
         self.recorded = time.perf_counter()
@@ -154,6 +156,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         # Steps after the checkpoint are repeated, so their records are deleted.
         self.recorder.forget_after(states["global_step"])
         self.evaluations.forget_after(states["global_step"])
+        self.exports.forget_after(states["global_step"])
         self.samples_generator.step = states["global_step"] + 1
         self.samples_generator.ended = self._is_ended()
         self.recorded = time.perf_counter()
@@ -187,6 +190,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self.samples_generator.ended = self._is_ended()
         if self.samples_generator.ended:
             self.args.ckpt.save_steps = 1  # the last checkpoint is that of the last step
+        self.exports.write(global_step, self._export)
         with checkpoints.saving(Path(self.args.ckpt.path) / "_actor" / f"global_step{global_step}"):
             super().save_logs_and_checkpoints(global_step, logs_dict, client_states)
 
@@ -211,6 +215,10 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
             seconds = time.perf_counter() - started
             self.evaluations.write(line, seconds)
             self.seconds_evaluation += seconds
+
+    def _export(self, directory: str) -> None:
+        """Write the present model in HF format."""
+        ray.get(self.actor_model_group.async_run_method(method_name="export", directory=directory))
 
     def _keeps(self, correct: int, rollouts: int) -> bool:
         """Return whether the filter keeps a group of the coming step."""

@@ -14,7 +14,7 @@ from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
 from passk.experiment.stage import RlStage, SftStage
 from passk.files.durable import write_text
-from passk.files.layout import EVALUATIONS
+from passk.files.layout import EVALUATIONS, export_of, exported_steps
 from passk.files.metrics_log import read_metrics
 from passk.openrlhf.held_out import figures
 
@@ -22,16 +22,18 @@ NAME = "README.md"
 UNKNOWN = "not known; see the base model"
 
 
-def write(plan: Plan, planned: PlannedStage, directory: Path, step: int | None = None) -> None:
-    """Write the card of a model of a stage. step: of a model before the end of the stage."""
-    write_text(directory / NAME, card(plan, planned, step))
+def write(plan: Plan, planned: PlannedStage) -> None:
+    """Write the cards of a stage's model and of the models that it exported."""
+    write_text(planned.directory / "model" / NAME, card(plan, planned))
+    for step in exported_steps(planned.directory):
+        write_text(export_of(planned.directory, step) / NAME, card(plan, planned, step))
 
 
 def write_all(plan: Plan) -> None:
     """Write the cards of all finished stages of this experiment, with their finished evaluations."""
     for planned in plan.stages:
         if planned.finished and planned.directory == planned.own:
-            write(plan, planned, planned.own / "model")
+            write(plan, planned)
 
 
 def card(plan: Plan, planned: PlannedStage, step: int | None = None) -> str:

@@ -149,7 +149,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             on_evaluation=on_evaluation,
         )
         ended = finish(planned, seconds=time.monotonic() - started, startup=progress.startup)
-        model_card.write(plan, planned, planned.directory / "model")
+        model_card.write(plan, planned)
     if isinstance(stage, RlStage) and stage.until:
         say(f"{planned.record.name}: {ended}")
 

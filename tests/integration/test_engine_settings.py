@@ -29,9 +29,10 @@ problems:
   longer: {{source: maze, split: train, size: 128, easy_fraction: 1.0, path_length: [4, 5]}}
   test: {{source: maze, split: test, size: 10, easy_fraction: 1.0, path_length: [2, 3]}}
 stages:
-  warm: {{kind: sft, problems: train, steps: 24, batch_size: 64, lr: 3.0e-3, openrlhf: {{--adam.eps: 1.0e-7}}}}
+  warm: {{kind: sft, problems: train, steps: 24, batch_size: 64, lr: 3.0e-3, export_every: 12,
+         openrlhf: {{--adam.eps: 1.0e-7}}}}
   arm: {{kind: rl, from: warm, mix: {{train: 0.8, longer: 0.2}}, advantage: passk_analytical, k: 2,
-        steps: {STEPS}, save_every: 2, prompts_per_step: 8, rollouts_per_prompt: 8, lr: 1.0e-2,
+        steps: {STEPS}, save_every: 2, export_every: 3, prompts_per_step: 8, rollouts_per_prompt: 8, lr: 1.0e-2,
         max_prompt: 31, max_response: 8,
         lora: {{rank: 8, targets: [q_proj, down_proj]}}, filter_groups: {{max_rounds: 2}}, mask_truncated: true,
         kl: {{coef: 0.05, estimator: k2, in: loss, reference: warm}},
@@ -123,6 +124,21 @@ def test_each_step_trains_on_groups_that_teach_and_counts_all_that_were_sampled(
     manifest = json.loads((run.stages["arm"] / "manifest.json").read_text())
     assert manifest["prompts"] == sum(line["generated_groups"] for line in lines)
     assert "groups generated" in run.report
+
+
+def test_models_on_the_way_and_the_last_one_have_a_card(run):
+    for stage, steps in (("warm", [12, 24]), ("arm", [3, 6])):
+        exports = run.stages[stage] / "exports"
+        assert sorted(path.name for path in exports.iterdir()) == [f"step-{step:06d}" for step in steps]
+        for directory in (*exports.iterdir(), run.stages[stage] / "model"):
+            assert f"# {stage} of settings" in (directory / "README.md").read_text()
+            assert not list(directory.glob("adapter*")) and (directory / "tokenizer_config.json").is_file()
+    last, model = (
+        load_file(path / "model.safetensors") for path in (exports / "step-000006", run.stages["arm"] / "model")
+    )
+    assert all(torch.equal(last[name], model[name]) for name in model)
+    card = (run.stages["arm"] / "model" / "README.md").read_text()
+    assert "| test | 8 | pass@4 |" in card and "train (0.8), longer (0.2)" in card
 
 
 def test_the_prompts_are_of_both_sets_of_the_mix(run):

@@ -86,6 +86,7 @@ def test_a_training_whose_recorded_steps_meet_its_condition_samples_no_more_and_
     from passk.experiment.until import Until
     from passk.openrlhf import samples_generator as samples
     from passk.openrlhf import trainer
+    from passk.openrlhf.exports import Exports
 
     saved = []
     stub = SimpleNamespace(write=lambda step, *_: lines.append({"step": step, "reward": rewards[step - 1]}) or record())
@@ -104,7 +105,7 @@ def test_a_training_whose_recorded_steps_meet_its_condition_samples_no_more_and_
     one.settings = SimpleNamespace(
         max_failed=1.0, steps=None, until=Until.model_validate({"metric": "reward", "above": 0.5, "window": 2})
     )
-    one.samples_generator = object.__new__(samples.PasskSamplesGenerator)
+    one.samples_generator, one.exports = object.__new__(samples.PasskSamplesGenerator), Exports(tmp_path, None)
     one.experience_maker = SimpleNamespace(rollouts=SimpleNamespace(reasons=None))
     one.recorder, one.recorded, one.tokenizer, one.seconds_evaluation = stub, 0.0, None, 0.5
     one.args = SimpleNamespace(ckpt=SimpleNamespace(path=str(tmp_path), save_steps=20))

@@ -79,6 +79,7 @@ STAGE = {
     "evaluate": ("truth", [True, False], []),
     "save_every": ("count", [1], []),
     "keep_checkpoints": ("count", [1], []),
+    "export_every": ("count", [1, None], []),
     "lora": ("mapping", [None, {"rank": 4}], [{}, {"alpha": 8}]),
     "openrlhf": ("mapping", [{}, {"--ds.adam_offload": True}, {"--muon": [1, 0.5, "a"]}], [{"--a": math.nan}, {5: 1}]),
 }

@@ -48,6 +48,7 @@ def test_stages_come_parents_first_whatever_their_order_in_the_file(tmp_path):
         ("stages.arm.overlong", {"buffer": 4}, {"arm"}),
         ("stages.arm.mask_truncated", True, {"arm"}),
         ("stages.arm.filter_groups", True, {"arm"}),
+        ("stages.arm.export_every", 1, set()),
         ("stages.arm.filter_groups", False, set()),
         ("stages.arm.ema", 0.99, {"arm"}),
         ("stages.arm.lora", {"rank": 4}, {"arm"}),

@@ -76,6 +76,15 @@ def test_it_has_the_metrics_of_its_own_evaluations_with_their_intervals(tmp_path
     assert "| test (during the training) | 4 | pass@1 | 0.500 | 0.250 to 0.750 |" in text and "0.100" not in text
 
 
+def test_a_model_that_was_exported_has_a_card_with_its_step(tmp_path):
+    laid_out = finished(yaml.safe_load(GOOD), tmp_path)
+    evaluated(laid_out, "arm", [16, 8, 0, 4])
+    (laid_out.stages[1].own / "exports" / "step-000001").mkdir(parents=True)
+    model_card.write_all(laid_out)
+    text = (laid_out.stages[1].own / "exports" / "step-000001" / "README.md").read_text()
+    assert "| step | 1 of 2 |" in text and "No benchmark is evaluated yet." in text
+
+
 @pytest.mark.parametrize(
     ("front", "licence"),
     [
