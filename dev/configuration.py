@@ -15,6 +15,7 @@ from passk.experiment.compute import Compute
 from passk.experiment.config import Experiment
 from passk.experiment.engine_settings import FilterGroups, ImportanceCorrection, Kl, Lora, Loss, Overlong
 from passk.experiment.model import Model, TinyModel
+from passk.experiment.selection import KeepBest, StopWhen
 from passk.experiment.stage import RlStage, SftStage
 from passk.experiment.tracker_config import MlflowTracker, Trackers, WandbTracker
 from passk.experiment.until import Until
@@ -35,6 +36,8 @@ SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
     "`stages.NAME:` with `kind: sft`": ("Supervised fine-tuning on demonstrations.", SftStage),
     "`stages.NAME:` with `kind: rl`": ("Reinforcement learning with verifiable rewards.", RlStage),
     "`stages.NAME.until:`": ("Exactly one of `above` and `below` is required.", Until),
+    "`stages.NAME.stop_when:`": ("`benchmark` and `evaluations` are required.", StopWhen),
+    "`stages.NAME.keep_best:`": ("`benchmark` is required.", KeepBest),
     "`stages.NAME.lora:`": ("An adapter, in sft and rl stages.", Lora),
     "`stages.NAME.filter_groups:`": ("`true` stands for the defaults.", FilterGroups),
     "`stages.NAME.kl:`": ("A penalty for the distance from a reference model.", Kl),

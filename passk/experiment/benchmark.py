@@ -23,6 +23,11 @@ class Benchmark(Strict):
     top_p: float = Field(0.95, gt=0, le=1, description="nucleus of sampling, share of the probability")
     max_response: Count = Field(description="longest response, tokens")
     max_failed: MaxFailed = 0.05
+    validation: bool = Field(
+        False,
+        description="only evaluations during the training use it: no finished stage is evaluated on it, so a stage may "
+        "choose by it",
+    )
     reference_line: ReferenceLine | None = Field(
         None, description="a value that the report draws beside the curves of this benchmark (default: none)"
     )

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from passk.base.errors import InvalidError
+from passk.experiment.benchmark import Benchmark
 from passk.experiment.engine_settings import FilterGroups, ImportanceCorrection, Kl, Lora, Loss, Overlong
 from passk.experiment.fields import (
     LIMIT,
@@ -33,6 +34,9 @@ from passk.experiment.fields import (
     Text,
 )
 from passk.experiment.k_schedule import Schedule
+from passk.experiment.keep import Keep
+from passk.experiment.selection import KeepBest, StopWhen
+from passk.experiment.stage_end import Conditions
 from passk.experiment.until import Until
 
 K = Annotated[Schedule, BeforeValidator(Schedule.of), PlainSerializer(lambda schedule: schedule.written)]
@@ -160,6 +164,37 @@ class RlStage(Stage):
         None, description="samples per problem of these evaluations (default: the largest `k` of the benchmark)"
     )
 
+    stop_when: StopWhen | None = Field(
+        None, description="condition on these evaluations that ends the stage before `steps` (default: none)"
+    )
+
+    keep_best: KeepBest | None = Field(
+        None, description="keep and evaluate the best model by these evaluations, beside the last one (default: none)"
+    )
+    evaluate_last: int = Field(
+        1,
+        ge=1,
+        lt=LIMIT,
+        description="checkpoints at the end, one each `save_every` steps, that are evaluated; the stage's row is their "
+        "mean",
+    )
+
+    def held_out_samples(self, benchmark: Benchmark) -> int:
+        """Return the samples per problem of an evaluation during the training."""
+        return self.evaluate_samples or max(benchmark.k)
+
+    @property
+    def keep(self) -> Keep | None:
+        """The models that the stage keeps beside its last one."""
+        if self.evaluate_last == 1 and self.keep_best is None:
+            return None
+        return Keep(every=self.save_every, last=self.evaluate_last, best=self.keep_best)
+
+    @property
+    def conditions(self) -> Conditions:
+        """Conditions that end the stage before `steps`."""
+        return Conditions(self.until, self.stop_when)
+
     @model_validator(mode="after")
     def _fits_in_memory(self) -> Self:
         return self._limited(f"steps x prompts_per_step{' x max_rounds' * (self.rounds > 1)}", self.most_prompts)
@@ -188,6 +223,8 @@ class RlStage(Stage):
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "until": Until,
+    "stop_when": StopWhen,
+    "keep_best": KeepBest,
     "kl": Kl,
     "loss": Loss,
     "importance_correction": ImportanceCorrection,

@@ -6,7 +6,7 @@ from typing import Any
 from passk import advantage, problems
 from passk.base.errors import ConfigError, nearest, under
 from passk.base.redact import is_secret
-from passk.experiment import config, engine_checks, yaml_file
+from passk.experiment import check_held_out, config, engine_checks, yaml_file
 from passk.experiment.config import Experiment
 from passk.experiment.model import TinyModel
 from passk.experiment.plan import order
@@ -60,6 +60,7 @@ def check(experiment: Experiment) -> None:
                 f"at temperature 0 all {benchmark.samples} samples are identical",
                 "set samples to 1, or temperature above 0",
             )
+    check_held_out.of_benchmarks(experiment)
     if experiment.model.tiny:
         _fits_model(experiment, experiment.model.tiny)
 
@@ -97,7 +98,7 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
     if stage.until:
         with under(f"stages.{name}.until"):
             stage.until.check(max(k for _, k in stage.k.within(stage.steps)), stage.rollouts_per_prompt)
-    _check_evaluations(experiment, name, stage)
+    check_held_out.of_stage(experiment, name, stage)
     if stage.parent is None and experiment.model.tiny:
         raise ConfigError(
             f"stages.{name}.from", "is missing, and an untrained model has nothing to reinforce", "name an sft stage"
@@ -129,29 +130,6 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
             ),
             "make it a divisor",
         )
-
-
-def _check_evaluations(experiment: Experiment, name: str, stage: RlStage) -> None:
-    """Raise ConfigError unless the benchmarks of the evaluations during the training exist and can be sampled."""
-    for field in ("evaluate_on", "evaluate_samples"):
-        if stage.evaluate_every is None and getattr(stage, field) is not None:
-            raise ConfigError(
-                f"stages.{name}.{field}", "has no effect without evaluate_every", f"set it, or remove {field}"
-            )
-    repeated = [each for place, each in enumerate(stage.evaluate_on or ()) if each in (stage.evaluate_on or ())[:place]]
-    if repeated:
-        raise ConfigError(f"stages.{name}.evaluate_on", f"{repeated[0]} is listed twice", "remove one")
-    for benchmark in stage.evaluate_on or ():
-        if benchmark not in experiment.benchmarks:
-            fix = nearest(benchmark, experiment.benchmarks)
-            raise ConfigError(f"stages.{name}.evaluate_on", f"benchmark {benchmark!r} does not exist", fix)
-    for benchmark in (stage.evaluate_on or experiment.benchmarks) if stage.evaluate_samples else ():
-        if experiment.benchmarks[benchmark].temperature == 0 and stage.evaluate_samples != 1:
-            raise ConfigError(
-                f"stages.{name}.evaluate_samples",
-                f"at temperature 0 of {benchmark} all {stage.evaluate_samples} samples are identical",
-                "set it to 1, or leave the benchmark out of evaluate_on",
-            )
 
 
 def _fits_model(experiment: Experiment, tiny: TinyModel) -> None:

@@ -21,7 +21,7 @@ class Exports:
             if later > step:
                 shutil.rmtree(export_of(self._stage, later))
 
-    def write(self, step: int, export: Callable[[str], None]) -> None:
+    def write(self, step: int, export: Callable[[Path], None]) -> None:
         """Write the model after a step, if it is due. export: writes it into a directory; all processes must call."""
         if self._every is None or step % self._every:
             return
@@ -30,7 +30,7 @@ class Exports:
         if self._first:
             shutil.rmtree(new, ignore_errors=True)
             new.mkdir(parents=True)
-        export(str(new))
+        export(new)
         if self._first:
             shutil.rmtree(target, ignore_errors=True)
             durable.move(new, target)

@@ -143,6 +143,8 @@ def _own(stage: RlStage, paths: Paths) -> Flags:
         "--passk.steps": stage.steps if stage.filter_groups else None,
         "--passk.ema": stage.ema,
         "--passk.export_every": stage.export_every,
+        "--passk.stop_when": stage.stop_when.spelled if stage.stop_when else None,
+        "--passk.keep": keep.spelled if (keep := stage.keep) else None,
         "--passk.keep_order": True,
     }
 

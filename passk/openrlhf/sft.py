@@ -85,13 +85,14 @@ def main(arguments: list[str]) -> None:
                     }
                 )
             self.recorded = now
-            self.exports.write(
-                global_step, lambda directory: saved_model.write(self.strategy, self.model, self.tokenizer, directory)
-            )
+            self.exports.write(global_step, self._export)
             # DeepSpeed's save ends with a barrier: all processes have written their files when the first one seals.
             first = self.strategy.is_rank_0()
             with checkpoints.saving(Path(args.ckpt.path) / f"global_step{global_step}") if first else nullcontext():
                 super().save_logs_and_checkpoints(args, global_step, step_bar, logs_dict, client_states)
+
+        def _export(self, directory: Path) -> None:
+            saved_model.write(self.strategy, self.model, self.tokenizer, str(directory))
 
     openrlhf.datasets.SFTDataset = ListedSFTDataset
     DeepspeedStrategy.save_model = saved_model.write

@@ -26,6 +26,7 @@ from passk.openrlhf.estimator_inputs import false_positive_rate, inputs
 from passk.openrlhf.evaluation_log import EvaluationLog
 from passk.openrlhf.exports import Exports
 from passk.openrlhf.held_out import evaluate
+from passk.openrlhf.kept_models import KeptModels
 from passk.openrlhf.prompt_label import ANSWER_HALVES, REASON
 from passk.openrlhf.samples_generator import PasskSamplesGenerator
 from passk.openrlhf.settings import PluginSettings
@@ -135,6 +136,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self.recorder = StepRecorder(settings)
         self.evaluations = EvaluationLog(settings.record)
         self.exports = Exports(settings.record, settings.export_every)
+        self.kept = KeptModels(settings.record, settings.keep, self._export)
         self.seconds_evaluation = 0.0
         """Wall time of the evaluations since the last recorded step."""
         self.recorded = time.perf_counter()
@@ -157,6 +159,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self.recorder.forget_after(states["global_step"])
         self.evaluations.forget_after(states["global_step"])
         self.exports.forget_after(states["global_step"])
+        self.kept.forget_after(states["global_step"])
         self.samples_generator.step = states["global_step"] + 1
         self.samples_generator.ended = self._is_ended()
         self.recorded = time.perf_counter()
@@ -191,8 +194,11 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         if self.samples_generator.ended:
             self.args.ckpt.save_steps = 1  # the last checkpoint is that of the last step
         self.exports.write(global_step, self._export)
+        self.kept.checkpoint(global_step)
         with checkpoints.saving(Path(self.args.ckpt.path) / "_actor" / f"global_step{global_step}"):
             super().save_logs_and_checkpoints(global_step, logs_dict, client_states)
+        if self.settings.keep:
+            self.kept.prune(global_step, self.evaluations.lines(), Path(self.args.ckpt.path))
 
     def fit(self, global_step: int = 0) -> None:
         super().fit(global_step)
@@ -215,22 +221,25 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
             seconds = time.perf_counter() - started
             self.evaluations.write(line, seconds)
             self.seconds_evaluation += seconds
+        self.samples_generator.ended = self.samples_generator.ended or self._is_ended()
+        self.kept.evaluated(step, self.evaluations.lines(), last=self.samples_generator.ended)
 
-    def _export(self, directory: str) -> None:
-        """Write the present model in HF format."""
-        ray.get(self.actor_model_group.async_run_method(method_name="export", directory=directory))
+    def _export(self, directory: Path) -> None:
+        """Write the policy's present model in HF format."""
+        ray.get(self.actor_model_group.async_run_method(method_name="export", directory=str(directory)))
 
     def _keeps(self, correct: int, rollouts: int) -> bool:
         """Return whether the filter keeps a group of the coming step."""
         return group_filter.teaches(correct, rollouts, self.settings.k.at(self.samples_generator.step))
 
     def _is_ended(self) -> bool:
-        """Return whether the recorded steps are all, or meet the condition that ends the training."""
-        until, steps = self.settings.until, self.settings.steps
-        if until is None and steps is None:
+        """Return whether all steps are recorded, or a condition that ends the training is met."""
+        conditions, steps = self.settings.conditions, self.settings.steps
+        if not any(conditions) and steps is None:
             return False
         lines = read_metrics(self.recorder.log.path)
-        return (steps is not None and len(lines) >= steps) or (until is not None and until.is_met(lines))
+        evaluations = self.evaluations.lines() if conditions.stop_when else []
+        return (steps is not None and len(lines) >= steps) or conditions.are_met(lines, evaluations)
 
 
 class TrainerFactory:

@@ -20,11 +20,11 @@ def request(plan: Plan, planned: PlannedEvaluation) -> Request:
     compute, tiny = plan.experiment.compute, plan.experiment.model.tiny
     trusted = plan.experiment.model.trust_remote_code
     remote_code.check(planned.model, trusted=trusted)
-    engine = engine_settings(compute, seed=planned.record.seed) | {"trust_remote_code": trusted}
+    engine = engine_settings(compute, seed=plan.experiment.seed) | {"trust_remote_code": trusted}
     if tiny:
         engine["max_model_len"] = tiny.max_length
     return Request(
-        record=asdict(planned.record),
+        record=asdict(planned.record) | {"step": planned.step},
         model=str(planned.model),
         problems=str(plan.problems[planned.benchmark.problems]),
         directory=str(planned.directory),

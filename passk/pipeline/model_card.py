@@ -14,7 +14,7 @@ from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
 from passk.experiment.stage import RlStage, SftStage
 from passk.files.durable import write_text
-from passk.files.layout import EVALUATIONS, export_of, exported_steps
+from passk.files.layout import EVALUATIONS, export_of, exported_steps, kept_model, kept_steps
 from passk.files.metrics_log import read_metrics
 from passk.openrlhf.held_out import figures
 
@@ -23,10 +23,12 @@ UNKNOWN = "not known; see the base model"
 
 
 def write(plan: Plan, planned: PlannedStage) -> None:
-    """Write the cards of a stage's model and of the models that it exported."""
-    write_text(planned.directory / "model" / NAME, card(plan, planned))
-    for step in exported_steps(planned.directory):
-        write_text(export_of(planned.directory, step) / NAME, card(plan, planned, step))
+    """Write the cards of the models of a finished stage."""
+    models = {planned.directory / "model": planned.steps}
+    models |= {export_of(planned.directory, step): step for step in exported_steps(planned.directory)}
+    models |= {kept_model(planned.directory, step): step for step in kept_steps(planned.directory)}
+    for model, step in models.items():
+        write_text(model / NAME, card(plan, planned, model, step))
 
 
 def write_all(plan: Plan) -> None:
@@ -36,8 +38,8 @@ def write_all(plan: Plan) -> None:
             write(plan, planned)
 
 
-def card(plan: Plan, planned: PlannedStage, step: int | None = None) -> str:
-    """Return the card of a model of a stage as Markdown."""
+def card(plan: Plan, planned: PlannedStage, model: Path, step: int) -> str:
+    """Return the card of the model in a directory, that of a step of a stage, as Markdown."""
     experiment, record = plan.experiment, planned.record
     licence = licence_of(plan.model)
     head: dict[str, Any] = {
@@ -50,12 +52,11 @@ def card(plan: Plan, planned: PlannedStage, step: int | None = None) -> str:
     if licence:
         head["license"] = licence
     base = "a tiny Qwen2 with random weights" if experiment.model.tiny else str(experiment.model.path)
-    at = planned.steps if step is None else step
     facts = [
         ("question", experiment.question),
         ("base model", base),
         ("licence of the base model", licence or ("none" if experiment.model.tiny else UNKNOWN)),
-        ("step", f"{at} of {planned.stage.steps}"),
+        ("step", f"{step} of {planned.stage.steps}"),
         ("seed", str(record.seed)),
         ("command", f"`{_command(plan)}`"),
         ("key of the stage", f"`{record.key}`"),
@@ -75,7 +76,7 @@ def card(plan: Plan, planned: PlannedStage, step: int | None = None) -> str:
         "## Data",
         _table(("problems", "source", "fingerprint"), _data(plan, planned)),
         "## Results",
-        _results(plan, planned, step),
+        _results(plan, planned, model, step),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -116,15 +117,13 @@ def _data(plan: Plan, planned: PlannedStage) -> list[tuple[str, ...]]:
     return [(name, plan.experiment.problems[name].source, f"`{plan.problems[name].stem}`") for name in names]
 
 
-def _results(plan: Plan, planned: PlannedStage, step: int | None) -> str:
+def _results(plan: Plan, planned: PlannedStage, model: Path, step: int) -> str:
     rows: list[tuple[str, ...]] = []
-    if step is None:
-        for evaluation in plan.evaluations:
-            if evaluation.record.stage == planned.record.key and evaluation.finished:
-                rows += _evaluated(evaluation)
-    last = planned.steps if step is None else step
+    for evaluation in plan.evaluations:
+        if evaluation.exists and evaluation.model == model and evaluation.finished:
+            rows += _evaluated(evaluation)
     for line in read_metrics(planned.directory / EVALUATIONS):
-        if line["step"] == last:
+        if line["step"] == step:
             benchmark = f"{line['benchmark']} (during the training)"
             rows += [_row(benchmark, line["samples"], k, each) for k, each in line["pass_at_k"].items()]
     if not rows:

@@ -24,7 +24,7 @@ from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
 from passk.experiment.stage import RlStage, SftStage
 from passk.files import durable, file_lock, scratch
-from passk.files.layout import is_finished, write_json
+from passk.files.layout import write_json
 from passk.files.metrics_log import WRITER, damaged_line, read_metrics
 from passk.models import remote_code
 from passk.models.tiny import ENDS, make_tiny
@@ -150,7 +150,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
         )
         ended = finish(planned, seconds=time.monotonic() - started, startup=progress.startup)
         model_card.write(plan, planned)
-    if isinstance(stage, RlStage) and stage.until:
+    if isinstance(stage, RlStage) and any(stage.conditions):
         say(f"{planned.record.name}: {ended}")
 
 
@@ -293,4 +293,4 @@ def ingest(plan: Plan) -> None:
 
 def all_finished(plan: Plan) -> bool:
     """Return whether all stages and evaluations of the plan are finished."""
-    return all(s.finished for s in plan.stages) and all(is_finished(s.directory) for s in plan.evaluations)
+    return all(s.finished for s in plan.stages) and all(each.finished for each in plan.evaluations)

@@ -149,7 +149,7 @@ def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
         return  # Two experiments trained it at once: the store keeps that of the first name.
     for table, column in STAGE_TABLES.items() if held else ():
         connection.execute(f"DELETE FROM {table} WHERE {column} = ?", [record.key])
-    end = {name: manifest.get(name) for name in ("seconds", "startup_seconds", "ended")}
+    end = {name: manifest.get(name) for name in ("seconds", "startup_seconds", "ended", "models")}
     _insert(connection, "stages", asdict(record) | end)
     types = ", ".join(f"'{name}': '{METRIC_TYPES.get(name, 'DOUBLE')}'" for name in METRICS)
     # A step that was repeated after a stop has two lines; the later one counts.

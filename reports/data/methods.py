@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from passk.experiment.k_schedule import Schedule
+from passk.experiment.selection import StopWhen
+from passk.experiment.stage_end import Conditions
 from passk.experiment.until import Until
 from passk.files.layout import BASE
 
 PASS_AT_1 = Schedule.of(1)
+WITHOUT_CONDITION = Conditions()
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Node:
     steps: int
     advantage: str = ""
     k: Schedule = PASS_AT_1
-    until: Until | None = None
+    conditions: Conditions = WITHOUT_CONDITION
 
     @property
     def is_pass_at_1(self) -> bool:
@@ -66,7 +71,7 @@ def nodes(stages: Mapping[str, Mapping[str, Any]]) -> list[Node]:
         name: Node(
             name, stage["kind"], stage.get("parent", stage.get("from")), int(stage["steps"]),
             stage.get("advantage", ""), Schedule.of(stage.get("k", 1)),
-            Until.model_validate(stage["until"]) if stage.get("until") else None,
+            Conditions(_read(Until, stage.get("until")), _read(StopWhen, stage.get("stop_when"))),
         )
         for name, stage in stages.items()
     }  # fmt: skip
@@ -75,6 +80,13 @@ def nodes(stages: Mapping[str, Mapping[str, Any]]) -> list[Node]:
         return [line for node in by_name.values() if node.parent == parent for line in (node, *below(node.name))]
 
     return below(None)
+
+
+Condition = TypeVar("Condition", bound=BaseModel)
+
+
+def _read(kind: type[Condition], content: Any) -> Condition | None:
+    return kind.model_validate(content) if content else None
 
 
 def methods(graph: list[Node]) -> list[Method]:

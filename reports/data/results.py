@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from passk.files.layout import BASE, ExperimentRecord
+from passk.files.layout import BASE, BEST, ExperimentRecord
 from passk.statistics.pass_at_k import pass_at_k
 from passk.store import queries, reading, report_queries
 from reports.data.methods import Method, Node, methods, nodes
@@ -54,9 +54,13 @@ class Results:
 
     @cached_property
     def checkpoints(self) -> list[str]:
-        """Names of the evaluated checkpoints in the order of the graph, the base model first."""
+        """Names of the evaluated checkpoints in the order of the graph, the base model first.
+
+        The best model of a stage (`keep_best`) follows its last one.
+        """
         sampled = set(self.counts["checkpoint"])
-        return [name for name in (BASE, *(node.name for node in self.graph)) if name in sampled]
+        names = [name for node in self.graph for name in (node.name, f"{node.name}{BEST}")]
+        return [name for name in (BASE, *names) if name in sampled]
 
     @cached_property
     def benchmarks(self) -> list[str]:
@@ -74,8 +78,16 @@ class Results:
         return [name for name in self.benchmarks if self.compared is None or name in self.compared]
 
     def problems(self, checkpoint: str, group: str) -> pd.DataFrame | None:
-        """Return n and c by (benchmark, problem); None unless the checkpoint has samples of the whole group."""
-        return self._problems.get((checkpoint, group))
+        """Return n and c by (benchmark, problem) of the last of a stage's checkpoints.
+
+        None unless it has samples of the whole group.
+        """
+        counts = self._problems.get((checkpoint, group))
+        return None if counts is None else self._of_last(counts)
+
+    def _of_last(self, counts: pd.DataFrame) -> pd.DataFrame:
+        last = counts["step"].isna()
+        return counts[last] if last.any() else counts
 
     @cached_property
     def _problems(self) -> dict[tuple[str, str], pd.DataFrame]:
@@ -102,11 +114,25 @@ class Results:
         return int(self.counts.loc[self.counts["benchmark"].isin(names), "n"].min())
 
     def values(self, checkpoint: str, group: str, k: int) -> pd.Series:
-        """Return the unbiased pass@k of each problem by (benchmark, problem)."""
-        problems = self._problems[checkpoint, group]
-        return pd.Series(
-            np.asarray(pass_at_k(problems["n"].to_numpy(), problems["c"].to_numpy(), k), dtype=float), problems.index
-        )
+        """Return the unbiased pass@k of each problem by (benchmark, problem), mean over the stage's checkpoints.
+
+        The checkpoints of one run are repeated measurements of the same problems. So a problem has one value, and an
+        interval over problems does not take its checkpoints for problems of their own.
+        """
+        counts = self._problems[checkpoint, group]
+        values = _pass_at_k(counts, k)
+        return values if values.index.is_unique else values.groupby(level=[0, 1]).mean()
+
+    def by_step(self, checkpoint: str, group: str, k: int) -> dict[int | None, float]:
+        """Return the mean pass@k of each of a stage's checkpoints; the last one has the key None."""
+        counts = self._problems[checkpoint, group]
+        means = _pass_at_k(counts, k).groupby(counts["step"].fillna(-1).to_numpy()).mean()
+        return {None if step < 0 else int(step): float(mean) for step, mean in means.items()}
+
+
+def _pass_at_k(counts: pd.DataFrame, k: int) -> pd.Series:
+    values = pass_at_k(counts["n"].to_numpy(), counts["c"].to_numpy(), k)
+    return pd.Series(np.asarray(values, dtype=float), counts.index)
 
 
 def load(store: Path, experiment: str) -> Results:

@@ -91,17 +91,18 @@ def evaluations(comparison: Comparison) -> str:
     rows, with_gpus = [], any(gpus(run) for run in comparison.results)
     for entry in comparison.entries:
         for benchmark in comparison.benchmarks:
-            parts, hours = [], 0.0
+            parts, hours, runs = [], 0.0, 0
             for run in comparison.sharing(entry):
                 frame = run.evaluations
                 frame = frame[(frame["checkpoint"] == entry.checkpoint) & (frame["benchmark"] == benchmark)]
                 parts += list(frame.itertuples())
+                runs += not frame.empty
                 held = gpus(run, rollouts=bool((run.stages["kind"] == "rl").any()))
                 hours += sum(held * float(row.seconds) for row in frame.itertuples()) / 3600
             if parts:
                 samples = sum(row.sample_count for row in parts)
                 truncated = sum(row.truncated * row.sample_count for row in parts) / samples
-                first = [code(entry.label), code(benchmark), *([str(len(parts))] if several(comparison) else [])]
+                first = [code(entry.label), code(benchmark), *([str(runs)] if several(comparison) else [])]
                 rows.append([
                     *first, f"{max(row.problem_count for row in parts):,}", f"{samples:,}",
                     f"{sum(row.tokens for row in parts):,}", f"{truncated:.1%}", seconds(sum(r.seconds for r in parts)),

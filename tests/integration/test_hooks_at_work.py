@@ -83,10 +83,14 @@ def test_a_training_whose_recorded_steps_meet_its_condition_samples_no_more_and_
 ):
     import json
 
+    from passk.experiment.k_schedule import Schedule
     from passk.experiment.until import Until
     from passk.openrlhf import samples_generator as samples
     from passk.openrlhf import trainer
+    from passk.openrlhf.evaluation_log import EvaluationLog
     from passk.openrlhf.exports import Exports
+    from passk.openrlhf.kept_models import KeptModels
+    from passk.openrlhf.settings import PluginSettings
 
     saved = []
     stub = SimpleNamespace(write=lambda step, *_: lines.append({"step": step, "reward": rewards[step - 1]}) or record())
@@ -102,9 +106,9 @@ def test_a_training_whose_recorded_steps_meet_its_condition_samples_no_more_and_
     )
     monkeypatch.setattr(samples.SamplesGenerator, "generate_samples", lambda self: (["sample"], None, 1, False))
     one = object.__new__(trainer.PasskTrainer)
-    one.settings = SimpleNamespace(
-        max_failed=1.0, steps=None, until=Until.model_validate({"metric": "reward", "above": 0.5, "window": 2})
-    )
+    until = Until.model_validate({"metric": "reward", "above": 0.5, "window": 2})
+    one.settings = PluginSettings("grpo", Schedule.of(1), {}, tmp_path, max_failed=1.0, until=until)
+    one.evaluations, one.kept = EvaluationLog(tmp_path), KeptModels(tmp_path, None, print)
     one.samples_generator, one.exports = object.__new__(samples.PasskSamplesGenerator), Exports(tmp_path, None)
     one.experience_maker = SimpleNamespace(rollouts=SimpleNamespace(reasons=None))
     one.recorder, one.recorded, one.tokenizer, one.seconds_evaluation = stub, 0.0, None, 0.5

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from passk.base.errors import ConfigError
-from passk.experiment import benchmark, config, engine_settings, model, stage, tracker_config, until
+from passk.experiment import benchmark, config, engine_settings, model, selection, stage, tracker_config, until
 from passk.problems.sources import SPECS
 from tests.unit.experiment.test_config import GOOD
 
@@ -129,6 +129,17 @@ RL = STAGE | {
     "evaluate_samples": ("count", [1, 9999, None], [10_000]),
     "until": ("mapping", [None, {"metric": "reward", "above": 0.9, "window": 2}], [{}, {"metric": "reward"}]),
 }
+RL |= {
+    "evaluate_last": ("count", [1, 9], []),
+    "keep_best": ("mapping", [None, {"benchmark": "test"}, {"benchmark": "test", "k": 8}], [{}]),
+    "stop_when": ("mapping", [None, {"benchmark": "test", "evaluations": 2}], [{}, {"benchmark": "test"}]),
+}
+KEEP_BEST = {
+    "benchmark": ("name", ["test"], []),
+    "k": ("count", [1, 9999], [10_000]),
+    "select_on_test": ("truth", [True, False], []),
+}
+STOP_WHEN = KEEP_BEST | {"evaluations": ("count", [1, 99], [])}
 UNTIL = {
     "metric": ("choice", ["reward", "pass_at_k"], []),
     "above": ("share", [0, 0.5], [1, None]),
@@ -161,6 +172,7 @@ LORA = {
 }
 REFERENCE = {"value": ("share", [0, 0.7, 1], []), "label": ("text", ["reward of copying the hint"], [])}
 BENCHMARK = {
+    "validation": ("truth", [True, False], []),
     "reference_line": ("mapping", [None, {"value": 0.7, "label": "chance"}], [{}, {"value": 0.7}]),
     "problems": ("name", ["test"], []),
     "samples": ("count", [8, 9999], [7, 10_000]),  # pass@8 is asked for
@@ -211,6 +223,8 @@ SECTIONS = {
     "stages.warm": SFT,
     "stages.arm": RL,
     "stages.arm.until": UNTIL,
+    "stages.arm.stop_when": STOP_WHEN,
+    "stages.arm.keep_best": KEEP_BEST,
     "stages.arm.kl": KL,
     "stages.arm.loss": LOSS,
     "stages.arm.overlong": OVERLONG,
@@ -251,6 +265,12 @@ def written(path: str, value):
     if path.startswith("stages.") and path.count(".") == 3 and path.split(".")[2] in given:
         _, stage_name, section, _ = path.split(".")
         raw["stages"][stage_name][section] = dict(given[section])
+    for field in ("stop_when", "keep_best"):
+        if path.startswith(f"stages.arm.{field}."):
+            raw["stages"]["arm"][field] = {"benchmark": "test"} | ({"evaluations": 2} if field == "stop_when" else {})
+    given = {"kl": {"coef": 0.1}, "loss": {}, "importance_correction": {"level": "token"}}
+    if path.startswith("stages.arm.") and path.count(".") == 3 and path.split(".")[2] in given:
+        raw["stages"]["arm"][path.split(".")[2]] = dict(given[path.split(".")[2]])
     if path == "model.path":
         raw["model"] = {}
     at = raw
@@ -293,6 +313,8 @@ def test_the_table_has_every_field_of_every_model():
         "stages.warm.": stage.SftStage,
         "stages.arm.": stage.RlStage,
         "stages.arm.until.": until.Until,
+        "stages.arm.stop_when.": selection.StopWhen,
+        "stages.arm.keep_best.": selection.KeepBest,
         "stages.arm.kl.": engine_settings.Kl,
         "stages.arm.loss.": engine_settings.Loss,
         "stages.arm.overlong.": engine_settings.Overlong,

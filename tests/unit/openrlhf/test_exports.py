@@ -7,8 +7,7 @@ from passk.openrlhf.exports import Exports
 
 
 def exporting(directory):
-    with open(f"{directory}/config.json", "w") as file:  # noqa: PTH123
-        file.write(directory)
+    (directory / "config.json").write_text("{}")
 
 
 def test_a_model_is_written_at_each_multiple(tmp_path):

@@ -24,6 +24,11 @@ def finished(raw, tmp_path) -> Plan:
     return laid_out
 
 
+def card_of_the_last(laid_out: Plan) -> str:
+    last = laid_out.stages[1]
+    return model_card.card(laid_out, last, last.directory / "model", last.steps)
+
+
 def evaluated(laid_out: Plan, checkpoint: str, correct: list[int]) -> None:
     one = next(each for each in laid_out.evaluations if each.record.checkpoint == checkpoint)
     samples = one.benchmark.samples
@@ -67,7 +72,7 @@ def test_it_has_the_metrics_of_its_own_evaluations_with_their_intervals(tmp_path
     earlier = line | {"step": 1, "pass_at_k": {"1": {"value": 0.1, "lower": 0, "upper": 1}}}
     file = laid_out.stages[1].own / "evaluations.jsonl"
     file.write_text("".join(json.dumps(each) + "\n" for each in (earlier, line)))
-    text = model_card.card(laid_out, laid_out.stages[1])
+    text = card_of_the_last(laid_out)
     [pass_1] = [row for row in text.splitlines() if row.startswith("| test | 16 | pass@1 |")]
     assert float(pass_1.split("|")[4]) == pytest.approx((16 + 8 + 0 + 4) / 64, abs=1e-3)
     low, high = map(float, pass_1.split("|")[5].split(" to "))
@@ -101,7 +106,7 @@ def test_the_licence_is_that_of_the_base_models_own_card(tmp_path, front, licenc
     assert model_card.licence_of(model) == licence
     raw = changed("model", {"path": str(model)})
     laid_out = plan(config.parse(raw), tmp_path / "runs")
-    text = model_card.card(laid_out, laid_out.stages[1])
+    text = card_of_the_last(laid_out)
     assert f"| licence of the base model | {licence or model_card.UNKNOWN} |" in text
     assert ("license: " in text.partition("\n---")[0]) == (licence is not None)
 
