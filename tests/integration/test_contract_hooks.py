@@ -124,11 +124,11 @@ def test_models_are_saved_by_the_call_that_we_replace_and_the_average_is_ours(ac
     assert parameters(plain.__init__)[:3] == ["self", "world_size", "rank"]
     assert '"_actor")' in inspect.getsource(plain.save_checkpoint)
     assert "moving_average(self.actor, self.ema_model" in inspect.getsource(ActorPPOTrainer.training_step)
-    assert "ema" not in inspect.getsource(DeepspeedStrategy.save_ckpt), "its checkpoints have no average"
+    assert "ema_model" not in inspect.getsource(DeepspeedStrategy.save_ckpt), "its checkpoints have no average"
     # what the broadcast reads of the actor, which ours hands it for an adapter
     broadcast = inspect.getsource(ActorPPOTrainer.broadcast_to_vllm)
     assert "model = self.actor.model.module" in broadcast and "in model.named_parameters()" in broadcast
-    assert set(re.findall(r"self\.actor\b[.\w]*|self\.actor, \"\w+\"", broadcast)) == {
+    assert set(re.findall(r"self\.actor, \"\w+\"|self\.actor\b[.\w]*", broadcast)) == {
         "self.actor.model.module", 'self.actor, "is_vlm"',
     }  # fmt: skip
     assert set(re.findall(r"(?:param|\bp)\.(\w+)", broadcast)) == {

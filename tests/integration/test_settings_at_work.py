@@ -67,7 +67,7 @@ def test_the_loss_of_a_batch_is_that_of_the_responses_that_were_not_cut_off(acto
     length_settings.mask_truncated([one])
     assert one.action_mask.tolist() == [mask[0], [0, 0, 0, 0], mask[2]]
     expected = loss([0, 2], torch.tensor([mask[0], mask[2]]))
-    assert loss([0, 1, 2], one.action_mask) == pytest.approx(float(expected))
+    assert float(loss([0, 1, 2], one.action_mask)) == pytest.approx(float(expected))
     assert float(loss([0, 1, 2], torch.tensor(mask))) != pytest.approx(float(expected))
 
 
