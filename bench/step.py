@@ -60,7 +60,7 @@ def main() -> None:
 
     record = json.loads((options.experiment / "experiment.json").read_text())
     laid_out = planning.plan(config.parse(record["config"]), options.experiment.parent)
-    planned = next(p for p in laid_out.stages if p.stage.kind == "rl" and p.stage.advantage == "grpo")
+    planned = next(p for p in laid_out.stages if p.stage.kind == "rl" and p.stage.advantage.names == ("grpo",))
     stage = planned.stage.model_copy(update={"save_every": 10**6, "steps": options.steps, "until": None})
     scratch = Path(tempfile.mkdtemp(prefix="passk-bench-"))
     data = first_rows(planned.directory / "data", options.steps * stage.prompts_per_step, scratch / "data")

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from passk.experiment.benchmark import Benchmark, ReferenceLine
 from passk.experiment.compute import Compute
 from passk.experiment.config import Experiment
+from passk.experiment.engine import Engine, Price
 from passk.experiment.engine_settings import FilterGroups, ImportanceCorrection, Kl, Lora, Loss, Overlong
 from passk.experiment.model import Model, TinyModel
 from passk.experiment.selection import KeepBest, StopWhen
@@ -49,6 +50,8 @@ SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
     "`stages.NAME.overlong:`": ("A penalty for responses near `max_response`.", Overlong),
     "`benchmarks.NAME:`": ("Problems on which passk evaluates every finished stage.", Benchmark),
     "`benchmarks.NAME.reference_line:`": ("A dashed line in the report.", ReferenceLine),
+    "`engine:`": ("For an experiment without stages. The key is in the environment, never in the file.", Engine),
+    "`engine.price:`": ("Without it the report has token counts and no cost.", Price),
     "`compute:`": ("Hardware and engine.", Compute),
     "`trackers:`": ("Services that get the step metrics, beside TensorBoard.", Trackers),
     "`trackers.wandb:`": ("The key is in WANDB_API_KEY or in the login of W&B, never in the file.", WandbTracker),
@@ -96,11 +99,12 @@ def _cells(field: dict[str, Any], required: bool) -> str:
 
 def _type(field: dict[str, Any]) -> str:
     """Return the type of a field in words, with its range."""
+    if "format" in field:  # a schedule
+        return field["format"]
     if "anyOf" in field:
         return " or ".join(_type(choice) for choice in field["anyOf"] if choice.get("type") != "null")
     if "$ref" in field:
-        name = field["$ref"].rpartition("/")[2]
-        return "whole number or schedule" if name == "Schedule" else "section"
+        return "section"
     if "const" in field:
         return f"`{field['const']}`"
     if "enum" in field:

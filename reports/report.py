@@ -24,6 +24,7 @@ from reports.sections import costs, failures, health, provenance, solved
 from reports.sections.above_reference import above_reference, above_sentences, above_table
 from reports.sections.answer import answer
 from reports.sections.checkpoints import about_rows, checkpoint_table
+from reports.sections.further import field_tables, metric_tables
 from reports.sections.recipes import recipes
 from reports.sections.settings import settings_table
 from reports.sections.tables import about_p, about_top_p, difference_table, main_table, seed_table, sizes
@@ -167,6 +168,8 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         each_seed=seed_table(comparison),
         settings=settings_table(comparison),
         above_reference=above_table(above_reference(comparison)),
+        metric_tables=metric_tables(comparison),
+        field_tables=field_tables(comparison),
         ends=listed([f"pass@{k}" for k in comparison.ends(comparison.groups[0])]) if comparison.groups else "",
         runs=len(comparison.results),
         gpus=any(costs.gpus(run) for run in comparison.results),

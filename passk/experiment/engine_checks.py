@@ -95,7 +95,12 @@ def _check_overlong(name: str, stage: RlStage) -> None:
             f"{stage.overlong.buffer} tokens are more than max_response",
             f"lower it to {stage.max_response} or less",
         )
-    estimators = [stage.advantage, *([stage.options["base"]] if "base" in stage.options else [])]
+    estimators = [
+        each
+        for name in stage.advantage.names
+        for each in (name, stage.advantage.options(name, stage.options).get("base"))
+        if each is not None
+    ]
     if binary := next((each for each in estimators if advantage.get(each).binary), None):
         raise ConfigError(
             f"stages.{name}.overlong",

@@ -12,6 +12,7 @@ from typing import Any
 
 from passk import problems
 from passk.base.errors import ConfigError, nearest
+from passk.experiment.benchmark import REPORTED
 from passk.experiment.config import Experiment
 from passk.experiment.kept_evaluations import Kind, chosen_by, kinds, require_kept, stopped_by
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
@@ -19,7 +20,7 @@ from passk.experiment.result_versions import (
     SAMPLING_VERSION,
     TRAINING_VERSION,
     engine_versions,
-    estimator_version,
+    estimator_versions,
     judging,
     verdicts,
 )
@@ -30,7 +31,7 @@ from passk.files.model_weights import weights
 _WITHOUT_EFFECT = {"evaluate", "save_every", "keep_checkpoints", "max_failed", "export_every"}
 _WITHOUT_EFFECT |= {"evaluate_every", "evaluate_on", "evaluate_samples", "evaluate_last", "keep_best"}
 """Fields of a stage that do not change its model. Evaluations during the training draw no random number of it."""
-_NOT_SAMPLED = {"k", "max_failed", "reference_line", "validation"}
+_NOT_SAMPLED = {"k", "max_failed", "validation", *REPORTED}
 """Fields of a benchmark that do not change its samples."""
 
 
@@ -89,7 +90,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
         parent = stages[stage.parent] if stage.parent else None
         trainers = versions
         if isinstance(stage, RlStage):
-            trainers = versions | estimator_version(stage.advantage, stage.options) | _verdicts(experiment, stage)
+            trainers = versions | estimator_versions(stage.advantage, stage.options) | _verdicts(experiment, stage)
         # Without the defaults, so a new field with a default does not change the keys of finished stages.
         without = dict.fromkeys(("parent", *_WITHOUT_EFFECT), True) | {"stop_when": {"select_on_test"}}
         settings = stage.model_dump(mode="json", exclude_defaults=True, exclude=without)
@@ -152,7 +153,7 @@ def _fingerprint(stage: SftStage | RlStage, fingerprints: dict[str, str]) -> str
 
 def _verdicts(experiment: Experiment, stage: RlStage) -> dict[str, str]:
     """Return the versions of the verifiers of a stage's problems."""
-    each = [verdicts(_verifier(experiment, name)) for name in stage.weights]
+    each = [verdicts(verifier_of(experiment, name)) for name in stage.weights]
     versions = sorted({one["verdicts"] for one in each if one})
     return {"verdicts": ", ".join(versions)} if versions else {}
 
@@ -162,6 +163,8 @@ def _base(experiment: Experiment) -> dict[str, Any]:
     model, files = experiment.model, []
     if model.path:
         files = weights(Path(_expanded(model.path)))
+    if experiment.engine:
+        return {"engine": experiment.engine.identity(), "opens_thinking": model.opens_thinking, "seed": experiment.seed}
     decides = {"model": model.model_dump(exclude_defaults=True), "seed": experiment.seed}
     return decides | ({"weights": files} if files else {})
 
@@ -215,7 +218,8 @@ def _evaluation(
 ) -> PlannedEvaluation:
     config = experiment.benchmarks[benchmark]
     stage = stages.get(checkpoint)
-    versions = versions | judging(_verifier(experiment, config.problems))
+    # an endpoint's samples do not depend on the engines of this machine
+    versions = ({} if experiment.engine else versions) | judging(verifier_of(experiment, config.problems))
     decides: dict[str, Any] = {
         "benchmark": benchmark,
         "checkpoint": stage.record.key if stage else base,
@@ -243,7 +247,8 @@ def _evaluation(
     return PlannedEvaluation(record, config, stage, model, directory / "evaluations" / key, kind.before_last)
 
 
-def _verifier(experiment: Experiment, problem_set: str) -> str:
+def verifier_of(experiment: Experiment, problem_set: str) -> str:
+    """Return the name of the verifier of a problem set."""
     spec = experiment.problems[problem_set]
     return str(getattr(spec, "verifier", spec.judged_by))
 

@@ -10,11 +10,13 @@ from pydantic import (
     PlainSerializer,
     Tag,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
 from passk.base.errors import InvalidError
+from passk.experiment.advantage_schedule import AdvantageSchedule
 from passk.experiment.benchmark import Benchmark
 from passk.experiment.engine_settings import FilterGroups, ImportanceCorrection, Kl, Lora, Loss, Overlong
 from passk.experiment.fields import (
@@ -31,7 +33,6 @@ from passk.experiment.fields import (
     Rollouts,
     Share,
     Strict,
-    Text,
 )
 from passk.experiment.k_schedule import Schedule
 from passk.experiment.keep import Keep
@@ -39,7 +40,24 @@ from passk.experiment.selection import KeepBest, StopWhen
 from passk.experiment.stage_end import Conditions
 from passk.experiment.until import Until
 
-K = Annotated[Schedule, BeforeValidator(Schedule.of), PlainSerializer(lambda schedule: schedule.written)]
+
+def _scheduled(kind: str, words: str) -> WithJsonSchema:
+    """Return the JSON schema of one value, or of a schedule as a mapping or a list. words: for people."""
+    return WithJsonSchema({"anyOf": [{"type": kind}, {"type": "object"}, {"type": "array"}], "format": words})
+
+
+Advantage = Annotated[
+    AdvantageSchedule,
+    BeforeValidator(AdvantageSchedule.of),
+    PlainSerializer(lambda schedule: schedule.plain),
+    _scheduled("string", "name or schedule"),
+]
+K = Annotated[
+    Schedule,
+    BeforeValidator(Schedule.of),
+    PlainSerializer(lambda schedule: schedule.written),
+    _scheduled("integer", "whole number or schedule"),
+]
 
 
 def _switch(value: Any) -> Any:
@@ -121,10 +139,12 @@ class RlStage(Stage):
     """Reinforcement learning with verifiable rewards, by OpenRLHF's train_ppo_ray with passk's plugin."""
 
     kind: Literal["rl"] = Field(description="kind of the stage")
-    advantage: Text = Field(description="advantage estimator; `passk advantage list` lists them")
+    advantage: Advantage = Field(
+        description="advantage estimator, or a schedule of them over the steps; `passk advantage list` lists them"
+    )
     k: K = Field(Schedule.of(1), description="k of Pass@k, or a schedule of it over the steps")
     options: dict[str, Any] = Field(
-        default={}, description="options of the estimator; `passk advantage list` lists them"
+        default={}, description="options of the estimator, by its name if there are several"
     )
     lr: Positive = Field(description="learning rate")
     entropy_coef: NotNegative = Field(0.0, description="entropy bonus in the loss")

@@ -1,15 +1,17 @@
 """Checks of an experiment before anything is started or written. Each error is one line."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
-from passk import advantage, problems
+from passk import advantage, problems, verifiers
+from passk.base import plugins
 from passk.base.errors import ConfigError, nearest, under
 from passk.base.redact import is_secret
 from passk.experiment import check_held_out, config, engine_checks, yaml_file
 from passk.experiment.config import Experiment
 from passk.experiment.model import TinyModel
-from passk.experiment.plan import order
+from passk.experiment.plan import order, verifier_of
 from passk.experiment.stage import RlStage
 from passk.files.layout import BASE
 
@@ -61,8 +63,21 @@ def check(experiment: Experiment) -> None:
                 "set samples to 1, or temperature above 0",
             )
     check_held_out.of_benchmarks(experiment)
+    if experiment.engine:
+        _check_engine(experiment)
     if experiment.model.tiny:
         _fits_model(experiment, experiment.model.tiny)
+
+
+def _check_engine(experiment: Experiment) -> None:
+    if experiment.stages:
+        raise ConfigError(
+            "engine",
+            "an endpoint cannot sample the models of stages",
+            "evaluate it in an experiment without stages, and put both in one table with `passk compare`",
+        )
+    if experiment.compute.deterministic:
+        raise ConfigError("compute.deterministic", "an endpoint cannot promise it", "remove it, or remove engine")
 
 
 def _no_secret(field: str, content: Any) -> None:
@@ -87,8 +102,12 @@ def _known_problems(experiment: Experiment, field: str, name: str, *, split: str
 def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
     compute = experiment.compute
     with under(f"stages.{name}"):
-        for _, k in stage.k.within(stage.steps):
-            advantage.check(stage.advantage, k, stage.rollouts_per_prompt, stage.options)
+        stage.advantage.check(stage.k, stage.steps, stage.rollouts_per_prompt, stage.options)
+        judged = {verifier_of(experiment, problem_set) for problem_set in stage.weights}
+        for estimator, verifier in itertools.product(stage.advantage.names, sorted(judged)):
+            if advantage.get(estimator).graded and not plugins.package(verifiers.GROUP, verifier):
+                problem = f"{estimator} needs graded rewards, and the verifier {verifier} gives 0 and 1"
+                raise ConfigError("advantage", problem, "choose another estimator, or a verifier of your own")
         if stage.max_prompt + stage.max_response < 3:
             raise ConfigError(  # passk/models/log_probs.py
                 "max_response",

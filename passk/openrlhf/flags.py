@@ -128,10 +128,11 @@ def rl(
 
 def _own(stage: RlStage, paths: Paths) -> Flags:
     """Return the plugin's flags (settings.py)."""
+    estimators, options = stage.advantage.until(stage.steps, stage.options)
     return {
-        "--passk.advantage": stage.advantage,
+        "--passk.advantage": estimators.spelled,
         "--passk.k": stage.k.until(stage.steps).spelled,
-        "--passk.options": json.dumps(stage.options) if stage.options else None,
+        "--passk.options": json.dumps(options) if options else None,
         "--passk.false_positive_rate": stage.false_positive_rate or None,
         "--passk.max_failed": stage.max_failed,
         "--passk.record": str(paths.output),

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from passk import advantage
 from passk.base.errors import ConfigError, InvalidError, under
+from passk.experiment.advantage_schedule import AdvantageSchedule
+from passk.experiment.fields import LIMIT
 from passk.experiment.flag_value import FlagValue
 from passk.experiment.k_schedule import Schedule
 from passk.experiment.keep import Keep
@@ -16,15 +18,17 @@ from passk.experiment.stage_end import Conditions
 from passk.experiment.until import Until
 from passk.openrlhf.held_out import HeldOut
 
+T = TypeVar("T", Schedule, AdvantageSchedule)
+
 
 @dataclass(frozen=True)
 class PluginSettings:
     """Settings of the plugin. They reach the trainer's Ray actor by pickle."""
 
-    estimator: str
+    advantage: AdvantageSchedule
     k: Schedule
     options: dict[str, Any]
-    """Options of the estimator."""
+    """Options of the estimator, or of each estimator by its name if there are several."""
     record: Path
     """Directory for metrics.jsonl and rollouts/ (passk/files/layout.py)."""
     keep_order: bool = False
@@ -63,9 +67,8 @@ class PluginSettings:
         return Conditions(self.until, self.stop_when)
 
     def check(self, rollouts: int) -> None:
-        """Raise ConfigError unless the estimator and `until` are defined for every k of the schedule."""
-        for _, k in self.k.changes:
-            advantage.check(self.estimator, k, rollouts, self.options)
+        """Raise ConfigError unless the estimators and `until` are defined for every k of the schedule."""
+        self.advantage.check(self.k, LIMIT, rollouts, self.options)
         if self.until:
             with under("--passk.until"):
                 self.until.check(max(k for _, k in self.k.changes), rollouts)
@@ -83,12 +86,17 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
     )
     parser.add_argument(
         "--passk.advantage",
-        dest="estimator",
+        dest="advantage",
         required=True,
-        help=f"Advantage estimator: {', '.join(advantage.names())}.",
+        help=f"Advantage estimator, or 1:grpo,200:maxrl by step. There are {', '.join(advantage.names())}.",
     )
     parser.add_argument("--passk.k", dest="k", default="1", help="k of Pass@k: 4, or 1:8,1500:1 by step (default: 1).")
-    parser.add_argument("--passk.options", dest="options", default="{}", help="Options of the estimator, as JSON.")
+    parser.add_argument(
+        "--passk.options",
+        dest="options",
+        default="{}",
+        help="Options of the estimator, as JSON; by its name if there are several.",
+    )
     parser.add_argument(
         "--passk.record",
         dest="record",
@@ -195,8 +203,8 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
     if keep and keep.best:
         _require_evaluated("--passk.keep", keep.best, held_out)
     settings = PluginSettings(
-        estimator=values.estimator,
-        k=_schedule(values.k),
+        advantage=_schedule(AdvantageSchedule, "--passk.advantage", values.advantage),
+        k=_schedule(Schedule, "--passk.k", values.k),
         options=advantage.read_options(values.options, field="--passk.options"),
         record=values.record.resolve(),
         keep_order=values.keep_order,
@@ -255,8 +263,8 @@ def _require_evaluated(flag: str, selection: Selection, held_out: HeldOut | None
         )
 
 
-def _schedule(text: str) -> Schedule:
+def _schedule(kind: type[T], flag: str, text: str) -> T:
     try:
-        return Schedule.parse(text)
+        return kind.parse(text)
     except InvalidError as error:
-        raise ConfigError("--passk.k", error.problem, error.fix) from None
+        raise ConfigError(flag, error.problem, error.fix) from None

@@ -21,7 +21,7 @@ from transformers import set_seed
 from passk import advantage, verifiers
 from passk.base.randomness import seed_of
 from passk.files.metrics_log import read_metrics
-from passk.openrlhf import checkpoints, group_filter, length_settings, mismatch
+from passk.openrlhf import checkpoints, estimator_state, group_filter, length_settings, mismatch
 from passk.openrlhf.estimator_inputs import false_positive_rate, inputs
 from passk.openrlhf.evaluation_log import EvaluationLog
 from passk.openrlhf.exports import Exports
@@ -44,6 +44,8 @@ class PasskExperienceMaker(RemoteExperienceMaker):
     """Current step, from 1."""
     dropped: list[list[Experience]] | None = None
     """Groups that the filter left out of the batch; None without a filter."""
+    states: dict[str, dict[str, Any]]
+    """State over steps of each estimator that keeps one, by its name."""
     rollouts: Rollouts
     """Rollouts of the last batch in the order of generation, those of a prompt together."""
 
@@ -61,7 +63,8 @@ class PasskExperienceMaker(RemoteExperienceMaker):
             for key in (REASON, *ANSWER_HALVES):
                 experience.info.pop(key, None)  # their means have no meaning, and OpenRLHF would log them
 
-        estimator, k = advantage.get(self.settings.estimator), self.settings.k.at(self.step)
+        name, k = self.settings.advantage.at(self.step), self.settings.k.at(self.step)
+        estimator, options = advantage.get(name), self.settings.advantage.options(name, self.settings.options)
         # Each step has its own seed, so that a resumed run draws the same numbers.
         generator = torch.Generator().manual_seed(self.args.train.seed + _STEP_SEEDS * self.step)
         noisy = (
@@ -69,10 +72,11 @@ class PasskExperienceMaker(RemoteExperienceMaker):
             if self.settings.false_positive_rate
             else rewards
         )
-        extra = inputs(estimator, rollouts, rewards.shape[1], generator)
+        state = self.states.setdefault(name, {}) if "state" in estimator.inputs else {}
+        extra = inputs(estimator, rollouts, rewards.shape[1], generator, state)
         started = time.perf_counter()
         noisy = noisy + self._in_order(penalties, order)
-        advantages = advantage.compute(estimator, noisy, k, **self.settings.options, **extra)  # [P, N]
+        advantages = advantage.compute(estimator, noisy, k, **options, **extra)  # [P, N]
         seconds = time.perf_counter() - started
 
         sizes = [len(e.index) for e in experiences]
@@ -127,7 +131,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         super().__init__(*arguments, **options)
         self.settings = settings
         self.experience_maker.__class__ = PasskExperienceMaker
-        self.experience_maker.settings = settings
+        self.experience_maker.settings, self.experience_maker.states = settings, {}
         self.samples_generator.__class__ = PasskSamplesGenerator
         self.samples_generator.policy = self.actor_model_group
         self.samples_generator.between_steps = self._evaluate
@@ -155,6 +159,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         states = super().init_checkpoint_states()
         if not self.args.ckpt.load_enable:
             self.recorder.begin_anew()
+        self.experience_maker.states = estimator_state.restored(states)
         # Steps after the checkpoint are repeated, so their records are deleted.
         self.recorder.forget_after(states["global_step"])
         self.evaluations.forget_after(states["global_step"])
@@ -196,7 +201,8 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self.exports.write(global_step, self._export)
         self.kept.checkpoint(global_step)
         with checkpoints.saving(Path(self.args.ckpt.path) / "_actor" / f"global_step{global_step}"):
-            super().save_logs_and_checkpoints(global_step, logs_dict, client_states)
+            states = estimator_state.saved(self.experience_maker.states)
+            super().save_logs_and_checkpoints(global_step, logs_dict, {**(client_states or {}), **states})
         if self.settings.keep:
             self.kept.prune(global_step, self.evaluations.lines(), Path(self.args.ckpt.path))
 

@@ -107,7 +107,7 @@ def _command(plan: Plan) -> str:
 def _stage(planned: PlannedStage) -> tuple[str, ...]:
     stage: SftStage | RlStage = planned.stage
     rl = isinstance(stage, RlStage)
-    estimator, k = (stage.advantage, stage.k.label) if isinstance(stage, RlStage) else ("", "")
+    estimator, k = (stage.advantage.label, stage.k.label) if isinstance(stage, RlStage) else ("", "")
     problems = ", ".join(f"{name} ({weight:g})" if stage.mix else name for name, weight in stage.weights.items())
     return planned.record.name, "rl" if rl else "sft", estimator, k, str(planned.steps), f"{stage.lr:g}", problems
 

@@ -3,7 +3,6 @@
 Every step is safe to repeat. Finished work is reused, and interrupted work resumes.
 """
 
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -18,7 +17,6 @@ from passk.base.errors import PasskError
 from passk.base.redact import without_secrets
 from passk.cpu import operators
 from passk.evaluation import progress
-from passk.evaluation.request import Work
 from passk.experiment.compute import Compute
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
@@ -30,7 +28,7 @@ from passk.models import remote_code
 from passk.models.tiny import ENDS, make_tiny
 from passk.openrlhf import checkpoints, flags, lengths, lora_targets, train_data
 from passk.pipeline import model_card, training_problems
-from passk.pipeline.evaluation_request import has_chat, request
+from passk.pipeline.evaluation_request import all_requests, has_chat
 from passk.pipeline.finish import finish
 from passk.pipeline.held_out_request import held_out, problem_sets, require_room
 from passk.pipeline.progress import Progress
@@ -49,12 +47,15 @@ def prepare(plan: Plan, say: Say) -> None:
     """Make the problems and a tiny model, and check the training data."""
     preparation.prepare(plan.experiment.problems, plan.problems, plan.experiment.seed, say)
     training_problems.prepare(plan)
+    preparation.require_fields(plan.experiment.benchmarks, plan.problems)
     if plan.experiment.model.tiny and isinstance(plan.model, Path) and not (plan.model / "config.json").exists():
         with scratch.beside(plan.model) as temporary:
             make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
             durable.move(temporary, plan.model)
         say("model: made a tiny Qwen2 with random weights")
     training_problems.require_difficulties(plan)
+    if plan.experiment.engine:
+        return  # the endpoint has the model and its template
     unstarted: dict[str, SftStage | RlStage] = {}
     for planned in plan.stages:
         if planned.finished:
@@ -221,17 +222,13 @@ def evaluate(plan: Plan, say: Say) -> None:
     if not remaining:
         return
     compute, directory = plan.experiment.compute, plan.directory / "evaluations"
-    # On a CPU, engines are processes; use no more of them than the trainer has.
-    gpus = plan.experiment.gpus if compute.profile == "gpu" else compute.gpus(rollouts=False)
-    engines = gpus // compute.tensor_parallel or 1
-    on_ray = engines > 1 or "RAY_ADDRESS" in os.environ
-    file = directory / "request.json"
-    Work([request(plan, planned) for planned in remaining], engines, compute.tensor_parallel, on_ray).write(file)
+    file, work = directory / "request.json", all_requests(plan, remaining)
+    work.write(file)
     command = [sys.executable, "-m", "passk.evaluation.evaluate", str(file)]
-    on = f" on {engines} engines" if engines > 1 else ""
+    on = f" on {work.engines} engines" if work.engines > 1 else ""
     say(f"evaluations to do: {len(remaining)} of {len({p.record.checkpoint for p in remaining})} checkpoints{on}")
     with progress.followed(directory / progress.FILE, say):
-        if on_ray:
+        if work.on_ray:
             _sample_on_ray(plan, command, directory)
         else:
             ray_job.run(

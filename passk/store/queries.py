@@ -85,12 +85,13 @@ def steps(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
 def evaluations(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
     """Return the finished evaluations.
 
-    Columns: checkpoint, step (null: the last), benchmark, key, problems (fingerprint), seed, seconds, problem_count,
-    sample_count, tokens, truncated (share cut at max_response).
+    Columns: checkpoint, step (null: the last), benchmark, key, problems (fingerprint), seed, seconds, prompt_tokens (of
+    an endpoint), problem_count, sample_count, tokens, truncated (share cut at max_response).
     """
     return connection.execute(
         """
         SELECT own.checkpoint, own.step, own.benchmark, own.key, own.problems, own.seed, own.seconds,
+               own.prompt_tokens::DOUBLE AS prompt_tokens,
                count(DISTINCT samples.problem) AS problem_count, count(*) AS sample_count,
                sum(samples.tokens)::BIGINT AS tokens,
                avg((samples.finish_reason = 'length')::INTEGER) AS truncated

@@ -250,6 +250,7 @@ CREATE TABLE evaluations (
     step INTEGER,
     best BOOLEAN,
     seconds DOUBLE,
+    prompt_tokens BIGINT,
     PRIMARY KEY (experiment, key)
 );
 COMMENT ON TABLE evaluations IS 'An evaluation of one checkpoint on one benchmark: evaluation.json. Key: experiment, key';
@@ -265,6 +266,7 @@ COMMENT ON COLUMN evaluations.versions IS 'package -> version';
 COMMENT ON COLUMN evaluations.step IS 'step of the stage whose model was sampled; NULL: its last step';
 COMMENT ON COLUMN evaluations.best IS 'whether keep_best chose this step';
 COMMENT ON COLUMN evaluations.seconds IS 'wall time of generation and judging, without the engine''s start';
+COMMENT ON COLUMN evaluations.prompt_tokens IS 'tokens of all prompts, as an endpoint counted them; NULL for vLLM';
 
 CREATE TABLE samples (
     experiment VARCHAR NOT NULL,

@@ -75,6 +75,7 @@ class Comparison:
         self.together = sorted(set.intersection(*benchmarks)) if benchmarks else []
         """Benchmarks with samples of all experiments; ALL is their mean."""
         self.results = tuple(replace(run, compared=frozenset(self.together)) for run in results)
+        self.together = [name for name in self.together if all(name in run.together for run in self.results)]
         self.designs = designs(self.results)
         self._labels = labels(self.designs)
         self._named = named(self.designs, self._labels)

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from passk.experiment.advantage_schedule import AdvantageSchedule
 from passk.experiment.k_schedule import Schedule
 from passk.experiment.selection import StopWhen
 from passk.experiment.stage_end import Conditions
@@ -25,6 +26,7 @@ class Node:
     parent: str | None
     steps: int
     advantage: str = ""
+    """Estimator, or the estimators of a schedule: "grpo→maxrl"."""
     k: Schedule = PASS_AT_1
     conditions: Conditions = WITHOUT_CONDITION
 
@@ -70,7 +72,7 @@ def nodes(stages: Mapping[str, Mapping[str, Any]]) -> list[Node]:
     by_name = {
         name: Node(
             name, stage["kind"], stage.get("parent", stage.get("from")), int(stage["steps"]),
-            stage.get("advantage", ""), Schedule.of(stage.get("k", 1)),
+            _estimators(stage), Schedule.of(stage.get("k", 1)),
             Conditions(_read(Until, stage.get("until")), _read(StopWhen, stage.get("stop_when"))),
         )
         for name, stage in stages.items()
@@ -111,3 +113,9 @@ def against_baseline(compared: list[Method]) -> list[tuple[Method, Method]]:
     """
     baseline = next((method for method in compared if method.is_baseline), compared[0] if compared else None)
     return [(method, baseline) for method in compared if method is not baseline] if baseline else []
+
+
+def _estimators(stage: Mapping[str, Any]) -> str:
+    if not stage.get("advantage"):
+        return ""
+    return AdvantageSchedule.of(stage["advantage"]).until(int(stage["steps"]), {})[0].label

@@ -1,13 +1,17 @@
 """Results of one experiment, read from the store at once. A report computes everything from them."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from passk.files.layout import BASE, BEST, ExperimentRecord
+from passk.statistics.further import BEST_OF
 from passk.statistics.pass_at_k import pass_at_k
 from passk.store import queries, reading, report_queries
 from reports.data.methods import Method, Node, methods, nodes
@@ -30,6 +34,8 @@ class Results:
     pauses: pd.DataFrame
     reasons: pd.DataFrame
     curve: pd.DataFrame
+    ranked: pd.DataFrame
+    """Verdicts and log-probabilities of the benchmarks that ask for best-of."""
     graph: list[Node]
     methods: list[Method]
     foreign: dict[str, ExperimentRecord]
@@ -74,8 +80,13 @@ class Results:
 
     @cached_property
     def together(self) -> list[str]:
-        """Benchmarks whose mean is ALL."""
-        return [name for name in self.benchmarks if self.compared is None or name in self.compared]
+        """Benchmarks whose mean is ALL. Temperatures of one benchmark are not part of it."""
+        left_out = temperatures_of_one(self.record.config["benchmarks"])
+        return [
+            name
+            for name in self.benchmarks
+            if name not in left_out and (self.compared is None or name in self.compared)
+        ]
 
     def problems(self, checkpoint: str, group: str) -> pd.DataFrame | None:
         """Return n and c by (benchmark, problem) of the last of a stage's checkpoints.
@@ -135,6 +146,16 @@ def _pass_at_k(counts: pd.DataFrame, k: int) -> pd.Series:
     return pd.Series(np.asarray(values, dtype=float), counts.index)
 
 
+def temperatures_of_one(benchmarks: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Return the benchmarks that differ from another one in their temperature alone."""
+    by_rest: dict[str, list[str]] = {}
+    for name, config in benchmarks.items():
+        rest = {field: value for field, value in config.items() if field != "temperature"}
+        by_rest.setdefault(json.dumps([rest, "temperature" in config], sort_keys=True), []).append(name)
+    of_one = [names for names in by_rest.values() if len({benchmarks[name].get("temperature") for name in names}) > 1]
+    return {name for names in of_one for name in names}
+
+
 def load(store: Path, experiment: str) -> Results:
     """Read an experiment from the store. Raises PasskError if the store does not have it."""
     with reading(store) as connection:
@@ -153,10 +174,16 @@ def load(store: Path, experiment: str) -> Results:
             pauses=report_queries.pauses(connection, experiment),
             reasons=report_queries.reasons(connection, experiment),
             curve=report_queries.evaluation_curve(connection, experiment),
+            ranked=report_queries.ranked(connection, experiment, _ranked(record)),
             graph=graph,
             methods=methods(graph),
             foreign={name: queries.experiment(connection, name) for name in others},
         )
+
+
+def _ranked(record: ExperimentRecord) -> list[str]:
+    benchmarks = record.config["benchmarks"].items()
+    return [name for name, config in benchmarks if BEST_OF in config.get("metrics", ())]
 
 
 def transcripts(store: Path, experiment: str, checkpoint: str) -> pd.DataFrame:

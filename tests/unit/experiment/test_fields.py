@@ -2,13 +2,16 @@
 
 import copy
 import math
+from typing import get_args
 
 import pytest
 import yaml
 
 from passk.base.errors import ConfigError
-from passk.experiment import benchmark, config, engine_settings, model, selection, stage, tracker_config, until
+from passk.experiment import benchmark, config, engine, engine_settings, model, selection, stage, tracker_config, until
 from passk.problems.sources import SPECS
+from tests.unit.experiment.engine_fields import CORRECTION, ENGINE_SETTINGS, KL, LORA, LOSS, OVERLONG
+from tests.unit.experiment.evaluation_fields import BENCHMARK, ENGINE, REFERENCE
 from tests.unit.experiment.test_config import GOOD
 
 BASE = yaml.safe_load(GOOD)
@@ -20,6 +23,7 @@ BAD = {
     "natural": [*NOT_INTEGERS, -1, 10**9],
     "positive": [*NOT_NUMBERS, 0, -1e-9],
     "not negative": [*NOT_NUMBERS, -1e-9],
+    "temperatures": [*(value for value in NOT_NUMBERS if value != [0.5]), -1e-9],
     "share": [*NOT_NUMBERS, -0.01, 1.01],
     "pair": [*NOT_NUMBERS, 0.5, [0.5], [0.5, 0.5, 0.5], [0.5, True], [0.5, "0.5"], [0.5, math.nan], {"a": 1, "b": 2}],
     "truth": [0, 1, 1.0, "yes", "no", "on", "true", "", [], {}],
@@ -91,44 +95,39 @@ SFT = STAGE | {
 SCHEDULE = [0, -1, True, "4", 1.5, 1.0, None, [], [[]], [[1]], [[1, True]], [[1, 4], [10**9, 1]], 10_000, 10**30,
             {"from": 999_999_999, "to": 1, "every": 1}, {"from": 8, "to": 1, "every": 10**9},
             {"from": 8.0, "to": 1, "at": 2}, {"from": 8}, {"a": 1}]  # fmt: skip
-RL = STAGE | {
-    "advantage": ("text", ["grpo"], []),
-    "k": (None, [1, 9999, {"from": 8, "to": 1, "every": 1}, {"from": 8, "to": 1, "at": 2}, [[1, 8], [2, 1]]], SCHEDULE),
-    "options": ("mapping", [{}, {"a": [1, {"b": 2.5}]}], [{"a": math.nan}, {"a": "\0"}, {"\0": 1}, {5: 1}]),
-    "lr": ("positive", [1, 1e-6], ["auto"]),
-    "entropy_coef": ("not negative", [0, 1], []),
-    "kl": ("mapping", [None, {"coef": 0.1}], [{}, {"estimator": "k2"}]),
-    "loss": ("mapping", [None, {}, {"type": "gspo"}], [{"type": "gspo", "aggregation": "token-mean"}]),
-    "importance_correction": (
-        "mapping",
-        [None, {"level": "token", "mode": "clip"}, {"level": "seq", "gating": "tv", "threshold": [0.1]}],
-        [
-            {},
-            {"level": "seq", "mode": "clip"},
-            {"level": "token", "mode": "clip", "gating": "tv", "threshold": [0.1]},
-            {"level": "seq", "gating": "tv"},
-            {"level": "seq", "gating": "binary_kl", "threshold": [0.1, 1]},
-        ],
-    ),
-    "filter_groups": (None, [True, False, None, {}, {"max_rounds": 2}], [1, "yes", [], {"rounds": 2}]),
-    "ema": ("positive", [0.5, 0.999, None], [1, 1.5]),
-    "overlong": ("mapping", [None, {"buffer": 4}], [{}, {"penalty": 0.5}]),
-    "mask_truncated": ("truth", [True, False], []),
-    "false_positive_rate": ("share", [0, 1, 0.5], []),
-    "prompts_per_step": ("count", [1], [999_999_999]),
-    "rollouts_per_prompt": ("count", [2, 9999], [1, 10_000]),
-    "mini_batch_prompts": ("count", [1, None], []),
-    "temperature": ("positive", [1, 0.5], []),
-    "top_p": ("positive", [1, 0.5], [1.01]),
-    "clip": ("pair", [[0, 0], (0.2, 0.28), [1, 5]], [[-0.1, 0.2], [0.2, -0.1]]),
-    "max_prompt": ("count", [1], []),
-    "max_response": ("count", [1], []),
-    "max_failed": ("share", [0, 1], []),
-    "evaluate_every": ("count", [1, 99, None], []),
-    "evaluate_on": (None, [["test"], None], [[], "test", ["A"], [5], [True], {}]),
-    "evaluate_samples": ("count", [1, 9999, None], [10_000]),
-    "until": ("mapping", [None, {"metric": "reward", "above": 0.9, "window": 2}], [{}, {"metric": "reward"}]),
-}
+RL = (
+    STAGE
+    | ENGINE_SETTINGS
+    | {
+        "advantage": (
+            "text",
+            ["grpo", {1: "grpo", 2: "maxrl"}, [[1, "grpo"], [2, "maxrl"]]],
+            [{2: "grpo"}, [["grpo"]]],
+        ),
+        "k": (
+            None,
+            [1, 9999, {"from": 8, "to": 1, "every": 1}, {"from": 8, "to": 1, "at": 2}, [[1, 8], [2, 1]]],
+            SCHEDULE,
+        ),
+        "options": ("mapping", [{}, {"a": [1, {"b": 2.5}]}], [{"a": math.nan}, {"a": "\0"}, {"\0": 1}, {5: 1}]),
+        "lr": ("positive", [1, 1e-6], ["auto"]),
+        "entropy_coef": ("not negative", [0, 1], []),
+        "false_positive_rate": ("share", [0, 1, 0.5], []),
+        "prompts_per_step": ("count", [1], [999_999_999]),
+        "rollouts_per_prompt": ("count", [2, 9999], [1, 10_000]),
+        "mini_batch_prompts": ("count", [1, None], []),
+        "temperature": ("positive", [1, 0.5], []),
+        "top_p": ("positive", [1, 0.5], [1.01]),
+        "clip": ("pair", [[0, 0], (0.2, 0.28), [1, 5]], [[-0.1, 0.2], [0.2, -0.1]]),
+        "max_prompt": ("count", [1], []),
+        "max_response": ("count", [1], []),
+        "max_failed": ("share", [0, 1], []),
+        "evaluate_every": ("count", [1, 99, None], []),
+        "evaluate_on": (None, [["test"], None], [[], "test", ["A"], [5], [True], {}]),
+        "evaluate_samples": ("count", [1, 9999, None], [10_000]),
+        "until": ("mapping", [None, {"metric": "reward", "above": 0.9, "window": 2}], [{}, {"metric": "reward"}]),
+    }
+)
 RL |= {
     "evaluate_last": ("count", [1, 9], []),
     "keep_best": ("mapping", [None, {"benchmark": "test"}, {"benchmark": "test", "k": 8}], [{}]),
@@ -146,41 +145,6 @@ UNTIL = {
     "below": ("share", [0.5, 1], [0, None]),
     "window": ("count", [1, 2], [3]),
     "difficulty": ("text", ["easy", None], []),
-}
-KL = {
-    "coef": ("positive", [1e-3, 1], []),
-    "estimator": ("choice", ["k1", "k2", "k3"], []),
-    "in": ("choice", ["loss", "reward"], []),
-    "reference": ("name", ["start", "warm"], []),
-}
-LOSS = {
-    "type": ("choice", ["ppo", "gspo"], []),
-    "aggregation": ("choice", ["token-mean", "seq-mean-token-mean", None], ["seq-mean-token-sum"]),
-    "dual_clip": ("positive", [3, 1.5, None], [1, 0.5]),
-}
-CORRECTION = {
-    "level": ("choice", ["token", "seq"], []),
-    "mode": ("choice", ["mask", "clip"], []),
-    "gating": ("choice", ["ratio"], ["tv"]),  # which needs a threshold
-    "threshold": (None, [None, [0.5, 5], (2,)], [[], [5, 0.5], [1, 1], [0, 1], [1, 2, 3], [True], ["1"], 5, "5", {}]),
-}
-OVERLONG = {"buffer": ("count", [1, 16], []), "penalty": ("positive", [1, 0.5], [])}
-LORA = {
-    "rank": ("count", [1, 64], []),
-    "alpha": ("count", [1, 64], []),
-    "targets": (None, [None, ["q_proj"], ("q_proj", "v_proj")], [[], "q_proj", [5], [""], {}, True]),
-}
-REFERENCE = {"value": ("share", [0, 0.7, 1], []), "label": ("text", ["reward of copying the hint"], [])}
-BENCHMARK = {
-    "validation": ("truth", [True, False], []),
-    "reference_line": ("mapping", [None, {"value": 0.7, "label": "chance"}], [{}, {"value": 0.7}]),
-    "problems": ("name", ["test"], []),
-    "samples": ("count", [8, 9999], [7, 10_000]),  # pass@8 is asked for
-    "k": (None, [[1], (1, 16), [8, 4]], [[], [0], [-1], [17], [1, 1], [1.0], [1.5], [True], ["1"], [None], 8, "8", {}]),
-    "temperature": ("not negative", [0, 1], []),
-    "top_p": ("positive", [1, 0.5], [1.01]),
-    "max_response": ("count", [1], []),
-    "max_failed": ("share", [0, 1], []),
 }
 COMPUTE = {
     "profile": ("choice", ["cpu", "gpu"], []),
@@ -214,6 +178,7 @@ SPEC = {
     "options": ("mapping", [{}], [{"a": math.inf}]),
     "language": ("choice", ["en", "zh"], []),
     "grade": ("choice", ["easy", "hard", "both"], []),
+    "subset": ("choice", ["full", "sanitized"], []),
 } | {
     name: ("word", ["a"], [])
     for name in ("dataset", "revision", "file", "problem", "answer", "id", "solution", "difficulty", "task")
@@ -236,7 +201,7 @@ SECTIONS = {
     "benchmarks.test.reference_line": REFERENCE,
     "compute": COMPUTE,
 }
-TABLE |= {f"{section}.{name}": row for section, rows in SECTIONS.items() for name, row in rows.items()}
+TABLE |= ENGINE | {f"{section}.{name}": row for section, rows in SECTIONS.items() for name, row in rows.items()}
 for _source, _spec in SPECS.items():
     for _name in _spec.model_fields:
         _kind, _good, _bad = SPEC[_name]
@@ -250,8 +215,12 @@ def written(path: str, value):
     raw = copy.deepcopy(BASE)
     if path.startswith("problems."):
         source = path.split(".")[1]
-        fields = {name: value for name, value in REQUIRED.items() if name in SPECS[source].model_fields}
+        known = SPECS[source].model_fields
+        fields = {name: value for name, value in REQUIRED.items() if name in known}
+        fields["split"] = get_args(known["split"].annotation)[-1]  # test, if there is one
         raw["problems"][source] = {"source": source} | fields
+    if path.startswith("engine."):
+        raw["engine"] = {"url": "http://h/v1", "model": "m", "price": {"input": 1, "output": 2}}
     if path.startswith("trackers."):
         raw["trackers"] = {"wandb": {"project": "a"}, "mlflow": {"experiment": "a"}}
     if path.startswith("benchmarks.test.reference_line."):
@@ -324,6 +293,8 @@ def test_the_table_has_every_field_of_every_model():
         "stages.arm.importance_correction.": engine_settings.ImportanceCorrection,
         "benchmarks.test.": benchmark.Benchmark,
         "benchmarks.test.reference_line.": benchmark.ReferenceLine,
+        "engine.": engine.Engine,
+        "engine.price.": engine.Price,
         "compute.": config.Compute,
         "trackers.": tracker_config.Trackers,
         "trackers.wandb.": tracker_config.WandbTracker,
