@@ -1,5 +1,17 @@
 """What the fields of the engine's settings take; rows as in test_fields.py."""
 
+import math
+
+STAGE_SETTINGS = {
+    "mix": (
+        None,
+        [],
+        [{"train": 1, "other": 1}, {"train": 1}, {}, {"A": 1, "b": 1}, {"a": 0, "b": 1}, 5, "a", [], True],
+    ),
+    "export_every": ("count", [1, None], []),
+    "lora": ("mapping", [None, {"rank": 4}], [{}, {"alpha": 8}]),
+    "openrlhf": ("mapping", [{}, {"--ds.adam_offload": True}, {"--muon": [1, 0.5, "a"]}], [{"--a": math.nan}, {5: 1}]),
+}
 ENGINE_SETTINGS = {
     "kl": ("mapping", [None, {"coef": 0.1}], [{}, {"estimator": "k2"}]),
     "loss": ("mapping", [None, {}, {"type": "gspo"}], [{"type": "gspo", "aggregation": "token-mean"}]),

@@ -10,7 +10,7 @@ import yaml
 from passk.base.errors import ConfigError
 from passk.experiment import benchmark, config, engine, engine_settings, model, selection, stage, tracker_config, until
 from passk.problems.sources import SPECS
-from tests.unit.experiment.engine_fields import CORRECTION, ENGINE_SETTINGS, KL, LORA, LOSS, OVERLONG
+from tests.unit.experiment.engine_fields import CORRECTION, ENGINE_SETTINGS, KL, LORA, LOSS, OVERLONG, STAGE_SETTINGS
 from tests.unit.experiment.evaluation_fields import BENCHMARK, ENGINE, REFERENCE
 from tests.unit.experiment.test_config import GOOD
 
@@ -70,11 +70,6 @@ STAGE = {
     "kind": ("choice", [], []),
     "from": ("name", ["warm", None], []),
     "problems": ("name", ["train"], [None]),
-    "mix": (
-        None,
-        [],
-        [{"train": 1, "other": 1}, {"train": 1}, {}, {"A": 1, "b": 1}, {"a": 0, "b": 1}, 5, "a", [], True],
-    ),
     "steps": ("count", [2, 99_999], [9_999_999_999]),
     "betas": ("pair", [[0, 0], (0.9, 0.99), [0.9, 1 - 1e-9]], [[0.9, 1.0], [1, 0.9], [-0.1, 0.9]]),
     "weight_decay": ("not negative", [0, 0.1, 5], []),
@@ -83,10 +78,7 @@ STAGE = {
     "evaluate": ("truth", [True, False], []),
     "save_every": ("count", [1], []),
     "keep_checkpoints": ("count", [1], []),
-    "export_every": ("count", [1, None], []),
-    "lora": ("mapping", [None, {"rank": 4}], [{}, {"alpha": 8}]),
-    "openrlhf": ("mapping", [{}, {"--ds.adam_offload": True}, {"--muon": [1, 0.5, "a"]}], [{"--a": math.nan}, {5: 1}]),
-}
+} | STAGE_SETTINGS
 SFT = STAGE | {
     "lr": ("positive", [1, 1e-6], ["auto"]),
     "batch_size": ("count", [1, 10**6], [999_999_999]),
