@@ -41,7 +41,7 @@ def write_all(plan: Plan) -> None:
 def card(plan: Plan, planned: PlannedStage, model: Path, step: int) -> str:
     """Return the card of the model in a directory, that of a step of a stage, as Markdown."""
     experiment, record = plan.experiment, planned.record
-    licence = licence_of(plan.model)
+    licence = licence_of(plan.model) if experiment.model.path else None
     head: dict[str, Any] = {
         "library_name": "transformers",
         "pipeline_tag": "text-generation",

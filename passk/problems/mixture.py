@@ -29,7 +29,7 @@ def write(field: str, files: Mapping[str, Path], target: Path) -> None:
                 )
             if first == name:
                 new.append(place)
-        tables.append(table.take(new))
+        tables.append(table.take(pyarrow.array(new, pyarrow.int64())))
     target.parent.mkdir(parents=True, exist_ok=True)
     with durable.written(target) as output:
         pyarrow.parquet.write_table(pyarrow.concat_tables(tables), output)
