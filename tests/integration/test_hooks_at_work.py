@@ -66,12 +66,17 @@ def test_a_batch_stands_in_the_order_of_its_prompts_however_the_answers_came(act
         return [Experience(prompts=[prompt], labels=[["x"]], sequences=torch.tensor([[token]])) for token in tokens]
 
     arrived = [*group("b", 5, 6), *group("a", 3, 4), *group("c", 7, 8), *group("a", 1, 2)]
-    monkeypatch.setattr(samples.SamplesGenerator, "_generate_vllm", lambda *_, **__: (arrived, 4, False))
+
+    def upstream(self, **_):
+        self.dispatched += dealt
+        return arrived, 4, False
+
+    monkeypatch.setattr(samples.SamplesGenerator, "_generate_vllm", upstream)
     generator = object.__new__(samples.PasskSamplesGenerator)
     generator.vllm_engines, generator.args, generator.step = [], config_of_openrlhf(), 1
     generator.max_rounds = None
     monkeypatch.setattr(generator, "_compare_weights", lambda max_length: None)
-    monkeypatch.setattr(samples.ray, "get", lambda references: setattr(generator, "dispatched", dealt))
+    monkeypatch.setattr(samples.ray, "get", lambda references: references)
     dealt = [("a", ["x"]), ("b", ["x"]), ("a", ["x"]), ("c", ["x"])]
     ordered, consumed, exhausted = generator._generate_vllm(n_samples_per_prompt=2)
     assert [int(experience.sequences) for experience in ordered] == [1, 2, 3, 4, 5, 6, 7, 8]
@@ -110,7 +115,7 @@ def test_a_training_whose_recorded_steps_meet_its_condition_samples_no_more_and_
     one.settings = PluginSettings("grpo", Schedule.of(1), {}, tmp_path, max_failed=1.0, until=until)
     one.evaluations, one.kept = EvaluationLog(tmp_path), KeptModels(tmp_path, None, print)
     one.samples_generator, one.exports = object.__new__(samples.PasskSamplesGenerator), Exports(tmp_path, None)
-    one.experience_maker = SimpleNamespace(rollouts=SimpleNamespace(reasons=None))
+    one.experience_maker = SimpleNamespace(rollouts=SimpleNamespace(reasons=None), states={})
     one.recorder, one.recorded, one.tokenizer, one.seconds_evaluation = stub, 0.0, None, 0.5
     one.args = SimpleNamespace(ckpt=SimpleNamespace(path=str(tmp_path), save_steps=20))
     step = 0
