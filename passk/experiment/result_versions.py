@@ -20,13 +20,13 @@ VERIFIER_PACKAGES = {
 }
 """Packages that the verdicts of a verifier depend on."""
 VERDICTS = {
-    "choice": "4",
+    "choice": "5",
     "code": "1",
     "exact": "2",
-    "math": "5",
+    "math": "6",
     "maze": "2",
     "maze_strict": "2",
-    "numeric": "5",
+    "numeric": "6",
     "reasoning_gym": "3",
 }
 """Version of passk's part of each verifier. Raise it with every change that alters a verdict."""
