@@ -32,6 +32,7 @@ from passk.experiment.fields import (
     Positive,
     Rollouts,
     Share,
+    Stops,
     Strict,
 )
 from passk.experiment.k_schedule import Schedule
@@ -172,6 +173,7 @@ class RlStage(Stage):
     )
     overlong: Overlong | None = Field(None, description="penalty for long responses (default: none)")
     mask_truncated: bool = Field(False, description="leave responses that are cut off out of the loss")
+    stop: Stops = ()
     max_failed: MaxFailed = 0.05
     until: Until | None = Field(None, description="condition that ends the stage before `steps` (default: none)")
     evaluate_every: Count | None = Field(

@@ -22,6 +22,8 @@ class PasskSamplesGenerator(SamplesGenerator):
     """Current step, from 1."""
     policy: RayActorGroup
     """Actors of the policy, whose weights the engines must have."""
+    stop: tuple[str, ...] = ()
+    """Texts that end a response."""
     logprob_gap: float | None = None
     """Largest difference between an engine and the policy before the last batch, in nats."""
     dispatched: list[tuple[str, Any]]
@@ -65,7 +67,7 @@ class PasskSamplesGenerator(SamplesGenerator):
     def _generate_vllm(self, *arguments: Any, **options: Any) -> tuple[list[Experience], int, bool]:
         # Engines that sleep between batches are awake only here.
         self._compare_weights(options.get("max_len", log_probs.TOKENS + 1))
-        ray.get([engine.begin_step.remote(self.step) for engine in self.vllm_engines])
+        ray.get([engine.begin_step.remote(self.step, self.stop) for engine in self.vllm_engines])
         consumed, exhausted = 0, False
 
         def sample(prompts: int | None = None) -> tuple[list[list[Experience]], bool]:

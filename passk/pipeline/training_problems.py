@@ -1,8 +1,7 @@
-"""The problems of stages, once the sets of an experiment are made: demonstrations, difficulties, and mixed sets."""
+"""The problems of stages, once the sets of an experiment are made: demonstrations and mixed sets."""
 
 from passk.experiment.plan import Plan
-from passk.experiment.stage import RlStage, SftStage
-from passk.openrlhf import difficulty
+from passk.experiment.stage import SftStage
 from passk.problems import mixture, preparation
 
 
@@ -17,12 +16,3 @@ def prepare(plan: Plan) -> None:
                 preparation.require_demonstrations(field, problem_set, file)
         if stage.mix and not plan.training_problems(planned).exists():
             mixture.write(field, files, plan.training_problems(planned))
-
-
-def require_difficulties(plan: Plan) -> None:
-    """Raise ConfigError if no problem of a stage has the difficulty of its `until`."""
-    for planned in plan.stages:
-        until = planned.stage.until if isinstance(planned.stage, RlStage) else None
-        if until and until.difficulty and not planned.finished:
-            field = f"stages.{planned.record.name}.until.difficulty"
-            difficulty.require(field, until.difficulty, plan.training_problems(planned))
