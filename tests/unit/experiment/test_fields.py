@@ -128,7 +128,7 @@ RL = STAGE | {
 }
 RL |= ENGINE_SETTINGS
 RL |= {
-    "evaluate_last": ("count", [1, 9], []),
+    "evaluate_last": ("count", [1, 9, None], []),
     "keep_best": ("mapping", [None, {"benchmark": "test"}, {"benchmark": "test", "k": 8}], [{}]),
     "stop_when": ("mapping", [None, {"benchmark": "test", "evaluations": 2}], [{}, {"benchmark": "test"}]),
 }
