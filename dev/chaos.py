@@ -173,7 +173,7 @@ def main() -> None:
     options = parser.parse_args()
     setups = [setup for setup in SETUPS if not options.setup or setup.name in options.setup]
     if options.kills < 1:
-        raise ConfigError(f"kills: must be 1 or more, not {options.kills}")
+        raise ConfigError("kills", f"must be 1 or more, not {options.kills}", "raise it")
     signal.signal(signal.SIGTERM, _stop)
     campaign = Campaign(options.directory.resolve(), options.seed, setups, options.kills)
     print(HEAD, *(_row(number, each) for number, each in enumerate(campaign.kills, 1)), sep="\n", flush=True)

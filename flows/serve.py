@@ -143,7 +143,7 @@ def _refuse_taken(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise ConfigError(f"port: {port} is in use on 127.0.0.1; choose another with --port") from None
+            raise ConfigError("port", f"{port} is in use on 127.0.0.1", "choose another with --port") from None
 
 
 def _count(text: str) -> int:

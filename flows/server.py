@@ -134,8 +134,9 @@ def _require_access(configured: str) -> None:
             response = getattr(error, "response", None)
             if response is not None and response.status_code in (401, 403):
                 raise ConfigError(
-                    f"PREFECT_API_AUTH_STRING: the server at PREFECT_API_URL={address} refuses it; "
-                    "export the string of that server (docs/deploy.md)"
+                    "PREFECT_API_AUTH_STRING",
+                    f"the server at PREFECT_API_URL={address} refuses it",
+                    "export the string of that server (docs/deploy.md)",
                 ) from None
 
 

@@ -38,7 +38,7 @@ def auth_string() -> str:
         return _read(file)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise ConfigError(f"{file}: {reason}; set PREFECT_HOME to a directory that you own") from None
+        raise ConfigError(str(file), reason, "set PREFECT_HOME to a directory that you own") from None
 
 
 def page_asks() -> str:
@@ -80,19 +80,19 @@ def _make(file: Path) -> None:
 def _read(file: Path) -> str:
     fix = "delete it, and the next start makes a new one"
     if file.is_symlink():
-        raise ConfigError(f"{file}: is a symbolic link; {fix}")
+        raise ConfigError(str(file), "is a symbolic link", fix)
     # The kernel checks again: a link may have replaced the file, and opening a pipe must not block.
     handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle) as opened:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
-            raise ConfigError(f"{file}: is not a regular file; {fix}")
+            raise ConfigError(str(file), "is not a regular file", fix)
         if status.st_uid != os.geteuid():
-            raise ConfigError(f"{file}: belongs to another user (uid {status.st_uid}); {fix}")
+            raise ConfigError(str(file), f"belongs to another user (uid {status.st_uid})", fix)
         if status.st_mode & 0o077:
             mode = stat.S_IMODE(status.st_mode)
-            raise ConfigError(f"{file}: other users have access to it (mode {mode:04o}); {fix}")
+            raise ConfigError(str(file), f"other users have access to it (mode {mode:04o})", fix)
         text = opened.read(_LONGEST).strip()
     if not _FORM.fullmatch(text):
-        raise ConfigError(f"{file}: is not USER:PASSWORD with a password of 16 or more characters; {fix}")
+        raise ConfigError(str(file), "is not USER:PASSWORD with a password of 16 or more characters", fix)
     return text

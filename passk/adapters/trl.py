@@ -56,15 +56,15 @@ class PasskGRPOTrainer(GRPOTrainer):
         needs = advantage.needs(self.estimator, self.options)
         if "entropy" in needs:
             raise ConfigError(
-                f"estimator: {needs['entropy']} needs entropy, which TRL computes later; choose another estimator"
+                "estimator", f"{needs['entropy']} needs entropy, which TRL computes later", "choose another estimator"
             )
         if "answers" in needs and answers is None:
-            raise ConfigError(f"answers: {needs['answers']} needs them; pass answers=, one answer per completion")
+            raise ConfigError("answers", f"{needs['answers']} needs them", "pass answers=, one answer per completion")
         if "answers" not in self.estimator.inputs and answers is not None:
-            raise ConfigError(f"answers: {self.estimator.name} does not use them; remove answers=")
+            raise ConfigError("answers", f"{self.estimator.name} does not use them", "remove answers=")
         if self.multi_objective_aggregation != "sum_then_normalize":
             raise ConfigError(
-                "multi_objective_aggregation: estimators need the sum of the rewards; set sum_then_normalize"
+                "multi_objective_aggregation", "estimators need the sum of the rewards", "set sum_then_normalize"
             )
         # Every process uses the same seed, so all draw alike for the batch that they share.
         self._generator = torch.Generator().manual_seed(self.args.seed)

@@ -77,12 +77,12 @@ def _settings(estimator: advantage.Estimator, config: Any) -> tuple[int, dict[st
     settings = OmegaConf.to_container(OmegaConf.create({"passk": section}), resolve=True)["passk"]
     known = ("k", "options")
     if not isinstance(settings, Mapping) or not isinstance(settings.get("options", {}), Mapping):
-        raise ConfigError("algorithm.passk: must be of the form {k: 4, options: {name: value}}")
+        raise ConfigError("algorithm.passk", "must be of the form {k: 4, options: {name: value}}", "write it so")
     for key in settings:
         if key not in known:
-            raise ConfigError(f"algorithm.passk.{key}: does not exist{nearest(key, known)}")
+            raise ConfigError(f"algorithm.passk.{key}", "does not exist", nearest(key, known))
     if "k" not in settings and estimator.k != "1":
-        raise ConfigError(f"algorithm.passk.k: {estimator.name} requires k; add +algorithm.passk.k=4")
+        raise ConfigError("algorithm.passk.k", f"{estimator.name} requires k", "add +algorithm.passk.k=4")
     return settings.get("k", 1), dict(settings.get("options", {}))
 
 

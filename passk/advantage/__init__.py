@@ -31,15 +31,19 @@ def check(name: str | Estimator, k: int, n: int, options: Mapping[str, Any] | No
     complete = found.validated(options or {})
     if "base" in complete:  # a transform of another estimator's advantages
         if complete["base"] == found.name:
-            raise ConfigError(f"options.base: {found.name} cannot change its own advantages; name another estimator")
+            raise ConfigError(
+                "options.base", f"{found.name} cannot change its own advantages", "name another estimator"
+            )
         try:
             check(complete["base"], k, n, complete.get("base_options"))
         except ConfigError as error:
-            # name the fields as the caller sees them
-            message = str(error)
-            if message.startswith("options."):
-                message = f"options.base_options.{message.removeprefix('options.')}"
-            raise ConfigError(message.replace("advantage:", "options.base:", 1)) from None
+            # name the field as the caller sees it
+            section, _, option = error.field.partition(".")
+            if option:
+                field = f"options.base_options.{option}"
+            else:
+                field = "options.base" if section == "advantage" else section
+            raise error.replaced(field=field) from None
     if found.counts:
         found.pairs(n, k, complete)
     return complete

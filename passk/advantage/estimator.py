@@ -102,23 +102,26 @@ class Estimator:
 
         for name in options:
             if name not in self.options:
-                known = nearest(name, self.options) if self.options else f"; {self.name} has none"
-                raise ConfigError(f"options.{name}: {self.name} has no such option{known}")
+                known = nearest(name, self.options) if self.options else f"remove it, since {self.name} has none"
+                raise ConfigError(f"options.{name}", f"{self.name} has no such option", known)
         try:
             return dict(self._model(**{name: plain(value) for name, value in options.items()}))
         except pydantic.ValidationError as error:
             first = error.errors()[0]
             name, message = first["loc"][0], first["msg"].removeprefix("Value error, ")
-            value = "" if first["type"] == "missing" else f", not {shown(options[str(name)])}"
-            raise ConfigError(f"options.{name}: is invalid for {self.name}: {message.lower()}{value}") from None
+            value, fix = f", not {shown(options.get(str(name)))}", "change it"
+            if first["type"] == "missing":
+                value, fix = "", "add it"
+            problem = f"is invalid for {self.name}: {message.lower()}{value}"
+            raise ConfigError(f"options.{name}", problem, fix) from None
 
     def check_k(self, k: int, n: int) -> None:
         """Raise ConfigError unless the estimator is defined for k of n rollouts."""
         n, k = plain(n), plain(k)
         if not isinstance(k, int) or isinstance(k, bool) or k < 1:
-            raise ConfigError(f"k: must be a whole number of 1 or more, not {shown(k)}")
+            raise ConfigError("k", f"must be a whole number of 1 or more, not {shown(k)}", "change it")
         if n < 1:
-            raise ConfigError(f"rollouts: must be 1 or more, not {n}")
+            raise ConfigError("rollouts", f"must be 1 or more, not {n}", "raise it")
         allowed, must_be, fix = {
             "any": (True, "", ""),
             "1": (k == 1, "1", "set it, or choose a Pass@k estimator such as passk_analytical"),
@@ -128,7 +131,7 @@ class Estimator:
             "<= N / 2": (2 * k <= n, f"at most half of the rollouts per prompt ({n})", "lower k or raise rollouts"),
         }[self.k]
         if not allowed:
-            raise ConfigError(f"k: must be {must_be} for {self.name}, not {k}; {fix}")
+            raise ConfigError("k", f"must be {must_be} for {self.name}, not {k}", fix)
 
     def pairs(self, n: int, k: int, options: Mapping[str, Any]) -> list[tuple[float, float]]:
         """Return finite (incorrect, correct) advantages of a count estimator for c = 0 .. N. Raise ConfigError."""
@@ -140,11 +143,15 @@ class Estimator:
             except (ArithmeticError, TypeError, ValueError) as error:
                 reason = " ".join(str(error).split())
                 raise ConfigError(
-                    f"advantage: {self.name} has no value at N = {n}, c = {c}, k = {k}: {reason}"
+                    "advantage",
+                    f"{self.name} has no value at N = {n}, c = {c}, k = {k}: {reason}",
+                    "fix the estimator",
                 ) from None
             if not (math.isfinite(incorrect) and math.isfinite(correct)):
                 raise ConfigError(
-                    f"advantage: {self.name} is {incorrect}, {correct} at N = {n}, c = {c}, k = {k}; fix the estimator"
+                    "advantage",
+                    f"{self.name} is {incorrect}, {correct} at N = {n}, c = {c}, k = {k}",
+                    "fix the estimator",
                 )
             pairs.append((min(max(incorrect, -LARGEST), LARGEST), min(max(correct, -LARGEST), LARGEST)))
         return pairs
@@ -211,7 +218,7 @@ def read_options(text: str, *, field: str) -> dict[str, Any]:
     try:
         options = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f'{field}: is not JSON: {error}; write, for example, {{"sigma": false}}') from None
+        raise ConfigError(field, f"is not JSON: {error}", 'write, for example, {"sigma": false}') from None
     if not isinstance(options, dict):
-        raise ConfigError(f'{field}: must be an object such as {{"sigma": false}}, not {shown(text)}')
+        raise ConfigError(field, f'must be an object such as {{"sigma": false}}, not {shown(text)}', "write one")
     return options

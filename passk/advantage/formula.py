@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 
 from passk.advantage.estimator import shown
-from passk.base.errors import ConfigError
+from passk.base.errors import ConfigError, InvalidError
 
 FUNCTIONS: dict[str, Callable[..., float]] = {
     "sqrt": math.sqrt,
@@ -31,12 +31,14 @@ def evaluate(formula: str, **variables: float) -> float:
     """Return the value of, for example, "k * (1 - p) ** (k - 1)". Raise ConfigError for a formula without a value."""
     try:
         return float(_value(ast.parse(formula.strip(), mode="eval").body, variables))
-    except ConfigError as error:
-        raise ConfigError(f"options.derivative: {shown(formula)}: {error}") from None
+    except InvalidError as error:
+        raise ConfigError("options.derivative", f"{shown(formula)}: {error.problem}", error.fix) from None
     except (SyntaxError, ValueError, ArithmeticError, TypeError, RecursionError, MemoryError) as error:
         at = ", ".join(f"{name} = {value:g}" for name, value in variables.items())
         reason = " ".join(str(error).split())
-        raise ConfigError(f"options.derivative: {shown(formula)} has no value at {at}: {reason}") from None
+        raise ConfigError(
+            "options.derivative", f"{shown(formula)} has no value at {at}: {reason}", "change the formula"
+        ) from None
 
 
 def _value(node: ast.AST, variables: dict[str, float]) -> float:
@@ -52,4 +54,4 @@ def _value(node: ast.AST, variables: dict[str, float]) -> float:
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in FUNCTIONS:
             return FUNCTIONS[name](*(_value(argument, variables) for argument in arguments))
     known = ", ".join([*variables, "numbers", "+ - * / **", *(f"{name}()" for name in FUNCTIONS)])
-    raise ConfigError(f"{shown(ast.unparse(node))} is not supported; use {known}")
+    raise InvalidError(f"{shown(ast.unparse(node))} is not supported", f"use {known}")

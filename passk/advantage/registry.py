@@ -40,7 +40,7 @@ def names() -> list[str]:
 def get(name: str) -> Estimator:
     """Return the estimator of that name. Raise ConfigError for an unknown name, PasskError for another object."""
     if name not in _locations():
-        raise ConfigError(f"advantage: {name!r} does not exist{nearest(name, _locations())}")
+        raise ConfigError("advantage", f"{name!r} does not exist", nearest(name, _locations()))
     estimator = plugins.imported(_locations()[name], "advantage", name)
     if not isinstance(estimator, Estimator) or estimator.name != name:
         raise PasskError(

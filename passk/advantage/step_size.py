@@ -23,7 +23,7 @@ def kinds(name: str, n: int, k: int, options: Mapping[str, Any] | None = None) -
     estimator, complete = advantage.get(name), advantage.check(name, k, n, options)
     if estimator.needs:
         raise ConfigError(
-            f"advantage: {name} needs {estimator.needs[0]}, not only the number of correct rollouts; choose another"
+            "advantage", f"{name} needs {estimator.needs[0]}, not only the number of correct rollouts", "choose another"
         )
     pairs = (
         estimator.pairs(n, k, complete)

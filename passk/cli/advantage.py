@@ -40,13 +40,14 @@ def show_estimator(
     estimator = advantage.get(name)
     if estimator.needs:
         raise ConfigError(
-            f"advantage: {name} needs {estimator.needs[0]}, which the number of correct rollouts does not determine; "
-            f"use passk.advantage.compute({name!r}, rewards, k, {estimator.needs[0]}=...)"
+            "advantage",
+            f"{name} needs {estimator.needs[0]}, which the number of correct rollouts does not determine",
+            f"use passk.advantage.compute({name!r}, rewards, k, {estimator.needs[0]}=...)",
         )
     if n < 1:
-        raise ConfigError(f"n: must be 1 or more rollouts, not {n}; raise it")
+        raise ConfigError("n", f"must be 1 or more rollouts, not {n}", "raise it")
     if k is None and estimator.k != "1":
-        raise ConfigError(f"k: {name} requires --k, for example --k 4")
+        raise ConfigError("k", f"{name} requires --k", "add it, for example --k 4")
     k = 1 if k is None else k
     settings = advantage.read_options(options, field="options")
     kinds = step_size.kinds(name, n, k, settings)
@@ -57,7 +58,7 @@ def show_estimator(
         try:
             show.png(png, kinds, totals, title, estimator.formula)
         except OSError as error:
-            raise ConfigError(f"png: {png}: {error.strerror}; name a file in an existing directory") from None
+            raise ConfigError("png", f"{png}: {error.strerror}", "name a file in an existing directory") from None
     width = _terminal_width()
     typer.echo(f"{title}\n{_about(estimator, max(totals), n, width)}\n\n{show.table(kinds, totals)}\n")
     typer.echo(f"chart: {png}" if png else show.chart(kinds, totals, max(45, width or CHART)))

@@ -35,7 +35,7 @@ def list_benchmarks() -> None:
 def list_experiments(runs: Runs = Path("runs")) -> None:
     """Print each experiment with its state and its number of finished training steps."""
     if not runs.is_dir():
-        raise ConfigError(f"runs: {runs} is not a directory; name the directory that contains the runs")
+        raise ConfigError("runs", f"{runs} is not a directory", "name the directory that contains the runs")
     rows = [_row(record) for record in sorted(runs.glob("*/experiment.json"))]
     typer.echo("\n".join(aligned([("experiment", "state", "step", "of"), *rows], right=(2, 3))))
 

@@ -252,7 +252,7 @@ def _numbers(field: str, text: str) -> list[int]:
     try:
         return [int(word) for word in text.split(",")] if text else []
     except ValueError:
-        raise ConfigError(f"{field}: {text!r} is not a list of whole numbers; write them as in 1,2,3") from None
+        raise ConfigError(field, f"{text!r} is not a list of whole numbers", "write them as in 1,2,3") from None
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ def list_sources() -> None:
 def show(name: Annotated[str, typer.Argument(help="Name of the source.")]) -> None:
     """Print the fields of a source in an experiment file, its origin and its prompt templates."""
     if name not in SPECS:
-        raise ConfigError(f"source: {name!r} does not exist{nearest(name, SPECS)}")
+        raise ConfigError("source", f"{name!r} does not exist", nearest(name, SPECS))
     spec = SPECS[name]
     typer.echo(f"{name}: {spec.about}; verifier: {spec.judged_by}\n")
     fields = [_described(field, info) for field, info in spec.model_fields.items() if field != "source"]

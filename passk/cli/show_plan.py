@@ -18,10 +18,12 @@ File = Annotated[Path, typer.Argument(help="Experiment file (YAML).")]
 def show_plan(file: File, runs: Runs = Path("runs")) -> None:
     """Print each stage with its state and exact command, then each evaluation."""
     extras.require("train", "plan")
+    from passk.openrlhf import passthrough
     from passk.pipeline import stages
     from passk.pipeline.held_out_request import held_out
 
     laid_out = plan(validate.load(file), runs)
+    passthrough.check(laid_out.experiment)
     model = laid_out.experiment.model
     remote_code.check(laid_out.model, trusted=model.trust_remote_code)
     if model.path:

@@ -44,7 +44,7 @@ def ingest(
     from passk import store
 
     if not runs.is_dir():
-        raise ConfigError(f"runs: {runs} is not a directory; name the directory that contains the runs")
+        raise ConfigError("runs", f"{runs} is not a directory", "name the directory that contains the runs")
     path = runs / store.STORE
     if rebuild:
         skipped, done = store.rebuild(runs), "rebuilt"
@@ -68,7 +68,7 @@ def sql(
     from passk import store
 
     if form is Format.PARQUET and sys.stdout.isatty():
-        raise ConfigError("format: parquet is binary and not for a terminal; redirect it with > FILE")
+        raise ConfigError("format", "parquet is binary and not for a terminal", "redirect it with > FILE")
     result = store.ask(runs / store.STORE, query)
     if form is Format.PARQUET:
         import pyarrow.parquet
@@ -115,7 +115,7 @@ def as_json(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Return a JSON list with one object per row and line. NaN and infinity are null."""
     repeated = sorted({name for name in columns if list(columns).count(name) > 1})
     if repeated:
-        raise ConfigError(f"sql: several columns are named {repeated[0]!r}; rename them with AS")
+        raise ConfigError("sql", f"several columns are named {repeated[0]!r}", "rename them with AS")
     objects = [json.dumps(_plain(dict(zip(columns, row, strict=True)))) for row in rows]
     return "[" + ",\n ".join(objects) + "]\n"
 

@@ -65,7 +65,7 @@ def verify(
             try:
                 verdict = future.result()
             except AnswerError as error:
-                raise ConfigError(f"{file}: line {number}: {error}") from None
+                raise ConfigError(str(file), f"line {number}: {error}", "correct the line") from None
             counts[verdict.reason] += 1
             typer.echo(json.dumps(asdict(verdict)))
     shares = ", ".join(f"{reason} {count / len(rows):.1%}" for reason, count in counts.most_common())
@@ -78,7 +78,7 @@ def _rows(file: Path) -> Iterator[tuple[int, str, str]]:
         lines = file.read_text().split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"file: {file} is not readable: {' '.join(str(error).split())}; name a readable file"
+            "file", f"{file} is not readable: {' '.join(str(error).split())}", "name a readable file"
         ) from None
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -89,7 +89,9 @@ def _rows(file: Path) -> Iterator[tuple[int, str, str]]:
         except (ValueError, TypeError, KeyError, RecursionError):
             response = answer = None
         if not (isinstance(response, str) and isinstance(answer, str)):
-            raise ConfigError(f'file: {file}: line {number} is not {{"response": text, "answer": text}}; fix the line')
+            raise ConfigError(
+                "file", f'{file}: line {number} is not {{"response": text, "answer": text}}', "fix the line"
+            )
         yield number, response, answer
     if not any(line.strip() for line in lines):
-        raise ConfigError(f"file: {file} has no responses; add at least one line")
+        raise ConfigError("file", f"{file} has no responses", "add at least one line")

@@ -2,6 +2,7 @@
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from passk.base.errors import InvalidError
 from passk.experiment.fields import Count, MaxFailed, Name, NotNegative, Rollouts, Share, Strict, Text
 
 
@@ -31,13 +32,13 @@ class Benchmark(Strict):
     def _can_be_reported(cls, k: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
         samples = info.data.get("samples")
         if not k:
-            raise ValueError("is empty; write at least one, as in [1]")
+            raise InvalidError("is empty", "write at least one, as in [1]")
         if repeated := [each for place, each in enumerate(k) if each in k[:place]]:
-            raise ValueError(f"{repeated[0]} is listed twice; remove one")
+            raise InvalidError(f"{repeated[0]} is listed twice", "remove one")
         if min(k) < 1:
-            raise ValueError(f"must be 1 or more, not {min(k)}; raise or remove it")
+            raise InvalidError(f"must be 1 or more, not {min(k)}", "raise or remove it")
         if samples is not None and max(k) > samples:
-            raise ValueError(
-                f"pass@{max(k)} needs {max(k)} samples, not {samples}; set samples to {max(k)} or more, or lower k"
+            raise InvalidError(
+                f"pass@{max(k)} needs {max(k)} samples, not {samples}", f"set samples to {max(k)} or more, or lower k"
             )
         return k

@@ -58,7 +58,7 @@ def preset(name: str) -> Preset:
     if task != name:
         return Preset({"source": "reasoning_gym", "task": task, "split": "test", "size": 100}, 4096)
     if name not in PRESETS:
-        raise ConfigError(f"benchmark: {name!r} does not exist{nearest(name, PRESETS)}")
+        raise ConfigError("benchmark", f"{name!r} does not exist", nearest(name, PRESETS))
     return PRESETS[name]
 
 
@@ -78,7 +78,7 @@ def experiment(
     raw = config.load(file).model_dump(mode="json", by_alias=True, exclude_defaults=True) if file else _here(model)
     if not (names or file):
         known = f"{', '.join(PRESETS)} or {REASONING_GYM}TASK"
-        raise ConfigError(f"benchmark: none is named; name one or several, comma-separated, of {known}")
+        raise ConfigError("benchmark", "none is named", f"name one or several, comma-separated, of {known}")
     for name in names:
         if name not in raw["benchmarks"]:
             named = preset(name)

@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from passk.base import gpus
+from passk.base.errors import InvalidError
 from passk.experiment.fields import Count, Strict, Text
 
 
@@ -36,16 +37,20 @@ class Compute(Strict):
     def _trainer_and_engines_get_on(self) -> Self:
         trainer = self.gpus(rollouts=False)
         if self.colocate and self.engines * self.tensor_parallel != trainer:
-            raise ValueError(
+            raise InvalidError(
                 f"colocate needs engines x tensor_parallel = all {trainer} GPUs, "
-                f"not {self.engines} x {self.tensor_parallel}: set engines to {trainer // self.tensor_parallel}"
+                f"not {self.engines} x {self.tensor_parallel}",
+                f"set engines to {trainer // self.tensor_parallel}",
             )
         if self.colocate and not self.zero_stage:
-            raise ValueError("colocate needs an optimizer that can leave the GPUs: set zero_stage to 1, 2 or 3")
+            raise InvalidError("colocate needs an optimizer that can leave the GPUs", "set zero_stage to 1, 2 or 3")
         if self.max_tokens_per_gpu and self.zero_stage != 3:
-            raise ValueError(
-                "max_tokens_per_gpu needs zero_stage 3: at any other DeepSpeed keeps of a step only the last of "
-                "OpenRLHF's dynamic batches; set it to 3, or leave max_tokens_per_gpu out"
+            raise InvalidError(
+                (
+                    "max_tokens_per_gpu needs zero_stage 3: at any other DeepSpeed keeps of a step only the last of "
+                    "OpenRLHF's dynamic batches"
+                ),
+                "set it to 3, or leave max_tokens_per_gpu out",
             )
         return self
 

@@ -15,20 +15,19 @@ from pydantic import (
     model_validator,
 )
 
-from passk.base.errors import ConfigError
+from passk.base.errors import ConfigError, InvalidError
 from passk.experiment import yaml_file
 from passk.experiment.benchmark import Benchmark, ReferenceLine
 from passk.experiment.compute import Compute
-from passk.experiment.field_errors import Location, one_line, require_plain
+from passk.experiment.field_errors import Location, first_fault, require_plain
 from passk.experiment.fields import (
     Name,
     Strict,
     Text,
 )
 from passk.experiment.model import Model, TinyModel
-from passk.experiment.stage import STAGES, AnyStage, RlStage
+from passk.experiment.stage import SECTIONS, STAGES, AnyStage, RlStage
 from passk.experiment.tracker_config import MlflowTracker, Trackers, WandbTracker
-from passk.experiment.until import Until
 from passk.problems.sources import SPECS, Problems
 
 
@@ -51,7 +50,7 @@ class Experiment(Strict):
     @model_validator(mode="after")
     def _something_to_evaluate(self) -> Self:
         if self.model.tiny and not self.stages:
-            raise ValueError("a tiny model without stages is untrained; add stages, or set model.path")
+            raise InvalidError("a tiny model without stages is untrained", "add stages, or set model.path")
         return self
 
 
@@ -64,7 +63,7 @@ def parsed(source: yaml_file.Source) -> Experiment:
     """Return the experiment in the content of a file. Raise ConfigError as `load` does."""
     if not isinstance(source.content, dict):
         known = ", ".join(Experiment.model_fields)
-        raise ConfigError(f"{source.path}: not an experiment; write a mapping with the keys {known}")
+        raise ConfigError(str(source.path), "not an experiment", f"write a mapping with the keys {known}")
     with source.located():
         return parse(source.content)
 
@@ -75,7 +74,7 @@ def parse(raw: dict[str, Any]) -> Experiment:
     try:
         return Experiment.model_validate(raw)
     except ValidationError as error:
-        raise ConfigError(one_line(error, _keys_beside, sources=SPECS, kinds=STAGES)) from None
+        raise first_fault(error, _keys_beside, sources=SPECS, kinds=STAGES) from None
 
 
 _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
@@ -94,7 +93,8 @@ def _keys_beside(loc: Location) -> list[str]:
     if len(loc) > 1:
         entry = fixed.get(str(loc[0]))
         if isinstance(entry, dict):
-            model = Until if loc[3:4] == ("until",) and len(loc) > 4 else entry[str(loc[2])]
+            model = SECTIONS.get(str(loc[3])) if len(loc) > 4 else None
+            model = model or entry[str(loc[2])]
         elif entry is not None:
             model = ReferenceLine if loc[2:3] == ("reference_line",) and len(loc) > 3 else entry
         else:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from passk.base.errors import ConfigError, nearest
+from passk.base.errors import ConfigError, InvalidError, nearest
 
 Location = tuple[int | str, ...]
 _TAGGED = ("stages", "problems")
@@ -34,10 +34,10 @@ _FIXES = {
 }
 
 
-def one_line(
+def first_fault(
     error: ValidationError, known: Callable[[Location], list[str]], *, sources: Iterable[str], kinds: Iterable[str]
-) -> str:
-    """Return the message of the first fault.
+) -> ConfigError:
+    """Return the error of the first fault.
 
     known: returns the keys that a location may have. sources: of problems. kinds: of stages.
     """
@@ -49,25 +49,25 @@ def one_line(
     where = ".".join(str(part) for place, part in enumerate(parts) if not (tagged and place == 2))
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
-        return f"{where}: unknown key{nearest(str(location[-1]), known(location))}{more}"
+        return ConfigError(where, "unknown key", nearest(str(location[-1]), known(location)) + more)
     if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
         word = first["ctx"]["discriminator"].strip("'")
         tags = sources if word == "source" else kinds
         tag = first["ctx"].get("tag")
         if tag is None:
-            return f"{where}.{word}: is missing; write one of {', '.join(tags)}{more}"
-        return f"{where}.{word}: {tag!r} does not exist{nearest(tag, tags)}{more}"
+            return ConfigError(f"{where}.{word}", "is missing", f"write one of {', '.join(tags)}{more}")
+        return ConfigError(f"{where}.{word}", f"{tag!r} does not exist", nearest(tag, tags) + more)
     if first["type"] == "string_pattern_mismatch" and (is_key or location[-1] in ("name", "from", "problems")):
-        return (
-            f"{where}: {first['input']!r} is not a name; use at most 64 of a-z, 0-9, '.', '_' and '-', "
-            f"a letter or digit first{more}"
-        )
-    message = first["msg"].removeprefix("Value error, ")
-    value = first.get("input")
-    ours = first["type"] == "value_error"  # our own messages name the value if that helps
+        fix = f"use at most 64 of a-z, 0-9, '.', '_' and '-', a letter or digit first{more}"
+        return ConfigError(where, f"{first['input']!r} is not a name", fix)
+    field = where or "experiment"
+    ours = first["ctx"]["error"] if first["type"] == "value_error" else None
+    if isinstance(ours, InvalidError):  # it names the value if that helps
+        return ConfigError(field, ours.problem, ours.fix + more)
+    message, value = str(ours or first["msg"]), first.get("input")
     instead = f", not {_shown(value)}" if isinstance(value, str | int | float) and not ours else ""
-    fix = f"; {_FIXES[first['type']]}" if first["type"] in _FIXES else ""
-    return f"{where or 'experiment'}: {message[0].lower()}{message[1:]}{instead}{fix}{more}"
+    fix = _FIXES.get(first["type"], "correct it")
+    return ConfigError(field, f"{message[0].lower()}{message[1:]}{instead}", fix + more)
 
 
 def require_plain(content: Any, field: str = "") -> None:
@@ -76,7 +76,7 @@ def require_plain(content: Any, field: str = "") -> None:
     if isinstance(content, dict):
         for key, value in content.items():
             if not isinstance(key, str):
-                raise ConfigError(f"{where}: the key {key!r} is not text; write text")
+                raise ConfigError(where, f"the key {key!r} is not text", "write text")
             require_plain(key, where)
             require_plain(value, f"{field}.{key}".lstrip("."))
     elif isinstance(content, list | tuple):
@@ -84,9 +84,9 @@ def require_plain(content: Any, field: str = "") -> None:
             require_plain(value, f"{field}.{place}".lstrip("."))
     elif isinstance(content, str):
         if odd := next(filter(_unsafe, content), ""):
-            raise ConfigError(f"{where}: has the character {odd!a}, which cannot be stored; remove it")
+            raise ConfigError(where, f"has the character {odd!a}, which cannot be stored", "remove it")
     elif isinstance(content, float) and not math.isfinite(content):
-        raise ConfigError(f"{where}: must be a finite number, not {content}; write one")
+        raise ConfigError(where, f"must be a finite number, not {content}", "write one")
 
 
 def _unsafe(letter: str) -> bool:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from passk.base.errors import InvalidError
+
 LIMIT = 10**9
 """Upper bound, exclusive, of whole numbers in an experiment."""
 MOST_ROLLOUTS = 10**4
@@ -21,7 +23,7 @@ class Strict(BaseModel):
 
 def _not_blank(text: str) -> str:
     if not text.strip():
-        raise ValueError("must not be blank; write some text")
+        raise InvalidError("must not be blank", "write some text")
     return text
 
 

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import ValidationError
 
-from passk.experiment.field_errors import one_line
+from passk.experiment.field_errors import first_fault
 from passk.experiment.fields import Strict
 
 
@@ -13,12 +13,12 @@ class FlagValue(Strict):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the settings in a JSON text. Raise ValueError with the fault, then the fix."""
+        """Return the settings in a JSON text. Raise ConfigError."""
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
             known = list(cls.model_fields)
-            raise ValueError(one_line(error, lambda _: known, sources=(), kinds=())) from None
+            raise first_fault(error, lambda _: known, sources=(), kinds=()) from None
 
     @property
     def spelled(self) -> str:

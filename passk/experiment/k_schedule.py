@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeVar
 
+from passk.base.errors import InvalidError
 from passk.base.terminal import shortened
 from passk.experiment.fields import LIMIT, MOST_ROLLOUTS
 
@@ -32,7 +33,7 @@ class Schedule:
 
     @classmethod
     def of(cls, written: Any) -> Self:
-        """Return the schedule of any form above. Raise ValueError with the fault, then the fix."""
+        """Return the schedule of any form above. Raise InvalidError."""
         match written:
             case cls():
                 return written
@@ -43,23 +44,30 @@ class Schedule:
             case [_, *_] if not isinstance(written, str):
                 changes = _listed(written)
             case _:
-                raise ValueError(
-                    f"{shortened(repr(written), 60)} is not a schedule; write a number, "
-                    "{from: 8, to: 1, every: 1000}, {from: 8, to: 1, at: 1500} or a list of [step, k]"
+                raise InvalidError(
+                    f"{shortened(repr(written), 60)} is not a schedule",
+                    (
+                        "write a number, {from: 8, to: 1, every: 1000}, "
+                        "{from: 8, to: 1, at: 1500} or a list of [step, k]"
+                    ),
                 )
         if too_small := [k for _, k in changes if k < 1]:
-            raise ValueError(f"must be 1 or more at every step, not {too_small[0]}; raise it")
+            raise InvalidError(f"must be 1 or more at every step, not {too_small[0]}", "raise it")
         if too_large := [max(change) for change in changes if change[0] >= LIMIT or change[1] >= MOST_ROLLOUTS]:
-            raise ValueError(f"{too_large[0]} is too large; write a step below {LIMIT} and a k below {MOST_ROLLOUTS}")
+            raise InvalidError(
+                f"{too_large[0]} is too large", f"write a step below {LIMIT} and a k below {MOST_ROLLOUTS}"
+            )
         return cls(tuple(changes), written)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the schedule in a text of `spelled`: "4" or "1:8,1500:1". Raise ValueError."""
+        """Return the schedule in a text of `spelled`: "4" or "1:8,1500:1". Raise InvalidError."""
         try:
             pairs = [[int(number) for number in part.split(":")] for part in text.split(",")]
         except ValueError:
-            raise ValueError(f"{text!r} is not a schedule; write a number or step:k,step:k, as in 1:8,1500:1") from None
+            raise InvalidError(
+                f"{text!r} is not a schedule", "write a number or step:k,step:k, as in 1:8,1500:1"
+            ) from None
         return cls.of(pairs[0][0] if len(pairs) == 1 and len(pairs[0]) == 1 else pairs)
 
     @property
@@ -100,13 +108,15 @@ def _ramp(written: Mapping[str, Any]) -> list[tuple[int, int]]:
     keys = set(written)
     if keys not in ({"from", "to", "every"}, {"from", "to", "at"}):
         names = shortened(", ".join(map(str, written)), 60) or "nothing"
-        raise ValueError(f"has the keys {names}; write from, to and either every or at")
+        raise InvalidError(f"has the keys {names}", "write from, to and either every or at")
     for key, value in written.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{key} must be a whole number of 1 or more, not {shortened(repr(value), 60)}; change it")
+            raise InvalidError(
+                f"{key} must be a whole number of 1 or more, not {shortened(repr(value), 60)}", "change it"
+            )
         limit = MOST_ROLLOUTS if key in ("from", "to") else LIMIT
         if value >= limit:
-            raise ValueError(f"{key} must be below {limit}, not {value}; lower it")
+            raise InvalidError(f"{key} must be below {limit}, not {value}", "lower it")
     start, end = written["from"], written["to"]
     if "at" in keys:
         return [(1, end)] if written["at"] == 1 else [(1, start), (written["at"], end)]
@@ -120,11 +130,11 @@ def _listed(written: Sequence[Any]) -> list[tuple[int, int]]:
     for pair in written:
         whole = isinstance(pair, Sequence) and all(isinstance(n, int) and not isinstance(n, bool) for n in pair)
         if not whole or len(pair) != 2:
-            raise ValueError(f"{shortened(repr(pair), 60)} in the list is not [step, k]; write two whole numbers")
+            raise InvalidError(f"{shortened(repr(pair), 60)} in the list is not [step, k]", "write two whole numbers")
         changes.append((max(1, pair[0]), pair[1]))
     steps = [step for step, _ in changes]
     if written[0][0] not in (0, 1):
-        raise ValueError(f"the list must begin at step 1, not {written[0][0]}; add [1, k] before it")
+        raise InvalidError(f"the list must begin at step 1, not {written[0][0]}", "add [1, k] before it")
     if steps != sorted(set(steps)):
-        raise ValueError(f"steps must ascend, not {shortened(', '.join(map(str, steps)), 60)}; sort them")
+        raise InvalidError(f"steps must ascend, not {shortened(', '.join(map(str, steps)), 60)}", "sort them")
     return changes

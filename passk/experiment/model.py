@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from passk.base.errors import InvalidError
 from passk.experiment.fields import LIMIT, Count, Strict, Text
 
 
@@ -21,9 +22,9 @@ class TinyModel(Strict):
     @model_validator(mode="after")
     def _head_size_has_a_kernel(self) -> Self:
         if self.hidden_size % self.heads or self.hidden_size // self.heads % 32:
-            raise ValueError(
-                "hidden_size / heads must be a multiple of 32, since vLLM has no CPU kernel for other head sizes; "
-                "set hidden_size to 32 x heads or a multiple"
+            raise InvalidError(
+                "hidden_size / heads must be a multiple of 32, since vLLM has no CPU kernel for other head sizes",
+                "set hidden_size to 32 x heads or a multiple",
             )
         return self
 
@@ -46,7 +47,9 @@ class Model(Strict):
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.tiny is None) == (self.path is None):
-            raise ValueError("needs exactly one of tiny and path; write tiny: (random weights) or path: (a HF model)")
+            raise InvalidError(
+                "needs exactly one of tiny and path", "write tiny: (random weights) or path: (a HF model)"
+            )
         if self.tiny and self.trust_remote_code:
-            raise ValueError("trust_remote_code has no effect on a tiny model; remove it")
+            raise InvalidError("trust_remote_code has no effect on a tiny model", "remove it")
         return self

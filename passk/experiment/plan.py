@@ -85,6 +85,10 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
             )
         # Without the defaults, so a new field with a default does not change the keys of finished stages.
         settings = stage.model_dump(mode="json", exclude_defaults=True, exclude={"parent", *_WITHOUT_EFFECT})
+        if referred := settings.get("kl", {}).get("reference"):
+            # A name says nothing about the model.
+            earlier = parent.lineage if parent else ()
+            settings["kl"]["reference"] = next((a.record.key for a in earlier if a.record.name == referred), referred)
         key = _hash(
             {
                 "config": settings,
@@ -148,7 +152,9 @@ def order(experiment: Experiment) -> list[str]:
     for name, stage in experiment.stages.items():
         if stage.parent is not None and stage.parent not in experiment.stages:
             raise ConfigError(
-                f"stages.{name}.from: stage {stage.parent!r} does not exist{nearest(stage.parent, experiment.stages)}"
+                f"stages.{name}.from",
+                f"stage {stage.parent!r} does not exist",
+                nearest(stage.parent, experiment.stages),
             )
     while len(placed) < len(experiment.stages):
         ready = [
@@ -158,7 +164,7 @@ def order(experiment: Experiment) -> list[str]:
         ]
         if not ready:
             loop = sorted(set(experiment.stages) - set(placed))
-            raise ConfigError(f"stages.{loop[0]}.from: a cycle among {', '.join(loop)}; remove one `from:`")
+            raise ConfigError(f"stages.{loop[0]}.from", f"a cycle among {', '.join(loop)}", "remove one `from:`")
         placed.append(ready[0])
     return placed
 

@@ -38,6 +38,12 @@ class PlannedStage:
         return (self, *(self.parent.lineage if self.parent else ()))
 
     @property
+    def reference(self) -> "PlannedStage | None":
+        """The ancestor that is the reference of the KL penalty; None without one, or where the stage starts from it."""
+        kl = self.stage.kl if isinstance(self.stage, RlStage) else None
+        return next((each for each in self.lineage[1:] if kl and each.record.name == kl.reference), None)
+
+    @property
     def steps(self) -> int:
         """Number of its steps. A stage that is not finished may still end before this step by its `until`."""
         if isinstance(self.stage, RlStage) and self.stage.until and self.finished:

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    BaseModel,
     BeforeValidator,
     Discriminator,
     Field,
@@ -13,6 +14,8 @@ from pydantic import (
     model_validator,
 )
 
+from passk.base.errors import InvalidError
+from passk.experiment.engine_settings import ImportanceCorrection, Kl, Loss
 from passk.experiment.fields import (
     LIMIT,
     MOST_ROLLOUTS,
@@ -50,18 +53,21 @@ class Stage(Strict):
     evaluate: bool = Field(True, description="sample the finished model on every benchmark")
     save_every: Count = Field(20, description="steps between checkpoints")
     keep_checkpoints: Count = Field(2, description="checkpoints kept for resuming, at least 2 while training")
+    openrlhf: dict[str, Any] = Field(
+        default={}, description="OpenRLHF's own flags, such as --actor.adam.eps: 1.0e-6; a switch takes true"
+    )
 
     @model_validator(mode="after")
     def _warm_up_ends(self) -> Self:
         if self.warmup > self.steps:
-            raise ValueError(
-                f"warmup of {self.warmup} steps is longer than the stage; lower it to {self.steps} or less"
+            raise InvalidError(
+                f"warmup of {self.warmup} steps is longer than the stage", f"lower it to {self.steps} or less"
             )
         return self
 
     def _limited(self, what: str, size: int) -> Self:
         if size >= LIMIT:
-            raise ValueError(f"{what} is {size} training prompts; lower it below {LIMIT}")
+            raise InvalidError(f"{what} is {size} training prompts", f"lower it below {LIMIT}")
         return self
 
 
@@ -93,6 +99,11 @@ class RlStage(Stage):
     )
     lr: Positive = Field(description="learning rate")
     entropy_coef: NotNegative = Field(0.0, description="entropy bonus in the loss")
+    kl: Kl | None = Field(None, description="penalty for the distance from a reference model (default: none)")
+    loss: Loss | None = Field(None, description="policy loss (default: PPO's, mean over tokens)")
+    importance_correction: ImportanceCorrection | None = Field(
+        None, description="correction for vLLM's probabilities, which differ from the trainer's (default: none)"
+    )
     false_positive_rate: Share = Field(
         0.0, description="share of the incorrect answers that get the reward of correct ones"
     )
@@ -125,12 +136,19 @@ class RlStage(Stage):
     def _can_be_met(cls, until: Until | None, info: ValidationInfo) -> Until | None:
         steps = info.data.get("steps")
         if until and steps and until.window > steps:
-            raise ValueError(
-                f"window of {until.window} steps is longer than the stage; set window to {steps} or less, or raise "
-                "steps"
+            raise InvalidError(
+                f"window of {until.window} steps is longer than the stage",
+                f"set window to {steps} or less, or raise steps",
             )
         return until
 
 
+SECTIONS: dict[str, type[BaseModel]] = {
+    "until": Until,
+    "kl": Kl,
+    "loss": Loss,
+    "importance_correction": ImportanceCorrection,
+}
+"""Models of a stage's fields that are sections."""
 STAGES: dict[str, type[Stage]] = {"sft": SftStage, "rl": RlStage}
 AnyStage = Annotated[Annotated[SftStage, Tag("sft")] | Annotated[RlStage, Tag("rl")], Discriminator("kind")]

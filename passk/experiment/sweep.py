@@ -12,7 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from passk.base.errors import ConfigError, nearest
+from passk.base.errors import ConfigError, InvalidError, nearest
 from passk.experiment import config, validate, yaml_file
 from passk.experiment.config import Experiment
 from passk.experiment.stage import RlStage
@@ -40,10 +40,10 @@ def experiments(
         options = {"of": of, "stage": stage, "advantage": advantage, "k": k, "seeds": seeds, "settings": settings}
         for field, value in options.items():
             if value:
-                raise ConfigError(f"{field}: belongs to a sweep and cannot be combined with files; remove one of them")
+                raise ConfigError(field, "belongs to a sweep and cannot be combined with files", "remove one of them")
         result = [validate.load(file) for file in files]
     elif not of:
-        raise ConfigError("files: nothing to run; name experiment files, or name in `of` the file to vary")
+        raise ConfigError("files", "nothing to run", "name experiment files, or name in `of` the file to vary")
     else:
         result = sweep(config.load(of), stage, advantage, k, seeds, settings)
         for experiment in result:
@@ -68,9 +68,9 @@ def sweep(
     for field, values in {"advantage": advantage, "k": k, "seeds": seeds}.items():
         _refuse_repeated(field, values)
     if not (advantage or k or seeds or settings):
-        raise ConfigError("advantage: nothing varies; set advantage, k, seeds or another field")
+        raise ConfigError("advantage", "nothing varies", "set advantage, k, seeds or another field")
     if stage and not (advantage or k):
-        raise ConfigError("stage: has no effect unless advantage or k vary; remove it")
+        raise ConfigError("stage", "has no effect unless advantage or k vary", "remove it")
     varied = f"stages.{_varied_stage(of, stage)}" if advantage or k else ""
     axes = [
         [(f"{varied}.advantage", name, name) for name in advantage],
@@ -93,10 +93,12 @@ def _axis(setting: str) -> list[tuple[str, Any, str]]:
     path, equals, text = setting.partition("=")
     try:
         values = yaml_file.values(text)
-    except ConfigError:
+    except InvalidError:
         values = []
     if not (path and equals and values):
-        raise ConfigError(f"set: {setting!r} is not FIELD=VALUE,VALUE; write it as in stages.pass4.lr=1.0e-4,2.0e-4")
+        raise ConfigError(
+            "set", f"{setting!r} is not FIELD=VALUE,VALUE", "write it as in stages.pass4.lr=1.0e-4,2.0e-4"
+        )
     _refuse_repeated(path, values)
     words = [re.sub(r"[^a-z0-9.]+", "-", f"{path.rpartition('.')[2]}{value}".lower()).strip("-.") for value in values]
     return [(path, value, word) for value, word in zip(values, words, strict=True)]
@@ -108,10 +110,10 @@ def _set(raw: dict[str, Any], path: str, value: Any) -> None:
     section: Any = raw
     for parent in parents:
         if not isinstance(section, dict) or parent not in section:
-            raise ConfigError(f"{path}: the experiment has no {parent!r}{nearest(parent, list(section))}")
+            raise ConfigError(path, f"the experiment has no {parent!r}", nearest(parent, list(section)))
         section = section[parent]
     if not isinstance(section, dict):
-        raise ConfigError(f"{path}: {parents[-1]} has no fields; name a field of the experiment file")
+        raise ConfigError(path, f"{parents[-1]} has no fields", "name a field of the experiment file")
     if last == "advantage" and section.get(last) != value:
         section.pop("options", None)
     section[last] = value
@@ -126,7 +128,7 @@ def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), sampl
     """
     for name in benchmarks:
         if name not in of.benchmarks:
-            raise ConfigError(f"benchmarks: {of.name} has no benchmark {name!r}{nearest(name, of.benchmarks)}")
+            raise ConfigError("benchmarks", f"{of.name} has no benchmark {name!r}", nearest(name, of.benchmarks))
     raw = of.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     selected = {name: raw["benchmarks"][name] for name in benchmarks or of.benchmarks}
     for name, benchmark in selected.items():
@@ -183,16 +185,16 @@ def write(experiment: Experiment, runs: Path) -> Path:
 def _varied_stage(of: Experiment, stage: str) -> str:
     rl = [name for name, candidate in of.stages.items() if isinstance(candidate, RlStage)]
     if stage and stage not in rl:
-        raise ConfigError(f"stage: {of.name} has no rl stage {stage!r}{nearest(stage, rl)}")
+        raise ConfigError("stage", f"{of.name} has no rl stage {stage!r}", nearest(stage, rl))
     if not stage and len(rl) != 1:
-        raise ConfigError(f"stage: {of.name} has {len(rl)} rl stages; name the one to vary: {', '.join(rl)}")
+        raise ConfigError("stage", f"{of.name} has {len(rl)} rl stages", f"name the one to vary: {', '.join(rl)}")
     return stage or rl[0]
 
 
 def _refuse_repeated(field: str, values: Sequence[Any]) -> None:
     for value in values:
         if list(values).count(value) > 1:
-            raise ConfigError(f"{field}: {value} is listed twice; remove one")
+            raise ConfigError(field, f"{value} is listed twice", "remove one")
 
 
 def checkpoint_name(model: str) -> str:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
+from passk.base.errors import InvalidError
 from passk.experiment.fields import Strict, Text
 
 
@@ -26,8 +27,8 @@ class MlflowTracker(Strict):
         # "user@" without a password is a token for an HTTP server
         at = urlsplit(self.uri or "")
         if at.password is not None or (at.username is not None and at.scheme.startswith("http")):
-            raise ValueError(
-                "the uri contains a login; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD instead"
+            raise InvalidError(
+                "the uri contains a login", "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD instead"
             )
         return self
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from passk.base.errors import ConfigError
+from passk.base.errors import ConfigError, InvalidError
 from passk.experiment.fields import Count, Text
 from passk.experiment.flag_value import FlagValue
 
@@ -34,15 +34,16 @@ class Until(FlagValue):
     @model_validator(mode="after")
     def _one_threshold(self) -> Self:
         if (self.above is None) == (self.below is None):
-            raise ValueError("needs exactly one of above and below; write one, as in above: 0.9")
+            raise InvalidError("needs exactly one of above and below", "write one, as in above: 0.9")
         return self
 
     def check(self, k: int, rollouts: int) -> None:
         """Raise ConfigError unless groups of N = `rollouts` have the metric at `k`, the largest of the stage."""
         if self.metric == "pass_at_k" and k > rollouts:
             raise ConfigError(
-                f"metric: pass@{k} of a group of {rollouts} rollouts does not exist; set metric to reward, or use {k} "
-                "or more rollouts per prompt"
+                "metric",
+                f"pass@{k} of a group of {rollouts} rollouts does not exist",
+                f"set metric to reward, or use {k} or more rollouts per prompt",
             )
 
     @property

@@ -6,7 +6,7 @@ from typing import Any
 from passk import advantage, problems
 from passk.base.errors import ConfigError, nearest, under
 from passk.base.redact import is_secret
-from passk.experiment import config, yaml_file
+from passk.experiment import config, engine_checks, yaml_file
 from passk.experiment.config import Experiment
 from passk.experiment.model import TinyModel
 from passk.experiment.plan import order
@@ -36,23 +36,26 @@ def check(experiment: Experiment) -> None:
     order(experiment)
     for field, names in TAKEN.items():
         for name in sorted(set(names) & set(getattr(experiment, field))):
-            raise ConfigError(f"{field}.{name}: is a reserved name in reports; choose another one")
+            raise ConfigError(f"{field}.{name}", "is a reserved name in reports", "choose another one")
     for name, stage in experiment.stages.items():
         _known_problems(experiment, f"stages.{name}.problems", stage.problems, split="train")
         if isinstance(stage, RlStage):
             _check_rl(experiment, name, stage)
         elif experiment.compute.nodes > 1:
-            raise ConfigError(f"stages.{name}.kind: sft trains on one node; set compute.nodes to 1")
+            raise ConfigError(f"stages.{name}.kind", "sft trains on one node", "set compute.nodes to 1")
         elif stage.batch_size % experiment.compute.gpus(rollouts=False):
             raise ConfigError(
-                f"stages.{name}.batch_size: {stage.batch_size} is not a multiple of the number of GPUs; make it one"
+                f"stages.{name}.batch_size",
+                f"{stage.batch_size} is not a multiple of the number of GPUs",
+                "make it one",
             )
     for name, benchmark in experiment.benchmarks.items():
         _known_problems(experiment, f"benchmarks.{name}.problems", benchmark.problems, split="test")
         if benchmark.temperature == 0 and benchmark.samples > 1:
             raise ConfigError(
-                f"benchmarks.{name}.samples: at temperature 0 all {benchmark.samples} samples are identical; "
-                "set samples to 1, or temperature above 0"
+                f"benchmarks.{name}.samples",
+                f"at temperature 0 all {benchmark.samples} samples are identical",
+                "set samples to 1, or temperature above 0",
             )
     if experiment.model.tiny:
         _fits_model(experiment, experiment.model.tiny)
@@ -67,14 +70,14 @@ def _no_secret(field: str, content: Any) -> None:
         for value in content:
             _no_secret(field, value)
     elif isinstance(content, str) and is_secret(content):
-        raise ConfigError(f"{field}: contains a key or a password, which logs and reports would show; remove it")
+        raise ConfigError(field, "contains a key or a password, which logs and reports would show", "remove it")
 
 
 def _known_problems(experiment: Experiment, field: str, name: str, *, split: str) -> None:
     if name not in experiment.problems:
-        raise ConfigError(f"{field}: problem set {name!r} does not exist{nearest(name, experiment.problems)}")
+        raise ConfigError(field, f"problem set {name!r} does not exist", nearest(name, experiment.problems))
     if experiment.problems[name].split != split:
-        raise ConfigError(f"{field}: {name} is not a {split} set; set problems.{name}.split to {split}")
+        raise ConfigError(field, f"{name} is not a {split} set", f"set problems.{name}.split to {split}")
 
 
 def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
@@ -84,36 +87,45 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
             advantage.check(stage.advantage, k, stage.rollouts_per_prompt, stage.options)
         if stage.max_prompt + stage.max_response < 3:
             raise ConfigError(  # passk/models/log_probs.py
-                "max_response: max_prompt + max_response must be 3 or more, so that vLLM's weights can be compared; "
-                "raise max_response to 2"
+                "max_response",
+                "max_prompt + max_response must be 3 or more, so that vLLM's weights can be compared",
+                "raise max_response to 2",
             )
     if stage.until:
         with under(f"stages.{name}.until"):
             stage.until.check(max(k for _, k in stage.k.within(stage.steps)), stage.rollouts_per_prompt)
     _check_evaluations(experiment, name, stage)
+    engine_checks.check(experiment, name, stage)
     if stage.parent is None and experiment.model.tiny:
         raise ConfigError(
-            f"stages.{name}.from: is missing, and an untrained model has nothing to reinforce; name an sft stage"
+            f"stages.{name}.from", "is missing, and an untrained model has nothing to reinforce", "name an sft stage"
         )
     mini_batch_prompts = stage.mini_batch_prompts or stage.prompts_per_step
     if stage.prompts_per_step % mini_batch_prompts:
         raise ConfigError(
-            f"stages.{name}.mini_batch_prompts: {mini_batch_prompts} does not divide "
-            f"prompts_per_step = {stage.prompts_per_step}; make it a divisor"
+            f"stages.{name}.mini_batch_prompts",
+            f"{mini_batch_prompts} does not divide prompts_per_step = {stage.prompts_per_step}",
+            "make it a divisor",
         )
     processes = compute.gpus(rollouts=False)
     if compute.max_tokens_per_gpu:
         if mini_batch_prompts * stage.rollouts_per_prompt % processes:
             raise ConfigError(
-                f"stages.{name}.rollouts_per_prompt: the {mini_batch_prompts * stage.rollouts_per_prompt} rollouts "
-                f"of an optimizer step are not a multiple of {processes} GPUs, and OpenRLHF would drop some; "
-                "make them one"
+                f"stages.{name}.rollouts_per_prompt",
+                (
+                    f"the {mini_batch_prompts * stage.rollouts_per_prompt} rollouts of an optimizer step are not a "
+                    f"multiple of {processes} GPUs, and OpenRLHF would drop some"
+                ),
+                "make them one",
             )
     elif mini_batch_prompts * stage.rollouts_per_prompt % (compute.micro_batch * processes):
         raise ConfigError(
-            f"compute.micro_batch: {compute.micro_batch} sequences on each of {processes} GPUs do not divide "
-            f"the {mini_batch_prompts * stage.rollouts_per_prompt} sequences of an optimizer step in stages.{name}; "
-            "make it a divisor"
+            "compute.micro_batch",
+            (
+                f"{compute.micro_batch} sequences on each of {processes} GPUs do not divide the "
+                f"{mini_batch_prompts * stage.rollouts_per_prompt} sequences of an optimizer step in stages.{name}"
+            ),
+            "make it a divisor",
         )
 
 
@@ -121,19 +133,22 @@ def _check_evaluations(experiment: Experiment, name: str, stage: RlStage) -> Non
     """Raise ConfigError unless the benchmarks of the evaluations during the training exist and can be sampled."""
     for field in ("evaluate_on", "evaluate_samples"):
         if stage.evaluate_every is None and getattr(stage, field) is not None:
-            raise ConfigError(f"stages.{name}.{field}: has no effect without evaluate_every; set it, or remove {field}")
+            raise ConfigError(
+                f"stages.{name}.{field}", "has no effect without evaluate_every", f"set it, or remove {field}"
+            )
     repeated = [each for place, each in enumerate(stage.evaluate_on or ()) if each in (stage.evaluate_on or ())[:place]]
     if repeated:
-        raise ConfigError(f"stages.{name}.evaluate_on: {repeated[0]} is listed twice; remove one")
+        raise ConfigError(f"stages.{name}.evaluate_on", f"{repeated[0]} is listed twice", "remove one")
     for benchmark in stage.evaluate_on or ():
         if benchmark not in experiment.benchmarks:
             fix = nearest(benchmark, experiment.benchmarks)
-            raise ConfigError(f"stages.{name}.evaluate_on: benchmark {benchmark!r} does not exist{fix}")
+            raise ConfigError(f"stages.{name}.evaluate_on", f"benchmark {benchmark!r} does not exist", fix)
     for benchmark in (stage.evaluate_on or experiment.benchmarks) if stage.evaluate_samples else ():
         if experiment.benchmarks[benchmark].temperature == 0 and stage.evaluate_samples != 1:
             raise ConfigError(
-                f"stages.{name}.evaluate_samples: at temperature 0 of {benchmark} all {stage.evaluate_samples} samples "
-                "are identical; set it to 1, or leave the benchmark out of evaluate_on"
+                f"stages.{name}.evaluate_samples",
+                f"at temperature 0 of {benchmark} all {stage.evaluate_samples} samples are identical",
+                "set it to 1, or leave the benchmark out of evaluate_on",
             )
 
 
@@ -143,18 +158,21 @@ def _fits_model(experiment: Experiment, tiny: TinyModel) -> None:
         if not isinstance(stage, RlStage):
             if stage.max_length and stage.max_length > tiny.max_length:
                 raise ConfigError(
-                    f"stages.{name}.max_length: {stage.max_length} tokens are more than the {tiny.max_length} of "
-                    "model.tiny.max_length; lower the first or raise the second"
+                    f"stages.{name}.max_length",
+                    f"{stage.max_length} tokens are more than the {tiny.max_length} of model.tiny.max_length",
+                    "lower the first or raise the second",
                 )
             continue
         longest = stage.max_prompt + stage.max_response
         if longest > tiny.max_length:
             raise ConfigError(
-                f"model.tiny.max_length: {tiny.max_length} tokens are fewer than max_prompt + max_response = "
-                f"{longest} of stages.{name}; raise it to {longest}"
+                "model.tiny.max_length",
+                f"{tiny.max_length} tokens are fewer than max_prompt + max_response = {longest} of stages.{name}",
+                f"raise it to {longest}",
             )
         if experiment.compute.kv_cache_gib * GIB < kv_bytes * longest:
             raise ConfigError(
-                f"compute.kv_cache_gib: {experiment.compute.kv_cache_gib} GiB cannot hold a response of stages.{name}; "
-                f"raise it to {kv_bytes * longest / GIB:.2g} GiB or more ({kv_bytes} bytes per token)"
+                "compute.kv_cache_gib",
+                f"{experiment.compute.kv_cache_gib} GiB cannot hold a response of stages.{name}",
+                f"raise it to {kv_bytes * longest / GIB:.2g} GiB or more ({kv_bytes} bytes per token)",
             )

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NoReturn
 
 import yaml
 
-from passk.base.errors import ConfigError
+from passk.base.errors import ConfigError, InvalidError
 
 LARGEST_FILE = 2**20
 """Most bytes of an experiment file."""
@@ -44,12 +44,12 @@ class Source:
 
     @contextmanager
     def located(self) -> Iterator[None]:
-        """Prefix a ConfigError that begins with a field with the file and the line."""
+        """Give a ConfigError the file and the line of its field."""
         try:
             yield
         except ConfigError as error:
-            line = self._line(str(error).partition(":")[0])
-            raise ConfigError(f"{self.path}{f':{line}' if line else ''}: {error}") from None
+            line = self._line(error.field)
+            raise error.replaced(where=f"{self.path}{f':{line}' if line else ''}") from None
 
     def _line(self, field: str) -> int | None:
         """Return the line of a dotted field or, if the file lacks it, of the mapping that should have it."""
@@ -75,17 +75,17 @@ def read(path: str | Path) -> Source:
             _require_sound(root)
         return Source(path, None if root is None else loader.construct_document(root), root)
     except _Refused as error:
-        raise ConfigError(f"{path}:{error.line}: {error}") from None
+        raise ConfigError(error.field, error.problem, error.fix, where=f"{path}:{error.line}") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = f"{path}:{mark.line + 1}" if mark else str(path)
         reason = ", ".join(part for part in (error.context, error.problem) if part)
-        raise ConfigError(f"{at}: not readable as YAML: {reason}; correct it there") from None
+        raise ConfigError(at, f"not readable as YAML: {reason}", "correct it there") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         letter = ascii(text[error.position])
         raise ConfigError(
-            f"{path}:{line}: not readable as YAML: the character {letter} is not allowed; remove it"
+            f"{path}:{line}", f"not readable as YAML: the character {letter} is not allowed", "remove it"
         ) from None
 
 
@@ -95,15 +95,15 @@ def dump(content: Any) -> str:
 
 
 def values(text: str) -> list[Any]:
-    """Return the values of a YAML list without brackets. Raise ConfigError."""
+    """Return the values of a YAML list without brackets. Raise InvalidError."""
     try:
         loader = _Loader(f"[{text}]")
         root = loader.get_single_node()
         _require_sound(root)
         return loader.construct_document(root)
     except (_Refused, yaml.YAMLError) as error:
-        raise ConfigError(
-            f"{text!r} is not a list of values ({' '.join(str(error).split())}); write it as in 1,2,3"
+        raise InvalidError(
+            f"{text!r} is not a list of values ({' '.join(str(error).split())})", "write it as in 1,2,3"
         ) from None
 
 
@@ -112,17 +112,17 @@ def _text(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(LARGEST_FILE + 1)
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; name an existing file") from None
+        raise ConfigError(str(path), "no such file", "name an existing file") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(f"{path}: not readable: {reason}; name a readable file") from None
+        raise ConfigError(str(path), f"not readable: {reason}", "name a readable file") from None
     if len(data) > LARGEST_FILE:
-        raise ConfigError(f"{path}: larger than {LARGEST_FILE} bytes; name an experiment file")
+        raise ConfigError(str(path), f"larger than {LARGEST_FILE} bytes", "name an experiment file")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}:{line}: not UTF-8 text: {error.reason}; save the file as UTF-8") from None
+        raise ConfigError(f"{path}:{line}", f"not UTF-8 text: {error.reason}", "save the file as UTF-8") from None
 
 
 class _Loader(yaml.SafeLoader):
@@ -135,7 +135,7 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         self.depth += 1
         if self.depth > DEEPEST:
-            raise _Refused(self.peek_event(), "experiment: nested too deeply; write fewer levels")
+            raise _Refused(self.peek_event(), "experiment", "nested too deeply", "write fewer levels")
         try:
             return super().compose_node(parent, index)
         finally:
@@ -147,11 +147,11 @@ class _Dumper(yaml.SafeDumper):
 
 
 class _Refused(Exception):
-    """Valid YAML that an experiment file must not contain. The message begins with the field."""
+    """Valid YAML that an experiment file must not contain."""
 
-    def __init__(self, at: yaml.Node | yaml.Event, message: str) -> None:
-        super().__init__(message)
-        self.line = at.start_mark.line + 1
+    def __init__(self, at: yaml.Node | yaml.Event, field: str, problem: str, fix: str) -> None:
+        super().__init__(f"{field}: {problem}; {fix}")
+        self.line, self.field, self.problem, self.fix = at.start_mark.line + 1, field, problem, fix
 
 
 def _null(loader: _Loader, node: yaml.ScalarNode) -> None:
@@ -165,7 +165,7 @@ def _bool(loader: _Loader, node: yaml.ScalarNode) -> bool:
 def _int(loader: _Loader, node: yaml.ScalarNode) -> int:
     word = _text_of(loader, node, _INTEGER, "a whole number")
     if len(word) > LONGEST_INTEGER:
-        raise _Refused(node, f"{word[:10]}...: a number of {len(word)} digits is too large; write a smaller one")
+        raise _Refused(node, f"{word[:10]}...", f"a number of {len(word)} digits is too large", "write a smaller one")
     return int(word)
 
 
@@ -178,12 +178,12 @@ def _text_of(loader: _Loader, node: yaml.ScalarNode, pattern: re.Pattern[str], k
     """Return a scalar's text. Raise _Refused if it does not fit its pattern, as `!!int x` does not."""
     text = loader.construct_scalar(node)
     if not pattern.match(text):
-        raise _Refused(node, f"{text!r}: is not {kind}, as its tag says; remove the tag")
+        raise _Refused(node, repr(text), f"is not {kind}, as its tag says", "remove the tag")
     return text
 
 
 def _unknown(loader: _Loader, node: yaml.Node) -> NoReturn:
-    raise _Refused(node, f"{node.tag}: this tag is not allowed; write plain text, numbers, lists and mappings")
+    raise _Refused(node, node.tag, "this tag is not allowed", "write plain text, numbers, lists and mappings")
 
 
 def _require_sound(root: yaml.Node) -> None:
@@ -194,7 +194,7 @@ def _require_sound(root: yaml.Node) -> None:
         if id(node) in sizes:
             known = sizes[id(node)]
             if known is None:
-                raise _Refused(node, f"{field}: an alias contains itself; write the content out")
+                raise _Refused(node, field, "an alias contains itself", "write the content out")
             return known
         sizes[id(node)] = None
         total = 1
@@ -208,7 +208,10 @@ def _require_sound(root: yaml.Node) -> None:
                 total += size(value, below) + (0 if key is value else size(key, below))
         if total > LARGEST_EXPANDED:
             raise _Refused(
-                node, f"{field}: its aliases expand to more than {LARGEST_EXPANDED} nodes and characters; write fewer"
+                node,
+                field,
+                f"its aliases expand to more than {LARGEST_EXPANDED} nodes and characters",
+                "write fewer",
             )
         sizes[id(node)] = total
         return total
@@ -222,12 +225,12 @@ def _require_keys(node: yaml.MappingNode, field: str) -> None:
     for key, _ in node.value:
         where = f"{field}.{key.value}".lstrip(".") if isinstance(key, yaml.ScalarNode) else field or "experiment"
         if key.tag not in (yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG, _MERGE):
-            raise _Refused(key, f"{where}: the key is not text; write one word, in quotes if it reads as a number")
+            raise _Refused(key, where, "the key is not text", "write one word, in quotes if it reads as a number")
         line = key.start_mark.line + 1
         name = _MERGE if key.tag == _MERGE else f"key {key.value}"  # a quoted "<<" is a key
         if name in lines:
             fix = "write one `<<` with a list" if key.tag == _MERGE else "remove one"
-            raise _Refused(key, f"{where}: the key is given twice, in lines {lines[name]} and {line}; {fix}")
+            raise _Refused(key, where, f"the key is given twice, in lines {lines[name]} and {line}", fix)
         lines[name] = line
 
 

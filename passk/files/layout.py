@@ -78,6 +78,11 @@ METRICS = {
     "length": "float, mean response tokens",
     "truncated": "float, share of responses cut at max_response",
     "clip_ratio": "float, share of tokens whose PPO ratio was clipped",
+    "kl": "float or null, nats per token: KL divergence from the reference, by its estimator; null without `kl`",
+    "importance_gap": "float or null, nats: mean difference between vLLM's and the trainer's log-probabilities of the "
+    "step's response tokens; null without `importance_correction`, since vLLM then returns none",
+    "importance_ratio": "float or null, mean of the trainer's probability of a token / vLLM's; null as importance_gap",
+    "importance_filtered": "float or null, share of tokens (or sequences) out of the bounds; null as importance_gap",
     "logprob_gap": "float or null, nats: mean difference between vLLM's and the trainer's log-probabilities of fixed "
     "tokens before the step's rollouts, largest over the engines; null: the step sampled no rollouts",
     "tokens": "int, response tokens of the step",
@@ -177,14 +182,14 @@ def require_usable(runs: Path, name: str) -> None:
     """Raise ConfigError if experiment `name` cannot run under `runs`; call this before anything is written there."""
     path = str(runs.resolve())
     if not path.isprintable():
-        raise ConfigError(f"runs: {path!r} has an unprintable character; name another directory")
+        raise ConfigError("runs", f"{path!r} has an unprintable character", "name another directory")
     for text, why in _SPLITTERS.items():
         if text in path:
-            raise ConfigError(f"runs: {path} contains {text!r}, and {why}; name a directory without it")
+            raise ConfigError("runs", f"{path} contains {text!r}, and {why}", "name a directory without it")
     if (length := len(os.fsencode(path))) > _LONGEST_PATH:
-        raise ConfigError(f"runs: the path has {length} bytes; name a directory with {_LONGEST_PATH} or fewer")
+        raise ConfigError("runs", f"the path has {length} bytes", f"name a directory with {_LONGEST_PATH} or fewer")
     if name in (SERVE, STORE) or name.startswith(f"{STORE}."):
-        raise ConfigError(f"name: {name} is reserved in the directory of runs; choose another name")
+        raise ConfigError("name", f"{name} is reserved in the directory of runs", "choose another name")
 
 
 def write_json(path: Path, content: Any) -> None:

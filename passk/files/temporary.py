@@ -19,6 +19,7 @@ def require_short(*, ray: bool) -> None:
     directory, longest = tempfile.gettempdir(), RAY_BYTES if ray else VLLM_BYTES
     if (length := len(os.fsencode(directory))) > longest:
         raise ConfigError(
-            f"TMPDIR: {directory} has {length} bytes, and the sockets of {'Ray' if ray else 'vLLM'} allow "
-            f"{longest} or fewer; set it to a shorter directory, as in TMPDIR=/tmp"
+            "TMPDIR",
+            f"{directory} has {length} bytes, and the sockets of {'Ray' if ray else 'vLLM'} allow {longest} or fewer",
+            "set it to a shorter directory, as in TMPDIR=/tmp",
         )

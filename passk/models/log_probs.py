@@ -28,7 +28,7 @@ def fixed_tokens(tokenizer: "PreTrainedTokenizerBase", longest: int = TOKENS) ->
     """
     if longest < 2:
         raise ConfigError(
-            "--data.max_len: is too small to compare vLLM's weights with the trainer's; raise it to 3 or more"
+            "--data.max_len", "is too small to compare vLLM's weights with the trainer's", "raise it to 3 or more"
         )
     special = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
     plain = sorted(set(tokenizer.get_vocab().values()) - special)

@@ -27,8 +27,9 @@ def refuse(directory: Path, *, model: str) -> None:
     """
     if reason := found(directory):
         raise ConfigError(
-            f"model.path: loading {model} runs code that comes with it ({reason}); read that code and set "
-            "model.trust_remote_code: true in the experiment file, or choose another model"
+            "model.path",
+            f"loading {model} runs code that comes with it ({reason})",
+            "read that code and set model.trust_remote_code: true in the experiment file, or choose another model",
         )
 
 

@@ -88,8 +88,9 @@ def from_the_hub(what: str) -> Iterator[None]:
         yield
     except Exception as error:  # from any network library of the hub's client
         raise ConfigError(
-            f"model.path: {what} not available from the HF hub ({type(error).__name__}); "
-            "correct the name, or download the model yourself and set its directory"
+            "model.path",
+            f"{what} not available from the HF hub ({type(error).__name__})",
+            "correct the name, or download the model yourself and set its directory",
         ) from None
 
 

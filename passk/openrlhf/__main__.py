@@ -36,11 +36,13 @@ def main(arguments: list[str]) -> None:
     worker_setup.install()
 
     import openrlhf.trainer.ppo_trainer as upstream_trainer
+    import openrlhf.trainer.ray.launcher as upstream_launcher
     import openrlhf.trainer.ray.ppo_actor as upstream_actor
     import openrlhf.trainer.ray.vllm_engine as upstream_engine
     import ray
 
     from passk.openrlhf.policy import PasskPolicy
+    from passk.openrlhf.reference import ReferenceFactory
     from passk.openrlhf.rollout_engine import PasskEngine
     from passk.openrlhf.trainer import TrainerFactory
 
@@ -52,6 +54,8 @@ def main(arguments: list[str]) -> None:
     # The driver looks these names up in their modules at run time, and so starts passk's classes.
     upstream_trainer.PPOTrainer = TrainerFactory(settings)
     upstream_actor.PolicyModelActor = ray.remote(num_gpus=1)(PasskPolicy)
+    if settings.reference:
+        upstream_launcher.ReferenceModelActor = ReferenceFactory(settings.reference)
     # With determinism all prompts of a step wait for one more call. Ray's default of 1,000 calls would deadlock.
     upstream_engine.RolloutRayActor = ray.remote(max_concurrency=CALLS_AT_ONCE)(PasskEngine)
     sys.argv = ["openrlhf.cli.train_ppo_ray", *rest]
@@ -69,12 +73,13 @@ def check(settings: PluginSettings, arguments: list[str]) -> None:
     options, _ = parser.parse_known_args(arguments)
     if options.asynchronous:
         raise ConfigError(
-            "--train.async_enable: the plugin supports only OpenRLHF's synchronous trainer; remove the flag"
+            "--train.async_enable", "the plugin supports only OpenRLHF's synchronous trainer", "remove the flag"
         )
     if options.deterministic and options.filtering:
         raise ConfigError(
-            "--algo.dynamic_filtering_enable: replaces prompts as responses arrive, so no run is reproducible; "
-            "remove it or --train.full_determinism_enable"
+            "--algo.dynamic_filtering_enable",
+            "replaces prompts as responses arrive, so no run is reproducible",
+            "remove it or --train.full_determinism_enable",
         )
     settings.check(options.rollouts)
     if not options.resumes:

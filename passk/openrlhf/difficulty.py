@@ -21,7 +21,7 @@ def difficulties(problems: Path | None) -> dict[str, str]:
         table = pyarrow.parquet.read_table(problems, columns=["id", "difficulty"])
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise ConfigError(f"--passk.problems: {problems} cannot be read ({reason}); name a problem set") from None
+        raise ConfigError("--passk.problems", f"{problems} cannot be read ({reason})", "name a problem set") from None
     pairs = zip(table["id"].to_pylist(), table["difficulty"].to_pylist(), strict=True)
     return {problem: str(difficulty) for problem, difficulty in pairs if difficulty is not None}
 
@@ -30,8 +30,8 @@ def require(field: str, name: str, problems: Path) -> None:
     """Raise ConfigError, which begins with the field, unless a problem of the file has the difficulty `name`."""
     known = sorted(set(difficulties(problems).values()))
     if name not in known:
-        fix = nearest(name, known) if known else "; remove it, since these problems have no difficulty"
-        raise ConfigError(f"{field}: no training problem has the difficulty {name!r}{fix}")
+        fix = nearest(name, known) if known else "remove it, since these problems have no difficulty"
+        raise ConfigError(field, f"no training problem has the difficulty {name!r}", fix)
 
 
 def means(problems: Sequence[str], values: np.ndarray, difficulty: Mapping[str, str]) -> dict[str, float]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from passk.experiment.compute import Compute
 from passk.experiment.stage import RlStage, SftStage
+from passk.openrlhf import engine_flags, passthrough
 from passk.openrlhf.checkpoints import LEAST_KEPT
 from passk.openrlhf.held_out import HeldOut
 
@@ -30,6 +31,8 @@ class Paths:
     """Stage directory."""
     problems: Path | None = None
     """Parquet file of the stage's problems."""
+    reference: str | None = None
+    """HF model that is the reference of the KL penalty (default: `model`)."""
 
 
 def sft(stage: SftStage, compute: Compute, paths: Paths, *, seed: int, chat: bool, max_tokens: int) -> list[str]:
@@ -57,7 +60,7 @@ def sft(stage: SftStage, compute: Compute, paths: Paths, *, seed: int, chat: boo
         "--lr_warmup_ratio": stage.warmup / stage.steps,
         **_common(stage, compute, paths),
     }
-    return [*_spell(flags), "--passk.record", str(paths.output)]
+    return [*_spell(flags), *passthrough.words(stage.openrlhf), "--passk.record", str(paths.output)]
 
 
 def _largest_divisor(number: int, most: int) -> int:
@@ -81,10 +84,8 @@ def rl(
         "--actor.lr_scheduler": "constant_with_warmup",
         "--actor.lr_warmup_ratio": stage.warmup / stage.steps,
         "--actor.eps_clip_low_high": stage.clip,
-        "--actor.loss_agg_mode": "token-mean",
         "--actor.entropy_coef": stage.entropy_coef,  # 0 adds no bonus but makes OpenRLHF measure the entropy
         "--algo.advantage.estimator": "group_norm",  # it adds no whitening; the plugin replaces it
-        "--algo.kl.init_coef": 0,
         "--vllm.num_engines": compute.engines,
         "--vllm.tensor_parallel_size": compute.tensor_parallel,
         "--vllm.gpu_memory_utilization": compute.memory_utilization,
@@ -111,6 +112,7 @@ def rl(
         "--train.num_episodes": 1,
         "--train.seed": seed,
         "--ckpt.best_metric_key": "none",
+        **engine_flags.of_loss(stage, compute),
         **_common(stage, compute, paths),
     }
     if compute.max_tokens_per_gpu:
@@ -119,7 +121,8 @@ def rl(
     if compute.profile == "cpu":
         flags["--vllm.sync_backend"] = "gloo"
         flags["--vllm.enforce_eager"] = True
-    return [*_spell(flags), *_spell(_own(stage, paths) | {"--passk.held_out": held_out.spelled if held_out else None})]
+    own = _own(stage, paths) | {"--passk.held_out": held_out.spelled if held_out else None}
+    return [*_spell(flags), *passthrough.words(stage.openrlhf), *_spell(own)]
 
 
 def _own(stage: RlStage, paths: Paths) -> Flags:
@@ -132,6 +135,7 @@ def _own(stage: RlStage, paths: Paths) -> Flags:
         "--passk.max_failed": stage.max_failed,
         "--passk.record": str(paths.output),
         "--passk.problems": str(paths.problems) if paths.problems else None,
+        "--passk.reference": paths.reference,
         "--passk.until": stage.until.spelled if stage.until else None,
         "--passk.keep_order": True,
     }

@@ -54,20 +54,22 @@ def require_fit(
             if isinstance(stage, RlStage):
                 place = _longest(lengths)
                 _require(
-                    f"stages.{name}.max_prompt: the prompt of {rows[place]['id']} in {problem_set}",
+                    f"stages.{name}.max_prompt",
+                    f"the prompt of {rows[place]['id']} in {problem_set}",
                     lengths[place],
                     stage.max_prompt,
                     "cut off its beginning",
                 )
         if supervised := {name: stage for name, stage in trained.items() if isinstance(stage, SftStage)}:
-            field = f"stages.{next(iter(supervised))}.problems: {problem_set}"
-            texts = _responses(rows, prompts, tokenizer, field, chat=chat, end=ENDS[tiny.alphabet] if tiny else "")
+            stage_set = next(iter(supervised)), problem_set
+            texts = _responses(rows, prompts, tokenizer, stage_set, chat=chat, end=ENDS[tiny.alphabet] if tiny else "")
             whole = _tokens(texts, tokenizer)
             needed = [max(row, prompt + PROMPT_ROOM) for row, prompt in zip(whole, lengths, strict=True)]
             place = _longest(needed)
             for name, stage in supervised.items():
                 _require(
-                    f"stages.{name}.max_length: {rows[place]['id']} in {problem_set}, with its demonstration,",
+                    f"stages.{name}.max_length",
+                    f"{rows[place]['id']} in {problem_set}, with its demonstration,",
                     needed[place],
                     max_length(stage, tiny),
                     "cut or drop it",
@@ -88,15 +90,21 @@ def require_room(
     needed = lengths[place] + max_response
     if needed > room:
         raise ConfigError(
-            f"{field}: the prompt of {rows[place]['id']} and a response have {needed} tokens, and the engines of the "
-            f"stage hold {room}; raise max_prompt by {needed - room}, or leave the benchmark out"
+            field,
+            (
+                f"the prompt of {rows[place]['id']} and a response have {needed} tokens, and the engines of the stage "
+                f"hold {room}"
+            ),
+            f"raise max_prompt by {needed - room}, or leave the benchmark out",
         )
 
 
-def _require(what: str, length: int, most: int, loss: str) -> None:
+def _require(field: str, what: str, length: int, most: int, loss: str) -> None:
     if length > most:
         raise ConfigError(
-            f"{what} has {length} tokens, and OpenRLHF would {loss}; set the limit to {length}, not {most}"
+            field,
+            f"{what} has {length} tokens, and OpenRLHF would {loss}",
+            f"set the limit to {length}, not {most}",
         )
 
 
@@ -118,10 +126,11 @@ def _prompts(rows: "datasets.Dataset", tokenizer: Any, *, chat: bool) -> list[st
 
 
 def _responses(
-    rows: "datasets.Dataset", prompts: list[str], tokenizer: Any, field: str, *, chat: bool, end: str
+    rows: "datasets.Dataset", prompts: list[str], tokenizer: Any, stage_set: tuple[str, str], *, chat: bool, end: str
 ) -> list[str]:
     """Return prompts with their responses as OpenRLHF formats them, the end token included.
 
+    stage_set: the names of the stage and of the problem set, for the error.
     Raise ConfigError if the chat template formats a prompt differently with a response. OpenRLHF takes the text after
     the prompt's length as the response.
     """
@@ -135,8 +144,10 @@ def _responses(
         for row, prompt, text in zip(rows["id"], prompts, texts, strict=True):
             if not text.startswith(prompt) or len(text) == len(prompt):
                 raise ConfigError(
-                    f"{field} cannot be learned by sft: the model's chat template formats {row} differently with its "
-                    "demonstration than without; choose a model with another chat template"
+                    f"stages.{stage_set[0]}.problems",
+                    f"{stage_set[1]} cannot be learned by sft: the model's chat template formats {row} differently "
+                    "with its demonstration than without",
+                    "choose a model with another chat template",
                 )
     else:
         texts = [prompt + response for prompt, response in zip(prompts, responses, strict=True)]

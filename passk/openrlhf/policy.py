@@ -12,15 +12,17 @@ from passk.base.randomness import seed_of
 
 
 class PasskActorTrainer(ActorPPOTrainer):
-    """OpenRLHF's policy trainer, with the entropy in nats per token for any micro-batch size."""
+    """OpenRLHF's policy trainer, with entropy and KL in nats per token for any micro-batch size."""
 
     def training_step(
         self, experience: Experience, kl_ctl: float, step: int, loss_batch_info: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         status = super().training_step(experience, kl_ctl, step, loss_batch_info)
         metrics, tokens = status["metrics"], status["num_action_tokens"]
-        if "entropy_loss" in metrics and tokens:
-            # OpenRLHF sums the entropy over the tokens of the whole optimizer step, as the loss needs it. It then
+        # With the KL in the reward OpenRLHF has its mean over the rollouts, [rows], and not a sum over the loss.
+        summed = [name for name in ("entropy_loss", "kl") if name in metrics and metrics[name].dim() == 0]
+        if summed and tokens:
+            # OpenRLHF sums them over the tokens of the whole optimizer step, as the loss needs it. It then
             # averages like a mean over the micro-batch, which would depend on the number of micro-batches.
             info = loss_batch_info or get_loss_batch_info(
                 self.strategy,
@@ -29,7 +31,8 @@ class PasskActorTrainer(ActorPPOTrainer):
                 step=step,
                 dynamic_batch=self.args.train.dynamic_batch_enable,
             )
-            metrics["entropy_loss"] = metrics["entropy_loss"] * info["batch_num_tokens"] / (info["dp_size"] * tokens)
+            for name in summed:
+                metrics[name] = metrics[name] * info["batch_num_tokens"] / (info["dp_size"] * tokens)
         return status
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from passk import advantage
-from passk.base.errors import ConfigError, under
+from passk.base.errors import ConfigError, InvalidError, under
 from passk.experiment.k_schedule import Schedule
 from passk.experiment.until import Until
 from passk.openrlhf.held_out import HeldOut
@@ -35,6 +35,9 @@ class PluginSettings:
     """Evaluations during the training."""
     problems: Path | None = None
     """Parquet file of the training problems, for the metrics by difficulty."""
+
+    reference: str | None = None
+    """HF model that is the reference of the KL penalty; None for the model that the training starts from."""
 
     def check(self, rollouts: int) -> None:
         """Raise ConfigError unless the estimator and `until` are defined for every k of the schedule."""
@@ -106,16 +109,22 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         type=Path,
         help="Parquet file with the id and difficulty of each problem, for metrics by difficulty (default: none).",
     )
+    parser.add_argument(
+        "--passk.reference",
+        dest="reference",
+        help="Reference model of the KL penalty (default: the model that the training starts from).",
+    )
     values, rest = parser.parse_known_args(arguments)
     if not 0 <= values.false_positive_rate <= 1:
-        raise ConfigError(
-            f"--passk.false_positive_rate: must be a share from 0 to 1, not {values.false_positive_rate:g}"
-        )
+        given = f"{values.false_positive_rate:g}"
+        raise ConfigError("--passk.false_positive_rate", f"must be a share from 0 to 1, not {given}", "change it")
     if not 0 <= values.max_failed <= 1:
-        raise ConfigError(f"--passk.max_failed: must be a share from 0 to 1, not {values.max_failed:g}")
+        raise ConfigError("--passk.max_failed", f"must be a share from 0 to 1, not {values.max_failed:g}", "change it")
     until = _until(values.until) if values.until is not None else None
     if until and until.difficulty is not None and values.problems is None:
-        raise ConfigError("--passk.until: a difficulty needs --passk.problems FILE; add it, or remove the difficulty")
+        raise ConfigError(
+            "--passk.until", "a difficulty needs --passk.problems FILE", "add it, or remove the difficulty"
+        )
     settings = PluginSettings(
         estimator=values.estimator,
         k=_schedule(values.k),
@@ -127,6 +136,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         until=until,
         held_out=_held_out(values.held_out) if values.held_out is not None else None,
         problems=values.problems.resolve() if values.problems else None,
+        reference=values.reference,
     )
     return settings, rest
 
@@ -134,19 +144,19 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
 def _held_out(text: str) -> HeldOut:
     try:
         return HeldOut.parse(text)
-    except ValueError as error:
-        raise ConfigError(f"--passk.held_out: {error}") from None
+    except ConfigError as error:
+        raise error.replaced(where="--passk.held_out") from None
 
 
 def _until(text: str) -> Until:
     try:
         return Until.parse(text)
-    except ValueError as error:
-        raise ConfigError(f"--passk.until: {error}") from None
+    except ConfigError as error:
+        raise error.replaced(where="--passk.until") from None
 
 
 def _schedule(text: str) -> Schedule:
     try:
         return Schedule.parse(text)
-    except ValueError as error:
-        raise ConfigError(f"--passk.k: {error}") from None
+    except InvalidError as error:
+        raise ConfigError("--passk.k", error.problem, error.fix) from None

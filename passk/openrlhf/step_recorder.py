@@ -5,7 +5,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -15,6 +15,7 @@ from passk.base.errors import ConfigError, PasskError
 from passk.files import durable, file_lock
 from passk.files.layout import METRICS, ROLLOUT_COLUMNS
 from passk.files.metrics_log import WRITER, read_metrics
+from passk.openrlhf import mismatch
 from passk.openrlhf.difficulty import difficulties, means
 from passk.openrlhf.prompt_label import ANSWER_HALVES, REASON, answer_id, problem_of, reason_of
 from passk.openrlhf.settings import PluginSettings
@@ -85,6 +86,8 @@ class Rollouts:
     seconds_advantage: float
     reasons: dict[str, float] | None = None
     """Share of the rollouts with each verdict reason; None for a reward function that is not passk's."""
+    mismatch: Mapping[str, float] = field(default_factory=dict)
+    """Difference between vLLM's and the trainer's log-probabilities (mismatch.py)."""
 
     @classmethod
     def of(
@@ -94,6 +97,7 @@ class Rollouts:
         advantages: "torch.Tensor",
         k: int,
         seconds_advantage: float,
+        mismatch: Mapping[str, float],
     ) -> Self:
         """Collect a step. rollouts: [R], those of a prompt together. rewards, advantages: [P, N]."""
         return cls(
@@ -105,6 +109,7 @@ class Rollouts:
             k=k,
             seconds_advantage=seconds_advantage,
             reasons=_shares([rollout.reason for rollout in rollouts]),
+            mismatch=mismatch,
         )
 
     def metrics(self, difficulty: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -137,6 +142,7 @@ class Rollouts:
             "truncated": float(self.truncated.mean()),
             "seconds_advantage": self.seconds_advantage,
             "reasons": self.reasons,
+            **{name: self.mismatch.get(name) for name in mismatch.NAMES},
         }
 
     def table(self, step: int, tokenizer: "PreTrainedTokenizerBase") -> dict[str, list]:
@@ -177,7 +183,7 @@ class StepRecorder:
         try:
             file_lock.keep(self.log.path.with_name(WRITER), waits=False)
         except PasskError as error:
-            raise ConfigError(f"--passk.record: {error}; choose another directory") from None
+            raise ConfigError("--passk.record", str(error), "choose another directory") from None
         require_new(self.log.path.parent)
 
     def forget_after(self, step: int) -> None:
@@ -213,7 +219,9 @@ class StepRecorder:
                 "estimator": self.estimator,
                 "entropy": status.get("entropy_loss"),
                 "clip_ratio": status.get("ppo_clip_ratio"),
+                "kl": status.get("kl"),
                 "logprob_gap": status.get("logprob_gap"),
+                "importance_filtered": status.get("is_filter_ratio"),
                 "seconds_generation": status.get("timing/generation"),
                 "seconds_experience": status.get("timing/make_experience"),
                 "seconds_training": status.get("timing/ppo_train"),
@@ -227,8 +235,9 @@ def require_new(directory: Path) -> None:
     """Raise ConfigError if `directory` holds a run's recorded steps, which a new run would erase."""
     if read_metrics(directory / "metrics.jsonl") or any((directory / "rollouts").glob("*.parquet")):
         raise ConfigError(
-            f"--passk.record: {directory} holds the steps of another run, which this run would erase; choose another "
-            "directory, delete that one, or resume from that run's checkpoint by --ckpt.load_enable"
+            "--passk.record",
+            f"{directory} holds the steps of another run, which this run would erase",
+            "choose another directory, delete that one, or resume from that run's checkpoint by --ckpt.load_enable",
         )
 
 

@@ -75,7 +75,9 @@ def require_thinking_opened_as_said(
         if extract.opens_thinking(prompt) != opens_thinking:
             does, value = ("does not end", "false") if opens_thinking else ("ends", "true")
             raise ConfigError(
-                f"model.opens_thinking: the prompt of {first['id']} in {name} {does} with <think>; set it to {value}"
+                "model.opens_thinking",
+                f"the prompt of {first['id']} in {name} {does} with <think>",
+                f"set it to {value}",
             )
 
 

@@ -22,7 +22,7 @@ from transformers import set_seed
 from passk import advantage, verifiers
 from passk.base.randomness import seed_of
 from passk.files.metrics_log import read_metrics
-from passk.openrlhf import checkpoints
+from passk.openrlhf import checkpoints, mismatch
 from passk.openrlhf.estimator_inputs import false_positive_rate, inputs
 from passk.openrlhf.evaluation_log import EvaluationLog
 from passk.openrlhf.held_out import evaluate
@@ -88,7 +88,7 @@ class PasskExperienceMaker(RemoteExperienceMaker):
             experience.advantages = experience.returns.clone()
             experience.info["return"] = per_token.sum(-1)
             experience.kl = None
-        self.rollouts = Rollouts.of(rollouts, rewards, advantages, k, seconds)
+        self.rollouts = Rollouts.of(rollouts, rewards, advantages, k, seconds, mismatch.of_rollouts(experiences))
         return experiences
 
 
@@ -136,6 +136,8 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         set_seed(seed_of("trainer", self.args.train.seed, step))
         ray.get(self.actor_model_group.async_run_method(method_name="begin_step", step=step))
         status, done = super().train_step(rollout_samples, global_step)
+        if self.args.algo.kl.init_coef <= 0:
+            status.pop("kl", None)  # a 0 that nothing measured
         status["logprob_gap"], self.samples_generator.logprob_gap = self.samples_generator.logprob_gap, None
         self.samples_generator.step = step + 1
         return status, done

@@ -49,9 +49,8 @@ def prepare(plan: Plan, say: Say) -> None:
     preparation.prepare(plan.experiment.problems, plan.problems, plan.experiment.seed, say)
     for name, stage in plan.experiment.stages.items():
         if isinstance(stage, SftStage):
-            preparation.require_demonstrations(
-                f"stages.{name}.problems: {stage.problems}", plan.problems[stage.problems]
-            )
+            file = plan.problems[stage.problems]
+            preparation.require_demonstrations(f"stages.{name}.problems", stage.problems, file)
     if plan.experiment.model.tiny and isinstance(plan.model, Path) and not (plan.model / "config.json").exists():
         with scratch.beside(plan.model) as temporary:
             make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
@@ -188,7 +187,11 @@ def command(plan: Plan, planned: PlannedStage) -> list[str]:
     """Return the command line that trains a stage: the interpreter, the module, OpenRLHF's flags and ours."""
     experiment, stage = plan.experiment, planned.stage
     paths = flags.Paths(
-        str(plan.parent_model(planned)), planned.directory / "data", planned.directory, plan.problems[stage.problems]
+        str(plan.parent_model(planned)),
+        planned.directory / "data",
+        planned.directory,
+        plan.problems[stage.problems],
+        reference=str(planned.reference.directory / "model") if planned.reference else None,
     )
     remote_code.check(plan.parent_model(planned), trusted=experiment.model.trust_remote_code)
     chat = has_chat(plan)

@@ -40,7 +40,7 @@ def fingerprint(spec: Spec, seed: int) -> str:
             content["files"] = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
         except OSError as error:
             raise ConfigError(
-                f"file: {error.filename} is not readable: {error.strerror}; name a readable file"
+                "file", f"{error.filename} is not readable: {error.strerror}", "name a readable file"
             ) from None
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]

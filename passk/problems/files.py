@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from passk import verifiers
-from passk.base.errors import ConfigError, PasskError, nearest
+from passk.base.errors import ConfigError, nearest
 from passk.problems import tables, text_problems
 from passk.problems.record import Problem
 from passk.problems.text_problems import Item, Worded
@@ -35,7 +35,9 @@ class FileSpec(Worded):
     def files(self) -> list[Path]:
         file = Path(self.file).expanduser()
         if not file.is_file():
-            raise ConfigError(f"file: {self.file} does not exist; write a path from the directory that passk starts in")
+            raise ConfigError(
+                "file", f"{self.file} does not exist", "write a path from the directory that passk starts in"
+            )
         return [file]
 
 
@@ -60,9 +62,11 @@ def check(spec: FileSpec) -> None:
     text_problems.check(spec)
     (file,) = spec.files()
     if (file.suffix.lower() == ".parquet") != (spec.source == "parquet"):
-        raise ConfigError(f"source: the name of {spec.file} does not fit the source {spec.source}; change one of them")
+        raise ConfigError(
+            "source", f"the name of {spec.file} does not fit the source {spec.source}", "change one of them"
+        )
     if spec.verifier not in verifiers.names():
-        raise ConfigError(f"verifier: {spec.verifier!r} does not exist{nearest(spec.verifier, verifiers.names())}")
+        raise ConfigError("verifier", f"{spec.verifier!r} does not exist", nearest(spec.verifier, verifiers.names()))
 
 
 def generate(spec: FileSpec, rng: random.Random) -> list[Problem]:
@@ -73,20 +77,21 @@ def generate(spec: FileSpec, rng: random.Random) -> list[Problem]:
         rows = tables.read(file, named.values(), words=[spec.problem])
     except tables.ColumnError as error:
         field = next(name for name, column in named.items() if column == error.column)
-        raise ConfigError(f"{field}: {error}") from None
-    except PasskError as error:
-        raise ConfigError(f"file: {error}") from None
+        raise error.replaced(field=field, problem=f"{error.field}: {error.problem}") from None
+    except ConfigError as error:
+        raise error.replaced(field="file", problem=f"{error.field}: {error.problem}") from None
     items: list[Item] = []
     seen: dict[str, int] = {}
     for number, row in enumerate(rows, 1):
         cells = {field: row[column] for field, column in named.items()}
         name = cells.get("id", f"{file.stem}-{number - 1}")
         if not name.strip():
-            raise ConfigError(f"id: {spec.file}: row {number} has no id; add one, or remove the field id")
+            raise ConfigError("id", f"{spec.file}: row {number} has no id", "add one, or remove the field id")
         if name in seen:
             raise ConfigError(
-                f"id: {spec.file}: rows {seen[name]} and {number} have the same id {name!r}; "
-                "name a column whose values are unique"
+                "id",
+                f"{spec.file}: rows {seen[name]} and {number} have the same id {name!r}",
+                "name a column whose values are unique",
             )
         seen[name] = number
         items.append(

@@ -46,11 +46,11 @@ def check(spec: HubSpec) -> None:
     if directory.is_dir():
         if not spec.files():
             raise ConfigError(
-                f"dataset: {spec.dataset} has no file {' or '.join(spec.patterns())}; name a complete copy"
+                "dataset", f"{spec.dataset} has no file {' or '.join(spec.patterns())}", "name a complete copy"
             )
     elif not re.fullmatch(r"[\w.-]+/[\w.-]+", spec.dataset):
         raise ConfigError(
-            f"dataset: {spec.dataset} is neither a directory nor an owner/name of the HF hub; write one of these"
+            "dataset", f"{spec.dataset} is neither a directory nor an owner/name of the HF hub", "write one of these"
         )
 
 
@@ -70,8 +70,8 @@ def rows(
     for file in matching(directory, spec.patterns()):
         try:
             result += tables.read(file, columns, words=words, shaped=shaped)
-        except PasskError as error:
-            raise PasskError(f"dataset: {error}") from None
+        except ConfigError as error:
+            raise error.replaced(field="dataset", problem=f"{error.field}: {error.problem}") from None
     return result, {"dataset": spec.dataset, "revision": commit}
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
 
-from passk.base.errors import PasskError
+from passk.base.errors import ConfigError
 
 MOST_DIGITS = 1000
 """Most digits of a whole number."""
@@ -16,12 +16,14 @@ _BYTE_ORDER_MARK = "\ufeff"
 
 
 def read(file: Path, data: bytes) -> list[dict[str, Any]]:
-    """Return the rows of a file's bytes; numbers keep all their digits. Raise PasskError with the file and the line."""
+    """Return the rows of a file's bytes; numbers keep all their digits. Raise ConfigError."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise PasskError(f"{file}: line {line} is not UTF-8 text ({error.reason}); save the file as UTF-8") from None
+        raise ConfigError(
+            str(file), f"line {line} is not UTF-8 text ({error.reason})", "save the file as UTF-8"
+        ) from None
     if text.lstrip().startswith("["):
         return _array(file, text)
     return list(_lines(file, text))
@@ -91,7 +93,7 @@ def _kind(value: Any) -> str:
 
 
 def _refuse(file: Path, fault: str) -> NoReturn:
-    raise PasskError(f"{file}: {fault}; write one object per line, or one list of objects")
+    raise ConfigError(str(file), fault, "write one object per line, or one list of objects")
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_int, parse_float=_float)

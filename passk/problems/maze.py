@@ -121,20 +121,25 @@ def check(spec: MazeProblems) -> None:
     """Raise ConfigError if no maze fits the specification."""
     low, high = spec.path_length
     if spec.verifier == "maze_strict" and spec.template == "compact":
-        raise ConfigError("verifier: maze_strict requires tags that the compact template does not ask for; use maze")
+        raise ConfigError(
+            "verifier", "maze_strict requires tags that the compact template does not ask for", "use maze"
+        )
     inner = spec.width - 2 * spec.border
     if inner < 2:
-        raise ConfigError(f"width: {spec.width} includes the border and leaves no maze inside; raise it to 4 or more")
+        raise ConfigError(
+            "width", f"{spec.width} includes the border and leaves no maze inside", "raise it to 4 or more"
+        )
     if not 1 <= low <= high:
-        raise ConfigError(f"path_length: from {low} to {high} moves is empty; write 1 <= from <= to")
+        raise ConfigError("path_length", f"from {low} to {high} moves is empty", "write 1 <= from <= to")
     if spec.easy_fraction < 1 and (inner == 2 or spec.walls == 0):
         raise ConfigError(
-            f"easy_fraction: no maze of this size and walls {spec.walls:g} needs a detour; set easy_fraction to 1"
+            "easy_fraction", f"no maze of this size and walls {spec.walls:g} needs a detour", "set easy_fraction to 1"
         )
     if low > 2 * (inner - 1) and spec.easy_fraction > 0:
         raise ConfigError(
-            f"path_length: no easy maze of this size has a path of {low} moves; "
-            f"lower its first value to {2 * (inner - 1)} or less, or set easy_fraction to 0"
+            "path_length",
+            f"no easy maze of this size has a path of {low} moves",
+            f"lower its first value to {2 * (inner - 1)} or less, or set easy_fraction to 0",
         )
 
 
@@ -219,9 +224,13 @@ def _too_few(spec: MazeProblems, wanted: dict[str, int], tries: int) -> ConfigEr
     easy = round(spec.size * spec.easy_fraction)
     requested = easy if difficulty == "easy" else spec.size - easy
     return ConfigError(
-        f"size: {requested} different {difficulty} mazes requested, but {tries} tries in a row gave no new one after "
-        f"{requested - wanted[difficulty]} (width {spec.width}, walls {spec.walls:g}, split {spec.split}, shortest "
-        f"path {spec.path_length[0]} to {spec.path_length[1]}); lower size, or raise width, or widen path_length"
+        "size",
+        (
+            f"{requested} different {difficulty} mazes requested, but {tries} tries in a row gave no new one after "
+            f"{requested - wanted[difficulty]} (width {spec.width}, walls {spec.walls:g}, split {spec.split}, shortest "
+            f"path {spec.path_length[0]} to {spec.path_length[1]})"
+        ),
+        "lower size, or raise width, or widen path_length",
     )
 
 

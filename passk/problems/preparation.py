@@ -88,7 +88,7 @@ def readable(rows: list[Problem], spec: Spec, say: Say, activity: Activity) -> l
         say(f"left out: {summary}")
         return [row for row in rows if row.id not in why]
     fix = "fix them, or set unreadable: leave_out" if isinstance(spec, Worded) else "fix them"
-    raise ConfigError(f"unreadable: {summary}; {fix}")
+    raise ConfigError("unreadable", summary, fix)
 
 
 def _read(answers: list[tuple[str, str]], activity: Activity) -> list[str | None]:
@@ -135,13 +135,14 @@ def separate(specs: Mapping[str, Spec], rows: Mapping[str, list[Problem]], say: 
     return overlaps
 
 
-def require_demonstrations(named: str, file: Path) -> None:
-    """Raise ConfigError if problems in `file` lack demonstrations, which sft needs. named: the field and the set."""
+def require_demonstrations(field: str, name: str, file: Path) -> None:
+    """Raise ConfigError if problems in `file` lack demonstrations, which sft needs. name: of the problem set."""
     without = sum(not text.strip() for text in problems.load(file)["demonstration"])
     if without:
         raise ConfigError(
-            f"{named} has {without} problems without a demonstration, which sft trains on; "
-            "choose a source with solutions, or name their column"
+            field,
+            f"{name} has {without} problems without a demonstration, which sft trains on",
+            "choose a source with solutions, or name their column",
         )
 
 

@@ -22,7 +22,7 @@ from passk.base.errors import ConfigError, PasskError, nearest
 from passk.problems import text_problems
 from passk.problems.record import Problem
 from passk.problems.text_problems import Item, Worded
-from passk.verifiers.reasoning_gym_golds import config_problem
+from passk.verifiers.reasoning_gym_golds import GIVE_PLAIN, NOT_PLAIN, is_plain_config
 
 
 def _package() -> str:
@@ -65,21 +65,21 @@ def check(spec: ReasoningGymProblems) -> None:
     text_problems.check(spec)
     known = tasks()
     if spec.task not in known:
-        raise ConfigError(f"task: reasoning_gym has no {spec.task!r}{nearest(spec.task, known)}")
+        raise ConfigError("task", f"reasoning_gym has no {spec.task!r}", nearest(spec.task, known))
     config = known[spec.task]
     options = [field.name for field in fields(config) if field.name not in OWN]
     for option in spec.options:
         if option not in options:
-            raise ConfigError(f"options: {spec.task} has no {option!r}{nearest(option, options)}")
-    if why := config_problem(spec.task, spec.options):
-        raise ConfigError(why.replace("answer: ", "options: ", 1))
+            raise ConfigError("options", f"{spec.task} has no {option!r}", nearest(option, options))
+    if not is_plain_config(spec.options):
+        raise ConfigError("options", f"{spec.task}: {NOT_PLAIN}", GIVE_PLAIN)
     try:
         settings = config(**spec.options)
         if hasattr(settings, "validate"):
             settings.validate()
     except Exception as error:  # any error of a task's own check
         reason = " ".join(str(error).split()) or "no reason"
-        raise ConfigError(f"options: {spec.task} refuses them: {reason}; change them") from None
+        raise ConfigError("options", f"{spec.task} refuses them: {reason}", "change them") from None
 
 
 def tasks() -> dict[str, type]:
@@ -87,7 +87,7 @@ def tasks() -> dict[str, type]:
     try:
         importlib.import_module("reasoning_gym")  # which registers them
     except ImportError as error:
-        raise ConfigError(f"source: reasoning_gym cannot be imported: {error}; install it") from None
+        raise ConfigError("source", f"reasoning_gym cannot be imported: {error}", "install it") from None
     known = importlib.import_module("reasoning_gym.factory").DATASETS
     return {name: known[name][1] for name in sorted(known)}
 
@@ -131,7 +131,7 @@ def _drawn(spec: ReasoningGymProblems, seed: int) -> Iterator[tuple[str, dict[st
         ) as child,
     ):
         assert child.stdout
-        failure = ""
+        failure: dict[str, str] = {}
         for line in child.stdout:
             drawn = json.loads(line)
             if "error" in drawn:
@@ -142,7 +142,7 @@ def _drawn(spec: ReasoningGymProblems, seed: int) -> Iterator[tuple[str, dict[st
         errors.seek(0)
         log = errors.read().strip()
     if failure:
-        raise ConfigError(failure)
+        raise ConfigError(failure["field"], failure["problem"], failure["fix"])
     if child.returncode:
         last = log.splitlines()[-1] if log else f"status {child.returncode}"
         raise PasskError(f"task: {spec.task} of reasoning_gym failed: {last[:300]}; change options, or the task")

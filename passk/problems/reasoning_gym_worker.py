@@ -3,7 +3,7 @@
     PYTHONHASHSEED=0 python -m passk.problems.reasoning_gym_worker '{"task", "options", "count", "split", "seed"}'
 
 Each line is {"id", "entry"} and is printed as soon as it is drawn. If too few different problems exist, the last line
-is {"error"}.
+is {"error": {"field", "problem", "fix"}}.
 """
 
 import hashlib
@@ -55,8 +55,12 @@ def draw(task: str, options: dict[str, Any], count: int, split: str, seed: int) 
                     return
             if barren > PATIENCE:
                 yield {
-                    "error": f"size: {count} different problems of {task} requested, but {PATIENCE} tries in a row "
-                    f"gave no new one for {split} after {len(seen)}; lower size, or change options"
+                    "error": {
+                        "field": "size",
+                        "problem": f"{count} different problems of {task} requested, but {PATIENCE} tries in a row "
+                        f"gave no new one for {split} after {len(seen)}",
+                        "fix": "lower size, or change options",
+                    }
                 }
                 return
 

@@ -63,9 +63,9 @@ def check(spec: ShortcutProblems) -> None:
     walks = len(_walks(spec))
     correct = round(spec.size * spec.hint_correct)
     if spec.split == "test" and correct > walks:
-        raise ConfigError(f"size: {correct} problems with a correct hint requested of {walks} test walks; {_MORE}")
+        raise ConfigError("size", f"{correct} problems with a correct hint requested of {walks} test walks", _MORE)
     if spec.split == "test" and spec.size - correct > walks * (spec.states - 1):
-        raise ConfigError(f"size: {spec.size - correct} problems with an incorrect hint requested; {_MORE}")
+        raise ConfigError("size", f"{spec.size - correct} problems with an incorrect hint requested", _MORE)
 
 
 _MORE = "lower size, or raise steps or states"

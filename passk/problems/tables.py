@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from passk.base.errors import PasskError, nearest
+from passk.base.errors import ConfigError, InvalidError, nearest
 from passk.problems import json_rows
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ SUFFIXES = (".parquet", ".jsonl")
 MOST_DIGITS = 400
 """Most digits of a number before or after its point; no float has more."""
 _OTHER_FORMATS = {
-    b"\x1f\x8b": "is compressed by gzip; decompress it",
-    b"PK\x03\x04": "is a ZIP archive; unpack it",
-    b"\x28\xb5\x2f\xfd": "is compressed by zstd; decompress it",
-    b"BZh": "is compressed by bzip2; decompress it",
-    b"\xfd7zXZ": "is compressed by xz; decompress it",
-    b"\xff\xfe": "is UTF-16 text; save it as UTF-8",
-    b"\xfe\xff": "is UTF-16 text; save it as UTF-8",
-    b"version https://git-lfs": "is a pointer of Git LFS; run `git lfs pull`",
+    b"\x1f\x8b": ("is compressed by gzip", "decompress it"),
+    b"PK\x03\x04": ("is a ZIP archive", "unpack it"),
+    b"\x28\xb5\x2f\xfd": ("is compressed by zstd", "decompress it"),
+    b"BZh": ("is compressed by bzip2", "decompress it"),
+    b"\xfd7zXZ": ("is compressed by xz", "decompress it"),
+    b"\xff\xfe": ("is UTF-16 text", "save it as UTF-8"),
+    b"\xfe\xff": ("is UTF-16 text", "save it as UTF-8"),
+    b"version https://git-lfs": ("is a pointer of Git LFS", "run `git lfs pull`"),
 }
 _KINDS = {
     bool: "a truth value",
@@ -43,11 +43,11 @@ _KINDS = {
 }
 
 
-class ColumnError(PasskError):
-    """A column that a file lacks, or an invalid cell in it."""
+class ColumnError(ConfigError):
+    """A column that a file lacks, or an invalid cell in it. The field is the file."""
 
-    def __init__(self, message: str, column: str) -> None:
-        super().__init__(message)
+    def __init__(self, file: Path, problem: str, fix: str, *, column: str) -> None:
+        super().__init__(str(file), problem, fix)
         self.column = column
 
 
@@ -55,12 +55,12 @@ def read(file: Path, columns: Iterable[str], *, words: Collection[str] = (), sha
     """Return the columns of all rows as text. A cell without a value is "".
 
     words: columns whose cells must be text that is not blank. shaped: columns that keep their types.
-    Raise PasskError that begins with the file; it is a ColumnError if one column is invalid.
+    Raise ConfigError, whose field is the file; it is a ColumnError if one column is invalid.
     """
     wanted = list(dict.fromkeys(columns))
     rows = _parquet(file, wanted) if file.suffix.lower() == ".parquet" else _json(file, wanted)
     if not rows:
-        raise PasskError(f"{file}: has no rows; add one row per problem")
+        raise ConfigError(str(file), "has no rows", "add one row per problem")
     for number, row in enumerate(rows, 1):
         for column in wanted:
             if column in shaped:
@@ -68,18 +68,18 @@ def read(file: Path, columns: Iterable[str], *, words: Collection[str] = (), sha
             cell = row[column]
             try:
                 row[column] = text(cell)
-            except ValueError as error:
-                raise ColumnError(f"{file}: row {number}: column {column!r} {error}", column) from None
+            except InvalidError as error:
+                problem = f"row {number}: column {column!r} {error.problem}"
+                raise ColumnError(file, problem, error.fix, column=column) from None
             if column in words and not (isinstance(cell, str) and cell.strip()):
                 fault = "is blank" if not row[column].strip() else f"is the number {row[column]}, not text"
-                raise ColumnError(
-                    f"{file}: row {number}: column {column!r} {fault}; write text, or remove the row", column
-                )
+                problem = f"row {number}: column {column!r} {fault}"
+                raise ColumnError(file, problem, "write text, or remove the row", column=column)
     return rows
 
 
 def text(value: Any) -> str:
-    """Return a cell as text. Raise ValueError with the fault and the fix for a value that has no single text."""
+    """Return a cell as text. Raise InvalidError for a value that has no single text."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -87,16 +87,16 @@ def text(value: Any) -> str:
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return _plain(value)
     kind = _KINDS.get(type(value), f"of type {type(value).__name__}")
-    raise ValueError(f"is {kind}, not text or a number; write it as text")
+    raise InvalidError(f"is {kind}, not text or a number", "write it as text")
 
 
 def _storable(value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"has half of a surrogate pair, {value[error.start]!a}; replace it") from None
+        raise InvalidError(f"has half of a surrogate pair, {value[error.start]!a}", "replace it") from None
     if "\0" in value:
-        raise ValueError("has a NUL character; remove it")
+        raise InvalidError("has a NUL character", "remove it")
     return value
 
 
@@ -106,9 +106,9 @@ def _plain(value: float | Decimal) -> str:
         return str(value)
     number = value if isinstance(value, Decimal) else Decimal(repr(value))
     if not number.is_finite():
-        raise ValueError(f"is {'NaN' if number.is_nan() else 'infinite'}, not a number; write it as text")
+        raise InvalidError(f"is {'NaN' if number.is_nan() else 'infinite'}, not a number", "write it as text")
     if abs(number.adjusted()) > MOST_DIGITS or len(number.as_tuple().digits) > MOST_DIGITS:
-        raise ValueError(f"is a number of more than {MOST_DIGITS} digits; write it as text")
+        raise InvalidError(f"is a number of more than {MOST_DIGITS} digits", "write it as text")
     whole, _, fraction = format(number, "f").partition(".")
     digits = f"{whole}.{fraction}" if fraction.strip("0") else whole
     return "0" if digits == "-0" else digits
@@ -118,15 +118,16 @@ def _json(file: Path, columns: list[str]) -> list[Row]:
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise PasskError(f"{file}: not readable: {error.strerror}; name a readable file") from None
+        raise ConfigError(str(file), f"not readable: {error.strerror}", "name a readable file") from None
     _refuse_other_formats(file, data)
     if data.startswith(b"PAR1"):
-        raise PasskError(f"{file}: is a Parquet file; rename it to end in .parquet, and set source to parquet")
+        raise ConfigError(str(file), "is a Parquet file", "rename it to end in .parquet, and set source to parquet")
     rows = json_rows.read(file, data)
     for number, row in enumerate(rows, 1):
         for column in columns:
             if column not in row:
-                raise ColumnError(f"{file}: row {number} has no column {column!r}{nearest(column, row)}", column)
+                problem = f"row {number} has no column {column!r}"
+                raise ColumnError(file, problem, nearest(column, row), column=column)
     return [{column: row[column] for column in columns} for row in rows]
 
 
@@ -141,13 +142,13 @@ def _parquet(file: Path, columns: list[str]) -> list[Row]:
             names = opened.schema_arrow.names
             for column in columns:
                 if column not in names:
-                    raise ColumnError(f"{file}: has no column {column!r}{nearest(column, names)}", column)
+                    raise ColumnError(file, f"has no column {column!r}", nearest(column, names), column=column)
                 if names.count(column) > 1:
-                    raise ColumnError(f"{file}: has the column {column!r} twice; rename one", column)
+                    raise ColumnError(file, f"has the column {column!r} twice", "rename one", column=column)
             table = opened.read(columns=columns)
     except (OSError, pyarrow.ArrowException) as error:
         reason = " ".join(str(error).split())[:200]
-        raise PasskError(f"{file}: not readable as Parquet: {reason}; write it again") from None
+        raise ConfigError(str(file), f"not readable as Parquet: {reason}", "write it again") from None
     cells = {column: _cells(file, column, table.column(column)) for column in columns}
     return [dict(zip(columns, row, strict=True)) for row in zip(*cells.values(), strict=True)]
 
@@ -167,7 +168,8 @@ def _cells(file: Path, name: str, column: "pyarrow.ChunkedArray") -> list[Any]:
                 cell.as_py()
             except Exception as error:
                 reason = " ".join(str(error).split())[:200]
-                raise ColumnError(f"{file}: row {number}: column {name!r}: {reason}; write it as text", name) from None
+                problem = f"row {number}: column {name!r}: {reason}"
+                raise ColumnError(file, problem, "write it as text", column=name) from None
         raise
     if pyarrow.types.is_float32(column.type) or pyarrow.types.is_float16(column.type):
         # 0.1 in 32 bits is 0.10000000149011612 in Python, whose floats have 64 bits
@@ -177,6 +179,6 @@ def _cells(file: Path, name: str, column: "pyarrow.ChunkedArray") -> list[Any]:
 
 
 def _refuse_other_formats(file: Path, data: bytes) -> None:
-    for start, fault in _OTHER_FORMATS.items():
+    for start, (problem, fix) in _OTHER_FORMATS.items():
         if data.startswith(start):
-            raise PasskError(f"{file}: {fault}")
+            raise ConfigError(str(file), problem, fix)

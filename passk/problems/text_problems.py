@@ -51,9 +51,11 @@ class Item:
 def check(spec: Worded) -> None:
     """Raise ConfigError for a template that is neither a name nor a text with the slot."""
     if spec.template not in spec.templates and spec.template.count(spec.slot) != 1:
-        known = nearest(spec.template, spec.templates) if len(spec.template) < 40 else ""
+        fix = f"write {spec.slot} in it once"
+        if len(spec.template) < 40:
+            fix = nearest(spec.template, spec.templates)
         raise ConfigError(
-            f"template: {spec.template!r} is neither a template nor a text that contains {spec.slot} once{known}"
+            "template", f"{spec.template!r} is neither a template nor a text that contains {spec.slot} once", fix
         )
 
 
@@ -62,7 +64,9 @@ def problems(spec: Worded, items: Iterable[Item], rng: random.Random, *, verifie
     selected = list(items)
     if spec.size is not None:
         if spec.size > len(selected):
-            raise ConfigError(f"size: {spec.size} problems requested, but the source has {len(selected)}; lower size")
+            raise ConfigError(
+                "size", f"{spec.size} problems requested, but the source has {len(selected)}", "lower size"
+            )
         selected = [selected[row] for row in sorted(rng.sample(range(len(selected)), spec.size))]
     wording = spec.wording()
     return [

@@ -187,8 +187,9 @@ def job_server(address: str) -> str:
         return address
     if "://" in address:
         raise ConfigError(
-            f"RAY_ADDRESS: {address} does not accept jobs; "
-            "set the head's address, for example 10.0.0.1:6379 or http://10.0.0.1:8265"
+            "RAY_ADDRESS",
+            f"{address} does not accept jobs",
+            "set the head's address, for example 10.0.0.1:6379 or http://10.0.0.1:8265",
         )
     from ray.dashboard.utils import get_address_for_submission_client
     from ray.exceptions import RayError
@@ -198,8 +199,9 @@ def job_server(address: str) -> str:
     except (RayError, ValueError, OSError) as error:
         reason = " ".join(str(error).split())[:200]
         raise NoJobServer(
-            f"RAY_ADDRESS: no job server found at {address} ({reason}); "
-            "set the dashboard's address, for example http://10.0.0.1:8265"
+            "RAY_ADDRESS",
+            f"no job server found at {address} ({reason})",
+            "set the dashboard's address, for example http://10.0.0.1:8265",
         ) from None
 
 

@@ -16,7 +16,7 @@ def export(store: Path, directory: Path, wait: float = WAIT) -> list[str]:
     Raises ConfigError if the directory is not empty, PasskError if it cannot be written.
     """
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise ConfigError(f"directory: {directory} exists and is not empty; choose a new one")
+        raise ConfigError("directory", f"{directory} exists and is not empty", "choose a new one")
     with reading(store, wait) as connection:
         names = [name for name, _ in relations(connection)]
         try:

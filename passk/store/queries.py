@@ -10,17 +10,18 @@ import json
 import duckdb
 import pandas as pd
 
-from passk.base.errors import PasskError, nearest
+from passk.base.errors import ConfigError, nearest
 from passk.files.layout import ExperimentRecord
 
 
 def experiment(connection: duckdb.DuckDBPyConnection, name: str) -> ExperimentRecord:
-    """Return experiment.json as it was ingested. Raises PasskError for a name that is not in the store."""
+    """Return experiment.json as it was ingested. Raises ConfigError for a name that is not in the store."""
     columns = "name, question, config, command, versions, hardware, code, evaluations, failures, sessions"
     row = connection.execute(f"SELECT {columns} FROM experiments WHERE name = ?", [name]).fetchone()
     if row is None:
         known = names(connection)
-        raise PasskError(f"{name}: no such experiment in the store{nearest(name, known) if known else ''}")
+        fix = nearest(name, known) if known else "run it first, or ingest its files"
+        raise ConfigError(name, "no such experiment in the store", fix)
     values = dict(zip(columns.split(", "), row, strict=True))
     for column in ("config", "versions", "hardware", "code", "failures", "sessions"):
         values[column] = json.loads(values[column])

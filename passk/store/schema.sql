@@ -120,6 +120,10 @@ CREATE TABLE steps (
     length DOUBLE,
     truncated DOUBLE,
     clip_ratio DOUBLE,
+    kl DOUBLE,
+    importance_gap DOUBLE,
+    importance_ratio DOUBLE,
+    importance_filtered DOUBLE,
     logprob_gap DOUBLE,
     tokens BIGINT,
     seconds_generation DOUBLE,
@@ -153,6 +157,10 @@ COMMENT ON COLUMN steps.entropy IS 'policy entropy, nats a token';
 COMMENT ON COLUMN steps.length IS 'mean response tokens';
 COMMENT ON COLUMN steps.truncated IS 'share of responses cut at max_response';
 COMMENT ON COLUMN steps.clip_ratio IS 'share of tokens whose PPO ratio was clipped';
+COMMENT ON COLUMN steps.kl IS 'nats a token: KL divergence from the reference model, by the estimator of the stage';
+COMMENT ON COLUMN steps.importance_gap IS 'nats: mean difference between vLLM''s and the trainer''s log-probabilities of the response tokens';
+COMMENT ON COLUMN steps.importance_ratio IS 'mean of the trainer''s probability of a response token / vLLM''s';
+COMMENT ON COLUMN steps.importance_filtered IS 'share of tokens (or sequences) out of the bounds of importance_correction';
 COMMENT ON COLUMN steps.logprob_gap IS 'nats: mean difference between vLLM''s and the trainer''s log-probabilities of fixed tokens before the step''s rollouts, largest over the engines';
 COMMENT ON COLUMN steps.tokens IS 'response tokens of the step';
 COMMENT ON COLUMN steps.seconds_generation IS 'wall time of generating the rollouts';

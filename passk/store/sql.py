@@ -55,10 +55,10 @@ def ask(store: Path, sql: str, wait: float = WAIT) -> Answer:
         try:
             statements = connection.extract_statements(sql)
             if len(statements) != 1 or statements[0].type not in _READS:
-                raise ConfigError("sql: must be one SELECT; the store is read-only here")
+                raise ConfigError("sql", "must be one SELECT, since the store is read-only here", "write one")
             return Answer(connection.sql(sql).to_arrow_table())
         except (
             duckdb.Error,
             ValueError,
         ) as error:  # ValueError: a statement type that DuckDB's Python API does not know
-            raise ConfigError(f"sql: {one_line(error)}") from None
+            raise ConfigError("sql", one_line(error), "correct the query") from None

@@ -38,7 +38,9 @@ def require(experiment: Experiment) -> None:
     for module, package in _NEEDS.items():
         if getattr(named, module) is not None and importlib.util.find_spec(module) is None:
             raise ConfigError(
-                f"trackers.{module}: {package} is not installed; pip install {package}, or remove trackers.{module}"
+                f"trackers.{module}",
+                f"{package} is not installed",
+                f"pip install {package}, or remove trackers.{module}",
             )
     _be_quiet()
     if named.wandb is not None:

@@ -18,7 +18,9 @@ def uri_of(settings: MlflowTracker) -> str:
     """Return the URI of MLflow's server or store. Raise ConfigError without one: MLflow would make a database."""
     uri = settings.uri or os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
-        raise ConfigError("trackers.mlflow.uri: is missing; set it to the server's address, or set MLFLOW_TRACKING_URI")
+        raise ConfigError(
+            "trackers.mlflow.uri", "is missing", "set it to the server's address, or set MLFLOW_TRACKING_URI"
+        )
     return uri
 
 

@@ -24,10 +24,11 @@ def require_login() -> None:
     try:
         known = wandb.setup().settings.mode in _WITHOUT_SERVER or wandb.login(prompt=False, verify=False)
     except wandb.Error as error:
-        raise ConfigError(f"trackers.wandb: {' '.join(str(error).split())}") from None
+        reason = " ".join(str(error).split())
+        raise ConfigError("trackers.wandb", reason, "correct WANDB_API_KEY, or run `wandb login`") from None
     if not known:
         raise ConfigError(
-            "trackers.wandb: has no login; run `wandb login`, or set WANDB_API_KEY, or WANDB_MODE=offline"
+            "trackers.wandb", "has no login", "run `wandb login`, or set WANDB_API_KEY, or WANDB_MODE=offline"
         )
 
 

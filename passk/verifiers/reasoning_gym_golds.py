@@ -34,6 +34,8 @@ EVALUATED: Mapping[str, Mapping[str, re.Pattern[str]]] = {
 # A slash is allowed only as the operator.
 _OPTION = re.compile(r"""[^()\[\]{}"'`\\/@\x00-\x1f]{0,100}|/""")
 _NESTING = 10
+NOT_PLAIN = "config holds a text that could be run or opened"
+GIVE_PLAIN = "give options without brackets, quotes, paths and control characters"
 
 
 def problem(task: str, entry: Mapping[str, Any], config: Any) -> str | None:
@@ -51,17 +53,12 @@ def problem(task: str, entry: Mapping[str, Any], config: Any) -> str | None:
                 f"answer: {task}: its scorer evaluates entry.{field}, which is not of the form that reasoning_gym "
                 "generates; write what it generates"
             )
-    return config_problem(task, config)
+    return None if is_plain_config(config) else f"answer: {task}: {NOT_PLAIN}; {GIVE_PLAIN}"
 
 
-def config_problem(task: str, config: Any) -> str | None:
-    """Return in one line why the options of a task are refused, or None."""
-    if isinstance(config, dict) and _is_plain(config, _NESTING):
-        return None
-    return (
-        f"answer: {task}: config holds a text that could be run or opened; give options without brackets, quotes, "
-        "paths and control characters"
-    )
+def is_plain_config(config: Any) -> bool:
+    """Return whether the options of a task hold no text that could be run or opened."""
+    return isinstance(config, dict) and _is_plain(config, _NESTING)
 
 
 def _is_plain(value: Any, nesting: int) -> bool:

@@ -9,13 +9,22 @@ from reports.data.markdown import code, table
 HEADER = (
     "stage", "logprob gap, mean", "largest", "clip ratio, mean", "gradient norm, median", "largest", "cut off, mean",
 )  # fmt: skip
+OPTIONAL = {
+    "kl": "KL, mean",
+    "importance_gap": "importance gap, mean",
+    "importance_ratio": "importance ratio, mean",
+    "importance_filtered": "out of bounds, mean",
+}
+"""Metrics that only some settings of a stage have, with their column."""
 
 
 def health(comparison: Comparison) -> str:
     """Return one row for each rl stage over the steps of all its runs; empty without an rl step."""
     frames = {entry: steps_of(entry) for entry in comparison.entries if entry.kind == "rl"}
-    rows = [[code(entry.label), *_row(pd.concat(steps))] for entry, steps in frames.items() if steps]
-    return table(HEADER, rows) if rows else ""
+    steps = {entry: pd.concat(each) for entry, each in frames.items() if each}
+    more = [name for name in OPTIONAL if any(frame[name].notna().any() for frame in steps.values())]
+    rows = [[code(entry.label), *_row(frame, more)] for entry, frame in steps.items()]
+    return table((*HEADER, *(OPTIONAL[name] for name in more)), rows) if rows else ""
 
 
 def never_clipped(comparison: Comparison) -> bool:
@@ -24,7 +33,7 @@ def never_clipped(comparison: Comparison) -> bool:
     return bool(frames) and all((frame["clip_ratio"] == 0).all() for frame in frames)
 
 
-def _row(steps: pd.DataFrame) -> list[str]:
+def _row(steps: pd.DataFrame, more: list[str]) -> list[str]:
     gap, norm = steps["logprob_gap"].astype(float), steps["grad_norm"].astype(float)
     return [
         _number(gap.mean()),
@@ -33,6 +42,7 @@ def _row(steps: pd.DataFrame) -> list[str]:
         _number(norm.median()),
         _number(norm.max()),
         f"{steps['truncated'].mean():.1%}",
+        *(_number(steps[name].astype(float).mean()) for name in more),
     ]
 
 

@@ -26,10 +26,10 @@ def files(directory: Path, only: str = "") -> list[Path]:
     planned = design.runs(design.LOOKS[-1])
     cells = sorted({run.cell for run in planned})
     if only and only not in cells:
-        raise ConfigError(f"only: no cell has the name {only!r}; choose one of {', '.join(cells)}")
+        raise ConfigError("only", f"no cell has the name {only!r}", f"choose one of {', '.join(cells)}")
     named = [directory / f"{run.name}.yaml" for run in planned if only in ("", run.cell)]
     if not (found := [file for file in named if file.is_file()]):
-        raise ConfigError(f"directory: {directory} has no experiment file of the study; write them with `design`")
+        raise ConfigError("directory", f"{directory} has no experiment file of the study", "write them with `design`")
     return found
 
 

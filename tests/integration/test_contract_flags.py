@@ -11,8 +11,11 @@ import pytest
 import yaml
 
 from passk.experiment import config, plan
+from passk.openrlhf import flags, own_flags
+from passk.openrlhf.installed_parser import installed
 from passk.pipeline import stages
 from tests.integration.installed import flags_of, source_of
+from tests.unit.experiment.test_config import GOOD, changed
 
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
@@ -31,6 +34,48 @@ def test_every_flag_that_a_shipped_experiment_emits_exists_in_the_installed_open
         for flag, value in itertools.pairwise(command):
             if choices := known[planned.stage.kind].get(flag):
                 assert value in choices, flag
+
+
+@pytest.mark.parametrize("file", EXPERIMENTS, ids=lambda file: file.stem)
+def test_every_flag_that_passk_sets_is_refused_under_openrlhf(file, tmp_path):
+    laid_out = plan.plan(config.load(file), tmp_path)
+    for planned in laid_out.stages:
+        command = stages.command(laid_out, planned)
+        flags = [word for word in command[command.index("-m") :] if word.startswith("--")]
+        for flag in flags:
+            if not flag.startswith(("--passk.", "--standalone", "--nproc")):
+                assert own_flags.fix(planned.stage.kind, flag), flag
+
+
+@pytest.mark.parametrize("kind", ["sft", "rl"])
+def test_the_parser_that_is_made_of_the_source_is_that_of_the_installed_trainer(kind):
+    module = {"sft": "openrlhf.cli.train_sft", "rl": "openrlhf.cli.train_ppo_ray"}[kind]
+    actions = installed(kind).actions
+    assert set(actions) == set(flags_of(module))
+    assert {flag: action.choices for flag, action in actions.items()} == flags_of(module)
+    assert own_flags.known(kind) <= set(actions), "a flag that is refused no longer exists"
+
+
+ALL = {
+    "kl": {"coef": 0.01, "estimator": "k2", "in": "reward", "reference": "warm"},
+    "loss": {"type": "ppo", "aggregation": "seq-mean-token-mean", "dual_clip": 3.0},
+    "importance_correction": {"level": "token", "mode": "clip", "threshold": [0.5, 2.0]},
+}
+
+
+def test_the_installed_trainer_reads_each_engine_setting_as_it_is_meant():
+    taken = config.parse(changed("stages.arm", yaml.safe_load(GOOD)["stages"]["arm"] | ALL))
+    words = flags.rl(taken.stages["arm"], taken.compute, flags.Paths("m", Path("d"), Path("o")), seed=1, chat=False)
+    read = installed("rl").parse_args([*itertools.takewhile(lambda word: not word.startswith("--passk."), words)])
+    expected = {
+        "algo.kl.init_coef": 0.01, "algo.kl.estimator": "k2", "algo.kl.use_loss": False,
+        "train.colocate_actor_ref": True, "ref.num_nodes": 1, "ref.num_gpus_per_node": 1,
+        "actor.policy_loss_type": "ppo", "actor.loss_agg_mode": "seq-mean-token-mean", "actor.dual_clip": 3.0,
+        "algo.advantage.is_correction_level": "token", "algo.advantage.is_correction_mode": "clip",
+        "algo.advantage.is_correction_gating": "ratio", "algo.advantage.is_correction_threshold": [0.5, 2.0],
+    }  # fmt: skip
+    assert {name: getattr(read, name) for name in expected} == expected
+    assert all(own_flags.fix("rl", f"--{name}") for name in expected), "none of them stands under openrlhf as well"
 
 
 def test_full_determinism_is_a_switch_of_both_trainers():

@@ -89,6 +89,41 @@ def test_the_driver_takes_the_policy_by_name(actor_classes):
     assert "@ray.remote(num_gpus=1)\nclass PolicyModelActor(" in source_of("openrlhf.trainer.ray.ppo_actor")
 
 
+def test_the_driver_takes_the_reference_by_name_and_hands_it_the_policys_start(actor_classes):
+    from openrlhf.trainer.ray import launcher
+
+    from passk.openrlhf.reference import PasskReference, ReferenceFactory
+
+    source = source_of("openrlhf.cli.train_ppo_ray")
+    assert "from openrlhf.trainer.ray.launcher import (\n    RayActorGroup,\n    ReferenceModelActor," in source
+    assert "ref_model.async_init_model_from_pretrained(strategy, args.actor.model_name_or_path)" in source
+    plain = launcher.ReferenceModelActor.__ray_metadata__.modified_class
+    assert parameters(plain.init_model_from_pretrained) == ["self", "strategy", "pretrain"]
+    assert parameters(plain.__init__) == ["self", "world_size", "rank", "master_addr", "master_port"]
+    group = inspect.getsource(launcher.RayActorGroup._initiate_actors)
+    assert (
+        group.count("self.ray_actor_type.options(") == group.count("ray_actor_type") and ").remote(world_size" in group
+    )
+    assert "args.train.colocate_actor_ref or args.train.colocate_all" in source, "they share a GPU"
+    one = ReferenceFactory("earlier").options(num_gpus=0.2)
+    assert one.remote.keywords == {"reference": "earlier"} and issubclass(PasskReference, plain)
+
+
+def test_the_loss_has_the_correction_whose_numbers_are_recorded_and_the_kl_whose_sum_is_divided(actor_classes):
+    from openrlhf.models.loss import PolicyLoss
+    from openrlhf.trainer.ppo_utils.samples_generator import SamplesGenerator
+    from openrlhf.trainer.ray.ppo_actor import ActorPPOTrainer
+
+    assert 'self.policy_loss_type == "ppo"' in inspect.getsource(PolicyLoss.forward), "gspo has no bounds"
+    step = inspect.getsource(ActorPPOTrainer.training_step)
+    assert 'experience.info["is_filter_ratio"]' in step and 'experience.info["kl"] = kl_loss.detach()' in step
+    assert 'weights[k] = "token" if v.dim() == 0 else "sample"' in step
+    assert 'is_correction_level != "off" else None' in inspect.getsource(SamplesGenerator._dispatch_prompts_to_vllm)
+    assert '"processed_logprobs" if args.algo' in source_of("openrlhf.cli.train_ppo_ray")
+    _, _, experience_maker = actor_classes
+    assert {"rollout_log_probs", "action_log_probs"} <= set(experience_maker.Experience.__dataclass_fields__)
+
+
 def test_checkpoints_are_named_and_kept_as_we_seal_and_mend_them(actor_classes):
     ppo_trainer, sft_trainer, _ = actor_classes
     for trainer in (ppo_trainer.BasePPOTrainer, sft_trainer.SFTTrainer):

@@ -192,7 +192,8 @@ def test_the_entropy_of_a_step_is_the_mean_over_its_tokens_however_the_batch_is_
             None, experience.action_mask, replay_buffer=self.replay_buffer, step=step, dynamic_batch=True
         )
         entropy = aggregate_loss(entropies[step], experience.action_mask, **own)
-        return {"metrics": {"entropy_loss": entropy}, "num_action_tokens": float(experience.action_mask.sum())}
+        metrics = {"entropy_loss": entropy, "kl": entropy * 2, "length": experience.action_mask.sum(-1)}
+        return {"metrics": metrics, "num_action_tokens": float(experience.action_mask.sum())}
 
     monkeypatch.setattr(ActorPPOTrainer, "training_step", upstream)
     monkeypatch.setattr(loss_utils, "_get_dp_group", lambda strategy: None)
@@ -200,11 +201,13 @@ def test_the_entropy_of_a_step_is_the_mean_over_its_tokens_however_the_batch_is_
     trainer.strategy, trainer.args = None, SimpleNamespace(train=SimpleNamespace(dynamic_batch_enable=dynamic))
     trainer.replay_buffer = SimpleNamespace(dynamic_batch_num_tokens=[tokens] * 3, dynamic_global_batch_size=[3.0] * 3)
     info = None if dynamic else loss_utils._optimizer_step_loss_norm(masks, None, 1, len(masks))
-    weighted = 0.0
+    weighted = kl = 0.0
     for step, mask in enumerate(masks):
         status = trainer.training_step(SimpleNamespace(action_mask=mask), 0.0, step, info)
         weighted += float(status["metrics"]["entropy_loss"]) * status["num_action_tokens"]  # as ppo_train does
+        kl += float(status["metrics"]["kl"]) * status["num_action_tokens"]
     assert weighted / tokens == pytest.approx((3.0 * 1 + 1.0 * 9 + 2.0 * 2) / tokens)
+    assert kl == pytest.approx(2 * weighted)
 
 
 def test_every_answer_trains_on_its_own_advantage_wherever_it_was_dealt_to(actor_classes, monkeypatch):
@@ -229,6 +232,7 @@ def test_every_answer_trains_on_its_own_advantage_wherever_it_was_dealt_to(actor
             index=index, rewards=rewards[index], action_mask=mask, kl=torch.zeros(mask.shape),
             sequences=torch.ones(len(index), width + 1, dtype=torch.long), truncated=torch.zeros(len(index)),
             prompts=[str(i // 4) for i in index], labels=["a label"] * len(index), info={}, action_log_probs=None,
+            rollout_log_probs=None,
         )  # fmt: skip
 
     made = maker.compute_advantages_and_returns([dealt([6, 0, 3, 5], [2, 1, 4, 3]), dealt([1, 7, 4, 2], [1, 5, 2, 2])])

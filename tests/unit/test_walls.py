@@ -1,7 +1,9 @@
 """The walls between the rooms (docs/design.md), read from the imports in the source."""
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -155,3 +157,110 @@ def test_a_room_stands_above_the_highest_that_it_imports(tmp_path):
         written(tmp_path, {"passk/a/x.py": "", "passk/b/x.py": "import passk.a.x", "tasks/x.py": "import passk.b"})
     )
     assert floors(graph) == {"passk.a": 1, "passk.b": 2, "tasks": 3}
+
+
+def derived(classes: list[ast.ClassDef], root: str) -> set[str]:
+    """Return the names of the classes that are derived from `root`, itself included."""
+    found, before = {root}, 0
+    while before != len(found):
+        before = len(found)
+        found |= {each.name for each in classes if {name(base) for base in each.bases} & found}
+    return found
+
+
+def name(node: ast.AST | None) -> str:
+    return getattr(node, "id", None) or getattr(node, "attr", "")
+
+
+def badly_made(nodes: list[ast.AST], configuration: set[str]) -> Iterator[int]:
+    """Yield the line of each configuration error that is not made of three parts, as far as their literals show."""
+    for node in nodes:
+        if isinstance(node, ast.Call) and name(node.func) in configuration:
+            texts = ["".join(part.value for part in ast.walk(each) if is_text(part)) for each in node.args]
+            three = len(node.args) == 3 and not any(isinstance(each, ast.Starred) for each in node.args)
+            if not three or ": " in texts[0] or "; " in "".join(texts) or texts[2].startswith((";", " ")):
+                yield node.lineno
+
+
+def is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def edited(nodes: list[ast.AST], errors: set[str], configuration: set[str]) -> Iterator[int]:
+    """Yield the line of each use of an error's text as data, in the `except` that catches it.
+
+    No text of an error of passk is cut, split or matched. A configuration error is not put into another one's text.
+    """
+    for handler in nodes:
+        if not (isinstance(handler, ast.ExceptHandler) and handler.name):
+            continue
+        kinds = {name(kind) for kind in ast.walk(handler.type)} & errors
+        if not kinds:
+            continue
+        same = {
+            name(node.targets[0])
+            for node in ast.walk(handler)
+            if isinstance(node, ast.Assign) and is_message(node.value, handler.name) and name(node.targets[0])
+        }
+        for node in ast.walk(handler):
+            inner = node.value if isinstance(node, ast.Attribute | ast.Subscript) else None
+            taken_apart = inner and (is_message(inner, handler.name) or name(inner) in same)
+            args = isinstance(node, ast.Attribute) and node.attr == "args" and name(node.value) == handler.name
+            repacked = isinstance(node, ast.Call) and name(node.func) in configuration and kinds & configuration
+            inserted = repacked and any(is_message(part, handler.name) for part in ast.walk(node))
+            if taken_apart or args or inserted:
+                yield node.lineno
+
+
+def is_message(node: ast.AST, error: str) -> bool:
+    if isinstance(node, ast.FormattedValue):
+        return name(node.value) == error and isinstance(node.value, ast.Name)
+    return isinstance(node, ast.Call) and name(node.func) == "str" and bool(node.args) and name(node.args[0]) == error
+
+
+def test_a_configuration_error_is_made_of_three_parts_and_no_errors_text_is_edited():
+    nodes = {file: list(ast.walk(ast.parse((ROOT / file).read_text()))) for file in files(*OURS)}
+    classes = [node for each in nodes.values() for node in each if isinstance(node, ast.ClassDef)]
+    configuration = derived(classes, "ConfigError")
+    errors = derived(classes, "PasskError") | {"InvalidError"}
+    assert {"ColumnError", "NoJobServer"} <= configuration < errors
+    for file, each in nodes.items():
+        assert not list(badly_made(each, configuration)), f"{file}: write ConfigError(field, problem, fix)"
+        assert not list(edited(each, errors, configuration)), f"{file}: use the error's attributes, or replaced()"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "raise ConfigError('k: must be 1; raise it')",
+        "raise ConfigError(*parts)",
+        "raise ConfigError(f'{field}: k', 'is 1', 'raise it')",
+        "raise ConfigError('k', 'is 1; 2', 'raise it')",
+        "raise errors.ConfigError('k', 'is 1', '; raise it')",
+    ],
+)
+def test_an_error_of_another_form_is_found(code):
+    assert list(badly_made(list(ast.walk(ast.parse(code))), {"ConfigError"})) == [1]
+    good = ast.parse("raise ConfigError(f'a.{b}', str(c), d, where=e)")
+    assert not list(badly_made(list(ast.walk(good)), {"ConfigError"}))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "field = str(error).partition(':')[0]",
+        "raise ConfigError('k', str(error), 'raise it')",
+        "raise ConfigError('k', f'no: {error}', 'raise it')",
+        "text = str(error); text = text.removeprefix('k')",
+        "print(str(error)[:9])",
+        "print(error.args)",
+    ],
+)
+def test_an_edited_text_of_an_error_is_found(use):
+    def lines(kind: str, body: str) -> list[int]:
+        tree = ast.parse(f"try:\n    f()\nexcept {kind} as error:\n    {body}")
+        return list(edited(list(ast.walk(tree)), {"ConfigError", "PasskError"}, {"ConfigError"}))
+
+    assert lines("(OSError, ConfigError)", use)
+    assert not lines("OSError", use)
+    assert not lines("PasskError", "print(str(error), f'{error}', error.fix)")

@@ -28,5 +28,7 @@ def surrogate(n: int, c: int, k: int, *, derivative: str | Callable[[float], flo
     p = c / n
     weight = evaluate(derivative, p=p, k=k, n=n) if isinstance(derivative, str) else derivative(p)
     if not math.isfinite(weight):
-        raise ConfigError(f"options.derivative: is {weight} at p = {p:g}; give a formula that is finite for 0 < p < 1")
+        raise ConfigError(
+            "options.derivative", f"is {weight} at p = {p:g}", "give a formula that is finite for 0 < p < 1"
+        )
     return -weight * p, weight * ((n - c) / n)

@@ -148,7 +148,7 @@ def test_a_png_shows_an_option_with_dollars_as_it_was_written(tmp_path):
 
 def test_k_is_required_by_estimators_of_pass_at_k_alone():
     assert "k = 1" in passk_advantage("show", "rloo", "--n", "4")
-    with pytest.raises(ConfigError, match=r"k: passk_analytical .*requires --k, for example --k 4$"):
+    with pytest.raises(ConfigError, match=r"k: passk_analytical .*requires --k; add it, for example --k 4$"):
         passk_advantage("show", "passk_analytical")
 
 

@@ -106,7 +106,7 @@ def swept(tmp_path, monkeypatch):
 
 def test_a_seed_that_fails_in_whatever_way_keeps_no_other_from_being_run_and_compared(swept):
     failing = {
-        1: ConfigError("compute.kv_cache_gib: too little memory"),
+        1: ConfigError("compute.kv_cache_gib", "too little memory", "lower it"),
         2: SomeFailed("arm failed: out of memory"),
         3: PasskError("Ray did not start"),
     }

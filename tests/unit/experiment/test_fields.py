@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from passk.base.errors import ConfigError
-from passk.experiment import benchmark, config, model, stage, tracker_config, until
+from passk.experiment import benchmark, config, engine_settings, model, stage, tracker_config, until
 from passk.problems.sources import SPECS
 from tests.unit.experiment.test_config import GOOD
 
@@ -74,6 +74,7 @@ STAGE = {
     "evaluate": ("truth", [True, False], []),
     "save_every": ("count", [1], []),
     "keep_checkpoints": ("count", [1], []),
+    "openrlhf": ("mapping", [{}, {"--ds.adam_offload": True}, {"--muon": [1, 0.5, "a"]}], [{"--a": math.nan}, {5: 1}]),
 }
 SFT = STAGE | {
     "lr": ("positive", [1, 1e-6], ["auto"]),
@@ -89,6 +90,19 @@ RL = STAGE | {
     "options": ("mapping", [{}, {"a": [1, {"b": 2.5}]}], [{"a": math.nan}, {"a": "\0"}, {"\0": 1}, {5: 1}]),
     "lr": ("positive", [1, 1e-6], ["auto"]),
     "entropy_coef": ("not negative", [0, 1], []),
+    "kl": ("mapping", [None, {"coef": 0.1}], [{}, {"estimator": "k2"}]),
+    "loss": ("mapping", [None, {}, {"type": "gspo"}], [{"type": "gspo", "aggregation": "token-mean"}]),
+    "importance_correction": (
+        "mapping",
+        [None, {"level": "token", "mode": "clip"}, {"level": "seq", "gating": "tv", "threshold": [0.1]}],
+        [
+            {},
+            {"level": "seq", "mode": "clip"},
+            {"level": "token", "mode": "clip", "gating": "tv", "threshold": [0.1]},
+            {"level": "seq", "gating": "tv"},
+            {"level": "seq", "gating": "binary_kl", "threshold": [0.1, 1]},
+        ],
+    ),
     "false_positive_rate": ("share", [0, 1, 0.5], []),
     "prompts_per_step": ("count", [1], [999_999_999]),
     "rollouts_per_prompt": ("count", [2, 9999], [1, 10_000]),
@@ -110,6 +124,23 @@ UNTIL = {
     "below": ("share", [0.5, 1], [0, None]),
     "window": ("count", [1, 2], [3]),
     "difficulty": ("text", ["easy", None], []),
+}
+KL = {
+    "coef": ("positive", [1e-3, 1], []),
+    "estimator": ("choice", ["k1", "k2", "k3"], []),
+    "in": ("choice", ["loss", "reward"], []),
+    "reference": ("name", ["start", "warm"], []),
+}
+LOSS = {
+    "type": ("choice", ["ppo", "gspo"], []),
+    "aggregation": ("choice", ["token-mean", "seq-mean-token-mean", None], ["seq-mean-token-sum"]),
+    "dual_clip": ("positive", [3, 1.5, None], [1, 0.5]),
+}
+CORRECTION = {
+    "level": ("choice", ["token", "seq"], []),
+    "mode": ("choice", ["mask", "clip"], []),
+    "gating": ("choice", ["ratio"], ["tv"]),  # which needs a threshold
+    "threshold": (None, [None, [0.5, 5], (2,)], [[], [5, 0.5], [1, 1], [0, 1], [1, 2, 3], [True], ["1"], 5, "5", {}]),
 }
 REFERENCE = {"value": ("share", [0, 0.7, 1], []), "label": ("text", ["reward of copying the hint"], [])}
 BENCHMARK = {
@@ -163,6 +194,9 @@ SECTIONS = {
     "stages.warm": SFT,
     "stages.arm": RL,
     "stages.arm.until": UNTIL,
+    "stages.arm.kl": KL,
+    "stages.arm.loss": LOSS,
+    "stages.arm.importance_correction": CORRECTION,
     "benchmarks.test": BENCHMARK,
     "benchmarks.test.reference_line": REFERENCE,
     "compute": COMPUTE,
@@ -191,6 +225,9 @@ def written(path: str, value):
         raw["stages"]["arm"]["until"] = {"metric": "reward", "window": 1} | (
             {} if path.endswith(("above", "below")) else {"above": 0.5}
         )
+    given = {"kl": {"coef": 0.1}, "loss": {}, "importance_correction": {"level": "token"}}
+    if path.startswith("stages.arm.") and path.count(".") == 3 and path.split(".")[2] in given:
+        raw["stages"]["arm"][path.split(".")[2]] = dict(given[path.split(".")[2]])
     if path == "model.path":
         raw["model"] = {}
     at = raw
@@ -233,6 +270,9 @@ def test_the_table_has_every_field_of_every_model():
         "stages.warm.": stage.SftStage,
         "stages.arm.": stage.RlStage,
         "stages.arm.until.": until.Until,
+        "stages.arm.kl.": engine_settings.Kl,
+        "stages.arm.loss.": engine_settings.Loss,
+        "stages.arm.importance_correction.": engine_settings.ImportanceCorrection,
         "benchmarks.test.": benchmark.Benchmark,
         "benchmarks.test.reference_line.": benchmark.ReferenceLine,
         "compute.": config.Compute,

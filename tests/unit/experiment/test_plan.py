@@ -39,6 +39,12 @@ def test_stages_come_parents_first_whatever_their_order_in_the_file(tmp_path):
         ("question", "Another?", set()),
         ("stages.arm.keep_checkpoints", 3, set()),
         ("stages.arm.evaluate", False, set()),
+        ("stages.arm.openrlhf", {}, set()),
+        ("stages.arm.kl", {"coef": 0.1}, {"arm"}),
+        ("stages.arm.loss", {"type": "gspo"}, {"arm"}),
+        ("stages.arm.importance_correction", {"level": "token"}, {"arm"}),
+        ("stages.arm.openrlhf", {"--actor.adam.eps": 1e-6}, {"arm"}),
+        ("stages.warm.openrlhf", {"--adam.eps": 1e-6}, {"warm", "arm"}),
         ("compute.threads", 1, set()),
         ("compute.deterministic", True, {"warm", "arm"}),
         ("benchmarks.test.samples", 32, set()),
@@ -47,6 +53,25 @@ def test_stages_come_parents_first_whatever_their_order_in_the_file(tmp_path):
 def test_a_key_changes_with_all_that_decides_the_result_and_with_nothing_else(tmp_path, path, value, touched):
     before, after = keys(laid_out(tmp_path)), keys(laid_out(tmp_path, changed(path, value)))
     assert {name for name in before if before[name] != after[name]} == touched
+
+
+def test_a_reference_is_in_the_key_by_its_model_and_not_by_its_name(tmp_path):
+    def arm(names, reference):
+        first, second = names
+        raw = changed("stages.arm.kl", {"coef": 0.1} | ({"reference": reference} if reference else {}))
+        raw["stages"] = {
+            first: raw["stages"]["warm"],
+            second: {**raw["stages"]["warm"], "from": first},
+            "arm": {**raw["stages"]["arm"], "from": second},
+        }
+        plan = laid_out(tmp_path, raw)
+        referred = plan.stages[2].reference
+        return keys(plan)["arm"], referred.record.key if referred else None
+
+    start, (first, model), (second, _) = arm("ab", None), arm("ab", "a"), arm("ab", "b")
+    assert len({start[0], first, second}) == 3 and start[1] is None
+    assert arm("ba", "b") == (first, model)
+    assert arm("ba", "a")[0] == second
 
 
 def test_a_evaluation_follows_its_stage_and_its_settings_but_not_which_k_are_reported(tmp_path):

@@ -68,7 +68,7 @@ def test_the_condition_survives_the_file_and_the_command_line():
     ],
 )
 def test_a_condition_on_the_command_line_is_refused_in_one_line(text, line):
-    with pytest.raises(ValueError, match="^" + line.replace("(", r"\(")) as refused:
+    with pytest.raises(ConfigError, match="^" + line.replace("(", r"\(")) as refused:
         Until.parse(text)
     assert "\n" not in str(refused.value)
 

@@ -42,7 +42,7 @@ def test_memory_is_asked_for_after_the_wait_for_others_and_not_where_nothing_is_
 
     def require_memory(*_):
         done.append("memory")
-        raise ConfigError("too little")
+        raise ConfigError("compute.profile", "too little memory", "free some")
 
     monkeypatch.setattr(experiment, "get_run_logger", lambda: SimpleNamespace(info=print))
     monkeypatch.setattr(experiment.stages, "alone", alone)

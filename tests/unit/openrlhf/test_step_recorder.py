@@ -113,7 +113,7 @@ def test_rollouts_are_gathered_in_the_order_of_generation_however_openrlhf_dealt
     assert [answer.surprise for answer in answers] == [0, 1, 2, 3]  # of the response's tokens alone
     dealt[1].action_log_probs = None
     assert [answer.surprise for answer in gathered(dealt, order)] == [0, None, None, 3]
-    whole = Rollouts.of(answers, rewards, rewards, k=1, seconds_advantage=0.0)
+    whole = Rollouts.of(answers, rewards, rewards, k=1, seconds_advantage=0.0, mismatch={"importance_gap": 0.5})
     assert whole.problems == ["maze-0", "maze-1"]
     assert whole.tokens == [[0], [1], [2, 2], [3, 3, 3]]
     assert whole.truncated.tolist() == [False, False, False, True]

@@ -37,7 +37,7 @@ def raised_from(error, cause):
     return error
 
 
-REFUSED = ConfigError("--passk.k: not a whole number; write one")
+REFUSED = ConfigError("--passk.k", "not a whole number", "write one")
 CUDA = OutOfMemoryError("CUDA out of memory. Tried to allocate 2.32 GiB.\nSee documentation")
 CASES = [
     (REFUSED, "configuration", str(REFUSED)),

@@ -134,7 +134,7 @@ def test_whatever_reads_the_store_is_answered(store, sql):
 
 
 def test_wrong_sql_is_one_line_with_the_nearest_name(store):
-    with pytest.raises(ConfigError, match=r'^sql: Catalog Error: .*Did you mean "leaderboard"\?$'):
+    with pytest.raises(ConfigError, match=r'^sql: Catalog Error: .*Did you mean "leaderboard"\?; correct the query$'):
         ask(store, "FROM leaderbord")
 
 

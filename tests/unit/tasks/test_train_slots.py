@@ -70,7 +70,7 @@ def test_memory_is_waited_for_with_a_place_in_hand_and_then_refused(monkeypatch,
     def check_memory(_):
         held.append(not slots._free.acquire(blocking=False))
         if looks is None or len(held) < looks:
-            raise ConfigError("too little")
+            raise ConfigError("compute.profile", "too little memory", "free some")
 
     monkeypatch.setattr(module, "check_memory", check_memory)
     monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
