@@ -54,6 +54,10 @@ SLOW = {
 }
 
 
+missing = [file for file in SLOW | TOGETHER if not (Path(__file__).parent / file).is_file()]
+assert not missing, f"no such files: {missing}; follow their new names here"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the slow files."""
     for item in items:
