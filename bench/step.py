@@ -43,13 +43,11 @@ class Training:
     @staticmethod
     def of(experiment: Path, steps: int, data: Path) -> "Training":
         """experiment: directory of the run. data: where to write the training data of the steps."""
-        from datasets import load_from_disk
-
         record = json.loads((experiment / "experiment.json").read_text())
         laid_out = planning.plan(config.parse(record["config"]), experiment.parent)
-        planned = next(p for p in laid_out.stages if p.stage.kind == "rl" and p.stage.advantage == "grpo")
+        planned = next(p for p in laid_out.stages if p.stage.kind == "rl" and p.stage.advantage.names == ("grpo",))
         stage = planned.stage.model_copy(update={"save_every": 10**6, "steps": steps, "until": None})
-        load_from_disk(planned.directory / "data").select(range(steps * stage.prompts_per_step)).save_to_disk(data)
+        first_rows(planned.directory / "data", steps * stage.prompts_per_step, data)
         model = str(laid_out.parent_model(planned))
         return Training(stage, laid_out.experiment.compute, record["config"]["seed"], model, data)
 
@@ -112,6 +110,14 @@ def main() -> None:
         print(f"| {name} | {len(seconds)} | {mean[name]:.3f} | {statistics.median(seconds):.3f} |")
     median = statistics.median(totals["passk"]) / statistics.median(totals["stock"])
     print(f"\nratio {mean['passk'] / mean['stock']:.3f} of means, {median:.3f} of medians")
+
+
+def first_rows(data: Path, rows: int, to: Path) -> Path:
+    """Write the first rows of a data set to a directory, and return it."""
+    from datasets import load_from_disk
+
+    load_from_disk(data).select(range(rows)).save_to_disk(to)
+    return to
 
 
 if __name__ == "__main__":
