@@ -5,21 +5,26 @@ import re
 from flows.server_auth import FILE
 
 LOOPBACK = {"127.0.0.1", "::1"}
+# Part of a run -> words of its command lines. Ray names an actor by passk's class, or by OpenRLHF's while a method runs.
 AT_WORK = {
-    "server": "prefect server start",
-    "job server": "ray/dashboard/dashboard.py",
-    "raylet": "raylet/raylet",
-    "sft": "passk.openrlhf.sft",
-    "rl": "passk.openrlhf --",
-    "trainer": "ray::PasskPolicy",
-    "engine": "ray::PasskEngine",
-    "evaluation": "passk.evaluation.evaluate",
+    "server": ["prefect server start"],
+    "job server": ["ray/dashboard/dashboard.py"],
+    "raylet": ["raylet/raylet"],
+    "sft": ["passk.openrlhf.sft"],
+    "rl": ["passk.openrlhf --"],
+    "trainer": ["ray::PasskPolicy", "ray::PolicyModelActor"],
+    "engine": ["ray::PasskEngine", "ray::RolloutRayActor"],
+    "evaluation": ["passk.evaluation.evaluate"],
 }
 
 
+def of(name: str, lines: set[str]) -> list[str]:
+    """The command lines of one part of a run."""
+    return [line for line in lines if any(words in line for words in AT_WORK[name])]
+
+
 def test_every_part_of_a_run_was_seen_at_work(finished):
-    missing = [name for name, words in AT_WORK.items() if not any(words in line for line in finished.seen.lines)]
-    assert not missing, finished.seen.lines
+    assert not [name for name in AT_WORK if not of(name, finished.seen.lines)], finished.seen.lines
 
 
 def test_nothing_of_a_run_listens_beyond_loopback(finished):
@@ -28,7 +33,7 @@ def test_nothing_of_a_run_listens_beyond_loopback(finished):
     assert not {address: lines for address, lines in listening.items() if address not in LOOPBACK}
     listeners = set().union(*listening.values())
     for name in ("server", "job server", "raylet", "sft", "trainer"):
-        assert any(AT_WORK[name] in line for line in listeners), (name, listeners)
+        assert of(name, listeners), (name, listeners)
 
 
 def test_the_directories_of_ray_were_private_and_are_gone(finished):
