@@ -5,7 +5,7 @@ import re
 from flows.server_auth import FILE
 
 LOOPBACK = {"127.0.0.1", "::1"}
-# Part of a run -> words of its command lines. Ray names an actor by passk's class, or by OpenRLHF's while a method runs.
+# Part of a run -> words of its command line. While a method runs, Ray names an actor by OpenRLHF's class.
 AT_WORK = {
     "server": ["prefect server start"],
     "job server": ["ray/dashboard/dashboard.py"],
