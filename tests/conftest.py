@@ -41,6 +41,7 @@ SLOW = {
     "integration/test_deployments.py",
     "integration/test_estimators.py",
     "integration/test_evaluate.py",
+    "integration/test_exposure.py",
     "integration/test_flow.py",
     "integration/test_interrupt.py",
     "integration/test_job.py",
