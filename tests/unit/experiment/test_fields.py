@@ -22,7 +22,7 @@ from passk.experiment import (
 )
 from passk.problems.sources import SPECS
 from tests.unit.experiment.engine_fields import CORRECTION, ENGINE_SETTINGS, KL, LORA, LOSS, OVERLONG, STAGE_SETTINGS
-from tests.unit.experiment.evaluation_fields import BENCHMARK, ENGINE, NOT_STOPS, REFERENCE, STOPS
+from tests.unit.experiment.evaluation_fields import BENCHMARK, ENGINE, REFERENCE
 from tests.unit.experiment.test_config import GOOD
 
 BASE = yaml.safe_load(GOOD)
@@ -130,6 +130,7 @@ RL = (
         "clip": ("pair", [[0, 0], (0.2, 0.28), [1, 5]], [[-0.1, 0.2], [0.2, -0.1]]),
         "max_prompt": ("count", [1], []),
         "max_response": ("count", [1], []),
+        "stop": (None, STOPS, NOT_STOPS),
         "max_failed": ("share", [0, 1], []),
         "evaluate_every": ("count", [1, 99, None], []),
         "evaluate_on": (None, [["test"], None], [[], "test", ["A"], [5], [True], {}]),
