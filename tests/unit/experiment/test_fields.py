@@ -22,7 +22,7 @@ from passk.experiment import (
 )
 from passk.problems.sources import SPECS
 from tests.unit.experiment.engine_fields import CORRECTION, ENGINE_SETTINGS, KL, LORA, LOSS, OVERLONG, STAGE_SETTINGS
-from tests.unit.experiment.evaluation_fields import BENCHMARK, ENGINE, REFERENCE
+from tests.unit.experiment.evaluation_fields import BENCHMARK, ENGINE, NOT_STOPS, REFERENCE, STOPS
 from tests.unit.experiment.test_config import GOOD
 
 BASE = yaml.safe_load(GOOD)
