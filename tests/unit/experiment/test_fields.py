@@ -138,6 +138,29 @@ RL = (
         "until": ("mapping", [None, {"metric": "reward", "above": 0.9, "window": 2}], [{}, {"metric": "reward"}]),
     }
 )
+RL = STAGE | {
+    "advantage": ("text", ["grpo", {1: "grpo", 2: "maxrl"}, [[1, "grpo"], [2, "maxrl"]]], [{2: "grpo"}, [["grpo"]]]),
+    "k": (None, [1, 9999, {"from": 8, "to": 1, "every": 1}, {"from": 8, "to": 1, "at": 2}, [[1, 8], [2, 1]]], SCHEDULE),
+    "options": ("mapping", [{}, {"a": [1, {"b": 2.5}]}], [{"a": math.nan}, {"a": "\0"}, {"\0": 1}, {5: 1}]),
+    "lr": ("positive", [1, 1e-6], ["auto"]),
+    "entropy_coef": ("not negative", [0, 1], []),
+    "false_positive_rate": ("share", [0, 1, 0.5], []),
+    "prompts_per_step": ("count", [1], [999_999_999]),
+    "rollouts_per_prompt": ("count", [2, 9999], [1, 10_000]),
+    "mini_batch_prompts": ("count", [1, None], []),
+    "temperature": ("positive", [1, 0.5], []),
+    "top_p": ("positive", [1, 0.5], [1.01]),
+    "clip": ("pair", [[0, 0], (0.2, 0.28), [1, 5]], [[-0.1, 0.2], [0.2, -0.1]]),
+    "max_prompt": ("count", [1], []),
+    "max_response": ("count", [1], []),
+    "stop": (None, STOPS, NOT_STOPS),
+    "max_failed": ("share", [0, 1], []),
+    "evaluate_every": ("count", [1, 99, None], []),
+    "evaluate_on": (None, [["test"], None], [[], "test", ["A"], [5], [True], {}]),
+    "evaluate_samples": ("count", [1, 9999, None], [10_000]),
+    "until": ("mapping", [None, {"metric": "reward", "above": 0.9, "window": 2}], [{}, {"metric": "reward"}]),
+}
+RL |= ENGINE_SETTINGS
 RL |= {
     "evaluate_last": ("count", [1, 9, None], []),
     "keep_best": ("mapping", [None, {"benchmark": "test"}, {"benchmark": "test", "k": 8}], [{}]),
