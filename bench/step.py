@@ -53,9 +53,7 @@ class Training:
 
     def arguments(self, output: Path) -> list[str]:
         """Return the arguments of passk.openrlhf for a training in the directory `output`."""
-        return flags.rl(
-            self.stage, self.compute, flags.Paths(self.model, self.data, output), seed=self.seed, chat=False
-        )
+        return flags.rl(self.stage, self.compute, flags.Paths(self.model, self.data, output), seed=self.seed)
 
 
 def timed_steps(command: list[str], variables: dict[str, str], log: Path) -> list[float]:

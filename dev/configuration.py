@@ -14,8 +14,9 @@ from passk.experiment.benchmark import Benchmark, ReferenceLine
 from passk.experiment.compute import Compute
 from passk.experiment.config import Experiment
 from passk.experiment.engine import Engine, Price
-from passk.experiment.engine_settings import ImportanceCorrection, Kl, Loss
+from passk.experiment.engine_settings import FilterGroups, ImportanceCorrection, Kl, Lora, Loss, Overlong
 from passk.experiment.model import Model, TinyModel
+from passk.experiment.require import BaseRequirement, Require
 from passk.experiment.selection import KeepBest, StopWhen
 from passk.experiment.stage import RlStage, SftStage
 from passk.experiment.tracker_config import MlflowTracker, Trackers, WandbTracker
@@ -39,17 +40,25 @@ SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
     "`stages.NAME.until:`": ("Exactly one of `above` and `below` is required.", Until),
     "`stages.NAME.stop_when:`": ("`benchmark` and `evaluations` are required.", StopWhen),
     "`stages.NAME.keep_best:`": ("`benchmark` is required.", KeepBest),
+    "`stages.NAME.lora:`": ("An adapter, in sft and rl stages.", Lora),
+    "`stages.NAME.filter_groups:`": ("`true` stands for the defaults.", FilterGroups),
     "`stages.NAME.kl:`": ("A penalty for the distance from a reference model.", Kl),
     "`stages.NAME.loss:`": ("The policy loss.", Loss),
     "`stages.NAME.importance_correction:`": (
-        "[openrlhf.md](openrlhf.md#loss-kl-and-correction) explains it.",
+        "[engine-settings.md](engine-settings.md#loss-kl-and-correction) explains it.",
         ImportanceCorrection,
     ),
+    "`stages.NAME.overlong:`": ("A penalty for responses near `max_response`.", Overlong),
     "`benchmarks.NAME:`": ("Problems on which passk evaluates every finished stage.", Benchmark),
     "`benchmarks.NAME.reference_line:`": ("A dashed line in the report.", ReferenceLine),
     "`engine:`": ("For an experiment without stages. The key is in the environment, never in the file.", Engine),
     "`engine.price:`": ("Without it the report has token counts and no cost.", Price),
     "`compute:`": ("Hardware and engine.", Compute),
+    "`require:`": ("What must hold before the training.", Require),
+    "`require.base:`": (
+        "Beside `benchmark`, one or more bounds as in `pass_at_8: [0.05, 0.95]`.",
+        BaseRequirement,
+    ),
     "`trackers:`": ("Services that get the step metrics, beside TensorBoard.", Trackers),
     "`trackers.wandb:`": ("The key is in WANDB_API_KEY or in the login of W&B, never in the file.", WandbTracker),
     "`trackers.mlflow:`": ("The login is in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.", MlflowTracker),

@@ -16,7 +16,7 @@ from prefect.logging import get_run_logger
 import reports
 from passk.base.errors import PasskError
 from passk.experiment.plan import Plan, PlannedStage
-from passk.pipeline import stages
+from passk.pipeline import base_first, stages
 from passk.pipeline.run_record import RunRecord
 from tasks import artifacts
 from tasks.retries import IN_ALL, Retries
@@ -57,6 +57,13 @@ def evaluate(plan: Plan, run: RunRecord, slots: TrainSlots, retries: Retries) ->
     say = get_run_logger().info
     with retries.one("evaluation", partial(stages.sampled, plan), say), slots.one(say), run.phase("evaluate"):
         stages.evaluate(plan, say)
+
+
+@task(task_run_name="evaluate the base model on every benchmark", cache_policy=NO_CACHE, **TRIED_AGAIN)
+def evaluate_base(plan: Plan, run: RunRecord, slots: TrainSlots, retries: Retries) -> None:
+    say = get_run_logger().info
+    with retries.one("evaluation", partial(stages.sampled, plan), say), slots.one(say), run.phase("evaluate base"):
+        stages.evaluate(plan, say, base_first.remaining(plan))
 
 
 @task(task_run_name="ingest finished work into DuckDB", cache_policy=NO_CACHE)

@@ -35,7 +35,7 @@ class Paths:
     """HF model that is the reference of the KL penalty (default: `model`)."""
 
 
-def sft(stage: SftStage, compute: Compute, paths: Paths, *, seed: int, chat: bool, max_tokens: int) -> list[str]:
+def sft(stage: SftStage, compute: Compute, paths: Paths, *, seed: int, max_tokens: int) -> list[str]:
     """Return the arguments of passk.openrlhf.sft. max_tokens: the longest prompt and response together."""
     processes = compute.gpus(rollouts=False)
     flags: Flags = {
@@ -45,7 +45,6 @@ def sft(stage: SftStage, compute: Compute, paths: Paths, *, seed: int, chat: boo
         "--data.input_key": PROMPT,
         "--data.output_key": RESPONSE,
         "--data.input_template": "{}",
-        "--data.apply_chat_template": chat,
         "--data.max_len": max_tokens,
         "--data.max_samples": stage.steps * stage.batch_size,  # OpenRLHF's default is a million
         "--train.batch_size": stage.batch_size,
@@ -60,16 +59,15 @@ def sft(stage: SftStage, compute: Compute, paths: Paths, *, seed: int, chat: boo
         "--lr_warmup_ratio": stage.warmup / stage.steps,
         **_common(stage, compute, paths),
     }
-    return [*_spell(flags), *passthrough.words(stage.openrlhf), "--passk.record", str(paths.output)]
+    own: Flags = {"--passk.record": str(paths.output), "--passk.export_every": stage.export_every}
+    return [*_spell(flags), *passthrough.words(stage.openrlhf), *_spell(own)]
 
 
 def _largest_divisor(number: int, most: int) -> int:
     return next(divisor for divisor in range(min(number, most), 0, -1) if number % divisor == 0)
 
 
-def rl(
-    stage: RlStage, compute: Compute, paths: Paths, *, seed: int, chat: bool, held_out: HeldOut | None = None
-) -> list[str]:
+def rl(stage: RlStage, compute: Compute, paths: Paths, *, seed: int, held_out: HeldOut | None = None) -> list[str]:
     """Return the arguments of passk.openrlhf. held_out: evaluations during the training."""
     mini_batch_prompts = stage.mini_batch_prompts or stage.prompts_per_step
     flags: Flags = {
@@ -82,7 +80,7 @@ def rl(
         "--actor.adam.weight_decay": stage.weight_decay,
         "--actor.max_norm": stage.max_norm,
         "--actor.lr_scheduler": "constant_with_warmup",
-        "--actor.lr_warmup_ratio": stage.warmup / stage.steps,
+        "--actor.lr_warmup_ratio": stage.warmup / (stage.steps * stage.rounds),  # of the prompts in the data
         "--actor.eps_clip_low_high": stage.clip,
         "--actor.entropy_coef": stage.entropy_coef,  # 0 adds no bonus but makes OpenRLHF measure the entropy
         "--algo.advantage.estimator": "group_norm",  # it adds no whitening; the plugin replaces it
@@ -97,7 +95,6 @@ def rl(
         "--data.prompt_dataset": str(paths.data),
         "--data.input_key": PROMPT,
         "--data.label_key": LABEL,
-        "--data.apply_chat_template": chat,
         "--data.max_len": stage.max_prompt + stage.max_response,
         "--reward.remote_url": str(Path(__file__).with_name("reward.py")),
         "--rollout.batch_size": stage.prompts_per_step,
@@ -134,10 +131,16 @@ def _own(stage: RlStage, paths: Paths) -> Flags:
         "--passk.options": json.dumps(options) if options else None,
         "--passk.false_positive_rate": stage.false_positive_rate or None,
         "--passk.max_failed": stage.max_failed,
+        "--passk.stop": json.dumps(stage.stop) if stage.stop else None,
         "--passk.record": str(paths.output),
         "--passk.problems": str(paths.problems) if paths.problems else None,
         "--passk.reference": paths.reference,
         "--passk.until": stage.until.spelled if stage.until else None,
+        "--passk.mask_truncated": stage.mask_truncated,
+        "--passk.filter_groups": stage.rounds if stage.filter_groups else None,
+        "--passk.steps": stage.steps if stage.filter_groups else None,
+        "--passk.ema": stage.ema,
+        "--passk.export_every": stage.export_every,
         "--passk.stop_when": stage.stop_when.spelled if stage.stop_when else None,
         "--passk.keep": keep.spelled if (keep := stage.keep) else None,
         "--passk.keep_order": True,
@@ -154,6 +157,7 @@ def _common(stage: SftStage | RlStage, compute: Compute, paths: Paths) -> Flags:
         "--ckpt.save_steps": stage.save_every,
         "--ckpt.max_num": max(stage.keep_checkpoints, LEAST_KEPT),
         "--ckpt.load_enable": True,
+        **engine_flags.of_adapter(stage),
         "--train.full_determinism_enable": compute.deterministic,
     }
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import TypeAdapter, ValidationError
+
 from passk import advantage
 from passk.base.errors import ConfigError, InvalidError, under
 from passk.experiment.advantage_schedule import AdvantageSchedule
-from passk.experiment.fields import LIMIT
+from passk.experiment.fields import LIMIT, Stops
 from passk.experiment.flag_value import FlagValue
 from passk.experiment.k_schedule import Schedule
 from passk.experiment.keep import Keep
@@ -37,6 +39,8 @@ class PluginSettings:
     """Share of the incorrect responses that get reward 1."""
     max_failed: float = 0.05
     """Largest share of a step's responses without a verdict (timeout, crash); training stops above it."""
+    stop: tuple[str, ...] = ()
+    """Texts that end a response."""
     until: Until | None = None
     """Condition on the steps that ends the training early."""
     stop_when: StopWhen | None = None
@@ -48,6 +52,16 @@ class PluginSettings:
     problems: Path | None = None
     """Parquet file of the training problems, for the metrics by difficulty."""
 
+    filter_groups: int | None = None
+    """Rounds of sampling in a step at most, to replace groups that teach nothing; None without a filter."""
+    steps: int | None = None
+    """Step at which the training ends; None for the end of the prompts."""
+    export_every: int | None = None
+    """Steps between models in HF format below the record; None for none."""
+    ema: float | None = None
+    """Share of the average of the weights that an update keeps; None for the weights themselves."""
+    mask_truncated: bool = False
+    """Whether the loss leaves out responses that are cut off."""
     reference: str | None = None
     """HF model that is the reference of the KL penalty; None for the model that the training starts from."""
 
@@ -115,6 +129,9 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         help="Stop if more than this share of a step's responses has no verdict (default: 0.05).",
     )
     parser.add_argument(
+        "--passk.stop", dest="stop", default="[]", help="Texts that end a response, as a JSON list (default: none)."
+    )
+    parser.add_argument(
         "--passk.until",
         dest="until",
         help='Condition that ends the training early, as JSON: {"metric": "reward", "above": 0.9, "window": 10}.',
@@ -141,6 +158,33 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         dest="problems",
         type=Path,
         help="Parquet file with the id and difficulty of each problem, for metrics by difficulty (default: none).",
+    )
+    parser.add_argument(
+        "--passk.filter_groups",
+        dest="filter_groups",
+        type=count,
+        help="Replace all-incorrect groups and those with fewer than k incorrect, in this many rounds (default: keep).",
+    )
+    parser.add_argument(
+        "--passk.steps", dest="steps", type=count, help="Step at which the training ends (default: that of the data)."
+    )
+    parser.add_argument(
+        "--passk.export_every",
+        dest="export_every",
+        type=count,
+        help="Steps between models in HF format in exports/ of the record (default: none).",
+    )
+    parser.add_argument(
+        "--passk.ema",
+        dest="ema",
+        type=_inner_share,
+        help="Save an average of the weights, of which an update keeps this share (default: the weights).",
+    )
+    parser.add_argument(
+        "--passk.mask_truncated",
+        dest="mask_truncated",
+        action="store_true",
+        help="Leave responses that are cut off out of the loss (default: they are in it).",
     )
     parser.add_argument(
         "--passk.reference",
@@ -173,14 +217,41 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         keep_order=values.keep_order,
         false_positive_rate=values.false_positive_rate,
         max_failed=values.max_failed,
+        stop=_stop(values.stop),
         until=until,
         stop_when=stop_when,
         held_out=held_out,
         keep=keep,
         problems=values.problems.resolve() if values.problems else None,
+        filter_groups=values.filter_groups,
+        steps=values.steps,
+        export_every=values.export_every,
+        ema=values.ema,
+        mask_truncated=values.mask_truncated,
         reference=values.reference,
     )
     return settings, rest
+
+
+def count(text: str) -> int:
+    """Return a whole number of 1 or more, for argparse."""
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
+def _inner_share(text: str) -> float:
+    """Return a number above 0 and below 1, for argparse."""
+    if not 0 < (number := float(text)) < 1:
+        raise ValueError
+    return number
+
+
+def _stop(text: str) -> tuple[str, ...]:
+    try:
+        return TypeAdapter(Stops).validate_json(text)
+    except ValidationError:
+        raise ConfigError("--passk.stop", f"{text!r} is not a list of texts", r'write it as in ["\n\n"]') from None
 
 
 Value = TypeVar("Value", bound=FlagValue)

@@ -5,7 +5,7 @@ Every step is safe to repeat. Finished work is reused, and interrupted work resu
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from functools import partial
@@ -20,16 +20,17 @@ from passk.evaluation import progress
 from passk.experiment.compute import Compute
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
-from passk.experiment.stage import RlStage, SftStage
+from passk.experiment.stage import RlStage
 from passk.files import durable, file_lock, scratch
 from passk.files.layout import write_json
 from passk.files.metrics_log import WRITER, damaged_line, read_metrics
 from passk.models import remote_code
-from passk.models.tiny import ENDS, make_tiny
-from passk.openrlhf import checkpoints, difficulty, flags, lengths, train_data
-from passk.pipeline.evaluation_request import all_requests, has_chat
+from passk.models.tiny import ENDS, load_tokenizer, make_tiny
+from passk.openrlhf import checkpoints, flags, lengths, train_data
+from passk.pipeline import data_checks, model_card, training_problems
+from passk.pipeline.evaluation_request import all_requests, format_of
 from passk.pipeline.finish import finish
-from passk.pipeline.held_out_request import held_out, problem_sets, require_room
+from passk.pipeline.held_out_request import held_out
 from passk.pipeline.progress import Progress
 from passk.problems import preparation
 from passk.runtime import ray_job
@@ -45,10 +46,7 @@ LAST_WRITER_SECONDS = 120.0
 def prepare(plan: Plan, say: Say) -> None:
     """Make the problems and a tiny model, and check the training data."""
     preparation.prepare(plan.experiment.problems, plan.problems, plan.experiment.seed, say)
-    for name, stage in plan.experiment.stages.items():
-        if isinstance(stage, SftStage):
-            file = plan.problems[stage.problems]
-            preparation.require_demonstrations(f"stages.{name}.problems", stage.problems, file)
+    training_problems.prepare(plan)
     preparation.require_fields(plan.experiment.benchmarks, plan.problems)
     if plan.experiment.model.tiny and isinstance(plan.model, Path) and not (plan.model / "config.json").exists():
         with scratch.beside(plan.model) as temporary:
@@ -56,30 +54,9 @@ def prepare(plan: Plan, say: Say) -> None:
             durable.move(temporary, plan.model)
         say("model: made a tiny Qwen2 with random weights")
     for planned in plan.stages:
-        until = planned.stage.until if isinstance(planned.stage, RlStage) else None
-        if until and until.difficulty and not planned.finished:
-            name, problems = planned.record.name, plan.problems[planned.stage.problems]
-            difficulty.require(f"stages.{name}.until.difficulty", until.difficulty, problems)
-    if plan.experiment.engine:
-        return  # the endpoint has the model and its template
-    unstarted: dict[str, SftStage | RlStage] = {}
-    for planned in plan.stages:
         if planned.finished:
             trackers.show_finished(plan, planned, say)
-        elif not (planned.directory / "data").exists():
-            unstarted[planned.record.name] = planned.stage
-    chat, model = has_chat(plan), plan.experiment.model
-    lengths.require_fit(
-        unstarted, plan.problems, plan.model, chat=chat, tiny=model.tiny, trusted=model.trust_remote_code
-    )
-    require_room(plan)
-    judged = {stage.problems for stage in unstarted.values() if isinstance(stage, RlStage)}
-    judged |= {planned.benchmark.problems for planned in plan.evaluations if not planned.finished}
-    judged |= problem_sets(plan)
-    files = {name: file for name, file in plan.problems.items() if name in judged}
-    train_data.require_thinking_opened_as_said(
-        model.opens_thinking, files, plan.model, chat=chat, trusted=model.trust_remote_code
-    )
+    data_checks.check(plan)
 
 
 def alone(plan: Plan, say: Say) -> AbstractContextManager[None]:
@@ -119,13 +96,16 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
         record = replace(planned.record, first_step=planned.first_step)
         write_json(directory / "stage.json", without_secrets(asdict(record)))
     if not (directory / "data").exists():
+        format, trusted = format_of(plan), plan.experiment.model.trust_remote_code
         train_data.write(
             stage,
-            plan.problems[stage.problems],
+            {plan.problems[name]: weight for name, weight in stage.weights.items()},
             directory / "data",
             seed=planned.record.seed,
             first_prompt=planned.first_prompt,
             end=ENDS[tiny.alphabet] if tiny else "",
+            format=format,
+            tokenizer=load_tokenizer(plan.model, trusted=trusted) if format.chat else None,
             opens_thinking=plan.experiment.model.opens_thinking,
         )
     operators.forget_stale_locks()
@@ -155,6 +135,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             on_evaluation=on_evaluation,
         )
         ended = finish(planned, seconds=time.monotonic() - started, startup=progress.startup)
+        model_card.write(plan, planned)
     if isinstance(stage, RlStage) and any(stage.conditions):
         say(f"{planned.record.name}: {ended}")
 
@@ -191,17 +172,16 @@ def command(plan: Plan, planned: PlannedStage) -> list[str]:
         str(plan.parent_model(planned)),
         planned.directory / "data",
         planned.directory,
-        plan.problems[stage.problems],
+        plan.training_problems(planned),
         reference=str(planned.reference.directory / "model") if planned.reference else None,
     )
     remote_code.check(plan.parent_model(planned), trusted=experiment.model.trust_remote_code)
-    chat = has_chat(plan)
     if isinstance(stage, RlStage):
         evaluations = held_out(plan, planned)
-        arguments = flags.rl(stage, experiment.compute, paths, seed=experiment.seed, chat=chat, held_out=evaluations)
+        arguments = flags.rl(stage, experiment.compute, paths, seed=experiment.seed, held_out=evaluations)
         return [sys.executable, "-m", "passk.openrlhf", *arguments]
     longest = lengths.max_length(stage, experiment.model.tiny)
-    arguments = flags.sft(stage, experiment.compute, paths, seed=experiment.seed, chat=chat, max_tokens=longest)
+    arguments = flags.sft(stage, experiment.compute, paths, seed=experiment.seed, max_tokens=longest)
     return [*_launcher(experiment.compute), "-m", "passk.openrlhf.sft", *arguments]
 
 
@@ -216,13 +196,15 @@ def _alone(compute: Compute) -> Mapping[str, str]:
     return single_process() if compute.gpus_per_node == 1 else {}
 
 
-def evaluate(plan: Plan, say: Say) -> None:
+def evaluate(plan: Plan, say: Say, only: Sequence[PlannedEvaluation] | None = None) -> None:
     """Evaluate every finished checkpoint on every benchmark, on all GPUs, except for finished evaluations.
 
+    only: the evaluations to do instead of all.
     With several engines, or if RAY_ADDRESS names a cluster, a Ray job evaluates; otherwise a process on this machine.
     Raise PasskError; the `retry` of a job.StageFailed is true if another attempt may succeed.
     """
-    remaining = [planned for planned in plan.evaluations if not planned.finished and _has_model(planned)]
+    chosen = plan.evaluations if only is None else only
+    remaining = [planned for planned in chosen if not planned.finished and _has_model(planned)]
     if not remaining:
         return
     compute, directory = plan.experiment.compute, plan.directory / "evaluations"
@@ -230,7 +212,7 @@ def evaluate(plan: Plan, say: Say) -> None:
     work.write(file)
     command = [sys.executable, "-m", "passk.evaluation.evaluate", str(file)]
     on = f" on {work.engines} engines" if work.engines > 1 else ""
-    say(f"evaluations to do: {len(remaining)} of {len({p.record.checkpoint for p in remaining})} checkpoints{on}")
+    say(f"evaluations to do: {len(remaining)} of {len({str(planned.model) for planned in remaining})} checkpoints{on}")
     with progress.followed(directory / progress.FILE, say):
         if work.on_ray:
             _sample_on_ray(plan, command, directory)
@@ -238,6 +220,7 @@ def evaluate(plan: Plan, say: Say) -> None:
             ray_job.run(
                 command, environment=environment(compute), directory=directory, stall_timeout_s=compute.stall_timeout_s
             )
+    model_card.write_all(plan)
     missing = sorted({planned.record.checkpoint for planned in remaining if not planned.finished})
     if missing:
         raise PasskError(
@@ -245,11 +228,19 @@ def evaluate(plan: Plan, say: Say) -> None:
         )
 
 
+def left(planned: PlannedStage) -> float:
+    """Return the share of a stage's steps that remain. A stage whose parent is not finished has all of them."""
+    if planned.parent and not planned.parent.finished:
+        return 1.0
+    return 1 - len(read_metrics(planned.directory / "metrics.jsonl")) / planned.stage.steps
+
+
 def sampled(plan: Plan) -> tuple[int, int]:
     """Return the progress of the evaluations: the number of finished ones, and of shards of the others."""
-    finished = [planned.finished for planned in plan.evaluations]
-    remaining = [planned for planned, done in zip(plan.evaluations, finished, strict=True) if not done]
-    return sum(finished), sum(1 for planned in remaining for _ in planned.directory.glob("parts/[0-9]*.parquet"))
+    evaluations = plan.evaluations
+    remaining = [planned for planned in evaluations if not planned.finished]
+    shards = sum(1 for planned in remaining for _ in planned.directory.glob("parts/[0-9]*.parquet"))
+    return len(evaluations) - len(remaining), shards
 
 
 def standing(plan: Plan) -> str:
@@ -283,7 +274,8 @@ def _has_model(planned: PlannedEvaluation) -> bool:
 def ingest(plan: Plan) -> None:
     """Ingest all finished work into the database. Raise PasskError that names damaged items; the rest is ingested."""
     wanted: list[store_items.Item] = [(store_items.experiment_record, plan.directory)]
-    wanted += [(store_items.problem_set, path) for path in plan.problems.values() if path.exists()]
+    sets = {*plan.problems.values(), *map(plan.training_problems, plan.stages)}
+    wanted += [(store_items.problem_set, path) for path in sorted(sets) if path.exists()]
     wanted += [(store_items.stage, planned.directory) for planned in plan.stages if planned.finished]
     wanted += [(store_items.evaluation, planned.directory) for planned in plan.evaluations if planned.finished]
     if skipped := store.ingest_items(plan.store, wanted).skipped:

@@ -8,9 +8,21 @@ import pytest
 import yaml
 
 from passk.base.errors import ConfigError
-from passk.experiment import benchmark, config, engine, engine_settings, model, selection, stage, tracker_config, until
+from passk.experiment import (
+    benchmark,
+    config,
+    engine,
+    engine_settings,
+    model,
+    require,
+    selection,
+    stage,
+    tracker_config,
+    until,
+)
 from passk.problems.sources import SPECS
-from tests.unit.experiment.evaluation_fields import BENCHMARK, ENGINE, REFERENCE
+from tests.unit.experiment.engine_fields import CORRECTION, ENGINE_SETTINGS, KL, LORA, LOSS, OVERLONG, STAGE_SETTINGS
+from tests.unit.experiment.evaluation_fields import BENCHMARK, ENGINE, NOT_STOPS, REFERENCE, STOPS
 from tests.unit.experiment.test_config import GOOD
 
 BASE = yaml.safe_load(GOOD)
@@ -46,6 +58,9 @@ TABLE = {
     "model.tiny.max_length": ("count", [32], [31]),
     "model.tiny.alphabet": ("choice", ["maze", "bytes"], []),
     "model.tiny.tie_word_embeddings": ("truth", [True, False], []),
+    "model.chat_template": ("text", ["auto", "none"], []),
+    "model.system_prompt": ("text", [None], ["Be short."]),  # GOOD has a tiny model, which has no template
+    "model.chat_options": ("mapping", [{}], [{"enable_thinking": False}, {"tokenize": True}]),
     "model.opens_thinking": ("truth", [True, False], []),
     "model.trust_remote_code": ("truth", [False], [True]),
     "model.path": ("text", ["owner/name"], []),
@@ -57,6 +72,9 @@ TABLE = {
     ),
     "benchmarks": ("mapping", [], [{}, {"A": {"problems": "test", "max_response": 1}}]),
     "compute": ("mapping", [{"profile": "cpu"}], [{}]),
+    "require": ("mapping", [None], [{}]),
+    "require.base": ("mapping", [{"benchmark": "test", "pass_at_8": [0.05, 0.95]}], [{}, {"benchmark": "test"}]),
+    "require.base.benchmark": ("name", ["test"], []),
     "trackers": ("mapping", [{}, {"wandb": None}], [{"tensorboard": {}}]),
     "trackers.wandb": ("mapping", [{"project": "a"}], [{}]),
     "trackers.wandb.project": ("word", ["a", "a b"], ["a/b", "a" * 129]),
@@ -68,7 +86,7 @@ TABLE = {
 STAGE = {
     "kind": ("choice", [], []),
     "from": ("name", ["warm", None], []),
-    "problems": ("name", ["train"], []),
+    "problems": ("name", ["train"], [None]),
     "steps": ("count", [2, 99_999], [9_999_999_999]),
     "betas": ("pair", [[0, 0], (0.9, 0.99), [0.9, 1 - 1e-9]], [[0.9, 1.0], [1, 0.9], [-0.1, 0.9]]),
     "weight_decay": ("not negative", [0, 0.1, 5], []),
@@ -77,8 +95,7 @@ STAGE = {
     "evaluate": ("truth", [True, False], []),
     "save_every": ("count", [1], []),
     "keep_checkpoints": ("count", [1], []),
-    "openrlhf": ("mapping", [{}, {"--ds.adam_offload": True}, {"--muon": [1, 0.5, "a"]}], [{"--a": math.nan}, {5: 1}]),
-}
+} | STAGE_SETTINGS
 SFT = STAGE | {
     "lr": ("positive", [1, 1e-6], ["auto"]),
     "batch_size": ("count", [1, 10**6], [999_999_999]),
@@ -93,19 +110,6 @@ RL = STAGE | {
     "options": ("mapping", [{}, {"a": [1, {"b": 2.5}]}], [{"a": math.nan}, {"a": "\0"}, {"\0": 1}, {5: 1}]),
     "lr": ("positive", [1, 1e-6], ["auto"]),
     "entropy_coef": ("not negative", [0, 1], []),
-    "kl": ("mapping", [None, {"coef": 0.1}], [{}, {"estimator": "k2"}]),
-    "loss": ("mapping", [None, {}, {"type": "gspo"}], [{"type": "gspo", "aggregation": "token-mean"}]),
-    "importance_correction": (
-        "mapping",
-        [None, {"level": "token", "mode": "clip"}, {"level": "seq", "gating": "tv", "threshold": [0.1]}],
-        [
-            {},
-            {"level": "seq", "mode": "clip"},
-            {"level": "token", "mode": "clip", "gating": "tv", "threshold": [0.1]},
-            {"level": "seq", "gating": "tv"},
-            {"level": "seq", "gating": "binary_kl", "threshold": [0.1, 1]},
-        ],
-    ),
     "false_positive_rate": ("share", [0, 1, 0.5], []),
     "prompts_per_step": ("count", [1], [999_999_999]),
     "rollouts_per_prompt": ("count", [2, 9999], [1, 10_000]),
@@ -115,14 +119,16 @@ RL = STAGE | {
     "clip": ("pair", [[0, 0], (0.2, 0.28), [1, 5]], [[-0.1, 0.2], [0.2, -0.1]]),
     "max_prompt": ("count", [1], []),
     "max_response": ("count", [1], []),
+    "stop": (None, STOPS, NOT_STOPS),
     "max_failed": ("share", [0, 1], []),
     "evaluate_every": ("count", [1, 99, None], []),
     "evaluate_on": (None, [["test"], None], [[], "test", ["A"], [5], [True], {}]),
     "evaluate_samples": ("count", [1, 9999, None], [10_000]),
     "until": ("mapping", [None, {"metric": "reward", "above": 0.9, "window": 2}], [{}, {"metric": "reward"}]),
 }
+RL |= ENGINE_SETTINGS
 RL |= {
-    "evaluate_last": ("count", [1, 9], []),
+    "evaluate_last": ("count", [1, 9, None], []),
     "keep_best": ("mapping", [None, {"benchmark": "test"}, {"benchmark": "test", "k": 8}], [{}]),
     "stop_when": ("mapping", [None, {"benchmark": "test", "evaluations": 2}], [{}, {"benchmark": "test"}]),
 }
@@ -138,23 +144,6 @@ UNTIL = {
     "below": ("share", [0.5, 1], [0, None]),
     "window": ("count", [1, 2], [3]),
     "difficulty": ("text", ["easy", None], []),
-}
-KL = {
-    "coef": ("positive", [1e-3, 1], []),
-    "estimator": ("choice", ["k1", "k2", "k3"], []),
-    "in": ("choice", ["loss", "reward"], []),
-    "reference": ("name", ["start", "warm"], []),
-}
-LOSS = {
-    "type": ("choice", ["ppo", "gspo"], []),
-    "aggregation": ("choice", ["token-mean", "seq-mean-token-mean", None], ["seq-mean-token-sum"]),
-    "dual_clip": ("positive", [3, 1.5, None], [1, 0.5]),
-}
-CORRECTION = {
-    "level": ("choice", ["token", "seq"], []),
-    "mode": ("choice", ["mask", "clip"], []),
-    "gating": ("choice", ["ratio"], ["tv"]),  # which needs a threshold
-    "threshold": (None, [None, [0.5, 5], (2,)], [[], [5, 0.5], [1, 1], [0, 1], [1, 2, 3], [True], ["1"], 5, "5", {}]),
 }
 COMPUTE = {
     "profile": ("choice", ["cpu", "gpu"], []),
@@ -202,6 +191,10 @@ SECTIONS = {
     "stages.arm.keep_best": KEEP_BEST,
     "stages.arm.kl": KL,
     "stages.arm.loss": LOSS,
+    "stages.arm.overlong": OVERLONG,
+    "stages.arm.lora": LORA,
+    "stages.warm.lora": LORA,
+    "stages.arm.filter_groups": {"max_rounds": ("count", [1, 10], [])},
     "stages.arm.importance_correction": CORRECTION,
     "benchmarks.test": BENCHMARK,
     "benchmarks.test.reference_line": REFERENCE,
@@ -225,6 +218,10 @@ def written(path: str, value):
         fields = {name: value for name, value in REQUIRED.items() if name in known}
         fields["split"] = get_args(known["split"].annotation)[-1]  # test, if there is one
         raw["problems"][source] = {"source": source} | fields
+    if path.startswith("require.base."):
+        raw["require"] = {"base": {"benchmark": "test", "pass_at_1": [0, 0.5]}}
+    elif path.startswith("require."):
+        raw["require"] = {}
     if path.startswith("engine."):
         raw["engine"] = {"url": "http://h/v1", "model": "m", "price": {"input": 1, "output": 2}}
     if path.startswith("trackers."):
@@ -235,6 +232,11 @@ def written(path: str, value):
         raw["stages"]["arm"]["until"] = {"metric": "reward", "window": 1} | (
             {} if path.endswith(("above", "below")) else {"above": 0.5}
         )
+    given = {"kl": {"coef": 0.1}, "loss": {}, "importance_correction": {"level": "token"}, "overlong": {"buffer": 4}}
+    given |= {"lora": {"rank": 4}, "filter_groups": {}}
+    if path.startswith("stages.") and path.count(".") == 3 and path.split(".")[2] in given:
+        _, stage_name, section, _ = path.split(".")
+        raw["stages"][stage_name][section] = dict(given[section])
     for field in ("stop_when", "keep_best"):
         if path.startswith(f"stages.arm.{field}."):
             raw["stages"]["arm"][field] = {"benchmark": "test"} | ({"evaluations": 2} if field == "stop_when" else {})
@@ -287,11 +289,17 @@ def test_the_table_has_every_field_of_every_model():
         "stages.arm.keep_best.": selection.KeepBest,
         "stages.arm.kl.": engine_settings.Kl,
         "stages.arm.loss.": engine_settings.Loss,
+        "stages.arm.overlong.": engine_settings.Overlong,
+        "stages.arm.lora.": engine_settings.Lora,
+        "stages.warm.lora.": engine_settings.Lora,
+        "stages.arm.filter_groups.": engine_settings.FilterGroups,
         "stages.arm.importance_correction.": engine_settings.ImportanceCorrection,
         "benchmarks.test.": benchmark.Benchmark,
         "benchmarks.test.reference_line.": benchmark.ReferenceLine,
         "engine.": engine.Engine,
         "engine.price.": engine.Price,
+        "require.": require.Require,
+        "require.base.": require.BaseRequirement,
         "compute.": config.Compute,
         "trackers.": tracker_config.Trackers,
         "trackers.wandb.": tracker_config.WandbTracker,

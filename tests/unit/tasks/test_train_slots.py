@@ -77,9 +77,9 @@ def test_memory_is_waited_for_with_a_place_in_hand_and_then_refused(monkeypatch,
     monkeypatch.setattr(module, "MEMORY_SECONDS", 0.05 if looks is None else 30.0)
     if looks is None:
         with pytest.raises(ConfigError, match="too little"):
-            slots.require_memory(print)
+            slots.require_memory(None, print)
     else:
-        slots.require_memory(print)
+        slots.require_memory(None, print)
         assert len(held) == looks
     assert held and all(held), "others took the place"
     assert slots._free.acquire(blocking=False), "the place was kept"
@@ -88,4 +88,4 @@ def test_memory_is_waited_for_with_a_place_in_hand_and_then_refused(monkeypatch,
 def test_a_run_on_gpus_waits_for_no_place_to_be_told_of_memory():
     slots = TrainSlots(Compute(profile="gpu"))
     with slots.one(print):
-        slots.require_memory(lambda line: pytest.fail(line))
+        slots.require_memory(None, lambda line: pytest.fail(line))
