@@ -160,12 +160,10 @@ class RlStage(Stage):
     keep_best: KeepBest | None = Field(
         None, description="keep and evaluate the best model by these evaluations, beside the last one (default: none)"
     )
-    evaluate_last: int = Field(
-        1,
-        ge=1,
-        lt=LIMIT,
-        description="checkpoints at the end, one each `save_every` steps, that are evaluated; the stage's row is their "
-        "mean",
+    evaluate_last: Count | None = Field(
+        None,
+        description="number of checkpoints at the end, one each `save_every` steps, that are evaluated; their mean is "
+        "the stage's row (default: 1)",
     )
 
     def held_out_samples(self, benchmark: Benchmark) -> int:
@@ -175,9 +173,14 @@ class RlStage(Stage):
     @property
     def keep(self) -> Keep | None:
         """The models that the stage keeps beside its last one."""
-        if self.evaluate_last == 1 and self.keep_best is None:
+        if self.last_checkpoints == 1 and self.keep_best is None:
             return None
-        return Keep(every=self.save_every, last=self.evaluate_last, best=self.keep_best)
+        return Keep(every=self.save_every, last=self.last_checkpoints, best=self.keep_best)
+
+    @property
+    def last_checkpoints(self) -> int:
+        """Number of checkpoints at the end that are evaluated."""
+        return self.evaluate_last or 1
 
     @property
     def conditions(self) -> Conditions:

@@ -214,7 +214,7 @@ def evaluate(plan: Plan, say: Say, only: Sequence[PlannedEvaluation] | None = No
     work.write(file)
     command = [sys.executable, "-m", "passk.evaluation.evaluate", str(file)]
     on = f" on {work.engines} engines" if work.engines > 1 else ""
-    say(f"evaluations to do: {len(remaining)} of {len({p.record.checkpoint for p in remaining})} checkpoints{on}")
+    say(f"evaluations to do: {len(remaining)} of {len({str(planned.model) for planned in remaining})} checkpoints{on}")
     with progress.followed(directory / progress.FILE, say):
         if work.on_ray:
             _sample_on_ray(plan, command, directory)
@@ -238,9 +238,10 @@ def left(planned: PlannedStage) -> float:
 
 def sampled(plan: Plan) -> tuple[int, int]:
     """Return the progress of the evaluations: the number of finished ones, and of shards of the others."""
-    finished = [planned.finished for planned in plan.evaluations]
-    remaining = [planned for planned, done in zip(plan.evaluations, finished, strict=True) if not done]
-    return sum(finished), sum(1 for planned in remaining for _ in planned.directory.glob("parts/[0-9]*.parquet"))
+    evaluations = plan.evaluations
+    remaining = [planned for planned in evaluations if not planned.finished]
+    shards = sum(1 for planned in remaining for _ in planned.directory.glob("parts/[0-9]*.parquet"))
+    return len(evaluations) - len(remaining), shards
 
 
 def standing(plan: Plan) -> str:

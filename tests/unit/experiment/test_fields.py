@@ -140,7 +140,7 @@ RL = STAGE | {
     "until": ("mapping", [None, {"metric": "reward", "above": 0.9, "window": 2}], [{}, {"metric": "reward"}]),
 }
 RL |= {
-    "evaluate_last": ("count", [1, 9], []),
+    "evaluate_last": ("count", [1, 9, None], []),
     "keep_best": ("mapping", [None, {"benchmark": "test"}, {"benchmark": "test", "k": 8}], [{}]),
     "stop_when": ("mapping", [None, {"benchmark": "test", "evaluations": 2}], [{}, {"benchmark": "test"}]),
 }
