@@ -141,11 +141,14 @@ class _Workers:
 
     def _run(self) -> None:
         config, size = self._request.record["config"], self._request.engine["responses_per_request"]
+        system = self._request.format.get("system_prompt")
         while job := self._jobs.get():
             problem, first = job
             n = min(size, self._request.samples - first)
             try:
-                choices, tokens = self._client.ask(problem.row["prompt"], config, seed=problem.seed + first, n=n)
+                choices, tokens = self._client.ask(
+                    problem.row["prompt"], config, seed=problem.seed + first, n=n, system=system
+                )
                 self._keep(problem.row["id"], first, choices, tokens)
                 self._done.put((problem, first, choices, tokens))
             except Stopped:

@@ -82,18 +82,20 @@ class Client:
         """Let all waiting requests raise Stopped."""
         self._stopped.set()
 
-    def ask(self, prompt: str, config: Mapping[str, Any], *, seed: int, n: int) -> tuple[list[Choice], int]:
+    def ask(
+        self, prompt: str, config: Mapping[str, Any], *, seed: int, n: int, system: str | None = None
+    ) -> tuple[list[Choice], int]:
         """Return n responses, and the tokens of the prompt.
 
-        config: temperature, top_p, max_response and stop. Raise PasskError if the endpoint refuses the request, or
-        fails on it more often than `retries`.
+        system: text of a system message. config: temperature, top_p, max_response and stop. Raise PasskError if the
+        endpoint refuses the request, or fails on it more often than `retries`.
         """
         failures = 0
         while True:
             self._wait()
             answered = self._answered
             try:
-                reply = self._once(self._body(prompt, config, seed, n))
+                reply = self._once(self._body(prompt, config, seed, n, system))
                 result = self._read(reply, n)
             except _Failed as failed:
                 # A rate limit that lets other requests through is not an endpoint that is away.
@@ -107,11 +109,12 @@ class Client:
                 self._answered += 1
             return result
 
-    def _body(self, prompt: str, config: Mapping[str, Any], seed: int, n: int) -> dict[str, Any]:
+    def _body(self, prompt: str, config: Mapping[str, Any], seed: int, n: int, system: str | None) -> dict[str, Any]:
         chat = self._engine["api"] == "chat"
+        messages = [{"role": "system", "content": system}] if system else []
         body = {
             "model": self._engine["model"],
-            **({"messages": [{"role": "user", "content": prompt}]} if chat else {"prompt": prompt}),
+            **({"messages": [*messages, {"role": "user", "content": prompt}]} if chat else {"prompt": prompt}),
             "temperature": config["temperature"],
             "top_p": config["top_p"],
             self._length: config["max_response"],

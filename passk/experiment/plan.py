@@ -168,7 +168,8 @@ def _base(experiment: Experiment) -> dict[str, Any]:
     """Return everything that decides the model that stages start from."""
     model = experiment.model
     if experiment.engine:
-        return {"engine": experiment.engine.identity(), "opens_thinking": model.opens_thinking, "seed": experiment.seed}
+        asked = model.model_dump(include={"opens_thinking", "system_prompt"}, exclude_defaults=True)
+        return {"engine": experiment.engine.identity(), "model": asked, "seed": experiment.seed}
     files = contents(Path(_expanded(model.path))) if model.path else {}
     decides: dict[str, Any] = {"model": chat.decides(model), "seed": experiment.seed}
     if experiment.rehearses:

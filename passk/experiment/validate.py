@@ -79,6 +79,7 @@ def check(experiment: Experiment) -> None:
 
 
 def _check_engine(experiment: Experiment) -> None:
+    assert experiment.engine
     if experiment.stages:
         raise ConfigError(
             "engine",
@@ -87,6 +88,11 @@ def _check_engine(experiment: Experiment) -> None:
         )
     if experiment.compute.deterministic:
         raise ConfigError("compute.deterministic", "an endpoint cannot promise it", "remove it, or remove engine")
+    for field in ("chat_template", "chat_options"):
+        if field in experiment.model.model_fields_set:
+            raise ConfigError(f"model.{field}", "has no effect on an endpoint, which has its own template", "remove it")
+    if experiment.model.system_prompt and experiment.engine.api == "completions":
+        raise ConfigError("model.system_prompt", "completions have no system message", "set engine.api to chat")
 
 
 def _no_secret(field: str, content: Any) -> None:

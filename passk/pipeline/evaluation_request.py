@@ -10,7 +10,7 @@ from passk.experiment.compute import Compute
 from passk.experiment.plan import Plan, PlannedEvaluation
 from passk.models import prompt_format, remote_code
 from passk.models.asked import asked
-from passk.models.prompt_format import PLAIN, PromptFormat
+from passk.models.prompt_format import PromptFormat
 from passk.pipeline.evaluation_length import longest_sequence
 
 
@@ -19,7 +19,9 @@ def format_of(plan: Plan) -> PromptFormat:
 
     Raise ConfigError if a field needs a chat template and the model has none.
     """
-    return PLAIN if plan.experiment.engine else prompt_format.of(plan.experiment.model, plan.model)
+    if plan.experiment.engine:
+        return PromptFormat(system_prompt=plan.experiment.model.system_prompt)
+    return prompt_format.of(plan.experiment.model, plan.model)
 
 
 def all_requests(plan: Plan, remaining: Sequence[PlannedEvaluation]) -> Work:

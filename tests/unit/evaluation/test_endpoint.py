@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 
 import pyarrow.parquet
 import pytest
@@ -18,12 +19,13 @@ from passk.evaluation import endpoint_client, evaluate
 from passk.evaluation.endpoint import REPLIES, Endpoint
 from passk.evaluation.endpoint_client import Client
 from passk.evaluation.request import Request, Work, problem_seed
+from passk.experiment import config, validate
 from passk.experiment.engine import Engine
 from passk.pipeline import endpoint_check
 from passk.problems import Problem, save
 from tests.unit.evaluation.faulty import endpoint
 
-CONFIG = {"samples": 2, "k": [1], "temperature": 0.5, "top_p": 0.9, "max_response": 12, "max_failed": 0.05}
+CONFIG = {"samples": 2, "k": [1], "temperature": 0.5, "top_p": 0.9, "max_response": 12, "max_failed": 0.05, "stop": []}
 
 
 @pytest.fixture
@@ -138,6 +140,44 @@ def test_a_rate_limit_holds_up_every_request_for_as_long_as_it_says(faulty):
     started = time.monotonic()
     client.ask("Hi", CONFIG, seed=1, n=1)
     assert time.monotonic() - started >= 0.3 and len(faulty.requests) == 2
+
+
+def test_a_system_prompt_is_a_message_of_its_own(tmp_path, faulty):
+    sampled(replace(request(tmp_path, faulty), format={"system_prompt": "Be brief."}), tmp_path)
+    assert {json.dumps(body["messages"][0]) for body in faulty.requests} == {
+        '{"role": "system", "content": "Be brief."}'
+    }
+    assert {len(body["messages"]) for body in faulty.requests} == {2}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"model": {"path": "m", "chat_template": "none"}}, r"model\.chat_template"),
+        ({"model": {"path": "m", "chat_options": {"a": 1}}}, r"model\.chat_options"),
+        ({"model": {"path": "m", "system_prompt": "Hi"}, "api": "completions"}, r"model\.system_prompt"),
+        ({"compute": {"profile": "cpu", "deterministic": True}}, r"compute\.deterministic"),
+        ({"stages": {"a": {"kind": "sft", "problems": "t", "steps": 1, "lr": 1, "batch_size": 1}}}, "engine"),
+    ],
+)
+def test_what_an_endpoint_cannot_do_is_one_line_before_anything_starts(changes, field):
+    api = {"api": changes.pop("api")} if "api" in changes else {}
+    raw = {
+        "name": "a", "question": "?", "seed": 1, "stages": {}, "compute": {"profile": "cpu"},
+        "problems": {
+            "p": {"source": "maze", "split": "test", "size": 1}, "t": {"source": "maze", "split": "train", "size": 1}
+        },
+        "benchmarks": {"b": {"problems": "p", "max_response": 9}}, "engine": {"url": "http://h", "model": "m"} | api,
+    }  # fmt: skip
+    if not api:
+        validate.check(config.parse(raw))
+    with pytest.raises(ConfigError, match=rf"^{field}: "):
+        validate.check(config.parse(raw | changes))
+
+
+def test_texts_that_end_a_response_are_asked_for(faulty):
+    Client(engine(faulty)).ask("Hi", CONFIG | {"stop": ["###"]}, seed=1, n=1)
+    assert faulty.requests[-1]["stop"] == ["###"]
 
 
 def test_a_model_that_wants_another_name_of_the_length_gets_it(faulty):
