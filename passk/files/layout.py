@@ -13,6 +13,7 @@
         rollouts/step-000001.parquet            one row per rollout (ROLLOUT_COLUMNS)
         checkpoints/                            OpenRLHF's, each with a seal (passk/openrlhf/checkpoints.py)
         model/                                  the trained weights in HF format
+        exports/step-000020/                    models of earlier steps in HF format, if the stage exports any
         models/step-000020/                     the same of an earlier checkpoint (passk/experiment/keep.py)
         log.txt                                 the trainer's output
         failure.json                            cause of the last attempt's failure (passk/runtime/failure_record.py)
@@ -75,6 +76,8 @@ METRICS = {
     "all_incorrect": "float, share of groups without a correct rollout",
     "all_correct": "float, share of groups without an incorrect rollout",
     "few_incorrect": "float, share of groups with fewer than k incorrect rollouts, whose Pass@k advantage is 0",
+    "generated_groups": "int, groups that were sampled; all other metrics of groups, rewards and lengths are theirs",
+    "used_groups": "int, groups that were trained on; as many without `filter_groups`",
     "correct_counts": "list of N+1 ints: groups with 0, 1, ... N correct rollouts",
     "distinct": "float, distinct responses of a group / N, mean over groups",
     "entropy": "float or null, nats per token",
@@ -206,6 +209,17 @@ def require_usable(runs: Path, name: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file atomically: no reader sees a partial file. Raise PasskError if the disk is full."""
     write_text(path, json.dumps(content if isinstance(content, dict | list) else asdict(content), indent=1) + "\n")
+
+
+def export_of(stage: Path, step: int) -> Path:
+    """Return the directory of the model that a stage exported after a step."""
+    return stage / "exports" / f"step-{step:06d}"
+
+
+def exported_steps(stage: Path) -> list[int]:
+    """Return the steps after which a stage exported its model."""
+    names = [path.name.removeprefix("step-") for path in (stage / "exports").glob("step-*") if path.is_dir()]
+    return sorted(int(name) for name in names if name.isdecimal())
 
 
 def kept_model(stage: Path, step: int) -> Path:

@@ -31,6 +31,7 @@ from passk.store.connection import WAIT, one_line, transaction, turn
 PROBLEM_COLUMNS = ("id", "prompt", "answer", "verifier", "split", "difficulty", "demonstration", "metadata")
 METRIC_TYPES = {
     "step": "INTEGER", "estimator": "VARCHAR", "k": "INTEGER", "tokens": "BIGINT",
+    "generated_groups": "INTEGER", "used_groups": "INTEGER",
     "pass_at_k": "MAP(INTEGER, DOUBLE)", "correct_counts": "INTEGER[]", "reasons": "MAP(VARCHAR, DOUBLE)",
     "reward_by_difficulty": "MAP(VARCHAR, DOUBLE)", "pass_at_k_by_difficulty": "MAP(VARCHAR, DOUBLE)",
 }  # fmt: skip
