@@ -3,10 +3,11 @@
 Every step is safe to repeat. Finished work is reused, and interrupted work resumes.
 """
 
+import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from functools import partial
@@ -39,14 +40,14 @@ from passk.runtime.environment import environment, passed_on, single_process
 from passk.runtime.ray_cluster import is_open, ray_cluster, rejoined
 from passk.store import ingest as store_items
 
-Say = Callable[[str], None]
+log = logging.getLogger(__name__)
 LAST_WRITER_SECONDS = 120.0
 """Longest wait for the job of a killed process; its job watchdog needs 30 s to end it."""
 
 
-def prepare(plan: Plan, say: Say) -> None:
+def prepare(plan: Plan) -> None:
     """Make the problems and a tiny model, and check the training data."""
-    preparation.prepare(plan.experiment.problems, plan.problems, plan.experiment.seed, say)
+    preparation.prepare(plan.experiment.problems, plan.problems, plan.experiment.seed)
     for name, stage in plan.experiment.stages.items():
         if isinstance(stage, SftStage):
             file = plan.problems[stage.problems]
@@ -55,7 +56,7 @@ def prepare(plan: Plan, say: Say) -> None:
         with scratch.beside(plan.model) as temporary:
             make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
             durable.move(temporary, plan.model)
-        say("model: made a tiny Qwen2 with random weights")
+        log.info("model: made a tiny Qwen2 with random weights")
     for planned in plan.stages:
         until = planned.stage.until if isinstance(planned.stage, RlStage) else None
         if until and until.difficulty and not planned.finished:
@@ -64,7 +65,7 @@ def prepare(plan: Plan, say: Say) -> None:
     unstarted: dict[str, SftStage | RlStage] = {}
     for planned in plan.stages:
         if planned.finished:
-            trackers.show_finished(plan, planned, say)
+            trackers.show_finished(plan, planned)
         elif not (planned.directory / "data").exists():
             unstarted[planned.record.name] = planned.stage
     chat, model = has_chat(plan), plan.experiment.model
@@ -81,13 +82,13 @@ def prepare(plan: Plan, say: Say) -> None:
     )
 
 
-def alone(plan: Plan, say: Say) -> AbstractContextManager[None]:
+def alone(plan: Plan) -> AbstractContextManager[None]:
     """Hold the lock of an experiment's name, after a wait for another process that runs it."""
     name = plan.experiment.name
-    return file_lock.alone(plan.locks / f"experiment-{name}", what=name, experiment=name, does="runs it", say=say)
+    return file_lock.alone(plan.locks / f"experiment-{name}", what=name, experiment=name, does="runs it")
 
 
-def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Say) -> None:
+def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> None:
     """Train or resume one stage as a job on the Ray cluster; `cluster` is the environment of ray_cluster.
 
     If another process trains the stage, wait for it, then reuse its result. Raise job.StageFailed with the reason first
@@ -95,11 +96,11 @@ def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Sa
     """
     name, experiment = planned.record.name, plan.experiment.name
 
-    alone = partial(file_lock.alone, what=name, experiment=experiment, say=say, going=lambda: is_open(cluster))
+    alone = partial(file_lock.alone, what=name, experiment=experiment, going=lambda: is_open(cluster))
     with alone(plan.locks / planned.record.key, does="trains it"):
         if planned.finished:
-            say(f"{name}: another process finished it, in {ray_job.shown(planned.directory)}")
-            trackers.show_finished(plan, planned, say)
+            log.info("%s: another process finished it, in %s", name, ray_job.shown(planned.directory))
+            trackers.show_finished(plan, planned)
             return
         # The lock is free as soon as its holder dies, but the holder's job may need some seconds to end.
         ray_job.end_jobs(planned.directory)
@@ -108,12 +109,12 @@ def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Sa
                 pass
         except file_lock.StillHeld as error:
             raise ray_job.StageFailed(str(error), "lost") from None
-        _train(plan, planned, cluster, say)
+        _train(plan, planned, cluster)
 
 
-def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Say) -> None:
+def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> None:
     stage, compute, tiny = planned.stage, plan.experiment.compute, plan.experiment.model.tiny
-    directory = _mended(planned, say)
+    directory = _mended(planned)
     if directory == planned.own or not (directory / "stage.json").exists():
         record = replace(planned.record, first_step=planned.first_step)
         write_json(directory / "stage.json", without_secrets(asdict(record)))
@@ -128,17 +129,17 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             opens_thinking=plan.experiment.model.opens_thinking,
         )
     operators.forget_stale_locks()
-    progress = Progress(planned.record.name, stage.steps, say)
+    progress = Progress(planned.record.name, stage.steps)
     started = time.monotonic()
     alone = {} if isinstance(stage, RlStage) else _alone(compute)
-    with trackers.Following(plan, planned, say) as follow:
+    with trackers.Following(plan, planned) as follow:
 
         def on_step(line: dict[str, Any]) -> None:
             progress(line)
             follow(line)
 
         def on_evaluation(line: dict[str, Any]) -> None:
-            say(progress.evaluation(line))
+            log.info("%s", progress.evaluation(line))
             follow.evaluated(line)
 
         ray_job.train(
@@ -155,10 +156,10 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
         )
         ended = finish(planned, seconds=time.monotonic() - started, startup=progress.startup)
     if isinstance(stage, RlStage) and stage.until:
-        say(f"{planned.record.name}: {ended}")
+        log.info("%s: %s", planned.record.name, ended)
 
 
-def _mended(planned: PlannedStage, say: Say) -> Path:
+def _mended(planned: PlannedStage) -> Path:
     """Remove damaged checkpoints, and return the directory in which the stage resumes.
 
     The removal may make another experiment's directory the one with the most steps.
@@ -168,10 +169,10 @@ def _mended(planned: PlannedStage, say: Say) -> Path:
         directory = planned.directory
         done = len(read_metrics(directory / "metrics.jsonl"))
         if number := damaged_line(directory / "metrics.jsonl"):
-            say(f"{name}: line {number} of metrics.jsonl is damaged; its step and the later ones are repeated")
+            log.info("%s: line %d of metrics.jsonl is damaged; its step and the later ones are repeated", name, number)
         repaired = checkpoints.repair(directory / "checkpoints", recorded=done)
         for line in repaired.removed:
-            say(f"{name}: {line}")
+            log.info("%s: %s", name, line)
         if planned.directory == directory:
             break
     if done:
@@ -179,7 +180,7 @@ def _mended(planned: PlannedStage, say: Say) -> Path:
         start = (
             f"resuming from the last checkpoint, step {step}" if step else "restarting, since there is no checkpoint"
         )
-        say(f"{name}: {start}; {done} of {planned.stage.steps} steps were done")
+        log.info("%s: %s; %d of %d steps were done", name, start, done, planned.stage.steps)
     return directory
 
 
@@ -215,7 +216,7 @@ def _alone(compute: Compute) -> Mapping[str, str]:
     return single_process() if compute.gpus_per_node == 1 else {}
 
 
-def evaluate(plan: Plan, say: Say) -> None:
+def evaluate(plan: Plan) -> None:
     """Evaluate every finished checkpoint on every benchmark, on all GPUs, except for finished evaluations.
 
     With several engines, or if RAY_ADDRESS names a cluster, a Ray job evaluates; otherwise a process on this machine.
@@ -233,8 +234,9 @@ def evaluate(plan: Plan, say: Say) -> None:
     Work([request(plan, planned) for planned in remaining], engines, compute.tensor_parallel, on_ray).write(file)
     command = [sys.executable, "-m", "passk.evaluation.evaluate", str(file)]
     on = f" on {engines} engines" if engines > 1 else ""
-    say(f"evaluations to do: {len(remaining)} of {len({p.record.checkpoint for p in remaining})} checkpoints{on}")
-    with progress.followed(directory / progress.FILE, say):
+    checkpoints_left = len({planned.record.checkpoint for planned in remaining})
+    log.info("evaluations to do: %d of %d checkpoints%s", len(remaining), checkpoints_left, on)
+    with progress.followed(directory / progress.FILE):
         if on_ray:
             _sample_on_ray(plan, command, directory)
         else:

@@ -1,6 +1,7 @@
 """What the flow makes of stages that fail, under a real Prefect server. The steps themselves stand still here."""
 
 import json
+import logging
 import os
 
 import pytest
@@ -49,7 +50,7 @@ def test_a_failed_arm_or_filing_stops_no_other_and_what_was_lost_is_tried_again(
 
     calls, asked = [], []
 
-    def train(plan, planned, cluster, say):
+    def train(plan, planned, cluster):
         name = planned.record.name
         calls.append(name)
         if name == "bad":
@@ -60,9 +61,9 @@ def test_a_failed_arm_or_filing_stops_no_other_and_what_was_lost_is_tried_again(
             with (planned.directory / "metrics.jsonl").open("a") as metrics:
                 metrics.write(json.dumps({"step": calls.count("flaky"), "loss": 1.0, "seconds": 1.0}) + "\n")
             raise Lost("a worker died; see log.txt")
-        say(f"{name}: trains")
+        logging.getLogger("passk.pipeline.stages").info("%s: trains", name)
 
-    def evaluate(plan, say):
+    def evaluate(plan):
         asked.append("evaluate")
         if asked.count("evaluate") == 1:
             raise Lost("vLLM's engine died; see log.txt")
@@ -72,7 +73,7 @@ def test_a_failed_arm_or_filing_stops_no_other_and_what_was_lost_is_tried_again(
         if asked.count("ingest") == 1:
             raise PasskError("passk.duckdb: still held by a notebook")
 
-    monkeypatch.setattr(tasks.stages, "prepare", lambda plan, say: asked.append("prepare"))
+    monkeypatch.setattr(tasks.stages, "prepare", lambda plan: asked.append("prepare"))
     monkeypatch.setattr(tasks.stages, "train", train)
     monkeypatch.setattr(tasks.stages, "evaluate", evaluate)
     monkeypatch.setattr(tasks.stages, "ingest", ingest)

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from dataclasses import asdict, dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from passk.store import rebuild
 
 # Estimators and verifiers of other packages that are installed here are no matter of these tests.
 INSTALLED = {entry for group in ("passk.advantage", "passk.verifiers") for entry in entry_points(group=group)}
-plugins.entry_points = lambda **asked: [entry for entry in entry_points(**asked) if entry not in INSTALLED]
+plugins.entry_points = lambda: EntryPoints(entry for entry in entry_points() if entry not in INSTALLED)
 
 VERSIONS = {"openrlhf": "0.11.2", "vllm": "0.29.0"}
 ABILITY = {  # mean log-odds of a right answer, by checkpoint and benchmark

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -10,6 +11,7 @@ from passk.experiment import config
 from passk.experiment.plan import plan
 from passk.files.layout import write_json
 from passk.openrlhf.step_recorder import MetricsLog, read_metrics
+from tests.said import lines_said
 from tests.unit.experiment.test_config import changed
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -35,8 +37,10 @@ class Stage:
     def tensorboard(self):
         return self.plan.directory / "tensorboard" / "arm"
 
+    @contextmanager
     def following(self):
-        return trackers.Following(self.plan, self.planned, self.said.append)
+        with lines_said(self.said.append), trackers.Following(self.plan, self.planned) as follow:
+            yield follow
 
     def step(self, follow, step):
         log = MetricsLog(self.planned.own)

@@ -95,7 +95,7 @@ def test_tensorboard_names_the_runs_by_their_stages_also_one_that_another_experi
     with first.following() as follow:
         first.step(follow, 1)
         first.finish()
-    trackers.show_finished(second.plan, second.planned, second.said.append)
+    trackers.show_finished(second.plan, second.planned)
     shown = EventMultiplexer()
     shown.AddRunsFromDirectory(str(second.plan.directory))
     assert set(shown.Reload().Runs()) == {"tensorboard/arm"}
@@ -108,11 +108,11 @@ def test_events_that_are_whole_are_left_and_those_of_a_stage_that_ended_elsewher
         stage.step(follow, 1)
         stage.finish()
     (whole,) = stage.tensorboard.iterdir()
-    trackers.show_finished(stage.plan, stage.planned, stage.said.append)
+    trackers.show_finished(stage.plan, stage.planned)
     assert list(stage.tensorboard.iterdir()) == [whole]
     stage.step(lambda line: None, 2)
     write_json(stage.planned.own / "manifest.json", {})
-    trackers.show_finished(stage.plan, stage.planned, stage.said.append)
+    trackers.show_finished(stage.plan, stage.planned)
     assert drawn(stage.tensorboard) == stage.recorded()
 
 
@@ -144,5 +144,5 @@ def test_after_a_change_that_was_taken_back_the_first_configurations_curves_are_
                 stage.step(follow, step)
             stage.finish()
     assert drawn(first.tensorboard) == other.recorded()
-    trackers.show_finished(first.plan, first.planned, first.said.append)
+    trackers.show_finished(first.plan, first.planned)
     assert drawn(first.tensorboard) == first.recorded()
