@@ -43,6 +43,9 @@ def test_a_failed_arm_or_filing_stops_no_other_and_what_was_lost_is_tried_again(
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "arms.yaml").write_text(STAGES)
+    from prefect.client.orchestration import get_client
+    from prefect.logging.handlers import APILogWorker
+
     from flows.experiment import experiment
     from flows.server import prefect_server
     from tasks import retries
@@ -80,8 +83,13 @@ def test_a_failed_arm_or_filing_stops_no_other_and_what_was_lost_is_tried_again(
     monkeypatch.setattr(tasks.reports, "write_report", lambda store, directory: directory / "experiment.json")
     monkeypatch.setattr(tasks.reports, "results_rows", lambda store, name: [])
     monkeypatch.setattr(retries, "FIRST_SECONDS", 0.1)
-    with prefect_server(tmp_path / "prefect.log"), pytest.raises(SomeFailed) as failed:
-        experiment("arms.yaml", "runs")
+    with prefect_server(tmp_path / "prefect.log"):
+        with pytest.raises(SomeFailed) as failed:
+            experiment("arms.yaml", "runs")
+        APILogWorker.drain_all(timeout=60)
+        with get_client(sync_client=True) as client:
+            logged = [entry for entry in client.read_logs() if entry.message == "warm: trains"]
+    assert [(entry.level, entry.task_run_id is not None) for entry in logged] == [(logging.INFO, True)]
     assert "PREFECT_API_URL" not in os.environ
 
     assert sorted(calls) == ["bad", *["flaky"] * (LOST + 1), "warm"]
