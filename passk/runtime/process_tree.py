@@ -22,6 +22,7 @@ from pathlib import Path
 
 import psutil
 
+from passk.base import logs
 from passk.runtime import process_marks
 
 logger = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ class Kept:
         self._begin, self._name = begin, name
         self._running, self._stopped = begin(), threading.Event()
         self._ready: Callable[[], bool] = lambda: True
-        self._watch = threading.Thread(target=self._keep, name=f"keeps {name}", daemon=True)
+        self._watch = logs.thread(self._keep, f"keeps {name}")
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> bool:
         """Wait like `Guarded.wait_until`. Restarts begin after it returns True: a command that was never ready ends."""
