@@ -37,10 +37,20 @@ class Stage:
     def tensorboard(self):
         return self.plan.directory / "tensorboard" / "arm"
 
+    def listening(self):
+        """Gather the log lines of the block in `said`."""
+        return lines_said(self.said.append)
+
     @contextmanager
     def following(self):
-        with lines_said(self.said.append), trackers.Following(self.plan, self.planned) as follow:
+        with self.listening(), trackers.Following(self.plan, self.planned) as follow:
             yield follow
+
+    @contextmanager
+    def killed(self):
+        """A session that does not end its trackers."""
+        with self.listening():
+            yield trackers.Following(self.plan, self.planned)
 
     def step(self, follow, step):
         log = MetricsLog(self.planned.own)

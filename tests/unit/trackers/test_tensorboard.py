@@ -13,9 +13,9 @@ from tests.unit.trackers.stage import Stage
 
 def kill(stage, steps):
     """A session that is killed: nothing is closed, and what was last written is cut off."""
-    follow = stage.following()
-    for step in steps:
-        stage.step(follow, step)
+    with stage.killed() as follow:
+        for step in steps:
+            stage.step(follow, step)
     (events,) = stage.tensorboard.glob("*tfevents*")
     events.write_bytes(events.read_bytes()[:-7])
 
@@ -55,11 +55,11 @@ def test_tensorboard_has_every_evaluation_once_at_its_step_also_after_a_resume_t
             lines.write(json.dumps(evaluation(step, time)) + "\n")
         follow.evaluated(evaluation(step, time))
 
-    follow = stage.following()
-    evaluate(follow, 0, 100.0)  # before the first step
-    for step in (1, 2):
-        stage.step(follow, step)
-    evaluate(follow, 2, 101.0)
+    with stage.killed() as follow:
+        evaluate(follow, 0, 100.0)  # before the first step
+        for step in (1, 2):
+            stage.step(follow, step)
+        evaluate(follow, 2, 101.0)
     stage.forget_after(1)
     file.write_text(file.read_text().splitlines(keepends=True)[0])
     with stage.following() as follow:
@@ -77,9 +77,9 @@ def test_tensorboard_has_every_evaluation_once_at_its_step_also_after_a_resume_t
 
 def test_a_tensorboard_that_runs_through_the_resume_shows_no_step_twice(tmp_path):
     stage = Stage(tmp_path)
-    follow = stage.following()
-    for step in (1, 2, 3):
-        stage.step(follow, step)
+    with stage.killed() as follow:
+        for step in (1, 2, 3):
+            stage.step(follow, step)
     looking = EventAccumulator(str(stage.tensorboard)).Reload()
     assert len(looking.Scalars("train/reward")) == 3
     stage.forget_after(2)
