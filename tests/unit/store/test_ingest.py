@@ -5,7 +5,7 @@ import duckdb
 import pytest
 
 from passk.base.errors import PasskError
-from passk.files.layout import METRICS, ROLLOUT_COLUMNS, SAMPLE_COLUMNS, write_json
+from passk.files.layout import EVALUATION, METRICS, ROLLOUT_COLUMNS, SAMPLE_COLUMNS, write_json
 from passk.store import (
     ingest_evaluation,
     ingest_experiment_record,
@@ -14,6 +14,7 @@ from passk.store import (
     reading,
     rebuild,
     schema,
+    training_evaluations,
 )
 from passk.store.connection import transaction, turn
 
@@ -186,3 +187,4 @@ def test_the_files_have_the_columns_that_the_tables_describe():
             ("samples", SAMPLE_COLUMNS, {"experiment", "evaluation"}),
         ):
             assert {name for name, _ in schema.columns(connection, table)} == set(columns) | more
+    assert set(training_evaluations._COLUMNS) == set(EVALUATION) - {"reasons"}
