@@ -30,10 +30,17 @@ SIZES = ((128, 16), (128, 32), (1024, 32), (1024, 128), (8192, 32))
 TURNS, SLOW_TURNS = 200, 7
 OPTIONS: dict[str, dict[str, Any]] = {
     "edas": {"base": "passk_analytical"},
+    "f_grpo": {"gamma": 0.5},
+    "ordergrad": {"statistic": "top", "level": 0.25},
     "passk_easy_masked": {"threshold": 0.5},
+    "poly_epo": {"diversity": True},
+    "rs_grpo": {"beta": 1.0},
     "surrogate": {"derivative": "1 / p"},
+    "tsallis": {"q": 0.5},
 }
-"""Options for the estimators that require some."""
+"""Options for the estimators that require some, and the slower way of one."""
+GRADED = ("tea",)
+"""Estimators that refuse rewards of 0 and 1."""
 PKPO = ("pkpo_s", "pkpo_sloo", "pkpo_sloo_minus_one")
 
 Timed = dict[str, Callable[[], Any]]
@@ -196,17 +203,19 @@ def every_estimator() -> list[str]:
     generator = torch.Generator().manual_seed(SEED)
     rewards = binary(PROMPTS, ROLLOUTS)
     answers = torch.randint(0, 6, rewards.shape, generator=generator)
-    inputs = {"answers": answers, "entropy": torch.rand(rewards.shape, generator=generator)}
+    inputs = {"answers": answers, "entropy": torch.rand(rewards.shape, generator=generator), "state": {}}
+    graded = torch.rand(rewards.shape, generator=generator)
     timed: Timed = {"clone": rewards.clone}
     for name in advantage.names():
         estimator = advantage.get(name)
-        extra = OPTIONS.get(name, {}) | {need: inputs[need] for need in estimator.needs}
+        extra = OPTIONS.get(name, {}) | {need: inputs[need] for need in estimator.inputs if need in inputs}
         if any(
             default is inspect.Parameter.empty and option not in extra for option, default in estimator.options.items()
         ):
             continue  # of another package, with a required option
         k = 1 if estimator.k == "1" else K
-        timed[name] = lambda estimator=estimator, k=k, extra=extra: advantage.compute(estimator, rewards, k, **extra)
+        given = graded if name in GRADED else rewards
+        timed[name] = lambda of=estimator, given=given, k=k, extra=extra: advantage.compute(of, given, k, **extra)
     medians = seconds(timed, TURNS // 4)
     clone = medians.pop("clone")
     return [

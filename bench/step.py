@@ -60,10 +60,10 @@ def main() -> None:
 
     record = json.loads((options.experiment / "experiment.json").read_text())
     laid_out = planning.plan(config.parse(record["config"]), options.experiment.parent)
-    planned = next(p for p in laid_out.stages if p.stage.kind == "rl" and p.stage.advantage == "grpo")
+    planned = next(p for p in laid_out.stages if p.stage.kind == "rl" and p.stage.advantage.names == ("grpo",))
     stage = planned.stage.model_copy(update={"save_every": 10**6, "steps": options.steps, "until": None})
     scratch = Path(tempfile.mkdtemp(prefix="passk-bench-"))
-    data = _first_rows(planned.directory / "data", options.steps * stage.prompts_per_step, scratch / "data")
+    data = first_rows(planned.directory / "data", options.steps * stage.prompts_per_step, scratch / "data")
 
     totals: dict[str, list[float]] = {"stock": [], "passk": []}
     with ray_cluster(laid_out.experiment.compute, scratch / "ray.log") as cluster:
@@ -90,7 +90,8 @@ def main() -> None:
     print(f"\nratio {mean['passk'] / mean['stock']:.3f} of means, {median:.3f} of medians")
 
 
-def _first_rows(data: Path, rows: int, to: Path) -> Path:
+def first_rows(data: Path, rows: int, to: Path) -> Path:
+    """Write the first rows of a data set to a directory, and return it."""
     from datasets import load_from_disk
 
     load_from_disk(data).select(range(rows)).save_to_disk(to)

@@ -13,8 +13,10 @@ from pydantic import BaseModel
 from passk.experiment.benchmark import Benchmark, ReferenceLine
 from passk.experiment.compute import Compute
 from passk.experiment.config import Experiment
+from passk.experiment.engine import Engine, Price
 from passk.experiment.engine_settings import ImportanceCorrection, Kl, Loss
 from passk.experiment.model import Model, TinyModel
+from passk.experiment.selection import KeepBest, StopWhen
 from passk.experiment.stage import RlStage, SftStage
 from passk.experiment.tracker_config import MlflowTracker, Trackers, WandbTracker
 from passk.experiment.until import Until
@@ -35,6 +37,8 @@ SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
     "`stages.NAME:` with `kind: sft`": ("Supervised fine-tuning on demonstrations.", SftStage),
     "`stages.NAME:` with `kind: rl`": ("Reinforcement learning with verifiable rewards.", RlStage),
     "`stages.NAME.until:`": ("Exactly one of `above` and `below` is required.", Until),
+    "`stages.NAME.stop_when:`": ("`benchmark` and `evaluations` are required.", StopWhen),
+    "`stages.NAME.keep_best:`": ("`benchmark` is required.", KeepBest),
     "`stages.NAME.kl:`": ("A penalty for the distance from a reference model.", Kl),
     "`stages.NAME.loss:`": ("The policy loss.", Loss),
     "`stages.NAME.importance_correction:`": (
@@ -43,6 +47,8 @@ SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
     ),
     "`benchmarks.NAME:`": ("Problems on which passk evaluates every finished stage.", Benchmark),
     "`benchmarks.NAME.reference_line:`": ("A dashed line in the report.", ReferenceLine),
+    "`engine:`": ("For an experiment without stages. The key is in the environment, never in the file.", Engine),
+    "`engine.price:`": ("Without it the report has token counts and no cost.", Price),
     "`compute:`": ("Hardware and engine.", Compute),
     "`trackers:`": ("Services that get the step metrics, beside TensorBoard.", Trackers),
     "`trackers.wandb:`": ("The key is in WANDB_API_KEY or in the login of W&B, never in the file.", WandbTracker),
@@ -90,11 +96,12 @@ def _cells(field: dict[str, Any], required: bool) -> str:
 
 def _type(field: dict[str, Any]) -> str:
     """Return the type of a field in words, with its range."""
+    if "format" in field:  # a schedule
+        return field["format"]
     if "anyOf" in field:
         return " or ".join(_type(choice) for choice in field["anyOf"] if choice.get("type") != "null")
     if "$ref" in field:
-        name = field["$ref"].rpartition("/")[2]
-        return "whole number or schedule" if name == "Schedule" else "section"
+        return "section"
     if "const" in field:
         return f"`{field['const']}`"
     if "enum" in field:

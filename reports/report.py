@@ -23,7 +23,10 @@ from reports.figures import correct_counts, curves, difficulty, evaluation_curve
 from reports.sections import costs, failures, health, provenance, solved
 from reports.sections.above_reference import above_reference, above_sentences, above_table
 from reports.sections.answer import answer
+from reports.sections.checkpoints import about_rows, checkpoint_table
+from reports.sections.further import field_tables, metric_tables
 from reports.sections.recipes import recipes
+from reports.sections.settings import settings_table
 from reports.sections.tables import about_p, about_top_p, difference_table, main_table, seed_table, sizes
 from reports.sections.verdicts import verdicts
 
@@ -144,6 +147,8 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         main_by_benchmark=_main(comparison, comparison.groups[1:]),
         sizes=sizes(comparison),
         about_top_p=about_top_p(comparison),
+        about_rows=about_rows(comparison),
+        checkpoint_table=checkpoint_table(comparison),
         best=any(cell.best for cell in comparison.cells.values()),
         seeds=max(sampled, default=1),
         lone=min(sampled, default=1) == 1,
@@ -161,7 +166,10 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         trained=any(run.graph for run in comparison.results),
         bases=_bases(comparison),
         each_seed=seed_table(comparison),
+        settings=settings_table(comparison),
         above_reference=above_table(above_reference(comparison)),
+        metric_tables=metric_tables(comparison),
+        field_tables=field_tables(comparison),
         ends=listed([f"pass@{k}" for k in comparison.ends(comparison.groups[0])]) if comparison.groups else "",
         runs=len(comparison.results),
         gpus=any(costs.gpus(run) for run in comparison.results),

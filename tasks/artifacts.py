@@ -22,6 +22,7 @@ from prefect.logging import get_run_logger
 
 from passk.base.redact import hidden
 from passk.experiment.plan import PlannedStage
+from passk.files.layout import EVALUATIONS
 from passk.files.metrics_log import read_metrics
 from reports.data.markdown import code, fenced, table
 
@@ -86,6 +87,7 @@ def stage_page(planned: PlannedStage, line: str = "") -> str:
         f"# {code(record.experiment)}, stage {code(record.name)}",
         code(line) if line else "",
         _steps(_metrics(planned)[-ROWS:]),
+        _evaluations(read_metrics(planned.directory / EVALUATIONS)),
         table(["file", "where"], [[name, code(str(planned.directory / name))] for name in FILES], left=2),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -154,6 +156,21 @@ def _steps(lines: list[dict[str, Any]]) -> str:
         for line in lines
     ]
     return table(["step", "k", "reward", *(f"pass@{k}" for k in ks), "s"], rows, left=0)
+
+
+def _evaluations(lines: list[dict[str, Any]]) -> str:
+    """Return a table of the held-out evaluations during the training, the latest ROWS of them."""
+    ks = sorted({k for line in lines for k in line["pass_at_k"]}, key=int)
+    rows = [
+        [str(line["step"]), code(line["benchmark"]), *(_value(line["pass_at_k"].get(k)) for k in ks)]
+        for line in lines[-ROWS:]
+    ]
+    header = ["step", "held-out benchmark", *(f"pass@{k}" for k in ks)]
+    return table(header, rows, left=2) if rows else ""
+
+
+def _value(estimate: dict[str, float] | None) -> str:
+    return f"{estimate['value']:.4f} [{estimate['lower']:.4f}, {estimate['upper']:.4f}]" if estimate else "–"
 
 
 def _tail(log: Path) -> str:

@@ -58,6 +58,9 @@ class PasskGRPOTrainer(GRPOTrainer):
             raise ConfigError(
                 "estimator", f"{needs['entropy']} needs entropy, which TRL computes later", "choose another estimator"
             )
+        if "state" in needs:
+            problem = f"{needs['state']} keeps a state over steps, which TRL does not save"
+            raise ConfigError("estimator", problem, "choose another estimator")
         if "answers" in needs and answers is None:
             raise ConfigError("answers", f"{needs['answers']} needs them", "pass answers=, one answer per completion")
         if "answers" not in self.estimator.inputs and answers is not None:

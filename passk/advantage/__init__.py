@@ -3,7 +3,8 @@
     advantage.compute("passk_analytical", rewards, k=4)
     advantage.compute("edas", rewards, k=1, answers=[["7", "8", None, "7"]], base="dr_grpo")
 
-An estimator has no state: every token of a rollout gets its rollout's advantage. `names()` lists all estimators.
+Every token of a rollout gets its rollout's advantage. An estimator has no state of its own: one that looks at earlier
+steps reads and writes the dict that is passed as `state`. `names()` lists all estimators.
 `get(name)` returns one with its formula, source, options and needs (passk/advantage/estimator.py). This import loads
 neither torch nor an estimator.
 """
@@ -44,6 +45,9 @@ def check(name: str | Estimator, k: int, n: int, options: Mapping[str, Any] | No
             else:
                 field = "options.base" if section == "advantage" else section
             raise error.replaced(field=field) from None
+        if found.binary and get(complete["base"]).graded:
+            problem = f"{complete['base']} needs graded rewards, and {found.name} accepts only 0 and 1"
+            raise ConfigError("options.base", problem, "name another estimator")
     if found.counts:
         found.pairs(n, k, complete)
     return complete
@@ -70,6 +74,7 @@ def compute(name: str | Estimator, rewards: "torch.Tensor", k: int, **inputs: An
         answers: [P][N] of str or None, or int64 [P, N], equal for equal answers to a prompt and negative for none.
         entropy: [P, N], mean nats per token.
         generator: torch.Generator on the CPU, for an estimator that draws.
+        state: dict, empty in the first step and the same one in each later step. The estimator changes it.
     Returns [P, N], float32, on the device of the rewards.
 
     Raise ConfigError as `check` does. Raise PasskError for rewards or inputs of another shape, that are not finite, or

@@ -33,6 +33,10 @@ def advantages(estimator: Estimator, rewards: torch.Tensor, k: int, inputs: Mapp
         raise _not_finite(rewards)
     if estimator.binary and (rewards * (1 - rewards)).any():
         raise _not_binary(estimator, rewards)
+    if estimator.graded and not (rewards * (1 - rewards)).any() and len(rewards.unique()) > 1:
+        raise PasskError(
+            f"rewards: {estimator.name} needs graded rewards, not only 0 and 1; use a verifier that grades"
+        )
     result = estimator(rewards.double(), k, **options, **_inputs(estimator, tensors, rewards))
     if result.shape != rewards.shape or result.isnan().any():
         raise PasskError(
@@ -97,6 +101,8 @@ def table(
 
 def _inputs(estimator: Estimator, tensors: Mapping[str, Any], rewards: torch.Tensor) -> dict[str, Any]:
     missing = [name for name in estimator.needs if tensors.get(name) is None]
+    if missing[:1] == ["state"]:
+        raise PasskError(f"state: {estimator.name} keeps one over steps; pass state={{}}, the same dict in each step")
     if missing:
         raise PasskError(f"{missing[0]}: {estimator.name} needs it in shape {list(rewards.shape)}; pass {missing[0]}=")
     inputs = {name: value for name, value in tensors.items() if name in estimator.inputs}

@@ -16,8 +16,10 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "passk_easy_masked",
     ),
     "PKPO": ("pkpo_s", "pkpo_sloo", "pkpo_sloo_minus_one"),
-    "sets of k": ("loo_max", "maxpo", "majority"),
-    "of the solve rate": ("reinforce_k", "surrogate"),
+    "sets of k": ("loo_max", "maxpo", "rspo", "poly_epo", "ordergrad", "remax", "majority", "vote_k"),
+    "of the solve rate": ("reinforce_k", "surrogate", "f_grpo", "rs_grpo", "tsallis", "curverl"),
+    "among correct rollouts": ("ucpo", "cue_grpo"),
+    "tails": ("riskpo", "tea"),
     "transforms": ("edas",),
 }
 """Families of estimators, in the order of the table. Estimators of other packages come last."""
@@ -40,7 +42,7 @@ def table() -> str:
 def _row(estimator: Estimator) -> tuple[str, ...]:
     required = [option for option, default in estimator.options.items() if default is inspect.Parameter.empty]
     needs = ", ".join([*estimator.needs, *(f"option {option}" for option in required)])
-    rewards = "0 and 1" if estimator.binary else "any"
+    rewards = "0 and 1" if estimator.binary else "graded" if estimator.graded else "any"
     return (
         f"`{estimator.name}`",
         estimator.formula,

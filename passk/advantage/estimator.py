@@ -31,12 +31,14 @@ from passk.base.errors import ConfigError, nearest
 
 LARGEST = 3.4028234663852886e38
 """Largest advantage: the largest float32."""
-INPUTS = ("answers", "entropy", "generator")
+INPUTS = ("answers", "entropy", "generator", "state")
 """Names of the inputs besides rewards.
 
 answers: [P, N] int64, equal for equal answers to a prompt, negative for none.
-entropy: [P, N], mean nats per token.
+entropy: [P, N], mean nats per token: minus the mean log-probability of a rollout's tokens.
 generator: torch.Generator on the CPU, for estimators that draw.
+state: dict of JSON values that the estimator reads and changes in place. It is empty in the first step of a stage, and
+    the next step gets what this one left. The trainer saves it with each checkpoint.
 """
 
 Domain = Literal["any", "1", "< N", "<= N", "2 .. N", "<= N / 2"]
@@ -60,6 +62,10 @@ class Estimator:
     """Expected gradient."""
     scale: Literal["mean", "sum"] = "mean"
     """Whether `estimates` is the mean or the sum of A_i grad log p(y_i) over the rollouts of a prompt."""
+    graded: bool = False
+    """Whether the estimator refuses a batch in which every reward is 0 or 1, and both occur."""
+    accepts: Callable[[Mapping[str, Any]], None] | None = None
+    """Function of all options that raises ConfigError if they contradict each other."""
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         return self.function(*arguments, **options)
@@ -105,7 +111,7 @@ class Estimator:
                 known = nearest(name, self.options) if self.options else f"remove it, since {self.name} has none"
                 raise ConfigError(f"options.{name}", f"{self.name} has no such option", known)
         try:
-            return dict(self._model(**{name: plain(value) for name, value in options.items()}))
+            complete = dict(self._model(**{name: plain(value) for name, value in options.items()}))
         except pydantic.ValidationError as error:
             first = error.errors()[0]
             name, message = first["loc"][0], first["msg"].removeprefix("Value error, ")
@@ -114,6 +120,9 @@ class Estimator:
                 value, fix = "", "add it"
             problem = f"is invalid for {self.name}: {message.lower()}{value}"
             raise ConfigError(f"options.{name}", problem, fix) from None
+        if self.accepts:
+            self.accepts(complete)
+        return complete
 
     def check_k(self, k: int, n: int) -> None:
         """Raise ConfigError unless the estimator is defined for k of n rollouts."""
@@ -165,12 +174,16 @@ def estimator(
     source: str = "",
     estimates: str = "",
     scale: Literal["mean", "sum"] = "mean",
+    graded: bool = False,
+    accepts: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> Callable[[Callable[..., Any]], Estimator]:
     """Turn a function of a batch into an estimator: (rewards [P, N], k, ...) -> [P, N]. See the module's docstring."""
 
     def decorate(function: Callable[..., Any]) -> Estimator:
         _check_written(function, k, "rewards", "k")
-        return Estimator(function.__name__, function, k, False, binary, formula, source, estimates, scale)
+        return Estimator(
+            function.__name__, function, k, False, binary, formula, source, estimates, scale, graded, accepts
+        )
 
     return decorate
 

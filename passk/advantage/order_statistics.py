@@ -10,6 +10,7 @@ highest. A very low reward therefore takes no digits from it.
 from collections.abc import Callable
 from functools import lru_cache
 from math import comb
+from typing import Any
 
 import torch
 
@@ -57,7 +58,7 @@ class Ranked:
         missed += _above(fall * self.weights(missed_without_lower, k))
         return best + (down[:, -1:] - missed)
 
-    def weights(self, of: Callable[[int, int, int], float], k: int) -> torch.Tensor:
+    def weights(self, of: Callable[[int, int, Any], float], k: float) -> torch.Tensor:
         """Return of(n, l, k) for the gaps l = 1 .. N-1, [N-1], computed once."""
         return _weights(of, self.values.shape[1], k, self.values.device)
 
@@ -106,5 +107,5 @@ def _above(terms: torch.Tensor) -> torch.Tensor:
 
 
 @lru_cache(maxsize=256)
-def _weights(of: Callable[[int, int, int], float], n: int, k: int, device: torch.device) -> torch.Tensor:
+def _weights(of: Callable[[int, int, Any], float], n: int, k: float, device: torch.device) -> torch.Tensor:
     return torch.tensor([of(n, gap, k) for gap in range(1, n)], dtype=torch.float64, device=device)

@@ -22,11 +22,11 @@ def _group() -> None:
 @benchmarks.command("list")
 def list_benchmarks() -> None:
     """Print each benchmark with its source, its split and its response limit in tokens."""
-    from passk.experiment.benchmark_presets import PRESETS
+    from passk.experiment.benchmark_presets import PRESETS, PUZZLES, preset
 
     rows = [
-        (name, preset.problems["source"], preset.problems.get("split", "test"), str(preset.max_response))
-        for name, preset in PRESETS.items()
+        (name, found.problems["source"], found.problems.get("split", "test"), str(found.max_response))
+        for name, found in ((name, preset(name)) for name in (*PRESETS, *PUZZLES))
     ]
     rows.append(("reasoning_gym:TASK", "reasoning_gym", "test", "4096"))
     typer.echo("\n".join(aligned([("benchmark", "source", "split", "max_response"), *rows], right=(3,))))

@@ -119,14 +119,20 @@ def sweep(
 
 @app.command()
 def evaluate(
-    model: Annotated[str, typer.Option(help="Model directory in HF format, or name of a HF model.")],
+    model: Annotated[str, typer.Option(help="Model directory in HF format, or name of a HF or an endpoint's model.")],
     benchmark: Annotated[str, typer.Option(help="Benchmarks, comma-separated (default: all of --file).")] = "",
     samples: Annotated[
         int | None, typer.Option(help="Samples per problem (default: the benchmark's value, else 32).")
     ] = None,
+    temperature: Annotated[
+        str, typer.Option(help="Temperatures, comma-separated, a row each (default: the benchmark's value, else 1).")
+    ] = "",
     file: Annotated[
         Path | None, typer.Option(help="Experiment file with benchmarks, seed and compute (default: this machine).")
     ] = None,
+    engine: Annotated[
+        str, typer.Option(help="URL of an OpenAI-compatible endpoint that serves the model (default: vLLM here).")
+    ] = "",
     opens_thinking: OpensThinking = False,
     runs: Runs = Path("runs"),
 ) -> None:
@@ -136,7 +142,15 @@ def evaluate(
     from passk.experiment import benchmark_presets, sweep
 
     names = [name.strip() for name in benchmark.split(",") if name.strip()]
-    made = benchmark_presets.experiment(model, names, samples, file, opens_thinking=opens_thinking)
+    made = benchmark_presets.experiment(
+        model,
+        names,
+        samples,
+        file,
+        temperature=_reals("temperature", temperature),
+        engine=engine,
+        opens_thinking=opens_thinking,
+    )
     check_machine(made)  # before anything is written
     sweep.write(made, runs)
     laid_out = plan(made, runs)
@@ -254,6 +268,13 @@ def _numbers(field: str, text: str) -> list[int]:
         return [int(word) for word in text.split(",")] if text else []
     except ValueError:
         raise ConfigError(field, f"{text!r} is not a list of whole numbers", "write them as in 1,2,3") from None
+
+
+def _reals(field: str, text: str) -> list[float]:
+    try:
+        return [float(word) for word in text.split(",")] if text else []
+    except ValueError:
+        raise ConfigError(field, f"{text!r} is not a list of numbers", "write them as in 0.6,1.0") from None
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from passk.base import extras
 from passk.cli.listing import Runs
 from passk.experiment import validate
 from passk.experiment.plan import plan
+from passk.experiment.planned import PlannedEvaluation
 from passk.models import remote_code
 
 File = Annotated[Path, typer.Argument(help="Experiment file (YAML).")]
@@ -33,10 +34,12 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
         stage, record = planned.stage, planned.record
         state = "done" if planned.finished else "to do"
         start = f"from {stage.parent}" if stage.parent else f"from {laid_out.model}"
-        estimator = f", {stage.advantage} k={stage.k.label}" if stage.kind == "rl" else ""
+        estimator = (
+            f", {stage.advantage.until(stage.steps, {})[0].label} k={stage.k.label}" if stage.kind == "rl" else ""
+        )
         length = f"{stage.steps} steps"
-        if stage.kind == "rl" and stage.until:
-            length = f"at most {stage.steps} steps, until {stage.until.name} is {stage.until.threshold},"
+        if stage.kind == "rl" and stage.conditions.shown:
+            length = f"at most {stage.steps} steps, {stage.conditions.shown},"
         typer.echo(f"# {record.name}: {stage.kind}{estimator}, {length} {start}, key {record.key}, {state}")
         if evaluations := held_out(laid_out, planned):
             each = ", ".join(f"{name} ({one.samples} samples)" for name, one in evaluations.benchmarks.items())
@@ -46,8 +49,17 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
         state = "done" if planned.finished else "to do"
         record, benchmark = planned.record, planned.benchmark
         typer.echo(
-            f"# evaluate {record.checkpoint} on {record.benchmark}: {benchmark.samples} samples per problem, {state}"
+            f"# evaluate {record.checkpoint}{_earlier(planned)} on {record.benchmark}: "
+            f"{benchmark.samples} samples per problem, {state}"
         )
+
+
+def _earlier(planned: PlannedEvaluation) -> str:
+    """Return which checkpoint of a stage is evaluated; empty for the last one."""
+    if not planned.before_last:
+        return ""
+    one = planned.before_last == 1
+    return f", {planned.before_last} checkpoint{'' if one else 's'} before the last,"
 
 
 def _wrapped(command: list[str]) -> str:

@@ -145,7 +145,11 @@ class _OnRay:
 def started(work: Work) -> Iterator[Engines]:
     """Yield the engines for the work, and end them with the block."""
     with ExitStack() as held:
-        if work.on_ray:
+        if "url" in work.requests[0].engine:
+            from passk.evaluation.endpoint import Endpoint
+
+            yield held.enter_context(contextlib.closing(Endpoint()))
+        elif work.on_ray:
             import ray
 
             ray.init(log_to_driver=True)

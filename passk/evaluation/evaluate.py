@@ -101,7 +101,8 @@ def _judge_again(parts: Shards, rows: list[dict[str, Any]], most: float, *, open
 
 
 def _name(record: EvaluationRecord) -> str:
-    return f"{record.checkpoint} on {record.benchmark}"
+    step = f", step {record.step}," if record.step is not None else ""
+    return f"{record.checkpoint}{step} on {record.benchmark}"
 
 
 def read_problems(file: Path) -> list[dict[str, Any]]:

@@ -42,13 +42,15 @@ class Part:
     """Wall time since the previous part."""
     judging: float = 0.0
     """Seconds of this time in which verifiers held up the engine's process."""
+    prompt_tokens: int = 0
+    """Tokens of the prompts, as an endpoint counts them."""
 
     def __len__(self) -> int:
         """Return the number of samples."""
         return len(self.columns["problem"])
 
 
-class _Sampled(NamedTuple):
+class Sampled(NamedTuple):
     """A problem whose samples are complete and whose verdicts are being computed."""
 
     row: Mapping[str, Any]
@@ -71,7 +73,7 @@ def parts(
     prompt or the verifier a gold answer. At the end, even after an error, all requests in the engine are aborted.
     """
     running: Running = {}
-    sampled: list[_Sampled] = []
+    sampled: list[Sampled] = []
     try:
         yield from _parts(engine, request, rows, judge, running, sampled)
     finally:
@@ -87,7 +89,7 @@ def _parts(
     rows: Sequence[Mapping[str, Any]],
     judge: Judge,
     running: Running,
-    sampled: list[_Sampled],
+    sampled: list[Sampled],
 ) -> Iterator[Part]:
     core = engine.llm_engine
     places = QUEUED * core.vllm_config.scheduler_config.max_num_seqs
@@ -108,8 +110,8 @@ def _parts(
         else:
             judge.wait(sampled[0].verdicts)
         # a verdict that takes its whole deadline does not hold up the problems after it
-        sampled[:] = [each for each in sampled if not _add(part, each)]
-        if _is_whole(part, time.perf_counter() - since, request, idle=not running and not sampled, last=not waiting):
+        sampled[:] = [each for each in sampled if not added(part, each)]
+        if is_whole(part, time.perf_counter() - since, request, idle=not running and not sampled, last=not waiting):
             part.seconds, part.judging = time.perf_counter() - since, judge.seconds
             since, judge.seconds = time.perf_counter(), 0.0
             yield part
@@ -119,7 +121,7 @@ def _parts(
             yielded = time.perf_counter()
 
 
-def _is_whole(part: Part, seconds: float, request: Request, *, idle: bool, last: bool) -> bool:
+def is_whole(part: Part, seconds: float, request: Request, *, idle: bool, last: bool) -> bool:
     if idle and (last or request.piece):
         return True
     # the time of an empty part counts for the next one, since empty parts are not written
@@ -174,15 +176,15 @@ def sampling_parameters(request: Request, seed: int) -> "SamplingParams":
     )
 
 
-def _judged(output: "RequestOutput", row: Mapping[str, Any], seed: int, request: Request, judge: Judge) -> _Sampled:
+def _judged(output: "RequestOutput", row: Mapping[str, Any], seed: int, request: Request, judge: Judge) -> Sampled:
     verdicts = [
         judge.submit(row["verifier"], as_read(response.text, opens_thinking=request.opens_thinking), row["answer"])
         for response in output.outputs
     ]
-    return _Sampled(row, seed, output.outputs, verdicts)
+    return Sampled(row, seed, output.outputs, verdicts)
 
 
-def _add(part: Part, sampled: _Sampled) -> bool:
+def added(part: Part, sampled: Sampled) -> bool:
     """Add a problem to the part if all its verdicts are available, and return whether they are."""
     if not all(verdict.done() for verdict in sampled.verdicts):
         return False

@@ -22,7 +22,7 @@ class Request:
     problems: str
     directory: str
     engine: dict[str, Any]
-    """Keyword arguments of vllm.LLM."""
+    """Keyword arguments of vllm.LLM, or the fields of passk/experiment/engine.py for an endpoint."""
     chat: bool
     """Whether the model's chat template is applied to the prompt."""
     deterministic: bool = False

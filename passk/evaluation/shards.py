@@ -47,7 +47,7 @@ class Shards:
         """Ids of the problems in the shards, each with all its samples."""
         self.reasons: Counter[str] = Counter()
         """Number of samples by the reason of their verdict."""
-        self.tokens = 0
+        self.tokens = self.prompt_tokens = 0
         self.seconds = self.judging = 0.0
         """Wall time of the sessions that wrote the shards, and its part in which verifiers held up the engines."""
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -68,9 +68,11 @@ class Shards:
     def _count(self, columns: dict[str, list[Any]], times: dict[str, float]) -> None:
         # These fail for a damaged shard, before anything of it is counted.
         tokens, seconds, judging = sum(columns["tokens"]), times["seconds"] + 0.0, times["judging"] + 0.0
+        prompt_tokens = int(times.get("prompt_tokens", 0))
         self.problems.update(columns["problem"])
         self.reasons.update(columns["reason"])
         self.tokens += tokens
+        self.prompt_tokens += prompt_tokens
         self.seconds += seconds
         self.judging += judging
 
@@ -81,7 +83,7 @@ class Shards:
         import pyarrow
 
         places = [self._place[problem] for problem in part.columns["problem"]]
-        times = {"seconds": part.seconds, "judging": part.judging}
+        times = {"seconds": part.seconds, "judging": part.judging, "prompt_tokens": part.prompt_tokens}
         table = pyarrow.table({_PLACE: places, **part.columns}, schema=_schema()).replace_schema_metadata(
             {_OWN: json.dumps(times)}
         )
@@ -144,6 +146,7 @@ class Shards:
                 "key": record.key,
                 "samples": len(self._place) * record.config["samples"],
                 "tokens": self.tokens,
+                **({"prompt_tokens": self.prompt_tokens} if self.prompt_tokens else {}),
                 "reasons": self.shares(),
                 "seconds": self.seconds,
                 "judging_seconds": self.judging,

@@ -8,8 +8,10 @@ import numpy as np
 
 from passk.base.errors import PasskError
 from passk.base.terminal import aligned
+from passk.experiment.benchmark import Benchmark
 from passk.experiment.plan import PlannedEvaluation
 from passk.statistics.bootstrap import Estimate
+from passk.statistics.further import Counts, columns
 from passk.statistics.summary import Samples, by_problem, summary
 
 _COLUMNS = ("score", "correct", "extracted", "tokens", "finish_reason", "logprob")
@@ -17,10 +19,10 @@ _COLUMNS = ("score", "correct", "extracted", "tokens", "finish_reason", "logprob
 
 def table(evaluations: Sequence[PlannedEvaluation]) -> str:
     """Return a table with one row per metric and one column per finished benchmark."""
-    columns = {each.record.benchmark: _figures(each) for each in evaluations if each.finished}
-    names = dict.fromkeys(name for figures in columns.values() for name in figures)
-    rows = [["", *columns]]
-    rows += [[name, *(_shown(figures.get(name)) for figures in columns.values())] for name in names]
+    of_each = {each.record.benchmark: _figures(each) for each in evaluations if each.finished}
+    names = dict.fromkeys(name for figures in of_each.values() for name in figures)
+    rows = [["", *of_each]]
+    rows += [[name, *(_shown(figures.get(name)) for figures in of_each.values())] for name in names]
     return "\n".join(aligned(rows, right=range(1, len(rows[0]))))
 
 
@@ -34,7 +36,17 @@ def _figures(evaluation: PlannedEvaluation) -> dict[str, Estimate]:
         reason = " ".join(str(error).split())[:200]
         raise PasskError(f"{file}: damaged ({reason}); delete its directory and repeat the command") from None
     votes = [k for k in config.k if k > 1]
-    return summary(by_problem(samples, sorted(set(config.k)), votes))
+    return summary(by_problem(samples, sorted(set(config.k)), votes)) | _further(samples, config)
+
+
+def _further(samples: Samples, config: Benchmark) -> dict[str, Estimate]:
+    """Return the further metrics that the benchmark asks for."""
+    n = np.full(len(samples.correct), samples.correct.shape[1])
+    counts = Counts(n, samples.correct.sum(axis=1), list(samples.correct), list(samples.logprob))
+    found = dict(each for name in config.metrics for each in columns(name, counts, sorted(config.k)))
+    plain = {title: values for title, values in found.items() if not isinstance(values, Estimate)}
+    made = summary(plain) if plain else {}
+    return {title: made.get(title, values) for title, values in found.items()}
 
 
 def read(file: Path, samples: int, *, on_policy: bool) -> Samples:
@@ -42,20 +54,20 @@ def read(file: Path, samples: int, *, on_policy: bool) -> Samples:
     import pandas as pd
     import pyarrow.parquet
 
-    columns = pyarrow.parquet.read_table(file, columns=list(_COLUMNS)).to_pandas()
-    codes, _ = pd.factorize(columns["extracted"])
-    answer = np.where(columns["extracted"] == "", -1, codes)
+    rows = pyarrow.parquet.read_table(file, columns=list(_COLUMNS)).to_pandas()
+    codes, _ = pd.factorize(rows["extracted"])
+    answer = np.where(rows["extracted"] == "", -1, codes)
 
     def problems(values: np.ndarray) -> np.ndarray:
         return np.asarray(values).reshape(-1, samples)
 
     return Samples(
-        score=problems(columns["score"]),
-        correct=problems(columns["correct"]),
+        score=problems(rows["score"]),
+        correct=problems(rows["correct"]),
         answer=problems(answer),
-        tokens=problems(columns["tokens"]),
-        truncated=problems(columns["finish_reason"] == "length"),
-        logprob=problems(columns["logprob"]),
+        tokens=problems(rows["tokens"]),
+        truncated=problems(rows["finish_reason"] == "length"),
+        logprob=problems(rows["logprob"]),
         on_policy=on_policy,
     )
 

@@ -5,6 +5,9 @@ from pydantic import Field, ValidationInfo, field_validator
 from passk.base.errors import InvalidError
 from passk.experiment.fields import Count, MaxFailed, Name, NotNegative, Rollouts, Share, Strict, Text
 
+REPORTED = {"metrics", "by", "reference_line"}
+"""Fields of a benchmark that the report alone reads."""
+
 
 class ReferenceLine(Strict):
     """A value of pass@k that needs no training, such as the share that a fixed answer solves."""
@@ -19,13 +22,38 @@ class Benchmark(Strict):
     problems: Name = Field(description="name of a set of problems of the test split")
     samples: Rollouts = Field(32, description="samples per problem")
     k: tuple[int, ...] = Field((1, 4, 8), strict=False, validate_default=True, description="values of k of pass@k")
-    temperature: NotNegative = Field(1.0, description="temperature of sampling; 0 takes the likeliest token")
+    temperature: NotNegative = Field(
+        1.0, description="temperature of sampling, or a list: a benchmark for each; 0 takes the likeliest token"
+    )
     top_p: float = Field(0.95, gt=0, le=1, description="nucleus of sampling, share of the probability")
     max_response: Count = Field(description="longest response, tokens")
     max_failed: MaxFailed = 0.05
+    metrics: tuple[Text, ...] = Field(
+        (), strict=False, description="further metrics of the report: g-pass@TAU, mg-pass, cover@TAU, bayes, best-of"
+    )
+    by: Text | None = Field(
+        None, description="metadata of the problems, such as subject, by which the report has a table (default: none)"
+    )
+    validation: bool = Field(
+        False,
+        description="only evaluations during the training use it: no finished stage is evaluated on it, so a stage may "
+        "choose by it",
+    )
     reference_line: ReferenceLine | None = Field(
         None, description="a value that the report draws beside the curves of this benchmark (default: none)"
     )
+
+    @field_validator("metrics")
+    @classmethod
+    def _are_known(cls, metrics: tuple[str, ...]) -> tuple[str, ...]:
+        from passk.statistics import further  # imports numpy
+
+        for place, name in enumerate(metrics):
+            if fault := further.fault(name):
+                raise InvalidError(*fault)
+            if name in metrics[:place]:
+                raise InvalidError(f"{name} is listed twice", "remove one")
+        return metrics
 
     @field_validator("k")
     @classmethod

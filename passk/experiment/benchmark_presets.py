@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from passk.base import gpus
 from passk.base.errors import ConfigError, nearest
-from passk.experiment import config, sweep
+from passk.experiment import config, sweep, temperatures
 from passk.experiment.benchmark import Benchmark
 from passk.experiment.config import Experiment
 
@@ -47,7 +47,16 @@ PRESETS = {
     "aime25": Preset({"source": "aime25"}, 16384),
     "olymmath-easy": Preset({"source": "olymmath", "grade": "easy"}, 16384),
     "olymmath-hard": Preset({"source": "olymmath", "grade": "hard"}, 16384),
+    "hmmt": Preset({"source": "hmmt"}, 16384),
+    "amc23": Preset({"source": "amc23"}, 8192),
+    "minerva": Preset({"source": "minerva", "unreadable": "leave_out"}, 8192),
+    "olympiadbench": Preset({"source": "olympiadbench", "unreadable": "leave_out"}, 16384),
+    "gpqa": Preset({"source": "gpqa"}, 8192),
+    "humaneval": Preset({"source": "humaneval"}, 1024),
+    "mbpp": Preset({"source": "mbpp", "split": "test"}, 1024),
 }
+PUZZLES = ("arc_agi", "arc_1d", "rearc", "countdown", "n_queens")
+"""Tasks of reasoning_gym that are benchmarks by their own name too."""
 REASONING_GYM = "reasoning_gym."
 """Prefix of a task's name: every task of reasoning_gym is a benchmark."""
 
@@ -55,10 +64,10 @@ REASONING_GYM = "reasoning_gym."
 def preset(name: str) -> Preset:
     """Return the benchmark of this name. Raise ConfigError if it does not exist."""
     task = name.removeprefix(REASONING_GYM)
-    if task != name:
+    if task != name or name in PUZZLES:
         return Preset({"source": "reasoning_gym", "task": task, "split": "test", "size": 100}, 4096)
     if name not in PRESETS:
-        raise ConfigError("benchmark", f"{name!r} does not exist", nearest(name, PRESETS))
+        raise ConfigError("benchmark", f"{name!r} does not exist", nearest(name, (*PRESETS, *PUZZLES)))
     return PRESETS[name]
 
 
@@ -68,16 +77,19 @@ def experiment(
     samples: int | None = None,
     file: Path | None = None,
     *,
+    temperature: Sequence[float] = (),
+    engine: str = "",
     opens_thinking: bool = False,
 ) -> Experiment:
     """Return an experiment without stages that evaluates `model` on the named benchmarks. Raise ConfigError.
 
     file: an experiment file that provides compute, seed and benchmarks, which take precedence over named ones. Without
-    `names`, all its benchmarks are used. opens_thinking: sets the field of `model` to true.
+    `names`, all its benchmarks are used. temperature: sets that of the benchmarks; several give a benchmark each.
+    engine: URL of an endpoint that serves `model`. opens_thinking: sets the field of `model` to true.
     """
     raw = config.load(file).model_dump(mode="json", by_alias=True, exclude_defaults=True) if file else _here(model)
     if not (names or file):
-        known = f"{', '.join(PRESETS)} or {REASONING_GYM}TASK"
+        known = f"{', '.join((*PRESETS, *PUZZLES))} or {REASONING_GYM}TASK"
         raise ConfigError("benchmark", "none is named", f"name one or several, comma-separated, of {known}")
     for name in names:
         if name not in raw["benchmarks"]:
@@ -91,6 +103,13 @@ def experiment(
                 "k": [k for k in K if k <= number],
                 "max_response": named.max_response,
             }
+    if temperature:
+        names = names or list(raw["benchmarks"])
+        for name in names:
+            raw["benchmarks"][name]["temperature"] = list(temperature) if len(temperature) > 1 else temperature[0]
+        names = [one for name in names for one in temperatures.each(name, temperature)] if temperature[1:] else names
+    if engine:
+        raw["engine"] = raw.get("engine", {}) | {"url": engine, "model": model}
     if opens_thinking:
         raw["model"]["opens_thinking"] = True
     return sweep.evaluation(config.parse(raw), model, names, samples)

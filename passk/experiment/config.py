@@ -16,9 +16,10 @@ from pydantic import (
 )
 
 from passk.base.errors import ConfigError, InvalidError
-from passk.experiment import yaml_file
+from passk.experiment import temperatures, yaml_file
 from passk.experiment.benchmark import Benchmark, ReferenceLine
 from passk.experiment.compute import Compute
+from passk.experiment.engine import Engine, Price, with_model
 from passk.experiment.field_errors import Location, first_fault, require_plain
 from passk.experiment.fields import (
     Name,
@@ -39,6 +40,9 @@ class Experiment(Strict):
     problems: dict[Name, Problems] = Field(min_length=1, description="sets of problems by name")
     stages: dict[Name, AnyStage] = Field(description="stages by name; without stages the model itself is evaluated")
     benchmarks: dict[Name, Benchmark] = Field(min_length=1, description="benchmarks by name")
+    engine: Engine | None = Field(
+        None, description="an OpenAI-compatible endpoint that samples the evaluations in place of vLLM (default: none)"
+    )
     compute: Compute = Field(description="where and how the experiment runs")
     trackers: Trackers | None = Field(None, description="trackers of step metrics beside TensorBoard")
 
@@ -72,7 +76,7 @@ def parse(raw: dict[str, Any]) -> Experiment:
     """Return the experiment in a mapping from YAML. Raise ConfigError that begins with the field."""
     require_plain(raw)
     try:
-        return Experiment.model_validate(raw)
+        return Experiment.model_validate(temperatures.expanded(with_model(raw)))
     except ValidationError as error:
         raise first_fault(error, _keys_beside, sources=SPECS, kinds=STAGES) from None
 
@@ -81,6 +85,8 @@ _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
     ("model",): Model,
     ("model", "tiny"): TinyModel,
     ("compute",): Compute,
+    ("engine",): Engine,
+    ("engine", "price"): Price,
     ("trackers",): Trackers,
     ("trackers", "wandb"): WandbTracker,
     ("trackers", "mlflow"): MlflowTracker,

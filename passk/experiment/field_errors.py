@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from passk.base.errors import ConfigError, InvalidError, nearest
+from passk.experiment.fields import BY_STEP
 
 Location = tuple[int | str, ...]
 _TAGGED = ("stages", "problems")
@@ -75,7 +76,7 @@ def require_plain(content: Any, field: str = "") -> None:
     where = field or "experiment"
     if isinstance(content, dict):
         for key, value in content.items():
-            if not isinstance(key, str):
+            if not isinstance(key, str) and not (isinstance(key, int) and BY_STEP.fullmatch(field)):
                 raise ConfigError(where, f"the key {key!r} is not text", "write text")
             require_plain(key, where)
             require_plain(value, f"{field}.{key}".lstrip("."))

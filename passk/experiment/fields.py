@@ -3,6 +3,7 @@
 A truth value or text is not a number. A number is finite. A whole number is below LIMIT. A pair is written as a list.
 """
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -13,6 +14,8 @@ LIMIT = 10**9
 """Upper bound, exclusive, of whole numbers in an experiment."""
 MOST_ROLLOUTS = 10**4
 """Upper bound, exclusive, of rollouts per prompt and samples per problem."""
+BY_STEP = re.compile(r"stages\..+\.advantage")
+"""Fields whose keys may be whole numbers: the steps of a schedule."""
 
 
 class Strict(BaseModel):

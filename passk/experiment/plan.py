@@ -12,24 +12,26 @@ from typing import Any
 
 from passk import problems
 from passk.base.errors import ConfigError, nearest
+from passk.experiment.benchmark import REPORTED
 from passk.experiment.config import Experiment
+from passk.experiment.kept_evaluations import Kind, chosen_by, kinds, require_kept, stopped_by
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
 from passk.experiment.result_versions import (
     SAMPLING_VERSION,
     TRAINING_VERSION,
     engine_versions,
-    estimator_version,
+    estimator_versions,
     judging,
     verdicts,
 )
 from passk.experiment.stage import RlStage
-from passk.files.layout import BASE, STORE, EvaluationRecord, StageRecord, require_usable
+from passk.files.layout import BASE, BEST, STORE, EvaluationRecord, StageRecord, require_usable
 from passk.files.model_weights import weights
 
 _WITHOUT_EFFECT = {"evaluate", "save_every", "keep_checkpoints", "max_failed"}
-_WITHOUT_EFFECT |= {"evaluate_every", "evaluate_on", "evaluate_samples"}
+_WITHOUT_EFFECT |= {"evaluate_every", "evaluate_on", "evaluate_samples", "evaluate_last", "keep_best"}
 """Fields of a stage that do not change its model. Evaluations during the training draw no random number of it."""
-_NOT_SAMPLED = {"k", "max_failed", "reference_line"}
+_NOT_SAMPLED = {"k", "max_failed", "validation", *REPORTED}
 """Fields of a benchmark that do not change its samples."""
 
 
@@ -46,7 +48,13 @@ class Plan:
     """The model of stages without a parent: a directory in the run (tiny), or a HF model."""
     stages: tuple[PlannedStage, ...]
     """Stages in training order, parents first."""
-    evaluations: tuple[PlannedEvaluation, ...]
+    all_evaluations: tuple[PlannedEvaluation, ...]
+    """Evaluations of all checkpoints that the stages may have at their end."""
+
+    @property
+    def evaluations(self) -> tuple[PlannedEvaluation, ...]:
+        """Evaluations of the checkpoints that exist, and of those that unfinished stages may have."""
+        return tuple(planned for planned in self.all_evaluations if planned.exists)
 
     @property
     def store(self) -> Path:
@@ -80,11 +88,12 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
         if isinstance(stage, RlStage):
             trainers = (
                 versions
-                | estimator_version(stage.advantage, stage.options)
-                | verdicts(_verifier(experiment, stage.problems))
+                | estimator_versions(stage.advantage, stage.options)
+                | verdicts(verifier_of(experiment, stage.problems))
             )
         # Without the defaults, so a new field with a default does not change the keys of finished stages.
-        settings = stage.model_dump(mode="json", exclude_defaults=True, exclude={"parent", *_WITHOUT_EFFECT})
+        without = dict.fromkeys(("parent", *_WITHOUT_EFFECT), True) | {"stop_when": {"select_on_test"}}
+        settings = stage.model_dump(mode="json", exclude_defaults=True, exclude=without)
         if referred := settings.get("kl", {}).get("reference"):
             # A name says nothing about the model.
             earlier = parent.lineage if parent else ()
@@ -98,6 +107,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
                 "results": TRAINING_VERSION,
                 "seed": experiment.seed,
             }
+            | stopped_by(experiment, stage, fingerprints)
             # The only field of `compute` that decides which rollouts are sampled.
             | ({"deterministic": True} if experiment.compute.deterministic else {})
         )
@@ -115,10 +125,14 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
         )
         stages[name] = PlannedStage(record, stage, directory / "stages" / key, parent, experiment.compute)
     model: Path | str = directory / "model" if experiment.model.tiny else _expanded(str(experiment.model.path))
+    for planned in stages.values():
+        require_kept(planned)
     evaluations = [
-        _evaluation(experiment, directory, checkpoint, benchmark, stages, base, model, fingerprints, versions)
+        _evaluation(experiment, directory, checkpoint, name, stages, base, model, fingerprints, versions, kind)
         for checkpoint in _checkpoints(experiment, list(stages))
-        for benchmark in experiment.benchmarks
+        for kind in kinds(experiment.stages.get(checkpoint))
+        for name, benchmark in experiment.benchmarks.items()
+        if not benchmark.validation
     ]
     return Plan(
         experiment=experiment,
@@ -126,7 +140,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
         problems={name: directory / "problems" / f"{mark}.parquet" for name, mark in fingerprints.items()},
         model=model,
         stages=tuple(stages.values()),
-        evaluations=tuple(evaluations),
+        all_evaluations=tuple(evaluations),
     )
 
 
@@ -135,6 +149,8 @@ def _base(experiment: Experiment) -> dict[str, Any]:
     model, files = experiment.model, []
     if model.path:
         files = weights(Path(_expanded(model.path)))
+    if experiment.engine:
+        return {"engine": experiment.engine.identity(), "opens_thinking": model.opens_thinking, "seed": experiment.seed}
     decides = {"model": model.model_dump(exclude_defaults=True), "seed": experiment.seed}
     return decides | ({"weights": files} if files else {})
 
@@ -184,10 +200,12 @@ def _evaluation(
     model: Path | str,
     fingerprints: dict[str, str],
     versions: dict[str, str],
+    kind: Kind,
 ) -> PlannedEvaluation:
     config = experiment.benchmarks[benchmark]
     stage = stages.get(checkpoint)
-    versions = versions | judging(_verifier(experiment, config.problems))
+    # an endpoint's samples do not depend on the engines of this machine
+    versions = ({} if experiment.engine else versions) | judging(verifier_of(experiment, config.problems))
     decides: dict[str, Any] = {
         "benchmark": benchmark,
         "checkpoint": stage.record.key if stage else base,
@@ -197,22 +215,26 @@ def _evaluation(
         "results": SAMPLING_VERSION,
         "seed": experiment.seed,
     }
+    if stage and isinstance(stage.stage, RlStage):
+        decides |= chosen_by(experiment, stage.stage, kind, fingerprints)
     key = _hash(decides)
     record = EvaluationRecord(
         key=key,
         experiment=experiment.name,
-        checkpoint=checkpoint,
+        checkpoint=f"{checkpoint}{BEST}" if kind.best else checkpoint,
         stage=stage.record.key if stage else None,
         benchmark=benchmark,
         problems=fingerprints[config.problems],
         config=config.model_dump(mode="json"),
-        seed=experiment.seed,
+        seed=kind.seed(experiment.seed),
         versions=versions,
+        best=kind.best,
     )
-    return PlannedEvaluation(record, config, stage, model, directory / "evaluations" / key)
+    return PlannedEvaluation(record, config, stage, model, directory / "evaluations" / key, kind.before_last)
 
 
-def _verifier(experiment: Experiment, problem_set: str) -> str:
+def verifier_of(experiment: Experiment, problem_set: str) -> str:
+    """Return the name of the verifier of a problem set."""
     spec = experiment.problems[problem_set]
     return str(getattr(spec, "verifier", spec.judged_by))
 

@@ -1,14 +1,24 @@
 """A stage and an evaluation of a plan, with the directories of their files."""
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any, NamedTuple, Optional
 
 from passk.experiment.benchmark import Benchmark
 from passk.experiment.compute import Compute
 from passk.experiment.stage import RlStage, SftStage
-from passk.files.layout import EvaluationRecord, StageRecord, is_finished
+from passk.files.layout import EvaluationRecord, StageRecord, is_finished, kept_model
+
+
+class KeptModels(NamedTuple):
+    """Steps whose models a stage has."""
+
+    last: tuple[int, ...]
+    """Steps of its last checkpoints, the last step first."""
+    best: int | None
+    """Step of the best model; None without `keep_best`, or before the stage is finished."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +26,7 @@ class PlannedStage:
     """A stage with its record and its place."""
 
     record: StageRecord
-    """Its `first_step` is right once the parent is finished: a parent with `until` may end early."""
+    """Its `first_step` is right once the parent is finished: a parent with a condition may end early."""
     stage: SftStage | RlStage
     own: Path
     """runs/<experiment>/stages/<key>"""
@@ -45,13 +55,34 @@ class PlannedStage:
 
     @property
     def steps(self) -> int:
-        """Number of its steps. A stage that is not finished may still end before this step by its `until`."""
-        if isinstance(self.stage, RlStage) and self.stage.until and self.finished:
-            try:
-                return int(json.loads((self.directory / "manifest.json").read_text())["steps"])
-            except (OSError, ValueError, KeyError, TypeError, RecursionError):
-                pass  # the ingest names a damaged manifest
+        """Number of its steps. A stage that is not finished may still end before this step by a condition."""
+        if isinstance(self.stage, RlStage) and any(self.stage.conditions) and self.finished:
+            with contextlib.suppress(ValueError, TypeError):
+                return int(self._manifest["steps"])
         return self.stage.steps
+
+    @property
+    def kept(self) -> KeptModels:
+        """The models that the finished stage has; those that it will have if it is not finished."""
+        keep = self.stage.keep if isinstance(self.stage, RlStage) else None
+        if not self.finished:
+            return KeptModels(tuple(keep.final(self.stage.steps)) if keep else (self.stage.steps,), None)
+        models = self._manifest.get("models") or {}
+        return KeptModels(tuple(models.get("last") or (self.steps,)), models.get("best"))
+
+    @property
+    def chosen(self) -> dict[str, Any] | None:
+        """The `keep_best` by which the finished stage kept a model."""
+        return ((self._manifest.get("models") or {}).get("keep") or {}).get("best")
+
+    @property
+    def _manifest(self) -> dict[str, Any]:
+        """The manifest of the finished stage; {} if it is damaged, which the ingest names."""
+        try:
+            manifest = json.loads((self.directory / "manifest.json").read_text())
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return manifest if isinstance(manifest, dict) else {}
 
     @property
     def first_step(self) -> int:
@@ -81,10 +112,36 @@ class PlannedEvaluation:
     base: Path | str
     """The model that is evaluated if `stage` is None."""
     directory: Path
+    before_last: int = 0
+    """Number of the stage's checkpoints after this one."""
+
+    @property
+    def step(self) -> int | None:
+        """Step of an earlier checkpoint of the finished stage; None for its last step."""
+        if self.stage is None:
+            return None
+        kept = self.stage.kept
+        if self.record.best:
+            return kept.best
+        return kept.last[self.before_last] if self.before_last else None
+
+    @property
+    def exists(self) -> bool:
+        """Whether the checkpoint exists, or may exist when its stage is finished.
+
+        A stage that ends early may have fewer checkpoints, and its best one may be its last.
+        """
+        if self.stage is None or not self.stage.finished:
+            return True
+        kept = self.stage.kept
+        return kept.best not in (None, kept.last[0]) if self.record.best else self.before_last < len(kept.last)
 
     @property
     def model(self) -> Path | str:
-        return self.stage.directory / "model" if self.stage else self.base
+        if self.stage is None:
+            return self.base
+        directory, step = self.stage.directory, self.step
+        return directory / "model" if step is None else kept_model(directory, step)
 
     @property
     def finished(self) -> bool:

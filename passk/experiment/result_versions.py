@@ -11,6 +11,7 @@ from typing import Any
 from passk import verifiers
 from passk.advantage import registry
 from passk.base import plugins
+from passk.experiment.advantage_schedule import AdvantageSchedule
 
 ENGINE_PACKAGES = ("openrlhf", "deepspeed", "ray", "torch", "transformers", "vllm")
 VERIFIER_PACKAGES = {
@@ -19,12 +20,13 @@ VERIFIER_PACKAGES = {
 }
 """Packages that the verdicts of a verifier depend on."""
 VERDICTS = {
-    "choice": "4",
+    "choice": "5",
+    "code": "1",
     "exact": "2",
-    "math": "5",
+    "math": "6",
     "maze": "2",
     "maze_strict": "2",
-    "numeric": "5",
+    "numeric": "6",
     "reasoning_gym": "3",
 }
 """Version of passk's part of each verifier. Raise it with every change that alters a verdict."""
@@ -40,9 +42,13 @@ def engine_versions() -> dict[str, str]:
     return {name.removesuffix("-cpu"): version.partition("+")[0] for name, version in versions.items()}
 
 
-def estimator_version(estimator: str, options: Mapping[str, Any]) -> dict[str, str]:
-    """Return the packages outside passk that provide an estimator and the estimator in its option `base`."""
-    packages = {"estimator": registry.package(estimator), "base": registry.package(str(options.get("base")))}
+def estimator_versions(schedule: AdvantageSchedule, options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the packages outside passk that provide a stage's estimators and those in their option `base`."""
+    packages = {}
+    for estimator in schedule.names:
+        of = f" {estimator}" if len(schedule.names) > 1 else ""
+        base = schedule.options(estimator, options).get("base")
+        packages |= {f"estimator{of}": registry.package(estimator), f"base{of}": registry.package(str(base))}
     return {name: package for name, package in packages.items() if package}
 
 

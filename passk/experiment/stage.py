@@ -10,11 +10,14 @@ from pydantic import (
     PlainSerializer,
     Tag,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
 from passk.base.errors import InvalidError
+from passk.experiment.advantage_schedule import AdvantageSchedule
+from passk.experiment.benchmark import Benchmark
 from passk.experiment.engine_settings import ImportanceCorrection, Kl, Loss
 from passk.experiment.fields import (
     LIMIT,
@@ -30,12 +33,31 @@ from passk.experiment.fields import (
     Rollouts,
     Share,
     Strict,
-    Text,
 )
 from passk.experiment.k_schedule import Schedule
+from passk.experiment.keep import Keep
+from passk.experiment.selection import KeepBest, StopWhen
+from passk.experiment.stage_end import Conditions
 from passk.experiment.until import Until
 
-K = Annotated[Schedule, BeforeValidator(Schedule.of), PlainSerializer(lambda schedule: schedule.written)]
+
+def _scheduled(kind: str, words: str) -> WithJsonSchema:
+    """Return the JSON schema of one value, or of a schedule as a mapping or a list. words: for people."""
+    return WithJsonSchema({"anyOf": [{"type": kind}, {"type": "object"}, {"type": "array"}], "format": words})
+
+
+Advantage = Annotated[
+    AdvantageSchedule,
+    BeforeValidator(AdvantageSchedule.of),
+    PlainSerializer(lambda schedule: schedule.plain),
+    _scheduled("string", "name or schedule"),
+]
+K = Annotated[
+    Schedule,
+    BeforeValidator(Schedule.of),
+    PlainSerializer(lambda schedule: schedule.written),
+    _scheduled("integer", "whole number or schedule"),
+]
 
 
 class Stage(Strict):
@@ -92,10 +114,12 @@ class RlStage(Stage):
     """Reinforcement learning with verifiable rewards, by OpenRLHF's train_ppo_ray with passk's plugin."""
 
     kind: Literal["rl"] = Field(description="kind of the stage")
-    advantage: Text = Field(description="advantage estimator; `passk advantage list` lists them")
+    advantage: Advantage = Field(
+        description="advantage estimator, or a schedule of them over the steps; `passk advantage list` lists them"
+    )
     k: K = Field(Schedule.of(1), description="k of Pass@k, or a schedule of it over the steps")
     options: dict[str, Any] = Field(
-        default={}, description="options of the estimator; `passk advantage list` lists them"
+        default={}, description="options of the estimator, by its name if there are several"
     )
     lr: Positive = Field(description="learning rate")
     entropy_coef: NotNegative = Field(0.0, description="entropy bonus in the loss")
@@ -127,6 +151,37 @@ class RlStage(Stage):
         None, description="samples per problem of these evaluations (default: the largest `k` of the benchmark)"
     )
 
+    stop_when: StopWhen | None = Field(
+        None, description="condition on these evaluations that ends the stage before `steps` (default: none)"
+    )
+
+    keep_best: KeepBest | None = Field(
+        None, description="keep and evaluate the best model by these evaluations, beside the last one (default: none)"
+    )
+    evaluate_last: int = Field(
+        1,
+        ge=1,
+        lt=LIMIT,
+        description="checkpoints at the end, one each `save_every` steps, that are evaluated; the stage's row is their "
+        "mean",
+    )
+
+    def held_out_samples(self, benchmark: Benchmark) -> int:
+        """Return the samples per problem of an evaluation during the training."""
+        return self.evaluate_samples or max(benchmark.k)
+
+    @property
+    def keep(self) -> Keep | None:
+        """The models that the stage keeps beside its last one."""
+        if self.evaluate_last == 1 and self.keep_best is None:
+            return None
+        return Keep(every=self.save_every, last=self.evaluate_last, best=self.keep_best)
+
+    @property
+    def conditions(self) -> Conditions:
+        """Conditions that end the stage before `steps`."""
+        return Conditions(self.until, self.stop_when)
+
     @model_validator(mode="after")
     def _fits_in_memory(self) -> Self:
         return self._limited("steps x prompts_per_step", self.steps * self.prompts_per_step)
@@ -145,6 +200,8 @@ class RlStage(Stage):
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "until": Until,
+    "stop_when": StopWhen,
+    "keep_best": KeepBest,
     "kl": Kl,
     "loss": Loss,
     "importance_correction": ImportanceCorrection,

@@ -151,6 +151,8 @@ def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), sampl
         "stages": {},
         "benchmarks": selected,
     }
+    if of.engine:
+        raw["engine"] |= {"model": model}
     result = config.parse(raw)
     validate.check(result)
     return result.model_copy(update={"name": f"{result.name}-{_mark(result, path)}"})
@@ -162,9 +164,10 @@ def _mark(evaluated: Experiment, model: str) -> str:
         "model": model,
         "weights": weights(Path(model)),
         "seed": evaluated.seed,
+        **({"engine": evaluated.engine.identity()} if evaluated.engine else {}),
         # without max_failed, so an evaluation that it stopped can resume with a larger one
         "benchmarks": {
-            name: benchmark.model_dump(mode="json", exclude_defaults=True, exclude={"max_failed"})
+            name: benchmark.model_dump(mode="json", exclude_defaults=True, exclude={"max_failed", "metrics", "by"})
             for name, benchmark in evaluated.benchmarks.items()
         },
         "problems": {name: fingerprint(spec, evaluated.seed) for name, spec in evaluated.problems.items()},

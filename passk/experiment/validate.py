@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from passk import advantage, problems
+from passk import advantage, problems, verifiers
+from passk.base import plugins
 from passk.base.errors import ConfigError, nearest, under
 from passk.base.redact import is_secret
-from passk.experiment import config, engine_checks, yaml_file
+from passk.experiment import check_held_out, config, engine_checks, yaml_file
 from passk.experiment.config import Experiment
 from passk.experiment.model import TinyModel
-from passk.experiment.plan import order
+from passk.experiment.plan import order, verifier_of
 from passk.experiment.stage import RlStage
 from passk.files.layout import BASE
 
@@ -57,8 +58,22 @@ def check(experiment: Experiment) -> None:
                 f"at temperature 0 all {benchmark.samples} samples are identical",
                 "set samples to 1, or temperature above 0",
             )
+    check_held_out.of_benchmarks(experiment)
+    if experiment.engine:
+        _check_engine(experiment)
     if experiment.model.tiny:
         _fits_model(experiment, experiment.model.tiny)
+
+
+def _check_engine(experiment: Experiment) -> None:
+    if experiment.stages:
+        raise ConfigError(
+            "engine",
+            "an endpoint cannot sample the models of stages",
+            "evaluate it in an experiment without stages, and put both in one table with `passk compare`",
+        )
+    if experiment.compute.deterministic:
+        raise ConfigError("compute.deterministic", "an endpoint cannot promise it", "remove it, or remove engine")
 
 
 def _no_secret(field: str, content: Any) -> None:
@@ -83,8 +98,12 @@ def _known_problems(experiment: Experiment, field: str, name: str, *, split: str
 def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
     compute = experiment.compute
     with under(f"stages.{name}"):
-        for _, k in stage.k.within(stage.steps):
-            advantage.check(stage.advantage, k, stage.rollouts_per_prompt, stage.options)
+        stage.advantage.check(stage.k, stage.steps, stage.rollouts_per_prompt, stage.options)
+        verifier = verifier_of(experiment, stage.problems)
+        for estimator in stage.advantage.names:
+            if advantage.get(estimator).graded and not plugins.package(verifiers.GROUP, verifier):
+                problem = f"{estimator} needs graded rewards, and the verifier {verifier} gives 0 and 1"
+                raise ConfigError("advantage", problem, "choose another estimator, or a verifier of your own")
         if stage.max_prompt + stage.max_response < 3:
             raise ConfigError(  # passk/models/log_probs.py
                 "max_response",
@@ -94,7 +113,7 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
     if stage.until:
         with under(f"stages.{name}.until"):
             stage.until.check(max(k for _, k in stage.k.within(stage.steps)), stage.rollouts_per_prompt)
-    _check_evaluations(experiment, name, stage)
+    check_held_out.of_stage(experiment, name, stage)
     engine_checks.check(experiment, name, stage)
     if stage.parent is None and experiment.model.tiny:
         raise ConfigError(
@@ -127,29 +146,6 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
             ),
             "make it a divisor",
         )
-
-
-def _check_evaluations(experiment: Experiment, name: str, stage: RlStage) -> None:
-    """Raise ConfigError unless the benchmarks of the evaluations during the training exist and can be sampled."""
-    for field in ("evaluate_on", "evaluate_samples"):
-        if stage.evaluate_every is None and getattr(stage, field) is not None:
-            raise ConfigError(
-                f"stages.{name}.{field}", "has no effect without evaluate_every", f"set it, or remove {field}"
-            )
-    repeated = [each for place, each in enumerate(stage.evaluate_on or ()) if each in (stage.evaluate_on or ())[:place]]
-    if repeated:
-        raise ConfigError(f"stages.{name}.evaluate_on", f"{repeated[0]} is listed twice", "remove one")
-    for benchmark in stage.evaluate_on or ():
-        if benchmark not in experiment.benchmarks:
-            fix = nearest(benchmark, experiment.benchmarks)
-            raise ConfigError(f"stages.{name}.evaluate_on", f"benchmark {benchmark!r} does not exist", fix)
-    for benchmark in (stage.evaluate_on or experiment.benchmarks) if stage.evaluate_samples else ():
-        if experiment.benchmarks[benchmark].temperature == 0 and stage.evaluate_samples != 1:
-            raise ConfigError(
-                f"stages.{name}.evaluate_samples",
-                f"at temperature 0 of {benchmark} all {stage.evaluate_samples} samples are identical",
-                "set it to 1, or leave the benchmark out of evaluate_on",
-            )
 
 
 def _fits_model(experiment: Experiment, tiny: TinyModel) -> None:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NoReturn
 import yaml
 
 from passk.base.errors import ConfigError, InvalidError
+from passk.experiment.fields import BY_STEP
 
 LARGEST_FILE = 2**20
 """Most bytes of an experiment file."""
@@ -220,11 +221,12 @@ def _require_sound(root: yaml.Node) -> None:
 
 
 def _require_keys(node: yaml.MappingNode, field: str) -> None:
-    """Refuse a repeated key, and a key that is not text."""
+    """Refuse a repeated key, and a key that is not text; only a schedule of estimators has numbers as keys."""
     lines: dict[str, int] = {}
     for key, _ in node.value:
         where = f"{field}.{key.value}".lstrip(".") if isinstance(key, yaml.ScalarNode) else field or "experiment"
-        if key.tag not in (yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG, _MERGE):
+        steps = BY_STEP.fullmatch(field) and key.tag == "tag:yaml.org,2002:int"
+        if not steps and key.tag not in (yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG, _MERGE):
             raise _Refused(key, where, "the key is not text", "write one word, in quotes if it reads as a number")
         line = key.start_mark.line + 1
         name = _MERGE if key.tag == _MERGE else f"key {key.value}"  # a quoted "<<" is a key

@@ -13,6 +13,7 @@
         rollouts/step-000001.parquet            one row per rollout (ROLLOUT_COLUMNS)
         checkpoints/                            OpenRLHF's, each with a seal (passk/openrlhf/checkpoints.py)
         model/                                  the trained weights in HF format
+        models/step-000020/                     the same of an earlier checkpoint (passk/experiment/keep.py)
         log.txt                                 the trainer's output
         failure.json                            cause of the last attempt's failure (passk/runtime/failure_record.py)
         manifest.json                           written last: the stage is finished
@@ -52,6 +53,8 @@ _LONGEST_PATH = 3500
 """Most bytes of the directory of runs. Linux limits paths to 4,096, and a checkpoint's files have the longest ones."""
 BASE = "base"
 """Checkpoint name of the model before the first stage."""
+BEST = "@best"
+"""End of the checkpoint name of a stage's best model (`keep_best`). No stage's name has an @."""
 INGEST = "the ingest"
 """Name of the ingest among an experiment's failures. No stage can have this name."""
 
@@ -119,7 +122,7 @@ class EvaluationRecord:
     key: str
     experiment: str
     checkpoint: str
-    """Name of the stage whose model is evaluated, or "base" for the experiment's model."""
+    """Name of the stage whose model is evaluated, with BEST for its best one, or "base" for the experiment's model."""
     stage: str | None
     """Key of that stage."""
     benchmark: str
@@ -128,6 +131,10 @@ class EvaluationRecord:
     """The Benchmark: samples, k, temperature, top_p and max_response."""
     seed: int
     versions: dict[str, str]
+    step: int | None = None
+    """Step of the stage whose model is evaluated; None for the stage's last step."""
+    best: bool = False
+    """Whether `keep_best` chose this step."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +179,17 @@ def require_usable(runs: Path, name: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file atomically: no reader sees a partial file. Raise PasskError if the disk is full."""
     write_text(path, json.dumps(content if isinstance(content, dict | list) else asdict(content), indent=1) + "\n")
+
+
+def kept_model(stage: Path, step: int) -> Path:
+    """Return the directory of the model of an earlier checkpoint of a stage."""
+    return stage / "models" / f"step-{step:06d}"
+
+
+def kept_steps(stage: Path) -> list[int]:
+    """Return the steps of the models of earlier checkpoints that a stage's directory has."""
+    names = [path.name.removeprefix("step-") for path in stage.glob("models/step-*")]
+    return sorted(int(name) for name in names if name.isdecimal())
 
 
 def is_finished(directory: Path) -> bool:

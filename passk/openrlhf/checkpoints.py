@@ -112,14 +112,16 @@ def repair(directory: Path, recorded: int) -> Repaired:
 
 def newest(directory: Path) -> int:
     """Return the step of the newest sealed checkpoint in a stage's checkpoints/, 0 without one. Verify none of them."""
-    return max(
-        (
-            _step(checkpoint)
-            for root in (directory, directory / "_actor")
-            for checkpoint in _checkpoints(root)
-            if (checkpoint / SEAL).exists()
-        ),
-        default=0,
+    return max(sealed(directory), default=0)
+
+
+def sealed(directory: Path) -> list[int]:
+    """Return the steps of the sealed checkpoints in a stage's checkpoints/. Verify none of them."""
+    return sorted(
+        _step(checkpoint)
+        for root in (directory, directory / "_actor")
+        for checkpoint in _checkpoints(root)
+        if (checkpoint / SEAL).exists()
     )
 
 

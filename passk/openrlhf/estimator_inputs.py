@@ -9,34 +9,38 @@ from passk.base.errors import PasskError
 from passk.openrlhf.step_recorder import Rollout
 
 
-def inputs(estimator: Estimator, rollouts: list[Rollout], n: int, generator: torch.Generator) -> dict[str, Any]:
+def inputs(
+    estimator: Estimator, rollouts: list[Rollout], n: int, generator: torch.Generator, state: dict[str, Any]
+) -> dict[str, Any]:
     """Return the inputs that the estimator uses, of passk.advantage.estimator.INPUTS.
 
     rollouts: [R] in the order of generation, n per prompt, each with the identity of the answer that its verdict
-    extracted.
+    extracted. state: of the estimator, {} in the first step of a stage.
 
     Raise PasskError if the estimator needs answers and the reward function is not passk's. Also raise it if the
     estimator needs entropy and OpenRLHF returned no log-probabilities.
     """
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {"state": state} if "state" in estimator.inputs else {}
     if "generator" in estimator.inputs:
         values["generator"] = generator
     if "entropy" in estimator.inputs:
         surprises = [rollout.surprise for rollout in rollouts]
-        if None in surprises:
+        if None not in surprises:
+            values["entropy"] = torch.tensor(surprises).view(-1, n)
+        elif "entropy" in estimator.needs:
             raise PasskError(
                 f"advantage: {estimator.name} computes entropy from log-probabilities, and OpenRLHF returned none; "
                 "choose an estimator that needs none"
             )
-        values["entropy"] = torch.tensor(surprises).view(-1, n)
     if "answers" in estimator.inputs:
         extracted = [rollout.answer for rollout in rollouts]
-        if None in extracted:
+        if None not in extracted:
+            values["answers"] = torch.tensor(extracted, dtype=torch.int64).view(-1, n)
+        elif "answers" in estimator.needs:
             raise PasskError(
                 f"advantage: {estimator.name} needs answers, which passk's reward function extracts; "
                 "set --reward.remote_url to passk/openrlhf/reward.py and use prompts with labels of passk"
             )
-        values["answers"] = torch.tensor(extracted, dtype=torch.int64).view(-1, n)
     return values
 
 

@@ -24,9 +24,13 @@ class EvaluationLog:
         kept = [line for line in read_metrics(self._path) if line["step"] <= step]
         durable.write_text(self._path, "".join(json.dumps(line) + "\n" for line in kept))
 
+    def lines(self) -> list[dict[str, Any]]:
+        """Return the recorded evaluations."""
+        return read_metrics(self._path)
+
     def has(self, step: int, benchmark: str) -> bool:
         """Return whether the evaluation of a step on a benchmark is recorded."""
-        return any((line["step"], line["benchmark"]) == (step, benchmark) for line in read_metrics(self._path))
+        return any((line["step"], line["benchmark"]) == (step, benchmark) for line in self.lines())
 
     def write(self, line: dict[str, Any], seconds: float) -> None:
         """Append an evaluation, durably. seconds: its wall time."""

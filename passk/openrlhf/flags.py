@@ -127,16 +127,19 @@ def rl(
 
 def _own(stage: RlStage, paths: Paths) -> Flags:
     """Return the plugin's flags (settings.py)."""
+    estimators, options = stage.advantage.until(stage.steps, stage.options)
     return {
-        "--passk.advantage": stage.advantage,
+        "--passk.advantage": estimators.spelled,
         "--passk.k": stage.k.until(stage.steps).spelled,
-        "--passk.options": json.dumps(stage.options) if stage.options else None,
+        "--passk.options": json.dumps(options) if options else None,
         "--passk.false_positive_rate": stage.false_positive_rate or None,
         "--passk.max_failed": stage.max_failed,
         "--passk.record": str(paths.output),
         "--passk.problems": str(paths.problems) if paths.problems else None,
         "--passk.reference": paths.reference,
         "--passk.until": stage.until.spelled if stage.until else None,
+        "--passk.stop_when": stage.stop_when.spelled if stage.stop_when else None,
+        "--passk.keep": keep.spelled if (keep := stage.keep) else None,
         "--passk.keep_order": True,
     }
 

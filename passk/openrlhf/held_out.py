@@ -21,6 +21,7 @@ from passk.base.randomness import seed_of
 from passk.experiment.benchmark import Benchmark
 from passk.experiment.fields import Count, Natural
 from passk.experiment.flag_value import FlagValue
+from passk.experiment.selection import held_out_ks
 from passk.statistics.bootstrap import mean_intervals
 from passk.statistics.pass_at_k import pass_at_k
 from passk.verifiers import AnswerError, Verdict, pool
@@ -118,7 +119,7 @@ def figures(samples: int, correct: np.ndarray, ks: Sequence[int]) -> dict[str, d
 
     correct: correct samples of each problem, [P]. The intervals cover variation between problems.
     """
-    known = sorted({1, *(k for k in ks if k <= samples)})
+    known = held_out_ks(samples, ks)
     values = np.column_stack([pass_at_k(samples, correct, k) for k in known])  # [P, K]
     return {
         str(k): {"value": estimate.value, "lower": estimate.low, "upper": estimate.high}

@@ -35,7 +35,7 @@ _SHARED = {
     "--logger.wandb.org": "use trackers.wandb",
     "--logger.wandb.project": "use trackers.wandb",
     "--logger.wandb.run_name": "use trackers.wandb",
-    "--ckpt.save_hf": "a finished stage keeps its model alone; remove it",
+    "--ckpt.save_hf": "use evaluate_last of an rl stage",
     "--ds.load_in_4bit": "vLLM does not take the weights of a 4-bit trainer; remove it",
     "--ds.lora.alpha": "OpenRLHF saves the adapter alone, and vLLM does not take its weights; remove it",
     "--ds.lora.dropout": "OpenRLHF saves the adapter alone, and vLLM does not take its weights; remove it",

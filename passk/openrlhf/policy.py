@@ -47,6 +47,11 @@ class PasskPolicy(PolicyModelActor.__ray_metadata__.modified_class):
         """Seed the shuffle of step 1 and later."""
         set_seed(seed_of("policy", self.strategy.seed, step))
 
+    def export(self, directory: str) -> None:
+        """Write the present model in HF format, as OpenRLHF writes the last one. All ranks must call."""
+        model = self.ema_model if self.strategy.args.train.enable_ema else self.actor
+        self.strategy.save_model(model, self.tokenizer, directory)
+
     def log_probs(self, tokens: list[int]) -> list[float]:
         """Return the policy's log-probability of each token after the first, at temperature 1. All ranks must call."""
         sequences = torch.tensor([tokens])

@@ -4,23 +4,31 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from passk import advantage
 from passk.base.errors import ConfigError, InvalidError, under
+from passk.experiment.advantage_schedule import AdvantageSchedule
+from passk.experiment.fields import LIMIT
+from passk.experiment.flag_value import FlagValue
 from passk.experiment.k_schedule import Schedule
+from passk.experiment.keep import Keep
+from passk.experiment.selection import Selection, StopWhen, held_out_ks
+from passk.experiment.stage_end import Conditions
 from passk.experiment.until import Until
 from passk.openrlhf.held_out import HeldOut
+
+T = TypeVar("T", Schedule, AdvantageSchedule)
 
 
 @dataclass(frozen=True)
 class PluginSettings:
     """Settings of the plugin. They reach the trainer's Ray actor by pickle."""
 
-    estimator: str
+    advantage: AdvantageSchedule
     k: Schedule
     options: dict[str, Any]
-    """Options of the estimator."""
+    """Options of the estimator, or of each estimator by its name if there are several."""
     record: Path
     """Directory for metrics.jsonl and rollouts/ (passk/files/layout.py)."""
     keep_order: bool = False
@@ -30,19 +38,27 @@ class PluginSettings:
     max_failed: float = 0.05
     """Largest share of a step's responses without a verdict (timeout, crash); training stops above it."""
     until: Until | None = None
-    """Condition that ends the training early."""
+    """Condition on the steps that ends the training early."""
+    stop_when: StopWhen | None = None
+    """Condition on the evaluations that ends the training early."""
     held_out: HeldOut | None = None
     """Evaluations during the training."""
+    keep: Keep | None = None
+    """Models that are kept beside that of the last step."""
     problems: Path | None = None
     """Parquet file of the training problems, for the metrics by difficulty."""
 
     reference: str | None = None
     """HF model that is the reference of the KL penalty; None for the model that the training starts from."""
 
+    @property
+    def conditions(self) -> Conditions:
+        """Conditions that end the training early."""
+        return Conditions(self.until, self.stop_when)
+
     def check(self, rollouts: int) -> None:
-        """Raise ConfigError unless the estimator and `until` are defined for every k of the schedule."""
-        for _, k in self.k.changes:
-            advantage.check(self.estimator, k, rollouts, self.options)
+        """Raise ConfigError unless the estimators and `until` are defined for every k of the schedule."""
+        self.advantage.check(self.k, LIMIT, rollouts, self.options)
         if self.until:
             with under("--passk.until"):
                 self.until.check(max(k for _, k in self.k.changes), rollouts)
@@ -60,12 +76,17 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
     )
     parser.add_argument(
         "--passk.advantage",
-        dest="estimator",
+        dest="advantage",
         required=True,
-        help=f"Advantage estimator: {', '.join(advantage.names())}.",
+        help=f"Advantage estimator, or 1:grpo,200:maxrl by step. There are {', '.join(advantage.names())}.",
     )
     parser.add_argument("--passk.k", dest="k", default="1", help="k of Pass@k: 4, or 1:8,1500:1 by step (default: 1).")
-    parser.add_argument("--passk.options", dest="options", default="{}", help="Options of the estimator, as JSON.")
+    parser.add_argument(
+        "--passk.options",
+        dest="options",
+        default="{}",
+        help="Options of the estimator, as JSON; by its name if there are several.",
+    )
     parser.add_argument(
         "--passk.record",
         dest="record",
@@ -99,9 +120,21 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         help='Condition that ends the training early, as JSON: {"metric": "reward", "above": 0.9, "window": 10}.',
     )
     parser.add_argument(
+        "--passk.stop_when",
+        dest="stop_when",
+        help='Condition on the evaluations that ends the training early, as JSON: {"benchmark": "hard", "k": 8, '
+        '"evaluations": 3}.',
+    )
+    parser.add_argument(
         "--passk.held_out",
         dest="held_out",
         help="Evaluations during the training, as JSON: benchmarks and the steps between evaluations (default: none).",
+    )
+    parser.add_argument(
+        "--passk.keep",
+        dest="keep",
+        help="Models of earlier checkpoints that the record keeps in models/, as JSON: "
+        '{"every": 20, "last": 5} (default: none).',
     )
     parser.add_argument(
         "--passk.problems",
@@ -120,43 +153,62 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         raise ConfigError("--passk.false_positive_rate", f"must be a share from 0 to 1, not {given}", "change it")
     if not 0 <= values.max_failed <= 1:
         raise ConfigError("--passk.max_failed", f"must be a share from 0 to 1, not {values.max_failed:g}", "change it")
-    until = _until(values.until) if values.until is not None else None
+    until = _parsed(Until, "--passk.until", values.until)
+    held_out = _parsed(HeldOut, "--passk.held_out", values.held_out)
+    stop_when = _parsed(StopWhen, "--passk.stop_when", values.stop_when)
+    if stop_when:
+        _require_evaluated("--passk.stop_when", stop_when, held_out)
     if until and until.difficulty is not None and values.problems is None:
         raise ConfigError(
             "--passk.until", "a difficulty needs --passk.problems FILE", "add it, or remove the difficulty"
         )
+    keep = _parsed(Keep, "--passk.keep", values.keep)
+    if keep and keep.best:
+        _require_evaluated("--passk.keep", keep.best, held_out)
     settings = PluginSettings(
-        estimator=values.estimator,
-        k=_schedule(values.k),
+        advantage=_schedule(AdvantageSchedule, "--passk.advantage", values.advantage),
+        k=_schedule(Schedule, "--passk.k", values.k),
         options=advantage.read_options(values.options, field="--passk.options"),
         record=values.record.resolve(),
         keep_order=values.keep_order,
         false_positive_rate=values.false_positive_rate,
         max_failed=values.max_failed,
         until=until,
-        held_out=_held_out(values.held_out) if values.held_out is not None else None,
+        stop_when=stop_when,
+        held_out=held_out,
+        keep=keep,
         problems=values.problems.resolve() if values.problems else None,
         reference=values.reference,
     )
     return settings, rest
 
 
-def _held_out(text: str) -> HeldOut:
+Value = TypeVar("Value", bound=FlagValue)
+
+
+def _parsed(kind: type[Value], flag: str, text: str | None) -> Value | None:
+    """Return the settings in a flag's JSON, None without the flag. Raise ConfigError."""
+    if text is None:
+        return None
     try:
-        return HeldOut.parse(text)
+        return kind.parse(text)
     except ConfigError as error:
-        raise error.replaced(where="--passk.held_out") from None
+        raise error.replaced(where=flag) from None
 
 
-def _until(text: str) -> Until:
+def _require_evaluated(flag: str, selection: Selection, held_out: HeldOut | None) -> None:
+    """Raise ConfigError unless the evaluations during the training have the value that decides."""
+    benchmark = held_out.benchmarks.get(selection.benchmark) if held_out else None
+    if benchmark is None:
+        raise ConfigError(flag, f"--passk.held_out has no benchmark {selection.benchmark}", "add it there")
+    if selection.k not in held_out_ks(benchmark.samples, benchmark.k):
+        raise ConfigError(
+            flag, f"pass@{selection.k} on {selection.benchmark} is not evaluated", f"add {selection.k} to its k"
+        )
+
+
+def _schedule(kind: type[T], flag: str, text: str) -> T:
     try:
-        return Until.parse(text)
-    except ConfigError as error:
-        raise error.replaced(where="--passk.until") from None
-
-
-def _schedule(text: str) -> Schedule:
-    try:
-        return Schedule.parse(text)
+        return kind.parse(text)
     except InvalidError as error:
-        raise ConfigError("--passk.k", error.problem, error.fix) from None
+        raise ConfigError(flag, error.problem, error.fix) from None

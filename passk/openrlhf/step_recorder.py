@@ -172,7 +172,7 @@ class StepRecorder:
     """Writer of a stage's metrics.jsonl and rollouts/. A directory has one writer."""
 
     def __init__(self, settings: PluginSettings) -> None:
-        self.estimator = settings.estimator
+        self.advantage = settings.advantage
         self.difficulty = difficulties(settings.problems)
         self.log = MetricsLog(settings.record)
         self.rollouts = settings.record / "rollouts"
@@ -216,7 +216,7 @@ class StepRecorder:
                 "seconds": seconds,
                 "lr": status.get("actor_lr"),
                 "grad_norm": status.get("actor_grad_norm"),
-                "estimator": self.estimator,
+                "estimator": self.advantage.at(step),
                 "entropy": status.get("entropy_loss"),
                 "clip_ratio": status.get("ppo_clip_ratio"),
                 "kl": status.get("kl"),

@@ -22,10 +22,11 @@ from transformers import set_seed
 from passk import advantage, verifiers
 from passk.base.randomness import seed_of
 from passk.files.metrics_log import read_metrics
-from passk.openrlhf import checkpoints, mismatch
+from passk.openrlhf import checkpoints, estimator_state, mismatch
 from passk.openrlhf.estimator_inputs import false_positive_rate, inputs
 from passk.openrlhf.evaluation_log import EvaluationLog
 from passk.openrlhf.held_out import evaluate
+from passk.openrlhf.kept_models import KeptModels
 from passk.openrlhf.prompt_label import ANSWER_HALVES, REASON
 from passk.openrlhf.samples_generator import PasskSamplesGenerator
 from passk.openrlhf.settings import PluginSettings
@@ -41,6 +42,8 @@ class PasskExperienceMaker(RemoteExperienceMaker):
     settings: PluginSettings
     step: int
     """Current step, from 1."""
+    states: dict[str, dict[str, Any]]
+    """State over steps of each estimator that keeps one, by its name."""
     rollouts: Rollouts
     """Rollouts of the last batch in the order of generation, those of a prompt together."""
 
@@ -61,7 +64,8 @@ class PasskExperienceMaker(RemoteExperienceMaker):
             for key in (REASON, *ANSWER_HALVES):
                 experience.info.pop(key, None)  # their means have no meaning, and OpenRLHF would log them
 
-        estimator, k = advantage.get(self.settings.estimator), self.settings.k.at(self.step)
+        name, k = self.settings.advantage.at(self.step), self.settings.k.at(self.step)
+        estimator, options = advantage.get(name), self.settings.advantage.options(name, self.settings.options)
         # Each step has its own seed, so that a resumed run draws the same numbers.
         generator = torch.Generator().manual_seed(self.args.train.seed + _STEP_SEEDS * self.step)
         noisy = (
@@ -69,9 +73,10 @@ class PasskExperienceMaker(RemoteExperienceMaker):
             if self.settings.false_positive_rate
             else rewards
         )
-        extra = inputs(estimator, rollouts, rewards.shape[1], generator)
+        state = self.states.setdefault(name, {}) if "state" in estimator.inputs else {}
+        extra = inputs(estimator, rollouts, rewards.shape[1], generator, state)
         started = time.perf_counter()
-        advantages = advantage.compute(estimator, noisy, k, **self.settings.options, **extra)  # [P, N]
+        advantages = advantage.compute(estimator, noisy, k, **options, **extra)  # [P, N]
         seconds = time.perf_counter() - started
 
         sizes = [len(e.index) for e in experiences]
@@ -99,12 +104,13 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         super().__init__(*arguments, **options)
         self.settings = settings
         self.experience_maker.__class__ = PasskExperienceMaker
-        self.experience_maker.settings = settings
+        self.experience_maker.settings, self.experience_maker.states = settings, {}
         self.samples_generator.__class__ = PasskSamplesGenerator
         self.samples_generator.policy = self.actor_model_group
         self.samples_generator.between_steps = self._evaluate
         self.recorder = StepRecorder(settings)
         self.evaluations = EvaluationLog(settings.record)
+        self.kept = KeptModels(settings.record, settings.keep, self._export)
         self.seconds_evaluation = 0.0
         """Wall time of the evaluations since the last recorded step."""
         self.recorded = time.perf_counter()
@@ -123,9 +129,11 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         states = super().init_checkpoint_states()
         if not self.args.ckpt.load_enable:
             self.recorder.begin_anew()
+        self.experience_maker.states = estimator_state.restored(states)
         # Steps after the checkpoint are repeated, so their records are deleted.
         self.recorder.forget_after(states["global_step"])
         self.evaluations.forget_after(states["global_step"])
+        self.kept.forget_after(states["global_step"])
         self.samples_generator.step = states["global_step"] + 1
         self.samples_generator.ended = self._is_ended()
         self.recorded = time.perf_counter()
@@ -158,8 +166,12 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self.samples_generator.ended = self._is_ended()
         if self.samples_generator.ended:
             self.args.ckpt.save_steps = 1  # the last checkpoint is that of the last step
+        self.kept.checkpoint(global_step)
         with checkpoints.saving(Path(self.args.ckpt.path) / "_actor" / f"global_step{global_step}"):
-            super().save_logs_and_checkpoints(global_step, logs_dict, client_states)
+            states = estimator_state.saved(self.experience_maker.states)
+            super().save_logs_and_checkpoints(global_step, logs_dict, {**(client_states or {}), **states})
+        if self.settings.keep:
+            self.kept.prune(global_step, self.evaluations.lines(), Path(self.args.ckpt.path))
 
     def fit(self, global_step: int = 0) -> None:
         super().fit(global_step)
@@ -182,11 +194,20 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
             seconds = time.perf_counter() - started
             self.evaluations.write(line, seconds)
             self.seconds_evaluation += seconds
+        self.samples_generator.ended = self.samples_generator.ended or self._is_ended()
+        self.kept.evaluated(step, self.evaluations.lines(), last=self.samples_generator.ended)
+
+    def _export(self, directory: Path) -> None:
+        """Write the policy's present model in HF format."""
+        ray.get(self.actor_model_group.async_run_method(method_name="export", directory=str(directory)))
 
     def _is_ended(self) -> bool:
-        """Return whether the recorded steps meet the condition that ends the training."""
-        until = self.settings.until
-        return until is not None and until.is_met(read_metrics(self.recorder.log.path))
+        """Return whether the recorded steps and evaluations meet a condition that ends the training."""
+        conditions = self.settings.conditions
+        if not any(conditions):
+            return False
+        evaluations = self.evaluations.lines() if conditions.stop_when else []
+        return conditions.are_met(read_metrics(self.recorder.log.path), evaluations)
 
 
 class TrainerFactory:

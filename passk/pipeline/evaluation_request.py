@@ -1,9 +1,11 @@
 """The request of an evaluation, which the process that samples reads (passk/evaluation/request.py)."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from passk.evaluation.request import Request
+from passk.evaluation.request import Request, Work
 from passk.experiment.compute import Compute
 from passk.experiment.plan import Plan, PlannedEvaluation
 from passk.models import remote_code
@@ -11,20 +13,38 @@ from passk.models.tiny import has_chat_template
 
 
 def has_chat(plan: Plan) -> bool:
-    """Return whether the tokenizer of the plan's model has a chat template."""
+    """Return whether the tokenizer of the plan's model has a chat template, or the endpoint is asked for chats."""
+    if engine := plan.experiment.engine:
+        return engine.api == "chat"
     return has_chat_template(plan.model, trusted=plan.experiment.model.trust_remote_code)
+
+
+def all_requests(plan: Plan, remaining: Sequence[PlannedEvaluation]) -> Work:
+    """Return the requests of the remaining evaluations, and how many engines sample them.
+
+    Raise PasskError for a model whose code is not trusted.
+    """
+    compute, endpoint = plan.experiment.compute, plan.experiment.engine
+    # On a CPU, engines are processes; use no more of them than the trainer has.
+    gpus = plan.experiment.gpus if compute.profile == "gpu" else compute.gpus(rollouts=False)
+    engines = 1 if endpoint else gpus // compute.tensor_parallel or 1
+    on_ray = not endpoint and (engines > 1 or "RAY_ADDRESS" in os.environ)
+    return Work([request(plan, planned) for planned in remaining], engines, compute.tensor_parallel, on_ray)
 
 
 def request(plan: Plan, planned: PlannedEvaluation) -> Request:
     """Return the request of an evaluation. Raise PasskError for a model whose code is not trusted."""
     compute, tiny = plan.experiment.compute, plan.experiment.model.tiny
     trusted = plan.experiment.model.trust_remote_code
-    remote_code.check(planned.model, trusted=trusted)
-    engine = engine_settings(compute, seed=planned.record.seed) | {"trust_remote_code": trusted}
+    if plan.experiment.engine:
+        engine = plan.experiment.engine.model_dump(mode="json", exclude={"price"})
+    else:
+        remote_code.check(planned.model, trusted=trusted)
+        engine = engine_settings(compute, seed=plan.experiment.seed) | {"trust_remote_code": trusted}
     if tiny:
         engine["max_model_len"] = tiny.max_length
     return Request(
-        record=asdict(planned.record),
+        record=asdict(planned.record) | {"step": planned.step},
         model=str(planned.model),
         problems=str(plan.problems[planned.benchmark.problems]),
         directory=str(planned.directory),

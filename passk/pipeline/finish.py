@@ -5,18 +5,18 @@ from typing import Any
 
 from passk.base.errors import PasskError
 from passk.experiment.planned import PlannedStage
-from passk.experiment.stage import RlStage, SftStage
+from passk.experiment.stage import RlStage
 from passk.files import durable
-from passk.files.layout import write_json
+from passk.files.layout import EVALUATIONS, kept_model, kept_steps, write_json
 from passk.files.metrics_log import read_metrics
 from passk.runtime import ray_job
 
 
 def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> str:
     """Check that a stage has all its steps and its model, write its manifest, and return why it ended."""
-    directory, stage = planned.directory, planned.stage
+    directory = planned.directory
     lines = read_metrics(directory / "metrics.jsonl")
-    last, ended = _end(stage, lines)
+    last, ended = _end(planned, lines)
     if [line["step"] for line in lines] != list(range(1, last + 1)):
         raise PasskError(
             f"OpenRLHF ended after {len(lines)} of {last} steps; see {ray_job.shown(directory / 'log.txt')}"
@@ -24,25 +24,41 @@ def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> s
     if not (directory / "model" / "config.json").is_file():
         raise PasskError(f"OpenRLHF ended without writing a model; see {ray_job.shown(directory / 'log.txt')}")
     durable.flush_all(directory / "model")
-    write_json(
-        directory / "manifest.json",
-        {"key": planned.record.key, "steps": last, "ended": ended, "seconds": seconds, "startup_seconds": startup},
-    )
+    end = {"key": planned.record.key, "steps": last, "ended": ended, "seconds": seconds, "startup_seconds": startup}
+    write_json(directory / "manifest.json", end | _kept(planned, last))
     # A finished stage is never resumed, and its children start from model/. Its checkpoints are removed only after the
     # manifest is on the disk, so a kill or a power loss in between loses nothing.
     shutil.rmtree(directory / "checkpoints", ignore_errors=True)
     return ended
 
 
-def _end(stage: SftStage | RlStage, lines: list[dict[str, Any]]) -> tuple[int, str]:
+def _kept(planned: PlannedStage, last: int) -> dict[str, Any]:
+    """Delete models that are no longer needed, and return the entry of the manifest about the others."""
+    stage, directory = planned.stage, planned.directory
+    keep = stage.keep if isinstance(stage, RlStage) else None
+    if keep is None:
+        return {}
+    best = keep.best_step(last, read_metrics(directory / EVALUATIONS))
+    wanted = {*keep.final(last), best}
+    for step in kept_steps(directory):
+        if step not in wanted or step == last:
+            shutil.rmtree(kept_model(directory, step))
+    there = {last, *kept_steps(directory)}
+    models = {
+        "keep": keep.model_dump(mode="json", exclude_defaults=True, exclude={"best": {"select_on_test"}}),
+        "last": [step for step in keep.final(last) if step in there],
+        "best": best if best in there else None,
+    }
+    return {"models": models}
+
+
+def _end(planned: PlannedStage, lines: list[dict[str, Any]]) -> tuple[int, str]:
     """Return the last step of a stage and why it ends there."""
+    stage = planned.stage
     whole = f"all {stage.steps} steps are done"
-    until = stage.until if isinstance(stage, RlStage) else None
-    if until is None:
+    if not isinstance(stage, RlStage):
         return stage.steps, whole
-    step = until.end(lines)
-    mean = until.mean(lines[:step])
-    if step is None:
-        shown = "unknown" if mean is None else f"{mean:.3g}"
-        return stage.steps, f"{whole}; {until.name} is {shown}, not {until.threshold}"
-    return step, f"ended at step {step} of {stage.steps}: {until.name} is {mean:.3g}, {until.threshold}"
+    end = stage.conditions.end(lines, read_metrics(planned.directory / EVALUATIONS))
+    if end is None:
+        return stage.steps, "; ".join(filter(None, (whole, stage.conditions.unmet(lines))))
+    return end.step, f"ended at step {end.step} of {stage.steps}: {end.reason}"

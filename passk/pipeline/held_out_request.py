@@ -1,5 +1,6 @@
 """The evaluations during a stage's training, as its command line has them (passk/openrlhf/held_out.py)."""
 
+from passk.experiment.benchmark import REPORTED
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedStage
 from passk.experiment.stage import RlStage
@@ -16,9 +17,9 @@ def held_out(plan: Plan, planned: PlannedStage) -> HeldOut | None:
     benchmarks = {}
     for name in stage.evaluate_on or experiment.benchmarks:
         benchmark = experiment.benchmarks[name]
-        samples = stage.evaluate_samples or max(benchmark.k)
+        samples = stage.held_out_samples(benchmark)
         benchmarks[name] = HeldOutBenchmark(
-            **benchmark.model_dump(exclude={"samples", "k", "reference_line"}),
+            **benchmark.model_dump(exclude={"samples", "k", "validation", *REPORTED}),
             samples=samples,
             k=tuple(k for k in benchmark.k if k <= samples) or (1,),
             file=str(plan.problems[benchmark.problems]),

@@ -15,6 +15,7 @@ from passk.files import temporary
 from passk.models import remote_code
 from passk.models.tiny import fetch_tokenizer, from_the_hub
 from passk.openrlhf import passthrough
+from passk.pipeline import endpoint_check
 
 GIB = 2**30
 # What the processes of a CPU run take beside the KV cache: measured, see README ("Speed and size").
@@ -24,7 +25,8 @@ CPU_RUN_GIB = 5.0
 def check_machine(experiment: Experiment) -> None:
     """Raise ConfigError if this machine lacks something that the experiment needs."""
     check_installation(experiment)
-    check_memory(experiment.compute)
+    if not experiment.engine:
+        check_memory(experiment.compute)
 
 
 def check_installation(experiment: Experiment) -> None:
@@ -33,6 +35,9 @@ def check_installation(experiment: Experiment) -> None:
     passthrough.check(experiment)
     temporary.require_short(ray=bool(experiment.stages) and "RAY_ADDRESS" not in os.environ)
     trackers.require(experiment)
+    if experiment.engine:
+        endpoint_check.require(experiment.engine)
+        return
     if experiment.model.path:
         _model_is_there(experiment.model.path, trusted=experiment.model.trust_remote_code)
     if compute.nodes > 1 and "RAY_ADDRESS" not in os.environ:

@@ -33,7 +33,7 @@ class RunRecord:
     """The record of an experiment during a session. Stages that train in parallel write it from threads."""
 
     def __init__(self, plan: Plan, command: str) -> None:
-        self._file, self._store = _file(plan), plan.store
+        self._plan, self._file, self._store = plan, _file(plan), plan.store
         self._started = datetime.now(UTC)
         self._clock = time.perf_counter()
         self._before = _seconds_before()
@@ -52,7 +52,6 @@ class RunRecord:
             hardware=_hardware(),
             code=_code(Path(__file__).parents[1]),
             stages={planned.record.name: planned.record.key for planned in plan.stages},
-            evaluations=[planned.record.key for planned in plan.evaluations],
             sessions=self._earlier_sessions(),
         )
         # Now, so that a session that is killed in its first phase is recorded too.
@@ -132,6 +131,9 @@ class RunRecord:
             self._save()
 
     def _save(self) -> None:
+        # A stage that has just ended may have fewer checkpoints than it could have.
+        evaluations = [planned.record.key for planned in self._plan.evaluations]
+        self.record = replace(self.record, evaluations=evaluations)
         session = {
             "started": self._started.isoformat(timespec="seconds"),
             "code": self.record.code,

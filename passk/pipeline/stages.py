@@ -4,7 +4,6 @@ Every step is safe to repeat. Finished work is reused, and interrupted work resu
 """
 
 import logging
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -19,18 +18,17 @@ from passk.base.errors import PasskError
 from passk.base.redact import without_secrets
 from passk.cpu import operators
 from passk.evaluation import progress
-from passk.evaluation.request import Work
 from passk.experiment.compute import Compute
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
 from passk.experiment.stage import RlStage, SftStage
 from passk.files import durable, file_lock, scratch
-from passk.files.layout import is_finished, write_json
+from passk.files.layout import write_json
 from passk.files.metrics_log import WRITER, damaged_line, read_metrics
 from passk.models import remote_code
 from passk.models.tiny import ENDS, make_tiny
 from passk.openrlhf import checkpoints, difficulty, flags, lengths, train_data
-from passk.pipeline.evaluation_request import has_chat, request
+from passk.pipeline.evaluation_request import all_requests, has_chat
 from passk.pipeline.finish import finish
 from passk.pipeline.held_out_request import held_out, problem_sets, require_room
 from passk.pipeline.progress import Progress
@@ -52,6 +50,7 @@ def prepare(plan: Plan) -> None:
         if isinstance(stage, SftStage):
             file = plan.problems[stage.problems]
             preparation.require_demonstrations(f"stages.{name}.problems", stage.problems, file)
+    preparation.require_fields(plan.experiment.benchmarks, plan.problems)
     if plan.experiment.model.tiny and isinstance(plan.model, Path) and not (plan.model / "config.json").exists():
         with scratch.beside(plan.model) as temporary:
             make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
@@ -62,6 +61,8 @@ def prepare(plan: Plan) -> None:
         if until and until.difficulty and not planned.finished:
             name, problems = planned.record.name, plan.problems[planned.stage.problems]
             difficulty.require(f"stages.{name}.until.difficulty", until.difficulty, problems)
+    if plan.experiment.engine:
+        return  # the endpoint has the model and its template
     unstarted: dict[str, SftStage | RlStage] = {}
     for planned in plan.stages:
         if planned.finished:
@@ -155,7 +156,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> Non
             on_evaluation=on_evaluation,
         )
         ended = finish(planned, seconds=time.monotonic() - started, startup=progress.startup)
-    if isinstance(stage, RlStage) and stage.until:
+    if isinstance(stage, RlStage) and any(stage.conditions):
         log.info("%s: %s", planned.record.name, ended)
 
 
@@ -226,18 +227,14 @@ def evaluate(plan: Plan) -> None:
     if not remaining:
         return
     compute, directory = plan.experiment.compute, plan.directory / "evaluations"
-    # On a CPU, engines are processes; use no more of them than the trainer has.
-    gpus = plan.experiment.gpus if compute.profile == "gpu" else compute.gpus(rollouts=False)
-    engines = gpus // compute.tensor_parallel or 1
-    on_ray = engines > 1 or "RAY_ADDRESS" in os.environ
-    file = directory / "request.json"
-    Work([request(plan, planned) for planned in remaining], engines, compute.tensor_parallel, on_ray).write(file)
+    file, work = directory / "request.json", all_requests(plan, remaining)
+    work.write(file)
     command = [sys.executable, "-m", "passk.evaluation.evaluate", str(file)]
-    on = f" on {engines} engines" if engines > 1 else ""
+    on = f" on {work.engines} engines" if work.engines > 1 else ""
     checkpoints_left = len({planned.record.checkpoint for planned in remaining})
     log.info("evaluations to do: %d of %d checkpoints%s", len(remaining), checkpoints_left, on)
     with progress.followed(directory / progress.FILE):
-        if on_ray:
+        if work.on_ray:
             _sample_on_ray(plan, command, directory)
         else:
             ray_job.run(
@@ -297,4 +294,4 @@ def ingest(plan: Plan) -> None:
 
 def all_finished(plan: Plan) -> bool:
     """Return whether all stages and evaluations of the plan are finished."""
-    return all(s.finished for s in plan.stages) and all(is_finished(s.directory) for s in plan.evaluations)
+    return all(s.finished for s in plan.stages) and all(each.finished for each in plan.evaluations)

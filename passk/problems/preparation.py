@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from passk import problems, verifiers
-from passk.base.errors import ConfigError, under
+from passk.base.errors import ConfigError, nearest, under
 from passk.base.progress_line import ProgressLine
 from passk.base.terminal import clock
 from passk.files.layout import write_json
@@ -148,6 +148,21 @@ def require_demonstrations(field: str, name: str, file: Path) -> None:
             f"{name} has {without} problems without a demonstration, which sft trains on",
             "choose a source with solutions, or name their column",
         )
+
+
+def require_fields(benchmarks: Mapping[str, Any], files: Mapping[str, Path]) -> None:
+    """Raise ConfigError if no problem of a benchmark has the metadata of its `by`."""
+    for name, benchmark in benchmarks.items():
+        if benchmark.by:
+            require_metadata(f"benchmarks.{name}.by", benchmark.by, files[benchmark.problems])
+
+
+def require_metadata(named: str, field: str, file: Path) -> None:
+    """Raise ConfigError if no problem in `file` has a metadata field. named: the field of the experiment."""
+    rows = problems.load(file)
+    known = sorted({name for text in rows["metadata"] for name in json.loads(text)} | {"difficulty"})
+    if field not in known:
+        raise ConfigError(named, f"no problem has the metadata {field!r}", nearest(field, known))
 
 
 def _audit(rows: list[Problem]) -> None:

@@ -9,17 +9,22 @@ from pydantic import Field
 from passk.problems import (
     aime24,
     aime25,
+    competitions,
     files,
+    gpqa,
     gsm8k,
     hub,
+    humaneval,
     math,
     math500,
     maze,
     maze_published,
+    mbpp,
     olymmath,
     reasoning_gym,
     shortcut,
     text_problems,
+    training_sets,
 )
 from passk.problems.record import Spec
 
@@ -34,6 +39,16 @@ Problems = Annotated[
     | aime24.Aime24Problems
     | aime25.Aime25Problems
     | olymmath.OlymMathProblems
+    | competitions.HmmtProblems
+    | competitions.Amc23Problems
+    | competitions.MinervaProblems
+    | competitions.OlympiadBenchProblems
+    | gpqa.GpqaProblems
+    | training_sets.DapoProblems
+    | training_sets.PolarisProblems
+    | training_sets.DeepScalerProblems
+    | humaneval.HumanEvalProblems
+    | mbpp.MbppProblems
     | files.JsonlProblems
     | files.ParquetProblems,
     Field(discriminator="source"),

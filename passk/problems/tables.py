@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from passk.base.errors import ConfigError, InvalidError, nearest
-from passk.problems import json_rows
+from passk.problems import csv_rows, json_rows
 
 if TYPE_CHECKING:
     import pyarrow
 
 Row = dict[str, Any]
-SUFFIXES = (".parquet", ".jsonl")
+SUFFIXES = (".parquet", ".jsonl", ".json", ".csv")
 MOST_DIGITS = 400
 """Most digits of a number before or after its point; no float has more."""
 _OTHER_FORMATS = {
@@ -58,7 +58,7 @@ def read(file: Path, columns: Iterable[str], *, words: Collection[str] = (), sha
     Raise ConfigError, whose field is the file; it is a ColumnError if one column is invalid.
     """
     wanted = list(dict.fromkeys(columns))
-    rows = _parquet(file, wanted) if file.suffix.lower() == ".parquet" else _json(file, wanted)
+    rows = _parquet(file, wanted) if file.suffix.lower() == ".parquet" else _text_rows(file, wanted)
     if not rows:
         raise ConfigError(str(file), "has no rows", "add one row per problem")
     for number, row in enumerate(rows, 1):
@@ -114,7 +114,7 @@ def _plain(value: float | Decimal) -> str:
     return "0" if digits == "-0" else digits
 
 
-def _json(file: Path, columns: list[str]) -> list[Row]:
+def _text_rows(file: Path, columns: list[str]) -> list[Row]:
     try:
         data = file.read_bytes()
     except OSError as error:
@@ -122,7 +122,7 @@ def _json(file: Path, columns: list[str]) -> list[Row]:
     _refuse_other_formats(file, data)
     if data.startswith(b"PAR1"):
         raise ConfigError(str(file), "is a Parquet file", "rename it to end in .parquet, and set source to parquet")
-    rows = json_rows.read(file, data)
+    rows = csv_rows.read(file, data) if file.suffix.lower() == ".csv" else json_rows.read(file, data)
     for number, row in enumerate(rows, 1):
         for column in columns:
             if column not in row:

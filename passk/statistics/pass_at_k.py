@@ -17,7 +17,7 @@ def pass_at_k(n: ArrayLike, c: ArrayLike, k: ArrayLike) -> Floats:
     one correct sample. The three arguments are broadcast. The error is below 1e-12 for n up to 10,000. Raise ValueError
     for k > n, k < 1, c outside 0..n, and numbers that are not whole.
     """
-    n, c, k = _counts(n, c, k)
+    n, c, k = checked_counts(n, c, k)
     return 1.0 - _all_from(n, n - c, k)
 
 
@@ -26,7 +26,7 @@ def pass_hat_k(n: ArrayLike, c: ArrayLike, k: ArrayLike) -> Floats:
 
     It is the chance that k samples drawn without replacement are all correct. Arguments and errors as `pass_at_k`.
     """
-    n, c, k = _counts(n, c, k)
+    n, c, k = checked_counts(n, c, k)
     return _all_from(n, c, k)
 
 
@@ -109,7 +109,7 @@ def _all_from(n: NDArray, c: NDArray, k: NDArray) -> Floats:
     return result
 
 
-def _counts(n: ArrayLike, c: ArrayLike, k: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
+def checked_counts(n: ArrayLike, c: ArrayLike, k: ArrayLike) -> tuple[NDArray, NDArray, NDArray]:
     n, c, k = np.broadcast_arrays(_whole("n", n), _whole("c", c), _whole("k", k))
     if (k < 1).any():
         raise ValueError(f"k: must be 1 or more, not {k[k < 1].flat[0]}")

@@ -45,8 +45,7 @@ STAGE_TABLES = {
 }  # fmt: skip
 """Table -> its column with the stage's key. derived.py replaces the rows of `costs`."""
 EVALUATION_TABLES = {"evaluations": "key", "samples": "evaluation", "evaluation_counts": "evaluation"}
-
-
+MEASURED = ("seconds", "prompt_tokens")
 UNREADABLE = (OSError, ValueError, TypeError, RecursionError)
 """Exceptions of reading a damaged JSON record."""
 
@@ -143,7 +142,7 @@ def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
         return  # Two experiments trained it at once: the store keeps that of the first name.
     for table, column in STAGE_TABLES.items() if held else ():
         connection.execute(f"DELETE FROM {table} WHERE {column} = ?", [record.key])
-    end = {name: manifest.get(name) for name in ("seconds", "startup_seconds", "ended")}
+    end = {name: manifest.get(name) for name in ("seconds", "startup_seconds", "ended", "models")}
     _insert(connection, "stages", asdict(record) | end)
     types = ", ".join(f"'{name}': '{kind}'" for name, kind in columns(connection, "steps") if name != "stage")
     # A step that was repeated after a stop has two lines; the later one counts.
@@ -174,7 +173,7 @@ def evaluation(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     file, key = directory / "samples.parquet", [record.experiment, record.key]
     for table, column in EVALUATION_TABLES.items():
         connection.execute(f"DELETE FROM {table} WHERE experiment = ? AND {column} = ?", key)
-    _insert(connection, "evaluations", asdict(record) | {"seconds": manifest.get("seconds")})
+    _insert(connection, "evaluations", asdict(record) | {name: manifest.get(name) for name in MEASURED})
     connection.execute(
         f"INSERT INTO samples BY NAME SELECT ? AS experiment, ? AS evaluation, {', '.join(SAMPLE_COLUMNS)} "
         f"FROM {PARQUET} ORDER BY problem, sample",

@@ -40,13 +40,13 @@ def stages(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
     """Return the finished stages.
 
     Columns: name, key, experiment (that trained it), kind, seed, problems (fingerprint), first_step, startup_seconds,
-    ended (why), steps (their number), and sums over the steps: tokens, seconds, and (null for sft) seconds_generation,
-    seconds_experience, seconds_training, seconds_sync.
+    ended (why), models (kept ones, JSON text or null), steps (their number), and sums over the steps: tokens, seconds,
+    and (null for sft) seconds_generation, seconds_experience, seconds_training, seconds_sync.
     """
     return connection.execute(
         """
         SELECT named.name, stages.key, stages.experiment, stages.kind, stages.seed, stages.problems,
-               stages.first_step, stages.startup_seconds, stages.ended,
+               stages.first_step, stages.startup_seconds, stages.ended, stages.models,
                count(steps.step) AS steps, sum(steps.tokens)::BIGINT AS tokens,
                sum(steps.seconds ORDER BY step) AS seconds,
                sum(seconds_generation ORDER BY step) AS seconds_generation,
@@ -85,33 +85,38 @@ def steps(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
 def evaluations(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
     """Return the finished evaluations.
 
-    Columns: checkpoint, benchmark, key, problems (fingerprint), seed, seconds, problem_count, sample_count, tokens,
-    truncated (share cut at max_response).
+    Columns: checkpoint, step (null: the last), benchmark, key, problems (fingerprint), seed, seconds, prompt_tokens (of
+    an endpoint), problem_count, sample_count, tokens, truncated (share cut at max_response).
     """
     return connection.execute(
         """
-        SELECT own.checkpoint, own.benchmark, own.key, own.problems, own.seed, own.seconds,
+        SELECT own.checkpoint, own.step, own.benchmark, own.key, own.problems, own.seed, own.seconds,
+               own.prompt_tokens::DOUBLE AS prompt_tokens,
                count(DISTINCT samples.problem) AS problem_count, count(*) AS sample_count,
                sum(samples.tokens)::BIGINT AS tokens,
                avg((samples.finish_reason = 'length')::INTEGER) AS truncated
         FROM current_evaluations AS own
         JOIN samples ON samples.experiment = own.experiment AND samples.evaluation = own.key
         WHERE own.experiment = ?
-        GROUP BY ALL ORDER BY own.checkpoint, own.benchmark
+        GROUP BY ALL ORDER BY own.checkpoint, own.benchmark, own.step NULLS LAST
         """,
         [name],
     ).df()
 
 
 def problem_counts(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
-    """Return the counts behind pass@k: checkpoint, benchmark, problem, difficulty, n (samples), c (correct samples)."""
+    """Return the counts behind pass@k.
+
+    Columns: checkpoint, step (of an earlier checkpoint of the stage; null: its last), benchmark, problem, difficulty, n
+    (samples), c (correct samples).
+    """
     return connection.execute(
         """
-        SELECT own.checkpoint, own.benchmark, counts.problem, counts.difficulty, counts.n, counts.c
+        SELECT own.checkpoint, own.step, own.benchmark, counts.problem, counts.difficulty, counts.n, counts.c
         FROM current_evaluations AS own
         JOIN problem_counts AS counts ON counts.experiment = own.experiment AND counts.evaluation = own.key
         WHERE own.experiment = ?
-        ORDER BY own.checkpoint, own.benchmark, counts.problem
+        ORDER BY own.checkpoint, own.benchmark, own.step NULLS LAST, counts.problem
         """,
         [name],
     ).df()
@@ -131,7 +136,7 @@ def transcripts(connection: duckdb.DuckDBPyConnection, name: str, checkpoint: st
                         WHEN samples.correct THEN 'correct' ELSE 'incorrect' END AS sort,
                    own.benchmark, samples.problem, samples.sample, problems.prompt, problems.demonstration,
                    samples.response, samples.extracted, samples.reason, samples.tokens,
-                   md5(concat_ws('/', own.benchmark, samples.problem, samples.sample)) AS draw
+                   md5(concat_ws('/', own.benchmark, samples.problem, samples.sample, own.step)) AS draw
             FROM current_evaluations AS own
             JOIN samples ON samples.experiment = own.experiment AND samples.evaluation = own.key
             LEFT JOIN problems ON problems.fingerprint = own.problems AND problems.id = samples.problem

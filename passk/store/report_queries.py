@@ -46,6 +46,26 @@ def evaluation_curve(connection: duckdb.DuckDBPyConnection, name: str) -> pd.Dat
     ).df()
 
 
+def ranked(connection: duckdb.DuckDBPyConnection, name: str, benchmarks: list[str]) -> pd.DataFrame:
+    """Return the samples of benchmarks: checkpoint, step (null: the last), benchmark, problem, and lists of correct
+    and logprob.
+
+    A sample without a log-probability has NaN.
+    """
+    return connection.execute(
+        """
+        SELECT own.checkpoint, own.step, own.benchmark, samples.problem,
+               list(samples.correct ORDER BY samples.sample) AS correct,
+               list(coalesce(samples.logprob, 'nan'::DOUBLE) ORDER BY samples.sample) AS logprob
+        FROM current_evaluations AS own
+        JOIN samples ON samples.experiment = own.experiment AND samples.evaluation = own.key
+        WHERE own.experiment = ? AND list_contains(?, own.benchmark)
+        GROUP BY ALL ORDER BY own.checkpoint, own.step, own.benchmark, samples.problem
+        """,
+        [name, benchmarks],
+    ).df()
+
+
 def pauses(connection: duckdb.DuckDBPyConnection, name: str, least: float = 15.0) -> pd.DataFrame:
     """Return the pauses between steps: name, step (the first after the pause), seconds between the two steps.
 

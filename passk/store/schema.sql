@@ -58,7 +58,8 @@ CREATE TABLE stages (
     versions JSON NOT NULL,
     seconds DOUBLE,
     startup_seconds DOUBLE,
-    ended VARCHAR
+    ended VARCHAR,
+    models JSON
 );
 COMMENT ON TABLE stages IS 'A finished training stage: stage.json. Key: key; experiments with the same configuration share it';
 COMMENT ON COLUMN stages.key IS 'hash of everything that determines the result of the stage';
@@ -73,7 +74,8 @@ COMMENT ON COLUMN stages.first_step IS 'rl steps of its ancestors';
 COMMENT ON COLUMN stages.versions IS 'package -> version';
 COMMENT ON COLUMN stages.seconds IS 'wall time of the run that finished it';
 COMMENT ON COLUMN stages.startup_seconds IS 'wall time of that run before the first step';
-COMMENT ON COLUMN stages.ended IS 'why it ended: all of its steps are done, or its condition until was met at an earlier one; NULL: trained by an earlier passk';
+COMMENT ON COLUMN stages.models IS 'models of other checkpoints: keep (the choice), last (steps of the last checkpoints, the last step first), best (step of the best one); NULL: the last model alone';
+COMMENT ON COLUMN stages.ended IS 'why it ended: all of its steps are done, or a condition of it was met at an earlier one; NULL: trained by an earlier passk';
 
 CREATE TABLE problems (
     fingerprint VARCHAR NOT NULL,
@@ -241,20 +243,26 @@ CREATE TABLE evaluations (
     config JSON NOT NULL,
     seed BIGINT NOT NULL,
     versions JSON NOT NULL,
+    step INTEGER,
+    best BOOLEAN,
     seconds DOUBLE,
+    prompt_tokens BIGINT,
     PRIMARY KEY (experiment, key)
 );
 COMMENT ON TABLE evaluations IS 'An evaluation of one checkpoint on one benchmark: evaluation.json. Key: experiment, key';
 COMMENT ON COLUMN evaluations.experiment IS 'experiments.name';
 COMMENT ON COLUMN evaluations.key IS 'hash of everything that determines the samples';
-COMMENT ON COLUMN evaluations.checkpoint IS 'name of the stage whose model was sampled; base: the experiment''s own model';
+COMMENT ON COLUMN evaluations.checkpoint IS 'name of the stage whose model was sampled, with @best for its best one; base: the experiment''s own model';
 COMMENT ON COLUMN evaluations.stage IS 'stages.key of that stage; NULL for base';
 COMMENT ON COLUMN evaluations.benchmark IS 'the benchmark''s name in the experiment file';
 COMMENT ON COLUMN evaluations.problems IS 'problems.fingerprint of the benchmark''s problems';
 COMMENT ON COLUMN evaluations.config IS 'the resolved benchmark: samples, k, temperature, top_p, max_response';
 COMMENT ON COLUMN evaluations.seed IS 'seed of the evaluation';
 COMMENT ON COLUMN evaluations.versions IS 'package -> version';
+COMMENT ON COLUMN evaluations.step IS 'step of the stage whose model was sampled; NULL: its last step';
+COMMENT ON COLUMN evaluations.best IS 'whether keep_best chose this step';
 COMMENT ON COLUMN evaluations.seconds IS 'wall time of generation and judging, without the engine''s start';
+COMMENT ON COLUMN evaluations.prompt_tokens IS 'tokens of all prompts, as an endpoint counted them; NULL for vLLM';
 
 CREATE TABLE samples (
     experiment VARCHAR NOT NULL,

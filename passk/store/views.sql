@@ -43,15 +43,18 @@ COMMENT ON COLUMN lineage.ancestor IS 'stages.key of the stage itself or of an a
 COMMENT ON COLUMN lineage.distance IS '0: itself, 1: the stage it starts from, ...';
 
 CREATE VIEW current_evaluations AS
-SELECT evaluations.experiment, evaluations.key, coalesce(named.name, evaluations.checkpoint) AS checkpoint, evaluations.stage,
-       evaluations.benchmark, evaluations.problems, evaluations.config, evaluations.seed, evaluations.versions, evaluations.seconds
+SELECT evaluations.experiment, evaluations.key,
+       coalesce(named.name || CASE WHEN evaluations.best THEN '@best' ELSE '' END, evaluations.checkpoint) AS checkpoint,
+       evaluations.step, evaluations.stage, evaluations.benchmark, evaluations.problems, evaluations.config, evaluations.seed,
+       evaluations.versions, evaluations.seconds, evaluations.prompt_tokens
 FROM experiments
 JOIN evaluations ON evaluations.experiment = experiments.name AND list_contains(experiments.evaluations, evaluations.key)
 LEFT JOIN experiment_stages AS named ON named.experiment = evaluations.experiment AND named.stage = evaluations.stage;
 COMMENT ON VIEW current_evaluations IS 'The finished evaluations of the present configuration, with the present name of their stage';
 COMMENT ON COLUMN current_evaluations.experiment IS 'experiments.name';
 COMMENT ON COLUMN current_evaluations.key IS 'hash of everything that determines the samples';
-COMMENT ON COLUMN current_evaluations.checkpoint IS 'present name of the stage whose model was sampled; base: the experiment''s own model';
+COMMENT ON COLUMN current_evaluations.checkpoint IS 'present name of the stage whose model was sampled, with @best for its best one; base: the experiment''s own model';
+COMMENT ON COLUMN current_evaluations.step IS 'step of the stage whose model was sampled; NULL: its last step. A stage with evaluate_last has several';
 COMMENT ON COLUMN current_evaluations.stage IS 'stages.key of that stage; NULL for base';
 COMMENT ON COLUMN current_evaluations.benchmark IS 'the benchmark''s name in the experiment file';
 COMMENT ON COLUMN current_evaluations.problems IS 'problems.fingerprint of the benchmark''s problems';
@@ -59,9 +62,10 @@ COMMENT ON COLUMN current_evaluations.config IS 'the resolved benchmark: samples
 COMMENT ON COLUMN current_evaluations.seed IS 'seed of the evaluation';
 COMMENT ON COLUMN current_evaluations.versions IS 'package -> version';
 COMMENT ON COLUMN current_evaluations.seconds IS 'wall time of generation and judging, without the engine''s start';
+COMMENT ON COLUMN current_evaluations.prompt_tokens IS 'tokens of all prompts, as an endpoint counted them; NULL for vLLM';
 
 CREATE VIEW problem_counts AS
-SELECT own.experiment, evaluation_counts.evaluation, own.checkpoint, own.benchmark, evaluation_counts.problem,
+SELECT own.experiment, evaluation_counts.evaluation, own.checkpoint, own.step, own.benchmark, evaluation_counts.problem,
        problems.difficulty, evaluation_counts.n, evaluation_counts.c
 FROM current_evaluations AS own
 JOIN evaluation_counts ON evaluation_counts.experiment = own.experiment AND evaluation_counts.evaluation = own.key
@@ -69,7 +73,8 @@ LEFT JOIN problems ON problems.fingerprint = own.problems AND problems.id = eval
 COMMENT ON VIEW problem_counts IS 'The counts behind pass@k: samples and correct samples of a problem in an evaluation';
 COMMENT ON COLUMN problem_counts.experiment IS 'experiments.name';
 COMMENT ON COLUMN problem_counts.evaluation IS 'evaluations.key';
-COMMENT ON COLUMN problem_counts.checkpoint IS 'present name of the stage whose model was sampled; base: the experiment''s own model';
+COMMENT ON COLUMN problem_counts.checkpoint IS 'present name of the stage whose model was sampled, with @best for its best one; base: the experiment''s own model';
+COMMENT ON COLUMN problem_counts.step IS 'step of the stage whose model was sampled; NULL: its last step';
 COMMENT ON COLUMN problem_counts.benchmark IS 'the benchmark''s name in the experiment file';
 COMMENT ON COLUMN problem_counts.problem IS 'problems.id';
 COMMENT ON COLUMN problem_counts.difficulty IS 'difficulty that its source assigns';
@@ -93,13 +98,13 @@ WITH counts AS (
     FROM counts
 )
 SELECT experiment, benchmark, checkpoint, k, avg(pass_at_k(n, c, k) ORDER BY problem) AS pass_at_k,
-       avg(pass_hat_k(n, c, k) ORDER BY problem) AS pass_hat_k, count(*) AS problems, any_value(samples) AS samples
+       avg(pass_hat_k(n, c, k) ORDER BY problem) AS pass_hat_k, count(DISTINCT problem) AS problems, any_value(samples) AS samples
 FROM each_k
 GROUP BY experiment, benchmark, checkpoint, k;
-COMMENT ON VIEW pass_at_k IS 'pass@k of every checkpoint of the present configuration, mean over problems. The report and passk.evaluation compute the intervals';
+COMMENT ON VIEW pass_at_k IS 'pass@k of every checkpoint of the present configuration, mean over problems, and over the checkpoints of a stage with evaluate_last. The report and passk.evaluation compute the intervals';
 COMMENT ON COLUMN pass_at_k.experiment IS 'experiments.name';
 COMMENT ON COLUMN pass_at_k.benchmark IS 'the benchmark''s name in the experiment file';
-COMMENT ON COLUMN pass_at_k.checkpoint IS 'present name of the stage whose model was sampled; base: the experiment''s own model';
+COMMENT ON COLUMN pass_at_k.checkpoint IS 'present name of the stage whose model was sampled, with @best for its best one; base: the experiment''s own model';
 COMMENT ON COLUMN pass_at_k.k IS 'powers of two and the benchmark''s own k, up to samples';
 COMMENT ON COLUMN pass_at_k.pass_at_k IS 'unbiased probability that k samples have a correct one, mean over problems';
 COMMENT ON COLUMN pass_at_k.pass_hat_k IS 'unbiased probability that k samples are all correct, mean over problems';
@@ -128,7 +133,7 @@ WITH computed AS (
     GROUP BY lineage.stage
 ), totals AS (
     SELECT own.experiment, own.benchmark, own.checkpoint, own.stage,
-           count(*) FILTER (evaluation_counts.c > 0) / count(*) AS solved,
+           count(*) FILTER (evaluation_counts.c > 0) / count(*) AS solved,  -- a mean over a stage's checkpoints
            sum(evaluation_counts.truncated) / sum(evaluation_counts.n) AS truncated,
            sum(evaluation_counts.tokens) / sum(evaluation_counts.n) AS "length",
            avg(evaluation_counts."distinct" / evaluation_counts.n ORDER BY evaluation_counts.problem) AS "distinct"
@@ -155,7 +160,7 @@ COMMENT ON VIEW leaderboard IS 'Checkpoints of the present configuration on each
 COMMENT ON COLUMN leaderboard.experiment IS 'experiments.name';
 COMMENT ON COLUMN leaderboard.benchmark IS 'the benchmark''s name in the experiment file';
 COMMENT ON COLUMN leaderboard.rank IS 'by pass@1, in the experiment and benchmark';
-COMMENT ON COLUMN leaderboard.checkpoint IS 'present name of the stage whose model was sampled; base: the experiment''s own model';
+COMMENT ON COLUMN leaderboard.checkpoint IS 'present name of the stage whose model was sampled, with @best for its best one; base: the experiment''s own model';
 COMMENT ON COLUMN leaderboard.pass_at_1 IS 'share of correct samples, mean over problems';
 COMMENT ON COLUMN leaderboard.k IS 'largest k of the view pass_at_k';
 COMMENT ON COLUMN leaderboard.pass_at_k IS 'unbiased pass@k at that k, mean over problems';

@@ -61,21 +61,27 @@ class Following:
     def __init__(self, plan: Plan, planned: PlannedStage) -> None:
         self._plan, self._planned = plan, planned
         self._board: TensorBoard | None = _board(plan, planned)
-        metrics = planned.directory / "metrics.jsonl"
+        directory = planned.directory
         named = plan.experiment.trackers
         self._outside: list[Outside] = []
         if named is None:
             return
         _be_quiet()
         if named.wandb is not None:
-            self._outside.append(Outside("W&B", partial(WandbRun, named.wandb, plan, planned.record), metrics))
+            self._outside.append(Outside("W&B", partial(WandbRun, named.wandb, plan, planned.record), directory))
         if named.mlflow is not None:
-            self._outside.append(Outside("MLflow", partial(MlflowRun, named.mlflow, planned.record), metrics))
+            self._outside.append(Outside("MLflow", partial(MlflowRun, named.mlflow, planned.record), directory))
 
     def evaluated(self, line: dict[str, Any]) -> None:
-        """Show a new line of evaluations.jsonl in TensorBoard. The other trackers get the steps alone."""
+        """Show a new line of evaluations.jsonl."""
         if self._board is not None:
             self._write(partial(self._board.add_evaluation, line))
+        self._wake()
+
+    def _wake(self) -> None:
+        for tracker in self._outside:
+            tracker.wake()
+            self._report_lines(tracker.news())
 
     def _write(self, add: Callable[[], None]) -> None:
         try:
@@ -87,9 +93,7 @@ class Following:
     def __call__(self, line: dict[str, Any]) -> None:
         if self._board is not None:
             self._write(partial(self._board.add, line))
-        for tracker in self._outside:
-            tracker.wake()
-            self._report_lines(tracker.news())
+        self._wake()
 
     def __enter__(self) -> Self:
         return self

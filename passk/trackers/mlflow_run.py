@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from passk.base.errors import ConfigError
 from passk.experiment.tracker_config import MlflowTracker
 from passk.files.layout import StageRecord
-from passk.trackers.scalars import parameters, scalars, texts
+from passk.trackers.scalars import is_evaluation, parameters, scalars, texts
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric
 
 MOST_METRICS = 1000
 """Metrics of one request: MLflow's limit."""
@@ -38,11 +41,14 @@ class MlflowRun:
         if runs := self._client.search_runs([parent], query):
             self._id = runs[0].info.run_id
             self._client.update_run(self._id, status="RUNNING")
-            self.last = self._last_step(list(runs[0].data.metrics))
+            names = list(runs[0].data.metrics)
+            self.last = self._last_step([name for name in names if name.startswith("train/")])
+            benchmarks = {name.split("/")[1] for name in names if name.startswith("held_out/")}
+            self.evaluated = {name: self._last_step([f"held_out/{name}/pass_at_k/1"]) for name in benchmarks}
         else:
             self._id = self._client.create_run(parent, run_name=record.name, tags=tags).info.run_id
             self._describe(record)
-            self.last = 0
+            self.last, self.evaluated = 0, {}
         self.where = f"run {self._id} of {settings.experiment}"
 
     def _describe(self, record: StageRecord) -> None:
@@ -61,16 +67,25 @@ class MlflowRun:
         from mlflow.entities import Metric
 
         batch: list[Metric] = []
+        waiting: list[dict[str, Any]] = []
         for line in lines:
             at, step = int(line["time"] * 1000), line["step"]
             points = [Metric(name, value, at, step) for name, value in scalars(line).items()]
             if len(batch) + len(points) > MOST_METRICS:
-                self._client.log_batch(self._id, metrics=batch)
-                self.last, batch = step - 1, []
+                self._log(batch, waiting)
+                batch, waiting = [], []
             batch += points
+            waiting.append(line)
         if batch:
-            self._client.log_batch(self._id, metrics=batch)
-            self.last = lines[-1]["step"]
+            self._log(batch, waiting)
+
+    def _log(self, batch: "list[Metric]", lines: Sequence[dict[str, Any]]) -> None:
+        self._client.log_batch(self._id, metrics=batch)
+        for line in lines:
+            if is_evaluation(line):
+                self.evaluated[line["benchmark"]] = line["step"]
+            else:
+                self.last = line["step"]
 
     def end(self, succeeded: bool) -> None:
         self._client.set_terminated(self._id, "FINISHED" if succeeded else "FAILED")

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from passk.base.redact import hidden
+from passk.files.layout import EVALUATIONS
 from passk.files.metrics_log import read_metrics
+from passk.trackers.scalars import is_evaluation
 
 RETRY_SECONDS = 60.0
 """Wait after a failure. The end of the stage does not wait for it."""
@@ -21,21 +23,27 @@ class Run(Protocol):
     where: str
     """Location of the run, for users."""
     last: int
-    """Last step that the tracker has."""
+    """Last training step that the tracker has."""
+    evaluated: dict[str, int]
+    """Benchmark -> the step of the last evaluation that the tracker has."""
 
     def send(self, lines: Sequence[dict[str, Any]]) -> None:
-        """Send lines of metrics.jsonl, in order, all later than `last`. `last` is then the latest sent step."""
+        """Send lines of metrics.jsonl and evaluations.jsonl, by step, all later than `last` and `evaluated`.
+
+        An evaluation follows the training step after which it was made. Both fields are updated.
+        """
 
     def end(self, succeeded: bool) -> None:
         """Wait until the tracker has all lines, and end the run."""
 
 
 class Outside:
-    """Sender of each step to a tracker, once. A step that `Run.last` covers is not sent again, even after a resume."""
+    """Sender of each step and evaluation to a tracker, once. What the run has is not sent again after a resume."""
 
-    def __init__(self, name: str, open_run: Callable[[], Run], metrics: Path) -> None:
-        """Start the thread. metrics: the stage's metrics.jsonl. The run is opened with the first step."""
-        self._name, self._open_run, self._metrics = name, open_run, metrics
+    def __init__(self, name: str, open_run: Callable[[], Run], directory: Path) -> None:
+        """Start the thread. directory: of the stage. The run is opened with the first step."""
+        self._name, self._open_run = name, open_run
+        self._metrics, self._evaluations = directory / "metrics.jsonl", directory / EVALUATIONS
         self._run: Run | None = None
         self._news: list[str] = []
         self._failed, self._next_try = "", 0.0
@@ -95,7 +103,10 @@ class Outside:
         if self._run is None:
             self._run = self._open_run()
             self._news.append(f"{self._name}: {self._run.where}")
-        self._run.send([line for line in lines if line["step"] > self._run.last])
+        evaluations = read_metrics(self._evaluations)
+        new = [line for line in lines if line["step"] > self._run.last]
+        new += [line for line in evaluations if line["step"] > self._run.evaluated.get(line["benchmark"], -1)]
+        self._run.send(sorted(new, key=lambda line: (line["step"], is_evaluation(line))))
 
 
 def reason(error: Exception) -> str:

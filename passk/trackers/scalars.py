@@ -7,8 +7,18 @@ from passk.files.layout import StageRecord
 
 
 def scalars(line: dict[str, Any]) -> dict[str, float]:
-    """Return the numbers by name: `train/reward`, `train/pass_at_k/4`. Texts, lists and null are left out."""
+    """Return the numbers by name: `train/reward`, `train/pass_at_k/4`. Texts, lists and null are left out.
+
+    A line of evaluations.jsonl has those of `evaluation_scalars`.
+    """
+    if is_evaluation(line):
+        return evaluation_scalars(line)
     return {f"train/{name}": float(value) for name, value in _flat(line).items() if _is_number(name, value)}
+
+
+def is_evaluation(line: dict[str, Any]) -> bool:
+    """Return whether a line is of evaluations.jsonl, not of metrics.jsonl."""
+    return "benchmark" in line
 
 
 def evaluation_scalars(line: dict[str, Any]) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Send a stage to W&B as a run: group = experiment, W&B's step = the stage's step."""
 
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +10,7 @@ from passk.base.errors import ConfigError, PasskError
 from passk.experiment.plan import Plan
 from passk.experiment.tracker_config import WandbTracker
 from passk.files.layout import StageRecord
-from passk.trackers.scalars import parameters, scalars
+from passk.trackers.scalars import is_evaluation, parameters, scalars
 
 INIT_SECONDS = FINISH_SECONDS = 15.0
 """Timeouts without a response. W&B's client keeps the process alive for that long."""
@@ -70,13 +71,32 @@ class WandbRun:
             ),
         )
         self.last = self._run.starting_step - 1
+        known = {} if self._run.offline else dict(self._run.summary)
+        self.evaluated = {
+            name.split("/")[1]: int(step) for name, step in known.items() if re.fullmatch(r"held_out/[^/]+/step", name)
+        }
+        self._defined: set[str] = set()
         self._files = os.path.relpath(self._run.sync_dir)
         self.where = f"written to {self._files}" if self._run.offline else self._run.url or "switched off"
 
     def send(self, lines: Sequence[dict[str, Any]]) -> None:
         for line in lines:
-            self._run.log(scalars(line), step=line["step"])
-            self.last = line["step"]
+            if is_evaluation(line):
+                self._send_evaluation(line)
+            else:
+                self._run.log(scalars(line), step=line["step"])
+                self.last = line["step"]
+
+    def _send_evaluation(self, line: dict[str, Any]) -> None:
+        """Log an evaluation over an axis of its own. W&B drops values of a step before its last one."""
+        benchmark, step = line["benchmark"], line["step"]
+        axis = f"held_out/{benchmark}/step"
+        if benchmark not in self._defined:
+            self._run.define_metric(axis, hidden=True)
+            self._run.define_metric(f"held_out/{benchmark}/*", step_metric=axis)
+            self._defined.add(benchmark)
+        self._run.log(scalars(line) | {axis: step}, step=max(step, self.last, self._run.starting_step))
+        self.evaluated[benchmark] = step
 
     def end(self, succeeded: bool) -> None:
         try:

@@ -53,7 +53,7 @@ class Verdict:
 
 _VERIFIERS = {
     name: f"{__name__}.{name}"
-    for name in ("choice", "exact", "math", "maze", "maze_strict", "numeric", "reasoning_gym")
+    for name in ("choice", "code", "exact", "math", "maze", "maze_strict", "numeric", "reasoning_gym")
 }
 
 

@@ -25,15 +25,12 @@ import os
 import resource
 import signal
 import sys
-from pathlib import Path
 from typing import Any
 
-import passk
 from passk import verifiers
 from passk.verifiers import sandbox
 
 _PR_SET_PDEATHSIG = 1
-_SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime")
 OUT_OF_MEMORY = 99
 """Exit status."""
 
@@ -104,13 +101,11 @@ def _load(name: str) -> dict[str, Any]:
 
 def _shut() -> list[str]:
     """Enter the sandbox, and return the missing restrictions. The imported packages and the system stay readable."""
-    checkout = str(Path(passk.__file__).parents[1])  # it may have more than the package
     packages = [path for module in list(sys.modules.values()) for path in getattr(module, "__path__", [])]
-    elsewhere = [path for path in sys.path if path and os.path.realpath(path) != checkout]
     home = sandbox.empty_home()
     os.environ["HOME"] = home
     os.chdir("/")
-    return sandbox.enter([*_SYSTEM, sys.prefix, sys.base_prefix, home, *elsewhere, *packages])
+    return sandbox.enter([*sandbox.installed(), home, *packages])
 
 
 def _write(replies: io.BufferedWriter, reply: dict[str, Any]) -> None:

@@ -28,6 +28,11 @@ _JOINT = re.compile(r"(?:[\s$,*]|\\[(),;\[\]]|and|or|\\text\{ ?(?:and|or) ?\}|\\
 _DELIMITER = re.compile(r"\\\\|\\[()\[\]]|\$\$")
 _ENDLESS = re.compile(r"\.[0-9]+\.\.\.$")  # 0.333... is periodic
 _BOLD = re.compile(r"(?<![A-Za-z0-9)])(?:\*\*|__)|(?:\*\*|__)(?![A-Za-z0-9(])")
+# A check mark, an emoji, the sign at the end of a proof, a line break. A cross stays: it denies the answer.
+_ORNAMENT = re.compile(
+    "[✅✓✔☑★☆✨■□▪◼∎\ufe0f\U0001f300-\U0001f44d\U0001f44f-\U0001f64f\U0001f680-\U0001f6a9\U0001f900-\U0001faff]"
+    r"|\\\\(?=\s*$)|\\(?:blacksquare|square|Box|qed|qedsymbol|checkmark)(?![a-zA-Z])(?=[\s$]*$)"
+)
 _QUOTES = {'"': '"', "“": "”"}
 
 
@@ -124,12 +129,12 @@ def final(response: str, *, joined: bool = False, options: bool = False) -> str 
 
 
 def clean(text: str) -> str:
-    r"""Return a short text without \( \) \[ \] $$, bold, enclosing quotation marks and final punctuation."""
+    r"""Return a short text without \( \) \[ \] $$, bold, ornaments, enclosing quotation marks and final punctuation."""
     text = text.strip()
     if len(text) > stated.WINDOW:
         return text
     text = _DELIMITER.sub(lambda found: found[0] if found[0] == "\\\\" else " ", text)
-    text = _BOLD.sub("", text).lstrip(" \n*_`")
+    text = _BOLD.sub("", _ORNAMENT.sub("", text)).lstrip(" \n*_`")
     while True:
         shorter = text.rstrip(" \n_`" if text.endswith("^*") else " \n*_`")
         ends = shorter[-1:] in (".", ",", ";", ":", "。") and not shorter[:-1].endswith("\\")

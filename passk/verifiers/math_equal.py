@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from passk.verifiers import math_numbers as numbers
 from passk.verifiers.math_expression import expression
+from passk.verifiers.math_times import same_time, settled
 from passk.verifiers.math_values import (
     Based,
     Joined,
@@ -33,7 +34,7 @@ def equal(gold: Value, value: Value) -> bool:
     gold, value = settled(gold, value)
     match gold, value:
         case (Words(), Words()) | (Time(), Time()) | (Based(), Based()):
-            return _same_time(gold, value) if isinstance(gold, Time) else gold == value
+            return same_time(gold, value) if isinstance(gold, Time) else gold == value
         case Based(), _:
             return numbers.same_or_false(_digits(gold), value)
         case _, Based():
@@ -90,33 +91,6 @@ def restated(gold: Value, value: Value) -> bool:
     return isinstance(gold, Labelled) and isinstance(value, Relation) and "=" in value.signs and not _curve(gold)
 
 
-def settled(gold: Value, value: Value) -> tuple[Value, Value]:
-    """Return both values, a time as a ratio if the other value is no time."""
-    if isinstance(gold, Time) == isinstance(value, Time):
-        return gold, value
-    if isinstance(gold, Time) and gold.whole:
-        return numbers.ratio(gold.hour, 1), value
-    if isinstance(value, Time) and value.whole:
-        return gold, numbers.ratio(value.hour, 1)
-    if isinstance(gold, Time) and not gold.half and numbers.coprime(gold.hour, gold.minute):
-        return numbers.ratio(gold.hour, gold.minute), value
-    if isinstance(value, Time) and not value.half and not value.second and value.minute:
-        return gold, numbers.ratio(value.hour, value.minute)
-    return gold, value
-
-
-def _same_time(gold: Time, value: Time) -> bool:
-    def minutes(one: Time) -> set[tuple[int, int, int]]:
-        halves = {"am": [one.hour % 12], "pm": [one.hour % 12 + 12], "": [one.hour % 24]}[
-            one.half if one.hour <= 12 else ""
-        ]
-        return {(hour, one.minute, one.second) for hour in halves}
-
-    if (gold.half and value.half) or gold.hour > 12 or value.hour > 12:
-        return minutes(gold) == minutes(value)
-    return (gold.hour, gold.minute, gold.second) == (value.hour, value.minute, value.second)
-
-
 def _product(value: Value) -> Value:
     r"""Return letters as a product, for comparison with an expression: xy and x \cdot y."""
     return (
@@ -170,13 +144,40 @@ def _spread(value: Value) -> list[Value]:
 
 
 def _spread_equal(gold: Value, value: Value) -> bool:
+    """Compare values of which one or both have names. A tuple without names keeps its order."""
     golds, values = _spread(gold), _spread(value)
     if all(isinstance(item, Labelled) for item in (*golds, *values)):
         return _matched(golds, values)
-    bare = [[item.value if isinstance(item, Labelled) else item for item in items] for items in (golds, values)]
     if isinstance(value, Listing) and value.kind == "set":
         return False
-    return (len(bare[0]) == len(bare[1]) and all(map(equal, *bare))) or _matched(golds, values)
+    orders = [(_by_name(gold), _by_name(value))]
+    if not (_has_letters(gold) or _has_letters(value)):
+        orders.append((_bare(golds), _bare(values)))
+    if any(len(left) == len(right) and all(map(equal, left, right)) for left, right in orders):
+        return True
+    return not (_is_tuple(gold) or _is_tuple(value)) and _matched(golds, values)
+
+
+def _has_letters(value: Value) -> bool:
+    """Return whether a value is a list of equations for single letters, whose order is that of the letters."""
+    items = value.items if isinstance(value, Listing) else ()
+    return bool(items) and all(isinstance(item, Labelled) and len(item.label) == 1 for item in items)
+
+
+def _bare(items: Sequence[Value]) -> list[Value]:
+    return [item.value if isinstance(item, Labelled) else item for item in items]
+
+
+def _by_name(value: Value) -> list[Value]:
+    """Return the parts without their names; a list of equations in the order of its names: y = 4, x = 3 is (3, 4)."""
+    items = _spread(value)
+    if isinstance(value, Listing) and all(isinstance(item, Labelled) for item in items):
+        items = sorted(items, key=lambda item: item.label.casefold().lstrip("\\"))
+    return _bare(items)
+
+
+def _is_tuple(value: Value) -> bool:
+    return isinstance(value, Listing) and value.kind not in ("list", "set")
 
 
 def _matched(golds: Sequence[Value], values: Sequence[Value]) -> bool:

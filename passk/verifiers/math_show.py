@@ -3,7 +3,8 @@
 import hashlib
 from typing import Any
 
-from passk.verifiers.math_equal import same_label, settled
+from passk.verifiers.math_equal import same_label
+from passk.verifiers.math_times import settled
 from passk.verifiers.math_values import Based, Joined, Labelled, Listing, Relation, Time, Value, Words
 
 LONGEST = 400

@@ -23,6 +23,10 @@ _SIGNS = {
     **{"π": "\\pi ", "θ": "\\theta ", "φ": "\\phi ", "α": "\\alpha ", "β": "\\beta ", "γ": "\\gamma "},
     **{"δ": "\\delta ", "λ": "\\lambda ", "μ": "\\mu ", "σ": "\\sigma ", "ω": "\\omega ", "∠": "\\angle "},
     **{"√": "\\sqrt ", "∛": "\\sqrt[3] ", "∜": "\\sqrt[4] ", "⟨": "\\langle ", "⟩": "\\rangle ", "′": "'", "″": "''"},
+    **{"ρ": "\\rho ", "τ": "\\tau ", "ψ": "\\psi ", "η": "\\eta ", "κ": "\\kappa ", "ξ": "\\xi ", "χ": "\\chi "},
+    **{"ε": "\\epsilon ", "ϵ": "\\epsilon ", "ϕ": "\\phi ", "ϑ": "\\theta ", "Δ": "\\Delta ", "Ω": "\\Omega "},
+    **{"Γ": "\\Gamma ", "Σ": "\\Sigma ", "Θ": "\\Theta ", "Φ": "\\Phi ", "Λ": "\\Lambda ", "Π": "\\Pi "},
+    **{"⁄": "/", "∕": "/", "／": "/", "∶": ":", "∣": "|", "｜": "|", "⋯": "\\ldots ", "％": "%", "＾": "^"},
     **{"…": "\\ldots ", "⌊": "\\lfloor ", "⌋": "\\rfloor ", "⌈": "\\lceil ", "⌉": "\\rceil ", "△": "\\triangle "},
 }
 _SIGN = re.compile("[" + "".join(map(re.escape, _SIGNS)) + "]")
@@ -54,6 +58,8 @@ _SPELLINGS = (
     (re.compile(r"\\backslash(?![a-zA-Z])"), r"\\setminus "),
     (re.compile(r"\\(?:dots[cbmio]?|cdots)(?![a-zA-Z])"), r"\\ldots "),
     (re.compile(r"\\(?:text(?:normal|rm|it|bf|sf|tt)?|mbox|hbox|mathrm|mathit|mathsf|mathtt)(?=\s*\{)"), r"\\text"),
+    (re.compile(r"\\(?:math(?:rm|it|sf)|text(?:rm|it)?)\s+([A-Za-z0-9])"), r"\\text{\1}"),
+    (re.compile(r"\\(?:math(?:ord|punct|bin|rel)|text)\{\s*,\s*\}"), r"{,}"),
     (re.compile(r"\\(?:boldsymbol|bm|mathbf|pmb)(?=\s*\{)"), r"\\mathbf"), (re.compile(r"\\text\s+\{"), r"\\text{"),
     (re.compile(r"\*\*(?=\S)(?<=\S\*\*)"), "^"),
     (re.compile(r"\s*(?:\\text\{\s*)?(?<![a-zA-Z])(?:percent(?:age)?|pct)(?![a-zA-Z])(?:\s*\})?|(?<!\\)%"), r"\\%"),
@@ -79,7 +85,7 @@ _SUBSCRIPTED = re.compile(
     r"_\s*(?:\\(max|min|sup|inf|text)(?![a-zA-Z])(?:\{([^{}]*)\})?|\{\s*\\(max|min|text)(?![a-zA-Z])\s*(?:\{([^{}]*)\})?\s*\})"
 )
 
-_GAP = r"(?:~|\\[,;:!]|\{,\}(?:\\!)?|,\\!)\s*"
+_GAP = r"(?:~|'|\\?_(?=[0-9])|\\[,;:!]|\{,\}(?:\\!)?|,\\!)\s*"
 _GROUPS = re.compile(rf"(?<![0-9.])[0-9]{{1,3}}(?:{_GAP}[0-9]{{3}})+(?![0-9])")
 _PLACES = re.compile(r"(?<=[0-9])\.[0-9]{3}(?:(?:~|\\[,;:!])\s*[0-9]{3})*(?:~|\\[,;:!])\s*[0-9]{1,3}(?![0-9])")
 _GAPS = re.compile(_GAP)
@@ -95,6 +101,7 @@ _REPEATING = re.compile(r"(?<![0-9.])([0-9]*)\.([0-9]*)\\(?:overline|bar|dot)\s*
 _ENDLESS = re.compile(r"(?<![0-9.])([0-9]+)\.([0-9]*?)([0-9]+?)(\3+)(?:\\ldots|\.\.\.)")
 _ELLIPSIS = re.compile(r"(?<=[0-9])(\.[0-9]+)(?:\\ldots|\.\.\.)")
 _MINUTES = re.compile(r"([0-9]+)\^\\circ\s*([0-9]{1,2})'(?:\s*([0-9]{1,2})(?:''|\"))?")
+_PRIME_BETWEEN = re.compile("[0-9]'+[0-9]")
 _TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])")
 _DEGREES = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*\^\\circ")
 _ROOT = re.compile(r"\s*\[")
@@ -103,7 +110,7 @@ _TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|\s+|.", re.DOTALL)
 
 
 def clean(text: str) -> str | None:
-    """Return the text as plain LaTeX; None if blanks separate digits."""
+    """Return the text as plain LaTeX; None if blanks or primes separate digits."""
     text = signs(_ABOUT.sub(r"\1\\approx ", text))
     for pattern, command in _SPELLINGS:
         text = pattern.sub(command, text)
@@ -124,6 +131,8 @@ def clean(text: str) -> str | None:
     text = _POWER_OF_TEN.sub(_power_of_ten, text)
     text = _ELLIPSIS.sub(r"\1", _ENDLESS.sub(_endless, _REPEATING.sub(_repeating, text)))
     text = _MINUTES.sub(_minutes, text)
+    if _PRIME_BETWEEN.search(text):
+        return None
     if _TRIGONOMETRY.search(text):
         text = _DEGREES.sub(r"(\\frac{\1\\pi}{180})", text)
     text = _braced(text).replace("^\\circ", "")

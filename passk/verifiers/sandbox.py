@@ -7,14 +7,19 @@ Two features of the Linux kernel work without root and cannot be undone:
 - A seccomp filter refuses new sockets, io_uring, new programs and access to other processes' memory.
 
 A container or kernel may lack them. The process continues then, and `enter` returns the missing restrictions.
+A process that runs a model's program calls `confine` instead, whose filter allows only a computation.
 """
 
 import ctypes
 import os
 import struct
+import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+
+import passk
+from passk.verifiers import allowed_calls
 
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP = 38, 22
 # The same numbers on every architecture.
@@ -38,6 +43,8 @@ _LOAD, _JUMP_IF_EQUAL, _JUMP_IF_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _ALLOW, _FAIL, _KILL = 0x7FFF0000, 0x00050000 | _EACCES, 0x80000000
 _NUMBER_OFFSET, _ARCHITECTURE_OFFSET = 0, 4
 
+_SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime")
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -50,6 +57,21 @@ def enter(readable: Iterable[str]) -> list[str]:
         return ["files", "network and programs"]
     walls = {"files": _restrict_files(readable), "network and programs": _refuse_calls()}
     return [name for name, stands in walls.items() if not stands]
+
+
+def confine(readable: Iterable[str]) -> list[str]:
+    """Restrict this process to a computation permanently, and return what the kernel leaves open, like `enter`."""
+    if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        return ["files", "network and programs"]
+    walls = {"files": _restrict_files(readable), "network and programs": allowed_calls.only_computing()}
+    return [name for name, stands in walls.items() if not stands]
+
+
+def installed() -> list[str]:
+    """Return the directories of the system and of the installed packages, without the checkout around passk/."""
+    checkout = str(Path(passk.__file__).parents[1])  # it may have more than the package
+    elsewhere = [path for path in sys.path if path and os.path.realpath(path) != checkout]
+    return [*_SYSTEM, sys.prefix, sys.base_prefix, *elsewhere]
 
 
 def empty_home() -> str:

@@ -15,8 +15,8 @@ TRIES = 50
 
 _COLON = r"(?:[*_`]{0,3}[ \t]{0,4}(?:[:：]|=+>?|→|⇒|\\Rightarrow\b|\\implies\b))"
 _SURELY = (
-    r"(?:[ \t]{1,4}(?:therefore|thus|hence|then|indeed|simply|just|exactly|clearly|definitely|now|for[ ]sure|probably"
-    r"|(?:most[ ])?likely)\b,?)?"
+    r"(?:,?[ \t]{1,4}(?:therefore|thus|hence|then|indeed|simply|just|exactly|clearly|definitely|now|for[ ]sure"
+    r"|of[ ]course|probably|(?:most[ ])?likely)\b,?)?"
 )
 _IS = (
     r"(?:(?:is|was|are|equals|becomes|(?:should|must|would|will|has[ ]to|have[ ]to)[ ]be"
@@ -46,7 +46,7 @@ _HEADING = re.compile(
     r"answers?[ \t:*_]{0,12}$",
     re.IGNORECASE | re.MULTILINE,
 )
-_LEADING = re.compile(r"(?:[\s*_`:>]|</?(?:b|strong|i|em|u|p|br)>)*")
+_LEADING = re.compile(r"(?:\n[ \t]{0,4}>+|[\s*_`:]|</?(?:b|strong|i|em|u|p|br)>)*")
 # An item of a list: "- 2", "* 2", "1. 2".
 _ITEM = re.compile(r"[ \t>]*(?:[-•*+]|[0-9]{1,2}[.)])[ \t]+(?=\S)")
 # Beginning of a value. A statement without a value does not replace an earlier box.
@@ -86,7 +86,9 @@ _SPAN = re.compile(
         | \s+ (?:[–—]|-{{1,3}}) \s+ (?=[A-Za-z]{{2}}) | — (?=[A-Za-z]{{2}})
         | \s+ (?= \(?(?:because|since|as|so|which|where|while|whereas|rounded|meaning)\b | \(?i\.e\. )
         | \s+ (?= (?:to[ ]the[ ]nearest|correct[ ]to)\b )
-        | \s+ (?= \((?:see|from|by|the|this|that|note)\b ) | ,? \s+ (?= or \s+ (?:equivalently|approximately|about)\b )
+        | \s+ (?= \((?:see|from|by|the|this|that|note)\b )
+        | (?<=[0-9%$}}]) \s+ (?= \((?!mod\b|base\b)[A-Za-z]{{3}} )
+        | ,? \s+ (?= or \s+ (?:equivalently|approximately|about)\b )
         | (?= <\|?[a-z/] )
       )
     """,

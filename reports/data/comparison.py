@@ -75,6 +75,7 @@ class Comparison:
         self.together = sorted(set.intersection(*benchmarks)) if benchmarks else []
         """Benchmarks with samples of all experiments; ALL is their mean."""
         self.results = tuple(replace(run, compared=frozenset(self.together)) for run in results)
+        self.together = [name for name in self.together if all(name in run.together for run in self.results)]
         self.designs = designs(self.results)
         self._labels = labels(self.designs)
         self._named = named(self.designs, self._labels)
@@ -100,13 +101,14 @@ class Comparison:
         by_entry: dict[Entry, MethodRuns] = {}
         for design in self.designs:
             for method in design[0].methods:
-                chain = [self._entry(design, node.name) for node in method.chain]
+                chain = [self.entry(design, node.name) for node in method.chain]
                 rl = tuple(entry for entry in chain if entry.kind == "rl")
                 trained = MethodRuns(method, chain[-1], rl, self._named.get((id(design), method.warm_start)))
                 by_entry.setdefault(chain[-1], trained)
         return list(by_entry.values())
 
-    def _entry(self, design: "tuple[Results, ...]", stage: str) -> Entry:
+    def entry(self, design: tuple[Results, ...], stage: str) -> Entry:
+        """Return the entry of a stage of a design."""
         return self._named[id(design), stage]
 
     def sharing(self, entry: Entry) -> list[Results]:
@@ -124,22 +126,25 @@ class Comparison:
         pairs = []
         for design in self.designs:
             within = against_baseline(design[0].methods)
-            pairs += [(self._entry(design, a.name), self._entry(design, b.name)) for a, b in within]
+            pairs += [(self.entry(design, a.name), self.entry(design, b.name)) for a, b in within]
         first, *others = self.designs
         for other in others:
             baselines, names = ([method.name for method in design[0].methods] for design in (first, other))
             if not self.trained_methods:  # evaluations
                 baselines, names = first[0].checkpoints, other[0].checkpoints
             shared = [name for name in names if name in baselines]
-            pairs += [(self._entry(other, name), self._entry(first, name)) for name in shared]
+            pairs += [(self.entry(other, name), self.entry(first, name)) for name in shared]
             if not shared:
                 entries = {
-                    method: self._entry(design, method.name)
-                    for design in (first, other)
-                    for method in design[0].methods
+                    method: self.entry(design, method.name) for design in (first, other) for method in design[0].methods
                 }
                 pairs += [(entries[a], entries[b]) for a, b in against_baseline(list(entries))]
-        return [(a, b) for a, b in dict.fromkeys(pairs) if a is not b]
+        return [(a, b) for a, b in dict.fromkeys([*pairs, *self._best(pairs)]) if a is not b]
+
+    def _best(self, pairs: list[tuple[Entry, Entry]]) -> list[tuple[Entry, Entry]]:
+        """Return the pairs of the best models of compared stages, where both have one."""
+        best = {entry.parent: entry for entry in self.entries if entry.kind == "best"}
+        return [(best[a.label], best[b.label]) for a, b in pairs if a.label in best and b.label in best]
 
     @cached_property
     def benchmarks(self) -> list[str]:

@@ -8,7 +8,7 @@ from itertools import takewhile
 
 import pandas as pd
 
-from passk.files.layout import BASE
+from passk.files.layout import BASE, BEST
 from reports.data.results import Results
 
 _NOT_DESIGN = ("name", "question", "seed", "compute", "trackers")
@@ -21,9 +21,9 @@ class Entry:
     label: str
     checkpoint: str
     kind: str
-    """sft, rl, or base for the model of the experiment."""
+    """sft, rl, best for the best model of a stage, or base for the model of the experiment."""
     parent: str | None
-    """Label of the entry that the training starts from."""
+    """Label of the entry that the training starts from; for the best model, that of the last one."""
     runs: tuple[Results, ...]
 
     def sampled(self, group: str) -> list[Results]:
@@ -59,9 +59,11 @@ def named(designs: list[tuple[Results, ...]], names_of: list[str]) -> dict[tuple
     same: dict[tuple[int, str], tuple] = {}
     runs: dict[tuple, tuple[Results, ...]] = {}
     for design in designs:
-        for stage in (BASE, *(node.name for node in design[0].graph)):
+        names = [name for node in design[0].graph for name in (node.name, f"{node.name}{BEST}")]
+        for stage in (BASE, *names):
             keys = {_key(run, stage): run for run in reversed(design)}
-            if stage == BASE and not any(BASE in run.checkpoints for run in design):
+            optional = stage == BASE or stage.endswith(BEST)
+            if optional and not any(stage in run.checkpoints for run in design):
                 continue
             identity = (stage, *sorted(keys))
             same[id(design), stage] = identity
@@ -76,16 +78,16 @@ def named(designs: list[tuple[Results, ...]], names_of: list[str]) -> dict[tuple
     entries = {}
     for identity, (design, stage) in drafts.items():
         node = next((node for node in runs[identity][0].graph if node.name == stage), None)
-        parent = label_by_identity[same[design, node.parent]] if node and node.parent else None
-        entries[identity] = Entry(
-            label_by_identity[identity], stage, node.kind if node else BASE, parent, runs[identity]
-        )
+        before = stage.removesuffix(BEST) if stage.endswith(BEST) else node.parent if node else None
+        parent = label_by_identity[same[design, before]] if before else None
+        kind = "best" if stage.endswith(BEST) else node.kind if node else BASE
+        entries[identity] = Entry(label_by_identity[identity], stage, kind, parent, runs[identity])
     return {place: entries[identity] for place, identity in same.items()}
 
 
 def _key(run: Results, stage: str) -> str:
     if stage != BASE:
-        return run.record.stages.get(stage, run.name)
+        return run.record.stages.get(stage.removesuffix(BEST), run.name)
     return json.dumps([run.record.config.get("model"), run.seed], sort_keys=True)
 
 

@@ -2,13 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import BaseModel
+
+from passk.experiment.advantage_schedule import AdvantageSchedule
 from passk.experiment.k_schedule import Schedule
+from passk.experiment.selection import StopWhen
+from passk.experiment.stage_end import Conditions
 from passk.experiment.until import Until
 from passk.files.layout import BASE
 
 PASS_AT_1 = Schedule.of(1)
+WITHOUT_CONDITION = Conditions()
 
 
 @dataclass(frozen=True)
@@ -20,8 +26,9 @@ class Node:
     parent: str | None
     steps: int
     advantage: str = ""
+    """Estimator, or the estimators of a schedule: "grpo→maxrl"."""
     k: Schedule = PASS_AT_1
-    until: Until | None = None
+    conditions: Conditions = WITHOUT_CONDITION
 
     @property
     def is_pass_at_1(self) -> bool:
@@ -65,8 +72,8 @@ def nodes(stages: Mapping[str, Mapping[str, Any]]) -> list[Node]:
     by_name = {
         name: Node(
             name, stage["kind"], stage.get("parent", stage.get("from")), int(stage["steps"]),
-            stage.get("advantage", ""), Schedule.of(stage.get("k", 1)),
-            Until.model_validate(stage["until"]) if stage.get("until") else None,
+            _estimators(stage), Schedule.of(stage.get("k", 1)),
+            Conditions(_read(Until, stage.get("until")), _read(StopWhen, stage.get("stop_when"))),
         )
         for name, stage in stages.items()
     }  # fmt: skip
@@ -75,6 +82,13 @@ def nodes(stages: Mapping[str, Mapping[str, Any]]) -> list[Node]:
         return [line for node in by_name.values() if node.parent == parent for line in (node, *below(node.name))]
 
     return below(None)
+
+
+Condition = TypeVar("Condition", bound=BaseModel)
+
+
+def _read(kind: type[Condition], content: Any) -> Condition | None:
+    return kind.model_validate(content) if content else None
 
 
 def methods(graph: list[Node]) -> list[Method]:
@@ -99,3 +113,9 @@ def against_baseline(compared: list[Method]) -> list[tuple[Method, Method]]:
     """
     baseline = next((method for method in compared if method.is_baseline), compared[0] if compared else None)
     return [(method, baseline) for method in compared if method is not baseline] if baseline else []
+
+
+def _estimators(stage: Mapping[str, Any]) -> str:
+    if not stage.get("advantage"):
+        return ""
+    return AdvantageSchedule.of(stage["advantage"]).until(int(stage["steps"]), {})[0].label

@@ -1,13 +1,17 @@
 """Results of one experiment, read from the store at once. A report computes everything from them."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from passk.files.layout import BASE, ExperimentRecord
+from passk.files.layout import BASE, BEST, ExperimentRecord
+from passk.statistics.further import BEST_OF
 from passk.statistics.pass_at_k import pass_at_k
 from passk.store import queries, reading, report_queries
 from reports.data.methods import Method, Node, methods, nodes
@@ -30,6 +34,8 @@ class Results:
     pauses: pd.DataFrame
     reasons: pd.DataFrame
     curve: pd.DataFrame
+    ranked: pd.DataFrame
+    """Verdicts and log-probabilities of the benchmarks that ask for best-of."""
     graph: list[Node]
     methods: list[Method]
     foreign: dict[str, ExperimentRecord]
@@ -54,9 +60,13 @@ class Results:
 
     @cached_property
     def checkpoints(self) -> list[str]:
-        """Names of the evaluated checkpoints in the order of the graph, the base model first."""
+        """Names of the evaluated checkpoints in the order of the graph, the base model first.
+
+        The best model of a stage (`keep_best`) follows its last one.
+        """
         sampled = set(self.counts["checkpoint"])
-        return [name for name in (BASE, *(node.name for node in self.graph)) if name in sampled]
+        names = [name for node in self.graph for name in (node.name, f"{node.name}{BEST}")]
+        return [name for name in (BASE, *names) if name in sampled]
 
     @cached_property
     def benchmarks(self) -> list[str]:
@@ -70,12 +80,25 @@ class Results:
 
     @cached_property
     def together(self) -> list[str]:
-        """Benchmarks whose mean is ALL."""
-        return [name for name in self.benchmarks if self.compared is None or name in self.compared]
+        """Benchmarks whose mean is ALL. Temperatures of one benchmark are not part of it."""
+        left_out = temperatures_of_one(self.record.config["benchmarks"])
+        return [
+            name
+            for name in self.benchmarks
+            if name not in left_out and (self.compared is None or name in self.compared)
+        ]
 
     def problems(self, checkpoint: str, group: str) -> pd.DataFrame | None:
-        """Return n and c by (benchmark, problem); None unless the checkpoint has samples of the whole group."""
-        return self._problems.get((checkpoint, group))
+        """Return n and c by (benchmark, problem) of the last of a stage's checkpoints.
+
+        None unless it has samples of the whole group.
+        """
+        counts = self._problems.get((checkpoint, group))
+        return None if counts is None else self._of_last(counts)
+
+    def _of_last(self, counts: pd.DataFrame) -> pd.DataFrame:
+        last = counts["step"].isna()
+        return counts[last] if last.any() else counts
 
     @cached_property
     def _problems(self) -> dict[tuple[str, str], pd.DataFrame]:
@@ -102,11 +125,35 @@ class Results:
         return int(self.counts.loc[self.counts["benchmark"].isin(names), "n"].min())
 
     def values(self, checkpoint: str, group: str, k: int) -> pd.Series:
-        """Return the unbiased pass@k of each problem by (benchmark, problem)."""
-        problems = self._problems[checkpoint, group]
-        return pd.Series(
-            np.asarray(pass_at_k(problems["n"].to_numpy(), problems["c"].to_numpy(), k), dtype=float), problems.index
-        )
+        """Return the unbiased pass@k of each problem by (benchmark, problem), mean over the stage's checkpoints.
+
+        The checkpoints of one run are repeated measurements of the same problems. So a problem has one value, and an
+        interval over problems does not take its checkpoints for problems of their own.
+        """
+        counts = self._problems[checkpoint, group]
+        values = _pass_at_k(counts, k)
+        return values if values.index.is_unique else values.groupby(level=[0, 1]).mean()
+
+    def by_step(self, checkpoint: str, group: str, k: int) -> dict[int | None, float]:
+        """Return the mean pass@k of each of a stage's checkpoints; the last one has the key None."""
+        counts = self._problems[checkpoint, group]
+        means = _pass_at_k(counts, k).groupby(counts["step"].fillna(-1).to_numpy()).mean()
+        return {None if step < 0 else int(step): float(mean) for step, mean in means.items()}
+
+
+def _pass_at_k(counts: pd.DataFrame, k: int) -> pd.Series:
+    values = pass_at_k(counts["n"].to_numpy(), counts["c"].to_numpy(), k)
+    return pd.Series(np.asarray(values, dtype=float), counts.index)
+
+
+def temperatures_of_one(benchmarks: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Return the benchmarks that differ from another one in their temperature alone."""
+    by_rest: dict[str, list[str]] = {}
+    for name, config in benchmarks.items():
+        rest = {field: value for field, value in config.items() if field != "temperature"}
+        by_rest.setdefault(json.dumps([rest, "temperature" in config], sort_keys=True), []).append(name)
+    of_one = [names for names in by_rest.values() if len({benchmarks[name].get("temperature") for name in names}) > 1]
+    return {name for names in of_one for name in names}
 
 
 def load(store: Path, experiment: str) -> Results:
@@ -127,10 +174,16 @@ def load(store: Path, experiment: str) -> Results:
             pauses=report_queries.pauses(connection, experiment),
             reasons=report_queries.reasons(connection, experiment),
             curve=report_queries.evaluation_curve(connection, experiment),
+            ranked=report_queries.ranked(connection, experiment, _ranked(record)),
             graph=graph,
             methods=methods(graph),
             foreign={name: queries.experiment(connection, name) for name in others},
         )
+
+
+def _ranked(record: ExperimentRecord) -> list[str]:
+    benchmarks = record.config["benchmarks"].items()
+    return [name for name, config in benchmarks if BEST_OF in config.get("metrics", ())]
 
 
 def transcripts(store: Path, experiment: str, checkpoint: str) -> pd.DataFrame:

@@ -89,26 +89,43 @@ def gpus(run: Results, *, rollouts: bool = True) -> int:
 def evaluations(comparison: Comparison) -> str:
     """Return a table of evaluations: one row for each checkpoint and benchmark, summed over its runs."""
     rows, with_gpus = [], any(gpus(run) for run in comparison.results)
+    prompts = any(run.evaluations["prompt_tokens"].notna().any() for run in comparison.results)
+    priced = any(_price(run) for run in comparison.results)
     for entry in comparison.entries:
         for benchmark in comparison.benchmarks:
-            parts, hours = [], 0.0
+            parts, hours, cost, runs = [], 0.0, 0.0, 0
             for run in comparison.sharing(entry):
                 frame = run.evaluations
                 frame = frame[(frame["checkpoint"] == entry.checkpoint) & (frame["benchmark"] == benchmark)]
                 parts += list(frame.itertuples())
+                cost += sum(_cost(run, row) for row in frame.itertuples())
+                runs += not frame.empty
                 held = gpus(run, rollouts=bool((run.stages["kind"] == "rl").any()))
                 hours += sum(held * float(row.seconds) for row in frame.itertuples()) / 3600
             if parts:
                 samples = sum(row.sample_count for row in parts)
                 truncated = sum(row.truncated * row.sample_count for row in parts) / samples
-                first = [code(entry.label), code(benchmark), *([str(len(parts))] if several(comparison) else [])]
+                first = [code(entry.label), code(benchmark), *([str(runs)] if several(comparison) else [])]
                 rows.append([
                     *first, f"{max(row.problem_count for row in parts):,}", f"{samples:,}",
                     f"{sum(row.tokens for row in parts):,}", f"{truncated:.1%}", seconds(sum(r.seconds for r in parts)),
                     *([f"{hours:.2f}"] if with_gpus else []),
+                    *([f"{sum(_known(row.prompt_tokens) for row in parts):,.0f}"] if prompts else []),
+                    *([f"{cost:,.2f}"] if priced else []),
                 ])  # fmt: skip
     header = ["checkpoint", "benchmark", *(["runs"] if several(comparison) else []), *EVALUATION]
-    return table([*header, *(["GPU hours"] if with_gpus else [])], rows, left=2) if rows else ""
+    header += [*(["GPU hours"] if with_gpus else []), *(["prompt tokens"] if prompts else [])]
+    return table([*header, *(["cost"] if priced else [])], rows, left=2) if rows else ""
+
+
+def _price(run: Results) -> dict[str, float] | None:
+    """Return the prices of a million tokens of the experiment's endpoint."""
+    return (run.record.config.get("engine") or {}).get("price")
+
+
+def _cost(run: Results, row: Any) -> float:
+    price = _price(run) or {"input": 0.0, "output": 0.0}
+    return (_known(row.prompt_tokens) * price["input"] + row.tokens * price["output"]) / 1e6
 
 
 def wall_clock(comparison: Comparison) -> str:

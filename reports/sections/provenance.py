@@ -5,6 +5,7 @@ import re
 import shlex
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from passk.files.layout import ExperimentRecord
@@ -23,7 +24,7 @@ def facts(comparison: Comparison) -> list[str]:
         "Trained elsewhere": [_elsewhere(run) for run in runs],
     }
     if len(runs) == 1:  # a comparison shows the seeds in its table of experiments
-        shown["Seeds"] = [_seeds(runs[0].stages["seed"], runs[0].evaluations["seed"])]
+        shown["Seeds"] = [_seeds(runs[0].stages["seed"], _of_last(runs[0].evaluations)["seed"])]
     lines = []
     for what, each in shown.items():
         names_of: dict[str, list[str]] = {}
@@ -110,9 +111,18 @@ def _hashes(run: Any, *, with_samples: bool) -> list[list[str]]:
         return rows
     evaluations = run.evaluations.sort_values(["checkpoint", "benchmark"])
     return rows + [
-        ["samples", f"{code(row.checkpoint)} on {code(row.benchmark)}", code(row.key)]
+        ["samples", f"{code(row.checkpoint)}{_step(row.step)} on {code(row.benchmark)}", code(row.key)]
         for row in evaluations.itertuples(index=False)
     ]
+
+
+def _of_last(evaluations: pd.DataFrame) -> pd.DataFrame:
+    """Return the evaluations of last checkpoints. The seeds of earlier ones are derived from the experiment's."""
+    return evaluations[evaluations["step"].isna()]
+
+
+def _step(step: float) -> str:
+    return "" if pd.isna(step) else f", step {int(step)},"
 
 
 def commands(comparison: Comparison) -> str:

@@ -19,15 +19,14 @@ def _recipe(trained: MethodRuns) -> str:
 
 
 def _steps(node: Node, entry: Entry) -> str:
-    """Return the number of steps; for a stage with a condition `until`, where and why it ended in each seed."""
-    if node.until is None:
+    """Return the number of steps; for a stage with conditions, where and why it ended in each seed."""
+    if not any(node.conditions):
         return f"{node.steps} steps"
     rows = [row for run in entry.runs for row in run.stages[run.stages["name"] == entry.checkpoint].itertuples()]
     if len(rows) == 1 and isinstance(rows[0].ended, str):
         return rows[0].ended
-    condition = f"until {node.until.name} is {node.until.threshold}"
     if not rows:
-        return f"at most {node.steps} steps, {condition}"
+        return f"at most {node.steps} steps, {node.conditions.shown}"
     steps = sorted({int(row.steps) for row in rows})
     shown = f"{steps[0]} to {steps[-1]}" if len(steps) > 1 else str(steps[0])
-    return f"{shown} of at most {node.steps} steps, {condition}"
+    return f"{shown} of at most {node.steps} steps, {node.conditions.shown}"

@@ -37,7 +37,12 @@ def _group(group: str, dress: Callable[[str], str] = code) -> str:
 
 def sizes(comparison: Comparison) -> list[str]:
     """Return a phrase for each benchmark: its number of problems and samples, temperature and top-p."""
-    configured = {name for run in comparison.results for name in run.record.config["benchmarks"]}
+    configured = {
+        name
+        for run in comparison.results
+        for name, benchmark in run.record.config["benchmarks"].items()
+        if not benchmark.get("validation")
+    }
     lines = []
     if len(comparison.together) > 1 and configured - set(comparison.together):
         lines.append(f"all together: the mean of {listed([code(name) for name in comparison.together])} only")

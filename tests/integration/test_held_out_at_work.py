@@ -8,23 +8,34 @@ from passk.files.layout import EVALUATION
 
 
 def test_the_policy_is_evaluated_between_steps_when_it_is_due_and_not_recorded(actor_classes, monkeypatch, tmp_path):
+    from passk.experiment.keep import Keep
+    from passk.experiment.selection import KeepBest, StopWhen
+    from passk.experiment.stage_end import Conditions
     from passk.openrlhf import trainer
     from passk.openrlhf.evaluation_log import EvaluationLog
     from passk.openrlhf.held_out import HeldOut
+    from passk.openrlhf.kept_models import KeptModels
 
     def line(held_out, name, step, sample, tokenizer, *, chat):
         evaluated.append((step, name))
         fields = dict.fromkeys(EVALUATION.keys() - {"seconds", "time"}, 0)
-        return fields | {"step": step, "benchmark": name}
+        value = {"value": {0: 0.1, 2: 0.4, 4: 0.3}.get(step, 0.4)}
+        return fields | {"step": step, "benchmark": name, "pass_at_k": {"1": value}}
 
-    evaluated = []
+    def export(directory):
+        directory.mkdir(exist_ok=True)
+        exported.append(one.samples_generator.step - 1)
+
+    evaluated, exported = [], []
     monkeypatch.setattr(trainer, "evaluate", line)
     one = object.__new__(trainer.PasskTrainer)
     benchmark = {"problems": "test", "samples": 1, "k": (1,), "max_response": 8, "file": "test.parquet"}
     benchmarks = {"easy": benchmark, "hard": benchmark}
-    one.settings = SimpleNamespace(held_out=HeldOut.model_validate({"every": 2, "seed": 1, "benchmarks": benchmarks}))
+    held_out = HeldOut.model_validate({"every": 2, "seed": 1, "benchmarks": benchmarks})
+    one.settings = SimpleNamespace(held_out=held_out, conditions=Conditions())
     one.samples_generator = SimpleNamespace(step=1, ended=False, sample=print)
     one.evaluations, one.seconds_evaluation, one.tokenizer = EvaluationLog(tmp_path), 0.0, None
+    one.kept = KeptModels(tmp_path, Keep(every=2, best=KeepBest(benchmark="hard")), export)
     one.args = SimpleNamespace(train=SimpleNamespace(seed=1), data=SimpleNamespace(apply_chat_template=False))
 
     def passes(first, last):
@@ -46,6 +57,13 @@ def test_the_policy_is_evaluated_between_steps_when_it_is_due_and_not_recorded(a
     one.samples_generator.ended = True
     assert passes(5, 5) == [5]
     assert passes(5, 5) == []
+    assert exported == [0, 2], "the best models, each as soon as its evaluation is whole, and once"
+    one.samples_generator.ended = False
+    one.settings.conditions = Conditions(stop_when=StopWhen(benchmark="hard", evaluations=2))
+    one.recorder = SimpleNamespace(log=SimpleNamespace(path=tmp_path / "metrics.jsonl"))
+    one.evaluations.forget_after(3)
+    assert passes(4, 4) == [4] and not one.samples_generator.ended
+    assert passes(6, 6) == [6] and one.samples_generator.ended, "neither 0.3 nor 0.4 is above 0.4"
 
 
 @pytest.mark.parametrize("deterministic", [False, True])

@@ -214,13 +214,15 @@ def test_every_answer_trains_on_its_own_advantage_wherever_it_was_dealt_to(actor
     import torch
 
     from passk import advantage
+    from passk.experiment.advantage_schedule import AdvantageSchedule
     from passk.experiment.k_schedule import Schedule
     from passk.openrlhf import trainer
     from passk.openrlhf.settings import PluginSettings
 
     monkeypatch.setattr(trainer, "apply_length_penalties", lambda experiences, args: None)
     maker = object.__new__(trainer.PasskExperienceMaker)
-    maker.settings, maker.step, maker.tokenizer = PluginSettings("grpo", Schedule.of(1), {}, Path()), 1, None
+    maker.settings = PluginSettings(AdvantageSchedule.of("grpo"), Schedule.of(1), {}, Path())
+    maker.step, maker.tokenizer, maker.states = 1, None, {}
     maker.args = SimpleNamespace(rollout=SimpleNamespace(n_samples_per_prompt=4), train=SimpleNamespace(seed=1))
     maker.kl_ctl = SimpleNamespace(value=0.0)
     rewards = torch.tensor([0.0, 0.25, 0.5, 1.0, 0.0, 0.0, 0.75, 0.125])  # as they were generated

@@ -1,4 +1,4 @@
-"""docs/advantage.md says what the estimators say."""
+"""docs/advantage.md and docs/advantage-estimators.md say what the estimators say."""
 
 import math
 import re
@@ -16,7 +16,9 @@ N, K = 32, 4
 
 def test_the_table_of_rules_in_the_docs_is_made_from_their_cards():
     between = re.search(
-        r"<!-- estimators -->\n(.*)<!-- end of estimators -->", (DOCS / "advantage.md").read_text(), re.DOTALL
+        r"<!-- estimators -->\n(.*)<!-- end of estimators -->",
+        (DOCS / "advantage-estimators.md").read_text(),
+        re.DOTALL,
     )
     # estimators that other packages have installed come last
     assert cards.table().startswith(between[1]), f"put this there:\n{cards.table()}"
@@ -26,6 +28,20 @@ def test_the_table_of_rules_in_the_docs_is_made_from_their_cards():
 def test_every_rule_of_ours_has_a_family():
     ours = {file.stem for file in (DOCS.parent / "passk" / "advantage" / "estimators").glob("[!_]*.py")}
     assert sorted(name for family in cards.FAMILIES.values() for name in family) == sorted(ours)
+
+
+def test_every_estimator_of_ours_stands_by_what_it_weighs():
+    section = (DOCS / "advantage.md").read_text().partition("## What each estimator weighs")[2].partition("**Ident")[0]
+    assert set(re.findall(r"`([a-z_0-9]+)`", section)) == {
+        name for family in cards.FAMILIES.values() for name in family
+    }
+
+
+def test_every_identity_of_the_docs_is_a_test():
+    tests = "".join(file.read_text() for file in (DOCS.parent / "tests" / "unit" / "advantage").glob("test_*.py"))
+    table = (DOCS / "advantage.md").read_text().partition("**Identities.**")[2].partition("**Reconstr")[0]
+    named = re.findall(r"^\|.*\| `([a-z_0-9]+)`", table, re.MULTILINE)
+    assert len(named) >= 12 and [name for name in named if f"def test_{name}(" not in tests] == []
 
 
 def test_every_figure_that_a_document_shows_is_there():
@@ -90,6 +106,11 @@ def pass_1(c):
         ("passk_combination", K, {}, lambda c: c / N * analytical(c) + (1 - c / N) * pass_1(c)),
         ("maxpo", K, {}, lambda c: K / (N - 1) * math.comb(N - c - 1, K - 1) / math.comb(N - 2, K - 1)),
         ("reinforce_k", K, {}, lambda c: K * (1 - c / N) ** (K - 1)),
+        ("remax", K, {}, lambda c: (1 - c / N) ** (K - 1)),
+        ("remax", 1, {"m": 2.5}, lambda c: (1 - c / N) ** 1.5),
+        ("f_grpo", 1, {"gamma": 2.0}, lambda c: (1 - c / N) ** 2 * pass_1(c)),
+        ("rs_grpo", 1, {"beta": 2.0}, lambda c: math.expm1(2) / 2 / (1 + c / N * math.expm1(2))),
+        ("tsallis", 1, {"q": 0.5}, lambda c: (c / N) ** -0.5),
         ("surrogate", K, {"derivative": "1 / p"}, lambda c: N / c),
     ],
 )

@@ -9,6 +9,7 @@ import yaml
 from passk.base.errors import PasskError
 from passk.experiment.config import parse
 from passk.experiment.plan import plan
+from passk.files.layout import kept_model, kept_steps
 from passk.pipeline import stages
 from tests.unit.experiment.test_config import GOOD, changed
 
@@ -71,3 +72,31 @@ def test_the_manifest_has_the_step_at_which_the_condition_was_met_and_the_record
     manifest = json.loads((planned.directory / "manifest.json").read_text())
     assert (manifest["steps"], manifest["ended"]) == (steps, ended)
     assert planned.steps == steps
+
+
+def test_the_manifest_names_the_kept_models_and_the_others_are_deleted(tmp_path):
+    raw = yaml.safe_load(GOOD)
+    raw["benchmarks"]["held"] = {**raw["benchmarks"]["test"], "validation": True}
+    raw["stages"]["arm"] |= {"steps": 9, "save_every": 3, "evaluate_every": 2, "evaluate_last": 2}
+    raw["stages"]["arm"]["keep_best"] = {"benchmark": "held", "k": 8}
+    planned = plan(parse(raw), tmp_path).stages[1]
+    directory = planned.directory
+    for model in (directory / "model", *(kept_model(directory, step) for step in (2, 3, 4, 6, 9))):
+        model.mkdir(parents=True)
+        (model / "config.json").write_text("{}")
+    lines = [json.dumps({"step": step, "reward": 0.5}) + "\n" for step in range(1, 10)]
+    (directory / "metrics.jsonl").write_text("".join(lines))
+    values = {0: 0.1, 2: 0.3, 4: 0.4, 6: 0.2}
+    lines = [
+        json.dumps({"step": step, "benchmark": "held", "pass_at_k": {"8": {"value": value}}}) + "\n"
+        for step, value in values.items()
+    ]
+    (directory / "evaluations.jsonl").write_text("".join(lines))
+    stages.finish(planned, seconds=1.0, startup=None)
+    assert kept_steps(directory) == [4, 6]
+    assert json.loads((directory / "manifest.json").read_text())["models"] == {
+        "keep": {"every": 3, "last": 2, "best": {"benchmark": "held", "k": 8}},
+        "last": [9, 6],
+        "best": 4,
+    }
+    assert (planned.kept.last, planned.kept.best) == ((9, 6), 4)

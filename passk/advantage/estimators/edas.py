@@ -35,13 +35,14 @@ def edas(
     answers: torch.Tensor,
     entropy: torch.Tensor | None = None,
     generator: torch.Generator | None = None,
+    state: dict[str, Any] | None = None,
     base: str = "grpo",
     base_options: dict[str, Any] | None = None,
     alpha: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.4,
     beta: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.2,
     kappa: Annotated[float, Field(gt=1)] = 2.0,
 ) -> torch.Tensor:
-    needed = {"answers": answers, "entropy": entropy, "generator": generator}
+    needed = {"answers": answers, "entropy": entropy, "generator": generator, "state": state}
     advantages = compute(base, rewards, k, **(base_options or {}), **needed).double()
     return advantages + shift(advantages, rewards == 0, answers, alpha=alpha, beta=beta, kappa=kappa)
 

@@ -1,5 +1,6 @@
 """How each estimator is called in the proofs. An estimator that is not here fails them: it has to take a place."""
 
+import copy
 import random
 from fractions import Fraction
 
@@ -13,7 +14,10 @@ DOMAIN = {
     **dict.fromkeys(["passk_bootstrap", "passk_analytical", "passk_exceeding", "passk_combination"], BELOW),
     **dict.fromkeys(["passk_easy_masked", "passk_adaptive", "pkpo_sloo", "maxpo"], BELOW),
     **dict.fromkeys(["pkpo_sloo_minus_one", "loo_max", "majority"], "2 <= k <= N"),
-    **dict.fromkeys(["reinforce_k", "surrogate", "edas"], "any k"),
+    **dict.fromkeys(["reinforce_k", "surrogate", "edas", "remax", "tea"], "any k"),
+    **dict.fromkeys(["f_grpo", "tsallis", "rs_grpo", "ucpo", "cue_grpo", "riskpo", "curverl"], "k = 1"),
+    **dict.fromkeys(["poly_epo", "ordergrad", "vote_k"], BELOW),
+    "rspo": "2 <= k <= N",
     "passk_full": "2 k <= N",
     "pkpo_s": "k <= N",
 }
@@ -29,15 +33,25 @@ OPTIONS = {
     "passk_easy_masked": {"threshold": 0.5},
     "surrogate": {"derivative": "k * (1 - p) ** (k - 1)"},
     "edas": {"base": "reinforce_k"},
+    "f_grpo": {"gamma": 0.5},
+    "tsallis": {"q": 0.5},
+    "rs_grpo": {"beta": 1.0},
+    "ordergrad": {"statistic": "top", "level": 0.5},
+    "riskpo": {"bundle": 1},
 }
 REAL = [
     *("grpo", "dr_grpo", "rloo", "passk_full", "passk_bootstrap", "loo_max", "majority"),
     *("pkpo_s", "pkpo_sloo", "pkpo_sloo_minus_one", "maxpo"),
+    *("rs_grpo", "remax", "poly_epo", "ordergrad", "rspo", "riskpo", "tea"),
 ]
 """take rewards of any size"""
 BINARY = sorted(set(DOMAIN) - set(REAL))
 PLACES = ("passk_full", "loo_max", "majority")
 """look at the places of the rollouts: disjoint groups in their order"""
+GRADED = ("tea",)
+"""refuse a batch of 0 and 1 alone"""
+VOTING = ("majority", "edas", "vote_k", "cue_grpo")
+"""need answers"""
 DRAWN = ("passk_bootstrap",)
 
 
@@ -66,6 +80,8 @@ def inputs(name, rewards, seed=0):
         found["answers"] = [[generator.choice(["a", "b", "c", None]) for _ in shape[1]] for _ in shape[0]]
     if "entropy" in taken:
         found["entropy"] = torch.tensor([[generator.random() for _ in shape[1]] for _ in shape[0]]).view(rewards.shape)
+    if "state" in taken and name != "edas":
+        found["state"] = {}
     if "generator" in taken and name in DRAWN:
         found["generator"] = torch.Generator().manual_seed(seed)
     return found
@@ -74,7 +90,10 @@ def inputs(name, rewards, seed=0):
 def compute(name, rewards, k, **given):
     """advantage.compute with what the estimator needs, where it is not given."""
     rewards = torch.as_tensor(rewards)
-    return advantage.compute(name, rewards, k, **{**OPTIONS.get(name, {}), **inputs(name, rewards), **given})
+    given = {**OPTIONS.get(name, {}), **inputs(name, rewards), **given}
+    if "state" in given:  # each call is a first step
+        given["state"] = copy.deepcopy(given["state"])
+    return advantage.compute(name, rewards, k, **given)
 
 
 def tensor(rows):

@@ -88,7 +88,14 @@ def maxpo(x, i, k):
     return Fraction(k, x.n * (x.n - 1) * comb(x.n - 2, k - 1)) * (with_i - without)
 
 
-ON_SETS = {"pkpo_s": Sorted.s, "pkpo_sloo": sloo, "pkpo_sloo_minus_one": sloo_minus_one, "maxpo": maxpo}
+ON_SETS = {
+    "pkpo_s": Sorted.s,
+    "pkpo_sloo": sloo,
+    "pkpo_sloo_minus_one": sloo_minus_one,
+    "maxpo": maxpo,
+    "rspo": lambda x, i, k: x.n * sloo_minus_one(x, i, k),
+    "poly_epo": lambda x, i, k: Fraction(x.n - k, k) * maxpo(x, i, k),
+}
 
 
 # Estimators of means: rewards -> (i -> advantage)

@@ -6,60 +6,24 @@ Square roots and logarithms are rational to 60 digits and more; all else is exac
 
 import math
 from collections import Counter
-from decimal import Context, Decimal
 from fractions import Fraction
-from functools import cache
 from itertools import combinations
 
-_DIGITS = Context(prec=80)
+from tests.unit.advantage import exact_published
+from tests.unit.advantage.arithmetic import (
+    best,
+    centred,
+    elected,
+    log,
+    mean,
+    others,
+    places,
+    root,
+    share,
+    standardised,
+)
 
-
-def root(x):
-    """The square root of a Fraction to 2**-256 of the numbers that it is made of."""
-    return Fraction(math.isqrt((x.numerator * x.denominator) << 512), x.denominator << 256)
-
-
-@cache
-def log(x):
-    """The natural logarithm of a Fraction, to 80 digits."""
-    return Fraction(_DIGITS.ln(_DIGITS.divide(Decimal(x.numerator), Decimal(x.denominator))))
-
-
-def mean(values):
-    values = list(values)
-    return Fraction(sum(values), len(values))
-
-
-def centred(values):
-    return [value - mean(values) for value in values]
-
-
-def standardised(values, ddof=0):
-    """Less their mean, by their deviation; 0 where there is none."""
-    off = centred(values)
-    squares = sum(value**2 for value in off)
-    if squares == 0:
-        return [Fraction(0)] * len(values)
-    deviation = root(Fraction(squares, len(values) - ddof))
-    return [value / deviation for value in off]
-
-
-def others(n, *out):
-    return [i for i in range(n) if i not in out]
-
-
-def places(n, k):
-    """The floor(n / k) groups of k rollouts in their order."""
-    return [range(start, start + k) for start in range(0, n // k * k, k)]
-
-
-def best(r, members):
-    return max(r[i] for i in members)
-
-
-def share(r):
-    return Fraction(sum(r), len(r))
-
+__all__ = ["RULES", "best", "centred", "elected", "log", "mean", "others", "places", "root", "share", "standardised"]
 
 # Pass@1
 
@@ -187,13 +151,6 @@ def loo_max(r, k):
     return found
 
 
-def elected(r, answers, members):
-    """Reward of the answer that most members gave, a tie broken evenly; 0 without any answer."""
-    votes = Counter(answers[i] for i in members if answers[i] is not None)
-    front = [answer for answer, count in votes.items() if count == max(votes.values())]
-    return mean(mean(r[i] for i in members if answers[i] == answer) for answer in front) if front else Fraction(0)
-
-
 def majority(r, k, answers):
     found = [Fraction(0)] * len(r)
     for group in places(len(r), k):
@@ -239,5 +196,6 @@ RULES = {
         *(passk_full, passk_bootstrap, passk_analytical, passk_exceeding, passk_combination),
         *(passk_easy_masked, passk_adaptive, pkpo_s, pkpo_sloo, pkpo_sloo_minus_one, maxpo),
         *(loo_max, majority, reinforce_k, surrogate, edas),
+        *exact_published.RULES,
     )
 }

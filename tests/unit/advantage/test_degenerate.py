@@ -9,8 +9,11 @@ from passk import advantage
 from tests.unit.advantage import cases
 from tests.unit.advantage.cases import compute
 
+FLAT = [*("grpo", "dr_grpo", "rloo", "passk_full", "passk_bootstrap", "loo_max", "maxpo"),
+        *("rs_grpo", "remax", "poly_epo", "ordergrad", "rspo", "riskpo", "tea")]  # fmt: skip
 
-@pytest.mark.parametrize("name", ["grpo", "dr_grpo", "rloo", "passk_full", "passk_bootstrap", "loo_max", "maxpo"])
+
+@pytest.mark.parametrize("name", FLAT)
 @pytest.mark.parametrize("value", [0.0, -0.0, 1.0, 0.1, -7.3, 1e-45, 3e38])
 def test_a_group_without_spread_gets_exactly_nothing(name, value):
     for n, k in cases.shapes(name, 7):

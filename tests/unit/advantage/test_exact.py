@@ -20,6 +20,17 @@ VARIANTS = [  # estimator, options of the code, options of the definition
     ("passk_analytical", {"sigma": False}, {"sigma": False}),
     *(("passk_easy_masked", {"threshold": x}, {"threshold": Fraction(x)}) for x in (0.0, 0.25, 0.5, 1.0)),
     *((name, {}, {}) for name in ("pkpo_s", "pkpo_sloo", "pkpo_sloo_minus_one", "maxpo", "loo_max", "reinforce_k")),
+    *((name, x, x) for name in ("f_grpo",) for x in ({"gamma": 0.0}, {"gamma": 0.5}, {"gamma": 3.0})),
+    *((name, x, x) for name in ("tsallis",) for x in ({"q": 0.0}, {"q": 0.5}, {"q": 3.0})),
+    *((name, x, x) for name in ("rs_grpo",) for x in ({"beta": 0.125}, {"beta": 4.0})),
+    *((name, x, x) for name in ("remax",) for x in ({}, {"m": 1.0}, {"m": 2.0}, {"m": 0.5}, {"m": 3.75})),
+    *((name, {}, {}) for name in ("poly_epo", "rspo")),
+    *(
+        ("ordergrad", x, x)
+        for x in (
+            {"statistic": name, "level": level} for name in ("top", "cvar", "quantile") for level in (0.3, 0.5, 1.0)
+        )
+    ),
     ("surrogate", {"derivative": "1"}, {"derivative": lambda p, k, n: 1}),
     ("surrogate", {"derivative": "1 / p"}, {"derivative": lambda p, k, n: 1 / p}),
     ("surrogate", {"derivative": lambda p: 1 / p}, {"derivative": lambda p, k, n: 1 / p}),
@@ -56,6 +67,7 @@ def equals_definition(name, options, definition, rows, k):
 def test_every_estimator_has_a_definition_here():
     assert sorted(exact.RULES) == advantage.names() == sorted(cases.DOMAIN)
     elsewhere = {"passk_bootstrap", "majority", "edas", "passk_adaptive"}
+    elsewhere |= {"vote_k", "ucpo", "cue_grpo", "riskpo", "tea", "curverl"}  # test_published.py
     assert {name for name, *_ in VARIANTS} == set(exact.RULES) - elsewhere
 
 
@@ -163,7 +175,7 @@ def test_answers_may_be_numbers_that_are_equal_where_the_answers_are():
     rewards = torch.tensor([[1.0, 0, 0, 0, 1, 0], [0, 0, 0, 1, 0, 0]])
     answers = [["7", "8", None, "8", "7", "9"], ["1", "1", "2", "7", None, None]]
     numbers = torch.tensor([[70, 3, -1, 3, 70, 0], [5, 5, 6, 0, -2, -9]])
-    for name, k in (("edas", 1), ("majority", 3), ("majority", 6)):
+    for name, k in (("edas", 1), ("majority", 3), ("majority", 6), ("vote_k", 3), ("cue_grpo", 1)):
         of_text = advantage.compute(name, rewards, k, answers=answers)
         assert of_text.any() and torch.equal(of_text, advantage.compute(name, rewards, k, answers=numbers))
 

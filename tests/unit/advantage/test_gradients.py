@@ -9,73 +9,14 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations_with_replacement, product
+from itertools import product
 
 import pytest
 import torch
 
 from passk import advantage
-from tests.unit.advantage import cases, exact
-
-
-@dataclass(frozen=True)
-class Policy:
-    """Outcomes with their chances; scores are the gradients of log chance by each parameter."""
-
-    chances: tuple
-    scores: tuple
-    rewards: tuple
-    answers: tuple
-
-    def update(self, n, advantages, ordered=False):
-        """E[sum of A_i grad log p(y_i)] over n rollouts. advantages: (rewards, answers) -> [n]."""
-        draws = product if ordered else _multisets
-        total = [Fraction(0)] * len(self.scores[0])
-        for drawn in draws(range(len(self.chances)), repeat=n):
-            weight = math.prod(self.chances[y] for y in drawn) * (1 if ordered else _orders(drawn))
-            values = advantages([self.rewards[y] for y in drawn], [self.answers[y] for y in drawn])
-            for j in range(len(total)):
-                total[j] += weight * sum(a * self.scores[y][j] for a, y in zip(values, drawn, strict=True))
-        return total
-
-    def gradient(self, k, objective):
-        """Of E[objective] over k rollouts: what no estimator has to be known for."""
-        return self.update(k, lambda rewards, answers: [objective(rewards, answers)] * k)
-
-
-def _multisets(outcomes, repeat):
-    return combinations_with_replacement(outcomes, repeat)
-
-
-def _orders(drawn):
-    return math.factorial(len(drawn)) // math.prod(math.factorial(count) for count in Counter(drawn).values())
-
-
-def bernoulli(p):
-    """Right with chance p; its parameter is p."""
-    return Policy((1 - p, p), ((-1 / (1 - p),), (1 / p,)), (Fraction(0), Fraction(1)), ("b", "a"))
-
-
-def categorical(chances, rewards, answers="abc"):
-    """Three outcomes; its parameters are their logits."""
-    chances = tuple(Fraction(x) for x in chances)
-    scores = tuple(tuple(int(y == j) - chances[j] for j in range(3)) for y in range(3))
-    return Policy(chances, scores, tuple(Fraction(x) for x in rewards), tuple(answers))
-
-
-COINS = [bernoulli(Fraction(p)) for p in ("1/7", "1/2", "5/6")]
-SOLVING = [categorical(("1/2", "1/3", "1/6"), (0, 1, 1))]
-SCORING = [
-    categorical(("1/2", "1/3", "1/6"), ("-1/2", "1/4", "2")),
-    categorical(("1/5", "1/5", "3/5"), ("3/2", "-2", "0")),
-    categorical(("1/8", "1/4", "5/8"), ("1", "1", "-1")),
-]
-VOTING = [
-    categorical(("1/2", "1/3", "1/6"), (0, 1, 0), ("a", "b", None)),
-    categorical(("1/4", "1/4", "1/2"), (1, 0, "1/2")),
-    categorical(("3/7", "3/7", "1/7"), (1, 0, "-1/4")),
-]
-EASY = [*COINS, *SOLVING]
+from tests.unit.advantage import cases, exact, exact_published
+from tests.unit.advantage.policies import COINS, DIVERSE, EASY, SCORING, VOTING, bernoulli
 
 
 def best(rewards, answers):
@@ -84,6 +25,23 @@ def best(rewards, answers):
 
 def vote(rewards, answers):
     return exact.elected(rewards, answers, range(len(rewards)))
+
+
+def vote_of_correct(rewards, answers):
+    return exact_published.vote(rewards, answers, range(len(rewards)))
+
+
+def polychromic(rewards, answers):
+    return exact.mean(rewards) * Fraction(len(set(answers) - {None}), len(rewards))
+
+
+def ranks(statistic, level):
+    def of(rewards, answers):
+        place, values = math.ceil(Fraction(level) * len(rewards)), sorted(rewards)
+        chosen = {"top": values[-place:], "cvar": values[:place], "quantile": values[place - 1 : place]}
+        return exact.mean(chosen[statistic])
+
+    return of
 
 
 @dataclass(frozen=True)
@@ -107,6 +65,7 @@ UNBIASED = [
     Claim("nsr", policies=EASY, card="gradient of pass@1, unbiased"),
     *(Claim(name, card="gradient of max@k, unbiased") for name in ("pkpo_s", "pkpo_sloo", "pkpo_sloo_minus_one")),
     Claim("maxpo", card="gradient of max@k, unbiased"),
+    Claim("rspo", card="gradient of max@k, unbiased"),
 ]
 FACTOR = [
     Claim("dr_grpo", factor=lambda n, k: 1 - Fraction(1, n), card="(1 - 1/N) gradient of the mean reward"),
@@ -125,6 +84,26 @@ FACTOR = [
     ),
     Claim("loo_max", factor=lambda n, k: n // k, card="floor(N/k) gradient of max@k, unbiased"),
     Claim("majority", vote, lambda n, k: n // k, VOTING, "floor(N/k) gradient of maj@k, unbiased"),
+    Claim("vote_k", vote_of_correct, lambda n, k: Fraction(1, k), DIVERSE, "(1/k) gradient of maj@k, unbiased"),
+    Claim("poly_epo", best, lambda n, k: Fraction(1, k) - Fraction(1, n), card="(1/k - 1/N) gradient of max@k"),
+    Claim(
+        "poly_epo",
+        polychromic,
+        lambda n, k: Fraction(1, k) - Fraction(1, n),
+        tuple(DIVERSE),
+        "diversity=True: (1/k - 1/N) gradient of the mean f of k",
+        (("diversity", True),),
+    ),
+    *(
+        Claim(
+            "ordergrad",
+            ranks(statistic, level),
+            lambda n, k: Fraction(1, k),
+            card="(1/k) gradient of the expected statistic of k rollouts, unbiased",
+            options=(("statistic", statistic), ("level", level)),
+        )
+        for statistic, level in (("top", 0.5), ("cvar", 0.25), ("quantile", 0.5))
+    ),
 ]
 SERIES = {"maxrl": "its series cut at N - 1, unbiased"}
 LIMIT = {
@@ -134,15 +113,22 @@ LIMIT = {
     "passk_bootstrap": "groups k/N times passk_analytical, as groups grow",
     "reinforce_k": "gradient of pass@k, with a bias of O(1/N)",
     "surrogate": "gradient of F(pass@1), with a bias of O(1/N)",
+    "f_grpo": "gradient of F(pass@1), F'(p) = (1-p)^gamma / sqrt(p (1-p)), with a bias of O(1/N)",
+    "tsallis": "gradient of F(pass@1), F'(p) = p^-q, with a bias of O(1/N)",
+    "rs_grpo": "gradient of ln(E exp(beta r)) / beta, with a bias of O(1/N)",
+    "remax": "(1/m) gradient of max@m, with a bias of O(1/N)",
+    "tea": "gradient of mu + c sigma of the upper tail, as N grows",  # test_published.py
 }
-NO_CLAIM = ["edas", "passk_adaptive", "passk_combination", "passk_easy_masked", "passk_exceeding"]
+NO_CLAIM = ["cue_grpo", "curverl", "edas", "passk_adaptive", "passk_combination", "passk_easy_masked"]
+NO_CLAIM += ["passk_exceeding", "riskpo", "ucpo"]
 CLAIMS = pytest.mark.parametrize("claim", [*UNBIASED, *FACTOR], ids=str)
 
 
 def test_every_estimator_has_its_place_here():
     places = [c.estimator for c in (*UNBIASED, *FACTOR)] + [*SERIES, *LIMIT, *NO_CLAIM]
     assert sorted(set(places)) == advantage.names()
-    assert [name for name, times in Counter(places).items() if times > 1] == ["passk_analytical"]  # by sigma
+    twice = {name for name, times in Counter(places).items() if times > 1}
+    assert twice == {"passk_analytical", "poly_epo", "ordergrad"}  # by their options
 
 
 def test_the_cards_claim_what_is_proved_here_and_no_more():
@@ -160,6 +146,10 @@ def per_rollout(name, n):
     return Fraction(1, n) if advantage.get(name).scale == "mean" else Fraction(1)
 
 
+def votes(name, options):
+    return name in cases.VOTING or "diversity" in options
+
+
 def largest(policy):
     return 8 if len(policy.chances) == 2 else 5
 
@@ -171,7 +161,7 @@ def test_the_expected_update_is_exactly_the_gradient_that_is_claimed(claim):
         for n, k in cases.shapes(claim.estimator, largest(policy), start=2 if claim.estimator == "rloo" else 1):
 
             def advantages(rewards, answers, k=k):
-                extra = {"answers": answers} if claim.estimator == "majority" else {}
+                extra = {"answers": answers} if votes(claim.estimator, options) else {}
                 return estimator(rewards, k, **options, **extra)
 
             update = policy.update(n, advantages, ordered=claim.estimator in cases.PLACES)
@@ -197,7 +187,7 @@ def expected_update(policy, name, n, k, **options):
     drawn = torch.tensor(list(product(range(len(policy.chances)), repeat=n)))
     chances, rewards = (torch.tensor([float(x) for x in row]).double() for row in (policy.chances, policy.rewards))
     scores = torch.tensor([[float(x) for x in row] for row in policy.scores]).double()
-    if name == "majority":
+    if votes(name, options):
         options["answers"] = [[policy.answers[y] for y in row] for row in drawn.tolist()]
     found = advantage.compute(name, rewards[drawn], k, **options).double()
     rows = (found.unsqueeze(2) * scores[drawn]).sum(dim=1)
@@ -251,6 +241,11 @@ LIMITS = [
     ("grpo", 1, {"std": "sample"}, lambda p: arcsine(p, 1)),
     *(("passk_analytical", k, {}, lambda p, k=k: arcsine(p, k)) for k in (1, 2, 4, 8)),
     *(("reinforce_k", k, {}, lambda p, k=k: pass_at_k(p, k)) for k in (1, 2, 4, 8)),
+    ("f_grpo", 1, {"gamma": 2.0}, lambda p: (1 - p) ** 2 * arcsine(p, 1)),
+    ("tsallis", 1, {"q": 1.5}, lambda p: p**-1.5),
+    ("rs_grpo", 1, {"beta": 2.0}, lambda p: math.expm1(2) / 2 / (1 + p * math.expm1(2))),
+    *(("remax", k, {}, lambda p, k=k: pass_at_k(p, k) / k) for k in (2, 4)),
+    ("remax", 1, {"m": 2.5}, lambda p: (1 - p) ** 1.5),
     ("surrogate", 1, {"derivative": "1 / p"}, lambda p: 1 / p),
     ("surrogate", 1, {"derivative": "1 / sqrt(p * (1 - p))"}, lambda p: arcsine(p, 1)),
     ("surrogate", 3, {"derivative": "k * (1 - p) ** (k - 1) + p ** 2"}, lambda p: pass_at_k(p, 3) + p**2),

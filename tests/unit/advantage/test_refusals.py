@@ -111,14 +111,15 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize("name", ["majority", "edas"])
+@pytest.mark.parametrize("name", cases.VOTING)
 @pytest.mark.parametrize(("answers", "word"), ANSWERS)
 def test_answers_that_are_missing_or_of_another_shape(name, answers, word):
+    k = cases.some_k(name, 4)
     more = {} if answers is None else {"answers": answers}
     more |= cases.OPTIONS.get(name, {})
-    refused(lambda: advantage.compute(name, torch.zeros(2, 4), 2, **more), "answers", word)
+    refused(lambda: advantage.compute(name, torch.zeros(2, 4), k, **more), "answers", word)
     if answers is None:
-        refused(lambda: advantage.compute(name, torch.zeros(2, 4), 2, answers=None, **more), "answers", word)
+        refused(lambda: advantage.compute(name, torch.zeros(2, 4), k, answers=None, **more), "answers", word)
 
 
 @pytest.mark.parametrize(
@@ -149,6 +150,20 @@ OPTIONS = [
     ("edas", {"alpha": INF}),
     ("edas", {"beta": INF}),
     ("edas", {"base": 3}),
+    ("f_grpo", {"gamma": -0.5}),
+    ("tsallis", {"q": INF}),
+    ("rs_grpo", {"beta": 0.0}),
+    ("remax", {"m": 0.0}),
+    ("poly_epo", {"diversity": 1}),
+    ("ordergrad", {"statistic": "median"}),
+    ("ordergrad", {"level": 0.0}),
+    ("ucpo", {"tau": 1.5}),
+    ("cue_grpo", {"alpha": -1.0}),
+    ("riskpo", {"bundle": 0}),
+    ("riskpo", {"lower": 0.0}),
+    ("riskpo", {"upper": 0.1}),
+    ("tea", {"share": 0.0}),
+    ("curverl", {"window": 0}),
     ("surrogate", {"derivative": 3}),
     ("surrogate", {"derivative": None}),
 ]
@@ -171,10 +186,15 @@ def test_an_option_that_there_is_not(name):
     refused(lambda: cases.compute(name, torch.zeros(1, 8), k, epsilon=1e-6), "options.epsilon", name, of=ConfigError)
 
 
-@pytest.mark.parametrize(("name", "field"), [("passk_easy_masked", "threshold"), ("surrogate", "derivative")])
+REQUIRED = [("passk_easy_masked", "threshold"), ("surrogate", "derivative"), ("f_grpo", "gamma"), ("tsallis", "q"),
+            ("rs_grpo", "beta"), ("ordergrad", "statistic")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "field"), REQUIRED)
 def test_an_option_that_a_person_has_to_choose(name, field):
-    refused(lambda: advantage.check(name, 2, 8), f"options.{field}", "required", of=ConfigError)
-    refused(lambda: advantage.compute(name, torch.zeros(1, 8), 2), f"options.{field}", "required", of=ConfigError)
+    k = cases.some_k(name, 8)
+    refused(lambda: advantage.check(name, k, 8), f"options.{field}", "required", of=ConfigError)
+    refused(lambda: advantage.compute(name, torch.zeros(1, 8), k), f"options.{field}", "required", of=ConfigError)
 
 
 def test_edas_on_itself_and_on_an_estimator_whose_needs_are_not_given():
@@ -194,6 +214,7 @@ def test_edas_on_an_estimator_with_options_of_its_own_that_are_missing_or_incorr
 
 def test_edas_on_no_estimator_and_on_one_that_is_not_defined_for_this_k():
     refused(lambda: advantage.check("edas", 1, 8, {"base": "nope"}), "options.base", "'nope'", of=ConfigError)
+    refused(lambda: advantage.check("edas", 4, 8, {"base": "tea"}), "options.base", "tea needs graded", of=ConfigError)
     refused(lambda: advantage.check("edas", 4, 8, {"base": "grpo"}), "k", "grpo", "4", of=ConfigError)
     refused(lambda: advantage.check("edas", 8, 8, {"base": "maxpo"}), "k", "maxpo", "8", of=ConfigError)
 

@@ -103,23 +103,38 @@ def test_every_card_is_whole(name):
         assert text == text.strip() and 3 < len(text) < 120 and len(text.splitlines()) == 1
     assert estimator.binary or not estimator.counts
     assert estimator.binary == (name in cases.BINARY)
-    assert set(estimator.needs) <= set(estimator.inputs) <= {"answers", "entropy", "generator"}
+    assert set(estimator.needs) <= set(estimator.inputs) <= {"answers", "entropy", "generator", "state"}
 
 
 def test_what_the_estimators_need_and_take():
     estimators = {name: advantage.get(name) for name in advantage.names()}
     assert {name: estimator.needs for name, estimator in estimators.items() if estimator.needs} == {
+        "cue_grpo": ("answers",),
+        "curverl": ("state",),
         "edas": ("answers",),
         "majority": ("answers",),
         "passk_adaptive": ("entropy",),
+        "ucpo": ("entropy",),
+        "vote_k": ("answers",),
     }
     assert {name: set(estimator.options) for name, estimator in estimators.items() if estimator.options} == {
+        "cue_grpo": {"alpha"},
+        "curverl": {"window"},
         "edas": {"base", "base_options", "alpha", "beta", "kappa"},
+        "f_grpo": {"gamma"},
         "grpo": {"std"},
         "passk_analytical": {"sigma"},
         "passk_bootstrap": {"groups", "reduce"},
         "passk_easy_masked": {"threshold"},
+        "ordergrad": {"statistic", "level"},
+        "poly_epo": {"diversity"},
+        "remax": {"m"},
+        "riskpo": {"bundle", "lower", "upper", "w"},
+        "rs_grpo": {"beta"},
         "surrogate": {"derivative"},
+        "tea": {"share"},
+        "tsallis": {"q"},
+        "ucpo": {"tau", "std"},
         "w_reinforce": {"positive"},
     }
 
@@ -132,6 +147,8 @@ def test_an_estimator_that_changes_anothers_advantages_needs_what_that_one_needs
     assert needs("passk_adaptive") == {"entropy": "passk_adaptive"}
     assert needs("edas", base="passk_analytical") == {"answers": "edas"}
     assert needs("edas", base="majority") == {"answers": "edas"}
+    of_state = advantage.check("edas", 1, 8, {"base": "curverl"})
+    assert advantage.needs("edas", of_state) == {"answers": "edas", "state": "curverl"}
     assert needs("edas", base="passk_adaptive") == {"answers": "edas", "entropy": "passk_adaptive"}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from passk import advantage
 from passk.advantage import step_size
-from passk.base.errors import ConfigError
+from passk.base.errors import ConfigError, PasskError
 from tests.unit.advantage import cases
 
 K4 = (
@@ -65,7 +65,9 @@ def test_grpo_peaks_at_n():
         assert step_size.curve("passk_analytical", n, 1) == pytest.approx(curve, rel=1e-5)
 
 
-@pytest.mark.parametrize("name", [name for name in advantage.names() if not advantage.get(name).needs])
+@pytest.mark.parametrize(
+    "name", [name for name in advantage.names() if not advantage.get(name).needs and name not in cases.GRADED]
+)
 def test_kinds_are_what_the_estimator_gives_on_average_over_the_orders(name):
     n, k = 6, cases.some_k(name, 6)
     options = cases.OPTIONS.get(name)
@@ -90,7 +92,12 @@ def test_an_estimator_that_looks_at_places_is_averaged_over_orders():
     assert again[0] == again[1]
 
 
-@pytest.mark.parametrize("name", ["majority", "edas", "passk_adaptive"])
+def test_an_estimator_of_graded_rewards_has_no_curve_over_the_correct():
+    with pytest.raises(PasskError, match="^rewards: tea needs graded rewards"):
+        step_size.kinds("tea", 8, 4)
+
+
+@pytest.mark.parametrize("name", [name for name in advantage.names() if advantage.get(name).needs])
 def test_an_estimator_that_needs_more_than_rewards_has_no_curve(name):
     for of in (step_size.kinds, step_size.curve):
         with pytest.raises(ConfigError, match="^advantage: "):

@@ -7,6 +7,7 @@ import pytest
 from dev import configuration
 from dev.imports import ROOT
 from passk.experiment.config import Experiment
+from passk.experiment.stage import STAGES
 from passk.problems.sources import SPECS
 
 
@@ -20,8 +21,14 @@ def test_every_model_of_an_experiment_is_on_the_page():
     models = {model.__name__ for _, model in configuration.SECTIONS.values()} | {
         spec.__name__ for spec in SPECS.values()
     }
-    defined = set(Experiment.model_json_schema()["$defs"]) - {"Schedule"}  # a value, not a section
+    defined = set(Experiment.model_json_schema()["$defs"])
     assert models == defined | {"Experiment"}
+
+
+def test_the_schema_takes_a_value_and_a_schedule_of_it():
+    fields = STAGES["rl"].model_json_schema()["properties"]
+    kinds = {name: [kind["type"] for kind in fields[name]["anyOf"]] for name in ("advantage", "k")}
+    assert kinds == {"advantage": ["string", "object", "array"], "k": ["integer", "object", "array"]}
 
 
 def cells(line):

@@ -21,6 +21,19 @@ def test_each_benchmark_is_a_whole_experiment_with_the_papers_evaluation_setting
     assert config["k"] == [1, 4, 8, 16, 32]
 
 
+@pytest.mark.parametrize("name", benchmark_presets.PUZZLES)
+def test_a_puzzle_of_reasoning_gym_is_a_benchmark_by_its_name(tmp_path, name):
+    made = benchmark_presets.experiment(str(tmp_path), [name])
+    validate.check(made)
+    assert made.problems == {f"of-{name}": made.problems[f"of-{name}"]}
+    assert (made.problems[f"of-{name}"].task, made.problems[f"of-{name}"].size) == (name, 100)
+
+
+def test_a_base_model_is_reported_to_k_256(tmp_path):
+    made = benchmark_presets.experiment(str(tmp_path), ["gsm8k"], samples=256)
+    assert made.benchmarks["gsm8k"].k == (1, 4, 8, 16, 32, 64, 128, 256)
+
+
 def test_several_benchmarks_share_one_experiment_and_samples_bound_k(tmp_path):
     made = benchmark_presets.experiment(str(tmp_path), ["maze-easy", "maze-hard"], samples=6)
     assert list(made.benchmarks) == ["maze-easy", "maze-hard"]

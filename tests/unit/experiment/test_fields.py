@@ -2,13 +2,15 @@
 
 import copy
 import math
+from typing import get_args
 
 import pytest
 import yaml
 
 from passk.base.errors import ConfigError
-from passk.experiment import benchmark, config, engine_settings, model, stage, tracker_config, until
+from passk.experiment import benchmark, config, engine, engine_settings, model, selection, stage, tracker_config, until
 from passk.problems.sources import SPECS
+from tests.unit.experiment.evaluation_fields import BENCHMARK, ENGINE, REFERENCE
 from tests.unit.experiment.test_config import GOOD
 
 BASE = yaml.safe_load(GOOD)
@@ -20,6 +22,7 @@ BAD = {
     "natural": [*NOT_INTEGERS, -1, 10**9],
     "positive": [*NOT_NUMBERS, 0, -1e-9],
     "not negative": [*NOT_NUMBERS, -1e-9],
+    "temperatures": [*(value for value in NOT_NUMBERS if value != [0.5]), -1e-9],
     "share": [*NOT_NUMBERS, -0.01, 1.01],
     "pair": [*NOT_NUMBERS, 0.5, [0.5], [0.5, 0.5, 0.5], [0.5, True], [0.5, "0.5"], [0.5, math.nan], {"a": 1, "b": 2}],
     "truth": [0, 1, 1.0, "yes", "no", "on", "true", "", [], {}],
@@ -85,7 +88,7 @@ SCHEDULE = [0, -1, True, "4", 1.5, 1.0, None, [], [[]], [[1]], [[1, True]], [[1,
             {"from": 999_999_999, "to": 1, "every": 1}, {"from": 8, "to": 1, "every": 10**9},
             {"from": 8.0, "to": 1, "at": 2}, {"from": 8}, {"a": 1}]  # fmt: skip
 RL = STAGE | {
-    "advantage": ("text", ["grpo"], []),
+    "advantage": ("text", ["grpo", {1: "grpo", 2: "maxrl"}, [[1, "grpo"], [2, "maxrl"]]], [{2: "grpo"}, [["grpo"]]]),
     "k": (None, [1, 9999, {"from": 8, "to": 1, "every": 1}, {"from": 8, "to": 1, "at": 2}, [[1, 8], [2, 1]]], SCHEDULE),
     "options": ("mapping", [{}, {"a": [1, {"b": 2.5}]}], [{"a": math.nan}, {"a": "\0"}, {"\0": 1}, {5: 1}]),
     "lr": ("positive", [1, 1e-6], ["auto"]),
@@ -118,6 +121,17 @@ RL = STAGE | {
     "evaluate_samples": ("count", [1, 9999, None], [10_000]),
     "until": ("mapping", [None, {"metric": "reward", "above": 0.9, "window": 2}], [{}, {"metric": "reward"}]),
 }
+RL |= {
+    "evaluate_last": ("count", [1, 9], []),
+    "keep_best": ("mapping", [None, {"benchmark": "test"}, {"benchmark": "test", "k": 8}], [{}]),
+    "stop_when": ("mapping", [None, {"benchmark": "test", "evaluations": 2}], [{}, {"benchmark": "test"}]),
+}
+KEEP_BEST = {
+    "benchmark": ("name", ["test"], []),
+    "k": ("count", [1, 9999], [10_000]),
+    "select_on_test": ("truth", [True, False], []),
+}
+STOP_WHEN = KEEP_BEST | {"evaluations": ("count", [1, 99], [])}
 UNTIL = {
     "metric": ("choice", ["reward", "pass_at_k"], []),
     "above": ("share", [0, 0.5], [1, None]),
@@ -141,17 +155,6 @@ CORRECTION = {
     "mode": ("choice", ["mask", "clip"], []),
     "gating": ("choice", ["ratio"], ["tv"]),  # which needs a threshold
     "threshold": (None, [None, [0.5, 5], (2,)], [[], [5, 0.5], [1, 1], [0, 1], [1, 2, 3], [True], ["1"], 5, "5", {}]),
-}
-REFERENCE = {"value": ("share", [0, 0.7, 1], []), "label": ("text", ["reward of copying the hint"], [])}
-BENCHMARK = {
-    "reference_line": ("mapping", [None, {"value": 0.7, "label": "chance"}], [{}, {"value": 0.7}]),
-    "problems": ("name", ["test"], []),
-    "samples": ("count", [8, 9999], [7, 10_000]),  # pass@8 is asked for
-    "k": (None, [[1], (1, 16), [8, 4]], [[], [0], [-1], [17], [1, 1], [1.0], [1.5], [True], ["1"], [None], 8, "8", {}]),
-    "temperature": ("not negative", [0, 1], []),
-    "top_p": ("positive", [1, 0.5], [1.01]),
-    "max_response": ("count", [1], []),
-    "max_failed": ("share", [0, 1], []),
 }
 COMPUTE = {
     "profile": ("choice", ["cpu", "gpu"], []),
@@ -185,6 +188,7 @@ SPEC = {
     "options": ("mapping", [{}], [{"a": math.inf}]),
     "language": ("choice", ["en", "zh"], []),
     "grade": ("choice", ["easy", "hard", "both"], []),
+    "subset": ("choice", ["full", "sanitized"], []),
 } | {
     name: ("word", ["a"], [])
     for name in ("dataset", "revision", "file", "problem", "answer", "id", "solution", "difficulty", "task")
@@ -194,6 +198,8 @@ SECTIONS = {
     "stages.warm": SFT,
     "stages.arm": RL,
     "stages.arm.until": UNTIL,
+    "stages.arm.stop_when": STOP_WHEN,
+    "stages.arm.keep_best": KEEP_BEST,
     "stages.arm.kl": KL,
     "stages.arm.loss": LOSS,
     "stages.arm.importance_correction": CORRECTION,
@@ -201,7 +207,7 @@ SECTIONS = {
     "benchmarks.test.reference_line": REFERENCE,
     "compute": COMPUTE,
 }
-TABLE |= {f"{section}.{name}": row for section, rows in SECTIONS.items() for name, row in rows.items()}
+TABLE |= ENGINE | {f"{section}.{name}": row for section, rows in SECTIONS.items() for name, row in rows.items()}
 for _source, _spec in SPECS.items():
     for _name in _spec.model_fields:
         _kind, _good, _bad = SPEC[_name]
@@ -215,8 +221,12 @@ def written(path: str, value):
     raw = copy.deepcopy(BASE)
     if path.startswith("problems."):
         source = path.split(".")[1]
-        fields = {name: value for name, value in REQUIRED.items() if name in SPECS[source].model_fields}
+        known = SPECS[source].model_fields
+        fields = {name: value for name, value in REQUIRED.items() if name in known}
+        fields["split"] = get_args(known["split"].annotation)[-1]  # test, if there is one
         raw["problems"][source] = {"source": source} | fields
+    if path.startswith("engine."):
+        raw["engine"] = {"url": "http://h/v1", "model": "m", "price": {"input": 1, "output": 2}}
     if path.startswith("trackers."):
         raw["trackers"] = {"wandb": {"project": "a"}, "mlflow": {"experiment": "a"}}
     if path.startswith("benchmarks.test.reference_line."):
@@ -225,6 +235,9 @@ def written(path: str, value):
         raw["stages"]["arm"]["until"] = {"metric": "reward", "window": 1} | (
             {} if path.endswith(("above", "below")) else {"above": 0.5}
         )
+    for field in ("stop_when", "keep_best"):
+        if path.startswith(f"stages.arm.{field}."):
+            raw["stages"]["arm"][field] = {"benchmark": "test"} | ({"evaluations": 2} if field == "stop_when" else {})
     given = {"kl": {"coef": 0.1}, "loss": {}, "importance_correction": {"level": "token"}}
     if path.startswith("stages.arm.") and path.count(".") == 3 and path.split(".")[2] in given:
         raw["stages"]["arm"][path.split(".")[2]] = dict(given[path.split(".")[2]])
@@ -270,11 +283,15 @@ def test_the_table_has_every_field_of_every_model():
         "stages.warm.": stage.SftStage,
         "stages.arm.": stage.RlStage,
         "stages.arm.until.": until.Until,
+        "stages.arm.stop_when.": selection.StopWhen,
+        "stages.arm.keep_best.": selection.KeepBest,
         "stages.arm.kl.": engine_settings.Kl,
         "stages.arm.loss.": engine_settings.Loss,
         "stages.arm.importance_correction.": engine_settings.ImportanceCorrection,
         "benchmarks.test.": benchmark.Benchmark,
         "benchmarks.test.reference_line.": benchmark.ReferenceLine,
+        "engine.": engine.Engine,
+        "engine.price.": engine.Price,
         "compute.": config.Compute,
         "trackers.": tracker_config.Trackers,
         "trackers.wandb.": tracker_config.WandbTracker,

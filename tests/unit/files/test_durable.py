@@ -15,6 +15,7 @@ from passk import problems
 from passk.base.errors import PasskError
 from passk.evaluation.generate import Part
 from passk.evaluation.shards import Shards
+from passk.experiment.advantage_schedule import AdvantageSchedule
 from passk.experiment.k_schedule import Schedule
 from passk.files import durable
 from passk.files.layout import SAMPLE_COLUMNS, EvaluationRecord, write_json
@@ -159,7 +160,7 @@ def test_everything_is_on_the_disk_before_the_name_and_the_name_before_the_end(t
 
 
 def test_the_record_keeps_its_steps_and_goes_on_where_it_stopped(small):
-    recorder = StepRecorder(PluginSettings("grpo", Schedule.of(1), {}, small.directory))
+    recorder = StepRecorder(PluginSettings(AdvantageSchedule.of("grpo"), Schedule.of(1), {}, small.directory))
     recorder.write(1, ONE_STEP, {}, 1.5, Letters())
     many = rollouts([[0] * 100] * 10, [[token % 4 for token in range(i % 50)] for i in range(1000)])
     with small.refuses():

@@ -24,8 +24,8 @@ def answers(*extracted):
     ]
 
 
-def given(estimator, rows, rollouts=2):
-    return inputs(advantage.get(estimator), rows, rollouts, torch.Generator())
+def given(estimator, rows, rollouts=2, state=None):
+    return inputs(advantage.get(estimator), rows, rollouts, torch.Generator(), {} if state is None else state)
 
 
 def test_answers_are_equal_where_the_verdicts_extracted_the_same_and_negative_where_nothing():
@@ -52,6 +52,37 @@ def test_the_reward_and_the_answer_are_of_one_verdict(monkeypatch):
         halves = [made["extra_logs"][key] for key in ANSWER_HALVES]
         assert made["rewards"] == verdict.score
         assert halves == list(answer_halves(verdict.extracted).values())
+
+
+def test_mean_log_probabilities_reach_the_estimator_that_weighs_correct_rollouts_by_them():
+    rows = answers("1", "1", "1", "1")
+    values = given("ucpo", rows, 4)
+    assert list(values) == ["entropy"] and values["entropy"].tolist() == [[0, 1, 2, 3]]
+    found = advantage.compute("ucpo", torch.tensor([[1.0, 1, 0, 0]]), 1, **values)
+    assert found[0, 1] > found[0, 0] > 0
+
+
+def test_the_path_of_a_maze_is_the_key_of_its_correct_rollouts():
+    values = given("cue_grpo", answers("RR", "RR", "DD", ""), 4)
+    assert list(values) == list(given("vote_k", answers("RR"), 1)) == ["answers"]
+    found = advantage.compute("cue_grpo", torch.tensor([[1.0, 1, 1, 0]]), 1, **values)
+    assert found[0, 2] > found[0, 0]
+    votes = advantage.compute("vote_k", torch.tensor([[1.0, 1, 0, 0]]), 2, **values)
+    assert votes[0, 2] < votes[0, 3] < votes[0, 0]  # an incorrect path votes, no path does not
+
+
+def test_clusters_reach_set_rl_and_are_left_out_where_nothing_extracts_them():
+    assert list(given("poly_epo", answers("a", "b"))) == ["answers"]
+    assert given("poly_epo", [answers("1")[0]._replace(answer=None)] * 2) == {}
+
+
+def test_a_state_is_handed_over_itself_and_to_nobody_else():
+    state = {}
+    values = given("curverl", answers("1", "2"), state=state)
+    assert values["state"] is state
+    advantage.compute("curverl", torch.tensor([[1.0, 0]]), 1, **values)
+    assert state == {"counts": [[0, 1, 0]]}
+    assert given("grpo", answers("1", "2"), state=state) == {}
 
 
 def test_entropy_is_a_row_a_prompt():

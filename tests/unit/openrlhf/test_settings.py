@@ -12,7 +12,7 @@ def test_our_flags_are_taken_out_and_the_rest_is_left_as_it_is():
          "--passk.false_positive_rate", "0.1", "--ds.packing_samples"]
     )  # fmt: skip
     assert rest == ["--train.seed", "1", "--ds.packing_samples"]
-    assert (settings.estimator, settings.options, settings.false_positive_rate) == ("edas", {"beta": 0.3}, 0.1)
+    assert (settings.advantage.plain, settings.options, settings.false_positive_rate) == ("edas", {"beta": 0.3}, 0.1)
     assert [settings.k.at(step) for step in (1, 4, 5)] == [8, 8, 1]
 
 
@@ -21,6 +21,8 @@ def test_our_flags_are_taken_out_and_the_rest_is_left_as_it_is():
     [
         ("--passk.k", "four", "--passk.k: 'four' is not a schedule; write a number"),
         ("--passk.k", "0", "--passk.k: must be 1 or more"),
+        ("--passk.advantage", "2:grpo", "--passk.advantage: must name the estimator of step 1"),
+        ("--passk.advantage", "1:grpo,maxrl", "--passk.advantage: 'maxrl' is not a step"),
         ("--passk.options", "{", "--passk.options: is not JSON"),
         ("--passk.options", "[1]", "--passk.options: must be an object"),
         ("--passk.false_positive_rate", "1.5", "--passk.false_positive_rate: must be a share from 0 to 1, not 1.5"),
@@ -53,6 +55,20 @@ def test_the_estimator_is_checked_for_every_k_and_option(words, message):
     settings, _ = split_arguments(["--passk.advantage", "passk_analytical", *words])
     with pytest.raises(ConfigError, match=message):
         settings.check(16)
+
+
+def test_estimators_by_step_are_checked_with_the_k_of_their_steps():
+    words = ["--passk.advantage", "1:grpo,9:passk_analytical", "--passk.k", "1:1,9:4"]
+    settings, _ = split_arguments([*words, "--passk.options", '{"passk_analytical": {"sigma": false}}'])
+    settings.check(16)
+    assert [settings.advantage.at(step) for step in (8, 9)] == ["grpo", "passk_analytical"]
+    for more, message in (
+        (["--passk.k", "4"], "k: must be 1 for grpo"),
+        (["--passk.options", '{"std": "sample"}'], "options.std: several"),
+    ):
+        settings, _ = split_arguments([*words, *more])
+        with pytest.raises(ConfigError, match=f"^{message}"):
+            settings.check(16)
 
 
 def test_a_condition_on_pass_at_k_is_checked_for_every_k():

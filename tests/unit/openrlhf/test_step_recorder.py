@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from passk.base.errors import ConfigError
+from passk.experiment.advantage_schedule import AdvantageSchedule
 from passk.experiment.k_schedule import Schedule
 from passk.files.metrics_log import WRITER, read_metrics
 from passk.openrlhf import difficulty
@@ -18,6 +19,8 @@ from passk.openrlhf.settings import PluginSettings
 from passk.openrlhf.step_recorder import MetricsLog, Rollouts, StepRecorder, gathered
 from passk.pipeline.progress import Progress
 from tests.said import lines_said
+
+GRPO = AdvantageSchedule.of("grpo")
 
 
 class Letters:
@@ -64,7 +67,7 @@ def test_metrics_by_difficulty_are_those_of_its_groups(tmp_path):
     problems = tmp_path / "problems.parquet"
     columns = {"id": ["maze-0", "maze-1", "maze-2", "x"], "difficulty": ["easy", "hard", None, "other"]}
     pq.write_table(pa.table(columns), problems)
-    StepRecorder(PluginSettings("grpo", Schedule.of(2), {}, tmp_path, problems=problems)).write(
+    StepRecorder(PluginSettings(GRPO, Schedule.of(2), {}, tmp_path, problems=problems)).write(
         1, ONE_STEP, {}, 1.5, Letters()
     )
     [line] = read_metrics(tmp_path / "metrics.jsonl")
@@ -124,7 +127,7 @@ def test_rollouts_are_gathered_in_the_order_of_generation_however_openrlhf_dealt
 
 
 def test_a_resume_forgets_the_steps_after_the_checkpoint_and_a_line_that_was_cut_off(tmp_path):
-    recorder = StepRecorder(PluginSettings("grpo", Schedule.of(1), {}, tmp_path))
+    recorder = StepRecorder(PluginSettings(GRPO, Schedule.of(1), {}, tmp_path))
     for step in (1, 2, 3):
         recorder.write(step, ONE_STEP, {}, 1.5, Letters())
     with (tmp_path / "metrics.jsonl").open("a") as file:
@@ -140,8 +143,8 @@ def test_a_resume_forgets_the_steps_after_the_checkpoint_and_a_line_that_was_cut
 
 
 def test_a_run_that_begins_anew_leaves_the_steps_of_another_run_alone(tmp_path):
-    StepRecorder(PluginSettings("grpo", Schedule.of(1), {}, tmp_path)).write(1, ONE_STEP, {}, 1.5, Letters())
-    begins = StepRecorder(PluginSettings("grpo", Schedule.of(1), {}, tmp_path))
+    StepRecorder(PluginSettings(GRPO, Schedule.of(1), {}, tmp_path)).write(1, ONE_STEP, {}, 1.5, Letters())
+    begins = StepRecorder(PluginSettings(GRPO, Schedule.of(1), {}, tmp_path))
     message = r"^--passk\.record: .* holds the steps of another run.* another directory.* --ckpt\.load_enable$"
     with pytest.raises(ConfigError, match=message):
         begins.begin_anew()
@@ -153,7 +156,7 @@ def test_a_run_that_begins_anew_leaves_the_steps_of_another_run_alone(tmp_path):
 
 
 def test_a_run_that_begins_anew_is_refused_while_another_writes_and_takes_a_directory_that_is_empty(tmp_path):
-    begins = StepRecorder(PluginSettings("grpo", Schedule.of(1), {}, tmp_path))
+    begins = StepRecorder(PluginSettings(GRPO, Schedule.of(1), {}, tmp_path))
     # Another process, since a lock that is kept lasts as long as its process.
     code = "import sys; from pathlib import Path; from passk.files import file_lock\n"
     code += "file_lock.keep(Path(sys.argv[1])); print('held', flush=True); sys.stdin.readline()"

@@ -1,5 +1,7 @@
 """The sources of the HF hub, on small copies with the same columns."""
 
+from typing import get_args
+
 import pytest
 
 from passk import problems, verifiers
@@ -8,7 +10,15 @@ from passk.experiment import config
 from passk.problems import sources
 from tests.unit.problems import copies
 
-SPLITS = {"gsm8k": "test", "math": "train", "maze_published": "train"}
+SPLITS = {
+    "gsm8k": "test",
+    "mbpp": "test",
+    "dapo_math_17k": "train",
+    "polaris_53k": "train",
+    "math": "train",
+    "maze_published": "train",
+    "deepscaler": "train",
+}
 
 
 def spec(source, directory, **fields):
@@ -30,7 +40,7 @@ def test_every_source_gives_whole_problems_with_ids_of_their_own_and_says_where_
     assert found and len({problem.id for problem in found}) == len(found)
     for problem in found:
         assert problem.prompt and problem.answer and problem.difficulty
-        assert problem.verifier in {"math", "numeric", "maze"}
+        assert problem.verifier in {"math", "numeric", "maze", "code", "choice"}
         assert problem.split == SPLITS.get(source, "test")
         assert problem.metadata["revision"] == "copy" and problem.metadata["dataset"].endswith(source)
         assert len(problem.content) == 16
@@ -74,6 +84,55 @@ def test_aime_numbers_lose_their_leading_zeros_and_no_more(made):
     assert [problem.answer for problem in made("aime25")] == ["70"]
 
 
+def test_an_answer_of_several_parts_is_one_and_a_number_has_no_needless_zero(made):
+    assert [problem.answer for problem in made("olympiadbench")] == ["2, -2", "\\frac{1}{2}"]
+    assert verifiers.verify("math", "\\boxed{-2} and \\boxed{2}", "2, -2").correct
+    assert [problem.answer for problem in made("amc23")] == ["27"]
+    assert [problem.metadata.get("problem_type") for problem in made("hmmt")] == [["Algebra", "Geometry"], ["Algebra"]]
+
+
+def test_gpqa_orders_its_options_by_the_question_and_the_letter_is_that_of_the_correct_one(made):
+    found = made("gpqa")
+    for problem in found:
+        [line] = [line for line in problem.prompt.splitlines() if line.endswith(" right")]
+        assert line == f"({problem.answer}) right" and problem.metadata["domain"] == "Physics"
+        assert sorted(problem.prompt.splitlines()[3:7])[0].startswith("(A) ")
+    assert len({problem.answer for problem in found}) > 1
+    assert [problem.answer for problem in made("gpqa", size=4)] == [problem.answer for problem in found]
+
+
+def test_dapo_has_each_problem_once_without_its_own_instructions(made):
+    found = made("dapo_math_17k", template="plain")
+    assert [(problem.id, problem.prompt, problem.answer) for problem in found] == [
+        ("dapo-id-34", "What is 34?", "34"), ("dapo-id-5", "What is 5?", "5"),
+    ]  # fmt: skip
+    assert [problem.difficulty for problem in made("polaris_53k")] == ["4/8"]
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("", "not readable as CSV"),
+        ("Question\n", "has no rows"),
+        ("Question,Question\na,b\n", "has the column 'Question' twice; rename one"),
+        ("Question,b\na\n", "row 1 has 1 cells instead of 2; write it again"),
+        ('Question\n"a', "not readable as CSV"),
+        ("question\na\n", "row 1 has no column 'Question'; did you mean"),
+    ],
+)
+def test_a_damaged_csv_file_is_one_line(tmp_path, content, fault):
+    (tmp_path / "gpqa_diamond.csv").write_text(content)
+    with pytest.raises(PasskError) as raised:
+        problems.generate(spec("gpqa", tmp_path), 1)
+    assert fault in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_a_row_of_dapo_of_another_form_is_one_line(tmp_path):
+    copies.write([copies.DAPO[0] | {"extra_info": {"index": 5}}], tmp_path / "data" / "dapo-math-17k.jsonl")
+    with pytest.raises(PasskError, match=r"^dataset: row 0 of .* lacks a prompt of one message"):
+        problems.generate(spec("dapo_math_17k", tmp_path), 1)
+
+
 def test_olymmath_takes_the_language_and_the_grade_that_are_asked_for(made):
     assert [problem.difficulty for problem in made("olymmath")] == ["easy", "hard"]
     (only,) = made("olymmath", language="zh", grade="hard")
@@ -86,6 +145,23 @@ def test_a_published_maze_is_judged_on_its_grid_and_asked_in_its_own_words_or_ou
     assert verifiers.verify("maze", "<answer>RR</answer>", theirs.answer).correct
     (ours,) = made("maze_published", template="instruct")
     assert f"## Maze\n{copies.GRID}\n" in ours.prompt and ours.answer == theirs.answer
+
+
+@pytest.mark.parametrize(("source", "fields"), [("humaneval", {}), ("mbpp", {}), ("mbpp", {"subset": "sanitized"})])
+def test_the_reference_program_passes_its_tests_and_another_does_not(made, source, fields):
+    for problem in made(source, **fields):
+        assert verifiers.check_answer("code", problem.answer) is None
+        assert verifiers.verify("code", problem.demonstration, problem.answer).correct
+        other = problem.demonstration.replace("return sum(xs)", "return 1 + sum(xs)").replace("pair.b", "0")
+        other = other.replace("0.5", "0.25")
+        assert verifiers.verify("code", other, problem.answer).reason == "wrong"
+
+
+def test_a_base_model_continues_the_function_and_its_further_text_does_not_count(made):
+    first, _ = made("humaneval", template="plain")
+    assert first.prompt == copies.HUMANEVAL[0]["prompt"]
+    continuation = "    total = sum(xs)\n    return total\n\n\ndef unit():\n    return 9\n\nprint('#"
+    assert verifiers.verify("code", continuation, first.answer).correct
 
 
 @pytest.mark.parametrize(
@@ -157,6 +233,7 @@ def test_every_source_can_be_written_in_an_experiment_file_and_refuses_what_it_d
     fields = {name: value for name, value in required.items() if name in sources.SPECS[source].model_fields}
     if source not in ("maze", "maze_published", "jsonl", "parquet"):
         fields.pop("verifier", None)
+    fields["split"] = get_args(sources.SPECS[source].model_fields["split"].annotation)[-1]
     raw = {
         "name": "a", "question": "?", "seed": 1, "model": {"path": "a/b"}, "stages": {}, "compute": {"profile": "cpu"},
         "benchmarks": {"b": {"problems": "p", "max_response": 9}},

@@ -28,6 +28,12 @@ def test_the_demo_has_two_methods_and_one_pair():
     assert [(a.name, b.name) for a, b in against_baseline(chains)] == [("pass4-pass1", "pass1")]
 
 
+def test_a_stage_shows_the_estimators_that_it_came_to_use():
+    for written in ({1: "grpo", 5: "maxrl", 50: "psr"}, [[1, "grpo"], [5, "maxrl"], [50, "psr"]]):
+        [node] = nodes({"arm": rl(None, written)})
+        assert node.advantage == "grpo→maxrl"
+
+
 def test_the_graphs_order_survives_a_file_whose_keys_were_sorted():
     assert [node.name for node in nodes(dict(sorted(DEMO.items())))] == [
         "warm",

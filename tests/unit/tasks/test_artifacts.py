@@ -51,6 +51,13 @@ def test_an_rl_steps_rows_have_reward_and_every_k(stage):
     assert "pass@4" in page and "0.5000" in page and "0.2500" in page
 
 
+def test_a_stages_page_has_its_held_out_evaluations(stage):
+    line = {"step": 20, "benchmark": "hard", "pass_at_k": {"8": {"value": 0.5, "lower": 0.25, "upper": 0.75}}}
+    (stage.directory / "evaluations.jsonl").write_text(json.dumps(line) + "\n")
+    row = next(line for line in artifacts.stage_page(stage).splitlines() if "`hard`" in line)
+    assert re.split(r" *\| *", row.strip("| ")) == ["20", "`hard`", "0.5000 [0.2500, 0.7500]"]
+
+
 def test_steps_whose_k_changed_stand_in_one_table_with_gaps(stage):
     """The first step with k 7 after those with 8 ended its stage: KeyError '7'."""
     ks = {8: ("1", "2", "4", "8", "16"), 7: ("1", "2", "4", "7", "8", "16")}

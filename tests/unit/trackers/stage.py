@@ -9,7 +9,8 @@ import pytest
 from passk import trackers
 from passk.experiment import config
 from passk.experiment.plan import plan
-from passk.files.layout import write_json
+from passk.files.layout import EVALUATION, EVALUATIONS, write_json
+from passk.openrlhf.evaluation_log import EvaluationLog
 from passk.openrlhf.step_recorder import MetricsLog, read_metrics
 from tests.said import lines_said
 from tests.unit.experiment.test_config import changed
@@ -69,7 +70,26 @@ class Stage:
         )
         follow(read_metrics(self.metrics)[-1])
 
+    def evaluate(self, follow, step, benchmark):
+        value = (step + 1) / 100 + time.time() % 1e-4
+        line = dict.fromkeys(EVALUATION.keys() - {"seconds", "time"}, 0) | {"step": step, "benchmark": benchmark}
+        line["pass_at_k"] = {"1": {"value": value, "lower": value, "upper": value}}
+        self.planned.own.mkdir(parents=True, exist_ok=True)
+        EvaluationLog(self.planned.own).write(line, 1.5)
+        follow(self.evaluations()[-1])
+
+    def evaluations(self):
+        return read_metrics(self.planned.own / EVALUATIONS)
+
+    def evaluated(self, benchmark):
+        return [
+            (line["step"], pytest.approx(line["pass_at_k"]["1"]["value"], rel=1e-6))
+            for line in self.evaluations()
+            if line["benchmark"] == benchmark
+        ]
+
     def forget_after(self, step):
+        EvaluationLog(self.planned.own).forget_after(step)
         kept = [line for line in read_metrics(self.metrics) if line["step"] <= step]
         self.metrics.write_text("".join(json.dumps(line) + "\n" for line in kept))
 

@@ -55,3 +55,26 @@ def test_a_long_record_that_no_tracker_had_yet_is_sent_in_pieces_that_mlflow_tak
     assert [step for step, _ in history["train/a"]] == list(range(1, 251))
     assert len(history["train/reward"]) == 250
     assert not [line for line in stage.said if "may not" in line]
+
+
+def test_mlflow_has_each_held_out_evaluation_once_after_a_resume(tmp_path):
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    stage = Stage(tmp_path, {"mlflow": {"experiment": "mazes", "uri": uri}})
+    with pytest.raises(StageFailed), stage.following() as follow:
+        stage.evaluate(follow.evaluated, 0, "easy")
+        stage.step(follow, 1)
+        stage.step(follow, 2)
+        stage.evaluate(follow.evaluated, 2, "easy")
+        raise StageFailed("a worker was lost", "lost")
+    first = stage.evaluated("easy")
+    stage.forget_after(1)
+    with stage.following() as follow:
+        stage.step(follow, 2)
+        stage.evaluate(follow.evaluated, 2, "easy")
+        stage.evaluate(follow.evaluated, 2, "hard")
+        stage.step(follow, 3)
+        stage.finish()
+    _, history = mlflow_run(stage, uri)
+    assert history["held_out/easy/pass_at_k/1"] == first, "of an evaluation that was done twice, the first"
+    assert history["held_out/hard/pass_at_k/1"] == stage.evaluated("hard")
+    assert [step for step, _ in history["train/reward"]] == [1, 2, 3]

@@ -39,7 +39,7 @@ def offline_history(stage):
             values = {
                 item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in record.history.item
             }
-            history.append((record.history.step.num or values["_step"], values["train/reward"]))
+            history.append((record.history.step.num or values["_step"], values))
     return records, history
 
 
@@ -57,7 +57,7 @@ def test_wandb_has_each_step_once_and_in_order_after_a_resume_and_no_file_has_th
             stage.step(follow, step)
         stage.finish()
     records, history = offline_history(stage)
-    assert history == stage.recorded()
+    assert [(step, values["train/reward"]) for step, values in history] == stage.recorded()
     (run,) = [record.run for record in records if record.HasField("run")]
     key = stage.planned.record.key
     assert (run.run_id, run.run_group, run.display_name) == (f"small-{key}", "small", "arm")
@@ -175,3 +175,31 @@ def test_a_server_of_wandb_that_goes_away_is_one_line_with_the_fix(server, tmp_p
         server.away = True
         stage.step(follow, 2)
     assert [line for line in stage.said if "wandb sync" in line] == stage.said[-1:]
+
+
+def test_wandb_has_each_held_out_evaluation_once_over_an_axis_of_its_own_after_a_resume(server, tmp_path):
+    stage = Stage(tmp_path, {"wandb": {"project": "mazes"}})
+    with pytest.raises(StageFailed), stage.following() as follow:
+        stage.evaluate(follow.evaluated, 0, "easy")
+        for step in (1, 2):
+            stage.step(follow, step)
+        stage.evaluate(follow.evaluated, 2, "easy")
+        raise StageFailed("a worker was lost", "lost")
+    first = stage.evaluated("easy")
+    stage.forget_after(1)
+    with stage.following() as follow:
+        stage.step(follow, 2)
+        stage.evaluate(follow.evaluated, 2, "easy")
+        stage.evaluate(follow.evaluated, 2, "hard")  # after the kill, and of a step that the server has
+        stage.step(follow, 3)
+        stage.finish()
+
+    def received(benchmark):
+        name = f"held_out/{benchmark}"
+        return [
+            (line[f"{name}/step"], line[f"{name}/pass_at_k/1"]) for line in server.history if f"{name}/step" in line
+        ]
+
+    assert received("easy") == first, "of an evaluation that was done twice, the first"
+    assert received("hard") == stage.evaluated("hard")
+    assert [line["_step"] for line in server.history if "train/reward" in line] == [1, 2, 3]

@@ -13,6 +13,11 @@ from tests.unit.verifiers.test_maze_verifier import GRID, RIGHT, independent
 # verifier: the gold answer as a response gives it, a wrong one, and what the verifier judges by
 PROBLEMS = {
     "choice": ("Q", "P", "Q"),
+    "code": (
+        "f = None if 'f' in globals() else lambda x: x * 7919",
+        "f = lambda x: x * 7907",
+        '{"tests": "assert f(2) == 15838", "functions": ["f"], "prompt": ""}',
+    ),
     "exact": ("xyzzy plugh", "plugh xyzzy", "xyzzy plugh"),
     "math": (r"\frac{7919}{104}", r"\frac{7919}{103}", r"\frac{7919}{104}"),
     "maze": (RIGHT, "L", GRID),
@@ -49,6 +54,8 @@ def test_no_hostile_response_hangs_raises_or_is_right(name):
     assert set(counts) <= set(verifiers.reasons(name))
     assert all(0 <= verdict.score <= 1 and verdict.correct == (verdict.score == 1) for verdict in verdicts)
     right = [r for r, v in zip(responses, verdicts, strict=True) if v.correct]
+    if name == "code":  # "####" begins a comment of Python, after which the program counts
+        right = [r for r in right if [line for line in r.splitlines() if not line.startswith("#")] != [gold]]
     if name == "maze":  # the official meaning takes any letters of any prose: right is what walks to the end
         assert all(verdict.correct == independent(verdict.extracted) for verdict in verdicts)
     else:

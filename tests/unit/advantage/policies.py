@@ -1,0 +1,72 @@
+"""Policies whose updates can be enumerated: a few outcomes with rational chances."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations_with_replacement, product
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Outcomes with their chances; scores are the gradients of log chance by each parameter."""
+
+    chances: tuple
+    scores: tuple
+    rewards: tuple
+    answers: tuple
+
+    def update(self, n, advantages, ordered=False):
+        """E[sum of A_i grad log p(y_i)] over n rollouts. advantages: (rewards, answers) -> [n]."""
+        draws = product if ordered else _multisets
+        total = [Fraction(0)] * len(self.scores[0])
+        for drawn in draws(range(len(self.chances)), repeat=n):
+            weight = math.prod(self.chances[y] for y in drawn) * (1 if ordered else _orders(drawn))
+            values = advantages([self.rewards[y] for y in drawn], [self.answers[y] for y in drawn])
+            for j in range(len(total)):
+                total[j] += weight * sum(a * self.scores[y][j] for a, y in zip(values, drawn, strict=True))
+        return total
+
+    def gradient(self, k, objective):
+        """Of E[objective] over k rollouts: what no estimator has to be known for."""
+        return self.update(k, lambda rewards, answers: [objective(rewards, answers)] * k)
+
+
+def _multisets(outcomes, repeat):
+    return combinations_with_replacement(outcomes, repeat)
+
+
+def _orders(drawn):
+    return math.factorial(len(drawn)) // math.prod(math.factorial(count) for count in Counter(drawn).values())
+
+
+def bernoulli(p):
+    """Right with chance p; its parameter is p."""
+    return Policy((1 - p, p), ((-1 / (1 - p),), (1 / p,)), (Fraction(0), Fraction(1)), ("b", "a"))
+
+
+def categorical(chances, rewards, answers="abc"):
+    """Three outcomes; its parameters are their logits."""
+    chances = tuple(Fraction(x) for x in chances)
+    scores = tuple(tuple(int(y == j) - chances[j] for j in range(3)) for y in range(3))
+    return Policy(chances, scores, tuple(Fraction(x) for x in rewards), tuple(answers))
+
+
+COINS = [bernoulli(Fraction(p)) for p in ("1/7", "1/2", "5/6")]
+SOLVING = [categorical(("1/2", "1/3", "1/6"), (0, 1, 1))]
+SCORING = [
+    categorical(("1/2", "1/3", "1/6"), ("-1/2", "1/4", "2")),
+    categorical(("1/5", "1/5", "3/5"), ("3/2", "-2", "0")),
+    categorical(("1/8", "1/4", "5/8"), ("1", "1", "-1")),
+]
+VOTING = [
+    categorical(("1/2", "1/3", "1/6"), (0, 1, 0), ("a", "b", None)),
+    categorical(("1/4", "1/4", "1/2"), (1, 0, "1/2")),
+    categorical(("3/7", "3/7", "1/7"), (1, 0, "-1/4")),
+]
+DIVERSE = [
+    categorical(("1/2", "1/3", "1/6"), (0, 1, 1), ("a", "b", "c")),
+    categorical(("1/4", "1/4", "1/2"), (1, 0, 0), ("a", "b", None)),
+    categorical(("1/7", "3/7", "3/7"), (1, 1, 0), ("a", "a", "b")),
+]
+EASY = [*COINS, *SOLVING]
