@@ -19,11 +19,11 @@ from passk.openrlhf.checkpoints import SEAL
 from passk.pipeline import stages
 from passk.runtime.ray_cluster import ray_cluster
 from passk.runtime.ray_job import StageFailed
+from tests.said import lines_said
 
 from .test_resume import CLOCK, kill_the_policy_when, lines, rollouts
 
 pytestmark = pytest.mark.slow
-from tests.said import lines_said
 
 COUNTING = """
 from passk.advantage import estimator
