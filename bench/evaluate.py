@@ -47,7 +47,7 @@ def request(options: argparse.Namespace, directory: Path) -> Request:
     settings = experiment.benchmarks["test"].model_dump(mode="json")
     record = EvaluationRecord("key", "bench", "base", None, "test", "", settings, 0, {})
     engine = engine_settings(experiment.compute, seed=0)
-    return Request(asdict(record), str(options.model), str(file), str(directory), engine, chat=False)
+    return Request(asdict(record), str(options.model), str(file), str(directory), engine)
 
 
 class Steps:

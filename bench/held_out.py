@@ -50,7 +50,7 @@ def main() -> None:
     output.mkdir()
     paths = flags.Paths(str(laid_out.parent_model(planned)), data, output)
     seed, evaluations = record["config"]["seed"], held_out(laid_out, planned)
-    arguments = flags.rl(stage, compute, paths, seed=seed, chat=False, held_out=evaluations)
+    arguments = flags.rl(stage, compute, paths, seed=seed, held_out=evaluations)
     with ray_cluster(compute, scratch / "ray.log") as cluster:
         command = [sys.executable, "-m", "passk.openrlhf", *arguments]
         timed_steps(command, environment(compute) | cluster, output / "log.txt")

@@ -41,7 +41,7 @@ def main() -> None:
     output = scratch / "stage"
     output.mkdir()
     paths = flags.Paths(str(laid_out.parent_model(planned)), data, output)
-    arguments = flags.rl(stage, compute, paths, seed=record["config"]["seed"], chat=False)
+    arguments = flags.rl(stage, compute, paths, seed=record["config"]["seed"])
     with ray_cluster(compute, scratch / "ray.log") as cluster:
         command = [sys.executable, "-m", "bench.profiled", *arguments]
         timed_steps(command, environment(compute) | cluster, output / "log.txt")

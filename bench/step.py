@@ -72,9 +72,7 @@ def main() -> None:
             for name, seconds in totals.items():
                 output = scratch / f"{name}-{turn}"
                 paths = flags.Paths(str(laid_out.parent_model(planned)), data, output)
-                arguments = flags.rl(
-                    stage, laid_out.experiment.compute, paths, seed=record["config"]["seed"], chat=False
-                )
+                arguments = flags.rl(stage, laid_out.experiment.compute, paths, seed=record["config"]["seed"])
                 module = "passk.openrlhf"
                 if name == "stock":
                     arguments, module = arguments[: arguments.index("--passk.advantage")], "bench.stock"

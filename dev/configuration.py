@@ -16,6 +16,7 @@ from passk.experiment.config import Experiment
 from passk.experiment.engine import Engine, Price
 from passk.experiment.engine_settings import ImportanceCorrection, Kl, Loss
 from passk.experiment.model import Model, TinyModel
+from passk.experiment.require import BaseRequirement, Require
 from passk.experiment.selection import KeepBest, StopWhen
 from passk.experiment.stage import RlStage, SftStage
 from passk.experiment.tracker_config import MlflowTracker, Trackers, WandbTracker
@@ -50,6 +51,11 @@ SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
     "`engine:`": ("For an experiment without stages. The key is in the environment, never in the file.", Engine),
     "`engine.price:`": ("Without it the report has token counts and no cost.", Price),
     "`compute:`": ("Hardware and engine.", Compute),
+    "`require:`": ("What must hold before the training.", Require),
+    "`require.base:`": (
+        "Beside `benchmark`, one or more bounds as in `pass_at_8: [0.05, 0.95]`.",
+        BaseRequirement,
+    ),
     "`trackers:`": ("Services that get the step metrics, beside TensorBoard.", Trackers),
     "`trackers.wandb:`": ("The key is in WANDB_API_KEY or in the login of W&B, never in the file.", WandbTracker),
     "`trackers.mlflow:`": ("The login is in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.", MlflowTracker),

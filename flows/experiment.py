@@ -15,7 +15,9 @@ from passk.base.errors import ConfigError
 from passk.experiment import validate
 from passk.experiment.config import Experiment
 from passk.experiment.plan import Plan, plan
-from passk.pipeline import stages
+from passk.files.layout import BASE
+from passk.pipeline import base_first, stages
+from passk.pipeline.capacity import check_disk
 from passk.pipeline.preflight import check_installation
 from passk.pipeline.run_record import RunRecord
 from passk.runtime.ray_cluster import ray_cluster
@@ -81,7 +83,8 @@ def carry_out(laid_out: Plan, command: str) -> None:
     with stages.alone(laid_out):
         rerun_crashed.mark(laid_out.experiment.name, stages.standing(laid_out))
         if not stages.all_finished(laid_out):
-            slots.require_memory()
+            check_disk(laid_out)
+            slots.require_memory(laid_out.experiment)
         run_through(laid_out, command, slots)
 
 
@@ -99,11 +102,15 @@ def attempt_all(laid_out: Plan, run: RunRecord, slots: TrainSlots) -> None:
         prepared = tasks.prepare(laid_out, return_state=True)
     prepared.result()
     retries = Retries(slots.pause)
-    trained = train_all(laid_out, run, slots, retries, prepared)
-    awaited = [allow_failure(future) for future in trained] or [prepared]
-    sampled = tasks.evaluate(laid_out, run, slots, retries, wait_for=awaited, return_state=True)
-    if not sampled.is_completed():
-        run.failed("evaluate", str(sampled.result(raise_on_failure=False)))
+    sampled = prepared
+    if reason := unmet_after_base(laid_out, run, slots, retries):
+        run.failed(BASE, reason)
+    else:
+        trained = train_all(laid_out, run, slots, retries, prepared)
+        awaited = [allow_failure(future) for future in trained] or [prepared]
+        sampled = tasks.evaluate(laid_out, run, slots, retries, wait_for=awaited, return_state=True)
+        if not sampled.is_completed():
+            run.failed("evaluate", str(sampled.result(raise_on_failure=False)))
     run.ended()
     ingested = tasks.ingest(laid_out, wait_for=[allow_failure(sampled)], return_state=True)
     if not ingested.is_completed():
@@ -111,14 +118,25 @@ def attempt_all(laid_out: Plan, run: RunRecord, slots: TrainSlots) -> None:
     tasks.report(laid_out, run, wait_for=[allow_failure(ingested)])
 
 
+def unmet_after_base(laid_out: Plan, run: RunRecord, slots: TrainSlots, retries: Retries) -> str | None:
+    """Evaluate the base model if stages remain, and return why `require` ends the run, or None.
+
+    If the evaluation fails, the evaluation at the end of the run attempts it again.
+    """
+    if base_first.remaining(laid_out):
+        tasks.evaluate_base(laid_out, run, slots, retries, return_state=True)
+        ingest_meanwhile(laid_out, run)
+    return base_first.unmet(laid_out)
+
+
 def train_all(
     laid_out: Plan, run: RunRecord, slots: TrainSlots, retries: Retries, prepared: State
 ) -> list[PrefectFuture]:
-    """Train the unfinished stages, each as soon as its parent is finished and a slot is free.
+    """Train the unfinished stages, each as soon as its parent is finished and a slot is free, begun ones first.
 
     A stage that fails does not stop the others, except for the stages that start from it.
     """
-    remaining = [planned for planned in laid_out.stages if not planned.finished]
+    remaining = sorted((planned for planned in laid_out.stages if not planned.finished), key=stages.left)
     if not remaining:
         return []
     futures: dict[str, PrefectFuture] = {}

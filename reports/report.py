@@ -224,8 +224,15 @@ def _experiments(comparison: Comparison) -> str:
 def _bases(comparison: Comparison) -> list[tuple[str, str]]:
     """Return (label, model) of each evaluated base model."""
     entries = [entry for entry in comparison.sampled if entry.kind == BASE]
-    models = [(entry.runs[0].record.config.get("model") or {}).get("path") for entry in entries]
+    models = [_base(entry.runs[0].record.config) for entry in entries]
     return [(entry.label, model) for entry, model in zip(entries, models, strict=True) if model]
+
+
+def _base(config: dict[str, Any]) -> str | None:
+    """Return the model before the first stage, with the endpoint that has it."""
+    if engine := config.get("engine"):
+        return f"{engine['model']} of {engine['url']}"
+    return (config.get("model") or {}).get("path")
 
 
 def _transcripts(store: Path, comparison: Comparison) -> tuple[str, list[dict[str, Any]]]:

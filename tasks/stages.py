@@ -16,7 +16,7 @@ import reports
 from passk.base import logs
 from passk.base.errors import PasskError
 from passk.experiment.plan import Plan, PlannedStage
-from passk.pipeline import stages
+from passk.pipeline import base_first, stages
 from passk.pipeline.run_record import RunRecord
 from tasks import artifacts
 from tasks.logs import to_run
@@ -59,6 +59,13 @@ def train(
 def evaluate(plan: Plan, run: RunRecord, slots: TrainSlots, retries: Retries) -> None:
     with to_run(), retries.one("evaluation", partial(stages.sampled, plan)), slots.one(), run.phase("evaluate"):
         stages.evaluate(plan)
+
+
+@task(task_run_name="evaluate the base model on every benchmark", cache_policy=NO_CACHE, **TRIED_AGAIN)
+def evaluate_base(plan: Plan, run: RunRecord, slots: TrainSlots, retries: Retries) -> None:
+    reached = partial(stages.sampled, plan)
+    with to_run(), retries.one("evaluation", reached), slots.one(), run.phase("evaluate base"):
+        stages.evaluate(plan, base_first.remaining(plan))
 
 
 @task(task_run_name="ingest finished work into DuckDB", cache_policy=NO_CACHE)

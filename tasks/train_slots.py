@@ -19,7 +19,8 @@ from prefect.exceptions import ObjectNotFound
 
 from passk.base.errors import ConfigError
 from passk.experiment.compute import Compute
-from passk.pipeline.preflight import check_memory
+from passk.experiment.config import Experiment
+from passk.pipeline.capacity import check_memory
 
 log = logging.getLogger(__name__)
 POLL_SECONDS = 2.0
@@ -63,7 +64,7 @@ class TrainSlots:
         finally:
             self._threads.discard(thread)
 
-    def require_memory(self) -> None:
+    def require_memory(self, experiment: Experiment) -> None:
         """Raise ConfigError if a run on a CPU has too little memory; call this before anything starts.
 
         The check holds a slot, since stages of other runs may use the memory until this run gets one.
@@ -74,7 +75,7 @@ class TrainSlots:
             until = time.monotonic() + MEMORY_SECONDS
             while True:
                 try:
-                    return check_memory(self._compute)
+                    return check_memory(experiment)
                 except ConfigError:
                     if time.monotonic() > until:
                         raise

@@ -9,12 +9,19 @@ from typing import Any
 
 _GPU = re.compile(r"^GPU \d+: .*\(UUID: (GPU-[^)]+)\)")
 _MIG = re.compile(r"^\s+MIG .*\(UUID: (MIG-[^)]+)\)")
+_MEMORY = re.compile(r", (\d+) MiB$")
 _NUMBER = re.compile(r"\s*[+-]?\d+")
 
 
 def listed() -> list[str]:
     """Return name and memory of each GPU, such as `NVIDIA A100-SXM4-80GB, 81920 MiB`; none without nvidia-smi."""
     return _nvidia_smi("--query-gpu=name,memory.total", "--format=csv,noheader")
+
+
+def memory_gib() -> float | None:
+    """Return the memory of the smallest GPU in GiB, or None without nvidia-smi."""
+    sizes = [int(found[1]) for found in map(_MEMORY.search, listed()) if found]
+    return min(sizes) / 1024 if sizes else None
 
 
 def visible() -> int:

@@ -14,13 +14,14 @@ from typer.core import TyperGroup
 from passk.base import extras, logs
 from passk.base.errors import ConfigError, PasskError, SomeFailed
 from passk.base.redact import hidden
-from passk.cli import advantage, listing, problems, store, verifiers
+from passk.cli import advantage, listed, listing, problems, store, verifiers
 from passk.cli.listing import Runs
 from passk.cli.show_plan import File, show_plan
 from passk.cli.verifiers import OpensThinking
 from passk.experiment import validate
 from passk.experiment.plan import Plan, plan
 from passk.files.durable import FULL
+from passk.pipeline.capacity import check_disk
 from passk.pipeline.preflight import check_installation, check_machine
 
 
@@ -103,7 +104,7 @@ def sweep(
     from passk.pipeline.sweep import run_all
 
     estimators = [name.strip() for name in advantage.split(",") if name.strip()]
-    ks, numbers = _numbers("k", k), _numbers("seeds", seeds)
+    ks, numbers = listed.whole("k", k), listed.whole("seeds", seeds)
     made = {str(file): sweeps.experiments([], str(file), stage, estimators, ks, numbers, settings) for file in files}
     for experiments in made.values():
         if not all(stages.all_finished(plan(each, runs)) for each in experiments):
@@ -130,6 +131,13 @@ def evaluate(
     file: Annotated[
         Path | None, typer.Option(help="Experiment file with benchmarks, seed and compute (default: this machine).")
     ] = None,
+    max_response: Annotated[
+        int | None, typer.Option(help="Longest response in tokens (default: the benchmark's value).")
+    ] = None,
+    settings: Annotated[
+        list[str],
+        typer.Option("--set", help="Other field, as model.chat_template=none. Repeatable (default: none)."),
+    ] = [],  # noqa: B006
     engine: Annotated[
         str, typer.Option(help="URL of an OpenAI-compatible endpoint that serves the model (default: vLLM here).")
     ] = "",
@@ -147,9 +155,11 @@ def evaluate(
         names,
         samples,
         file,
-        temperature=_reals("temperature", temperature),
+        temperature=listed.real("temperature", temperature),
         engine=engine,
         opens_thinking=opens_thinking,
+        max_response=max_response,
+        settings=settings,
     )
     check_machine(made)  # before anything is written
     sweep.write(made, runs)
@@ -209,6 +219,7 @@ def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:
         typer.echo(f"{name}: finished, nothing to do")
     else:
         check_machine(laid_out.experiment)
+        check_disk(laid_out)
         from passk.runtime.environment import be_quiet
 
         be_quiet()
@@ -261,20 +272,6 @@ def _without_prefect(laid_out: Plan) -> None:
                 run.ingest_failed(str(error))
             reports.write_report(laid_out.store, laid_out.directory)
     run.require_no_failure()
-
-
-def _numbers(field: str, text: str) -> list[int]:
-    try:
-        return [int(word) for word in text.split(",")] if text else []
-    except ValueError:
-        raise ConfigError(field, f"{text!r} is not a list of whole numbers", "write them as in 1,2,3") from None
-
-
-def _reals(field: str, text: str) -> list[float]:
-    try:
-        return [float(word) for word in text.split(",")] if text else []
-    except ValueError:
-        raise ConfigError(field, f"{text!r} is not a list of numbers", "write them as in 0.6,1.0") from None
 
 
 def main() -> None:

@@ -20,7 +20,8 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
     """Print each stage with its state and exact command, then each evaluation."""
     extras.require("train", "plan")
     from passk.openrlhf import passthrough
-    from passk.pipeline import stages
+    from passk.pipeline import capacity, memory, stages
+    from passk.pipeline.evaluation_request import format_of
     from passk.pipeline.held_out_request import held_out
 
     laid_out = plan(validate.load(file), runs)
@@ -30,6 +31,8 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
     if model.path:
         code = "runs (model.trust_remote_code)" if model.trust_remote_code else "is refused"
         typer.echo(f"# model {laid_out.model}: its own code {code}")
+    typer.echo(f"# prompts: {format_of(laid_out).about}")
+    size = capacity.size_of(laid_out.experiment)
     for planned in laid_out.stages:
         stage, record = planned.stage, planned.record
         state = "done" if planned.finished else "to do"
@@ -44,6 +47,8 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
         if evaluations := held_out(laid_out, planned):
             each = ", ".join(f"{name} ({one.samples} samples)" for name, one in evaluations.benchmarks.items())
             typer.echo(f"#   evaluated at step 0, every {evaluations.every} steps and at the last step on {each}")
+        if size:
+            typer.echo(f"#   {memory.about(size, stage, laid_out.experiment)}")
         typer.echo(_wrapped(stages.command(laid_out, planned)) + "\n")
     for planned in laid_out.evaluations:
         state = "done" if planned.finished else "to do"

@@ -7,7 +7,7 @@ place of OpenRLHF 0.11.2 and vLLM 0.29.0.
 
 import os
 
-from passk.cpu import device, flash_attn, matrix_product, operators, optimizer, weights
+from passk.cpu import device, flash_attn, matrix_product, operators, optimizer, sampler, weights
 from passk.cpu.on_import import on_import
 
 ENVIRONMENT_SWITCH = "PASSK_CPU"
@@ -35,3 +35,4 @@ def install_if_asked() -> None:
     on_import("openrlhf.utils.distributed_util", weights.process_group)
     on_import("openrlhf.trainer.ray.vllm_worker_wrap", weights.worker)
     on_import("vllm.v1.worker.cpu_model_runner", weights.model_runner)
+    on_import("vllm.v1.sample.ops.topk_topp_sampler", sampler.top_p_sampler)

@@ -85,8 +85,8 @@ class Client:
     def ask(self, prompt: str, config: Mapping[str, Any], *, seed: int, n: int) -> tuple[list[Choice], int]:
         """Return n responses, and the tokens of the prompt.
 
-        config: temperature, top_p and max_response. Raise PasskError if the endpoint refuses the request, or fails on
-        it more often than `retries`.
+        config: temperature, top_p, max_response and stop. Raise PasskError if the endpoint refuses the request, or
+        fails on it more often than `retries`.
         """
         failures = 0
         while True:
@@ -117,6 +117,8 @@ class Client:
             self._length: config["max_response"],
             "seed": seed,
         }
+        if config["stop"]:
+            body["stop"] = list(config["stop"])
         if n > 1:
             body["n"] = n
         if self._engine["logprobs"]:

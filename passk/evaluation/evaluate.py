@@ -62,8 +62,10 @@ def sample(started: engines.Engines, request: Request, log: Path) -> None:
     rows = read_problems(Path(request.problems))
     write_json(directory / "evaluation.json", without_secrets(asdict(record)))
     parts = Shards(directory, [row["id"] for row in rows])
-    remaining = [row for row in rows if row["id"] not in parts.problems]
-    done, total = (len(rows) - len(remaining)) * request.samples, len(rows) * request.samples
+    total = len(rows) * request.samples
+    absent = {row["id"]: parts.missing(row["id"], request.samples) for row in rows}
+    remaining = [{**row, "missing": absent[row["id"]]} for row in rows if absent[row["id"]]]
+    done = total - sum(map(len, absent.values()))
     most = record.config["max_failed"]
 
     def check() -> None:
@@ -82,7 +84,7 @@ def sample(started: engines.Engines, request: Request, log: Path) -> None:
         with closing(started.sample(request, remaining)) as new_parts:
             for part in new_parts:
                 parts.add(part)
-                report(len(part), sum(part.columns["tokens"]))
+                report(len(part), sum(part.columns["tokens"]), part.in_flight)
                 if parts.reasons.total() >= JUDGED_AT_LEAST:
                     check()
     check()

@@ -15,11 +15,12 @@ from passk.base.errors import PasskError
 from passk.evaluation.judge import Judge
 from passk.evaluation.request import Request, problem_seed
 from passk.files.layout import SAMPLE_COLUMNS
+from passk.models.prompt_format import PromptFormat
 from passk.verifiers import AnswerError, Verdict
 from passk.verifiers.extract import as_read
 
 if TYPE_CHECKING:
-    from vllm import LLM, RequestOutput, SamplingParams
+    from vllm import LLM, SamplingParams
     from vllm.outputs import CompletionOutput
 
 # Multiple of the sequences that the engine runs at once: as many requests wait as run, so the engine is always full.
@@ -29,12 +30,12 @@ UNJUDGED = 4096
 PART_SAMPLES = 2048
 """Samples of a full part."""
 PART_SECONDS = 5.0
-"""Longest time between two parts; a kill loses at most this and the requests in the engine."""
+"""Longest time between two parts; a kill loses at most this and the samples in the engine."""
 
 
 @dataclass
 class Part:
-    """Whole problems, each with all its samples."""
+    """Samples: all of a problem, or of a problem that takes longer than PART_SECONDS those that are complete."""
 
     columns: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in SAMPLE_COLUMNS})
     """Values of SAMPLE_COLUMNS, one per sample."""
@@ -42,6 +43,8 @@ class Part:
     """Wall time since the previous part."""
     judging: float = 0.0
     """Seconds of this time in which verifiers held up the engine's process."""
+    in_flight: int = 0
+    """Tokens that the engine has generated for samples that are not complete."""
     prompt_tokens: int = 0
     """Tokens of the prompts, as an endpoint counts them."""
 
@@ -51,22 +54,38 @@ class Part:
 
 
 class Sampled(NamedTuple):
-    """A problem whose samples are complete and whose verdicts are being computed."""
+    """Complete samples of a problem whose verdicts are being computed."""
 
     row: Mapping[str, Any]
     seed: int
     responses: "list[CompletionOutput]"
     verdicts: "list[Future[Verdict]]"
+    first: int = 0
+    """Number of the first response among the samples of the problem."""
 
 
-Running = dict[str, tuple[Mapping[str, Any], int]]
-"""Problem and seed of each running request, by vLLM's name of the request."""
+class _Request(NamedTuple):
+    """A running request."""
+
+    row: Mapping[str, Any]
+    seed: int
+    """Of its first sample."""
+    first: int
+    """Number of its first sample among those of the problem."""
+    taken: set[int]
+    """Places in the request of the samples that were taken before its end."""
+
+
+Running = dict[str, _Request]
+"""The running requests by the number that vLLM gave them."""
 
 
 def parts(
     engine: "LLM", request: Request, rows: Sequence[Mapping[str, Any]], judge: Judge
 ) -> Generator[Part, None, None]:
     """Sample and judge `rows` (id, prompt, answer, verifier), in about their order, and yield parts.
+
+    A row may list the numbers of its samples that are missing, as `missing`; otherwise all are.
 
     A part follows every PART_SECONDS or as soon as it is full; with `request.deterministic`, after each batch. An empty
     part after PART_SECONDS without another one shows that the engine works. Raise PasskError if the engine refuses a
@@ -95,7 +114,7 @@ def _parts(
     places = QUEUED * core.vllm_config.scheduler_config.max_num_seqs
     waiting = deque(rows)
     part = Part()
-    since = yielded = time.perf_counter()
+    since = yielded = looked = time.perf_counter()
     while waiting or running or sampled:
         if request.piece:
             if not running and not sampled:
@@ -106,19 +125,40 @@ def _parts(
         if running:
             for output in core.step():
                 if output.finished:
-                    sampled.append(_judged(output, *running.pop(output.request_id), request, judge))
+                    ended = running.pop(output.request_id)
+                    outputs = [each for each in output.outputs if each.index not in ended.taken]
+                    sampled.append(_judged(outputs, ended, request, judge))
         else:
             judge.wait(sampled[0].verdicts)
+        if not request.piece and time.perf_counter() - looked >= PART_SECONDS:
+            sampled += [_judged(*early, request, judge) for early in _complete(core, running)]
+            looked = time.perf_counter()
         # a verdict that takes its whole deadline does not hold up the problems after it
         sampled[:] = [each for each in sampled if not added(part, each)]
         if is_whole(part, time.perf_counter() - since, request, idle=not running and not sampled, last=not waiting):
             part.seconds, part.judging = time.perf_counter() - since, judge.seconds
             since, judge.seconds = time.perf_counter(), 0.0
+            part.in_flight = _tokens(core)
             yield part
             part, yielded = Part(), time.perf_counter()
         elif time.perf_counter() - yielded >= PART_SECONDS:
-            yield Part()
+            yield Part(in_flight=_tokens(core))
             yielded = time.perf_counter()
+
+
+def _complete(core: Any, running: Running) -> Iterator[tuple[list["CompletionOutput"], _Request]]:
+    """Yield the complete samples of unfinished requests that were not taken before, with their request."""
+    for name, parent in core.output_processor.parent_requests.items():
+        each = running[name.partition("-")[0]]
+        new = [output for output in parent.output_aggregator if output is not None and output.index not in each.taken]
+        if new:
+            each.taken.update(output.index for output in new)
+            yield new, each
+
+
+def _tokens(core: Any) -> int:
+    """Return the number of tokens of the samples that the engine works on."""
+    return sum(state.detokenizer.num_output_tokens() for state in core.output_processor.request_states.values())
 
 
 def is_whole(part: Part, seconds: float, request: Request, *, idle: bool, last: bool) -> bool:
@@ -142,20 +182,23 @@ def _start_batch(engine: "LLM", request: Request, waiting: deque, running: Runni
 
 def _start(engine: "LLM", request: Request, row: Mapping[str, Any], running: Running) -> None:
     seed = problem_seed(row["id"], request.record["seed"])
-    settings = sampling_parameters(request, seed)
+    format = PromptFormat(**request.format)
+    [prompt] = format.prompts(engine.get_tokenizer() if format.chat else None, [row["prompt"]])
+    missing = row.get("missing")
+    firsts = [0] if missing is None or len(missing) == request.samples else missing
     try:
-        if request.chat:
-            message = [{"role": "user", "content": row["prompt"]}]
-            [name] = engine.enqueue_chat([message], settings, use_tqdm=False)
-        else:
+        for first in firsts:
+            settings = sampling_parameters(request, seed + first)
+            if firsts != [0]:
+                settings.n = 1
             # as in training, the tokenizer adds no begin-of-sequence token to the prompt
             plain = {"add_special_tokens": False}
-            [name] = engine.enqueue([row["prompt"]], settings, use_tqdm=False, tokenization_kwargs=plain)
+            [name] = engine.enqueue([prompt], settings, use_tqdm=False, tokenization_kwargs=plain)
+            # vLLM appends letters to the number that its outputs have
+            running[name.partition("-")[0]] = _Request(row, seed + first, first, set())
     except ValueError as error:
         reason = " ".join(str(error).split())[:200]
         raise PasskError(f"{row['id']}: vLLM refuses the prompt of {len(row['prompt'])} characters: {reason}") from None
-    # vLLM appends letters to the number that its outputs have
-    running[name.partition("-")[0]] = (row, seed)
 
 
 def sampling_parameters(request: Request, seed: int) -> "SamplingParams":
@@ -168,6 +211,7 @@ def sampling_parameters(request: Request, seed: int) -> "SamplingParams":
         temperature=config["temperature"],
         top_p=config["top_p"],
         max_tokens=config["max_response"],
+        stop=list(config["stop"]) or None,
         seed=seed,
         logprobs=0,
         # only the sum is used; otherwise vLLM keeps one object per token
@@ -176,16 +220,18 @@ def sampling_parameters(request: Request, seed: int) -> "SamplingParams":
     )
 
 
-def _judged(output: "RequestOutput", row: Mapping[str, Any], seed: int, request: Request, judge: Judge) -> Sampled:
+def _judged(responses: "list[CompletionOutput]", of: _Request, request: Request, judge: Judge) -> Sampled:
     verdicts = [
-        judge.submit(row["verifier"], as_read(response.text, opens_thinking=request.opens_thinking), row["answer"])
-        for response in output.outputs
+        judge.submit(
+            of.row["verifier"], as_read(response.text, opens_thinking=request.opens_thinking), of.row["answer"]
+        )
+        for response in responses
     ]
-    return Sampled(row, seed, output.outputs, verdicts)
+    return Sampled(of.row, of.seed, responses, verdicts, of.first)
 
 
 def added(part: Part, sampled: Sampled) -> bool:
-    """Add a problem to the part if all its verdicts are available, and return whether they are."""
+    """Add samples to the part if all their verdicts are available, and return whether they are."""
     if not all(verdict.done() for verdict in sampled.verdicts):
         return False
     for response, judged in zip(sampled.responses, sampled.verdicts, strict=True):
@@ -196,7 +242,7 @@ def added(part: Part, sampled: Sampled) -> bool:
         tokens = len(response.token_ids)
         values = (
             sampled.row["id"],
-            response.index,
+            sampled.first + response.index,
             response.text,
             verdict.score,
             verdict.correct,

@@ -30,13 +30,15 @@ class Progress:
         self._file, self._name, self._total, self._done = file, name, total, done
         self._started = time.perf_counter()
         self._progress_line = ProgressLine(self._write)
-        self._new = self._tokens = 0
+        self._new = self._tokens = self._in_flight = 0
         if done:
             self._write(f"{name}: resuming, {done} of {total} samples are done")
 
-    def __call__(self, samples: int, tokens: int) -> None:
+    def __call__(self, samples: int, tokens: int, in_flight: int = 0) -> None:
+        """Count new samples with their tokens. in_flight: tokens of samples that are not complete."""
         self._new += samples
         self._tokens += tokens
+        self._in_flight = in_flight
         self._progress_line.update(self.line, finished=self._done + self._new >= self._total)
 
     def line(self) -> str:
@@ -48,7 +50,7 @@ class Progress:
             rest = f"took {clock(seconds)}"
         return (
             f"{self._name}: {done}/{self._total} samples, {pace:.3g} samples/s, "
-            f"{self._tokens / seconds:.3g} tokens/s, {rest}"
+            f"{(self._tokens + self._in_flight) / seconds:.3g} tokens/s, {rest}"
         )
 
     def _write(self, line: str) -> None:

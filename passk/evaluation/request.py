@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,8 +23,8 @@ class Request:
     directory: str
     engine: dict[str, Any]
     """Keyword arguments of vllm.LLM, or the fields of passk/experiment/engine.py for an endpoint."""
-    chat: bool
-    """Whether the model's chat template is applied to the prompt."""
+    format: dict[str, Any] = field(default_factory=dict)
+    """How the model sees prompts: the fields of a PromptFormat. An endpoint has its own."""
     deterministic: bool = False
     """Whether to sample in fixed batches, which do not depend on interruptions, instead of one stream."""
     opens_thinking: bool = False

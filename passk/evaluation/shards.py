@@ -1,7 +1,7 @@
 """The files of an evaluation: shards while it runs, then samples.parquet and the manifest.
 
-Each shard is written atomically and has whole problems: a problem is in the shards with all its samples, or it is
-sampled again. Only one process writes, since passk/evaluation/evaluate.py holds a lock.
+Each shard is written atomically. A sample that is not in the shards is drawn again. Only one process writes, since
+passk/evaluation/evaluate.py holds a lock.
 """
 
 import json
@@ -43,8 +43,8 @@ class Shards:
         self._evaluation, self.directory = directory, directory / "parts"
         self._place = {problem: place for place, problem in enumerate(problems)}
         self._number = 0
-        self.problems: set[str] = set()
-        """Ids of the problems in the shards, each with all its samples."""
+        self._have: Counter[str] = Counter()
+        """Bits of the samples in the shards, by the problem's id: bit 3 is sample 3."""
         self.reasons: Counter[str] = Counter()
         """Number of samples by the reason of their verdict."""
         self.tokens = self.prompt_tokens = 0
@@ -59,7 +59,7 @@ class Shards:
                 self._count(*_read(file))
             except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
                 reason = " ".join(str(error).split())[:200]
-                log.warning("parts/%s: damaged (%s); its problems are sampled again", file.name, reason)
+                log.warning("parts/%s: damaged (%s); its samples are drawn again", file.name, reason)
                 file.unlink()
 
     def _files(self) -> list[Path]:
@@ -69,12 +69,18 @@ class Shards:
         # These fail for a damaged shard, before anything of it is counted.
         tokens, seconds, judging = sum(columns["tokens"]), times["seconds"] + 0.0, times["judging"] + 0.0
         prompt_tokens = int(times.get("prompt_tokens", 0))
-        self.problems.update(columns["problem"])
+        for problem, sample in zip(columns["problem"], columns["sample"], strict=True):
+            self._have[problem] |= 1 << sample
         self.reasons.update(columns["reason"])
         self.tokens += tokens
         self.prompt_tokens += prompt_tokens
         self.seconds += seconds
         self.judging += judging
+
+    def missing(self, problem: str, samples: int) -> list[int]:
+        """Return the numbers of a problem's samples that are not in the shards."""
+        have = self._have[problem]
+        return [] if have == (1 << samples) - 1 else [number for number in range(samples) if not have >> number & 1]
 
     def add(self, part: Part) -> None:
         """Write a part as a shard, atomically. Raise PasskError if the disk is full."""
@@ -193,7 +199,7 @@ def _verdict(future: "Future[Verdict]") -> Verdict:
 def _read(file: Path) -> tuple[dict[str, list[Any]], dict[str, float]]:
     import pyarrow.parquet
 
-    table = pyarrow.parquet.read_table(file, columns=["problem", "tokens", "reason"])
+    table = pyarrow.parquet.read_table(file, columns=["problem", "sample", "tokens", "reason"])
     return table.to_pydict(), json.loads((table.schema.metadata or {})[_OWN])
 
 

@@ -3,7 +3,7 @@
 from pydantic import Field, ValidationInfo, field_validator
 
 from passk.base.errors import InvalidError
-from passk.experiment.fields import Count, MaxFailed, Name, NotNegative, Rollouts, Share, Strict, Text
+from passk.experiment.fields import Count, MaxFailed, Name, NotNegative, Rollouts, Share, Stops, Strict, Text
 
 REPORTED = {"metrics", "by", "reference_line"}
 """Fields of a benchmark that the report alone reads."""
@@ -27,6 +27,7 @@ class Benchmark(Strict):
     )
     top_p: float = Field(0.95, gt=0, le=1, description="nucleus of sampling, share of the probability")
     max_response: Count = Field(description="longest response, tokens")
+    stop: Stops = ()
     max_failed: MaxFailed = 0.05
     metrics: tuple[Text, ...] = Field(
         (), strict=False, description="further metrics of the report: g-pass@TAU, mg-pass, cover@TAU, bayes, best-of"

@@ -80,12 +80,15 @@ def experiment(
     temperature: Sequence[float] = (),
     engine: str = "",
     opens_thinking: bool = False,
+    max_response: int | None = None,
+    settings: Sequence[str] = (),
 ) -> Experiment:
     """Return an experiment without stages that evaluates `model` on the named benchmarks. Raise ConfigError.
 
     file: an experiment file that provides compute, seed and benchmarks, which take precedence over named ones. Without
     `names`, all its benchmarks are used. temperature: sets that of the benchmarks; several give a benchmark each.
-    engine: URL of an endpoint that serves `model`. opens_thinking: sets the field of `model` to true.
+    engine: URL of an endpoint that serves `model`. opens_thinking: sets the field of `model` to true. max_response: of
+    all benchmarks used. settings: other fields, each as `FIELD=VALUE`.
     """
     raw = config.load(file).model_dump(mode="json", by_alias=True, exclude_defaults=True) if file else _here(model)
     if not (names or file):
@@ -103,6 +106,9 @@ def experiment(
                 "k": [k for k in K if k <= number],
                 "max_response": named.max_response,
             }
+    if max_response is not None:
+        for name in names or raw["benchmarks"]:
+            raw["benchmarks"][name]["max_response"] = max_response
     if temperature:
         names = names or list(raw["benchmarks"])
         for name in names:
@@ -112,6 +118,8 @@ def experiment(
         raw["engine"] = raw.get("engine", {}) | {"url": engine, "model": model}
     if opens_thinking:
         raw["model"]["opens_thinking"] = True
+    for setting in settings:
+        sweep.set_one(raw, setting)
     return sweep.evaluation(config.parse(raw), model, names, samples)
 
 

@@ -27,6 +27,7 @@ from passk.experiment.fields import (
     Text,
 )
 from passk.experiment.model import Model, TinyModel
+from passk.experiment.require import BaseRequirement, Require
 from passk.experiment.stage import SECTIONS, STAGES, AnyStage, RlStage
 from passk.experiment.tracker_config import MlflowTracker, Trackers, WandbTracker
 from passk.problems.sources import SPECS, Problems
@@ -44,6 +45,7 @@ class Experiment(Strict):
         None, description="an OpenAI-compatible endpoint that samples the evaluations in place of vLLM (default: none)"
     )
     compute: Compute = Field(description="where and how the experiment runs")
+    require: Require | None = Field(None, description="what must hold before anything is trained (default: nothing)")
     trackers: Trackers | None = Field(None, description="trackers of step metrics beside TensorBoard")
 
     @property
@@ -85,6 +87,8 @@ _SECTIONS: dict[tuple[str, ...], type[BaseModel]] = {
     ("model",): Model,
     ("model", "tiny"): TinyModel,
     ("compute",): Compute,
+    ("require",): Require,
+    ("require", "base"): BaseRequirement,
     ("engine",): Engine,
     ("engine", "price"): Price,
     ("trackers",): Trackers,

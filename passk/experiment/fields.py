@@ -42,3 +42,7 @@ MaxFailed = Annotated[Share, Field(description="largest share of samples that th
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Betas = Annotated[tuple[Beta, Beta], Field(strict=False)]
 Clip = Annotated[tuple[NotNegative, NotNegative], Field(strict=False)]
+Stops = Annotated[
+    tuple[Annotated[str, Field(min_length=1)], ...],
+    Field(strict=False, max_length=16, description="texts that end a response, which is judged without them"),
+]

@@ -1,11 +1,23 @@
 """Fields of `model:`, the model that training starts from."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from passk.base.errors import InvalidError
 from passk.experiment.fields import LIMIT, Count, Strict, Text
+
+AUTO, NONE = "auto", "none"
+"""Values of chat_template that name no file."""
+_SET_BY_PASSK = (
+    "add_generation_prompt",
+    "chat_template",
+    "continue_final_message",
+    "conversation",
+    "messages",
+    "tokenize",
+)
+"""Variables that chat_options cannot have."""
 
 
 class TinyModel(Strict):
@@ -34,6 +46,17 @@ class Model(Strict):
 
     tiny: TinyModel | None = Field(None, description="sizes of a model from scratch")
     path: Text | None = Field(None, description="Hugging Face model, by name or directory")
+    chat_template: Text = Field(
+        AUTO,
+        description="what formats a prompt: auto (the tokenizer's chat template, if it has one), none (the prompt "
+        "alone), or a Jinja file",
+    )
+    system_prompt: Text | None = Field(
+        None, description="system message before each prompt (default: what the chat template adds)"
+    )
+    chat_options: dict[str, Any] = Field(
+        default={}, description="variables of the chat template, as in {enable_thinking: false}"
+    )
     opens_thinking: bool = Field(
         False,
         description="the prompts end with <think>, by the chat template or their own text: a response without "
@@ -52,4 +75,15 @@ class Model(Strict):
             )
         if self.tiny and self.trust_remote_code:
             raise InvalidError("trust_remote_code has no effect on a tiny model", "remove it")
+        without_template = self.chat_template == NONE or (self.tiny and self.chat_template == AUTO)
+        for field in ("system_prompt", "chat_options"):
+            if without_template and getattr(self, field):
+                raise InvalidError(f"{field} has no effect without a chat template", "remove it, or set chat_template")
         return self
+
+    @field_validator("chat_options")
+    @classmethod
+    def _leaves_passk_its_own(cls, options: dict[str, Any]) -> dict[str, Any]:
+        if taken := [name for name in options if name in _SET_BY_PASSK]:
+            raise InvalidError(f"{taken[0]} is set by passk", "remove it")
+        return options

@@ -12,6 +12,7 @@ from typing import Any
 
 from passk import problems
 from passk.base.errors import ConfigError, nearest
+from passk.experiment import chat
 from passk.experiment.benchmark import REPORTED
 from passk.experiment.config import Experiment
 from passk.experiment.kept_evaluations import Kind, chosen_by, kinds, require_kept, stopped_by
@@ -26,7 +27,7 @@ from passk.experiment.result_versions import (
 )
 from passk.experiment.stage import RlStage
 from passk.files.layout import BASE, BEST, STORE, EvaluationRecord, StageRecord, require_usable
-from passk.files.model_weights import weights
+from passk.files.model_files import contents
 
 _WITHOUT_EFFECT = {"evaluate", "save_every", "keep_checkpoints", "max_failed"}
 _WITHOUT_EFFECT |= {"evaluate_every", "evaluate_on", "evaluate_samples", "evaluate_last", "keep_best"}
@@ -146,13 +147,12 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
 
 def _base(experiment: Experiment) -> dict[str, Any]:
     """Return everything that decides the model that stages start from."""
-    model, files = experiment.model, []
-    if model.path:
-        files = weights(Path(_expanded(model.path)))
+    model = experiment.model
     if experiment.engine:
         return {"engine": experiment.engine.identity(), "opens_thinking": model.opens_thinking, "seed": experiment.seed}
-    decides = {"model": model.model_dump(exclude_defaults=True), "seed": experiment.seed}
-    return decides | ({"weights": files} if files else {})
+    files = contents(Path(_expanded(model.path))) if model.path else {}
+    decides = {"model": chat.decides(model), "seed": experiment.seed}
+    return decides | ({"files": files} if files else {})
 
 
 def _expanded(path: str) -> str:

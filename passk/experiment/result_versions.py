@@ -27,7 +27,7 @@ VERDICTS = {
     "maze": "2",
     "maze_strict": "2",
     "numeric": "6",
-    "reasoning_gym": "3",
+    "reasoning_gym": "4",
 }
 """Version of passk's part of each verifier. Raise it with every change that alters a verdict."""
 # Raise these with every change of passk or its defaults that alters what a configuration trains, or what it samples.

@@ -32,6 +32,7 @@ from passk.experiment.fields import (
     Positive,
     Rollouts,
     Share,
+    Stops,
     Strict,
 )
 from passk.experiment.k_schedule import Schedule
@@ -139,6 +140,7 @@ class RlStage(Stage):
     clip: Clip = Field((0.2, 0.28), description="lower and upper clip of the probability ratio")
     max_prompt: Count = Field(1024, description="longest prompt, tokens")
     max_response: Count = Field(description="longest response, tokens")
+    stop: Stops = ()
     max_failed: MaxFailed = 0.05
     until: Until | None = Field(None, description="condition that ends the stage before `steps` (default: none)")
     evaluate_every: Count | None = Field(

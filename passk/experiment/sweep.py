@@ -18,11 +18,11 @@ from passk.experiment.config import Experiment
 from passk.experiment.stage import RlStage
 from passk.files import durable
 from passk.files.layout import require_usable
-from passk.files.model_weights import weights
+from passk.files.model_files import contents
 from passk.problems import fingerprint
 
 FILE = "experiment.yaml"
-_OF_THE_MODEL = {"opens_thinking", "trust_remote_code"}
+_OF_THE_MODEL = {"chat_template", "system_prompt", "chat_options", "opens_thinking", "trust_remote_code"}
 """Fields of `model:` that an evaluation takes from its experiment file."""
 
 
@@ -104,6 +104,14 @@ def _axis(setting: str) -> list[tuple[str, Any, str]]:
     return [(path, value, word) for value, word in zip(values, words, strict=True)]
 
 
+def set_one(raw: dict[str, Any], setting: str) -> None:
+    """Set one field of an experiment's mapping, as `FIELD=VALUE`. Raise ConfigError."""
+    [(path, value, _), *more] = _axis(setting)
+    if more:
+        raise ConfigError("set", f"{setting!r} has several values", "write one, and a list in brackets")
+    _set(raw, path, value)
+
+
 def _set(raw: dict[str, Any], path: str, value: Any) -> None:
     """Set the field at a dotted path; another estimator drops the options of the stage's own."""
     *parents, last = path.split(".")
@@ -142,8 +150,7 @@ def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), sampl
     raw |= {
         "name": f"evaluate-{checkpoint_name(path)}",
         "question": f"How many of the benchmarks' problems does {model} solve?",
-        "model": {"path": path}
-        | of.model.model_dump(include={"opens_thinking", "trust_remote_code"}, exclude_defaults=True),
+        "model": {"path": path} | of.model.model_dump(include=_OF_THE_MODEL, exclude_defaults=True),
         # the training sets too: preparation reports which benchmark problems are in them
         "problems": {
             name: spec for name, spec in raw["problems"].items() if name in needed or of.problems[name].split == "train"
@@ -162,7 +169,7 @@ def _mark(evaluated: Experiment, model: str) -> str:
     """Return 8 hex characters of a hash of what an evaluation measures; they are part of its directory's name."""
     decides = {
         "model": model,
-        "weights": weights(Path(model)),
+        "files": contents(Path(model)),
         "seed": evaluated.seed,
         **({"engine": evaluated.engine.identity()} if evaluated.engine else {}),
         # without max_failed, so an evaluation that it stopped can resume with a larger one

@@ -7,7 +7,7 @@ from passk import advantage, problems, verifiers
 from passk.base import plugins
 from passk.base.errors import ConfigError, nearest, under
 from passk.base.redact import is_secret
-from passk.experiment import check_held_out, config, engine_checks, yaml_file
+from passk.experiment import chat, check_held_out, config, engine_checks, yaml_file
 from passk.experiment.config import Experiment
 from passk.experiment.model import TinyModel
 from passk.experiment.plan import order, verifier_of
@@ -35,6 +35,12 @@ def check(experiment: Experiment) -> None:
         with under(f"problems.{name}"):
             problems.check(spec)
     order(experiment)
+    chat.check(experiment)
+    if experiment.require:
+        if experiment.model.tiny:
+            raise ConfigError("require.base", "a tiny model has random weights before its stages", "remove require")
+        with under("require.base"):
+            experiment.require.base.check(experiment.benchmarks)
     for field, names in TAKEN.items():
         for name in sorted(set(names) & set(getattr(experiment, field))):
             raise ConfigError(f"{field}.{name}", "is a reserved name in reports", "choose another one")

@@ -35,7 +35,7 @@ class Paths:
     """HF model that is the reference of the KL penalty (default: `model`)."""
 
 
-def sft(stage: SftStage, compute: Compute, paths: Paths, *, seed: int, chat: bool, max_tokens: int) -> list[str]:
+def sft(stage: SftStage, compute: Compute, paths: Paths, *, seed: int, max_tokens: int) -> list[str]:
     """Return the arguments of passk.openrlhf.sft. max_tokens: the longest prompt and response together."""
     processes = compute.gpus(rollouts=False)
     flags: Flags = {
@@ -45,7 +45,6 @@ def sft(stage: SftStage, compute: Compute, paths: Paths, *, seed: int, chat: boo
         "--data.input_key": PROMPT,
         "--data.output_key": RESPONSE,
         "--data.input_template": "{}",
-        "--data.apply_chat_template": chat,
         "--data.max_len": max_tokens,
         "--data.max_samples": stage.steps * stage.batch_size,  # OpenRLHF's default is a million
         "--train.batch_size": stage.batch_size,
@@ -67,9 +66,7 @@ def _largest_divisor(number: int, most: int) -> int:
     return next(divisor for divisor in range(min(number, most), 0, -1) if number % divisor == 0)
 
 
-def rl(
-    stage: RlStage, compute: Compute, paths: Paths, *, seed: int, chat: bool, held_out: HeldOut | None = None
-) -> list[str]:
+def rl(stage: RlStage, compute: Compute, paths: Paths, *, seed: int, held_out: HeldOut | None = None) -> list[str]:
     """Return the arguments of passk.openrlhf. held_out: evaluations during the training."""
     mini_batch_prompts = stage.mini_batch_prompts or stage.prompts_per_step
     flags: Flags = {
@@ -97,7 +94,6 @@ def rl(
         "--data.prompt_dataset": str(paths.data),
         "--data.input_key": PROMPT,
         "--data.label_key": LABEL,
-        "--data.apply_chat_template": chat,
         "--data.max_len": stage.max_prompt + stage.max_response,
         "--reward.remote_url": str(Path(__file__).with_name("reward.py")),
         "--rollout.batch_size": stage.prompts_per_step,
@@ -134,6 +130,7 @@ def _own(stage: RlStage, paths: Paths) -> Flags:
         "--passk.options": json.dumps(options) if options else None,
         "--passk.false_positive_rate": stage.false_positive_rate or None,
         "--passk.max_failed": stage.max_failed,
+        "--passk.stop": json.dumps(stage.stop) if stage.stop else None,
         "--passk.record": str(paths.output),
         "--passk.problems": str(paths.problems) if paths.problems else None,
         "--passk.reference": paths.reference,

@@ -22,6 +22,7 @@ from passk.experiment.benchmark import Benchmark
 from passk.experiment.fields import Count, Natural
 from passk.experiment.flag_value import FlagValue
 from passk.experiment.selection import held_out_ks
+from passk.models.prompt_format import PLAIN, PromptFormat
 from passk.statistics.bootstrap import mean_intervals
 from passk.statistics.pass_at_k import pass_at_k
 from passk.verifiers import AnswerError, Verdict, pool
@@ -44,6 +45,7 @@ class HeldOut(FlagValue):
     seed: Natural
     benchmarks: dict[str, HeldOutBenchmark] = Field(min_length=1)
     opens_thinking: bool = False
+    format: PromptFormat = PLAIN
 
     def is_due(self, step: int, *, last: bool) -> bool:
         """Return whether the policy is evaluated after a step; 0 is the start of the stage."""
@@ -68,20 +70,14 @@ def evaluate(
     step: int,
     sample: Sample,
     tokenizer: "PreTrainedTokenizerBase",
-    *,
-    chat: bool,
 ) -> dict[str, Any]:
     """Evaluate the engines' model on one benchmark, and return the line of evaluations.jsonl without its times.
 
-    chat: whether the tokenizer's chat template formats the prompts. Raise PasskError if the verifier fails on more than
-    `max_failed` of the samples.
+    Raise PasskError if the verifier fails on more than `max_failed` of the samples.
     """
     benchmark = held_out.benchmarks[name]
     rows = problems.load(Path(benchmark.file)).select_columns(["id", "prompt", "answer", "verifier"]).to_list()
-    prompts = [row["prompt"] for row in rows]
-    if chat:
-        turns = [[{"role": "user", "content": prompt}] for prompt in prompts]
-        prompts = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    prompts = held_out.format.prompts(tokenizer, [row["prompt"] for row in rows])
     tokens = tokenizer(prompts, add_special_tokens=False)["input_ids"]
     seeds = [
         [seed_of("held out", held_out.seed, step, name, row["id"], number) for number in range(benchmark.samples)]
@@ -92,7 +88,7 @@ def evaluate(
         "top_p": benchmark.top_p,
         "max_tokens": benchmark.max_response,
         "skip_special_tokens": True,
-    }
+    } | ({"stop": list(benchmark.stop)} if benchmark.stop else {})
     responses = sample(tokens, seeds, parameters)
     verdicts = _verdicts(rows, responses, opens_thinking=held_out.opens_thinking)
     reasons = Counter(verdict.reason for each in verdicts for verdict in each)

@@ -12,6 +12,7 @@ from passk import problems
 from passk.base.errors import ConfigError
 from passk.experiment.model import TinyModel
 from passk.experiment.stage import RlStage, SftStage
+from passk.models.prompt_format import PromptFormat
 from passk.models.tiny import ENDS, load_tokenizer
 
 if TYPE_CHECKING:
@@ -33,13 +34,13 @@ def require_fit(
     files: Mapping[str, Path],
     model: Path | str,
     *,
-    chat: bool,
+    format: PromptFormat,
     tiny: TinyModel | None,
     trusted: bool = False,
 ) -> None:
     """Raise ConfigError for a problem that exceeds a stage's limit.
 
-    stages, files: by the names of stages and of problem sets. chat: whether the model has a chat template.
+    stages, files: by the names of stages and of problem sets. format: how the model sees prompts.
     trusted: run code that comes with the tokenizer.
     """
     if not stages:
@@ -48,7 +49,7 @@ def require_fit(
     for problem_set in dict.fromkeys(stage.problems for stage in stages.values()):
         rows = problems.load(files[problem_set])
         trained = {name: stage for name, stage in stages.items() if stage.problems == problem_set}
-        prompts = _prompts(rows, tokenizer, chat=chat)
+        prompts = format.prompts(tokenizer, list(rows["prompt"]))
         lengths = _tokens(prompts, tokenizer)
         for name, stage in trained.items():
             if isinstance(stage, RlStage):
@@ -62,7 +63,8 @@ def require_fit(
                 )
         if supervised := {name: stage for name, stage in trained.items() if isinstance(stage, SftStage)}:
             stage_set = next(iter(supervised)), problem_set
-            texts = _responses(rows, prompts, tokenizer, stage_set, chat=chat, end=ENDS[tiny.alphabet] if tiny else "")
+            end = ENDS[tiny.alphabet] if tiny else ""
+            texts = _responses(rows, prompts, tokenizer, stage_set, format=format, end=end)
             whole = _tokens(texts, tokenizer)
             needed = [max(row, prompt + PROMPT_ROOM) for row, prompt in zip(whole, lengths, strict=True)]
             place = _longest(needed)
@@ -77,7 +79,14 @@ def require_fit(
 
 
 def require_room(
-    field: str, file: Path, model: Path | str, *, room: int, max_response: int, chat: bool, trusted: bool = False
+    field: str,
+    file: Path,
+    model: Path | str,
+    *,
+    room: int,
+    max_response: int,
+    format: PromptFormat,
+    trusted: bool = False,
 ) -> None:
     """Raise ConfigError, which begins with the field, unless each prompt of a file leaves room for a response.
 
@@ -85,7 +94,7 @@ def require_room(
     """
     rows = problems.load(file)
     tokenizer = load_tokenizer(model, trusted=trusted)
-    lengths = _tokens(_prompts(rows, tokenizer, chat=chat), tokenizer)
+    lengths = _tokens(format.prompts(tokenizer, list(rows["prompt"])), tokenizer)
     place = _longest(lengths)
     needed = lengths[place] + max_response
     if needed > room:
@@ -116,40 +125,30 @@ def _tokens(texts: list[str], tokenizer: Any) -> list[int]:
     return [len(tokens) for tokens in tokenizer(texts, add_special_tokens=False)["input_ids"]]
 
 
-def _prompts(rows: "datasets.Dataset", tokenizer: Any, *, chat: bool) -> list[str]:
-    """Return the prompts as OpenRLHF formats them."""
-    prompts = list(rows["prompt"])
-    if not chat:
-        return prompts
-    turns = [[{"role": "user", "content": prompt}] for prompt in prompts]
-    return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-
-
 def _responses(
-    rows: "datasets.Dataset", prompts: list[str], tokenizer: Any, stage_set: tuple[str, str], *, chat: bool, end: str
+    rows: "datasets.Dataset",
+    prompts: list[str],
+    tokenizer: Any,
+    stage_set: tuple[str, str],
+    *,
+    format: PromptFormat,
+    end: str,
 ) -> list[str]:
-    """Return prompts with their responses as OpenRLHF formats them, the end token included.
+    """Return prompts with their responses as OpenRLHF completes them, the end token included.
 
-    stage_set: the names of the stage and of the problem set, for the error.
-    Raise ConfigError if the chat template formats a prompt differently with a response. OpenRLHF takes the text after
-    the prompt's length as the response.
+    stage_set: the names of the stage and of the problem set, for the error. Raise ConfigError if the chat template
+    formats a prompt differently with a response.
     """
-    responses = [response + end for response in rows["demonstration"]]
-    if chat:
-        turns = [
-            [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]
-            for prompt, response in zip(rows["prompt"], responses, strict=True)
-        ]
-        texts = tokenizer.apply_chat_template(turns, tokenize=False)
-        for row, prompt, text in zip(rows["id"], prompts, texts, strict=True):
-            if not text.startswith(prompt) or len(text) == len(prompt):
-                raise ConfigError(
-                    f"stages.{stage_set[0]}.problems",
-                    f"{stage_set[1]} cannot be learned by sft: the model's chat template formats {row} differently "
-                    "with its demonstration than without",
-                    "choose a model with another chat template",
-                )
-    else:
-        texts = [prompt + response for prompt, response in zip(prompts, responses, strict=True)]
+    demonstrations = [response + end for response in rows["demonstration"]]
+    responses = format.responses(tokenizer, list(rows["prompt"]), demonstrations)
+    for row, response in zip(rows["id"], responses, strict=True):
+        if response is None:
+            raise ConfigError(
+                f"stages.{stage_set[0]}.problems",
+                f"{stage_set[1]} cannot be learned by sft: the chat template formats {row} differently with its "
+                "demonstration than without",
+                "set model.chat_template to none or to another file",
+            )
+    texts = [f"{prompt}{response}" for prompt, response in zip(prompts, responses, strict=True)]
     stripped = [text.rstrip("\n") for text in texts]
     return [text if text.endswith(tokenizer.eos_token) else f"{text} {tokenizer.eos_token}" for text in stripped]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from passk import verifiers
@@ -24,9 +25,12 @@ class Label(NamedTuple):
     answer: str
     opens_thinking: bool = False
     """Whether the prompt ends with <think>."""
+    stop: Sequence[str] = ()
+    """Texts that end a response, which is judged without them."""
 
     def dump(self) -> str:
-        return json.dumps(self._asdict())
+        # Without an empty `stop`, since the seeds of responses depend on the label's text.
+        return json.dumps({name: value for name, value in self._asdict().items() if name != "stop" or value})
 
     @classmethod
     def load(cls, label: Any) -> "Label":
@@ -34,7 +38,9 @@ class Label(NamedTuple):
         if not isinstance(label, str):
             raise ValueError("not a label of passk")
         fields = json.loads(label)
-        if not isinstance(fields, dict) or not set(cls._fields) - {"opens_thinking"} <= set(fields) <= set(cls._fields):
+        if not isinstance(fields, dict) or not set(cls._fields) - {"opens_thinking", "stop"} <= set(fields) <= set(
+            cls._fields
+        ):
             raise ValueError("not a label of passk")
         return cls(**fields)
 

@@ -7,6 +7,7 @@ reward model, so this module never raises. Verifiers with a deadline run in the 
 
 import logging
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from passk import verifiers
@@ -35,7 +36,8 @@ def reward_func(queries: list[str], prompts: list[str], labels: list[str], **_: 
     score, number, extracted = 0.0, NO_VERDICT, ""
     try:
         problem = Label.load(labels[0])
-        response = as_read(response_of(queries[0], prompts[0]), opens_thinking=problem.opens_thinking)
+        response = stopped(response_of(queries[0], prompts[0]), problem.stop)
+        response = as_read(response, opens_thinking=problem.opens_thinking)
         verdict = pool.shared().submit(problem.verifier, response, problem.answer).result()
         number = verifiers.reasons(problem.verifier).index(verdict.reason)
         score, extracted = verdict.score, verdict.extracted
@@ -49,3 +51,12 @@ def response_of(query: str, prompt: str) -> str:
     response = query[len(prompt) :] if query.startswith(prompt) else query.partition(prompt)[2] or query[len(prompt) :]
     kept = max(0, len(response) - _LONGEST_END)
     return response[:kept] + _ENDS.sub("", response[kept:])
+
+
+def stopped(response: str, stop: Sequence[str]) -> str:
+    """Return the response before the text that ends it, as vLLM returns it in an evaluation.
+
+    The tokens of a rollout include that text, and the last of them may continue after it.
+    """
+    ends = [(start + len(text), start) for text in stop if (start := response.find(text)) >= 0]
+    return response[: min(ends)[1]] if ends else response

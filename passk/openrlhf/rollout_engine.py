@@ -10,6 +10,7 @@ import asyncio
 from copy import copy
 from typing import Any
 
+import msgspec
 from openrlhf.trainer.ray.vllm_engine import RolloutRayActor
 from openrlhf.trainer.ray.vllm_worker_wrap import WorkerWrap
 from vllm import SamplingParams
@@ -39,6 +40,7 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         """Seed of the run plus the number of the engine."""
         self.deterministic = options["full_determinism"]
         self.step = 0
+        self.stop: tuple[str, ...] = ()
         self._waiting: list[tuple[list[int], int, asyncio.Future]] = []
         self._samples: dict[tuple[str, str], int] = {}
         options["worker_extension_cls"] = f"{__name__}.{PasskWorkerWrap.__name__}"
@@ -50,9 +52,9 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         await super().__init__(*arguments, **options)
         enable_envs_cache()  # else each request reads the environment, which takes a tenth of a CPU step
 
-    async def begin_step(self, step: int) -> None:
-        """Start a step, from 1. The engine must be empty."""
-        self.step = step
+    async def begin_step(self, step: int, stop: tuple[str, ...] = ()) -> None:
+        """Start a step, from 1, whose responses end with one of the texts `stop`. The engine must be empty."""
+        self.step, self.stop = step, stop
         self._samples.clear()
         await self.llm.collective_rpc("seed_sampling", args=(seed_of("engine", self.seed, step),))
         if self.deterministic:
@@ -107,6 +109,8 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         num_samples: int = 1,
         images: Any = None,
     ) -> list[dict[str, Any]]:
+        if self.stop:
+            sampling_params = msgspec.structs.replace(sampling_params, stop=list(self.stop))
         if not self.deterministic:
             return await super().generate_responses(
                 prompt, label, sampling_params, max_length, hf_tokenizer, num_samples, images

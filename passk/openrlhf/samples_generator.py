@@ -21,6 +21,8 @@ class PasskSamplesGenerator(SamplesGenerator):
     """Current step, from 1."""
     policy: RayActorGroup
     """Actors of the policy, whose weights the engines must have."""
+    stop: tuple[str, ...] = ()
+    """Texts that end a response."""
     logprob_gap: float | None = None
     """Largest difference between an engine and the policy before the last batch, in nats."""
     dispatched: list[tuple[str, Any]]
@@ -59,7 +61,7 @@ class PasskSamplesGenerator(SamplesGenerator):
         self.dispatched = []
         # Engines that sleep between batches are awake only here.
         self._compare_weights(options.get("max_len", log_probs.TOKENS + 1))
-        ray.get([engine.begin_step.remote(self.step) for engine in self.vllm_engines])
+        ray.get([engine.begin_step.remote(self.step, self.stop) for engine in self.vllm_engines])
         experiences, consumed, exhausted = super()._generate_vllm(*arguments, **options)
         place = {identity(*pair): number for number, pair in reversed(list(enumerate(self.dispatched)))}
         samples = options.get("n_samples_per_prompt", self.args.rollout.n_samples_per_prompt)

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import TypeAdapter, ValidationError
+
 from passk import advantage
 from passk.base.errors import ConfigError, InvalidError, under
 from passk.experiment.advantage_schedule import AdvantageSchedule
-from passk.experiment.fields import LIMIT
+from passk.experiment.fields import LIMIT, Stops
 from passk.experiment.flag_value import FlagValue
 from passk.experiment.k_schedule import Schedule
 from passk.experiment.keep import Keep
@@ -37,6 +39,8 @@ class PluginSettings:
     """Share of the incorrect responses that get reward 1."""
     max_failed: float = 0.05
     """Largest share of a step's responses without a verdict (timeout, crash); training stops above it."""
+    stop: tuple[str, ...] = ()
+    """Texts that end a response."""
     until: Until | None = None
     """Condition on the steps that ends the training early."""
     stop_when: StopWhen | None = None
@@ -115,6 +119,9 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         help="Stop if more than this share of a step's responses has no verdict (default: 0.05).",
     )
     parser.add_argument(
+        "--passk.stop", dest="stop", default="[]", help="Texts that end a response, as a JSON list (default: none)."
+    )
+    parser.add_argument(
         "--passk.until",
         dest="until",
         help='Condition that ends the training early, as JSON: {"metric": "reward", "above": 0.9, "window": 10}.',
@@ -173,6 +180,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         keep_order=values.keep_order,
         false_positive_rate=values.false_positive_rate,
         max_failed=values.max_failed,
+        stop=_stop(values.stop),
         until=until,
         stop_when=stop_when,
         held_out=held_out,
@@ -181,6 +189,13 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         reference=values.reference,
     )
     return settings, rest
+
+
+def _stop(text: str) -> tuple[str, ...]:
+    try:
+        return TypeAdapter(Stops).validate_json(text)
+    except ValidationError:
+        raise ConfigError("--passk.stop", f"{text!r} is not a list of texts", r'write it as in ["\n\n"]') from None
 
 
 Value = TypeVar("Value", bound=FlagValue)

@@ -11,6 +11,7 @@ from passk import problems
 from passk.base.errors import ConfigError
 from passk.experiment.stage import RlStage, SftStage
 from passk.files import durable, scratch
+from passk.models.prompt_format import PLAIN, PromptFormat
 from passk.models.tiny import load_tokenizer
 from passk.openrlhf.flags import LABEL, PROMPT, RESPONSE
 from passk.openrlhf.prompt_label import Label
@@ -28,6 +29,8 @@ def write(
     seed: int,
     first_prompt: int,
     end: str = "",
+    format: PromptFormat = PLAIN,
+    tokenizer: "PreTrainedTokenizerBase | None" = None,
     opens_thinking: bool = False,
 ) -> None:
     """Write the `datasets` directory that OpenRLHF reads, completely or not at all.
@@ -35,6 +38,7 @@ def write(
     The rows are the problems in an order that depends only on the seed. After all problems they repeat in another
     order. `first_prompt` is the number of rows that the stage's ancestors used. Two methods that branch after different
     numbers of steps therefore see the same problems at the same step. end: text after each demonstration.
+    format, tokenizer: how the model sees prompts; the default is the prompt alone, which needs no tokenizer.
     opens_thinking: whether the prompts end with <think>, for the reward function.
     """
     from datasets import Dataset
@@ -42,17 +46,19 @@ def write(
     rows = problems.load(source)
     count = stage.steps * (stage.prompts_per_step if isinstance(stage, RlStage) else stage.batch_size)
     selected = rows.select(_order(len(rows), first_prompt + count, seed)[first_prompt:])
+    prompts = format.prompts(tokenizer, list(selected["prompt"]))
     if isinstance(stage, RlStage):
         labels = [
-            Label(row["id"], row["verifier"], row["answer"], opens_thinking).dump()
+            Label(row["id"], row["verifier"], row["answer"], opens_thinking, stage.stop).dump()
             for row in selected.select_columns(["id", "verifier", "answer"])
         ]
-        data = Dataset.from_dict({PROMPT: list(selected["prompt"]), LABEL: labels})
+        data = Dataset.from_dict({PROMPT: prompts, LABEL: labels})
     else:
         # OpenRLHF appends " " and the end token to a response without one. A tiny model of mazes has no token for a
         # space.
-        responses = [text + end for text in selected["demonstration"]]
-        data = Dataset.from_dict({PROMPT: list(selected["prompt"]), RESPONSE: responses})
+        demonstrations = [text + end for text in selected["demonstration"]]
+        responses = format.responses(tokenizer, list(selected["prompt"]), demonstrations)
+        data = Dataset.from_dict({PROMPT: prompts, RESPONSE: responses})
     with scratch.beside(directory) as temporary:
         data.save_to_disk(temporary)
         shutil.rmtree(directory, ignore_errors=True)
@@ -60,18 +66,21 @@ def write(
 
 
 def require_thinking_opened_as_said(
-    opens_thinking: bool, files: Mapping[str, Path], model: Path | str, *, chat: bool, trusted: bool = False
+    opens_thinking: bool,
+    files: Mapping[str, Path],
+    model: Path | str,
+    *,
+    format: PromptFormat,
+    trusted: bool = False,
 ) -> None:
     """Raise ConfigError if `model.opens_thinking` does not match whether the prompts end with <think>.
 
-    files: problem files by name. chat: whether the model's chat template formats the prompts.
+    files: problem files by name. format: how the model sees prompts.
     """
-    tokenizer = None
-    if chat and files:
-        tokenizer = load_tokenizer(model, trusted=trusted)
+    tokenizer = load_tokenizer(model, trusted=trusted) if format.chat and files else None
     for name, file in files.items():
         first = problems.load(file)[0]
-        prompt = _formatted(tokenizer, [first["prompt"]])[0] if tokenizer else first["prompt"]
+        [prompt] = format.prompts(tokenizer, [first["prompt"]])
         if extract.opens_thinking(prompt) != opens_thinking:
             does, value = ("does not end", "false") if opens_thinking else ("ends", "true")
             raise ConfigError(
@@ -79,12 +88,6 @@ def require_thinking_opened_as_said(
                 f"the prompt of {first['id']} in {name} {does} with <think>",
                 f"set it to {value}",
             )
-
-
-def _formatted(tokenizer: "PreTrainedTokenizerBase", prompts: list[str]) -> list[str]:
-    """Return the prompts as the chat template formats them, with the beginning of the response."""
-    turns = [[{"role": "user", "content": prompt}] for prompt in prompts]
-    return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
 
 
 def _order(rows: int, count: int, seed: int) -> np.ndarray:

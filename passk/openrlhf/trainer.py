@@ -108,6 +108,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self.samples_generator.__class__ = PasskSamplesGenerator
         self.samples_generator.policy = self.actor_model_group
         self.samples_generator.between_steps = self._evaluate
+        self.samples_generator.stop = settings.stop
         self.recorder = StepRecorder(settings)
         self.evaluations = EvaluationLog(settings.record)
         self.kept = KeptModels(settings.record, settings.keep, self._export)
@@ -189,8 +190,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
             started = time.perf_counter()
             seed = seed_of("held out", self.args.train.seed, step, name)
             sample = partial(self.samples_generator.sample, seed)
-            chat = self.args.data.apply_chat_template
-            line = evaluate(held_out, name, step, sample, self.tokenizer, chat=chat)
+            line = evaluate(held_out, name, step, sample, self.tokenizer)
             seconds = time.perf_counter() - started
             self.evaluations.write(line, seconds)
             self.seconds_evaluation += seconds

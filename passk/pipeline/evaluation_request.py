@@ -8,15 +8,18 @@ from typing import Any
 from passk.evaluation.request import Request, Work
 from passk.experiment.compute import Compute
 from passk.experiment.plan import Plan, PlannedEvaluation
-from passk.models import remote_code
-from passk.models.tiny import has_chat_template
+from passk.models import prompt_format, remote_code
+from passk.models.asked import asked
+from passk.models.prompt_format import PLAIN, PromptFormat
+from passk.pipeline.evaluation_length import longest_sequence
 
 
-def has_chat(plan: Plan) -> bool:
-    """Return whether the tokenizer of the plan's model has a chat template, or the endpoint is asked for chats."""
-    if engine := plan.experiment.engine:
-        return engine.api == "chat"
-    return has_chat_template(plan.model, trusted=plan.experiment.model.trust_remote_code)
+def format_of(plan: Plan) -> PromptFormat:
+    """Return how the plan's model sees prompts. An endpoint has its own template.
+
+    Raise ConfigError if a field needs a chat template and the model has none.
+    """
+    return PLAIN if plan.experiment.engine else prompt_format.of(plan.experiment.model, plan.model)
 
 
 def all_requests(plan: Plan, remaining: Sequence[PlannedEvaluation]) -> Work:
@@ -35,21 +38,22 @@ def all_requests(plan: Plan, remaining: Sequence[PlannedEvaluation]) -> Work:
 def request(plan: Plan, planned: PlannedEvaluation) -> Request:
     """Return the request of an evaluation. Raise PasskError for a model whose code is not trusted."""
     compute, tiny = plan.experiment.compute, plan.experiment.model.tiny
-    trusted = plan.experiment.model.trust_remote_code
+    trusted, format = plan.experiment.model.trust_remote_code, format_of(plan)
+    record = asdict(planned.record) | {"step": planned.step}
     if plan.experiment.engine:
         engine = plan.experiment.engine.model_dump(mode="json", exclude={"price"})
     else:
         remote_code.check(planned.model, trusted=trusted)
         engine = engine_settings(compute, seed=plan.experiment.seed) | {"trust_remote_code": trusted}
-    if tiny:
-        engine["max_model_len"] = tiny.max_length
+        engine["max_model_len"] = tiny.max_length if tiny else longest_sequence(plan)
+        record |= {"asked": asked(str(plan.model), format, trusted=trusted)}
     return Request(
-        record=asdict(planned.record) | {"step": planned.step},
+        record=record,
         model=str(planned.model),
         problems=str(plan.problems[planned.benchmark.problems]),
         directory=str(planned.directory),
         engine=engine,
-        chat=has_chat(plan),
+        format=format.model_dump(exclude_defaults=True),
         deterministic=compute.deterministic,
         opens_thinking=plan.experiment.model.opens_thinking,
     )

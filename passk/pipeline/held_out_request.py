@@ -6,7 +6,7 @@ from passk.experiment.planned import PlannedStage
 from passk.experiment.stage import RlStage
 from passk.openrlhf import lengths
 from passk.openrlhf.held_out import HeldOut, HeldOutBenchmark
-from passk.pipeline.evaluation_request import has_chat
+from passk.pipeline.evaluation_request import format_of
 
 
 def held_out(plan: Plan, planned: PlannedStage) -> HeldOut | None:
@@ -29,6 +29,7 @@ def held_out(plan: Plan, planned: PlannedStage) -> HeldOut | None:
         seed=experiment.seed,
         benchmarks=benchmarks,
         opens_thinking=experiment.model.opens_thinking,
+        format=format_of(plan),
     )
 
 
@@ -53,6 +54,6 @@ def require_room(plan: Plan) -> None:
                 plan.model,
                 room=room,
                 max_response=benchmark.max_response,
-                chat=has_chat(plan),
+                format=format_of(plan),
                 trusted=trusted,
             )

@@ -4,29 +4,25 @@ import os
 import shutil
 from pathlib import Path
 
-import psutil
-
 from passk import trackers
 from passk.base import gpus
 from passk.base.errors import ConfigError
-from passk.experiment.compute import Compute
 from passk.experiment.config import Experiment
 from passk.files import temporary
 from passk.models import remote_code
 from passk.models.tiny import fetch_tokenizer, from_the_hub
 from passk.openrlhf import passthrough
-from passk.pipeline import endpoint_check
+from passk.pipeline import capacity, endpoint_check
 
-GIB = 2**30
-# What the processes of a CPU run take beside the KV cache: measured, see README ("Speed and size").
-CPU_RUN_GIB = 5.0
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "tekken.json")
+"""Files of which a model's directory has at least one if it has a tokenizer."""
 
 
 def check_machine(experiment: Experiment) -> None:
     """Raise ConfigError if this machine lacks something that the experiment needs."""
     check_installation(experiment)
     if not experiment.engine:
-        check_memory(experiment.compute)
+        capacity.check_memory(experiment)
 
 
 def check_installation(experiment: Experiment) -> None:
@@ -40,6 +36,7 @@ def check_installation(experiment: Experiment) -> None:
         return
     if experiment.model.path:
         _model_is_there(experiment.model.path, trusted=experiment.model.trust_remote_code)
+    capacity.check_context(experiment, capacity.size_of(experiment))
     if compute.nodes > 1 and "RAY_ADDRESS" not in os.environ:
         raise ConfigError(
             "compute.nodes", f"{compute.nodes} nodes need a running Ray cluster", "set RAY_ADDRESS to it, or nodes to 1"
@@ -48,30 +45,6 @@ def check_installation(experiment: Experiment) -> None:
         _gpus_are_there(experiment)
     if compute.profile == "cpu" and shutil.which("c++") is None:
         raise ConfigError("compute.profile", "cpu needs a C++ compiler for DeepSpeed", "install g++ or clang++")
-
-
-def check_memory(compute: Compute) -> None:
-    """Raise ConfigError if training on a CPU does not fit in the memory that is free now."""
-    if compute.profile != "cpu":
-        return
-    available = psutil.virtual_memory().available / GIB
-    needed = compute.max_parallel_stages * (CPU_RUN_GIB + compute.kv_cache_gib)
-    if available < needed:
-        each = f"{compute.kv_cache_gib} GiB and about {CPU_RUN_GIB:g} GiB for the processes"
-        if compute.max_parallel_stages > 1:
-            raise ConfigError(
-                "compute.max_parallel_stages",
-                (
-                    f"{compute.max_parallel_stages} stages of {each} each do not fit in the {available:.1f} GiB of "
-                    "free memory"
-                ),
-                "train fewer at once or free memory",
-            )
-        raise ConfigError(
-            "compute.kv_cache_gib",
-            f"{each} do not fit in the {available:.1f} GiB of free memory",
-            "lower it or free memory",
-        )
 
 
 def _gpus_are_there(experiment: Experiment) -> None:
@@ -84,6 +57,8 @@ def _gpus_are_there(experiment: Experiment) -> None:
             f"training at once needs {needed} GPUs{engines} and this machine has {visible}",
             "lower it, set colocate, or set RAY_ADDRESS to a cluster that has them",
         )
+    if gib := gpus.memory_gib():
+        capacity.check_gpus(experiment, gib)
 
 
 def _model_is_there(path: str, *, trusted: bool) -> None:
@@ -91,6 +66,12 @@ def _model_is_there(path: str, *, trusted: bool) -> None:
     if directory.is_dir():
         if not (directory / "config.json").is_file():
             raise ConfigError("model.path", f"{path} has no config.json", "name the directory of a HF model")
+        if not any((directory / name).is_file() for name in _TOKENIZER_FILES):
+            raise ConfigError(
+                "model.path",
+                f"{path} has no tokenizer ({_TOKENIZER_FILES[0]})",
+                "copy the tokenizer's files of the model into it",
+            )
         remote_code.check(path, trusted=trusted)
         return
     if path.startswith((".", "/", "~")) or path.count("/") != 1:

@@ -6,7 +6,7 @@ Every step is safe to repeat. Finished work is reused, and interrupted work resu
 import logging
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from functools import partial
@@ -26,11 +26,12 @@ from passk.files import durable, file_lock, scratch
 from passk.files.layout import write_json
 from passk.files.metrics_log import WRITER, damaged_line, read_metrics
 from passk.models import remote_code
-from passk.models.tiny import ENDS, make_tiny
-from passk.openrlhf import checkpoints, difficulty, flags, lengths, train_data
-from passk.pipeline.evaluation_request import all_requests, has_chat
+from passk.models.tiny import ENDS, load_tokenizer, make_tiny
+from passk.openrlhf import checkpoints, flags, lengths, train_data
+from passk.pipeline import data_checks
+from passk.pipeline.evaluation_request import all_requests, format_of
 from passk.pipeline.finish import finish
-from passk.pipeline.held_out_request import held_out, problem_sets, require_room
+from passk.pipeline.held_out_request import held_out
 from passk.pipeline.progress import Progress
 from passk.problems import preparation
 from passk.runtime import ray_job
@@ -57,30 +58,9 @@ def prepare(plan: Plan) -> None:
             durable.move(temporary, plan.model)
         log.info("model: made a tiny Qwen2 with random weights")
     for planned in plan.stages:
-        until = planned.stage.until if isinstance(planned.stage, RlStage) else None
-        if until and until.difficulty and not planned.finished:
-            name, problems = planned.record.name, plan.problems[planned.stage.problems]
-            difficulty.require(f"stages.{name}.until.difficulty", until.difficulty, problems)
-    if plan.experiment.engine:
-        return  # the endpoint has the model and its template
-    unstarted: dict[str, SftStage | RlStage] = {}
-    for planned in plan.stages:
         if planned.finished:
             trackers.show_finished(plan, planned)
-        elif not (planned.directory / "data").exists():
-            unstarted[planned.record.name] = planned.stage
-    chat, model = has_chat(plan), plan.experiment.model
-    lengths.require_fit(
-        unstarted, plan.problems, plan.model, chat=chat, tiny=model.tiny, trusted=model.trust_remote_code
-    )
-    require_room(plan)
-    judged = {stage.problems for stage in unstarted.values() if isinstance(stage, RlStage)}
-    judged |= {planned.benchmark.problems for planned in plan.evaluations if not planned.finished}
-    judged |= problem_sets(plan)
-    files = {name: file for name, file in plan.problems.items() if name in judged}
-    train_data.require_thinking_opened_as_said(
-        model.opens_thinking, files, plan.model, chat=chat, trusted=model.trust_remote_code
-    )
+    data_checks.check(plan)
 
 
 def alone(plan: Plan) -> AbstractContextManager[None]:
@@ -120,6 +100,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> Non
         record = replace(planned.record, first_step=planned.first_step)
         write_json(directory / "stage.json", without_secrets(asdict(record)))
     if not (directory / "data").exists():
+        format, trusted = format_of(plan), plan.experiment.model.trust_remote_code
         train_data.write(
             stage,
             plan.problems[stage.problems],
@@ -127,6 +108,8 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> Non
             seed=planned.record.seed,
             first_prompt=planned.first_prompt,
             end=ENDS[tiny.alphabet] if tiny else "",
+            format=format,
+            tokenizer=load_tokenizer(plan.model, trusted=trusted) if format.chat else None,
             opens_thinking=plan.experiment.model.opens_thinking,
         )
     operators.forget_stale_locks()
@@ -196,13 +179,12 @@ def command(plan: Plan, planned: PlannedStage) -> list[str]:
         reference=str(planned.reference.directory / "model") if planned.reference else None,
     )
     remote_code.check(plan.parent_model(planned), trusted=experiment.model.trust_remote_code)
-    chat = has_chat(plan)
     if isinstance(stage, RlStage):
         evaluations = held_out(plan, planned)
-        arguments = flags.rl(stage, experiment.compute, paths, seed=experiment.seed, chat=chat, held_out=evaluations)
+        arguments = flags.rl(stage, experiment.compute, paths, seed=experiment.seed, held_out=evaluations)
         return [sys.executable, "-m", "passk.openrlhf", *arguments]
     longest = lengths.max_length(stage, experiment.model.tiny)
-    arguments = flags.sft(stage, experiment.compute, paths, seed=experiment.seed, chat=chat, max_tokens=longest)
+    arguments = flags.sft(stage, experiment.compute, paths, seed=experiment.seed, max_tokens=longest)
     return [*_launcher(experiment.compute), "-m", "passk.openrlhf.sft", *arguments]
 
 
@@ -217,13 +199,15 @@ def _alone(compute: Compute) -> Mapping[str, str]:
     return single_process() if compute.gpus_per_node == 1 else {}
 
 
-def evaluate(plan: Plan) -> None:
+def evaluate(plan: Plan, only: Sequence[PlannedEvaluation] | None = None) -> None:
     """Evaluate every finished checkpoint on every benchmark, on all GPUs, except for finished evaluations.
 
+    only: the evaluations to do instead of all.
     With several engines, or if RAY_ADDRESS names a cluster, a Ray job evaluates; otherwise a process on this machine.
     Raise PasskError; the `retry` of a job.StageFailed is true if another attempt may succeed.
     """
-    remaining = [planned for planned in plan.evaluations if not planned.finished and _has_model(planned)]
+    chosen = plan.evaluations if only is None else only
+    remaining = [planned for planned in chosen if not planned.finished and _has_model(planned)]
     if not remaining:
         return
     compute, directory = plan.experiment.compute, plan.directory / "evaluations"
@@ -245,6 +229,13 @@ def evaluate(plan: Plan) -> None:
         raise PasskError(
             f"the evaluation of {', '.join(missing)} is incomplete; see {ray_job.shown(directory / 'log.txt')}"
         )
+
+
+def left(planned: PlannedStage) -> float:
+    """Return the share of a stage's steps that remain. A stage whose parent is not finished has all of them."""
+    if planned.parent and not planned.parent.finished:
+        return 1.0
+    return 1 - len(read_metrics(planned.directory / "metrics.jsonl")) / planned.stage.steps
 
 
 def sampled(plan: Plan) -> tuple[int, int]:

@@ -7,6 +7,7 @@ removed from demonstrations.
 import random
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -31,7 +32,11 @@ class Gsm8kProblems(hub.HubSpec):
     revision: str = Field("740312add88f781978c0658806c59bc2815b9866", min_length=1, description=hub.REVISION)
 
     def patterns(self) -> Sequence[str]:
-        return (f"main/{self.split}-*.parquet",)
+        hub_files = f"main/{self.split}-*.parquet"
+        # the authors' repository has JSON lines with the same fields
+        places = (hub_files, f"{self.split}.jsonl", f"*/{self.split}.jsonl", f"*/*/{self.split}.jsonl")
+        directory = Path(self.dataset).expanduser()
+        return (next((place for place in places if any(directory.glob(place))), hub_files),)
 
 
 def generate(spec: Gsm8kProblems, rng: random.Random) -> list[Problem]:

@@ -43,14 +43,18 @@ def fault(name: str) -> tuple[str, str] | None:
 
 
 def columns(name: str, of: Counts, ks: Sequence[int]) -> Iterator[tuple[str, Floats | Estimate]]:
-    """Yield (title, values [P]) of a metric for each of ks, or one (title, estimate) if it has its own interval."""
+    """Yield (title, values [P]) of a metric for each of ks, or one (title, estimate) if it has its own interval.
+
+    `mg-pass` and `best-of` begin at k = 2.
+    """
     kind, _, tau = name.partition("@")
     if kind == "cover":
         yield f"Cover@{tau}", counts.cover_at(of.n, of.c, float(tau))
     elif kind == "bayes":
         yield "Bayes@N", counts.bayes_at_n(of.n, of.c)
     else:
-        for k in ks:
+        # at k = 1, best-of is pass@1, and mG-Pass is an empty sum
+        for k in (k for k in ks if k > 1 or kind == "g-pass"):
             yield _of_k(kind, tau, of, k)
 
 

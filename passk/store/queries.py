@@ -126,7 +126,8 @@ def transcripts(connection: duckdb.DuckDBPyConnection, name: str, checkpoint: st
     """Return a few samples of one checkpoint, up to `each` of a sort.
 
     Columns: sort (correct, incorrect, truncated), benchmark, problem, sample, prompt, demonstration, response,
-    extracted, reason, tokens. A hash picks the samples, one per problem and sort, so the choice is the same every time.
+    extracted, reason, tokens. `prompt` is the text that the model saw. A hash picks the samples, one per problem and
+    sort, so the choice is the same every time.
     A response cut at its length counts as truncated, whatever its verdict.
     """
     return connection.execute(
@@ -134,7 +135,8 @@ def transcripts(connection: duckdb.DuckDBPyConnection, name: str, checkpoint: st
         WITH judged AS (
             SELECT CASE WHEN samples.finish_reason = 'length' THEN 'truncated'
                         WHEN samples.correct THEN 'correct' ELSE 'incorrect' END AS sort,
-                   own.benchmark, samples.problem, samples.sample, problems.prompt, problems.demonstration,
+                   own.benchmark, samples.problem, samples.sample,
+                   concat(own.asked->>'before', problems.prompt, own.asked->>'after') AS prompt, problems.demonstration,
                    samples.response, samples.extracted, samples.reason, samples.tokens,
                    md5(concat_ws('/', own.benchmark, samples.problem, samples.sample, own.step)) AS draw
             FROM current_evaluations AS own

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from passk.verifiers import code_program, code_tests, sandbox
 
@@ -39,6 +39,17 @@ class NoSandbox(Exception):
     """The kernel offers no complete sandbox, so no program runs. The argument names what stays open."""
 
 
+class _Place(NamedTuple):
+    """What a process has, determined before it is confined."""
+
+    home: int
+    """Descriptor of an empty directory in which nothing can be created."""
+    memory: int
+    """Bytes of address space."""
+    readable: list[str]
+    """Directories of the system and of installed packages."""
+
+
 def judge(gold: dict[str, Any], program: str) -> str:
     """Run a program against the tests of a gold answer, and return the reason of its verdict.
 
@@ -55,8 +66,8 @@ def judge(gold: dict[str, Any], program: str) -> str:
     if not tests:
         with contextlib.suppress(BaseException):
             _end_with(parent)
-            _keep_open(to_tests, from_tests, reported, helper.home)
-            missing = _confine(helper.home, helper.memory)
+            _keep_open(to_tests, from_tests, reported, helper.place.home)
+            missing = _confine(helper.place)
             reason = f"open {' and '.join(missing)}" if missing else None
             _test(reason, gold, program, to_tests, from_tests, reported)
         os._exit(1)
@@ -98,19 +109,16 @@ def _read(report: int, deadline: float) -> str | None:
         return ""
 
 
-def _confine(home: int, memory: int) -> list[str]:
-    """Limit and restrict this process permanently. Return what the kernel leaves open.
-
-    home: descriptor of an empty directory in which nothing can be created. memory: bytes of address space.
-    """
-    directory = f"/proc/self/fd/{home}"
+def _confine(place: _Place) -> list[str]:
+    """Limit and restrict this process permanently. Return what the kernel leaves open."""
+    directory = f"/proc/self/fd/{place.home}"
     for name in list(os.environ):
         del os.environ[name]
     os.environ.update(_ENVIRONMENT | {"HOME": directory})
     os.chdir(directory)
     for what, most in (
         (resource.RLIMIT_CPU, CPU_SECONDS),
-        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_AS, place.memory),
         (resource.RLIMIT_NOFILE, OPEN_FILES),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
@@ -119,23 +127,23 @@ def _confine(home: int, memory: int) -> list[str]:
         hard = resource.getrlimit(what)[1]
         limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (limit, limit))
-    return sandbox.confine([*sandbox.installed(), directory])
+    return sandbox.confine([*place.readable, directory])
 
 
 class _Helper:
     """A process that forks the processes of programs, one at a time."""
 
     def __init__(self) -> None:
-        self.home = int(sandbox.empty_home().rpartition("/")[2])
-        self.memory = MEMORY + _address_space()
+        home = int(sandbox.empty_home().rpartition("/")[2])
+        self.place = _Place(home, MEMORY + _address_space(), sandbox.installed())
         self._socket, theirs = socket.socketpair()
         parent = os.getpid()
         if not os.fork():
             with contextlib.suppress(BaseException):
                 _end_with(parent)
-                _keep_open(theirs.fileno(), self.home)
+                _keep_open(theirs.fileno(), home)
                 _discard_output()
-                _fork_programs(theirs, self.home, self.memory)
+                _fork_programs(theirs, self.place)
             os._exit(0)
         theirs.close()
 
@@ -162,7 +170,7 @@ def _helper() -> _Helper:
     return _Helper()
 
 
-def _fork_programs(ours: socket.socket, home: int, memory: int) -> None:
+def _fork_programs(ours: socket.socket, place: _Place) -> None:
     pid, helper = 0, os.getpid()
     while True:
         request, ends, *_ = socket.recv_fds(ours, 1, 2)
@@ -170,8 +178,8 @@ def _fork_programs(ours: socket.socket, home: int, memory: int) -> None:
             if not (pid := os.fork()):
                 with contextlib.suppress(BaseException):
                     _end_with(helper)
-                    _keep_open(*ends, home)
-                    if not _confine(home, memory):
+                    _keep_open(*ends, place.home)
+                    if not _confine(place):
                         code_program.serve(*ends)
                 os._exit(0)
             for end in ends:

@@ -1,17 +1,19 @@
 """The process of the tests: run them against a program that runs in another process.
 
 A name of the tests is looked up in this order: a function under test, in the program; the prompt's own helpers, such as
-`poly`; a built-in; any other name of the program, such as a class. An object of the program is a `Remote`. Its calls,
-attributes and items go through a pipe and return plain data (passk/verifiers/plain_data.py), so a comparison of a test
-is never the program's. A `Remote` equals itself only.
+`poly`; a built-in; a module of the standard library; any other name of the program, such as a class. An object of the
+program is a `Remote`. Its calls, attributes and items go through a pipe and return plain data
+(passk/verifiers/plain_data.py), so a comparison of a test is never the program's. A `Remote` equals itself only.
 """
 
 import ast
 import builtins
 import contextlib
+import importlib
 import json
 import os
 import random
+import sys
 from typing import Any
 
 from passk.verifiers.plain_data import NotPlain, packed, unpacked
@@ -127,8 +129,14 @@ def verdict(gold: dict[str, Any], program: str, channel: Channel) -> str:
         used = {node.id for node in ast.walk(tests) if isinstance(node, ast.Name)}
         for name in gold["functions"]:
             scope.pop(name, None)
-        for name in sorted(used & names):
-            if name in gold["functions"] or not (name in scope or hasattr(builtins, name)):
+        for name in sorted(used):
+            if name in names and name in gold["functions"]:
+                scope[name] = channel.ask({"name": name})
+            elif name in scope or hasattr(builtins, name):
+                continue
+            elif name in sys.stdlib_module_names:
+                scope[name] = importlib.import_module(name)
+            elif name in names:
                 scope[name] = channel.ask({"name": name})
         exec(compile(tests, "tests", "exec", optimize=0), scope)
     except NotRunning:

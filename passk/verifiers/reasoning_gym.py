@@ -35,7 +35,7 @@ from passk.verifiers import reasoning_gym_golds as golds
 from passk.verifiers.extract import after_thinking, last_answer
 from passk.verifiers.reasoning_gym_golds import ALGEBRA
 
-REASONS = ("correct", "no answer", "not of the form", "partly right", "wrong")
+REASONS = ("correct", "no answer", "no tags", "not of the form", "partly right", "wrong")
 EXAMPLE = (
     "<answer>42</answer>",
     '{"task": "chain_sum", "entry": {"question": "State the result: 40 + 2", "answer": "42", "metadata": {}}}',
@@ -44,6 +44,8 @@ NEEDS_DEADLINE = True
 LONGEST = 20_000
 """Most characters of an answer. The longest of reasoning_gym have some thousand."""
 
+_LONGEST_UNTAGGED = 60
+"""Most characters that count as an answer without tags, unless the gold answer is longer."""
 _EVALUATED = (
     "algorithmic.string_insertion",
     "algorithmic.spiral_matrix",
@@ -87,16 +89,18 @@ def verify(response: str, answer: str) -> Verdict:
     if not text:
         return Verdict(0.0, False, "", "no answer")
     if len(text) > LONGEST or (task in _FORMS and not _FORMS[task].fullmatch(text)):
-        return Verdict(0.0, False, shown, "not of the form")
+        return Verdict(0.0, False, shown, "no tags" if _is_untagged(response, text, entry) else "not of the form")
     try:
         score = float(dataset.score_answer(text, entry))
         correct = score >= 1 - 1e-9 and (task not in _CHECKS or _CHECKS[task](text, entry))
     except MemoryError:
         raise
     except Exception:  # the scorer fails on the response
-        return Verdict(0.0, False, shown, "not of the form")
+        return Verdict(0.0, False, shown, "no tags" if _is_untagged(response, text, entry) else "not of the form")
     if correct:
         return Verdict(1.0, True, shown, "correct")
+    if _is_untagged(response, text, entry):
+        return Verdict(0.0, False, shown, "no tags")
     return Verdict(0.0, False, shown, "partly right" if 0.05 < score < 1 else "wrong")
 
 
@@ -119,6 +123,17 @@ def _read(response: str) -> str:
     text = after_thinking(response)
     tagged = last_answer(text)
     return (text if tagged is None else tagged).strip()
+
+
+def _is_untagged(response: str, text: str, entry: dict[str, Any]) -> bool:
+    """Return whether a response without <answer> is too long or has too many lines for an answer of the task.
+
+    The reports count such responses apart: they show that a model misses the format, not that its answer is incorrect.
+    """
+    if last_answer(after_thinking(response)) is not None:
+        return False
+    gold = str(entry["answer"] or "")
+    return len(text) > max(_LONGEST_UNTAGGED, 2 * len(gold)) or text.count("\n") > gold.strip().count("\n")
 
 
 @lru_cache(maxsize=1024)

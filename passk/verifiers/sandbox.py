@@ -70,7 +70,7 @@ def confine(readable: Iterable[str]) -> list[str]:
 def installed() -> list[str]:
     """Return the directories of the system and of the installed packages, without the checkout around passk/."""
     checkout = str(Path(passk.__file__).parents[1])  # it may have more than the package
-    elsewhere = [path for path in sys.path if path and os.path.realpath(path) != checkout]
+    elsewhere = [os.path.realpath(path) for path in sys.path if path and os.path.realpath(path) != checkout]
     return [*_SYSTEM, sys.prefix, sys.base_prefix, *elsewhere]
 
 

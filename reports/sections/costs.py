@@ -111,7 +111,7 @@ def evaluations(comparison: Comparison) -> str:
                     f"{sum(row.tokens for row in parts):,}", f"{truncated:.1%}", seconds(sum(r.seconds for r in parts)),
                     *([f"{hours:.2f}"] if with_gpus else []),
                     *([f"{sum(_known(row.prompt_tokens) for row in parts):,.0f}"] if prompts else []),
-                    *([f"{cost:,.2f}"] if priced else []),
+                    *([f"{cost:,.2f}" if cost >= 0.005 else f"{cost:.1g}"] if priced else []),
                 ])  # fmt: skip
     header = ["checkpoint", "benchmark", *(["runs"] if several(comparison) else []), *EVALUATION]
     header += [*(["GPU hours"] if with_gpus else []), *(["prompt tokens"] if prompts else [])]

@@ -65,7 +65,7 @@ ALL = {
 
 def test_the_installed_trainer_reads_each_engine_setting_as_it_is_meant():
     taken = config.parse(changed("stages.arm", yaml.safe_load(GOOD)["stages"]["arm"] | ALL))
-    words = flags.rl(taken.stages["arm"], taken.compute, flags.Paths("m", Path("d"), Path("o")), seed=1, chat=False)
+    words = flags.rl(taken.stages["arm"], taken.compute, flags.Paths("m", Path("d"), Path("o")), seed=1)
     read = installed("rl").parse_args([*itertools.takewhile(lambda word: not word.startswith("--passk."), words)])
     expected = {
         "algo.kl.init_coef": 0.01, "algo.kl.estimator": "k2", "algo.kl.use_loss": False,

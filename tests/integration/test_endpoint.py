@@ -164,7 +164,7 @@ def test_tokens_are_counted_and_priced_and_both_stand_in_one_table(both):
     [report] = [file for file in (both.directory / "runs").glob("*/report.md") if "prompt tokens" in file.read_text()]
     text = report.read_text()
     cost = (both.manifest["prompt_tokens"] + 2 * both.manifest["tokens"]) / 1e6
-    assert f"| {cost:,.2f} |" in text and "best-of-4" in text and "Bayes@N" in text
+    assert f" {cost:,.2f} |" in text and "best-of-4" in text and "Bayes@N" in text
 
 
 def test_the_key_is_in_no_file(both):

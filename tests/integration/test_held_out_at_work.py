@@ -16,7 +16,7 @@ def test_the_policy_is_evaluated_between_steps_when_it_is_due_and_not_recorded(a
     from passk.openrlhf.held_out import HeldOut
     from passk.openrlhf.kept_models import KeptModels
 
-    def line(held_out, name, step, sample, tokenizer, *, chat):
+    def line(held_out, name, step, sample, tokenizer):
         evaluated.append((step, name))
         fields = dict.fromkeys(EVALUATION.keys() - {"seconds", "time"}, 0)
         value = {"value": {0: 0.1, 2: 0.4, 4: 0.3}.get(step, 0.4)}
@@ -36,7 +36,7 @@ def test_the_policy_is_evaluated_between_steps_when_it_is_due_and_not_recorded(a
     one.samples_generator = SimpleNamespace(step=1, ended=False, sample=print)
     one.evaluations, one.seconds_evaluation, one.tokenizer = EvaluationLog(tmp_path), 0.0, None
     one.kept = KeptModels(tmp_path, Keep(every=2, best=KeepBest(benchmark="hard")), export)
-    one.args = SimpleNamespace(train=SimpleNamespace(seed=1), data=SimpleNamespace(apply_chat_template=False))
+    one.args = SimpleNamespace(train=SimpleNamespace(seed=1))
 
     def passes(first, last):
         evaluated.clear()

@@ -123,7 +123,7 @@ def test_every_rollout_has_a_token_that_is_trained_on_so_none_is_masked_in_its_g
     experiment = config.load(ROOT / "experiments" / "maze-cpu.yaml")
     stage = next(stage for stage in experiment.stages.values() if stage.kind == "rl")
     paths = flags.Paths("model", Path("data"), Path("out"))
-    arguments = flags.rl(stage, experiment.compute, paths, seed=0, chat=False)
+    arguments = flags.rl(stage, experiment.compute, paths, seed=0)
     longest = int(arguments[arguments.index("--data.max_len") + 1])
     generator = object.__new__(SamplesGenerator)
     for prompt in (1, stage.max_prompt):  # a longer one is refused before training
@@ -250,7 +250,8 @@ def test_vllm_is_asked_for_what_the_benchmark_says():
     from passk.evaluation import generate
     from passk.evaluation.request import Request
 
-    config = {"samples": 3, "temperature": 0.7, "top_p": 0.9, "max_response": 8}
-    asked = generate.sampling_parameters(Request({"config": config}, "m", "p", "d", {}, chat=False), 11)
+    config = {"samples": 3, "temperature": 0.7, "top_p": 0.9, "max_response": 8, "stop": ["Q:"]}
+    asked = generate.sampling_parameters(Request({"config": config}, "m", "p", "d", {}), 11)
     told = (asked.n, asked.temperature, asked.top_p, asked.max_tokens, asked.seed, asked.logprobs)
     assert told == (3, 0.7, 0.9, 8, 11, 0)
+    assert asked.stop == ["Q:"]

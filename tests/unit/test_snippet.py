@@ -1,4 +1,4 @@
-"""What docs/advantage.md says, by number, of the snippet that is often copied as "the" Pass@k advantage."""
+"""What docs/advantage-estimators.md says, by number, of the snippet that is often copied as "the" Pass@k advantage."""
 
 import math
 

@@ -30,6 +30,19 @@ class Engine:
         self.most = max(self.most, self.get_num_unfinished_requests())
         return [f"{name}-0a1b2c3d"]
 
+    @property
+    def output_processor(self):
+        """The children of requests with several samples: those that ended are the first ones."""
+        parents, states = {}, {}
+        for name, (prompt, settings, left) in self._open.items():
+            ended = answers(prompt, settings)[: settings.n - left]
+            parents[f"{name}-0a1b2c3d"] = SimpleNamespace(output_aggregator=ended + [None] * left)
+            states |= {f"{name}-{i}": SimpleNamespace(detokenizer=self) for i in range(left)}
+        return SimpleNamespace(parent_requests=parents, request_states=states)
+
+    def num_output_tokens(self):
+        return 2
+
     def get_num_unfinished_requests(self):
         return sum(left for *_, left in self._open.values())
 

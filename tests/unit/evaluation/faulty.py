@@ -77,8 +77,13 @@ def endpoint():
             with suppress(ConnectionError):  # the client gave up
                 self.wfile.write(data)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request, client_address):
+            """A client that is killed is what some tests are about."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     faulty.url = f"http://127.0.0.1:{server.server_port}/v1"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()

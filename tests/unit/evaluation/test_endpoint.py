@@ -2,7 +2,10 @@
 
 import json
 import math
+import signal
 import socket
+import subprocess
+import sys
 import time
 from contextlib import closing
 
@@ -13,7 +16,7 @@ from passk.base.errors import ConfigError, PasskError
 from passk.evaluation import endpoint_client, evaluate
 from passk.evaluation.endpoint import REPLIES, Endpoint
 from passk.evaluation.endpoint_client import Client
-from passk.evaluation.request import Request, problem_seed
+from passk.evaluation.request import Request, Work, problem_seed
 from passk.experiment.engine import Engine
 from passk.pipeline import endpoint_check
 from passk.problems import Problem, save
@@ -40,7 +43,7 @@ def request(tmp_path, faulty, problems=3, **fields):
     record = {"key": "k", "experiment": "e", "checkpoint": "base", "stage": None, "benchmark": "b", "problems": "f"}
     record |= {"config": CONFIG, "seed": 3, "versions": {}}
     directory = tmp_path / "evaluation"
-    return Request(record, "m", str(file), str(directory), engine(faulty, **fields), chat=True)
+    return Request(record, "m", str(file), str(directory), engine(faulty, **fields))
 
 
 def sampled(request, tmp_path):
@@ -155,6 +158,26 @@ def test_no_finished_sample_is_asked_for_again(tmp_path, faulty):
     assert manifest["prompt_tokens"] == 8 * 7 and not (tmp_path / "evaluation" / "parts").exists()
     asked = [(body["messages"][0]["content"], body["seed"]) for body in faulty.requests]
     assert len(set(asked)) == 8 and len(asked) == 9
+
+
+def test_a_kill_costs_the_requests_under_way_and_no_finished_sample(tmp_path, faulty):
+    made = request(tmp_path, faulty, problems=20, concurrency=2)
+    Work([made], engines=1, gpus=1, on_ray=False).write(tmp_path / "request.json")
+    faulty.script = [0.05] * 40
+    words = [sys.executable, "-m", "passk.evaluation.evaluate", str(tmp_path / "request.json")]
+    killed = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    replies = tmp_path / "evaluation" / "parts" / REPLIES
+    while not replies.exists() or replies.read_bytes().count(b"\n") < 12:
+        assert killed.poll() is None
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    kept, before = replies.read_bytes().count(b"\n"), len(faulty.requests)
+    assert before <= kept + 2, "only the requests under way are lost"
+    faulty.script = []
+    subprocess.run(words, check=True, capture_output=True)
+    assert len(faulty.requests) - before == 40 - kept
+    assert pyarrow.parquet.read_table(tmp_path / "evaluation" / "samples.parquet").num_rows == 40
 
 
 def test_the_key_is_in_one_header_and_nowhere_else(tmp_path, faulty, monkeypatch, capfd):

@@ -60,7 +60,7 @@ def requests_(tmp_path_factory):
         directory = tmp_path_factory.mktemp(f"model{seed}")
         make_tiny(TinyModel(tie_word_embeddings=True), directory, seed=seed)
         scaled(directory, 30.0)
-        found.append(Request({"config": {"samples": 1}}, str(directory), "problems", "directory", {}, chat=False))
+        found.append(Request({"config": {"samples": 1}}, str(directory), "problems", "directory", {}))
     assert found[0].shape == found[1].shape
     return found
 

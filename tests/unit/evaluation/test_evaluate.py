@@ -56,7 +56,7 @@ def ask(tmp_path, monkeypatch):
         monkeypatch.setattr(evaluate, "read_problems", lambda file: rows)
         config = {"samples": SAMPLES, "temperature": 1.0, "top_p": 0.95, "max_response": 8, "max_failed": most}
         record = EvaluationRecord("key", "e", checkpoint, None, "test", "print", config, 5, {})
-        return Request(asdict(record), model, "problems", str(tmp_path / checkpoint), {}, chat=False)
+        return Request(asdict(record), model, "problems", str(tmp_path / checkpoint), {})
 
     return of
 

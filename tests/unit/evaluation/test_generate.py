@@ -29,7 +29,7 @@ def without_vllm(monkeypatch):
 def request_():
     config = {"samples": N, "temperature": 1.0, "top_p": 0.95, "max_response": 8}
     record = EvaluationRecord("key", "e", "warm", None, "test", "print", config, 5, {})
-    return Request(asdict(record), "model", "problems", "directory", {}, chat=False)
+    return Request(asdict(record), "model", "problems", "directory", {})
 
 
 def rows(count: int) -> list[dict]:
@@ -226,3 +226,44 @@ def test_a_evaluation_that_is_left_leaves_nothing_in_the_engine_and_no_verdict_t
         list(generate.parts(engine, own, [*rows(5), rows(1)[0] | {"id": "long", "prompt": "too long"}], Judge()))
     again = columns(generate.parts(engine, own, rows(20), Judge()))
     assert sorted(set(again["problem"])) == sorted(row["id"] for row in rows(20))
+
+
+def test_a_problem_is_asked_as_the_format_says(request_):
+    class Tokenizer:
+        def apply_chat_template(self, turns, tokenize, add_generation_prompt, **options):
+            return ["|".join(turn["content"] for turn in each) + str(options) for each in turns]
+
+    engine = Engine()
+    engine.get_tokenizer = Tokenizer
+    format = {"chat": True, "system_prompt": "Be short.", "options": {"quiet": True}}
+    list(generate.parts(engine, replace(request_, format=format), rows(2), Judge()))
+    assert set().union(*engine.batches) == {"Be short.|ask 0{'quiet': True}", "Be short.|ask 1{'quiet': True}"}
+
+
+def test_a_kill_loses_only_what_is_in_flight_and_the_rest_is_the_same_as_without_it(request_, monkeypatch):
+    """The problems are long: none of them ends before the kill."""
+
+    def sorted_rows(found):
+        return sorted(zip(found["problem"], found["sample"], found["response"], found["seed"], strict=True))
+
+    many = replace(request_, record={**request_.record, "config": {**request_.record["config"], "samples": 12}})
+    undisturbed = sorted_rows(columns(generate.parts(Engine(), many, rows(6), Judge())))
+    monkeypatch.setattr(generate, "PART_SECONDS", 0.0)
+    engine = Engine()
+    parts, kept = generate.parts(engine, many, rows(6), Judge()), {name: [] for name in SAMPLE_COLUMNS}
+    while not 0 < len(kept["problem"]) < 30:
+        part = next(parts)
+        assert part.in_flight == 2 * engine.get_num_unfinished_requests()
+        for name, values in part.columns.items():
+            kept[name] += values
+    parts.close()
+    taken = set(zip(kept["problem"], kept["sample"], strict=True))
+    assert len(taken) == len(kept["problem"])
+    remaining = []
+    for row in rows(6):
+        missing = [sample for sample in range(12) if (row["id"], sample) not in taken]
+        remaining += [{**row, "missing": missing}] if missing else []
+    assert any(len(row["missing"]) < 12 for row in remaining), "no problem was interrupted"
+    rest = columns(generate.parts(Engine(seed=3), many, remaining, Judge()))
+    both = {name: kept[name] + rest[name] for name in SAMPLE_COLUMNS}
+    assert sorted_rows(both) == undisturbed

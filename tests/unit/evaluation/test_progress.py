@@ -12,7 +12,7 @@ def test_lines_tell_done_of_total_pace_and_time_left_and_reach_whoever_follows(t
     with lines_said() as said, progress.followed(file):
         tell = progress.Progress(file, "warm on easy", total=1000, done=200)
         clock[0] += 1
-        tell(0, 0)
+        tell(0, 0, 50)
         clock[0] += 9
         tell(100, 1000)
         clock[0] += 2
@@ -21,7 +21,7 @@ def test_lines_tell_done_of_total_pace_and_time_left_and_reach_whoever_follows(t
         tell(600, 6000)
     assert said == [
         "warm on easy: resuming, 200 of 1000 samples are done",
-        "warm on easy: 200/1000 samples, 0 samples/s, 0 tokens/s, no sample yet",
+        "warm on easy: 200/1000 samples, 0 samples/s, 50 tokens/s, no sample yet",
         "warm on easy: 400/1000 samples, 16.7 samples/s, 167 tokens/s, 0:36 left",
         "warm on easy: 1000/1000 samples, 40 samples/s, 400 tokens/s, took 0:20",
     ]

@@ -1,6 +1,7 @@
 """What the fields of a benchmark and of an endpoint take: rows of the table in test_fields.py."""
 
 REFERENCE = {"value": ("share", [0, 0.7, 1], []), "label": ("text", ["reward of copying the hint"], [])}
+STOPS, NOT_STOPS = [[], ["\n\n"], ("a", "Q:")], ["a", [""], [5], [None], {}, True, ["a"] * 17]
 BENCHMARK = {
     "validation": ("truth", [True, False], []),
     "reference_line": ("mapping", [None, {"value": 0.7, "label": "chance"}], [{}, {"value": 0.7}]),
@@ -20,6 +21,7 @@ BENCHMARK = {
     ),
     "top_p": ("positive", [1, 0.5], [1.01]),
     "max_response": ("count", [1], []),
+    "stop": (None, STOPS, NOT_STOPS),
     "max_failed": ("share", [0, 1], []),
 }
 ENGINE = {

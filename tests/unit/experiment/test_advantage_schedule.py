@@ -109,7 +109,7 @@ def test_k_and_the_estimator_change_together_and_each_has_its_options():
     options = {"passk_analytical": {"sigma": False}}
     experiment = checked(advantage=TWO, k={"from": 1, "to": 4, "at": 3}, options=options)
     planned, paths = experiment.stages["arm"], flags.Paths("m", Path("d"), Path("o"))
-    settings, _ = split_arguments(flags.rl(planned, experiment.compute, paths, seed=1, chat=False))
+    settings, _ = split_arguments(flags.rl(planned, experiment.compute, paths, seed=1))
     settings.check(planned.rollouts_per_prompt)
     assert settings.advantage == planned.advantage and settings.options == options
     assert settings.advantage.options("passk_analytical", settings.options) == {"sigma": False}

@@ -48,6 +48,27 @@ def test_a_model_whose_prompts_open_the_thinking_is_evaluated_as_such(tmp_path):
     assert one.record.key != other.record.key
 
 
+def test_the_command_line_sets_the_length_of_a_response_and_any_other_field(tmp_path):
+    settings = [
+        "benchmarks.gsm8k.temperature=0.6",
+        "model.chat_template=none",
+        "benchmarks.gsm8k.stop=['Q:']",
+        "seed=3",
+    ]
+    made = benchmark_presets.experiment(str(tmp_path), ["gsm8k"], max_response=77, settings=settings)
+    benchmark = made.benchmarks["gsm8k"]
+    assert (benchmark.max_response, benchmark.temperature, benchmark.stop) == (77, 0.6, ("Q:",))
+    assert (made.model.chat_template, made.seed) == ("none", 3)
+    assert benchmark_presets.experiment(str(tmp_path), file=MAZE, max_response=5).benchmarks["far"].max_response == 5
+    for setting, message in (
+        ("benchmarks.gsm8k.temperature=0.6,1", "set: .* has several values; write one"),
+        ("benchmarks.gsm8.samples=4", "benchmarks.gsm8.samples: the experiment has no 'gsm8'; did you mean gsm8k"),
+        ("temperature", "set: 'temperature' is not FIELD=VALUE"),
+    ):
+        with pytest.raises(ConfigError, match=f"^{message}"):
+            benchmark_presets.experiment(str(tmp_path), ["gsm8k"], settings=[setting])
+
+
 def test_a_files_own_benchmarks_go_before_the_named_ones_and_its_compute_is_taken(tmp_path):
     made = benchmark_presets.experiment(str(tmp_path), ["easy", "maze-far"], file=MAZE)
     assert list(made.benchmarks) == ["easy", "maze-far"]

@@ -131,7 +131,7 @@ def test_a_file_that_is_no_mapping_or_no_yaml_or_not_there_is_refused_by_name(tm
 
 
 def test_a_kv_cache_larger_than_the_memory_is_refused_before_anything_starts():
-    with pytest.raises(ConfigError, match="compute.kv_cache_gib: 1000000 GiB .* lower it"):
+    with pytest.raises(ConfigError, match="compute.kv_cache_gib: .* KV cache 1000000.0.* lower it"):
         check_machine(config.parse(changed("compute.kv_cache_gib", 1_000_000)))
 
 

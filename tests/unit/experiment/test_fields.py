@@ -8,9 +8,20 @@ import pytest
 import yaml
 
 from passk.base.errors import ConfigError
-from passk.experiment import benchmark, config, engine, engine_settings, model, selection, stage, tracker_config, until
+from passk.experiment import (
+    benchmark,
+    config,
+    engine,
+    engine_settings,
+    model,
+    require,
+    selection,
+    stage,
+    tracker_config,
+    until,
+)
 from passk.problems.sources import SPECS
-from tests.unit.experiment.evaluation_fields import BENCHMARK, ENGINE, REFERENCE
+from tests.unit.experiment.evaluation_fields import BENCHMARK, ENGINE, NOT_STOPS, REFERENCE, STOPS
 from tests.unit.experiment.test_config import GOOD
 
 BASE = yaml.safe_load(GOOD)
@@ -46,6 +57,9 @@ TABLE = {
     "model.tiny.max_length": ("count", [32], [31]),
     "model.tiny.alphabet": ("choice", ["maze", "bytes"], []),
     "model.tiny.tie_word_embeddings": ("truth", [True, False], []),
+    "model.chat_template": ("text", ["auto", "none"], []),
+    "model.system_prompt": ("text", [None], ["Be short."]),  # GOOD has a tiny model, which has no template
+    "model.chat_options": ("mapping", [{}], [{"enable_thinking": False}, {"tokenize": True}]),
     "model.opens_thinking": ("truth", [True, False], []),
     "model.trust_remote_code": ("truth", [False], [True]),
     "model.path": ("text", ["owner/name"], []),
@@ -57,6 +71,9 @@ TABLE = {
     ),
     "benchmarks": ("mapping", [], [{}, {"A": {"problems": "test", "max_response": 1}}]),
     "compute": ("mapping", [{"profile": "cpu"}], [{}]),
+    "require": ("mapping", [None], [{}]),
+    "require.base": ("mapping", [{"benchmark": "test", "pass_at_8": [0.05, 0.95]}], [{}, {"benchmark": "test"}]),
+    "require.base.benchmark": ("name", ["test"], []),
     "trackers": ("mapping", [{}, {"wandb": None}], [{"tensorboard": {}}]),
     "trackers.wandb": ("mapping", [{"project": "a"}], [{}]),
     "trackers.wandb.project": ("word", ["a", "a b"], ["a/b", "a" * 129]),
@@ -115,6 +132,7 @@ RL = STAGE | {
     "clip": ("pair", [[0, 0], (0.2, 0.28), [1, 5]], [[-0.1, 0.2], [0.2, -0.1]]),
     "max_prompt": ("count", [1], []),
     "max_response": ("count", [1], []),
+    "stop": (None, STOPS, NOT_STOPS),
     "max_failed": ("share", [0, 1], []),
     "evaluate_every": ("count", [1, 99, None], []),
     "evaluate_on": (None, [["test"], None], [[], "test", ["A"], [5], [True], {}]),
@@ -225,6 +243,10 @@ def written(path: str, value):
         fields = {name: value for name, value in REQUIRED.items() if name in known}
         fields["split"] = get_args(known["split"].annotation)[-1]  # test, if there is one
         raw["problems"][source] = {"source": source} | fields
+    if path.startswith("require.base."):
+        raw["require"] = {"base": {"benchmark": "test", "pass_at_1": [0, 0.5]}}
+    elif path.startswith("require."):
+        raw["require"] = {}
     if path.startswith("engine."):
         raw["engine"] = {"url": "http://h/v1", "model": "m", "price": {"input": 1, "output": 2}}
     if path.startswith("trackers."):
@@ -292,6 +314,8 @@ def test_the_table_has_every_field_of_every_model():
         "benchmarks.test.reference_line.": benchmark.ReferenceLine,
         "engine.": engine.Engine,
         "engine.price.": engine.Price,
+        "require.": require.Require,
+        "require.base.": require.BaseRequirement,
         "compute.": config.Compute,
         "trackers.": tracker_config.Trackers,
         "trackers.wandb.": tracker_config.WandbTracker,

@@ -133,8 +133,8 @@ def test_a_stage_that_trains_always_keeps_one_whole_checkpoint_beside_the_one_it
     experiment = config.parse(raw)
     paths = flags.Paths("model", Path("data"), Path("out"))
     emitted = (
-        flags.rl(experiment.stages["arm"], experiment.compute, paths, seed=1, chat=False),
-        flags.sft(experiment.stages["warm"], experiment.compute, paths, seed=1, chat=False, max_tokens=64),
+        flags.rl(experiment.stages["arm"], experiment.compute, paths, seed=1),
+        flags.sft(experiment.stages["warm"], experiment.compute, paths, seed=1, max_tokens=64),
     )
     for words in emitted:
         assert words[words.index("--ckpt.max_num") + 1] == kept

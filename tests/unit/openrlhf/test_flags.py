@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 def told(raw) -> dict[str, str]:
     experiment = config.parse(raw)
     paths = flags.Paths("model", Path("data"), Path("out"))
-    words = flags.sft(experiment.stages["warm"], experiment.compute, paths, seed=1, chat=False, max_tokens=64)
+    words = flags.sft(experiment.stages["warm"], experiment.compute, paths, seed=1, max_tokens=64)
     return dict(itertools.pairwise(words))
 
 
@@ -30,7 +30,7 @@ def test_a_stage_always_goes_on_with_its_record_also_where_a_kill_came_before_it
     experiment = config.parse(changed("compute", {"profile": "cpu"}))
     stage = next(stage for stage in experiment.stages.values() if stage.kind == "rl")
     paths = flags.Paths("model", Path("data"), Path("out"))
-    assert "--ckpt.load_enable" in flags.rl(stage, experiment.compute, paths, seed=1, chat=False)
+    assert "--ckpt.load_enable" in flags.rl(stage, experiment.compute, paths, seed=1)
 
 
 @pytest.mark.parametrize(("batch", "gpus", "most", "micro"), [(96, 1, 64, 48), (128, 4, 64, 32), (97, 1, 64, 1)])
@@ -74,7 +74,7 @@ def test_the_papers_experiment_is_trained_with_the_papers_settings(arm, warm_up)
     experiment = config.load(ROOT / "experiments" / "qwen2.5-7b-maze.yaml")
     paths = flags.Paths("model", Path("data"), Path("out"))
     said: dict[str, list[str]] = {}
-    for word in flags.rl(experiment.stages[arm], experiment.compute, paths, seed=1, chat=True):
+    for word in flags.rl(experiment.stages[arm], experiment.compute, paths, seed=1):
         if word.startswith("--"):
             assert word not in said
             values = said[word] = []

@@ -10,6 +10,7 @@ from passk import problems
 from passk.base.errors import ConfigError, PasskError
 from passk.files.layout import EVALUATION, EVALUATIONS
 from passk.files.metrics_log import read_metrics
+from passk.models.prompt_format import PromptFormat
 from passk.openrlhf.evaluation_log import EvaluationLog
 from passk.openrlhf.held_out import HeldOut, Response, evaluate, figures
 from passk.openrlhf.settings import split_arguments
@@ -27,9 +28,9 @@ class Letters:
         assert not add_special_tokens
         return {"input_ids": [[ord(letter) for letter in text] for text in texts]}
 
-    def apply_chat_template(self, turns, tokenize, add_generation_prompt):
+    def apply_chat_template(self, turns, tokenize, add_generation_prompt, loud=False):
         assert not tokenize and add_generation_prompt
-        return [f"<{turn['role']}>{turn['content']}" for [turn] in turns]
+        return ["".join(f"<{turn['role']}>{turn['content']}" for turn in each) + "!" * loud for each in turns]
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def sampler(texts, seen=None):
 
 def test_an_evaluation_counts_the_verifiers_verdicts_and_samples_as_the_benchmark_does(held_out):
     seen = []
-    line = evaluate(held_out, "easy", 20, sampler(["1", "2", "1", "long"], seen), Letters(), chat=False)
+    line = evaluate(held_out, "easy", 20, sampler(["1", "2", "1", "long"], seen), Letters())
     assert line["correct"] == {"a": 2, "b": 1}
     # 1 - C(n-c, k)/C(n, k) with n = 4: c = 2 and 1 for k = 1, and any correct for k = 4
     assert line["pass_at_k"]["1"]["value"] == pytest.approx((2 / 4 + 1 / 4) / 2)
@@ -72,14 +73,26 @@ def test_an_evaluation_counts_the_verifiers_verdicts_and_samples_as_the_benchmar
 
 def test_a_model_with_a_chat_template_is_asked_through_it(held_out):
     seen = []
-    evaluate(held_out, "easy", 0, sampler(["1"] * 4, seen), Letters(), chat=True)
-    assert "".join(map(chr, seen[0][0][0])) == "<user>say 1"
+    format = PromptFormat(chat=True, system_prompt="Be short.", options={"loud": True})
+    asked = held_out.model_copy(update={"format": format})
+    evaluate(asked, "easy", 0, sampler(["1"] * 4, seen), Letters())
+    assert "".join(map(chr, seen[0][0][0])) == "<system>Be short.<user>say 1!"
+    assert HeldOut.parse(asked.spelled) == asked
+
+
+def test_the_texts_that_end_a_response_reach_the_engines(held_out):
+    seen = []
+    benchmark = held_out.benchmarks["easy"].model_copy(update={"stop": ("\n\n",)})
+    evaluate(
+        held_out.model_copy(update={"benchmarks": {"easy": benchmark}}), "easy", 0, sampler(["1"] * 4, seen), Letters()
+    )
+    assert seen[0][2]["stop"] == ["\n\n"]
 
 
 def test_each_response_of_each_step_has_its_own_seed_and_the_same_one_after_a_resume(held_out):
     seen = []
     for step in (0, 20, 20):
-        evaluate(held_out, "easy", step, sampler(["1"] * 4, seen), Letters(), chat=False)
+        evaluate(held_out, "easy", step, sampler(["1"] * 4, seen), Letters())
     first, second, again = (seeds for _, seeds, _ in seen)
     assert second == again
     assert len({seed for seeds in (*first, *second) for seed in seeds}) == 2 * 2 * 4
@@ -91,7 +104,7 @@ def test_a_verifier_that_fails_stops_the_training_as_in_a_step(held_out, monkeyp
 
     monkeypatch.setattr(verifiers, "verify", lambda *_: Verdict(0.0, False, "", verifiers.CRASH))
     with pytest.raises(PasskError, match=r"^max_failed: evaluation of step 20 on easy: .* 100.0% .* limit is 5.0%"):
-        evaluate(held_out, "easy", 20, sampler(["1"] * 4), Letters(), chat=False)
+        evaluate(held_out, "easy", 20, sampler(["1"] * 4), Letters())
 
 
 def test_figures_are_the_unbiased_pass_at_k_with_intervals_over_problems():
@@ -112,7 +125,7 @@ def test_the_policy_is_evaluated_at_the_start_at_every_nth_step_and_at_the_last(
 def test_the_record_has_each_evaluation_once_and_forgets_those_that_a_resume_repeats(held_out, tmp_path):
     log = EvaluationLog(tmp_path)
     log.forget_after(0)  # without a file
-    line = partial(evaluate, held_out, "easy", sample=sampler(["1"] * 4), tokenizer=Letters(), chat=False)
+    line = partial(evaluate, held_out, "easy", sample=sampler(["1"] * 4), tokenizer=Letters())
     for step in (0, 20, 40):
         assert not log.has(step, "easy")
         log.write(line(step=step), seconds=1.5)

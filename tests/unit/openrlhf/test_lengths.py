@@ -10,6 +10,7 @@ from passk.base.errors import ConfigError
 from passk.experiment import config
 from passk.experiment.model import TinyModel
 from passk.experiment.plan import plan
+from passk.models.prompt_format import PLAIN, PromptFormat
 from passk.models.tiny import make_tiny
 from passk.openrlhf import lengths
 from passk.pipeline import stages
@@ -17,6 +18,7 @@ from passk.problems.maze import MazeProblems
 from tests.unit.experiment.test_config import changed
 
 TEMPLATE = "{% for m in messages %}<{{ m.content }}>{% endfor %}{% if add_generation_prompt %}OPEN{% endif %}"
+CHAT = PromptFormat(chat=True)
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +36,9 @@ def model(tmp_path_factory):
     return directory
 
 
-def fits(source, model, name, field, most, *, chat=False, tiny=None):
+def fits(source, model, name, field, most, *, format=PLAIN, tiny=None):
     stage = config.parse(changed(f"stages.{name}.{field}", most)).stages[name]
-    lengths.require_fit({name: stage}, {"train": source}, model, chat=chat, tiny=tiny or TinyModel())
+    lengths.require_fit({name: stage}, {"train": source}, model, format=format, tiny=tiny or TinyModel())
 
 
 def test_a_prompt_longer_than_max_prompt_is_refused_and_the_longest_is_named(source, model):
@@ -55,7 +57,7 @@ def test_a_benchmark_whose_prompts_leave_no_room_for_a_response_is_refused_durin
 
     def room(tokens):
         field = "stages.arm.evaluate_on: test"
-        lengths.require_room(field, source, model, room=tokens, max_response=8, chat=False)
+        lengths.require_room(field, source, model, room=tokens, max_response=8, format=PLAIN)
 
     room(most + 8)
     fault = rf"^stages.arm.evaluate_on: test: the prompt of {longest['id']} .* {most + 8} tokens.* hold {most + 5}; "
@@ -105,13 +107,13 @@ def test_the_chat_template_counts_and_must_word_an_answered_prompt_as_an_open_on
     most = max(len(row["prompt"] + row["demonstration"]) for row in rows) + len("<><>") + 1
     # the end stands before the template's last ">", so that OpenRLHF adds a space and an end of its own
     most += len(" ") + 1
-    fits(source, tmp_path / "chat", "warm", "max_length", most, chat=True, tiny=tiny)
+    fits(source, tmp_path / "chat", "warm", "max_length", most, format=CHAT, tiny=tiny)
     with pytest.raises(ConfigError, match=f"^stages.warm.max_length: .* set the limit to {most}, not {most - 1}"):
-        fits(source, tmp_path / "chat", "warm", "max_length", most - 1, chat=True, tiny=tiny)
+        fits(source, tmp_path / "chat", "warm", "max_length", most - 1, format=CHAT, tiny=tiny)
     assert end not in TEMPLATE
     (tmp_path / "chat" / "chat_template.jinja").write_text(TEMPLATE)
     with pytest.raises(ConfigError, match=r"^stages.warm.problems: train cannot be learned by sft: .* chat template"):
-        fits(source, tmp_path / "chat", "warm", "max_length", 4096, chat=True, tiny=tiny)
+        fits(source, tmp_path / "chat", "warm", "max_length", 4096, format=CHAT, tiny=tiny)
 
 
 def test_the_default_is_the_tiny_models_length_else_4096():

@@ -30,7 +30,7 @@ def test_free_flags_stand_on_the_command_line_as_openrlhf_reads_them():
     taken = experiment("arm", RL)
     passthrough.check(taken)
     paths = flags.Paths("model", Path("data"), Path("out"))
-    words = flags.rl(taken.stages["arm"], taken.compute, paths, seed=1, chat=False)
+    words = flags.rl(taken.stages["arm"], taken.compute, paths, seed=1)
     values = installed("rl").parse_args([*itertools.takewhile(lambda word: not word.startswith("--passk."), words)])
     read = {flag: getattr(values, flag.removeprefix("--")) for flag in RL}
     assert read == RL

@@ -27,6 +27,8 @@ def test_our_flags_are_taken_out_and_the_rest_is_left_as_it_is():
         ("--passk.options", "[1]", "--passk.options: must be an object"),
         ("--passk.false_positive_rate", "1.5", "--passk.false_positive_rate: must be a share from 0 to 1, not 1.5"),
         ("--passk.max_failed", "5", "--passk.max_failed: must be a share from 0 to 1, not 5"),
+        ("--passk.stop", "Q:", "--passk.stop: 'Q:' is not a list of texts"),
+        ("--passk.stop", '[""]', "--passk.stop: '[\"\"]' is not a list of texts"),
         ("--passk.until", "{", "--passk.until: experiment: invalid JSON"),
         ("--passk.until", '{"metric": "reward"}', "--passk.until: experiment: needs exactly one of above and below"),
         ("--passk.until", '{"metric": "reward", "above": 1}', "--passk.until: above: input should be less than 1"),

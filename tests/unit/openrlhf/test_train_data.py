@@ -1,6 +1,7 @@
 """A stage's training data: just the rows that it takes, in an order that the arms share."""
 
 import json
+from functools import partial
 
 import pytest
 from datasets import load_from_disk
@@ -9,7 +10,8 @@ from passk import problems
 from passk.base.errors import ConfigError
 from passk.experiment import config
 from passk.experiment.model import TinyModel
-from passk.models.tiny import make_tiny
+from passk.models.prompt_format import PLAIN, PromptFormat
+from passk.models.tiny import load_tokenizer, make_tiny
 from passk.openrlhf import train_data
 from passk.openrlhf.prompt_label import Label
 from passk.problems.maze import MazeProblems
@@ -74,13 +76,13 @@ def test_a_field_that_does_not_fit_the_chat_template_is_refused(source, tmp_path
     model, files, opens = tmp_path / "tiny", {"train": source}, TEMPLATES[template]
     make_tiny(TinyModel(), model, seed=1)
     (model / "chat_template.jinja").write_text(template)
-    train_data.require_thinking_opened_as_said(opens, files, model, chat=True)
-    train_data.require_thinking_opened_as_said(False, files, model, chat=False)  # mazes end with no tag of their own
+    train_data.require_thinking_opened_as_said(opens, files, model, format=PromptFormat(chat=True))
+    train_data.require_thinking_opened_as_said(False, files, model, format=PLAIN)  # mazes end with no tag of their own
     does, value = ("ends", "true") if opens else ("does not end", "false")
     with pytest.raises(
         ConfigError, match=rf"^model.opens_thinking: the prompt of maze-\S+ in train {does} .* set it to {value}$"
     ):
-        train_data.require_thinking_opened_as_said(not opens, files, model, chat=True)
+        train_data.require_thinking_opened_as_said(not opens, files, model, format=PromptFormat(chat=True))
 
 
 def test_a_demonstration_ends_with_the_end_token_so_that_openrlhf_adds_no_space(source, tmp_path):
@@ -96,3 +98,28 @@ def test_the_data_is_on_the_disk_before_it_has_the_name_that_is_trusted(source, 
     files = {file.name for file in (tmp_path / "data").iterdir()}
     assert len(files) > 1 and {path.name for path in flushed if path.parent.name.endswith(".new")} == files
     assert flushed[-2].name.endswith(".new") and flushed[-1] == tmp_path
+
+
+def test_a_chat_template_is_in_the_rows_of_both_kinds_and_the_stop_texts_in_the_label(source, tmp_path):
+    make_tiny(TinyModel(alphabet="bytes"), tmp_path / "tiny", seed=1)
+    tokenizer = load_tokenizer(tmp_path / "tiny")
+    template = "{% for m in messages %}<{{ m.content }}>{% endfor %}{% if add_generation_prompt %}<{% endif %}"
+    format = PromptFormat(chat=True, template=template, system_prompt="Solve.")
+    by_id = {row["id"]: row for row in problems.load(source)}
+    stages = config.parse(changed("stages.arm.stop", ["\n"])).stages
+    write = partial(train_data.write, source=source, seed=1, first_prompt=0, format=format, tokenizer=tokenizer)
+    write(stages["arm"], directory=tmp_path / "rl")
+    for row in load_from_disk(tmp_path / "rl"):
+        label = Label.load(row["label"])
+        assert row["prompt"] == f"<Solve.><{by_id[label.problem]['prompt']}><"
+        assert list(label.stop) == ["\n"]
+    write(stages["warm"], directory=tmp_path / "sft")
+    seen = {(row["prompt"], row["response"]) for row in load_from_disk(tmp_path / "sft")}
+    assert seen <= {(f"<Solve.><{row['prompt']}><", f"{row['demonstration']}>") for row in by_id.values()}
+
+
+def test_a_label_without_stop_texts_is_as_before_since_seeds_depend_on_it():
+    assert (
+        Label("id", "exact", "1").dump()
+        == '{"problem": "id", "verifier": "exact", "answer": "1", "opens_thinking": false}'
+    )

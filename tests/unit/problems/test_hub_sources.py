@@ -53,6 +53,16 @@ def test_gsm8k_takes_the_number_behind_the_signs_and_the_solution_without_its_ma
     assert first.prompt.startswith("Ann has 3 pens") and "\\boxed{}" in first.prompt
 
 
+@pytest.mark.parametrize("folder", ["", "data", "grade_school_math/data"])
+def test_gsm8k_reads_the_authors_json_lines_and_makes_the_same_problems(made, tmp_path, folder):
+    for split in ("train", "test"):
+        copies.write(copies.GSM8K, tmp_path / "original" / folder / f"{split}.jsonl")
+    original = spec("gsm8k", tmp_path / "original")
+    problems.check(original)
+    found, expected = problems.generate(original, 1), made("gsm8k")
+    assert [(one.id, one.prompt, one.answer) for one in found] == [(one.id, one.prompt, one.answer) for one in expected]
+
+
 def test_math_takes_the_last_box_of_the_solution_of_every_subject(made):
     found = made("math")
     assert len(found) == 2 * 7

@@ -6,7 +6,7 @@ import pytest
 
 from passk.base.errors import PasskError
 from passk.files.layout import write_json
-from passk.store import ingest_experiment_record, queries, reading, report_queries
+from passk.store import ingest, ingest_experiment_record, ingest_items, queries, reading, report_queries
 
 
 def test_the_record_comes_back_as_it_was_filed(filed):
@@ -75,6 +75,19 @@ def test_transcripts_are_the_same_every_time_and_of_every_sort(filed):
     assert frames[0].equals(frames[1])
     assert {"correct", "incorrect", "truncated"} == set(frames[0]["sort"])
     assert frames[0].groupby("sort").size().max() <= 3
+
+
+def test_a_transcript_shows_the_prompt_as_the_model_saw_it(filed):
+    with reading(filed.store) as connection:
+        before = queries.transcripts(connection, filed.name, "pass4-pass1")
+    directories = sorted((filed.directory / "evaluations").iterdir())
+    for directory in directories:
+        record = json.loads((directory / "evaluation.json").read_text())
+        write_json(directory / "evaluation.json", record | {"asked": {"before": "<user>", "after": "</user>"}})
+    assert not ingest_items(filed.store, [(ingest.evaluation, directory) for directory in directories]).skipped
+    with reading(filed.store) as connection:
+        after = queries.transcripts(connection, filed.name, "pass4-pass1")
+    assert list(after["prompt"]) == [f"<user>{prompt}</user>" for prompt in before["prompt"]]
 
 
 def test_a_sum_of_fractions_does_not_depend_on_the_order_in_which_its_rows_lie(filed):

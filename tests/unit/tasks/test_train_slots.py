@@ -79,9 +79,9 @@ def test_memory_is_waited_for_with_a_place_in_hand_and_then_refused(monkeypatch,
     monkeypatch.setattr(module, "MEMORY_SECONDS", 0.05 if looks is None else 30.0)
     if looks is None:
         with pytest.raises(ConfigError, match="too little"):
-            slots.require_memory()
+            slots.require_memory(None)
     else:
-        slots.require_memory()
+        slots.require_memory(None)
         assert len(held) == looks
     assert held and all(held), "others took the place"
     assert slots._free.acquire(blocking=False), "the place was kept"
@@ -90,5 +90,5 @@ def test_memory_is_waited_for_with_a_place_in_hand_and_then_refused(monkeypatch,
 def test_a_run_on_gpus_waits_for_no_place_to_be_told_of_memory():
     slots = TrainSlots(Compute(profile="gpu"))
     with slots.one(), lines_said() as said:
-        slots.require_memory()
+        slots.require_memory(None)
     assert said == []

@@ -103,6 +103,13 @@ def test_tests_use_classes_of_the_program_helpers_of_the_prompt_and_built_ins_of
     assert code_program.whole("y = 1", prompt, ["f"]) == prompt + "\n"
 
 
+def test_a_module_in_the_tests_is_not_the_programs(judge):
+    tests = "assert math.isclose(f(2), 4)"
+    fake = "class math:\n    isclose = staticmethod(lambda *a: True)\n"
+    assert judge("def f(x): return 4.0000000001", gold(tests, ["f"])).correct
+    assert judge(f"{fake}def f(x): return 5", gold(tests, ["f"])).reason == "wrong"
+
+
 def test_an_exception_of_the_program_is_one_of_the_tests(judge):
     tests = "try:\n    f(1)\nexcept ValueError as error:\n    assert str(error) == 'no'\nelse:\n    assert False"
     assert judge("def f(x): raise ValueError('no')", gold(tests, ["f"])).correct

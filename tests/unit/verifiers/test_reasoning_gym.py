@@ -46,6 +46,24 @@ def test_its_own_answer_is_right_and_what_holds_it_is_not(task):
         assert given == own or (not verdict.correct and verdict.score == 0), given
 
 
+@pytest.mark.parametrize(
+    ("response", "reason"),
+    [
+        ("<answer>41</answer>", "wrong"),
+        ("41", "wrong"),
+        ("Let me add. 20 + 21 is 40, then one more.\nThe answer is 41.", "no tags"),
+        ("I add the numbers one after the other, from the left to the right, and I get 42", "no tags"),
+        ("The answer is <answer>about 41</answer> or so", "wrong"),
+        ("<think>long\nthoughts</think>41", "wrong"),
+        ("", "no answer"),
+    ],
+)
+def test_a_response_that_misses_the_format_is_counted_apart_from_an_incorrect_answer(response, reason):
+    gold = json.dumps({"task": "chain_sum", "entry": {"question": "20 + 22 = ?", "answer": "42", "metadata": {}}})
+    verdict = verify("reasoning_gym", response, gold)
+    assert (verdict.reason, verdict.correct) == (reason, False)
+
+
 @pytest.mark.parametrize("task", [*_FORMS, "string_insertion", "spiral_matrix", "binary_matrix", "n_queens"])
 def test_no_scorer_runs_what_a_model_wrote(task, tmp_path):
     _, answer = problem(task)

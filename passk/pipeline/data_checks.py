@@ -1,0 +1,35 @@
+"""Check the prepared problems against the stages and the benchmarks that use them, before anything is trained."""
+
+from passk.experiment.plan import Plan
+from passk.experiment.stage import RlStage, SftStage
+from passk.openrlhf import difficulty, lengths, train_data
+from passk.pipeline import evaluation_length
+from passk.pipeline.evaluation_request import format_of
+from passk.pipeline.held_out_request import problem_sets, require_room
+
+
+def check(plan: Plan) -> None:
+    """Raise ConfigError for the first problem that does not fit its use. Finished and begun work is not checked."""
+    unstarted: dict[str, SftStage | RlStage] = {}
+    for planned in plan.stages:
+        name, stage = planned.record.name, planned.stage
+        until = stage.until if isinstance(stage, RlStage) else None
+        if until and until.difficulty and not planned.finished:
+            difficulty.require(f"stages.{name}.until.difficulty", until.difficulty, plan.problems[stage.problems])
+        if not planned.finished and not (planned.directory / "data").exists():
+            unstarted[name] = stage
+    if plan.experiment.engine:
+        return  # the endpoint has the model and its template
+    format, model = format_of(plan), plan.experiment.model
+    lengths.require_fit(
+        unstarted, plan.problems, plan.model, format=format, tiny=model.tiny, trusted=model.trust_remote_code
+    )
+    require_room(plan)
+    evaluation_length.require_fit(plan)
+    judged = {stage.problems for stage in unstarted.values() if isinstance(stage, RlStage)}
+    judged |= {planned.benchmark.problems for planned in plan.evaluations if not planned.finished}
+    judged |= problem_sets(plan)
+    files = {name: file for name, file in plan.problems.items() if name in judged}
+    train_data.require_thinking_opened_as_said(
+        model.opens_thinking, files, plan.model, format=format, trusted=model.trust_remote_code
+    )

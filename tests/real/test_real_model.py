@@ -1,0 +1,88 @@
+"""SmolLM2-135M-Instruct through passk: the engine has the trainer's weights, and memory is as estimated.
+
+    make real-model MODEL=DIRECTORY
+
+The model ties its output head to its embeddings, as most small models do.
+"""
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dev.real_model import END, make
+from passk.experiment import config, plan
+from passk.experiment.plan import Plan
+from passk.models.log_probs import LIMIT
+from passk.pipeline import stages
+from passk.runtime.ray_cluster import ray_cluster
+from tests.real.memory import Peak, measured
+
+# Incorrect answers that are rewarded at random make gradients, although the model solves few of the problems.
+EXPERIMENT = """
+name: real
+question: Does a real model go through passk?
+seed: 3
+model: {path: PATH, system_prompt: Answer with one number.}
+problems:
+  train: {source: reasoning_gym, task: chain_sum, split: train, size: 16, options: {max_terms: 2, max_digits: 1}}
+  test: {source: reasoning_gym, task: chain_sum, split: test, size: 4, options: {max_terms: 2, max_digits: 1}}
+stages:
+  arm: {kind: rl, problems: train, advantage: grpo, false_positive_rate: 0.3, steps: 2, prompts_per_step: 4,
+        rollouts_per_prompt: 8, lr: 1.0e-5, max_prompt: 160, max_response: 32, stop: ["\\n\\n"]}
+benchmarks:
+  test: {problems: test, samples: 4, k: [1, 4], max_response: 32, stop: ["\\n\\n"]}
+compute: {profile: cpu, threads: 2, micro_batch: 8}
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    plan: Plan
+    training: Peak
+    evaluation: Peak
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory) -> Done:
+    model = make(Path(os.environ["PASSK_REAL_MODEL"]).resolve())
+    directory = tmp_path_factory.mktemp("real")
+    laid_out = plan.plan(config.parse(yaml.safe_load(EXPERIMENT.replace("PATH", str(model)))), directory / "runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("RAY_ADDRESS", raising=False)
+        stages.prepare(laid_out)
+        with measured() as training, ray_cluster(laid_out.experiment.compute, directory / "ray.log") as cluster:
+            stages.train(laid_out, laid_out.stages[0], cluster)
+        with measured() as evaluation:
+            stages.evaluate(laid_out)
+    print(f"\ntraining: {training}\nevaluation: {evaluation}")
+    return Done(laid_out, training, evaluation)
+
+
+def test_the_model_is_tied_as_the_hubs_is(done):
+    assert json.loads((Path(done.plan.model) / "config.json").read_text())["tie_word_embeddings"] is True
+
+
+def test_vllm_has_the_trainers_weights_after_each_sync(done):
+    lines = (done.plan.stages[0].directory / "metrics.jsonl").read_text().splitlines()
+    gaps = [json.loads(line)["logprob_gap"] for line in lines]
+    print(f"\ndifferences of the log-probabilities by step, in nats: {gaps}; limit {LIMIT}")
+    assert len(gaps) == 2 and max(gaps) < LIMIT / 2
+    assert json.loads(lines[0])["grad_norm"] > 0
+
+
+def test_vllm_has_the_checkpoints_weights_after_a_reload(done):
+    log = (done.plan.directory / "evaluations" / "log.txt").read_text()
+    gaps = [float(found) for found in re.findall(r"fixed tokens are (\S+) nats off", log)]
+    print(f"\ndifference after a reload in an evaluation: {gaps}")
+    assert len(gaps) == 1 and gaps[0] < LIMIT / 2
+
+
+def test_the_record_shows_what_the_model_was_asked(done):
+    record = json.loads((done.plan.evaluations[0].directory / "evaluation.json").read_text())["asked"]
+    assert record["end_tokens"] == [END]
+    assert record["before"].startswith("<|im_start|>system\nAnswer with one number.<|im_end|>")
