@@ -12,21 +12,18 @@ from passk.cli import main
 from passk.experiment import plan as planning
 from passk.experiment import validate, yaml_file
 from tasks import logs
+from tests.said import lines_said
 from tests.unit.experiment.test_config import GOOD
 
 
 @pytest.mark.parametrize("error", [PasskError("held by a notebook"), OSError("no room")])
 def test_filing_that_fails_while_others_train_is_a_line_in_the_log_and_no_end_of_theirs(monkeypatch, error):
-    said = []
-
     def ingest(_):
         raise error
 
     monkeypatch.setattr(experiment.tasks, "ingest", ingest)
-    monkeypatch.setattr(
-        experiment, "get_run_logger", lambda: SimpleNamespace(warning=lambda line, *words: said.append(line % words))
-    )
-    experiment.ingest_meanwhile(None, SimpleNamespace(phase=lambda _: nullcontext()))
+    with lines_said() as said:
+        experiment.ingest_meanwhile(None, SimpleNamespace(phase=lambda _: nullcontext()))
     assert said == [f"not ingested yet ({error}); the run retries at its end"]
 
 
