@@ -13,10 +13,12 @@ from typing import Any
 
 import ray
 
-from passk.openrlhf import trainer
+from bench.profile_step import EVALUATION, FILE
 from passk.openrlhf.__main__ import main
+from passk.runtime import worker_setup
 
-FILE = "profile.json"
+worker_setup.install()  # before OpenRLHF is imported, as in a worker
+from passk.openrlhf import trainer  # noqa: E402
 
 
 class Clock:
@@ -63,6 +65,7 @@ class ProfiledTrainer(trainer.PasskTrainer):
         self.clock = clock = Clock()
         samples, maker = self.samples_generator, self.experience_maker
         clock.timed(samples, "generate_samples", "rollouts: vLLM and OpenRLHF's generator")
+        clock.timed(samples, "between_steps", EVALUATION)
         clock.timed(samples, "_compare_weights", "weights of vLLM compared (passk)")
         clock.timed(samples, "_dispatch_prompts_to_vllm", "rollouts: dispatch of the prompts")
         clock.timed(maker, "make_experience_batch", "log-probabilities of the policy, rewards")

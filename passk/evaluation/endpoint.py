@@ -109,7 +109,7 @@ class _Workers:
 
     def __init__(self, client: Client, request: Request, replies: Path) -> None:
         self._client, self._request, self._replies = client, request, replies
-        self._jobs: queue.SimpleQueue[tuple[_Problem, int]] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[_Problem, int] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
@@ -136,11 +136,13 @@ class _Workers:
 
     def stop(self) -> None:
         self._client.stop()
+        for _ in range(self._threads):
+            self._jobs.put(None)
 
     def _run(self) -> None:
         config, size = self._request.record["config"], self._request.engine["responses_per_request"]
-        while True:
-            problem, first = self._jobs.get()
+        while job := self._jobs.get():
+            problem, first = job
             n = min(size, self._request.samples - first)
             try:
                 choices, tokens = self._client.ask(problem.row["prompt"], config, seed=problem.seed + first, n=n)

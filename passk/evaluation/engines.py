@@ -145,7 +145,7 @@ class _OnRay:
 def started(work: Work) -> Iterator[Engines]:
     """Yield the engines for the work, and end them with the block."""
     with ExitStack() as held:
-        if "url" in work.requests[0].engine:
+        if any("url" in request.engine for request in work.requests):
             from passk.evaluation.endpoint import Endpoint
 
             yield held.enter_context(contextlib.closing(Endpoint()))

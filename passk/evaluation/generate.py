@@ -16,8 +16,8 @@ from passk.evaluation.judge import Judge
 from passk.evaluation.request import Request, problem_seed
 from passk.files.layout import SAMPLE_COLUMNS
 from passk.models.prompt_format import PromptFormat
-from passk.verifiers import AnswerError, Verdict
-from passk.verifiers.extract import as_read
+from passk.models.sampling import parameters, submitted, verdicts
+from passk.verifiers import Verdict
 
 if TYPE_CHECKING:
     from vllm import LLM, SamplingParams
@@ -207,38 +207,27 @@ def sampling_parameters(request: Request, seed: int) -> "SamplingParams":
 
     config = request.record["config"]
     return SamplingParams(
+        **parameters(config),
         n=request.samples,
-        temperature=config["temperature"],
-        top_p=config["top_p"],
-        max_tokens=config["max_response"],
-        stop=list(config["stop"]) or None,
         seed=seed,
         logprobs=0,
         # only the sum is used; otherwise vLLM keeps one object per token
         flat_logprobs=True,
-        skip_special_tokens=True,
     )
 
 
 def _judged(responses: "list[CompletionOutput]", of: _Request, request: Request, judge: Judge) -> Sampled:
-    verdicts = [
-        judge.submit(
-            of.row["verifier"], as_read(response.text, opens_thinking=request.opens_thinking), of.row["answer"]
-        )
-        for response in responses
-    ]
-    return Sampled(of.row, of.seed, responses, verdicts, of.first)
+    texts = [response.text for response in responses]
+    judged = submitted(judge.submit, of.row, texts, opens_thinking=request.opens_thinking)
+    return Sampled(of.row, of.seed, responses, judged, of.first)
 
 
 def added(part: Part, sampled: Sampled) -> bool:
     """Add samples to the part if all their verdicts are available, and return whether they are."""
     if not all(verdict.done() for verdict in sampled.verdicts):
         return False
-    for response, judged in zip(sampled.responses, sampled.verdicts, strict=True):
-        try:
-            verdict = judged.result()
-        except AnswerError as error:
-            raise PasskError(f"{sampled.row['id']}: {error}") from None
+    judged = verdicts(sampled.row["id"], sampled.verdicts)
+    for response, verdict in zip(sampled.responses, judged, strict=True):
         tokens = len(response.token_ids)
         values = (
             sampled.row["id"],

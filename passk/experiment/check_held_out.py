@@ -62,7 +62,7 @@ def _check_kept(stage: RlStage) -> None:
             if getattr(stage, field) not in (1, None):
                 raise ConfigError(field, "has no effect with evaluate: false", "remove one of the two")
     there = -(-stage.steps // stage.save_every)
-    if stage.evaluate_last > there:
+    if stage.last_checkpoints > there:
         raise ConfigError(
             "evaluate_last",
             f"{stage.steps} steps with a checkpoint every {stage.save_every} have {there} checkpoints, not "

@@ -4,10 +4,14 @@ from typing import Any, NamedTuple
 
 from passk.base.errors import ConfigError
 from passk.base.randomness import seed_of
+from passk.experiment.benchmark import REPORTED
 from passk.experiment.config import Experiment
 from passk.experiment.planned import PlannedStage
 from passk.experiment.selection import Selection
 from passk.experiment.stage import RlStage, SftStage
+
+_NOT_DECISIVE = {"problems", "samples", "k", "max_failed", "validation", *REPORTED}
+"""Fields of a benchmark that do not change pass@k of an evaluation during the training, or stand beside them."""
 
 
 class Kind(NamedTuple):
@@ -31,7 +35,7 @@ def kinds(stage: RlStage | SftStage | None) -> list[Kind]:
     if not isinstance(stage, RlStage):
         return [Kind()]
     best = [Kind(best=True)] if stage.keep_best else []
-    return [*(Kind(number) for number in range(stage.evaluate_last)), *best]
+    return [*(Kind(number) for number in range(stage.last_checkpoints)), *best]
 
 
 def chosen_by(experiment: Experiment, stage: RlStage, kind: Kind, fingerprints: dict[str, str]) -> dict[str, Any]:
@@ -59,9 +63,7 @@ def _selection(
         "by": selection.chosen,
         "every": stage.evaluate_every,
         "samples": stage.held_out_samples(benchmark),
-        "temperature": benchmark.temperature,
-        "top_p": benchmark.top_p,
-        "max_response": benchmark.max_response,
+        "config": benchmark.model_dump(mode="json", exclude=_NOT_DECISIVE, exclude_defaults=True),
         "problems": fingerprints[benchmark.problems],
     }
 
@@ -74,7 +76,7 @@ def require_kept(planned: PlannedStage) -> None:
         return
     kept, field = planned.kept, f"stages.{planned.record.name}"
     fix = f"or delete {planned.directory} to train it again"
-    if len(kept.last) < min(stage.evaluate_last, len(keep.final(planned.steps))):
+    if len(kept.last) < min(stage.last_checkpoints, len(keep.final(planned.steps))):
         raise ConfigError(
             f"{field}.evaluate_last",
             f"the finished stage has models of {len(kept.last)} checkpoints, not of {stage.evaluate_last}",

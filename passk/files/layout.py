@@ -13,6 +13,7 @@
         rollouts/step-000001.parquet            one row per rollout (ROLLOUT_COLUMNS)
         checkpoints/                            OpenRLHF's, each with a seal (passk/openrlhf/checkpoints.py)
         model/                                  the trained weights in HF format
+        exports/step-000020/                    models of earlier steps in HF format, if the stage exports any
         models/step-000020/                     the same of an earlier checkpoint (passk/experiment/keep.py)
         log.txt                                 the trainer's output
         failure.json                            cause of the last attempt's failure (passk/runtime/failure_record.py)
@@ -65,7 +66,7 @@ INGEST = "the ingest"
 METRICS = (
     "step", "time", "seconds", "lr", "grad_norm", "loss", "estimator", "k", "reward",
     "pass_at_k", "reward_by_difficulty", "pass_at_k_by_difficulty",
-    "all_incorrect", "all_correct", "few_incorrect", "correct_counts", "distinct",
+    "all_incorrect", "all_correct", "few_incorrect", "generated_groups", "used_groups", "correct_counts", "distinct",
     "entropy", "length", "truncated", "clip_ratio", "kl",
     "importance_gap", "importance_ratio", "importance_filtered", "logprob_gap", "tokens",
     "seconds_generation", "seconds_experience", "seconds_training", "seconds_sync", "seconds_advantage", "reasons",
@@ -183,6 +184,17 @@ def require_usable(runs: Path, name: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file atomically: no reader sees a partial file. Raise PasskError if the disk is full."""
     write_text(path, json.dumps(content if isinstance(content, dict | list) else asdict(content), indent=1) + "\n")
+
+
+def export_of(stage: Path, step: int) -> Path:
+    """Return the directory of the model that a stage exported after a step."""
+    return stage / "exports" / f"step-{step:06d}"
+
+
+def exported_steps(stage: Path) -> list[int]:
+    """Return the steps after which a stage exported its model."""
+    names = [path.name.removeprefix("step-") for path in (stage / "exports").glob("step-*") if path.is_dir()]
+    return sorted(int(name) for name in names if name.isdecimal())
 
 
 def kept_model(stage: Path, step: int) -> Path:

@@ -16,17 +16,16 @@ import numpy as np
 from pydantic import Field
 
 from passk import problems, verifiers
-from passk.base.errors import PasskError
 from passk.base.randomness import seed_of
 from passk.experiment.benchmark import Benchmark
 from passk.experiment.fields import Count, Natural
 from passk.experiment.flag_value import FlagValue
 from passk.experiment.selection import held_out_ks
+from passk.models import sampling
 from passk.models.prompt_format import PLAIN, PromptFormat
 from passk.statistics.bootstrap import mean_intervals
 from passk.statistics.pass_at_k import pass_at_k
-from passk.verifiers import AnswerError, Verdict, pool
-from passk.verifiers.extract import as_read
+from passk.verifiers import pool
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -83,18 +82,17 @@ def evaluate(
         [seed_of("held out", held_out.seed, step, name, row["id"], number) for number in range(benchmark.samples)]
         for row in rows
     ]
-    parameters = {
-        "temperature": benchmark.temperature,
-        "top_p": benchmark.top_p,
-        "max_tokens": benchmark.max_response,
-        "skip_special_tokens": True,
-    } | ({"stop": list(benchmark.stop)} if benchmark.stop else {})
-    responses = sample(tokens, seeds, parameters)
-    verdicts = _verdicts(rows, responses, opens_thinking=held_out.opens_thinking)
-    reasons = Counter(verdict.reason for each in verdicts for verdict in each)
+    responses = sample(tokens, seeds, sampling.parameters(benchmark.model_dump()))
+    submit, opens_thinking = pool.shared().submit, held_out.opens_thinking
+    futures = [
+        sampling.submitted(submit, row, [response.text for response in each], opens_thinking=opens_thinking)
+        for row, each in zip(rows, responses, strict=True)
+    ]
+    judged = [sampling.verdicts(row["id"], each) for row, each in zip(rows, futures, strict=True)]
+    reasons = Counter(verdict.reason for each in judged for verdict in each)
     shares = {reason: count / reasons.total() for reason, count in sorted(reasons.items())}
     verifiers.stop_above(benchmark.max_failed, shares, where=f"evaluation of step {step} on {name}")
-    correct = np.array([sum(verdict.correct for verdict in each) for each in verdicts])
+    correct = np.array([sum(verdict.correct for verdict in each) for each in judged])
     flat = [response for each in responses for response in each]
     return {
         "step": step,
@@ -121,23 +119,3 @@ def figures(samples: int, correct: np.ndarray, ks: Sequence[int]) -> dict[str, d
         str(k): {"value": estimate.value, "lower": estimate.low, "upper": estimate.high}
         for k, estimate in zip(known, mean_intervals(values), strict=True)
     }
-
-
-def _verdicts(
-    rows: Sequence[dict[str, Any]], responses: list[list[Response]], *, opens_thinking: bool
-) -> list[list[Verdict]]:
-    judges = pool.shared()
-    futures = [
-        [
-            judges.submit(row["verifier"], as_read(text, opens_thinking=opens_thinking), row["answer"])
-            for text, *_ in each
-        ]
-        for row, each in zip(rows, responses, strict=True)
-    ]
-    verdicts = []
-    for row, each in zip(rows, futures, strict=True):
-        try:
-            verdicts.append([verdict.result() for verdict in each])
-        except AnswerError as error:
-            raise PasskError(f"{row['id']}: {error}") from None
-    return verdicts

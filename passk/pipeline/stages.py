@@ -21,14 +21,14 @@ from passk.evaluation import progress
 from passk.experiment.compute import Compute
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
-from passk.experiment.stage import RlStage, SftStage
+from passk.experiment.stage import RlStage
 from passk.files import durable, file_lock, scratch
 from passk.files.layout import write_json
 from passk.files.metrics_log import WRITER, damaged_line, read_metrics
 from passk.models import remote_code
 from passk.models.tiny import ENDS, load_tokenizer, make_tiny
 from passk.openrlhf import checkpoints, flags, lengths, train_data
-from passk.pipeline import data_checks
+from passk.pipeline import data_checks, model_card, training_problems
 from passk.pipeline.evaluation_request import all_requests, format_of
 from passk.pipeline.finish import finish
 from passk.pipeline.held_out_request import held_out
@@ -47,10 +47,7 @@ LAST_WRITER_SECONDS = 120.0
 def prepare(plan: Plan) -> None:
     """Make the problems and a tiny model, and check the training data."""
     preparation.prepare(plan.experiment.problems, plan.problems, plan.experiment.seed)
-    for name, stage in plan.experiment.stages.items():
-        if isinstance(stage, SftStage):
-            file = plan.problems[stage.problems]
-            preparation.require_demonstrations(f"stages.{name}.problems", stage.problems, file)
+    training_problems.prepare(plan)
     preparation.require_fields(plan.experiment.benchmarks, plan.problems)
     if plan.experiment.model.tiny and isinstance(plan.model, Path) and not (plan.model / "config.json").exists():
         with scratch.beside(plan.model) as temporary:
@@ -103,7 +100,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> Non
         format, trusted = format_of(plan), plan.experiment.model.trust_remote_code
         train_data.write(
             stage,
-            plan.problems[stage.problems],
+            {plan.problems[name]: weight for name, weight in stage.weights.items()},
             directory / "data",
             seed=planned.record.seed,
             first_prompt=planned.first_prompt,
@@ -139,6 +136,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> Non
             on_evaluation=on_evaluation,
         )
         ended = finish(planned, seconds=time.monotonic() - started, startup=progress.startup)
+        model_card.write(plan, planned)
     if isinstance(stage, RlStage) and any(stage.conditions):
         log.info("%s: %s", planned.record.name, ended)
 
@@ -175,7 +173,7 @@ def command(plan: Plan, planned: PlannedStage) -> list[str]:
         str(plan.parent_model(planned)),
         planned.directory / "data",
         planned.directory,
-        plan.problems[stage.problems],
+        plan.training_problems(planned),
         reference=str(planned.reference.directory / "model") if planned.reference else None,
     )
     remote_code.check(plan.parent_model(planned), trusted=experiment.model.trust_remote_code)
@@ -215,7 +213,7 @@ def evaluate(plan: Plan, only: Sequence[PlannedEvaluation] | None = None) -> Non
     work.write(file)
     command = [sys.executable, "-m", "passk.evaluation.evaluate", str(file)]
     on = f" on {work.engines} engines" if work.engines > 1 else ""
-    checkpoints_left = len({planned.record.checkpoint for planned in remaining})
+    checkpoints_left = len({str(planned.model) for planned in remaining})
     log.info("evaluations to do: %d of %d checkpoints%s", len(remaining), checkpoints_left, on)
     with progress.followed(directory / progress.FILE):
         if work.on_ray:
@@ -224,6 +222,7 @@ def evaluate(plan: Plan, only: Sequence[PlannedEvaluation] | None = None) -> Non
             ray_job.run(
                 command, environment=environment(compute), directory=directory, stall_timeout_s=compute.stall_timeout_s
             )
+    model_card.write_all(plan)
     missing = sorted({planned.record.checkpoint for planned in remaining if not planned.finished})
     if missing:
         raise PasskError(
@@ -240,9 +239,10 @@ def left(planned: PlannedStage) -> float:
 
 def sampled(plan: Plan) -> tuple[int, int]:
     """Return the progress of the evaluations: the number of finished ones, and of shards of the others."""
-    finished = [planned.finished for planned in plan.evaluations]
-    remaining = [planned for planned, done in zip(plan.evaluations, finished, strict=True) if not done]
-    return sum(finished), sum(1 for planned in remaining for _ in planned.directory.glob("parts/[0-9]*.parquet"))
+    evaluations = plan.evaluations
+    remaining = [planned for planned in evaluations if not planned.finished]
+    shards = sum(1 for planned in remaining for _ in planned.directory.glob("parts/[0-9]*.parquet"))
+    return len(evaluations) - len(remaining), shards
 
 
 def standing(plan: Plan) -> str:
@@ -276,7 +276,8 @@ def _has_model(planned: PlannedEvaluation) -> bool:
 def ingest(plan: Plan) -> None:
     """Ingest all finished work into the database. Raise PasskError that names damaged items; the rest is ingested."""
     wanted: list[store_items.Item] = [(store_items.experiment_record, plan.directory)]
-    wanted += [(store_items.problem_set, path) for path in plan.problems.values() if path.exists()]
+    sets = {*plan.problems.values(), *map(plan.training_problems, plan.stages)}
+    wanted += [(store_items.problem_set, path) for path in sorted(sets) if path.exists()]
     wanted += [(store_items.stage, planned.directory) for planned in plan.stages if planned.finished]
     wanted += [(store_items.evaluation, planned.directory) for planned in plan.evaluations if planned.finished]
     if skipped := store.ingest_items(plan.store, wanted).skipped:

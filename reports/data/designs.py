@@ -49,7 +49,11 @@ def designs(results: Sequence[Results]) -> list[tuple[Results, ...]]:
 def _without_none(content: object) -> object:
     """Return a configuration without its unset fields, so that a new unused field does not change the design."""
     if isinstance(content, dict):
-        return {key: _without_none(value) for key, value in content.items() if value not in (None, {})}
+        return {
+            key: _without_none(value)
+            for key, value in content.items()
+            if value not in (None, {}) and value is not False
+        }
     return content
 
 

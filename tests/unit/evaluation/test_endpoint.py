@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 
@@ -63,6 +64,9 @@ def test_each_sample_is_a_request_with_its_seed_and_tokens_are_counted(tmp_path,
     assert {(row["tokens"], row["finish_reason"]) for row in rows} == {(4, "length")}
     assert all(math.isnan(row["logprob"]) for row in rows)
     assert (manifest["tokens"], manifest["prompt_tokens"]) == (24, 42)
+    deadline = time.monotonic() + 30
+    while any(thread.name == "endpoint" for thread in threading.enumerate()):
+        assert time.monotonic() < deadline, "no thread is left"
     first = next(body for body in faulty.requests if body["messages"][0]["content"] == "What is 1?")
     assert first | {"seed": 0} == {
         "model": "m", "messages": [{"role": "user", "content": "What is 1?"}], "temperature": 0.5, "top_p": 0.9,

@@ -9,6 +9,7 @@ from passk.base.errors import ConfigError
 from passk.experiment import config, validate
 from passk.experiment.plan import plan
 from passk.files.layout import kept_model, write_json
+from passk.models.tiny import make_tiny
 from passk.pipeline.evaluation_request import request
 from tests.unit.experiment.test_config import GOOD
 
@@ -55,7 +56,7 @@ def test_each_of_the_last_checkpoints_and_the_best_one_has_an_evaluation_of_its_
 def test_a_finished_stage_names_the_model_and_step_of_each_evaluation(tmp_path):
     laid = laid_out(tmp_path, evaluate_last=3, keep_best=BEST)
     finish(laid, [50, 40, 30], best=20)
-    (laid.directory / "model").mkdir(parents=True)
+    make_tiny(laid.experiment.model.tiny, laid.directory / "model", seed=1)
     directory = laid.stages[1].directory
     assert [planned.step for planned in of_arm(laid)] == [None, 40, 30, 20]
     names = ["model", "models/step-000040", "models/step-000030", "models/step-000020"]

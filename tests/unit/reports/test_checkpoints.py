@@ -132,3 +132,13 @@ def test_best_checkpoints_are_compared_with_each_other_where_both_methods_have_o
     comparison = Comparison([load(run.store, run.name)])
     pairs = [(of.label, to.label) for of, to in comparison.comparisons]
     assert pairs == [("pass4-pass1", "pass1"), ("pass4-pass1@best", "pass1@best")]
+
+
+def test_a_field_that_an_earlier_record_lacks_and_that_is_not_used_does_not_split_the_seeds_of_a_design(seeds):
+    record = json.loads((seeds[0].directory / "experiment.json").read_text())
+    record["config"]["benchmarks"]["easy"]["validation"] = False
+    record["config"]["stages"]["pass1"] |= {"evaluate_last": None, "keep_best": None, "stop_when": None}
+    write_json(seeds[0].directory / "experiment.json", record)
+    assert rebuild(seeds[0].runs) == []
+    comparison = Comparison([load(seeds[0].store, run.name) for run in seeds])
+    assert [len(design) for design in comparison.designs] == [3]

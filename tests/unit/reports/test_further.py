@@ -14,6 +14,7 @@ from reports.data.comparison import Comparison
 from reports.data.results import load
 from reports.sections.answer import interval
 from reports.sections.further import MOST, REST, field_tables, metric_tables
+from reports.sections.tables import main_table
 from tests.unit.reports.conftest import amend, text_of
 
 METRICS = ["g-pass@0.5", "cover@0.25", "bayes", "best-of"]
@@ -116,3 +117,16 @@ def test_an_unknown_field_is_one_line_before_anything_starts(filed):
     preparation.require_metadata("benchmarks.easy.by", "shortest", file)
     with pytest.raises(ConfigError, match=r"^benchmarks\.easy\.by: no problem has the metadata 'short'; did you mean"):
         preparation.require_metadata("benchmarks.easy.by", "short", file)
+
+
+def test_temperatures_of_one_benchmark_have_a_row_each_and_no_mean_of_all(filed):
+    record = json.loads((filed.directory / "experiment.json").read_text())
+    assert Comparison([load(filed.store, filed.name)]).groups == ["all", "easy", "hard"]
+    record["config"]["benchmarks"]["hard"] = record["config"]["benchmarks"]["easy"] | {"temperature": 0.6}
+    amend(filed, config=record["config"])
+    comparison = Comparison([load(filed.store, filed.name)])
+    assert comparison.groups == ["easy", "hard"] and comparison.together == []
+    header, rows = main_table(comparison, str, str)
+    assert header[:2] == ["benchmark", "checkpoint"]
+    assert [row[0] for row in rows] == ["easy"] * len(comparison.sampled) + ["hard"] * len(comparison.sampled)
+    assert "temperature 0.6" in text_of(filed.store, filed.name)
