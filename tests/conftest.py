@@ -1,10 +1,14 @@
 """What holds for all tests."""
 
 import contextlib
+import logging
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from passk.base import logs
 
 with contextlib.suppress(ImportError):  # the adapters' environment has none
     from hypothesis import settings
@@ -32,6 +36,18 @@ def pytest_xdist_make_scheduler(config, log):
             return "together" if file.removeprefix("tests/") in TOGETHER else file
 
     return Scheduling(config, log)
+
+
+@pytest.fixture(autouse=True)
+def no_shown_logs() -> Iterator[None]:
+    """Undo `logs.show` of the test before, so that pytest's own handlers get the lines again."""
+    yield
+    for name in logs.PACKAGES:
+        logger = logging.getLogger(name)
+        logger.propagate = True
+        logger.setLevel(logging.NOTSET)
+        for handler in list(logger.handlers):
+            logger.removeHandler(handler)
 
 
 # `make test` runs all but these; `make test-all` runs these too. What stays is the unit tests, the contracts with
