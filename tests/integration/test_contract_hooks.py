@@ -89,6 +89,16 @@ def test_the_driver_takes_the_policy_by_name(actor_classes):
     assert "@ray.remote(num_gpus=1)\nclass PolicyModelActor(" in source_of("openrlhf.trainer.ray.ppo_actor")
 
 
+def test_a_model_is_written_as_openrlhf_writes_the_last_one(actor_classes):
+    """Of passk/openrlhf/policy.py, export."""
+    from openrlhf.utils.deepspeed.deepspeed import DeepspeedStrategy
+
+    assert parameters(DeepspeedStrategy.save_model)[:4] == ["self", "model", "tokenizer", "output_dir"]
+    actor = source_of("openrlhf.trainer.ray.ppo_actor")
+    written = r"self\.strategy\.save_model\(\s*self\.ema_model if args\.train\.enable_ema else self\.actor,\s*"
+    assert re.search(written + r"self\.tokenizer,\s*args\.ckpt\.output_dir,", actor)
+
+
 def test_the_driver_takes_the_reference_by_name_and_hands_it_the_policys_start(actor_classes):
     from openrlhf.trainer.ray import launcher
 

@@ -1,4 +1,4 @@
-"""An evaluation by the command line, killed with SIGKILL in the middle and gone on with; a stream; engines on Ray."""
+"""An evaluation by the command line, killed with SIGKILL in the middle and resumed; a stream; engines on Ray."""
 
 import json
 import signal
@@ -44,10 +44,10 @@ compute: {{profile: cpu, deterministic: true}}
 SMALL_PARTS = """
 import sys
 from pathlib import Path
-from passk.evaluation import generate, sample
+from passk.evaluation import evaluate, generate
 
 generate.PART_SAMPLES = 64
-sample.main(Path(sys.argv[1]))
+evaluate.main(Path(sys.argv[1]))
 """
 
 
@@ -127,7 +127,7 @@ def test_it_says_where_it_goes_on_how_far_it_is_and_how_long_it_takes(evaluated)
     total = PROBLEMS * SAMPLES
     assert "base on test: resuming, " in evaluated.went_on
     assert f" of {total} samples are done" in evaluated.went_on
-    assert "goes on" not in evaluated.said
+    assert "resuming" not in evaluated.said
     for said in (evaluated.said, evaluated.went_on):
         assert f"base on test: {total}/{total} samples, " in said
         assert "samples/s" in said
@@ -196,7 +196,7 @@ def test_on_a_cluster_that_runs_one_engine_or_two_sample_all_rows_there_each_its
             said = []
             laid_out, _ = work(evaluated, tmp_path / str(gpus), gpus_per_node=gpus)
             stages.evaluate(laid_out, said.append)
-            assert said[0] == f"evaluation 1 times{on}: 1 checkpoints"
+            assert said[0] == f"evaluations to do: 1 of 1 checkpoints{on}"
             assert said[-1].startswith(f"base on test: {PROBLEMS * SAMPLES}/{PROBLEMS * SAMPLES} samples, ")
             same_rows(samples(tmp_path / str(gpus)), samples(evaluated.directory / "whole"))
         headers = request_headers(cluster)

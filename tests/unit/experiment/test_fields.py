@@ -104,6 +104,40 @@ SFT = STAGE | {
 SCHEDULE = [0, -1, True, "4", 1.5, 1.0, None, [], [[]], [[1]], [[1, True]], [[1, 4], [10**9, 1]], 10_000, 10**30,
             {"from": 999_999_999, "to": 1, "every": 1}, {"from": 8, "to": 1, "every": 10**9},
             {"from": 8.0, "to": 1, "at": 2}, {"from": 8}, {"a": 1}]  # fmt: skip
+RL = (
+    STAGE
+    | ENGINE_SETTINGS
+    | {
+        "advantage": (
+            "text",
+            ["grpo", {1: "grpo", 2: "maxrl"}, [[1, "grpo"], [2, "maxrl"]]],
+            [{2: "grpo"}, [["grpo"]]],
+        ),
+        "k": (
+            None,
+            [1, 9999, {"from": 8, "to": 1, "every": 1}, {"from": 8, "to": 1, "at": 2}, [[1, 8], [2, 1]]],
+            SCHEDULE,
+        ),
+        "options": ("mapping", [{}, {"a": [1, {"b": 2.5}]}], [{"a": math.nan}, {"a": "\0"}, {"\0": 1}, {5: 1}]),
+        "lr": ("positive", [1, 1e-6], ["auto"]),
+        "entropy_coef": ("not negative", [0, 1], []),
+        "false_positive_rate": ("share", [0, 1, 0.5], []),
+        "prompts_per_step": ("count", [1], [999_999_999]),
+        "rollouts_per_prompt": ("count", [2, 9999], [1, 10_000]),
+        "mini_batch_prompts": ("count", [1, None], []),
+        "temperature": ("positive", [1, 0.5], []),
+        "top_p": ("positive", [1, 0.5], [1.01]),
+        "clip": ("pair", [[0, 0], (0.2, 0.28), [1, 5]], [[-0.1, 0.2], [0.2, -0.1]]),
+        "max_prompt": ("count", [1], []),
+        "max_response": ("count", [1], []),
+        "stop": (None, STOPS, NOT_STOPS),
+        "max_failed": ("share", [0, 1], []),
+        "evaluate_every": ("count", [1, 99, None], []),
+        "evaluate_on": (None, [["test"], None], [[], "test", ["A"], [5], [True], {}]),
+        "evaluate_samples": ("count", [1, 9999, None], [10_000]),
+        "until": ("mapping", [None, {"metric": "reward", "above": 0.9, "window": 2}], [{}, {"metric": "reward"}]),
+    }
+)
 RL = STAGE | {
     "advantage": ("text", ["grpo", {1: "grpo", 2: "maxrl"}, [[1, "grpo"], [2, "maxrl"]]], [{2: "grpo"}, [["grpo"]]]),
     "k": (None, [1, 9999, {"from": 8, "to": 1, "every": 1}, {"from": 8, "to": 1, "at": 2}, [[1, 8], [2, 1]]], SCHEDULE),

@@ -1,6 +1,4 @@
 import importlib.metadata
-import subprocess
-import sys
 
 import pytest
 import yaml
@@ -232,24 +230,6 @@ def test_a_model_by_name_needs_no_warm_start_and_is_sampled_too(tmp_path):
     planned = laid_out(tmp_path, raw)
     assert {evaluation.record.checkpoint for evaluation in planned.evaluations} == {BASE, "arm"}
     assert planned.parent_model(planned.stages[0]) == "owner/name"
-
-
-@pytest.mark.parametrize(
-    "module",
-    [
-        "passk.experiment.config",
-        "passk.experiment.plan",
-        "passk.experiment.validate",
-        "passk.cli.main",
-        "passk.store",
-        "reports",
-    ],
-)
-def test_what_must_answer_at_once_imports_no_engine(module):
-    heavy = "{'torch', 'ray', 'vllm', 'openrlhf', 'prefect', 'datasets'}"
-    code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 def test_another_model_written_over_the_first_is_another_start_and_so_is_all_that_comes_of_it(tmp_path):
