@@ -15,16 +15,45 @@ import statistics
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from passk.experiment import config
 from passk.experiment import plan as planning
+from passk.experiment.compute import Compute
+from passk.experiment.stage import RlStage
 from passk.openrlhf import flags
 from passk.runtime import process_tree
 from passk.runtime.environment import environment
 from passk.runtime.ray_cluster import ray_cluster
 
 WARM_UP = 3
+
+
+@dataclass(frozen=True)
+class Training:
+    """A finished run's first rl stage with advantage grpo, to be trained again for some steps without checkpoints."""
+
+    stage: RlStage
+    compute: Compute
+    seed: int
+    model: str
+    data: Path
+
+    @staticmethod
+    def of(experiment: Path, steps: int, data: Path) -> "Training":
+        """experiment: directory of the run. data: where to write the training data of the steps."""
+        record = json.loads((experiment / "experiment.json").read_text())
+        laid_out = planning.plan(config.parse(record["config"]), experiment.parent)
+        planned = next(p for p in laid_out.stages if p.stage.kind == "rl" and p.stage.advantage.names == ("grpo",))
+        stage = planned.stage.model_copy(update={"save_every": 10**6, "steps": steps, "until": None})
+        first_rows(planned.directory / "data", steps * stage.prompts_per_step, data)
+        model = str(laid_out.parent_model(planned))
+        return Training(stage, laid_out.experiment.compute, record["config"]["seed"], model, data)
+
+    def arguments(self, output: Path) -> list[str]:
+        """Return the arguments of passk.openrlhf for a training in the directory `output`."""
+        return flags.rl(self.stage, self.compute, flags.Paths(self.model, self.data, output), seed=self.seed)
 
 
 def timed_steps(command: list[str], variables: dict[str, str], log: Path) -> list[float]:
@@ -58,22 +87,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
 
-    record = json.loads((options.experiment / "experiment.json").read_text())
-    laid_out = planning.plan(config.parse(record["config"]), options.experiment.parent)
-    planned = next(p for p in laid_out.stages if p.stage.kind == "rl" and p.stage.advantage.names == ("grpo",))
-    stage = planned.stage.model_copy(update={"save_every": 10**6, "steps": options.steps, "until": None})
     scratch = Path(tempfile.mkdtemp(prefix="passk-bench-"))
-    data = first_rows(planned.directory / "data", options.steps * stage.prompts_per_step, scratch / "data")
-
+    training = Training.of(options.experiment, options.steps, scratch / "data")
     totals: dict[str, list[float]] = {"stock": [], "passk": []}
-    with ray_cluster(laid_out.experiment.compute, scratch / "ray.log") as cluster:
-        variables = environment(laid_out.experiment.compute) | cluster
+    with ray_cluster(training.compute, scratch / "ray.log") as cluster:
+        variables = environment(training.compute) | cluster
         for turn in range(options.rounds):
             for name, seconds in totals.items():
                 output = scratch / f"{name}-{turn}"
-                paths = flags.Paths(str(laid_out.parent_model(planned)), data, output)
-                arguments = flags.rl(stage, laid_out.experiment.compute, paths, seed=record["config"]["seed"])
-                module = "passk.openrlhf"
+                arguments, module = training.arguments(output), "passk.openrlhf"
                 if name == "stock":
                     arguments, module = arguments[: arguments.index("--passk.advantage")], "bench.stock"
                 steps = timed_steps([sys.executable, "-m", module, *arguments], variables, output / "log.txt")

@@ -14,7 +14,7 @@ from passk.experiment.benchmark import Benchmark, ReferenceLine
 from passk.experiment.compute import Compute
 from passk.experiment.config import Experiment
 from passk.experiment.engine import Engine, Price
-from passk.experiment.engine_settings import ImportanceCorrection, Kl, Loss
+from passk.experiment.engine_settings import FilterGroups, ImportanceCorrection, Kl, Lora, Loss, Overlong
 from passk.experiment.model import Model, TinyModel
 from passk.experiment.require import BaseRequirement, Require
 from passk.experiment.selection import KeepBest, StopWhen
@@ -40,12 +40,15 @@ SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
     "`stages.NAME.until:`": ("Exactly one of `above` and `below` is required.", Until),
     "`stages.NAME.stop_when:`": ("`benchmark` and `evaluations` are required.", StopWhen),
     "`stages.NAME.keep_best:`": ("`benchmark` is required.", KeepBest),
+    "`stages.NAME.lora:`": ("An adapter, in sft and rl stages.", Lora),
+    "`stages.NAME.filter_groups:`": ("`true` stands for the defaults.", FilterGroups),
     "`stages.NAME.kl:`": ("A penalty for the distance from a reference model.", Kl),
     "`stages.NAME.loss:`": ("The policy loss.", Loss),
     "`stages.NAME.importance_correction:`": (
-        "[openrlhf.md](openrlhf.md#loss-kl-and-correction) explains it.",
+        "[engine-settings.md](engine-settings.md#loss-kl-and-correction) explains it.",
         ImportanceCorrection,
     ),
+    "`stages.NAME.overlong:`": ("A penalty for responses near `max_response`.", Overlong),
     "`benchmarks.NAME:`": ("Problems on which passk evaluates every finished stage.", Benchmark),
     "`benchmarks.NAME.reference_line:`": ("A dashed line in the report.", ReferenceLine),
     "`engine:`": ("For an experiment without stages. The key is in the environment, never in the file.", Engine),

@@ -44,6 +44,8 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
         if stage.kind == "rl" and stage.conditions.shown:
             length = f"at most {stage.steps} steps, {stage.conditions.shown},"
         typer.echo(f"# {record.name}: {stage.kind}{estimator}, {length} {start}, key {record.key}, {state}")
+        if stage.mix:
+            typer.echo(f"#   problems: {', '.join(f'{name} ({weight:g})' for name, weight in stage.mix.items())}")
         if evaluations := held_out(laid_out, planned):
             each = ", ".join(f"{name} ({one.samples} samples)" for name, one in evaluations.benchmarks.items())
             typer.echo(f"#   evaluated at step 0, every {evaluations.every} steps and at the last step on {each}")

@@ -1,4 +1,4 @@
-"""Settings of an rl stage's loss: KL, aggregation and clipping, and the correction of vLLM's log-probabilities.
+"""Settings of an rl stage's engine: the loss, what it is computed from, and what is trained.
 
 They are those of OpenRLHF 0.11.2. A combination that it would refuse late, or ignore, is refused here.
 """
@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from passk.base.errors import InvalidError
-from passk.experiment.fields import Name, Positive, Strict
+from passk.experiment.fields import Count, Name, Positive, Strict, Text
 
 START = "start"
 """Reference of `kl` that is the model from which the stage starts."""
@@ -74,3 +74,26 @@ class ImportanceCorrection(Strict):
         if len(self.bounds) == 2 and self.bounds[0] >= self.bounds[1]:
             raise InvalidError("threshold must be low and high, the lower first", "write them in this order")
         return self
+
+
+class Overlong(Strict):
+    """Penalty for long responses (DAPO, arXiv 2503.14476, equation 13)."""
+
+    buffer: Count = Field(description="tokens before max_response over which the penalty rises from 0")
+    penalty: Positive = Field(1.0, description="penalty of a response of max_response tokens")
+
+
+class FilterGroups(Strict):
+    """Train on groups that most estimators learn from, and sample more prompts in place of the others."""
+
+    max_rounds: Count = Field(4, description="rounds of sampling in a step; then dropped groups fill the step")
+
+
+class Lora(Strict):
+    """Train an adapter of low rank. It is merged into the model at the end of the stage."""
+
+    rank: Count = Field(description="rank of the adapter")
+    alpha: Count = Field(16, description="the adapter counts alpha / rank times")
+    targets: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)] | None = Field(
+        None, description="names of the adapted layers (default: all linear layers but the head)"
+    )

@@ -25,11 +25,11 @@ from passk.experiment.result_versions import (
     judging,
     verdicts,
 )
-from passk.experiment.stage import RlStage
+from passk.experiment.stage import RlStage, SftStage
 from passk.files.layout import BASE, BEST, STORE, EvaluationRecord, StageRecord, require_usable
 from passk.files.model_files import contents
 
-_WITHOUT_EFFECT = {"evaluate", "save_every", "keep_checkpoints", "max_failed"}
+_WITHOUT_EFFECT = {"evaluate", "save_every", "keep_checkpoints", "max_failed", "export_every"}
 _WITHOUT_EFFECT |= {"evaluate_every", "evaluate_on", "evaluate_samples", "evaluate_last", "keep_best"}
 """Fields of a stage that do not change its model. Evaluations during the training draw no random number of it."""
 _NOT_SAMPLED = {"k", "max_failed", "validation", *REPORTED}
@@ -66,6 +66,10 @@ class Plan:
         """Directory of the lock files (passk/files/file_lock.py) of all experiments and stage keys."""
         return self.directory.parent / ".locks"
 
+    def training_problems(self, planned: PlannedStage) -> Path:
+        """Return the Parquet file of a stage's problems; of all of them, if it mixes sets."""
+        return self.directory / "problems" / f"{planned.record.problems}.parquet"
+
     def parent_model(self, planned: PlannedStage) -> Path | str:
         """Return the directory or name of the model that a stage starts from."""
         for other in self.stages:
@@ -87,11 +91,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
         parent = stages[stage.parent] if stage.parent else None
         trainers = versions
         if isinstance(stage, RlStage):
-            trainers = (
-                versions
-                | estimator_versions(stage.advantage, stage.options)
-                | verdicts(verifier_of(experiment, stage.problems))
-            )
+            trainers = versions | estimator_versions(stage.advantage, stage.options) | _verdicts(experiment, stage)
         # Without the defaults, so a new field with a default does not change the keys of finished stages.
         without = dict.fromkeys(("parent", *_WITHOUT_EFFECT), True) | {"stop_when": {"select_on_test"}}
         settings = stage.model_dump(mode="json", exclude_defaults=True, exclude=without)
@@ -103,7 +103,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
             {
                 "config": settings,
                 "parent": parent.record.key if parent else base,
-                "problems": fingerprints[stage.problems],
+                "problems": _fingerprint(stage, fingerprints),
                 "versions": trainers,
                 "results": TRAINING_VERSION,
                 "seed": experiment.seed,
@@ -120,7 +120,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
             parent=parent.record.key if parent else None,
             config=stage.model_dump(mode="json", by_alias=True),
             seed=experiment.seed,
-            problems=fingerprints[stage.problems],
+            problems=_fingerprint(stage, fingerprints),
             first_step=sum(a.steps for a in (parent.lineage if parent else ()) if a.stage.kind == "rl"),
             versions=trainers,
         )
@@ -143,6 +143,20 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
         stages=tuple(stages.values()),
         all_evaluations=tuple(evaluations),
     )
+
+
+def _fingerprint(stage: SftStage | RlStage, fingerprints: dict[str, str]) -> str:
+    """Return the fingerprint of a stage's problems, with the weights if it mixes sets."""
+    if stage.mix is None:
+        return fingerprints[str(stage.problems)]
+    return _hash({"mix": sorted((fingerprints[name], weight) for name, weight in stage.mix.items())})
+
+
+def _verdicts(experiment: Experiment, stage: RlStage) -> dict[str, str]:
+    """Return the versions of the verifiers of a stage's problems."""
+    each = [verdicts(verifier_of(experiment, name)) for name in stage.weights]
+    versions = sorted({one["verdicts"] for one in each if one})
+    return {"verdicts": ", ".join(versions)} if versions else {}
 
 
 def _base(experiment: Experiment) -> dict[str, Any]:

@@ -62,6 +62,14 @@ class PlannedStage:
         return self.stage.steps
 
     @property
+    def prompts(self) -> int:
+        """Number of training prompts of an rl stage. One that filters groups has it in its manifest."""
+        if not isinstance(self.stage, RlStage):
+            return 0
+        counted = self._manifest.get("prompts") if self.stage.filter_groups else None
+        return counted if isinstance(counted, int) else self.steps * self.stage.prompts_per_step
+
+    @property
     def kept(self) -> KeptModels:
         """The models that the finished stage has; those that it will have if it is not finished."""
         keep = self.stage.keep if isinstance(self.stage, RlStage) else None
@@ -93,11 +101,11 @@ class PlannedStage:
     def first_prompt(self) -> int:
         """Number of training prompts that its ancestors used of the same problems."""
         return sum(
-            ancestor.steps * ancestor.stage.prompts_per_step
+            ancestor.prompts
             for ancestor in self.lineage[1:]
             if isinstance(ancestor.stage, RlStage)
             and self.stage.kind == "rl"
-            and ancestor.stage.problems == self.stage.problems
+            and ancestor.stage.weights == self.stage.weights
         )
 
 

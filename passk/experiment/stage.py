@@ -18,7 +18,7 @@ from pydantic import (
 from passk.base.errors import InvalidError
 from passk.experiment.advantage_schedule import AdvantageSchedule
 from passk.experiment.benchmark import Benchmark
-from passk.experiment.engine_settings import ImportanceCorrection, Kl, Loss
+from passk.experiment.engine_settings import FilterGroups, ImportanceCorrection, Kl, Lora, Loss, Overlong
 from passk.experiment.fields import (
     LIMIT,
     MOST_ROLLOUTS,
@@ -61,13 +61,23 @@ K = Annotated[
 ]
 
 
+def _switch(value: Any) -> Any:
+    """Return a section in place of true, and none in place of false."""
+    return {} if value is True else None if value is False else value
+
+
 class Stage(Strict):
     """Fields that sft and rl stages share."""
 
     parent: Name | None = Field(
         None, alias="from", description="stage whose model this one starts from (default: the model itself)"
     )
-    problems: Name = Field(description="name of a set of problems of the train split")
+    problems: Name | None = Field(
+        None, description="name of a set of problems of the train split (required without `mix`)"
+    )
+    mix: dict[Name, Positive] | None = Field(
+        None, min_length=2, description="in place of `problems`: sets of problems, each with its weight"
+    )
     steps: Count = Field(description="optimizer steps of an sft stage, batches of rollouts of an rl stage")
     betas: Betas = Field((0.9, 0.95), description="Adam's two betas")
     weight_decay: NotNegative = Field(0.0, description="Adam's weight decay")
@@ -76,9 +86,24 @@ class Stage(Strict):
     evaluate: bool = Field(True, description="sample the finished model on every benchmark")
     save_every: Count = Field(20, description="steps between checkpoints")
     keep_checkpoints: Count = Field(2, description="checkpoints kept for resuming, at least 2 while training")
+    export_every: Count | None = Field(
+        None, description="steps between models in HF format that the stage keeps in exports/ (default: none)"
+    )
+    lora: Lora | None = Field(None, description="adapter that is trained in place of the weights (default: none)")
     openrlhf: dict[str, Any] = Field(
         default={}, description="OpenRLHF's own flags, such as --actor.adam.eps: 1.0e-6; a switch takes true"
     )
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weight of each set of problems."""
+        return dict(self.mix) if self.mix else {str(self.problems): 1.0}
+
+    @model_validator(mode="after")
+    def _one_source_of_problems(self) -> Self:
+        if (self.problems is None) == (self.mix is None):
+            raise InvalidError("needs exactly one of problems and mix", "write one of them")
+        return self
 
     @model_validator(mode="after")
     def _warm_up_ends(self) -> Self:
@@ -140,6 +165,14 @@ class RlStage(Stage):
     clip: Clip = Field((0.2, 0.28), description="lower and upper clip of the probability ratio")
     max_prompt: Count = Field(1024, description="longest prompt, tokens")
     max_response: Count = Field(description="longest response, tokens")
+    filter_groups: Annotated[FilterGroups | None, BeforeValidator(_switch)] = Field(
+        None, description="train on groups that teach, and sample others in place of the rest; `true`, or a section"
+    )
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None, description="the model is the average of the weights, with this share kept each update (default: none)"
+    )
+    overlong: Overlong | None = Field(None, description="penalty for long responses (default: none)")
+    mask_truncated: bool = Field(False, description="leave responses that are cut off out of the loss")
     stop: Stops = ()
     max_failed: MaxFailed = 0.05
     until: Until | None = Field(None, description="condition that ends the stage before `steps` (default: none)")
@@ -189,7 +222,17 @@ class RlStage(Stage):
 
     @model_validator(mode="after")
     def _fits_in_memory(self) -> Self:
-        return self._limited("steps x prompts_per_step", self.steps * self.prompts_per_step)
+        return self._limited(f"steps x prompts_per_step{' x max_rounds' * (self.rounds > 1)}", self.most_prompts)
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of sampling in a step at most."""
+        return self.filter_groups.max_rounds if self.filter_groups else 1
+
+    @property
+    def most_prompts(self) -> int:
+        """Prompts that the stage samples at most."""
+        return self.steps * self.prompts_per_step * self.rounds
 
     @field_validator("until")
     @classmethod
@@ -210,6 +253,9 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "kl": Kl,
     "loss": Loss,
     "importance_correction": ImportanceCorrection,
+    "overlong": Overlong,
+    "filter_groups": FilterGroups,
+    "lora": Lora,
 }
 """Models of a stage's fields that are sections."""
 STAGES: dict[str, type[Stage]] = {"sft": SftStage, "rl": RlStage}

@@ -1,5 +1,6 @@
 """Checks of an experiment before anything is started or written. Each error is one line."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,10 @@ def check(experiment: Experiment) -> None:
         for name in sorted(set(names) & set(getattr(experiment, field))):
             raise ConfigError(f"{field}.{name}", "is a reserved name in reports", "choose another one")
     for name, stage in experiment.stages.items():
-        _known_problems(experiment, f"stages.{name}.problems", stage.problems, split="train")
+        for problem_set in stage.weights:
+            field = f"stages.{name}.{'mix' if stage.mix else 'problems'}"
+            _known_problems(experiment, field, problem_set, split="train")
+        engine_checks.check(experiment, name, stage)
         if isinstance(stage, RlStage):
             _check_rl(experiment, name, stage)
         elif experiment.compute.nodes > 1:
@@ -105,8 +109,8 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
     compute = experiment.compute
     with under(f"stages.{name}"):
         stage.advantage.check(stage.k, stage.steps, stage.rollouts_per_prompt, stage.options)
-        verifier = verifier_of(experiment, stage.problems)
-        for estimator in stage.advantage.names:
+        judged = {verifier_of(experiment, problem_set) for problem_set in stage.weights}
+        for estimator, verifier in itertools.product(stage.advantage.names, sorted(judged)):
             if advantage.get(estimator).graded and not plugins.package(verifiers.GROUP, verifier):
                 problem = f"{estimator} needs graded rewards, and the verifier {verifier} gives 0 and 1"
                 raise ConfigError("advantage", problem, "choose another estimator, or a verifier of your own")
@@ -120,7 +124,6 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
         with under(f"stages.{name}.until"):
             stage.until.check(max(k for _, k in stage.k.within(stage.steps)), stage.rollouts_per_prompt)
     check_held_out.of_stage(experiment, name, stage)
-    engine_checks.check(experiment, name, stage)
     if stage.parent is None and experiment.model.tiny:
         raise ConfigError(
             f"stages.{name}.from", "is missing, and an untrained model has nothing to reinforce", "name an sft stage"

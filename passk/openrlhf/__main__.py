@@ -41,8 +41,9 @@ def main(arguments: list[str]) -> None:
     import openrlhf.trainer.ray.vllm_engine as upstream_engine
     import ray
 
+    from passk.openrlhf.actor_factory import ActorFactory
     from passk.openrlhf.policy import PasskPolicy
-    from passk.openrlhf.reference import ReferenceFactory
+    from passk.openrlhf.reference import PasskReference
     from passk.openrlhf.rollout_engine import PasskEngine
     from passk.openrlhf.trainer import TrainerFactory
 
@@ -53,9 +54,9 @@ def main(arguments: list[str]) -> None:
 
     # The driver looks these names up in their modules at run time, and so starts passk's classes.
     upstream_trainer.PPOTrainer = TrainerFactory(settings)
-    upstream_actor.PolicyModelActor = ray.remote(num_gpus=1)(PasskPolicy)
+    upstream_actor.PolicyModelActor = ActorFactory(PasskPolicy, ema=settings.ema)
     if settings.reference:
-        upstream_launcher.ReferenceModelActor = ReferenceFactory(settings.reference)
+        upstream_launcher.ReferenceModelActor = ActorFactory(PasskReference, reference=settings.reference)
     # With determinism all prompts of a step wait for one more call. Ray's default of 1,000 calls would deadlock.
     upstream_engine.RolloutRayActor = ray.remote(max_concurrency=CALLS_AT_ONCE)(PasskEngine)
     sys.argv = ["openrlhf.cli.train_ppo_ray", *rest]
@@ -74,6 +75,12 @@ def check(settings: PluginSettings, arguments: list[str]) -> None:
     if options.asynchronous:
         raise ConfigError(
             "--train.async_enable", "the plugin supports only OpenRLHF's synchronous trainer", "remove the flag"
+        )
+    if options.deterministic and settings.filter_groups:
+        raise ConfigError(
+            "--passk.filter_groups",
+            "samples an unknown number of prompts, so no run is reproducible",
+            "remove it or --train.full_determinism_enable",
         )
     if options.deterministic and options.filtering:
         raise ConfigError(

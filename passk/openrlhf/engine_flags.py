@@ -3,11 +3,22 @@
 from typing import Any
 
 from passk.experiment.compute import Compute
-from passk.experiment.stage import RlStage
+from passk.experiment.stage import RlStage, SftStage
+
+
+def of_adapter(stage: SftStage | RlStage) -> dict[str, Any]:
+    """Return the flags of LoRA; OpenRLHF adapts all linear layers where none is named."""
+    if not stage.lora:
+        return {}
+    return {
+        "--ds.lora.rank": stage.lora.rank,
+        "--ds.lora.alpha": stage.lora.alpha,
+        "--ds.lora.target_modules": stage.lora.targets,
+    }
 
 
 def of_loss(stage: RlStage, compute: Compute) -> dict[str, Any]:
-    """Return the flags of the loss, the KL penalty and the correction of log-probabilities."""
+    """Return the flags of the loss, and of what changes rewards and weights of its tokens."""
     flags: dict[str, Any] = {
         "--actor.loss_agg_mode": stage.loss.mean if stage.loss else "token-mean",
         "--algo.kl.init_coef": stage.kl.coef if stage.kl else 0,
@@ -31,4 +42,7 @@ def of_loss(stage: RlStage, compute: Compute) -> dict[str, Any]:
             "--algo.advantage.is_correction_gating": correction.gating,
             "--algo.advantage.is_correction_threshold": correction.bounds,
         }
+    if stage.overlong:
+        flags["--reward.overlong_buffer_len"] = stage.overlong.buffer
+        flags["--reward.overlong_penalty_factor"] = stage.overlong.penalty
     return flags

@@ -59,7 +59,8 @@ def sft(stage: SftStage, compute: Compute, paths: Paths, *, seed: int, max_token
         "--lr_warmup_ratio": stage.warmup / stage.steps,
         **_common(stage, compute, paths),
     }
-    return [*_spell(flags), *passthrough.words(stage.openrlhf), "--passk.record", str(paths.output)]
+    own: Flags = {"--passk.record": str(paths.output), "--passk.export_every": stage.export_every}
+    return [*_spell(flags), *passthrough.words(stage.openrlhf), *_spell(own)]
 
 
 def _largest_divisor(number: int, most: int) -> int:
@@ -79,7 +80,7 @@ def rl(stage: RlStage, compute: Compute, paths: Paths, *, seed: int, held_out: H
         "--actor.adam.weight_decay": stage.weight_decay,
         "--actor.max_norm": stage.max_norm,
         "--actor.lr_scheduler": "constant_with_warmup",
-        "--actor.lr_warmup_ratio": stage.warmup / stage.steps,
+        "--actor.lr_warmup_ratio": stage.warmup / (stage.steps * stage.rounds),  # of the prompts in the data
         "--actor.eps_clip_low_high": stage.clip,
         "--actor.entropy_coef": stage.entropy_coef,  # 0 adds no bonus but makes OpenRLHF measure the entropy
         "--algo.advantage.estimator": "group_norm",  # it adds no whitening; the plugin replaces it
@@ -135,6 +136,11 @@ def _own(stage: RlStage, paths: Paths) -> Flags:
         "--passk.problems": str(paths.problems) if paths.problems else None,
         "--passk.reference": paths.reference,
         "--passk.until": stage.until.spelled if stage.until else None,
+        "--passk.mask_truncated": stage.mask_truncated,
+        "--passk.filter_groups": stage.rounds if stage.filter_groups else None,
+        "--passk.steps": stage.steps if stage.filter_groups else None,
+        "--passk.ema": stage.ema,
+        "--passk.export_every": stage.export_every,
         "--passk.stop_when": stage.stop_when.spelled if stage.stop_when else None,
         "--passk.keep": keep.spelled if (keep := stage.keep) else None,
         "--passk.keep_order": True,
@@ -151,6 +157,7 @@ def _common(stage: SftStage | RlStage, compute: Compute, paths: Paths) -> Flags:
         "--ckpt.save_steps": stage.save_every,
         "--ckpt.max_num": max(stage.keep_checkpoints, LEAST_KEPT),
         "--ckpt.load_enable": True,
+        **engine_flags.of_adapter(stage),
         "--train.full_determinism_enable": compute.deterministic,
     }
 

@@ -46,9 +46,9 @@ def require_fit(
     if not stages:
         return
     tokenizer = load_tokenizer(model, trusted=trusted)
-    for problem_set in dict.fromkeys(stage.problems for stage in stages.values()):
+    for problem_set in dict.fromkeys(name for stage in stages.values() for name in stage.weights):
         rows = problems.load(files[problem_set])
-        trained = {name: stage for name, stage in stages.items() if stage.problems == problem_set}
+        trained = {name: stage for name, stage in stages.items() if problem_set in stage.weights}
         prompts = format.prompts(tokenizer, list(rows["prompt"]))
         lengths = _tokens(prompts, tokenizer)
         for name, stage in trained.items():

@@ -10,6 +10,7 @@ from openrlhf.trainer.ray.launcher import RayActorGroup
 from openrlhf.trainer.ray.vllm_engine import batch_vllm_engine_call
 
 from passk.models import log_probs
+from passk.openrlhf import group_filter
 from passk.openrlhf.held_out import Response
 from passk.openrlhf.prompt_label import identity
 
@@ -27,6 +28,12 @@ class PasskSamplesGenerator(SamplesGenerator):
     """Largest difference between an engine and the policy before the last batch, in nats."""
     dispatched: list[tuple[str, Any]]
     """Pairs (prompt, label) of the batch."""
+    keeps: Callable[[int, int], bool]
+    """Whether the filter keeps a group, from its correct rollouts and N."""
+    max_rounds: int | None = None
+    """Rounds of sampling in a step at most; None without a filter."""
+    dropped: list[list[Experience]] | None = None
+    """Groups that the last batch left out; None without a filter."""
     ended: bool = False
     """Whether the training ends here, as if all prompts were used."""
 
@@ -58,17 +65,39 @@ class PasskSamplesGenerator(SamplesGenerator):
         return [parts[place % count][place // count] for place in range(len(prompts))]
 
     def _generate_vllm(self, *arguments: Any, **options: Any) -> tuple[list[Experience], int, bool]:
-        self.dispatched = []
         # Engines that sleep between batches are awake only here.
         self._compare_weights(options.get("max_len", log_probs.TOKENS + 1))
         ray.get([engine.begin_step.remote(self.step, self.stop) for engine in self.vllm_engines])
+        consumed, exhausted = 0, False
+
+        def sample(prompts: int | None = None) -> tuple[list[list[Experience]], bool]:
+            nonlocal consumed, exhausted
+            wanted = {} if prompts is None else {"num_prompts": prompts}
+            groups, used, exhausted = self._groups(*arguments, **options | wanted)
+            consumed += used
+            return groups, exhausted
+
+        if self.max_rounds is None:
+            groups, _ = sample()
+        else:
+            groups, self.dropped = group_filter.filled(
+                sample,
+                lambda group: self.keeps(group_filter.correct(group), len(group)),
+                options["num_prompts"],
+                self.max_rounds,
+            )
+        return [experience for group in groups for experience in group], consumed, exhausted
+
+    def _groups(self, *arguments: Any, **options: Any) -> tuple[list[list[Experience]], int, bool]:
+        """Return the groups of a round in the order of its prompts, the prompts that it took, and whether they end."""
+        self.dispatched = []
         experiences, consumed, exhausted = super()._generate_vllm(*arguments, **options)
         place = {identity(*pair): number for number, pair in reversed(list(enumerate(self.dispatched)))}
         samples = options.get("n_samples_per_prompt", self.args.rollout.n_samples_per_prompt)
         groups = [experiences[start : start + samples] for start in range(0, len(experiences), samples)]
         # A repeated prompt has two groups at one place. Their tokens decide the order.
         groups.sort(key=lambda group: (place[identity(group[0].prompts[0], group[0].labels[0])], _tokens(group)))
-        return [experience for group in groups for experience in group], consumed, exhausted
+        return groups, consumed, exhausted
 
     def _compare_weights(self, max_length: int) -> None:
         """Raise PasskError if an engine does not have the policy's weights."""

@@ -52,6 +52,16 @@ class PluginSettings:
     problems: Path | None = None
     """Parquet file of the training problems, for the metrics by difficulty."""
 
+    filter_groups: int | None = None
+    """Rounds of sampling in a step at most, to replace groups that teach nothing; None without a filter."""
+    steps: int | None = None
+    """Step at which the training ends; None for the end of the prompts."""
+    export_every: int | None = None
+    """Steps between models in HF format below the record; None for none."""
+    ema: float | None = None
+    """Share of the average of the weights that an update keeps; None for the weights themselves."""
+    mask_truncated: bool = False
+    """Whether the loss leaves out responses that are cut off."""
     reference: str | None = None
     """HF model that is the reference of the KL penalty; None for the model that the training starts from."""
 
@@ -150,6 +160,33 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         help="Parquet file with the id and difficulty of each problem, for metrics by difficulty (default: none).",
     )
     parser.add_argument(
+        "--passk.filter_groups",
+        dest="filter_groups",
+        type=count,
+        help="Replace all-incorrect groups and those with fewer than k incorrect, in this many rounds (default: keep).",
+    )
+    parser.add_argument(
+        "--passk.steps", dest="steps", type=count, help="Step at which the training ends (default: that of the data)."
+    )
+    parser.add_argument(
+        "--passk.export_every",
+        dest="export_every",
+        type=count,
+        help="Steps between models in HF format in exports/ of the record (default: none).",
+    )
+    parser.add_argument(
+        "--passk.ema",
+        dest="ema",
+        type=_inner_share,
+        help="Save an average of the weights, of which an update keeps this share (default: the weights).",
+    )
+    parser.add_argument(
+        "--passk.mask_truncated",
+        dest="mask_truncated",
+        action="store_true",
+        help="Leave responses that are cut off out of the loss (default: they are in it).",
+    )
+    parser.add_argument(
         "--passk.reference",
         dest="reference",
         help="Reference model of the KL penalty (default: the model that the training starts from).",
@@ -186,9 +223,28 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         held_out=held_out,
         keep=keep,
         problems=values.problems.resolve() if values.problems else None,
+        filter_groups=values.filter_groups,
+        steps=values.steps,
+        export_every=values.export_every,
+        ema=values.ema,
+        mask_truncated=values.mask_truncated,
         reference=values.reference,
     )
     return settings, rest
+
+
+def count(text: str) -> int:
+    """Return a whole number of 1 or more, for argparse."""
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
+def _inner_share(text: str) -> float:
+    """Return a number above 0 and below 1, for argparse."""
+    if not 0 < (number := float(text)) < 1:
+        raise ValueError
+    return number
 
 
 def _stop(text: str) -> tuple[str, ...]:

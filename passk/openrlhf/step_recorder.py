@@ -5,7 +5,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -17,6 +17,7 @@ from passk.files.layout import METRICS, ROLLOUT_COLUMNS
 from passk.files.metrics_log import WRITER, read_metrics
 from passk.openrlhf import mismatch
 from passk.openrlhf.difficulty import difficulties, means
+from passk.openrlhf.group_filter import teaches
 from passk.openrlhf.prompt_label import ANSWER_HALVES, REASON, answer_id, problem_of, reason_of
 from passk.openrlhf.settings import PluginSettings
 from passk.statistics.pass_at_k import pass_at_k
@@ -88,6 +89,8 @@ class Rollouts:
     """Share of the rollouts with each verdict reason; None for a reward function that is not passk's."""
     mismatch: Mapping[str, float] = field(default_factory=dict)
     """Difference between vLLM's and the trainer's log-probabilities (mismatch.py)."""
+    dropped: Self | None = None
+    """Groups that were sampled and not trained on; None without a filter of groups."""
 
     @classmethod
     def of(
@@ -98,6 +101,7 @@ class Rollouts:
         k: int,
         seconds_advantage: float,
         mismatch: Mapping[str, float],
+        dropped: Self | None = None,
     ) -> Self:
         """Collect a step. rollouts: [R], those of a prompt together. rewards, advantages: [P, N]."""
         return cls(
@@ -110,13 +114,40 @@ class Rollouts:
             seconds_advantage=seconds_advantage,
             reasons=_shares([rollout.reason for rollout in rollouts]),
             mismatch=mismatch,
+            dropped=dropped,
+        )
+
+    @property
+    def generated(self) -> Self:
+        """The rollouts with those that the filter dropped, so that their metrics are those of the policy."""
+        more = self.dropped
+        if more is None or not more.problems:
+            return replace(self, dropped=None)
+        share = len(self.tokens) / (len(self.tokens) + len(more.tokens))
+        reasons = None
+        if self.reasons is not None and more.reasons is not None:
+            names = sorted({*self.reasons, *more.reasons})
+            reasons = {n: self.reasons.get(n, 0) * share + more.reasons.get(n, 0) * (1 - share) for n in names}
+        return replace(
+            self,
+            problems=self.problems + more.problems,
+            tokens=self.tokens + more.tokens,
+            truncated=np.concatenate([self.truncated, more.truncated]),
+            rewards=np.concatenate([self.rewards, more.rewards]),
+            advantages=np.concatenate([self.advantages, more.advantages]),
+            reasons=reasons,
+            dropped=None,
         )
 
     def metrics(self, difficulty: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Return the metrics of the groups (passk/files/layout.py, METRICS).
+        """Return the metrics of all groups that were generated (passk/files/layout.py, METRICS).
 
         difficulty: of each problem that has one.
         """
+        if self.dropped is not None:
+            counts, n = (self.rewards == 1).sum(axis=1).tolist(), self.rewards.shape[1]
+            used = sum(teaches(correct, n, self.k) for correct in counts)
+            return self.generated.metrics(difficulty) | {"used_groups": used}
         prompts, samples = self.rewards.shape
         correct = (self.rewards == 1).sum(axis=1)  # [P]
         responses = [tuple(tokens) for tokens in self.tokens]
@@ -135,6 +166,8 @@ class Rollouts:
             "all_incorrect": float((correct == 0).mean()),
             "all_correct": float((correct == samples).mean()),
             "few_incorrect": float((samples - correct < self.k).mean()),
+            "generated_groups": prompts,
+            "used_groups": prompts,
             "correct_counts": np.bincount(correct, minlength=samples + 1).tolist(),
             "distinct": float(np.mean([len(set(group)) / samples for group in groups])),
             "length": float(np.mean(lengths)),
@@ -249,7 +282,7 @@ class MetricsLog:
         self.path = directory / "metrics.jsonl"
 
     def write(self, metrics: dict[str, Any]) -> None:
-        unknown = metrics.keys() - METRICS.keys()
+        unknown = metrics.keys() - set(METRICS)
         assert not unknown, f"metrics that passk/files/layout.py does not define: {sorted(unknown)}"
         with durable.telling_when_full(self.path), self.path.open("a") as file:
             file.write(json.dumps({**metrics, "time": time.time()}) + "\n")

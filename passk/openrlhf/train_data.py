@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def write(
     stage: SftStage | RlStage,
-    source: Path,
+    sources: Mapping[Path, float],
     directory: Path,
     *,
     seed: int,
@@ -37,15 +37,18 @@ def write(
 
     The rows are the problems in an order that depends only on the seed. After all problems they repeat in another
     order. `first_prompt` is the number of rows that the stage's ancestors used. Two methods that branch after different
-    numbers of steps therefore see the same problems at the same step. end: text after each demonstration.
+    numbers of steps therefore see the same problems at the same step. sources: files of problems by their weights; each
+    row is of one of them, drawn with a probability proportional to its weight. end: text after each demonstration.
     format, tokenizer: how the model sees prompts; the default is the prompt alone, which needs no tokenizer.
     opens_thinking: whether the prompts end with <think>, for the reward function.
     """
-    from datasets import Dataset
+    from datasets import Dataset, concatenate_datasets
 
-    rows = problems.load(source)
-    count = stage.steps * (stage.prompts_per_step if isinstance(stage, RlStage) else stage.batch_size)
-    selected = rows.select(_order(len(rows), first_prompt + count, seed)[first_prompt:])
+    sets = [problems.load(source) for source in sources]
+    rows = concatenate_datasets(sets)
+    count = stage.most_prompts if isinstance(stage, RlStage) else stage.steps * stage.batch_size
+    order = _mixed([len(each) for each in sets], list(sources.values()), first_prompt + count, seed)
+    selected = rows.select(order[first_prompt:])
     prompts = format.prompts(tokenizer, list(selected["prompt"]))
     if isinstance(stage, RlStage):
         labels = [
@@ -90,8 +93,21 @@ def require_thinking_opened_as_said(
             )
 
 
+def _mixed(sizes: list[int], weights: list[float], count: int, seed: int) -> np.ndarray:
+    """Return [count] row numbers of sets one after another. A longer order begins with every shorter one."""
+    if len(sizes) == 1:
+        return _order(sizes[0], count, seed)
+    shares = np.array(weights) / sum(weights)
+    chosen = np.random.default_rng([seed, *sizes]).choice(len(sizes), size=count, p=shares)
+    order = np.empty(count, dtype=np.int64)
+    for place, size in enumerate(sizes):
+        own = chosen == place
+        order[own] = sum(sizes[:place]) + _order(size, int(own.sum()), seed)
+    return order
+
+
 def _order(rows: int, count: int, seed: int) -> np.ndarray:
     """Return [count] row numbers: permutations of all rows, one after another."""
     generator = np.random.default_rng([seed, rows])
     rounds = [generator.permutation(rows) for _ in range(-(-count // rows))]
-    return np.concatenate(rounds)[:count]
+    return np.concatenate([np.empty(0, dtype=np.int64), *rounds])[:count]

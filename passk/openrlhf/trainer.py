@@ -16,15 +16,15 @@ from openrlhf.models.utils import compute_reward
 from openrlhf.trainer.ppo_trainer import PPOTrainer
 from openrlhf.trainer.ppo_utils.experience import Experience
 from openrlhf.trainer.ppo_utils.experience_maker import RemoteExperienceMaker
-from openrlhf.trainer.ppo_utils.length_penalty import apply_length_penalties
 from transformers import set_seed
 
 from passk import advantage, verifiers
 from passk.base.randomness import seed_of
 from passk.files.metrics_log import read_metrics
-from passk.openrlhf import checkpoints, estimator_state, mismatch
+from passk.openrlhf import checkpoints, estimator_state, group_filter, length_settings, mismatch
 from passk.openrlhf.estimator_inputs import false_positive_rate, inputs
 from passk.openrlhf.evaluation_log import EvaluationLog
+from passk.openrlhf.exports import Exports
 from passk.openrlhf.held_out import evaluate
 from passk.openrlhf.kept_models import KeptModels
 from passk.openrlhf.prompt_label import ANSWER_HALVES, REASON
@@ -42,6 +42,8 @@ class PasskExperienceMaker(RemoteExperienceMaker):
     settings: PluginSettings
     step: int
     """Current step, from 1."""
+    dropped: list[list[Experience]] | None = None
+    """Groups that the filter left out of the batch; None without a filter."""
     states: dict[str, dict[str, Any]]
     """State over steps of each estimator that keeps one, by its name."""
     rollouts: Rollouts
@@ -51,14 +53,11 @@ class PasskExperienceMaker(RemoteExperienceMaker):
     def compute_advantages_and_returns(self, experiences: list[Experience]) -> list[Experience]:
         for experience in experiences:
             experience.rewards = experience.rewards.float()
-        apply_length_penalties(experiences, self.args)
+        penalties = length_settings.penalties(experiences, self.args)
 
         # OpenRLHF may have reordered experiences to balance lengths. `index` is the original position of each.
         order = torch.tensor(list(itertools.chain.from_iterable(e.index for e in experiences)))
-        reordered = torch.cat([e.rewards for e in experiences])
-        rewards = torch.empty_like(reordered)
-        rewards[order] = reordered
-        rewards = rewards.view(-1, self.args.rollout.n_samples_per_prompt)  # [P, N]
+        rewards = self._in_order([e.rewards for e in experiences], order)
         rollouts = gathered(experiences, order)
         for experience in experiences:
             for key in (REASON, *ANSWER_HALVES):
@@ -76,6 +75,7 @@ class PasskExperienceMaker(RemoteExperienceMaker):
         state = self.states.setdefault(name, {}) if "state" in estimator.inputs else {}
         extra = inputs(estimator, rollouts, rewards.shape[1], generator, state)
         started = time.perf_counter()
+        noisy = noisy + self._in_order(penalties, order)
         advantages = advantage.compute(estimator, noisy, k, **options, **extra)  # [P, N]
         seconds = time.perf_counter() - started
 
@@ -93,8 +93,35 @@ class PasskExperienceMaker(RemoteExperienceMaker):
             experience.advantages = experience.returns.clone()
             experience.info["return"] = per_token.sum(-1)
             experience.kl = None
-        self.rollouts = Rollouts.of(rollouts, rewards, advantages, k, seconds, mismatch.of_rollouts(experiences))
+        self.rollouts = Rollouts.of(
+            rollouts,
+            rewards,
+            advantages,
+            k,
+            seconds,
+            mismatch.of_rollouts(experiences),
+            dropped=None if self.dropped is None else self._dropped(self.dropped, k),
+        )
+        if self.settings.mask_truncated:
+            length_settings.mask_truncated(experiences)
         return experiences
+
+    def _dropped(self, groups: list[list[Experience]], k: int) -> Rollouts:
+        """Return the rollouts of groups that the filter dropped. No advantage is computed for them."""
+        experiences = [experience for group in groups for experience in group]
+        for place, experience in enumerate(experiences):
+            experience.index = [place]
+        rewards = torch.tensor([float(each.rewards[0]) for each in experiences])
+        rewards = rewards.view(-1, self.args.rollout.n_samples_per_prompt)
+        rollouts = gathered(experiences, torch.arange(len(experiences)))
+        return Rollouts.of(rollouts, rewards, torch.zeros_like(rewards), k, 0.0, {})
+
+    def _in_order(self, values: list[torch.Tensor], order: torch.Tensor) -> torch.Tensor:
+        """Return values of rows, one tensor for each experience, as [P, N] in the order of generation."""
+        reordered = torch.cat(values)
+        ordered = torch.empty_like(reordered)
+        ordered[order] = reordered
+        return ordered.view(-1, self.args.rollout.n_samples_per_prompt)
 
 
 class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
@@ -108,9 +135,12 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self.samples_generator.__class__ = PasskSamplesGenerator
         self.samples_generator.policy = self.actor_model_group
         self.samples_generator.between_steps = self._evaluate
+        self.samples_generator.max_rounds = settings.filter_groups
+        self.samples_generator.keeps = self._keeps
         self.samples_generator.stop = settings.stop
         self.recorder = StepRecorder(settings)
         self.evaluations = EvaluationLog(settings.record)
+        self.exports = Exports(settings.record, settings.export_every)
         self.kept = KeptModels(settings.record, settings.keep, self._export)
         self.seconds_evaluation = 0.0
         """Wall time of the evaluations since the last recorded step."""
@@ -134,6 +164,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         # Steps after the checkpoint are repeated, so their records are deleted.
         self.recorder.forget_after(states["global_step"])
         self.evaluations.forget_after(states["global_step"])
+        self.exports.forget_after(states["global_step"])
         self.kept.forget_after(states["global_step"])
         self.samples_generator.step = states["global_step"] + 1
         self.samples_generator.ended = self._is_ended()
@@ -144,6 +175,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         step = self.experience_maker.step = global_step + 1
         set_seed(seed_of("trainer", self.args.train.seed, step))
         ray.get(self.actor_model_group.async_run_method(method_name="begin_step", step=step))
+        self.experience_maker.dropped = self.samples_generator.dropped
         status, done = super().train_step(rollout_samples, global_step)
         if self.args.algo.kl.init_coef <= 0:
             status.pop("kl", None)  # a 0 that nothing measured
@@ -167,6 +199,7 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self.samples_generator.ended = self._is_ended()
         if self.samples_generator.ended:
             self.args.ckpt.save_steps = 1  # the last checkpoint is that of the last step
+        self.exports.write(global_step, self._export)
         self.kept.checkpoint(global_step)
         with checkpoints.saving(Path(self.args.ckpt.path) / "_actor" / f"global_step{global_step}"):
             states = estimator_state.saved(self.experience_maker.states)
@@ -201,13 +234,18 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         """Write the policy's present model in HF format."""
         ray.get(self.actor_model_group.async_run_method(method_name="export", directory=str(directory)))
 
+    def _keeps(self, correct: int, rollouts: int) -> bool:
+        """Return whether the filter keeps a group of the coming step."""
+        return group_filter.teaches(correct, rollouts, self.settings.k.at(self.samples_generator.step))
+
     def _is_ended(self) -> bool:
-        """Return whether the recorded steps and evaluations meet a condition that ends the training."""
-        conditions = self.settings.conditions
-        if not any(conditions):
+        """Return whether all steps are recorded, or a condition that ends the training is met."""
+        conditions, steps = self.settings.conditions, self.settings.steps
+        if not any(conditions) and steps is None:
             return False
+        lines = read_metrics(self.recorder.log.path)
         evaluations = self.evaluations.lines() if conditions.stop_when else []
-        return conditions.are_met(read_metrics(self.recorder.log.path), evaluations)
+        return (steps is not None and len(lines) >= steps) or conditions.are_met(lines, evaluations)
 
 
 class TrainerFactory:

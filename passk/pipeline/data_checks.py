@@ -2,7 +2,7 @@
 
 from passk.experiment.plan import Plan
 from passk.experiment.stage import RlStage, SftStage
-from passk.openrlhf import difficulty, lengths, train_data
+from passk.openrlhf import difficulty, lengths, lora_targets, train_data
 from passk.pipeline import evaluation_length
 from passk.pipeline.evaluation_request import format_of
 from passk.pipeline.held_out_request import problem_sets, require_room
@@ -15,7 +15,7 @@ def check(plan: Plan) -> None:
         name, stage = planned.record.name, planned.stage
         until = stage.until if isinstance(stage, RlStage) else None
         if until and until.difficulty and not planned.finished:
-            difficulty.require(f"stages.{name}.until.difficulty", until.difficulty, plan.problems[stage.problems])
+            difficulty.require(f"stages.{name}.until.difficulty", until.difficulty, plan.training_problems(planned))
         if not planned.finished and not (planned.directory / "data").exists():
             unstarted[name] = stage
     if plan.experiment.engine:
@@ -24,9 +24,10 @@ def check(plan: Plan) -> None:
     lengths.require_fit(
         unstarted, plan.problems, plan.model, format=format, tiny=model.tiny, trusted=model.trust_remote_code
     )
+    lora_targets.require_known(unstarted, plan.model, trusted=model.trust_remote_code)
     require_room(plan)
     evaluation_length.require_fit(plan)
-    judged = {stage.problems for stage in unstarted.values() if isinstance(stage, RlStage)}
+    judged = {name for stage in unstarted.values() if isinstance(stage, RlStage) for name in stage.weights}
     judged |= {planned.benchmark.problems for planned in plan.evaluations if not planned.finished}
     judged |= problem_sets(plan)
     files = {name: file for name, file in plan.problems.items() if name in judged}

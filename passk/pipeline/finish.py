@@ -25,6 +25,8 @@ def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> s
         raise PasskError(f"OpenRLHF ended without writing a model; see {ray_job.shown(directory / 'log.txt')}")
     durable.flush_all(directory / "model")
     end = {"key": planned.record.key, "steps": last, "ended": ended, "seconds": seconds, "startup_seconds": startup}
+    if isinstance(planned.stage, RlStage) and planned.stage.filter_groups:
+        end["prompts"] = sum(line["generated_groups"] for line in lines)
     write_json(directory / "manifest.json", end | _kept(planned, last))
     # A finished stage is never resumed, and its children start from model/. Its checkpoints are removed only after the
     # manifest is on the disk, so a kill or a power loss in between loses nothing.

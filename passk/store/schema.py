@@ -10,7 +10,7 @@ import duckdb
 
 from passk.base.errors import PasskError
 
-VERSION = 17
+VERSION = 18
 """Version of the schema. Raise it with every change of a table, macro or view. Stores of versions 1 to 9 have it in
 the table _migrations."""
 _FILES = ("schema.sql", "views.sql")
@@ -51,3 +51,10 @@ def version_of(connection: duckdb.DuckDBPyConnection) -> int:
     else:
         return 0
     return int(row[0]) if row and row[0] else 0
+
+
+def columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, str]]:
+    """Return (name, type) of each column of a table."""
+    return connection.execute(
+        "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index", [table]
+    ).fetchall()

@@ -116,6 +116,8 @@ CREATE TABLE steps (
     all_incorrect DOUBLE,
     all_correct DOUBLE,
     few_incorrect DOUBLE,
+    generated_groups INTEGER,
+    used_groups INTEGER,
     correct_counts INTEGER[],
     "distinct" DOUBLE,
     entropy DOUBLE,
@@ -153,6 +155,8 @@ COMMENT ON COLUMN steps.pass_at_k_by_difficulty IS 'difficulty -> unbiased pass@
 COMMENT ON COLUMN steps.all_incorrect IS 'share of groups without a correct rollout';
 COMMENT ON COLUMN steps.all_correct IS 'share of groups without an incorrect rollout';
 COMMENT ON COLUMN steps.few_incorrect IS 'share of groups with fewer than k incorrect rollouts, where the Pass@k advantage is 0';
+COMMENT ON COLUMN steps.generated_groups IS 'groups that were sampled; the other columns about groups, rewards and lengths are theirs';
+COMMENT ON COLUMN steps.used_groups IS 'groups that were trained on; as many as generated_groups without filter_groups';
 COMMENT ON COLUMN steps.correct_counts IS 'number of groups with 0, 1, ... N correct rollouts';
 COMMENT ON COLUMN steps."distinct" IS 'distinct responses of a group / N, mean over groups';
 COMMENT ON COLUMN steps.entropy IS 'policy entropy, nats a token';

@@ -16,6 +16,7 @@ OPTIONAL = {
     "importance_filtered": "out of bounds, mean",
 }
 """Metrics that only some settings of a stage have, with their column."""
+GROUPS = ("groups generated", "groups used")
 
 
 def health(comparison: Comparison) -> str:
@@ -23,8 +24,12 @@ def health(comparison: Comparison) -> str:
     frames = {entry: steps_of(entry) for entry in comparison.entries if entry.kind == "rl"}
     steps = {entry: pd.concat(each) for entry, each in frames.items() if each}
     more = [name for name in OPTIONAL if any(frame[name].notna().any() for frame in steps.values())]
-    rows = [[code(entry.label), *_row(frame, more)] for entry, frame in steps.items()]
-    return table((*HEADER, *(OPTIONAL[name] for name in more)), rows) if rows else ""
+    filters = any((frame["used_groups"] < frame["generated_groups"]).any() for frame in steps.values())
+    rows = [
+        [code(entry.label), *_row(frame, more), *(_groups(frame) if filters else [])] for entry, frame in steps.items()
+    ]
+    header = (*HEADER, *(OPTIONAL[name] for name in more), *(GROUPS if filters else ()))
+    return table(header, rows) if rows else ""
 
 
 def never_clipped(comparison: Comparison) -> bool:
@@ -43,6 +48,13 @@ def _row(steps: pd.DataFrame, more: list[str]) -> list[str]:
         _number(norm.max()),
         f"{steps['truncated'].mean():.1%}",
         *(_number(steps[name].astype(float).mean()) for name in more),
+    ]
+
+
+def _groups(steps: pd.DataFrame) -> list[str]:
+    """Return the groups that were generated and used in all steps; dashes for steps of an earlier passk."""
+    return [
+        "–" if steps[name].isna().any() else f"{steps[name].sum():.0f}" for name in ("generated_groups", "used_groups")
     ]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from passk import cpu
+from tests.integration.exposure import Watch
 from tests.processes import marked, named
 
 EXPERIMENT = """
@@ -44,6 +45,8 @@ class Finished:
     left_behind: list[str]
     """processes that outlived the killed run"""
     environment: dict[str, str]
+    seen: Watch
+    """what both runs showed of themselves while they ran"""
 
 
 def passk(*words: str) -> list[str]:
@@ -65,10 +68,9 @@ def prepared(directory: Path) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Finished:
     directory = tmp_path_factory.mktemp("small")
-    environment = prepared(directory)
-    command = passk("run", "small.yaml")
-    with (directory / "first.txt").open("w") as output:
-        first = subprocess.Popen(command, cwd=directory, env=environment, stdout=output, stderr=output)
+    environment, seen = prepared(directory), Watch(directory / "prefect")
+    first = started(directory, environment, "first.txt")
+    with seen.of(first.pid):
         try:
             metrics = wait_for_steps(directory, first, steps=5)
         finally:
@@ -76,17 +78,32 @@ def finished(tmp_path_factory) -> Finished:
             first.wait()
     left_behind = left_after(directory, seconds=30)
     steps = len(metrics.read_text().splitlines())
-    second = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, timeout=400)
-    assert second.returncode == 0, second.stdout[-4000:] + second.stderr[-4000:]
+    second = started(directory, environment, "second.txt")
+    with seen.of(second.pid):
+        try:
+            second.wait(timeout=400)
+        finally:
+            second.kill()
+    said = (directory / "second.txt").read_text()
+    assert second.returncode == 0, said[-8000:]
     return Finished(
         directory=directory,
         runs=directory / "runs",
         first=(directory / "first.txt").read_text(),
-        second=second.stdout + second.stderr,
+        second=said,
         steps_at_kill=steps,
         left_behind=left_behind + left_after(directory, seconds=0),
         environment=environment,
+        seen=seen,
     )
+
+
+def started(directory: Path, environment: dict[str, str], output: str) -> subprocess.Popen:
+    """Start the small experiment with its output in a file of the directory."""
+    with (directory / output).open("w") as file:
+        return subprocess.Popen(
+            passk("run", "small.yaml"), cwd=directory, env=environment, stdout=file, stderr=subprocess.STDOUT
+        )
 
 
 def wait_for_steps(directory: Path, process: subprocess.Popen, steps: int) -> Path:

@@ -60,6 +60,10 @@ ALL = {
     "kl": {"coef": 0.01, "estimator": "k2", "in": "reward", "reference": "warm"},
     "loss": {"type": "ppo", "aggregation": "seq-mean-token-mean", "dual_clip": 3.0},
     "importance_correction": {"level": "token", "mode": "clip", "threshold": [0.5, 2.0]},
+    "overlong": {"buffer": 4, "penalty": 0.5},
+    "lora": {"rank": 4, "alpha": 8, "targets": ["q_proj", "v_proj"]},
+    "filter_groups": {"max_rounds": 3},
+    "mask_truncated": True,
 }
 
 
@@ -72,6 +76,8 @@ def test_the_installed_trainer_reads_each_engine_setting_as_it_is_meant():
         "train.colocate_actor_ref": True, "ref.num_nodes": 1, "ref.num_gpus_per_node": 1,
         "actor.policy_loss_type": "ppo", "actor.loss_agg_mode": "seq-mean-token-mean", "actor.dual_clip": 3.0,
         "algo.advantage.is_correction_level": "token", "algo.advantage.is_correction_mode": "clip",
+        "reward.overlong_buffer_len": 4, "reward.overlong_penalty_factor": 0.5, "actor.lr_warmup_ratio": 0.0,
+        "ds.lora.rank": 4, "ds.lora.alpha": 8, "ds.lora.target_modules": ["q_proj", "v_proj"],
         "algo.advantage.is_correction_gating": "ratio", "algo.advantage.is_correction_threshold": [0.5, 2.0],
     }  # fmt: skip
     assert {name: getattr(read, name) for name in expected} == expected

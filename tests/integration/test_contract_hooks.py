@@ -89,10 +89,21 @@ def test_the_driver_takes_the_policy_by_name(actor_classes):
     assert "@ray.remote(num_gpus=1)\nclass PolicyModelActor(" in source_of("openrlhf.trainer.ray.ppo_actor")
 
 
+def test_a_model_is_written_as_openrlhf_writes_the_last_one(actor_classes):
+    """Of passk/openrlhf/policy.py, export."""
+    from openrlhf.utils.deepspeed.deepspeed import DeepspeedStrategy
+
+    assert parameters(DeepspeedStrategy.save_model)[:4] == ["self", "model", "tokenizer", "output_dir"]
+    actor = source_of("openrlhf.trainer.ray.ppo_actor")
+    written = r"self\.strategy\.save_model\(\s*self\.ema_model if args\.train\.enable_ema else self\.actor,\s*"
+    assert re.search(written + r"self\.tokenizer,\s*args\.ckpt\.output_dir,", actor)
+
+
 def test_the_driver_takes_the_reference_by_name_and_hands_it_the_policys_start(actor_classes):
     from openrlhf.trainer.ray import launcher
 
-    from passk.openrlhf.reference import PasskReference, ReferenceFactory
+    from passk.openrlhf.actor_factory import ActorFactory
+    from passk.openrlhf.reference import PasskReference
 
     source = source_of("openrlhf.cli.train_ppo_ray")
     assert "from openrlhf.trainer.ray.launcher import (\n    RayActorGroup,\n    ReferenceModelActor," in source
@@ -105,8 +116,38 @@ def test_the_driver_takes_the_reference_by_name_and_hands_it_the_policys_start(a
         group.count("self.ray_actor_type.options(") == group.count("ray_actor_type") and ").remote(world_size" in group
     )
     assert "args.train.colocate_actor_ref or args.train.colocate_all" in source, "they share a GPU"
-    one = ReferenceFactory("earlier").options(num_gpus=0.2)
+    one = ActorFactory(PasskReference, reference="earlier").options(num_gpus=0.2)
     assert one.remote.keywords == {"reference": "earlier"} and issubclass(PasskReference, plain)
+
+
+def test_models_are_saved_by_the_call_that_we_replace_and_the_average_is_ours(actor_classes):
+    from openrlhf.trainer.ray.ppo_actor import ActorPPOTrainer, PolicyModelActor
+    from openrlhf.utils.deepspeed import DeepspeedStrategy
+
+    from passk.openrlhf import saved_model
+
+    assert parameters(DeepspeedStrategy.save_model) == ["self", "model", "tokenizer", "output_dir", "kwargs"]
+    assert parameters(saved_model.write)[:4] == ["strategy", "model", "tokenizer", "directory"]
+    assert "strategy.save_model(model, tokenizer, args.ckpt.output_dir)" in source_of("openrlhf.cli.train_sft")
+    plain = PolicyModelActor.__ray_metadata__.modified_class
+    assert parameters(plain.save_checkpoint)[:2] == ["self", "tag"] and parameters(plain.save_model) == ["self"]
+    assert parameters(plain.__init__)[:3] == ["self", "world_size", "rank"]
+    assert '"_actor")' in inspect.getsource(plain.save_checkpoint)
+    assert "moving_average(self.actor, self.ema_model" in inspect.getsource(ActorPPOTrainer.training_step)
+    assert "ema_model" not in inspect.getsource(DeepspeedStrategy.save_ckpt), "its checkpoints have no average"
+    # what the broadcast reads of the actor, which ours hands it for an adapter
+    broadcast = inspect.getsource(ActorPPOTrainer.broadcast_to_vllm)
+    assert "model = self.actor.model.module" in broadcast and "in model.named_parameters()" in broadcast
+    assert set(re.findall(r"self\.actor, \"\w+\"|self\.actor\b[.\w]*", broadcast)) == {
+        "self.actor.model.module", 'self.actor, "is_vlm"',
+    }  # fmt: skip
+    assert set(re.findall(r"(?:param|\bp)\.(\w+)", broadcast)) == {
+        "shape",
+        "ds_shape",
+        "dtype",
+        "data",
+        "requires_grad",
+    }
 
 
 def test_the_loss_has_the_correction_whose_numbers_are_recorded_and_the_kl_whose_sum_is_divided(actor_classes):

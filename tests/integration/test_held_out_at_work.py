@@ -32,7 +32,7 @@ def test_the_policy_is_evaluated_between_steps_when_it_is_due_and_not_recorded(a
     benchmark = {"problems": "test", "samples": 1, "k": (1,), "max_response": 8, "file": "test.parquet"}
     benchmarks = {"easy": benchmark, "hard": benchmark}
     held_out = HeldOut.model_validate({"every": 2, "seed": 1, "benchmarks": benchmarks})
-    one.settings = SimpleNamespace(held_out=held_out, conditions=Conditions())
+    one.settings = SimpleNamespace(held_out=held_out, conditions=Conditions(), steps=None)
     one.samples_generator = SimpleNamespace(step=1, ended=False, sample=print)
     one.evaluations, one.seconds_evaluation, one.tokenizer = EvaluationLog(tmp_path), 0.0, None
     one.kept = KeptModels(tmp_path, Keep(every=2, best=KeepBest(benchmark="hard")), export)

@@ -66,11 +66,17 @@ def test_a_batch_stands_in_the_order_of_its_prompts_however_the_answers_came(act
         return [Experience(prompts=[prompt], labels=[["x"]], sequences=torch.tensor([[token]])) for token in tokens]
 
     arrived = [*group("b", 5, 6), *group("a", 3, 4), *group("c", 7, 8), *group("a", 1, 2)]
-    monkeypatch.setattr(samples.SamplesGenerator, "_generate_vllm", lambda *_, **__: (arrived, 4, False))
+
+    def upstream(self, **_):
+        self.dispatched += dealt
+        return arrived, 4, False
+
+    monkeypatch.setattr(samples.SamplesGenerator, "_generate_vllm", upstream)
     generator = object.__new__(samples.PasskSamplesGenerator)
     generator.vllm_engines, generator.args, generator.step = [], config_of_openrlhf(), 1
+    generator.max_rounds = None
     monkeypatch.setattr(generator, "_compare_weights", lambda max_length: None)
-    monkeypatch.setattr(samples.ray, "get", lambda references: setattr(generator, "dispatched", dealt))
+    monkeypatch.setattr(samples.ray, "get", lambda references: references)
     dealt = [("a", ["x"]), ("b", ["x"]), ("a", ["x"]), ("c", ["x"])]
     ordered, consumed, exhausted = generator._generate_vllm(n_samples_per_prompt=2)
     assert [int(experience.sequences) for experience in ordered] == [1, 2, 3, 4, 5, 6, 7, 8]
@@ -82,9 +88,14 @@ def test_a_training_whose_recorded_steps_meet_its_condition_samples_no_more_and_
 ):
     import json
 
+    from passk.experiment.k_schedule import Schedule
     from passk.experiment.until import Until
     from passk.openrlhf import samples_generator as samples
     from passk.openrlhf import trainer
+    from passk.openrlhf.evaluation_log import EvaluationLog
+    from passk.openrlhf.exports import Exports
+    from passk.openrlhf.kept_models import KeptModels
+    from passk.openrlhf.settings import PluginSettings
 
     saved = []
     stub = SimpleNamespace(write=lambda step, *_: lines.append({"step": step, "reward": rewards[step - 1]}) or record())
@@ -100,11 +111,11 @@ def test_a_training_whose_recorded_steps_meet_its_condition_samples_no_more_and_
     )
     monkeypatch.setattr(samples.SamplesGenerator, "generate_samples", lambda self: (["sample"], None, 1, False))
     one = object.__new__(trainer.PasskTrainer)
-    one.settings = SimpleNamespace(
-        max_failed=1.0, until=Until.model_validate({"metric": "reward", "above": 0.5, "window": 2})
-    )
-    one.samples_generator = object.__new__(samples.PasskSamplesGenerator)
-    one.experience_maker = SimpleNamespace(rollouts=SimpleNamespace(reasons=None))
+    until = Until.model_validate({"metric": "reward", "above": 0.5, "window": 2})
+    one.settings = PluginSettings("grpo", Schedule.of(1), {}, tmp_path, max_failed=1.0, until=until)
+    one.evaluations, one.kept = EvaluationLog(tmp_path), KeptModels(tmp_path, None, print)
+    one.samples_generator, one.exports = object.__new__(samples.PasskSamplesGenerator), Exports(tmp_path, None)
+    one.experience_maker = SimpleNamespace(rollouts=SimpleNamespace(reasons=None), states={})
     one.recorder, one.recorded, one.tokenizer, one.seconds_evaluation = stub, 0.0, None, 0.5
     one.args = SimpleNamespace(ckpt=SimpleNamespace(path=str(tmp_path), save_steps=20))
     step = 0
@@ -216,10 +227,10 @@ def test_every_answer_trains_on_its_own_advantage_wherever_it_was_dealt_to(actor
     from passk import advantage
     from passk.experiment.advantage_schedule import AdvantageSchedule
     from passk.experiment.k_schedule import Schedule
-    from passk.openrlhf import trainer
+    from passk.openrlhf import length_settings, trainer
     from passk.openrlhf.settings import PluginSettings
 
-    monkeypatch.setattr(trainer, "apply_length_penalties", lambda experiences, args: None)
+    monkeypatch.setattr(length_settings, "apply_length_penalties", lambda experiences, args: None)
     maker = object.__new__(trainer.PasskExperienceMaker)
     maker.settings = PluginSettings(AdvantageSchedule.of("grpo"), Schedule.of(1), {}, Path())
     maker.step, maker.tokenizer, maker.states = 1, None, {}

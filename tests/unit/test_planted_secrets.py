@@ -2,12 +2,14 @@
 
 import json
 import logging
+import shutil
 import sys
 from types import SimpleNamespace
 
 import duckdb
 import pytest
 
+from passk.base import logs
 from passk.base.errors import ConfigError, PasskError
 from passk.experiment import config
 from passk.experiment.config import parse
@@ -89,9 +91,18 @@ LOG = [
 ]
 
 
-@pytest.fixture
-def ran(filed, planted, monkeypatch):
+@pytest.fixture(scope="module")
+def ran(filed_once, tmp_path_factory):
     """A run's files, its record written by the flow's own pieces, the log of a failed stage, store and report."""
+    filed = type(filed_once)(tmp_path_factory.mktemp("planted") / "runs", filed_once.name)
+    shutil.copytree(filed_once.runs, filed.runs)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name, value in ENVIRONMENT.items():
+            monkeypatch.setenv(name, value)
+        yield written(filed, monkeypatch)
+
+
+def written(filed, monkeypatch):
     laid_out = plan(with_secrets(), filed.runs)
     (filed.directory / "experiment.json").rename(filed.directory / "before.json")
     monkeypatch.setattr(sys, "argv", COMMAND)
@@ -119,6 +130,7 @@ def ran(filed, planted, monkeypatch):
     (filed.directory / "before.json").unlink()
     rebuild(filed.runs)
     write_report(filed.store, filed.directory)
+    monkeypatch.setattr(sys, "argv", ["pytest"])
     return SimpleNamespace(run=filed, planned=planned, log=log)
 
 
@@ -175,14 +187,14 @@ def test_no_secret_is_in_the_store_by_its_bytes_or_its_tables(ran, tmp_path):
     assert not [file for file in (tmp_path / "out").iterdir() if found_in(file.read_bytes())]
 
 
-def test_what_an_earlier_passk_wrote_into_its_files_does_not_get_into_a_store_made_again(ran):
-    record = json.loads((ran.run.directory / "experiment.json").read_text())
-    write_json(
-        ran.run.directory / "experiment.json", {**record, "command": " ".join(COMMAND), "question": " ".join(LOG)}
-    )
-    assert all("is not finished" in line for line in rebuild(ran.run.runs))
-    assert not found_in(ran.run.store.read_bytes())
-    text = write_report(ran.run.store, ran.run.directory).read_text()
+def test_what_an_earlier_passk_wrote_into_its_files_does_not_get_into_a_store_made_again(ran, tmp_path):
+    run = type(ran.run)(tmp_path / "runs", ran.run.name)
+    shutil.copytree(ran.run.runs, run.runs)
+    record = json.loads((run.directory / "experiment.json").read_text())
+    write_json(run.directory / "experiment.json", {**record, "command": " ".join(COMMAND), "question": " ".join(LOG)})
+    assert all("is not finished" in line for line in rebuild(run.runs))
+    assert not found_in(run.store.read_bytes())
+    text = write_report(run.store, run.directory).read_text()
     assert "wandb: logging in with \\[hidden\\]" in text and not found_in(text)
 
 
@@ -195,7 +207,7 @@ class Kept:
             monkeypatch.setattr(artifacts, f"create_{name}_artifact", self._keep)
         monkeypatch.setattr(artifacts, "update_progress_artifact", self._keep)
         monkeypatch.setattr(artifacts, "_rewrite", self._keep)
-        logger = SimpleNamespace(info=self._keep, warning=self._keep)
+        logger = SimpleNamespace(log=self._keep, warning=self._keep)
         monkeypatch.setattr(artifacts, "get_run_logger", lambda: logger)
 
     def _keep(self, *words, **named):
@@ -206,7 +218,9 @@ class Kept:
 def test_no_secret_is_in_what_prefect_is_given_to_show(ran, monkeypatch):
     kept = Kept(monkeypatch)
     view = artifacts.StageView(ran.planned)
-    view.say(f"warm: goes on with {ENVIRONMENT['HF_TOKEN']}")
+    logs.show()
+    with logs.sent_to(view.show):
+        logging.getLogger("passk.pipeline.stages").info("warm: goes on with %s", ENVIRONMENT["HF_TOKEN"])
     view.failed(" ".join(LOG))
     artifacts.results("maze-cpu", [{"checkpoint": "warm"}])
     artifacts.report("maze-cpu", ran.run.directory / "report.md")

@@ -37,6 +37,8 @@ ALONE = {
 }
 LIGHT = ("passk/experiment", "passk/store", "passk/statistics", "passk/files", "reports")
 HEAVY = {"torch", "ray", "vllm"}
+LATE = HEAVY | {"openrlhf", "prefect", "datasets"}
+"""What no light room loads when it is loaded."""
 OURS = {"passk", "flows", "tasks", "reports", "studies", "bench", "dev"}
 
 
@@ -80,8 +82,16 @@ def test_light_rooms_load_neither_torch_nor_ray_nor_vllm(folder):
     """Neither directly, in a function, nor through what they import when they are loaded."""
     assert not third_party(folder) & HEAVY
     modules = [".".join(file.with_suffix("").parts).removesuffix(".__init__") for file in files(folder)]
-    code = f"import sys, {', '.join(modules)}; print(sorted({HEAVY} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT).stdout == "[]\n"
+    assert loaded(*modules) == "[]\n"
+
+
+def test_the_command_line_answers_at_once():
+    assert loaded("passk.cli.main") == "[]\n"
+
+
+def loaded(*modules: str) -> str:
+    code = f"import sys, {', '.join(modules)}; print(sorted({LATE} & set(sys.modules)))"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT).stdout
 
 
 def test_the_lowest_rooms_import_nothing_of_ours():
@@ -254,3 +264,11 @@ def test_an_edited_text_of_an_error_is_found(use):
     assert lines("(OSError, ConfigError)", use)
     assert not lines("OSError", use)
     assert not lines("PasskError", "print(str(error), f'{error}', error.fix)")
+
+
+def test_no_function_takes_a_callable_to_log_with():
+    """Modules log with `logging`; passk/base/logs.py decides where the lines go."""
+    for file in files():
+        for node in ast.walk(ast.parse((ROOT / file).read_text())):
+            if isinstance(node, ast.arg) and node.annotation and room(file) != "passk.base":
+                assert ast.unparse(node.annotation) != "Callable[[str], None]", f"{file}:{node.lineno}"

@@ -21,6 +21,7 @@ from passk.experiment import (
     until,
 )
 from passk.problems.sources import SPECS
+from tests.unit.experiment.engine_fields import CORRECTION, ENGINE_SETTINGS, KL, LORA, LOSS, OVERLONG, STAGE_SETTINGS
 from tests.unit.experiment.evaluation_fields import BENCHMARK, ENGINE, NOT_STOPS, REFERENCE, STOPS
 from tests.unit.experiment.test_config import GOOD
 
@@ -85,7 +86,7 @@ TABLE = {
 STAGE = {
     "kind": ("choice", [], []),
     "from": ("name", ["warm", None], []),
-    "problems": ("name", ["train"], []),
+    "problems": ("name", ["train"], [None]),
     "steps": ("count", [2, 99_999], [9_999_999_999]),
     "betas": ("pair", [[0, 0], (0.9, 0.99), [0.9, 1 - 1e-9]], [[0.9, 1.0], [1, 0.9], [-0.1, 0.9]]),
     "weight_decay": ("not negative", [0, 0.1, 5], []),
@@ -94,8 +95,7 @@ STAGE = {
     "evaluate": ("truth", [True, False], []),
     "save_every": ("count", [1], []),
     "keep_checkpoints": ("count", [1], []),
-    "openrlhf": ("mapping", [{}, {"--ds.adam_offload": True}, {"--muon": [1, 0.5, "a"]}], [{"--a": math.nan}, {5: 1}]),
-}
+} | STAGE_SETTINGS
 SFT = STAGE | {
     "lr": ("positive", [1, 1e-6], ["auto"]),
     "batch_size": ("count", [1, 10**6], [999_999_999]),
@@ -104,25 +104,46 @@ SFT = STAGE | {
 SCHEDULE = [0, -1, True, "4", 1.5, 1.0, None, [], [[]], [[1]], [[1, True]], [[1, 4], [10**9, 1]], 10_000, 10**30,
             {"from": 999_999_999, "to": 1, "every": 1}, {"from": 8, "to": 1, "every": 10**9},
             {"from": 8.0, "to": 1, "at": 2}, {"from": 8}, {"a": 1}]  # fmt: skip
+RL = (
+    STAGE
+    | ENGINE_SETTINGS
+    | {
+        "advantage": (
+            "text",
+            ["grpo", {1: "grpo", 2: "maxrl"}, [[1, "grpo"], [2, "maxrl"]]],
+            [{2: "grpo"}, [["grpo"]]],
+        ),
+        "k": (
+            None,
+            [1, 9999, {"from": 8, "to": 1, "every": 1}, {"from": 8, "to": 1, "at": 2}, [[1, 8], [2, 1]]],
+            SCHEDULE,
+        ),
+        "options": ("mapping", [{}, {"a": [1, {"b": 2.5}]}], [{"a": math.nan}, {"a": "\0"}, {"\0": 1}, {5: 1}]),
+        "lr": ("positive", [1, 1e-6], ["auto"]),
+        "entropy_coef": ("not negative", [0, 1], []),
+        "false_positive_rate": ("share", [0, 1, 0.5], []),
+        "prompts_per_step": ("count", [1], [999_999_999]),
+        "rollouts_per_prompt": ("count", [2, 9999], [1, 10_000]),
+        "mini_batch_prompts": ("count", [1, None], []),
+        "temperature": ("positive", [1, 0.5], []),
+        "top_p": ("positive", [1, 0.5], [1.01]),
+        "clip": ("pair", [[0, 0], (0.2, 0.28), [1, 5]], [[-0.1, 0.2], [0.2, -0.1]]),
+        "max_prompt": ("count", [1], []),
+        "max_response": ("count", [1], []),
+        "stop": (None, STOPS, NOT_STOPS),
+        "max_failed": ("share", [0, 1], []),
+        "evaluate_every": ("count", [1, 99, None], []),
+        "evaluate_on": (None, [["test"], None], [[], "test", ["A"], [5], [True], {}]),
+        "evaluate_samples": ("count", [1, 9999, None], [10_000]),
+        "until": ("mapping", [None, {"metric": "reward", "above": 0.9, "window": 2}], [{}, {"metric": "reward"}]),
+    }
+)
 RL = STAGE | {
     "advantage": ("text", ["grpo", {1: "grpo", 2: "maxrl"}, [[1, "grpo"], [2, "maxrl"]]], [{2: "grpo"}, [["grpo"]]]),
     "k": (None, [1, 9999, {"from": 8, "to": 1, "every": 1}, {"from": 8, "to": 1, "at": 2}, [[1, 8], [2, 1]]], SCHEDULE),
     "options": ("mapping", [{}, {"a": [1, {"b": 2.5}]}], [{"a": math.nan}, {"a": "\0"}, {"\0": 1}, {5: 1}]),
     "lr": ("positive", [1, 1e-6], ["auto"]),
     "entropy_coef": ("not negative", [0, 1], []),
-    "kl": ("mapping", [None, {"coef": 0.1}], [{}, {"estimator": "k2"}]),
-    "loss": ("mapping", [None, {}, {"type": "gspo"}], [{"type": "gspo", "aggregation": "token-mean"}]),
-    "importance_correction": (
-        "mapping",
-        [None, {"level": "token", "mode": "clip"}, {"level": "seq", "gating": "tv", "threshold": [0.1]}],
-        [
-            {},
-            {"level": "seq", "mode": "clip"},
-            {"level": "token", "mode": "clip", "gating": "tv", "threshold": [0.1]},
-            {"level": "seq", "gating": "tv"},
-            {"level": "seq", "gating": "binary_kl", "threshold": [0.1, 1]},
-        ],
-    ),
     "false_positive_rate": ("share", [0, 1, 0.5], []),
     "prompts_per_step": ("count", [1], [999_999_999]),
     "rollouts_per_prompt": ("count", [2, 9999], [1, 10_000]),
@@ -139,6 +160,7 @@ RL = STAGE | {
     "evaluate_samples": ("count", [1, 9999, None], [10_000]),
     "until": ("mapping", [None, {"metric": "reward", "above": 0.9, "window": 2}], [{}, {"metric": "reward"}]),
 }
+RL |= ENGINE_SETTINGS
 RL |= {
     "evaluate_last": ("count", [1, 9, None], []),
     "keep_best": ("mapping", [None, {"benchmark": "test"}, {"benchmark": "test", "k": 8}], [{}]),
@@ -156,23 +178,6 @@ UNTIL = {
     "below": ("share", [0.5, 1], [0, None]),
     "window": ("count", [1, 2], [3]),
     "difficulty": ("text", ["easy", None], []),
-}
-KL = {
-    "coef": ("positive", [1e-3, 1], []),
-    "estimator": ("choice", ["k1", "k2", "k3"], []),
-    "in": ("choice", ["loss", "reward"], []),
-    "reference": ("name", ["start", "warm"], []),
-}
-LOSS = {
-    "type": ("choice", ["ppo", "gspo"], []),
-    "aggregation": ("choice", ["token-mean", "seq-mean-token-mean", None], ["seq-mean-token-sum"]),
-    "dual_clip": ("positive", [3, 1.5, None], [1, 0.5]),
-}
-CORRECTION = {
-    "level": ("choice", ["token", "seq"], []),
-    "mode": ("choice", ["mask", "clip"], []),
-    "gating": ("choice", ["ratio"], ["tv"]),  # which needs a threshold
-    "threshold": (None, [None, [0.5, 5], (2,)], [[], [5, 0.5], [1, 1], [0, 1], [1, 2, 3], [True], ["1"], 5, "5", {}]),
 }
 COMPUTE = {
     "profile": ("choice", ["cpu", "gpu"], []),
@@ -220,6 +225,10 @@ SECTIONS = {
     "stages.arm.keep_best": KEEP_BEST,
     "stages.arm.kl": KL,
     "stages.arm.loss": LOSS,
+    "stages.arm.overlong": OVERLONG,
+    "stages.arm.lora": LORA,
+    "stages.warm.lora": LORA,
+    "stages.arm.filter_groups": {"max_rounds": ("count", [1, 10], [])},
     "stages.arm.importance_correction": CORRECTION,
     "benchmarks.test": BENCHMARK,
     "benchmarks.test.reference_line": REFERENCE,
@@ -257,6 +266,11 @@ def written(path: str, value):
         raw["stages"]["arm"]["until"] = {"metric": "reward", "window": 1} | (
             {} if path.endswith(("above", "below")) else {"above": 0.5}
         )
+    given = {"kl": {"coef": 0.1}, "loss": {}, "importance_correction": {"level": "token"}, "overlong": {"buffer": 4}}
+    given |= {"lora": {"rank": 4}, "filter_groups": {}}
+    if path.startswith("stages.") and path.count(".") == 3 and path.split(".")[2] in given:
+        _, stage_name, section, _ = path.split(".")
+        raw["stages"][stage_name][section] = dict(given[section])
     for field in ("stop_when", "keep_best"):
         if path.startswith(f"stages.arm.{field}."):
             raw["stages"]["arm"][field] = {"benchmark": "test"} | ({"evaluations": 2} if field == "stop_when" else {})
@@ -309,6 +323,10 @@ def test_the_table_has_every_field_of_every_model():
         "stages.arm.keep_best.": selection.KeepBest,
         "stages.arm.kl.": engine_settings.Kl,
         "stages.arm.loss.": engine_settings.Loss,
+        "stages.arm.overlong.": engine_settings.Overlong,
+        "stages.arm.lora.": engine_settings.Lora,
+        "stages.warm.lora.": engine_settings.Lora,
+        "stages.arm.filter_groups.": engine_settings.FilterGroups,
         "stages.arm.importance_correction.": engine_settings.ImportanceCorrection,
         "benchmarks.test.": benchmark.Benchmark,
         "benchmarks.test.reference_line.": benchmark.ReferenceLine,

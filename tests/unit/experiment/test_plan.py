@@ -1,6 +1,4 @@
 import importlib.metadata
-import subprocess
-import sys
 
 import pytest
 import yaml
@@ -9,6 +7,7 @@ from passk.base import plugins
 from passk.experiment import config, result_versions
 from passk.experiment.plan import Plan, plan
 from passk.experiment.result_versions import VERIFIER_PACKAGES, engine_versions
+from passk.experiment.validate import check
 from passk.files.layout import BASE, write_json
 from passk.pipeline import stages as steps
 from tests.unit.experiment.test_config import GOOD, changed
@@ -44,6 +43,14 @@ def test_stages_come_parents_first_whatever_their_order_in_the_file(tmp_path):
         ("stages.arm.openrlhf", {}, set()),
         ("stages.arm.kl", {"coef": 0.1}, {"arm"}),
         ("stages.arm.loss", {"type": "gspo"}, {"arm"}),
+        ("stages.arm.overlong", {"buffer": 4}, {"arm"}),
+        ("stages.arm.mask_truncated", True, {"arm"}),
+        ("stages.arm.filter_groups", True, {"arm"}),
+        ("stages.arm.export_every", 1, set()),
+        ("stages.arm.filter_groups", False, set()),
+        ("stages.arm.ema", 0.99, {"arm"}),
+        ("stages.arm.lora", {"rank": 4}, {"arm"}),
+        ("stages.warm.lora", {"rank": 4}, {"warm", "arm"}),
         ("stages.arm.importance_correction", {"level": "token"}, {"arm"}),
         ("stages.arm.openrlhf", {"--actor.adam.eps": 1e-6}, {"arm"}),
         ("stages.warm.openrlhf", {"--adam.eps": 1e-6}, {"warm", "arm"}),
@@ -55,6 +62,24 @@ def test_stages_come_parents_first_whatever_their_order_in_the_file(tmp_path):
 def test_a_key_changes_with_all_that_decides_the_result_and_with_nothing_else(tmp_path, path, value, touched):
     before, after = keys(laid_out(tmp_path)), keys(laid_out(tmp_path, changed(path, value)))
     assert {name for name in before if before[name] != after[name]} == touched
+
+
+def test_a_mix_is_in_the_key_by_its_problems_and_weights(tmp_path):
+    def arm(mix, size=64, names=("a", "b")):
+        raw = yaml.safe_load(GOOD)
+        sets = [{"source": "maze", "split": "train", "size": size}, {"source": "maze", "split": "train", "size": 32}]
+        raw["problems"] |= dict(zip(names, sets, strict=True))
+        raw["stages"]["arm"] |= {"mix": mix}
+        del raw["stages"]["arm"]["problems"]
+        check(config.parse(raw))
+        plan = laid_out(tmp_path, raw)
+        assert plan.training_problems(plan.stages[1]).stem == plan.stages[1].record.problems
+        return keys(plan)["arm"]
+
+    first = arm({"a": 1.0, "b": 2.0})
+    assert first == arm({"b": 2.0, "a": 1.0})
+    others = {arm({"a": 1.0, "b": 3.0}), arm({"a": 2.0, "b": 1.0}), arm({"a": 1.0, "b": 2.0}, size=65)}
+    assert len(others) == 3 and first not in others
 
 
 def test_a_reference_is_in_the_key_by_its_model_and_not_by_its_name(tmp_path):
@@ -133,6 +158,16 @@ def test_an_arm_that_branches_later_takes_the_problems_where_its_parent_stopped(
     assert (then.record.first_step, then.first_prompt) == (2, 2 * 32)
 
 
+def test_an_arm_after_one_that_filters_takes_the_problems_after_all_that_it_sampled(tmp_path):
+    raw = changed("stages.arm.filter_groups", True)
+    raw["stages"]["then"] = {**raw["stages"]["arm"], "from": "arm", "advantage": "grpo", "k": 1}
+    plan = laid_out(tmp_path, raw)
+    write_json(plan.stages[1].own / "manifest.json", {"steps": 2, "prompts": 77})
+    assert plan.stages[2].first_prompt == 77 and plan.stages[2].first_step == 2
+    write_json(plan.stages[1].own / "manifest.json", [])  # damaged
+    assert plan.stages[2].first_prompt == 2 * 32
+
+
 def test_a_stage_that_another_experiment_finished_is_taken_from_there(tmp_path):
     first = laid_out(tmp_path)
     write_json(first.stages[0].directory / "manifest.json", {"key": first.stages[0].record.key})
@@ -195,24 +230,6 @@ def test_a_model_by_name_needs_no_warm_start_and_is_sampled_too(tmp_path):
     planned = laid_out(tmp_path, raw)
     assert {evaluation.record.checkpoint for evaluation in planned.evaluations} == {BASE, "arm"}
     assert planned.parent_model(planned.stages[0]) == "owner/name"
-
-
-@pytest.mark.parametrize(
-    "module",
-    [
-        "passk.experiment.config",
-        "passk.experiment.plan",
-        "passk.experiment.validate",
-        "passk.cli.main",
-        "passk.store",
-        "reports",
-    ],
-)
-def test_what_must_answer_at_once_imports_no_engine(module):
-    heavy = "{'torch', 'ray', 'vllm', 'openrlhf', 'prefect', 'datasets'}"
-    code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 def test_another_model_written_over_the_first_is_another_start_and_so_is_all_that_comes_of_it(tmp_path):

@@ -73,6 +73,14 @@ def test_a_port_that_another_user_listens_at_is_not_ours(monkeypatch):
     assert not server.is_ours(port)
 
 
+def test_a_local_server_answers_its_own_pages_alone_and_asks_for_the_string():
+    """test_server_security.py attacks a real server; this test names the variables."""
+    variables = server.locked(4321, "passk:a-string")
+    assert variables["PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS"] == "http://127.0.0.1:4321,http://localhost:4321"
+    assert variables["PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED"] == "true"
+    assert variables["PREFECT_SERVER_API_AUTH_STRING"] == "passk:a-string"
+
+
 def test_a_clusters_server_is_told_to_keep_its_leases_as_ours_is():
     recipe = (Path(__file__).parents[3] / "docs" / "deploy.md").read_text()
     for name, value in LASTING_LEASES.items():

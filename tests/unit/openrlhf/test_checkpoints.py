@@ -56,6 +56,13 @@ DAMAGE = {
 }
 
 
+def test_the_files_of_a_checkpoint_and_their_names_are_on_the_disk_before_its_seal(tmp_path, flushed):
+    checkpoint = sealed(tmp_path, 4)
+    place = next(number for number, path in enumerate(flushed) if SEAL in path.name)
+    files = {checkpoint / "weights.pt", checkpoint / "shards" / "optimizer.pt"}
+    assert {*files, checkpoint / "shards", checkpoint} <= set(flushed[:place])
+
+
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 @pytest.mark.parametrize("kind", ["rl", "sft"])
 def test_a_damaged_checkpoint_is_taken_away_and_the_one_before_it_is_the_latest(tmp_path, damage, kind):

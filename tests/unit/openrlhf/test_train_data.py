@@ -1,5 +1,6 @@
 """A stage's training data: just the rows that it takes, in an order that the arms share."""
 
+import itertools
 import json
 from functools import partial
 
@@ -28,7 +29,7 @@ def source(tmp_path_factory):
 
 def taken(source, directory, steps: int, first_prompt: int) -> list[str]:
     experiment = config.parse(changed("stages.arm.steps", steps))
-    train_data.write(experiment.stages["arm"], source, directory, seed=1, first_prompt=first_prompt, end="$")
+    train_data.write(experiment.stages["arm"], {source: 1.0}, directory, seed=1, first_prompt=first_prompt, end="$")
     return [json.loads(label)["problem"] for label in load_from_disk(directory)["label"]]
 
 
@@ -56,7 +57,7 @@ def test_a_row_has_the_prompt_and_all_that_its_verifier_needs(source, tmp_path):
 
 def test_a_label_says_whether_the_prompt_opens_the_thinking_and_an_older_label_is_read(source, tmp_path):
     stage = config.parse(changed("stages.arm.steps", 1)).stages["arm"]
-    train_data.write(stage, source, tmp_path / "data", seed=1, first_prompt=0, opens_thinking=True)
+    train_data.write(stage, {source: 1.0}, tmp_path / "data", seed=1, first_prompt=0, opens_thinking=True)
     labels = load_from_disk(tmp_path / "data")["label"]
     assert all(Label.load(label).opens_thinking for label in labels)
     older = json.loads(labels[0])
@@ -87,7 +88,7 @@ def test_a_field_that_does_not_fit_the_chat_template_is_refused(source, tmp_path
 
 def test_a_demonstration_ends_with_the_end_token_so_that_openrlhf_adds_no_space(source, tmp_path):
     stage = config.parse(changed("stages.warm.batch_size", 8)).stages["warm"]
-    train_data.write(stage, source, tmp_path / "data", seed=1, first_prompt=0, end="$")
+    train_data.write(stage, {source: 1.0}, tmp_path / "data", seed=1, first_prompt=0, end="$")
     rows = load_from_disk(tmp_path / "data")
     assert len(rows) == 2 * 8
     assert all(response.endswith("$") and set(response[:-1]) <= set("LRUD") for response in rows["response"])
@@ -100,6 +101,30 @@ def test_the_data_is_on_the_disk_before_it_has_the_name_that_is_trusted(source, 
     assert flushed[-2].name.endswith(".new") and flushed[-1] == tmp_path
 
 
+def test_a_mix_has_the_shares_of_its_weights_and_goes_through_each_set(source, tmp_path):
+    other = tmp_path / "other.parquet"
+    problems.save(problems.generate(MazeProblems(source="maze", split="train", size=30, width=7), 2), other)
+    stage = config.parse(changed("stages.arm.steps", 40)).stages["arm"]
+    orders = []
+    for name, first, steps in (("whole", 0, 40), ("later", 20 * 32, 20)):
+        cut = stage.model_copy(update={"steps": steps})
+        train_data.write(cut, {source: 3.0, other: 1.0}, tmp_path / name, seed=1, first_prompt=first)
+        orders.append([Label.load(label).problem for label in load_from_disk(tmp_path / name)["label"]])
+    whole, later = orders
+    assert whole[20 * 32 :] == later, "a child continues in the same order"
+    first_set = set(problems.load(source)["id"])
+    mine = [problem for problem in whole if problem in first_set]
+    others = [problem for problem in whole if problem not in first_set]
+    assert abs(len(mine) / len(whole) - 0.75) < 0.05  # 3 standard deviations of 1,280 draws are 0.036
+    assert len(set(mine[:40])) == len(set(mine[40:80])) == 40 and len(set(others[:30])) == 30
+
+
+def test_a_mix_is_not_ordered_by_its_sets():
+    order = train_data._mixed([4, 4], [1.0, 1.0], 64, seed=3)
+    assert len(set(order.tolist())) == 8 and sorted(order.tolist()) != order.tolist()
+    assert sum(before // 4 != after // 4 for before, after in itertools.pairwise(order)) > 16
+
+
 def test_a_chat_template_is_in_the_rows_of_both_kinds_and_the_stop_texts_in_the_label(source, tmp_path):
     make_tiny(TinyModel(alphabet="bytes"), tmp_path / "tiny", seed=1)
     tokenizer = load_tokenizer(tmp_path / "tiny")
@@ -107,7 +132,7 @@ def test_a_chat_template_is_in_the_rows_of_both_kinds_and_the_stop_texts_in_the_
     format = PromptFormat(chat=True, template=template, system_prompt="Solve.")
     by_id = {row["id"]: row for row in problems.load(source)}
     stages = config.parse(changed("stages.arm.stop", ["\n"])).stages
-    write = partial(train_data.write, source=source, seed=1, first_prompt=0, format=format, tokenizer=tokenizer)
+    write = partial(train_data.write, sources={source: 1.0}, seed=1, first_prompt=0, format=format, tokenizer=tokenizer)
     write(stages["arm"], directory=tmp_path / "rl")
     for row in load_from_disk(tmp_path / "rl"):
         label = Label.load(row["label"])

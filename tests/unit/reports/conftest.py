@@ -5,6 +5,7 @@ import pytest
 
 from passk.files.layout import write_json
 from passk.store import ingest_experiment_record, rebuild
+from reports import write_report
 from reports.data.comparison import Comparison
 from reports.data.results import load
 from reports.report import FIGURES, render
@@ -21,6 +22,15 @@ def amend(run, **changes):
     record = json.loads((run.directory / "experiment.json").read_text()) | changes
     write_json(run.directory / "experiment.json", record)
     ingest_experiment_record(run.store, run.directory)
+
+
+@pytest.fixture(scope="session")
+def written(filed_once, tmp_path_factory):
+    """The default run in a copy of its own, the path of its report and its text."""
+    run = type(filed_once)(tmp_path_factory.mktemp("written") / "runs", filed_once.name)
+    shutil.copytree(filed_once.runs, run.runs)
+    path = write_report(run.store, run.directory)
+    return run, path, path.read_text()
 
 
 @pytest.fixture(scope="session")

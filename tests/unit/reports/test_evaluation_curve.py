@@ -10,12 +10,19 @@ from passk.store import reading, rebuild
 from reports.data.comparison import Comparison
 from reports.data.results import load
 from reports.figures import evaluation_curve
-from reports.report import write_report
+from reports.report import FIGURES, render
 
 
 def methods(*runs) -> tuple[Comparison, dict]:
     comparison = Comparison([load(run.store, run.name) for run in runs])
     return comparison, {each.method.name: each for each in comparison.trained_methods}
+
+
+def report(run) -> str:
+    """Draw the curve as `write_report` does, and return the report's text without the other figures."""
+    comparison, figures = methods(run)[0], run.directory / "figures"
+    drawn = {"evaluation_curve": FIGURES["evaluation_curve"](comparison, figures / "evaluation_curve")}
+    return render(run.store, comparison, run.name, dict.fromkeys(FIGURES, False) | drawn)
 
 
 def with_reference(run, **reference) -> None:
@@ -69,7 +76,7 @@ def test_seeds_are_averaged_at_the_steps_that_all_have():
 def test_the_report_has_the_figure_and_the_reference_line(filed):
     with_reference(filed, value=0.7, label="reward of copying the <hint>")
     assert rebuild(filed.runs) == []
-    text = write_report(filed.store, filed.directory).read_text()
+    text = report(filed)
     assert "## Held-out pass@k during the training" in text
     assert r"Dashed: `easy`, 0.7, reward of copying the \<hint\>." in text
     drawing = (filed.directory / "figures" / "evaluation_curve.svg").read_text()
@@ -82,5 +89,5 @@ def test_without_evaluations_there_is_neither_figure_nor_section(filed):
     for stage in filed.stages():
         (stage / "evaluations.jsonl").unlink(missing_ok=True)
     assert rebuild(filed.runs) == []
-    assert "during the training" not in write_report(filed.store, filed.directory).read_text()
+    assert "during the training" not in report(filed)
     assert not (filed.directory / "figures" / "evaluation_curve.svg").exists()

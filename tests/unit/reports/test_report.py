@@ -24,13 +24,6 @@ from reports.sections.answer import NO_DIFFERENCE, answer
 from tests.unit.reports.conftest import amend, text_of
 
 
-@pytest.fixture(scope="module")
-def written(filed_once):
-    """The report of the default run and its text."""
-    path = write_report(filed_once.store, filed_once.directory)
-    return filed_once, path, path.read_text()
-
-
 def test_the_first_screen_has_question_answer_table_and_differences(written):
     _, _, text = written
     screen = text[: text.index("## Training")]

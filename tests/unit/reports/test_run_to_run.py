@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from reports import results_table, write_report
+from reports import results_table
 from reports.data.comparison import Comparison
 from reports.data.results import load
 from reports.data.run_to_run import MEASURED, measured
@@ -25,14 +25,14 @@ def with_sources(run, **sources):
     amend(run, config={**record["config"], "problems": problems})
 
 
-def test_one_training_run_gets_no_p_value_no_bold_and_no_winner_anywhere(filed):
-    path = write_report(filed.store, filed.directory)
-    table = results_table(filed.store, filed.name)
+def test_one_training_run_gets_no_p_value_no_bold_and_no_winner_anywhere(written):
+    run, path, _ = written
+    table = results_table(run.store, run.name)
     for text in (path.read_text(), path.with_suffix(".html").read_text(), table):
         assert not CLAIMS.search(text.replace("**Does training", "")), CLAIMS.search(text)
         assert NOTE in text and "Reruns with another seed differ by more." in text
     assert "*0." not in table and "<strong>0" not in path.with_suffix(".html").read_text()
-    assert not any("*" in cell for row in results_rows(filed.store, filed.name) for cell in row.values())
+    assert not any("*" in cell for row in results_rows(run.store, run.name) for cell in row.values())
     differences = re.findall(r"^\| `[\w-]+` − .*\|$", path.read_text(), re.M)
     assert differences and all(row.count("|") == 5 for row in differences), "an interval at two k, and no p"
 

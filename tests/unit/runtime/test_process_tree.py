@@ -5,10 +5,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
 
 import psutil
+import pytest
 
 from passk.runtime import process_tree
+from tests.said import lines_said
 
 # A process that leaves its session, its parent and its terminal, and ignores requests to end: a daemon.
 DAEMON = """
@@ -38,43 +43,56 @@ def gone(pid: int) -> bool:
     return not psutil.pid_exists(pid)
 
 
-def test_a_stopped_command_takes_its_detached_daemon_with_it(tmp_path):
-    job = process_tree.start([sys.executable, "-c", DAEMON, str(tmp_path / "pid"), "stay"], log=tmp_path / "log")
-    pid = pid_in(tmp_path / "pid")
-    job.stop()
-    assert gone(pid)
+def daemon(directory: Path, then: str) -> tuple[process_tree.Guarded, int]:
+    """A command under guard, and the process id of its daemon. then: of the command itself, `stay` or `leave`."""
+    directory.mkdir()
+    command = [sys.executable, "-c", DAEMON, str(directory / "pid"), then]
+    return process_tree.start(command, log=directory / "log"), pid_in(directory / "pid")
 
 
-def test_a_command_that_ends_leaves_no_daemon_behind(tmp_path):
-    job = process_tree.start([sys.executable, "-c", DAEMON, str(tmp_path / "pid"), "leave"], log=tmp_path / "log")
-    pid = pid_in(tmp_path / "pid")
-    while job.poll() is None:
-        time.sleep(0.1)
-    assert gone(pid)
-
-
-def test_the_tree_ends_when_the_caller_is_killed_outright(tmp_path):
+@pytest.fixture(scope="module")
+def daemons(tmp_path_factory) -> Iterator[dict[str, int]]:
+    """Daemons whose trees end in three ways at once, since each guard first waits for GRACE_SECONDS."""
+    directory = tmp_path_factory.mktemp("daemons")
+    (directory / "killed").mkdir()
     caller = f"""
 import time, sys
 from pathlib import Path
 from passk.runtime import process_tree
-command = [sys.executable, "-c", {DAEMON!r}, {str(tmp_path / "pid")!r}, "stay"]
-job = process_tree.start(command, log=Path({str(tmp_path / "log")!r}))
+command = [sys.executable, "-c", {DAEMON!r}, {str(directory / "killed" / "pid")!r}, "stay"]
+job = process_tree.start(command, log=Path({str(directory / "killed" / "log")!r}))
 time.sleep(600)
 """
     process = subprocess.Popen([sys.executable, "-c", caller])
-    pid = pid_in(tmp_path / "pid")
+    stopped, left = daemon(directory / "stopped", "stay"), daemon(directory / "left", "leave")
+    pids = {"stopped": stopped[1], "left": left[1], "killed": pid_in(directory / "killed" / "pid")}
     os.kill(process.pid, signal.SIGKILL)
+    stopping = Thread(target=stopped[0].stop)
+    stopping.start()
+    yield pids
     process.wait()
-    assert gone(pid)
+    stopping.join()
+    assert left[0].poll() is not None
 
 
-def kept(tmp_path, program: str, said: list[str]) -> process_tree.Kept:
+def test_a_stopped_command_takes_its_detached_daemon_with_it(daemons):
+    assert gone(daemons["stopped"])
+
+
+def test_a_command_that_ends_leaves_no_daemon_behind(daemons):
+    assert gone(daemons["left"])
+
+
+def test_the_tree_ends_when_the_caller_is_killed_outright(daemons):
+    assert gone(daemons["killed"])
+
+
+def kept(tmp_path, program: str) -> process_tree.Kept:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     command = [sys.executable, "-c", program, str(tmp_path / "pids")]
     return process_tree.Kept(
-        lambda: process_tree.start(command, log=tmp_path / "log", scratch=scratch), name="the sleeper", say=said.append
+        lambda: process_tree.start(command, log=tmp_path / "log", scratch=scratch), name="the sleeper"
     )
 
 
@@ -98,26 +116,26 @@ def started(pids, count: int) -> list[list[int]]:
 
 
 def test_a_kept_command_is_started_again_after_it_or_its_guard_was_killed_and_ends_with_stop(tmp_path):
-    said = []
-    sleeper = kept(tmp_path, SLEEPER, said)
-    assert sleeper.wait_until((tmp_path / "pids").exists, 20)
-    for number, victim in enumerate((0, 1), start=1):
-        process = started(tmp_path / "pids", number)[-1]
-        os.kill(process[victim], signal.SIGKILL)
-        assert gone(process[0])
-        started(tmp_path / "pids", number + 1)
-        assert (tmp_path / "scratch").exists(), "what it works in is there for the next start"
-    sleeper.stop()
+    with lines_said() as said:
+        sleeper = kept(tmp_path, SLEEPER)
+        assert sleeper.wait_until((tmp_path / "pids").exists, 20)
+        for number, victim in enumerate((0, 1), start=1):
+            process = started(tmp_path / "pids", number)[-1]
+            os.kill(process[victim], signal.SIGKILL)
+            assert gone(process[0])
+            started(tmp_path / "pids", number + 1)
+            assert (tmp_path / "scratch").exists(), "what it works in is there for the next start"
+        sleeper.stop()
     assert all(gone(pid) for pid, _ in started(tmp_path / "pids", 3))
     assert not (tmp_path / "scratch").exists()
     assert said == ["the sleeper ended; restart in 1 s", "the sleeper ended; restart in 2 s"]
 
 
 def test_a_command_that_was_never_ready_is_not_started_again(tmp_path):
-    said = []
-    broken = kept(tmp_path, "raise SystemExit(1)", said)
-    assert not broken.wait_until(lambda: False, 20)
-    broken.stop()
+    with lines_said() as said:
+        broken = kept(tmp_path, "raise SystemExit(1)")
+        assert not broken.wait_until(lambda: False, 20)
+        broken.stop()
     assert said == []
 
 

@@ -37,11 +37,18 @@ def test_what_is_in_the_store_is_not_read_again(run, monkeypatch):
     assert ingest_items(run.store, items(run.runs)).new == {}
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_a_store_grown_in_any_order_over_two_experiments_equals_the_rebuilt_one(run_factory, tmp_path, seed):
-    runs = tmp_path / "runs"
+@pytest.fixture(scope="module")
+def two(write_run_of, tmp_path_factory):
+    """The runs of two experiments, and the contents of a store made from them."""
+    directory = tmp_path_factory.mktemp("two")
     for name in ("a", "b"):
-        run_factory(runs, name=name)
+        write_run_of(directory / "runs", name=name)
+    return directory / "runs", made_again(directory / "runs", directory)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_store_grown_in_any_order_over_two_experiments_equals_the_rebuilt_one(two, tmp_path, seed):
+    runs = shutil.copytree(two[0], tmp_path / "runs")
     drawn, rng = list(items(runs)), random.Random(seed)
     rng.shuffle(drawn)
     cut = rng.randint(1, len(drawn))
@@ -50,7 +57,7 @@ def test_a_store_grown_in_any_order_over_two_experiments_equals_the_rebuilt_one(
         assert ingest_items(store, some).skipped == []
     grown = contents(store)
     assert all(grown.values()), "a table without a row compares nothing"
-    assert grown == made_again(runs, tmp_path)
+    assert grown == two[1]
 
 
 def test_a_run_that_goes_on_grows_the_store_to_the_rebuilt_one(run, tmp_path):
@@ -97,6 +104,21 @@ def no_object(path):
     path.write_text("[1, 2]")
 
 
+def count_steps(run):
+    """The manifests of the fixture do not say how many steps there are, those of a training do."""
+    manifest = run.directory / "stages" / "key-pass4" / "manifest.json"
+    write_json(manifest, {**json.loads(manifest.read_text()), "steps": 12})
+
+
+@pytest.fixture(scope="module")
+def whole_contents(filed_once, tmp_path_factory):
+    """The contents of a store made from the run whose steps are counted."""
+    copy = type(filed_once)(tmp_path_factory.mktemp("whole") / "runs", filed_once.name)
+    shutil.copytree(filed_once.runs, copy.runs)
+    count_steps(copy)
+    return made_again(copy.runs, copy.runs.parent)
+
+
 @pytest.mark.parametrize(
     ("file", "harm"),
     [
@@ -117,10 +139,8 @@ def no_object(path):
         ("evaluations/key-warm-easy/samples.parquet", cut_half),
     ],
 )
-def test_a_file_that_is_cut_off_or_damaged_is_named_and_skipped_and_the_rest_goes_in(run, tmp_path, file, harm):
-    # the manifests of the fixture do not say how many steps there are, those of a training do
-    manifest = run.directory / "stages" / "key-pass4" / "manifest.json"
-    write_json(manifest, {**json.loads(manifest.read_text()), "steps": 12})
+def test_a_file_that_is_cut_off_or_damaged_is_named_and_skipped_and_the_rest_goes_in(run, whole_contents, file, harm):
+    count_steps(run)
     path = run.directory / file
     whole = path.read_bytes()
     harm(path)
@@ -133,10 +153,9 @@ def test_a_file_that_is_cut_off_or_damaged_is_named_and_skipped_and_the_rest_goe
     assert filled.new.total() == 16 - 1
     path.write_bytes(whole)
     assert ingest_items(run.store, items(run.runs)).new.total() == 1, "mended, it goes in"
-    assert contents(run.store) == made_again(run.runs, tmp_path)
+    assert contents(run.store) == whole_contents
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"step": 3}'])
 def nested(path):
     path.write_text("[" * 100_000)
 

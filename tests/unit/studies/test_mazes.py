@@ -126,11 +126,18 @@ def test_a_claim_is_the_difference_of_its_two_checkpoints_and_stands_in_the_tabl
     assert f"→ {ends.mean():.2f} ({ends.min():.2f}–{ends.max():.2f})" in text
 
 
-def test_tables_and_figures_are_remade_from_the_files_to_the_same_bytes(made_study, tmp_path):
-    shutil.copytree(made_study, tmp_path / "alone")
-    page = tmp_path / "alone" / "README.md"
-    page.write_text("Words.\n\n<!-- numbers -->\nstale\n<!-- end of numbers -->\n\nMore words.\n")
-    text = cli.remake(tmp_path / "alone")
+@pytest.fixture(scope="module")
+def remade(made_study, tmp_path_factory):
+    """A copy of the study with a page, its tables and its figures, and the text of the tables."""
+    alone = tmp_path_factory.mktemp("remade") / "alone"
+    shutil.copytree(made_study, alone)
+    (alone / "README.md").write_text("Words.\n\n<!-- numbers -->\nstale\n<!-- end of numbers -->\n\nMore words.\n")
+    return alone, cli.remake(alone)
+
+
+def test_tables_and_figures_are_remade_from_the_files_to_the_same_bytes(remade, tmp_path):
+    shutil.copytree(remade[0], tmp_path / "alone")
+    page, text = tmp_path / "alone" / "README.md", remade[1]
     words = page.read_text()
     assert words.startswith("Words.\n\n<!-- numbers -->\n\n## The goals") and words.endswith("\n\nMore words.\n")
     assert "stale" not in words and all(line in text for line in words.splitlines() if line.startswith("| "))
@@ -148,7 +155,9 @@ def test_tables_and_figures_are_remade_from_the_files_to_the_same_bytes(made_stu
     assert re.search(r"^\| trap +\| hard: at least five times", text, re.M)
 
 
-def test_a_regime_without_a_goal_has_its_tables_and_figures_of_its_own_and_changes_no_other(made_study, tmp_path):
+def test_a_regime_without_a_goal_has_its_tables_and_figures_of_its_own_and_changes_no_other(
+    made_study, remade, tmp_path
+):
     alone = study.read(made_study)
     frames = [
         pd.concat([frame, frame[(frame["regime"] == "trap") & (frame["seed"] == 12)].assign(regime="words")])
@@ -156,12 +165,11 @@ def test_a_regime_without_a_goal_has_its_tables_and_figures_of_its_own_and_chang
     ]
     for frame, name in zip(frames, (study.PROBLEMS, study.STEPS), strict=True):
         frame.to_parquet(tmp_path / name)
-    shutil.copytree(made_study, tmp_path / "before")
-    before, text = cli.remake(tmp_path / "before"), cli.remake(tmp_path)
+    (alone_before, before), text = remade, cli.remake(tmp_path)
     assert "## words" in text
     for name in ("results.svg", "curves.svg"):
         assert (tmp_path / "figures" / f"further_{name}").is_file()
-        now, then = (directory / "figures" / name for directory in (tmp_path, tmp_path / "before"))
+        now, then = (directory / "figures" / name for directory in (tmp_path, alone_before))
         assert now.read_bytes() == then.read_bytes()
     # one seed has no p, so it does not change the correction of the others
     claims = [re.findall(r"^\| .*\| trap .*$", each, re.M) for each in (text, before)]

@@ -13,7 +13,7 @@ import pytest
 from reports.figures import style
 from studies import frames
 from studies.mazes import __main__ as cli
-from studies.mazes import figures, study
+from studies.mazes import study
 
 DOCS = Path(__file__).parents[3] / "studies" / "mazes"
 SPLITS = {"easy": ["easy"], "hard": ["hard"], "easy and hard": ["easy", "hard"], "ood": ["ood"]}
@@ -53,15 +53,32 @@ def test_every_number_of_the_main_tables_is_that_of_the_committed_samples(proble
     assert checked >= 32
 
 
-def test_tables_page_and_figures_are_remade_from_the_committed_files_alone(tmp_path):
-    shutil.copytree(DOCS, tmp_path / "study", ignore=shutil.ignore_patterns("figures", "tables.md"))
-    words = (DOCS / "README.md").read_text()
-    (tmp_path / "study" / "README.md").write_text(frames.MARKED.sub(r"\1 nothing \2", words))
-    cli.remake(tmp_path / "study")
+@pytest.fixture(scope="module")
+def remade(tmp_path_factory):
+    """The study's directory made again from its committed files, and the panels that were drawn."""
+    directory, panels, figure = tmp_path_factory.mktemp("remade") / "study", [], style.figure
+
+    @contextmanager
+    def recorded(*arguments, **options):
+        with figure(*arguments, **options) as (drawing, grid):
+            yield drawing, grid
+            panels.extend(axes for axes in grid.flat if axes.lines)
+
+    shutil.copytree(DOCS, directory, ignore=shutil.ignore_patterns("figures", "tables.md"))
+    page = directory / "README.md"
+    page.write_text(frames.MARKED.sub(r"\1 nothing \2", page.read_text()))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(style, "figure", recorded)
+        cli.remake(directory)
+    return directory, panels
+
+
+def test_tables_page_and_figures_are_remade_from_the_committed_files_alone(remade):
+    directory, _ = remade
     for name in ("README.md", "tables.md"):
-        assert (tmp_path / "study" / name).read_text() == (DOCS / name).read_text(), name
-    for figure in re.findall(r"\]\((figures/[^)]*)\)", words):
-        assert (tmp_path / "study" / figure).is_file()
+        assert (directory / name).read_text() == (DOCS / name).read_text(), name
+    for figure in re.findall(r"\]\((figures/[^)]*)\)", (DOCS / "README.md").read_text()):
+        assert (directory / figure).is_file()
 
 
 def test_the_files_have_32_samples_of_200_mazes_a_split_each_row_once_and_are_small(problems):
@@ -74,17 +91,8 @@ def test_the_files_have_32_samples_of_200_mazes_a_split_each_row_once_and_are_sm
     assert sum((DOCS / name).stat().st_size for name in (study.PROBLEMS, study.STEPS)) < 5_000_000
 
 
-def test_no_line_of_a_figure_leaves_its_panel(tmp_path, monkeypatch):
-    panels, figure = [], style.figure
-
-    @contextmanager
-    def recorded(*arguments, **options):
-        with figure(*arguments, **options) as (drawing, grid):
-            yield drawing, grid
-            panels.extend(axes for axes in grid.flat if axes.lines)
-
-    monkeypatch.setattr(style, "figure", recorded)
-    figures.draw(study.read(DOCS), tmp_path)
+def test_no_line_of_a_figure_leaves_its_panel(remade):
+    _, panels = remade
     assert len(panels) > 20
     for axes in panels:
         for values, limits in (("get_xdata", axes.get_xlim()), ("get_ydata", axes.get_ylim())):

@@ -183,8 +183,9 @@ DRAWING = {"basic_arithmetic", "codeio", "generators_00_49", "generators_50_99"}
 def test_every_module_of_the_installed_package_that_evaluates_text_is_known():
     found = set()
     for file in Path(reasoning_gym.__file__).parent.rglob("*.py"):
-        names = {node.id for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Name)}
-        attributes = {node.attr for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Attribute)}
+        nodes = list(ast.walk(ast.parse(file.read_text())))
+        names = {node.id for node in nodes if isinstance(node, ast.Name)}
+        attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
         if names & {
             "eval",
             "exec",

@@ -1,6 +1,7 @@
-"""Estimators that need more than rewards, and one of somebody else's, train through the real OpenRLHF."""
+"""Estimators that need more than rewards, and one of another package, train through the real OpenRLHF."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,7 +30,9 @@ STAGES = {
 
 @pytest.fixture(scope="module")
 def trained(finished: Finished, tmp_path_factory) -> Path:
-    """Beside `small`, whose warm start it shares: three arms of two steps. Gives its directory."""
+    """Beside a copy of `small`, whose warm start it shares: three rl stages of two steps. Return its directory."""
+    directory = tmp_path_factory.mktemp("estimators")
+    shutil.copytree(finished.runs, directory / "runs")
     installed = tmp_path_factory.mktemp("installed")
     subprocess.run(
         [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index",
@@ -37,20 +40,20 @@ def trained(finished: Finished, tmp_path_factory) -> Path:
         check=True,
     )  # fmt: skip
     head, _, rest = EXPERIMENT.replace("name: small", "name: estimators").partition("  pass4:")
-    arms = "".join(
+    stages = "".join(
         f"  {name}: {STAGE.format(estimator=estimator, more=more)}\n" for name, (estimator, more) in STAGES.items()
     )
-    (finished.directory / "estimators.yaml").write_text(head + arms + rest[rest.index("benchmarks:") :])
+    (directory / "estimators.yaml").write_text(head + stages + rest[rest.index("benchmarks:") :])
     ran = subprocess.run(
         passk("run", "estimators.yaml"),
-        cwd=finished.directory,
+        cwd=directory,
         env={**finished.environment, "PYTHONPATH": str(installed)},
         capture_output=True,
         text=True,
         timeout=500,
     )
     assert ran.returncode == 0, ran.stdout[-4000:] + ran.stderr[-4000:]
-    return finished.runs / "estimators"
+    return directory / "runs" / "estimators"
 
 
 def rollouts(trained: Path, name: str) -> pd.DataFrame:
@@ -64,7 +67,7 @@ def rows(frame: pd.DataFrame, column: str) -> torch.Tensor:
     return torch.tensor(frame[column].to_numpy(dtype="float32")).view(-1, 8)
 
 
-def test_a_rule_that_needs_answers_gets_those_that_the_verifier_read(trained):
+def test_an_estimator_that_needs_answers_gets_those_that_the_verifier_extracted(trained):
     frame = rollouts(trained, "edas")
     with reading(trained.parent / "passk.duckdb") as store:
         problems = store.execute("select distinct id, answer, verifier from problems").df().set_index("id")
@@ -80,17 +83,17 @@ def test_a_rule_that_needs_answers_gets_those_that_the_verifier_read(trained):
     assert not torch.allclose(expected, base, atol=1e-3)
 
 
-def test_a_rule_that_another_package_installs_trains(trained):
+def test_an_estimator_that_another_package_installs_trains(trained):
     advantages = rows(rollouts(trained, "halfway"), "advantage")
     assert advantages.shape == (16, 8)
-    paid = (advantages > 0).float()
-    expected = (advantage.compute("grpo", paid, 1) + advantage.compute("passk_analytical", paid, 4)) / 2
+    rewarded = (advantages > 0).float()
+    expected = (advantage.compute("grpo", rewarded, 1) + advantage.compute("passk_analytical", rewarded, 4)) / 2
     assert torch.allclose(advantages, expected, atol=1e-6) and advantages.any()
 
 
-def test_noise_pays_wrong_answers_and_the_record_keeps_what_the_verifier_said(trained):
+def test_noise_rewards_incorrect_rollouts_and_the_record_keeps_the_verdicts(trained):
     frame = rollouts(trained, "noise")
-    wrong = frame[frame.reward == 0]
-    # on true rewards no estimator of the two would pay a wrong answer
-    assert 0.2 < (wrong.advantage > 0).mean() < 0.8
+    incorrect = frame[frame.reward == 0]
+    # on true rewards neither estimator gives an incorrect rollout a positive advantage
+    assert 0.2 < (incorrect.advantage > 0).mean() < 0.8
     assert set(frame.reward) <= {0.0, 1.0}
