@@ -21,6 +21,18 @@ with contextlib.suppress(ImportError):  # the adapters' environment has none
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def no_shown_logs() -> Iterator[None]:
+    """Undo `logs.show` of the test before, so that pytest's own handlers get the lines again."""
+    yield
+    for name in logs.PACKAGES:
+        logger = logging.getLogger(name)
+        logger.propagate = True
+        logger.setLevel(logging.NOTSET)
+        for handler in list(logger.handlers):
+            logger.removeHandler(handler)
+
+
 # These files share what a session fixture starts: with `-n`, one process runs them all.
 TOGETHER = {"integration/test_estimators.py", "integration/test_experiment.py", "integration/test_exposure.py"}
 
@@ -36,18 +48,6 @@ def pytest_xdist_make_scheduler(config, log):
             return "together" if file.removeprefix("tests/") in TOGETHER else file
 
     return Scheduling(config, log)
-
-
-@pytest.fixture(autouse=True)
-def no_shown_logs() -> Iterator[None]:
-    """Undo `logs.show` of the test before, so that pytest's own handlers get the lines again."""
-    yield
-    for name in logs.PACKAGES:
-        logger = logging.getLogger(name)
-        logger.propagate = True
-        logger.setLevel(logging.NOTSET)
-        for handler in list(logger.handlers):
-            logger.removeHandler(handler)
 
 
 # `make test` runs all but these; `make test-all` runs these too. What stays is the unit tests, the contracts with
