@@ -20,10 +20,10 @@ SCHEDULE = {1: "curverl", 4: "dr_grpo", 6: "curverl"}
 @pytest.fixture
 def maker(actor_classes, monkeypatch, tmp_path):
     """maker(states): an experience maker whose estimators have these states."""
-    from passk.openrlhf import trainer
+    from passk.openrlhf import length_settings, trainer
     from passk.openrlhf.settings import PluginSettings
 
-    monkeypatch.setattr(trainer, "apply_length_penalties", lambda experiences, args: None)
+    monkeypatch.setattr(length_settings, "apply_length_penalties", lambda experiences, args: None)
 
     def made(states):
         one = object.__new__(trainer.PasskExperienceMaker)
