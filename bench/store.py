@@ -34,8 +34,7 @@ from passk.files.layout import (
     StageRecord,
     write_json,
 )
-from passk.store import queries, reading
-from passk.store.ingest import METRIC_TYPES
+from passk.store import queries, reading, schema
 
 STAGES, STEPS, PROMPTS, N = 20, 500, 10, 10
 PROBLEMS, SAMPLES, ROUNDS = 2000, 32, 3
@@ -134,7 +133,11 @@ def _write(path: Path, columns: dict) -> None:
 def bare(runs: Path, file: Path, ordered: bool = True) -> None:
     """Insert the rollouts and steps with one DuckDB statement each. ordered: keep the row order, DuckDB's default."""
     stages = runs / "bench" / "stages"
-    types = ", ".join(f"'{name}': '{METRIC_TYPES.get(name, 'DOUBLE')}'" for name in METRICS)
+    with duckdb.connect() as connection:
+        schema.create(connection)
+        types = ", ".join(
+            f"'{name}': '{kind}'" for name, kind in schema.columns(connection, "steps") if name != "stage"
+        )
     file.unlink(missing_ok=True)
     with duckdb.connect(str(file)) as connection:
         connection.execute(f"SET preserve_insertion_order = {ordered}")

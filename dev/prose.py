@@ -24,7 +24,7 @@ from markdown_it.token import Token
 from passk.base.terminal import aligned
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("*.md", "docs/*.md", "docs/*/README.md")
+PAGES = ("*.md", "docs/*.md", "docs/*/README.md", "studies/*.md", "studies/*/README.md")
 FOLDERS = ("passk", "flows", "tasks", "reports")
 HELP = "passk --help"
 MEAN, LONGEST = 18, 35

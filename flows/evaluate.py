@@ -10,7 +10,7 @@ from passk.experiment import benchmark_presets as named
 from passk.experiment import sweep
 from passk.experiment.plan import plan
 from passk.pipeline.preflight import check_installation
-from tasks.logs import one_line_errors
+from tasks.logs import to_run
 
 
 def evaluation_name() -> str:
@@ -35,7 +35,7 @@ def evaluate(
         samples: Samples per problem; pass@k is reported for k up to it (default: the benchmark's value, else 32).
         runs: Directory of all runs.
     """
-    one_line_errors()
-    evaluation = named.experiment(model, benchmarks, samples, Path(file))
-    check_installation(evaluation)
-    run_here(plan(evaluation, Path(runs)), sweep.write(evaluation, Path(runs)))
+    with to_run():
+        evaluation = named.experiment(model, benchmarks, samples, Path(file))
+        check_installation(evaluation)
+        run_here(plan(evaluation, Path(runs)), sweep.write(evaluation, Path(runs)))

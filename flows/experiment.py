@@ -1,12 +1,12 @@
 """The flow of an experiment, from its file to its report."""
 
+import logging
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
 from prefect import allow_failure, flow
 from prefect.futures import PrefectFuture, as_completed
-from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import State
 
@@ -22,9 +22,11 @@ from passk.pipeline.preflight import check_installation
 from passk.pipeline.run_record import RunRecord
 from passk.runtime.ray_cluster import ray_cluster
 from tasks import stages as tasks
-from tasks.logs import one_line_errors
+from tasks.logs import to_run
 from tasks.retries import Retries
 from tasks.train_slots import TrainSlots
+
+log = logging.getLogger(__name__)
 
 
 def experiment_name() -> str:
@@ -54,11 +56,11 @@ def experiment(file: str, runs: str = "runs", command: str | None = None) -> Non
         runs: Directory of all runs. Experiments in the same directory share stages.
         command: Command in the report that repeats the run (default: passk run FILE).
     """
-    one_line_errors()
-    settings = _loaded(file)
-    _loaded.cache_clear()  # the file may change before the next run
-    check_installation(settings)
-    carry_out(plan(settings, Path(runs)), command or f"passk run {file}")
+    with to_run():
+        settings = _loaded(file)
+        _loaded.cache_clear()  # the file may change before the next run
+        check_installation(settings)
+        carry_out(plan(settings, Path(runs)), command or f"passk run {file}")
 
 
 def run_here(laid_out: Plan, file: Path, command: str | None = None) -> None:
@@ -69,20 +71,20 @@ def run_here(laid_out: Plan, file: Path, command: str | None = None) -> None:
 
     @flow(name=experiment.name, description=experiment.description, flow_run_name=laid_out.experiment.name)
     def planned(file: str, runs: str, command: str) -> None:
-        one_line_errors()
-        carry_out(laid_out, command)
+        with to_run():
+            carry_out(laid_out, command)
 
     planned(str(file), str(laid_out.directory.parent), command or f"passk run {file}")
 
 
 def carry_out(laid_out: Plan, command: str) -> None:
     """Wait for another process that runs the experiment, then run its unfinished steps."""
-    slots, say = TrainSlots(laid_out.experiment.compute), get_run_logger().info
-    with stages.alone(laid_out, say):
+    slots = TrainSlots(laid_out.experiment.compute)
+    with stages.alone(laid_out):
         rerun_crashed.mark(laid_out.experiment.name, stages.standing(laid_out))
         if not stages.all_finished(laid_out):
             check_disk(laid_out)
-            slots.require_memory(laid_out.experiment, say)
+            slots.require_memory(laid_out.experiment)
         run_through(laid_out, command, slots)
 
 
@@ -167,4 +169,4 @@ def ingest_meanwhile(laid_out: Plan, run: RunRecord) -> None:
         with run.phase("ingest"):
             tasks.ingest(laid_out)
     except Exception as error:
-        get_run_logger().warning("not ingested yet (%s); the run retries at its end", error)
+        log.warning("not ingested yet (%s); the run retries at its end", error)

@@ -10,9 +10,10 @@ crashed `MOST` times in a row without progress.
 A server automation on heartbeats would not do: an outage of the server looks like silence of all runs.
 """
 
+import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -36,7 +37,7 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.logging import get_run_logger
 from prefect.states import Cancelled, Crashed
 
-Say = Callable[[str], None]
+log = logging.getLogger(__name__)
 
 MOST = 4
 """Crashes in a row without progress after which a run is not repeated."""
@@ -67,23 +68,23 @@ def mark(experiment: str, standing: str) -> None:
             get_run_logger().warning("cannot label the run (%s); the run continues", type(error).__name__)
 
 
-def look(workers: Sequence[str], pools: Sequence[str], say: Say) -> None:
+def look(workers: Sequence[str], pools: Sequence[str]) -> None:
     """Set runs whose process ended on this machine to Crashed, and rerun crashed runs. Repeated calls are safe.
 
     workers: names of this machine's workers. pools: work pools whose crashed runs are rerun. If the server does not
     answer, the next call tries again.
     """
-    with suppress(httpx.TransportError), get_client(sync_client=True) as client, _isolated("the server's runs", say):
+    with suppress(httpx.TransportError), get_client(sync_client=True) as client, _isolated("the server's runs"):
         for run in dead(_runs(client, pools, StateType.RUNNING, StateType.PENDING, StateType.CANCELLING), workers):
-            with _isolated(f"run {run.name} ({run.id})", say):
-                _end(client, run, say)
+            with _isolated(f"run {run.name} ({run.id})"):
+                _end(client, run)
         for deployment in {run.deployment_id for run in _runs(client, pools, StateType.CRASHED)}:
-            with _isolated(f"the crashed runs of deployment {deployment}", say):
-                _rerun(client, deployment, say)
+            with _isolated(f"the crashed runs of deployment {deployment}"):
+                _rerun(client, deployment)
 
 
 @contextmanager
-def _isolated(name: str, say: Say) -> Iterator[None]:
+def _isolated(name: str) -> Iterator[None]:
     """Log an error of one run or deployment, so that the others are still checked. A deleted one is no error."""
     try:
         yield
@@ -95,7 +96,7 @@ def _isolated(name: str, say: Say) -> Iterator[None]:
         line = f"{name}: not checked ({' '.join(str(error).split())[:300]})"
         if line not in _logged:
             _logged.add(line)
-            say(line)
+            log.info("%s", line)
 
 
 def dead(runs: Iterable[FlowRun], workers: Sequence[str]) -> list[FlowRun]:
@@ -154,7 +155,7 @@ def _alive() -> set[str]:
     return runs
 
 
-def _end(client: SyncPrefectClient, run: FlowRun, say: Say) -> None:
+def _end(client: SyncPrefectClient, run: FlowRun) -> None:
     # The run may have finished between the requests to the server and the scan of the processes.
     latest = client.read_flow_run(run.id)
     if latest.state is None or run.state is None or latest.state.id != run.state.id:
@@ -162,10 +163,10 @@ def _end(client: SyncPrefectClient, run: FlowRun, say: Say) -> None:
     message = "its process ended without a report"
     cancelled = latest.state.type == StateType.CANCELLING
     client.set_flow_run_state(run.id, Cancelled(message=message) if cancelled else Crashed(message=message))
-    say(f"run {run.name} ({run.id}): {message}")
+    log.info("run %s (%s): %s", run.name, run.id, message)
 
 
-def _rerun(client: SyncPrefectClient, deployment: UUID | None, say: Say) -> None:
+def _rerun(client: SyncPrefectClient, deployment: UUID | None) -> None:
     if deployment is None or client.read_deployment(deployment).paused:
         return
     now = datetime.now(UTC)
@@ -191,7 +192,7 @@ def _rerun(client: SyncPrefectClient, deployment: UUID | None, say: Say) -> None
             created = client.create_flow_run_from_deployment(
                 deployment, parameters=run.parameters, idempotency_key=f"again-{run.id}"
             )
-            say(f"run {run.name} ({run.id}) crashed; rerun as {created.id}")
+            log.info("run %s (%s) crashed; rerun as %s", run.name, run.id, created.id)
 
 
 def _runs(client: SyncPrefectClient, pools: Sequence[str], *types: StateType) -> list[FlowRun]:

@@ -25,7 +25,7 @@ from prefect.workers.process import ProcessWorker
 
 from flows import rerun_crashed, server_auth
 from flows.server import prefect_server
-from passk.base import gpus
+from passk.base import gpus, logs
 from passk.base.errors import ConfigError, PasskError
 from passk.base.redact import hidden
 from passk.runtime import process_tree
@@ -109,7 +109,6 @@ def start_worker(pool: str, logs: Path) -> process_tree.Kept:
     worker = process_tree.Kept(
         lambda: process_tree.start(command, log=log, environment=os.environ),
         name=f"the worker of pool {pool}",
-        say=lambda line: print(line, flush=True),
     )
     if not worker.wait_until(lambda: b"started!" in log.read_bytes(), START_SECONDS):
         worker.stop()
@@ -133,7 +132,7 @@ def serve(port: int, pools: list[str], cpu_stages: int | None, gpu_stages: int |
         page = hidden(f"watch it at {address.removesuffix('/api')}{asks}")
         print(f"{page}; workers: {', '.join(pools)}; Ctrl-C ends all", flush=True)
         while True:
-            rerun_crashed.look(workers, pools, say=lambda line: print(line, flush=True))
+            rerun_crashed.look(workers, pools)
             time.sleep(LOOK_SECONDS)
 
 
@@ -180,6 +179,7 @@ def main() -> None:
     pools = options.pool or (["cpu", "a100"] if gpus.visible() else ["cpu"])
     # Prefect reads these variables in the child processes.
     be_quiet()
+    logs.show()
     signal.signal(signal.SIGTERM, _stop)
     try:
         serve(options.port, pools, options.cpu_stages, options.gpu_stages, options.logs)

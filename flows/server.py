@@ -19,7 +19,6 @@ from prefect.context import refresh_global_settings_context
 from prefect.events.clients import PrefectEventsClient
 from prefect.events.worker import EventsWorker
 from prefect.exceptions import PrefectException
-from prefect.logging import get_logger
 from prefect.logging.handlers import APILogWorker
 from prefect.settings import (
     PREFECT_API_DATABASE_CONNECTION_URL,
@@ -81,7 +80,6 @@ def prefect_server(log: Path, port: int | None = None) -> Iterator[str]:
     server = process_tree.Kept(
         lambda: process_tree.start(command, log=log, environment=variables, scratch=scratch),
         name="Prefect's server",
-        say=get_logger("server").warning,
     )
     try:
         if not server.wait_until(lambda: is_ours(port) and _answers(address), START_SECONDS):

@@ -1,9 +1,9 @@
 """The flow that runs several experiments in a row: a list of them, or a sweep over one."""
 
+import logging
 from pathlib import Path
 
 from prefect import flow
-from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 
 import reports
@@ -16,7 +16,9 @@ from passk.pipeline.preflight import check_installation
 from passk.pipeline.sweep import run_all
 from passk.store import STORE
 from tasks import artifacts
-from tasks.logs import one_line_errors
+from tasks.logs import to_run
+
+log = logging.getLogger(__name__)
 
 
 def sweep_name() -> str:
@@ -53,10 +55,11 @@ def sweep(
         settings: Other fields with their values, as in "stages.pass4.lr=1.0e-4,2.0e-4".
         runs: Directory of all runs.
     """
-    one_line_errors()
-    experiments = sweeps.experiments(files, of, stage, advantage, k, seeds, settings)
-    directory, log = Path(runs), get_run_logger()
+    with to_run():
+        _run(sweeps.experiments(files, of, stage, advantage, k, seeds, settings), Path(runs))
 
+
+def _run(experiments: list[Experiment], directory: Path) -> None:
     def run(described: Experiment, file: Path) -> None:
         check_installation(described)
         try:

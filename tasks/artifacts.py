@@ -57,10 +57,9 @@ class StageView:
                 stage_page(planned), key=key(*words, "steps"), description=f"{planned.record.experiment}, stage {name}"
             )
 
-    def say(self, line: str) -> None:
-        """Log a progress line and show it in the UI."""
-        line = hidden(line)
-        self._logger.info(line)
+    def show(self, level: int, line: str) -> None:
+        """Log a line and show it in the UI."""
+        self._logger.log(level, line)
         done = steps_done(self._planned)
         if self._bar and self._page:
             with _optional():

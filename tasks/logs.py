@@ -1,26 +1,25 @@
-"""Filter of Prefect's log: a PasskError is one line, and keys and passwords are hidden."""
+"""Log lines of a run in Prefect: they go to the run's logger, a PasskError is one line, and secrets are hidden."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from prefect.logging import get_run_logger
+
+from passk.base import logs
 from passk.base.errors import PasskError
-from passk.base.redact import hidden
 
 
-class OneLine(logging.Filter):
+class OneLine(logs.Redacted):
     """A filter that drops the traceback of a PasskError. Any other error is a bug, so its traceback stays."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record in place and keep it."""
-        record.msg, record.args = hidden(record.getMessage()), ()
         if record.exc_info and isinstance(record.exc_info[1], PasskError):
             record.exc_info = None
-        elif record.exc_info:
-            # every formatter uses this text if it is set
-            record.exc_text = hidden(_PLAIN.formatException(record.exc_info))
-        return True
+        return super().filter(record)
 
 
-_PLAIN = logging.Formatter()
 _ONE_LINE = OneLine()
 
 
@@ -28,3 +27,12 @@ def one_line_errors() -> None:
     """Make Prefect log a PasskError without its traceback. Further calls have no effect."""
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(_ONE_LINE)
+
+
+@contextmanager
+def to_run() -> Iterator[None]:
+    """Send passk's log lines of the block to the logger of the current flow run or task run."""
+    logs.show()
+    one_line_errors()
+    with logs.sent_to(get_run_logger().log):
+        yield

@@ -5,6 +5,7 @@ days, and an error that repeats at the same step ends the stage. The delays outl
 minutes.
 """
 
+import logging
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import Any
 
 from passk.base.errors import PasskError
 
+log = logging.getLogger(__name__)
 FIRST_SECONDS, LONGEST_SECONDS = 5.0, 300.0
 FRUITLESS = 8
 """Attempts in a row without progress after which a step fails; their delays total 10 to 15 minutes."""
@@ -38,7 +40,7 @@ class Retries:
         self._counts: dict[str, _Count] = {}
 
     @contextmanager
-    def one(self, name: str, reached: Callable[[], Any], say: Callable[[str], None]) -> Iterator[None]:
+    def one(self, name: str, reached: Callable[[], Any]) -> Iterator[None]:
         """Run the block as the next attempt of `name`, after a delay if the previous one failed.
 
         reached: returns the progress, a larger value for more. An error whose `retry` is true is raised unchanged, or
@@ -47,7 +49,7 @@ class Retries:
         count = self._counts.setdefault(name, _Count(reached()))
         if count.failed:
             seconds = delay(count.fruitless)
-            say(f"{name}: retrying in {seconds:.0f} s")
+            log.info("%s: retrying in %.0f s", name, seconds)
             self._pause(seconds)
         try:
             yield
@@ -60,7 +62,7 @@ class Retries:
             else:
                 count.fruitless += HUNG_COUNTS if getattr(error, "kind", "") == "hung" else 1
             if count.fruitless >= FRUITLESS:
-                say(f"{name}: no further retries, since {FRUITLESS} attempts in a row made no progress")
+                log.info("%s: no further retries, since %d attempts in a row made no progress", name, FRUITLESS)
                 raise PasskError(str(error)) from None
             raise
 

@@ -11,14 +11,15 @@ from pathlib import Path
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.logging import get_run_logger
 
 import reports
+from passk.base import logs
 from passk.base.errors import PasskError
 from passk.experiment.plan import Plan, PlannedStage
 from passk.pipeline import base_first, stages
 from passk.pipeline.run_record import RunRecord
 from tasks import artifacts
+from tasks.logs import to_run
 from tasks.retries import IN_ALL, Retries
 from tasks.train_slots import TrainSlots
 
@@ -35,18 +36,20 @@ TRIED_AGAIN = {"retries": IN_ALL - 1, "retry_delay_seconds": 0, "retry_condition
 
 @task(task_run_name="prepare problems and model", cache_policy=NO_CACHE)
 def prepare(plan: Plan) -> None:
-    stages.prepare(plan, get_run_logger().info)
+    with to_run():
+        stages.prepare(plan)
 
 
 @task(task_run_name="train {planned.record.name}", cache_policy=NO_CACHE, **TRIED_AGAIN)
 def train(
     plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], run: RunRecord, slots: TrainSlots, retries: Retries
 ) -> None:
-    steps_done, say, name = partial(artifacts.steps_done, planned), get_run_logger().info, planned.record.name
-    with retries.one(name, steps_done, say), slots.one(say), run.phase(f"train {name}", steps_done):
+    steps_done, name = partial(artifacts.steps_done, planned), planned.record.name
+    with to_run(), retries.one(name, steps_done), slots.one(), run.phase(f"train {name}", steps_done):
         view = artifacts.StageView(planned)
         try:
-            stages.train(plan, planned, cluster, view.say)
+            with logs.sent_to(view.show):
+                stages.train(plan, planned, cluster)
         except PasskError as error:
             view.failed(str(error))
             raise
@@ -54,27 +57,27 @@ def train(
 
 @task(task_run_name="evaluate every checkpoint on every benchmark", cache_policy=NO_CACHE, **TRIED_AGAIN)
 def evaluate(plan: Plan, run: RunRecord, slots: TrainSlots, retries: Retries) -> None:
-    say = get_run_logger().info
-    with retries.one("evaluation", partial(stages.sampled, plan), say), slots.one(say), run.phase("evaluate"):
-        stages.evaluate(plan, say)
+    with to_run(), retries.one("evaluation", partial(stages.sampled, plan)), slots.one(), run.phase("evaluate"):
+        stages.evaluate(plan)
 
 
 @task(task_run_name="evaluate the base model on every benchmark", cache_policy=NO_CACHE, **TRIED_AGAIN)
 def evaluate_base(plan: Plan, run: RunRecord, slots: TrainSlots, retries: Retries) -> None:
-    say = get_run_logger().info
-    with retries.one("evaluation", partial(stages.sampled, plan), say), slots.one(say), run.phase("evaluate base"):
-        stages.evaluate(plan, say, base_first.remaining(plan))
+    reached = partial(stages.sampled, plan)
+    with to_run(), retries.one("evaluation", reached), slots.one(), run.phase("evaluate base"):
+        stages.evaluate(plan, base_first.remaining(plan))
 
 
 @task(task_run_name="ingest finished work into DuckDB", cache_policy=NO_CACHE)
 def ingest(plan: Plan) -> None:
-    stages.ingest(plan)
+    with to_run():
+        stages.ingest(plan)
 
 
 @task(task_run_name="write the report", cache_policy=NO_CACHE)
 def report(plan: Plan, run: RunRecord) -> Path:
     name = plan.experiment.name
-    with run.noting("report"):
+    with to_run(), run.noting("report"):
         written = reports.write_report(plan.store, plan.directory)
     artifacts.results(name, reports.results_rows(plan.store, name))
     artifacts.report(name, written)

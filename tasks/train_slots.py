@@ -5,9 +5,10 @@ cluster. The second is Prefect's global concurrency limit `passk-cpu` or `passk-
 the machines of that profile. `make serve` creates it; a server without it has no second limit.
 """
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -21,6 +22,7 @@ from passk.experiment.compute import Compute
 from passk.experiment.config import Experiment
 from passk.pipeline.capacity import check_memory
 
+log = logging.getLogger(__name__)
 POLL_SECONDS = 2.0
 SLOT_SECONDS = 5.0  # longest wait for the server's slot in one call, so that a stop takes effect
 LEASE_SECONDS = 60.0  # time for which a killed flow keeps its slot; Prefect allows no less
@@ -45,31 +47,31 @@ class TrainSlots:
         """Set when the flow is stopped. Threads that train look at it, since a signal reaches only the main thread."""
 
     @contextmanager
-    def one(self, say: Callable[[str], None]) -> Iterator[None]:
+    def one(self) -> Iterator[None]:
         """Hold a slot during the block, after a wait for one, which is logged. Raise KeyboardInterrupt if stopped."""
         thread = threading.get_ident()
         self._threads.add(thread)
         try:
             with ExitStack() as held:
                 if not self._free.acquire(blocking=False):
-                    say("waiting: the run trains as many stages at once as compute.max_parallel_stages allows")
+                    log.info("waiting: the run trains as many stages at once as compute.max_parallel_stages allows")
                     while not self._free.acquire(timeout=POLL_SECONDS):
                         self._wait(0)
                 held.callback(self._free.release)
-                self._take_slot(held, say)
+                self._take_slot(held)
                 self._wait(0)
                 yield
         finally:
             self._threads.discard(thread)
 
-    def require_memory(self, experiment: Experiment, say: Callable[[str], None]) -> None:
+    def require_memory(self, experiment: Experiment) -> None:
         """Raise ConfigError if a run on a CPU has too little memory; call this before anything starts.
 
         The check holds a slot, since stages of other runs may use the memory until this run gets one.
         """
         if self._compute.profile != "cpu":
             return
-        with self.one(say):
+        with self.one():
             until = time.monotonic() + MEMORY_SECONDS
             while True:
                 try:
@@ -92,7 +94,7 @@ class TrainSlots:
         if self.stopped.wait(seconds):
             raise KeyboardInterrupt
 
-    def _take_slot(self, held: ExitStack, say: Callable[[str], None]) -> None:
+    def _take_slot(self, held: ExitStack) -> None:
         logged = False
         with get_client(sync_client=True) as client:
             while True:
@@ -101,14 +103,14 @@ class TrainSlots:
                 except ObjectNotFound:
                     return
                 # Read the limit first, since each wait that times out is an error in Prefect's log.
-                if limit.active_slots < limit.limit and self._took_slot(held, say):
+                if limit.active_slots < limit.limit and self._took_slot(held):
                     return
                 if not logged:
-                    say(f"waiting: all {limit.limit} slots of the server's limit {self._limit} are in use")
+                    log.info("waiting: all %d slots of the server's limit %s are in use", limit.limit, self._limit)
                     logged = True
                 self._wait(POLL_SECONDS)
 
-    def _took_slot(self, held: ExitStack, say: Callable[[str], None]) -> bool:
+    def _took_slot(self, held: ExitStack) -> bool:
         slot = concurrency(self._limit, timeout_seconds=SLOT_SECONDS, lease_duration=LEASE_SECONDS)
         try:
             slot.__enter__()
@@ -119,7 +121,8 @@ class TrainSlots:
             try:
                 return slot.__exit__(*raised)
             except httpx.HTTPError as error:  # a server that restarts; the trained stage is not affected
-                say(f"the slot was not released ({error}); it is free {LEASE_SECONDS:.0f} s after its last renewal")
+                free = f"it is free {LEASE_SECONDS:.0f} s after its last renewal"
+                log.info("the slot was not released (%s); %s", error, free)
                 return False
 
         held.push(give_back)

@@ -1,10 +1,14 @@
 """What holds for all tests."""
 
 import contextlib
+import logging
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from passk.base import logs
 
 with contextlib.suppress(ImportError):  # the adapters' environment has none
     from hypothesis import settings
@@ -15,6 +19,18 @@ with contextlib.suppress(ImportError):  # the adapters' environment has none
 
 # Where the tests run in the background of a shell, SIGINT is ignored, and what is started here would ignore it too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def no_shown_logs() -> Iterator[None]:
+    """Undo `logs.show` of the test before, so that pytest's own handlers get the lines again."""
+    yield
+    for name in logs.PACKAGES:
+        logger = logging.getLogger(name)
+        logger.propagate = True
+        logger.setLevel(logging.NOTSET)
+        for handler in list(logger.handlers):
+            logger.removeHandler(handler)
 
 
 # These files share what a session fixture starts: with `-n`, one process runs them all.

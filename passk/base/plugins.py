@@ -2,11 +2,18 @@
 
 import importlib
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
 from typing import Any
 
 from passk.base import extras
 from passk.base.errors import PasskError
+
+
+@cache
+def scan() -> EntryPoints:
+    """Return the entry points of all installed packages. A scan reads the metadata of each, so a process does one."""
+    return entry_points()
 
 
 def found(group: str, what: str, own: Mapping[str, str]) -> dict[str, str]:
@@ -16,7 +23,7 @@ def found(group: str, what: str, own: Mapping[str, str]) -> dict[str, str]:
     Raise PasskError if two packages use one name for different objects.
     """
     known = dict(own)
-    for entry in entry_points(group=group):
+    for entry in scan().select(group=group):
         if known.get(entry.name, entry.value) != entry.value:
             raise PasskError(
                 f"{what}: {entry.name} is both {known[entry.name]} and {entry.value}; uninstall or rename one of them"
@@ -27,7 +34,7 @@ def found(group: str, what: str, own: Mapping[str, str]) -> dict[str, str]:
 
 def package(group: str, name: str) -> str | None:
     """Return "package version" of the package that installed that name; None for one of passk's own."""
-    for entry in entry_points(group=group, name=name):
+    for entry in scan().select(group=group, name=name):
         return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
     return None
 

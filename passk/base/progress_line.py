@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from passk.base import logs
+
 EVERY_SECONDS = 10.0
 
 
@@ -31,7 +33,7 @@ class ProgressLine:
             while not done.wait(EVERY_SECONDS):
                 self._log(line())
 
-        thread = threading.Thread(target=repeat, name="progress line", daemon=True)
+        thread = logs.thread(repeat, "progress line")
         thread.start()
         try:
             yield

@@ -11,7 +11,7 @@ import click
 import typer
 from typer.core import TyperGroup
 
-from passk.base import extras
+from passk.base import extras, logs
 from passk.base.errors import ConfigError, PasskError, SomeFailed
 from passk.base.redact import hidden
 from passk.cli import advantage, listed, listing, problems, store, verifiers
@@ -68,6 +68,7 @@ def version(
     show: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     """Train language models by Pass@k reinforcement learning and measure whether it helped."""
+    logs.show()
     if show:
         from importlib.metadata import version as installed
 
@@ -237,14 +238,14 @@ def _without_prefect(laid_out: Plan) -> None:
     from passk.pipeline import stages
     from passk.pipeline.run_record import RunRecord, spelled_command
 
-    with stages.alone(laid_out, typer.echo):
+    with stages.alone(laid_out):
         run = RunRecord(laid_out, spelled_command())
         with run.to_its_end():
             with run.phase("prepare"):
-                stages.prepare(laid_out, typer.echo)
+                stages.prepare(laid_out)
             try:
                 with run.phase("evaluate"):
-                    stages.evaluate(laid_out, typer.echo)
+                    stages.evaluate(laid_out)
             except PasskError as error:
                 run.failed("evaluate", str(error))
             run.ended()

@@ -5,15 +5,18 @@ The process that samples appends a line to a file every few seconds. The process
 """
 
 import json
+import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from passk.base import logs
 from passk.base.progress_line import ProgressLine
 from passk.base.terminal import clock
 
+log = logging.getLogger(__name__)
 FILE = "metrics.jsonl"
 """File whose growth shows job.train that the process is alive."""
 _POLL_SECONDS = 0.5
@@ -26,10 +29,10 @@ class Progress:
         """total, done: numbers of samples; the samples per second do not count those of earlier processes."""
         self._file, self._name, self._total, self._done = file, name, total, done
         self._started = time.perf_counter()
-        self._progress_line = ProgressLine(self._say)
+        self._progress_line = ProgressLine(self._write)
         self._new = self._tokens = self._in_flight = 0
         if done:
-            self._say(f"{name}: resuming, {done} of {total} samples are done")
+            self._write(f"{name}: resuming, {done} of {total} samples are done")
 
     def __call__(self, samples: int, tokens: int, in_flight: int = 0) -> None:
         """Count new samples with their tokens. in_flight: tokens of samples that are not complete."""
@@ -50,35 +53,35 @@ class Progress:
             f"{(self._tokens + self._in_flight) / seconds:.3g} tokens/s, {rest}"
         )
 
-    def _say(self, line: str) -> None:
+    def _write(self, line: str) -> None:
         print(line, flush=True)
         with self._file.open("a") as file:
             file.write(json.dumps({"time": time.time(), "line": line}) + "\n")
 
 
 @contextmanager
-def followed(file: Path, say: Callable[[str], None]) -> Iterator[None]:
+def followed(file: Path) -> Iterator[None]:
     """Empty `file`, and log each line that is written into it until the block ends."""
     file.unlink(missing_ok=True)
     ended, logged = threading.Event(), 0
 
-    def log() -> None:
+    def pass_on() -> None:
         nonlocal logged
         lines = file.read_text(errors="replace").split("\n")[:-1] if file.exists() else []
         for line in lines[logged:]:
             with suppress(ValueError, LookupError, TypeError):  # a damaged line is skipped
-                say(json.loads(line)["line"])
+                log.info("%s", json.loads(line)["line"])
         logged = len(lines)
 
     def follow() -> None:
         while not ended.wait(_POLL_SECONDS):
-            log()
+            pass_on()
 
-    follower = threading.Thread(target=follow, name="progress", daemon=True)
+    follower = logs.thread(follow, "progress")
     follower.start()
     try:
         yield
     finally:
         ended.set()
         follower.join()
-        log()
+        pass_on()

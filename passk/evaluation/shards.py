@@ -5,6 +5,7 @@ passk/evaluation/evaluate.py holds a lock.
 """
 
 import json
+import logging
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -17,13 +18,14 @@ import numpy as np
 from passk.base.errors import PasskError
 from passk.evaluation.generate import Part
 from passk.files import durable
-from passk.files.layout import EvaluationRecord, write_json
+from passk.files.layout import SAMPLE_COLUMNS, EvaluationRecord, write_json
 from passk.verifiers import FAILURES, AnswerError, Verdict
 
 if TYPE_CHECKING:
     import pyarrow
     import pyarrow.dataset
 
+log = logging.getLogger(__name__)
 JUDGED_AT_ONCE = 32
 """Responses, each with a deadline, that are judged before the share of failures is checked again."""
 MERGED_SAMPLES = 2048
@@ -36,7 +38,7 @@ _OWN = b"passk"
 class Shards:
     """The shards of one evaluation in `directory`/parts, and their totals."""
 
-    def __init__(self, directory: Path, problems: list[str], say: Callable[[str], None] = print) -> None:
+    def __init__(self, directory: Path, problems: list[str]) -> None:
         """Read the shards; remove and log damaged ones. problems: ids in the order of their file."""
         self._evaluation, self.directory = directory, directory / "parts"
         self._place = {problem: place for place, problem in enumerate(problems)}
@@ -57,7 +59,7 @@ class Shards:
                 self._count(*_read(file))
             except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
                 reason = " ".join(str(error).split())[:200]
-                say(f"parts/{file.name}: damaged ({reason}); its samples are drawn again")
+                log.warning("parts/%s: damaged (%s); its samples are drawn again", file.name, reason)
                 file.unlink()
 
     def _files(self) -> list[Path]:
@@ -183,23 +185,8 @@ class Shards:
 def _schema() -> "pyarrow.Schema":
     import pyarrow
 
-    text, whole, real = pyarrow.string(), pyarrow.int64(), pyarrow.float64()
-    return pyarrow.schema(
-        {
-            _PLACE: whole,
-            "problem": text,
-            "sample": whole,
-            "response": text,
-            "score": real,
-            "correct": pyarrow.bool_(),
-            "extracted": text,
-            "reason": text,
-            "tokens": whole,
-            "finish_reason": text,
-            "seed": whole,
-            "logprob": real,
-        }
-    )
+    types = {_PLACE: "int64"} | SAMPLE_COLUMNS
+    return pyarrow.schema({name: pyarrow.type_for_alias(kind) for name, kind in types.items()})
 
 
 def _verdict(future: "Future[Verdict]") -> Verdict:

@@ -12,6 +12,7 @@ import contextlib
 import errno
 import fcntl
 import json
+import logging
 import math
 import os
 import socket
@@ -23,6 +24,7 @@ from pathlib import Path
 
 from passk.base.errors import PasskError
 
+log = logging.getLogger(__name__)
 POLL_SECONDS = 0.5
 LONGEST_SECONDS = 300.0
 """Longest wait of a process that writes into a directory for another one that still writes there."""
@@ -41,7 +43,6 @@ def alone(
     what: str,
     experiment: str,
     does: str,
-    say: Callable[[str], None],
     going: Callable[[], bool] = lambda: True,
     longest: float = math.inf,
 ) -> Iterator[None]:
@@ -54,10 +55,10 @@ def alone(
     """
     with _open(file) as lock:
         logged, deadline = False, time.monotonic() + longest
-        for attempt, holder in enumerate(_attempts(lock, what, say)):
+        for attempt, holder in enumerate(_attempts(lock, what)):
             # Not at the first failure, when the holder may not have written its name yet.
             if attempt and not logged:
-                say(f"{what}: waiting for {holder}, which {does}")
+                log.info("%s: waiting for %s, which %s", what, holder, does)
                 logged = True
             if not going():
                 raise KeyboardInterrupt
@@ -71,7 +72,7 @@ def alone(
 
 
 def keep(file: Path, *, waits: bool = True) -> None:
-    """Hold the lock `file` until this process ends, after a wait for its holder, which is printed.
+    """Hold the lock `file` until this process ends, after a wait for its holder, which is logged.
 
     Raise PasskError if it would wait and `waits` is False, and StillHeld after LONGEST_SECONDS of waiting.
     """
@@ -79,11 +80,11 @@ def keep(file: Path, *, waits: bool = True) -> None:
     if path in _kept:
         return
     lock, deadline = _open(path), time.monotonic() + LONGEST_SECONDS
-    for attempt, holder in enumerate(_attempts(lock, path.parent.name, print)):
+    for attempt, holder in enumerate(_attempts(lock, path.parent.name)):
         if attempt == 1:  # as in `alone`
             if not waits:
                 raise PasskError(f"{path.parent}: {holder} writes there; wait for it, or end that process")
-            print(f"{path.parent.name}: waiting for {holder}, which still writes there", flush=True)
+            log.warning("%s: waiting for %s, which still writes there", path.parent.name, holder)
         if time.monotonic() > deadline:
             raise _still_held(str(path.parent), holder, "still writes there", LONGEST_SECONDS)
     _write(lock, {"pid": os.getpid(), "host": socket.gethostname()})
@@ -113,7 +114,7 @@ def _open(file: Path) -> FileIO:
     return file.open("a+b", buffering=0)  # for writing, since NFS locks only such files exclusively
 
 
-def _attempts(lock: FileIO, what: str, say: Callable[[str], None]) -> Iterator[str]:
+def _attempts(lock: FileIO, what: str) -> Iterator[str]:
     """Try until the lock is acquired, and yield its holder after each failure."""
     while True:
         try:
@@ -124,7 +125,7 @@ def _attempts(lock: FileIO, what: str, say: Callable[[str], None]) -> Iterator[s
         except OSError as error:
             if error.errno not in NO_LOCKS:
                 raise
-            say(f"{what}: the file system of {lock.name} has no locks; do not run it twice at once")
+            log.warning("%s: the file system of %s has no locks; do not run it twice at once", what, lock.name)
             return
         time.sleep(POLL_SECONDS)
 

@@ -63,45 +63,17 @@ INGEST = "the ingest"
 """Name of the ingest among an experiment's failures. No stage can have this name."""
 
 # Fields of a line of metrics.jsonl. Every stage has the first five, an sft stage also `loss`, an rl stage all others.
-METRICS = {
-    "step": "int, from 1",
-    "time": "float, Unix seconds at the end of the step",
-    "seconds": "float, wall time since the previous step was recorded, including a checkpoint that it saved",
-    "lr": "float, learning rate after the step: during warm-up, the rate of the next step",
-    "grad_norm": "float or null",
-    "loss": "float, sft only: mean negative log-likelihood of a response token, in nats",
-    "estimator": "str",
-    "k": "int",
-    "reward": "float, mean over the step's rollouts",
-    "pass_at_k": "object, k as text -> unbiased pass@k of the step's groups",
-    "reward_by_difficulty": "object, difficulty -> reward of its problems; {} without difficulties",
-    "pass_at_k_by_difficulty": "object, difficulty -> pass@k of its groups at the step's k; {} if k is above N",
-    "all_incorrect": "float, share of groups without a correct rollout",
-    "all_correct": "float, share of groups without an incorrect rollout",
-    "few_incorrect": "float, share of groups with fewer than k incorrect rollouts, whose Pass@k advantage is 0",
-    "generated_groups": "int, groups that were sampled; all other metrics of groups, rewards and lengths are theirs",
-    "used_groups": "int, groups that were trained on; as many without `filter_groups`",
-    "correct_counts": "list of N+1 ints: groups with 0, 1, ... N correct rollouts",
-    "distinct": "float, distinct responses of a group / N, mean over groups",
-    "entropy": "float or null, nats per token",
-    "length": "float, mean response tokens",
-    "truncated": "float, share of responses cut at max_response",
-    "clip_ratio": "float, share of tokens whose PPO ratio was clipped",
-    "kl": "float or null, nats per token: KL divergence from the reference, by its estimator; null without `kl`",
-    "importance_gap": "float or null, nats: mean difference between vLLM's and the trainer's log-probabilities of the "
-    "step's response tokens; null without `importance_correction`, since vLLM then returns none",
-    "importance_ratio": "float or null, mean of the trainer's probability of a token / vLLM's; null as importance_gap",
-    "importance_filtered": "float or null, share of tokens (or sequences) out of the bounds; null as importance_gap",
-    "logprob_gap": "float or null, nats: mean difference between vLLM's and the trainer's log-probabilities of fixed "
-    "tokens before the step's rollouts, largest over the engines; null: the step sampled no rollouts",
-    "tokens": "int, response tokens of the step",
-    "seconds_generation": "float",
-    "seconds_experience": "float, log-probabilities and advantages",
-    "seconds_training": "float",
-    "seconds_sync": "float, transfer of the weights to vLLM",
-    "seconds_advantage": "float, the advantage estimator",
-    "reasons": "object, reason of a verdict -> share of the rollouts; null with another reward function",
-}
+# The table `steps` in passk/store/schema.sql describes and types each. In the file, k is text (JSON). Null stands for:
+# grad_norm, entropy: not measured; kl: a stage without `kl`; importance_*: a stage without `importance_correction`;
+# logprob_gap: no rollouts were sampled; reasons: another reward function.
+METRICS = (
+    "step", "time", "seconds", "lr", "grad_norm", "loss", "estimator", "k", "reward",
+    "pass_at_k", "reward_by_difficulty", "pass_at_k_by_difficulty",
+    "all_incorrect", "all_correct", "few_incorrect", "generated_groups", "used_groups", "correct_counts", "distinct",
+    "entropy", "length", "truncated", "clip_ratio", "kl",
+    "importance_gap", "importance_ratio", "importance_filtered", "logprob_gap", "tokens",
+    "seconds_generation", "seconds_experience", "seconds_training", "seconds_sync", "seconds_advantage", "reasons",
+)  # fmt: skip
 EVALUATIONS = "evaluations.jsonl"
 # Fields of its lines. A step and a benchmark have one line.
 EVALUATION = {
@@ -118,11 +90,14 @@ EVALUATION = {
     "tokens": "int, response tokens",
     "reasons": "object, reason of a verdict -> share of the samples",
 }
+# Columns of the Parquet files, which the tables `rollouts` and `samples` of passk/store/schema.sql describe.
 ROLLOUT_COLUMNS = ("step", "problem", "sample", "response", "reward", "advantage", "k", "tokens", "truncated")
-SAMPLE_COLUMNS = (
-    "problem", "sample", "response", "score", "correct", "extracted", "reason",
-    "tokens", "finish_reason", "seed", "logprob",
-)  # fmt: skip
+SAMPLE_COLUMNS = {
+    "problem": "string", "sample": "int64", "response": "string",
+    "score": "float64", "correct": "bool", "extracted": "string", "reason": "string",
+    "tokens": "int64", "finish_reason": "string", "seed": "int64", "logprob": "float64",
+}  # fmt: skip
+"""Column -> its Arrow type."""
 
 
 @dataclass(frozen=True)

@@ -282,7 +282,7 @@ class MetricsLog:
         self.path = directory / "metrics.jsonl"
 
     def write(self, metrics: dict[str, Any]) -> None:
-        unknown = metrics.keys() - METRICS.keys()
+        unknown = metrics.keys() - set(METRICS)
         assert not unknown, f"metrics that passk/files/layout.py does not define: {sorted(unknown)}"
         with durable.telling_when_full(self.path), self.path.open("a") as file:
             file.write(json.dumps({**metrics, "time": time.time()}) + "\n")

@@ -1,24 +1,26 @@
 """Progress lines of a stage that trains: step, reward or loss, seconds per step, time left."""
 
+import logging
 import statistics
 import time
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 from passk.base.progress_line import ProgressLine
 from passk.base.terminal import clock
 
+log = logging.getLogger(__name__)
+
 
 class Progress:
     """A callback for each line of metrics.jsonl that logs progress lines."""
 
-    def __init__(self, stage: str, steps: int, say: Callable[[str], None]) -> None:
+    def __init__(self, stage: str, steps: int) -> None:
         self.stage, self.steps = stage, steps
         self.started = time.monotonic()
         self.startup: float | None = None
         """Seconds until the first step began, or None before the first step ended."""
-        self._progress_line = ProgressLine(say)
+        self._progress_line = ProgressLine(log.info)
         self._recent: deque[float] = deque(maxlen=10)
 
     def __call__(self, metrics: dict[str, Any]) -> None:

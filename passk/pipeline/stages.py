@@ -3,9 +3,10 @@
 Every step is safe to repeat. Finished work is reused, and interrupted work resumes.
 """
 
+import logging
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from functools import partial
@@ -38,34 +39,34 @@ from passk.runtime.environment import environment, passed_on, single_process
 from passk.runtime.ray_cluster import is_open, ray_cluster, rejoined
 from passk.store import ingest as store_items
 
-Say = Callable[[str], None]
+log = logging.getLogger(__name__)
 LAST_WRITER_SECONDS = 120.0
 """Longest wait for the job of a killed process; its job watchdog needs 30 s to end it."""
 
 
-def prepare(plan: Plan, say: Say) -> None:
+def prepare(plan: Plan) -> None:
     """Make the problems and a tiny model, and check the training data."""
-    preparation.prepare(plan.experiment.problems, plan.problems, plan.experiment.seed, say)
+    preparation.prepare(plan.experiment.problems, plan.problems, plan.experiment.seed)
     training_problems.prepare(plan)
     preparation.require_fields(plan.experiment.benchmarks, plan.problems)
     if plan.experiment.model.tiny and isinstance(plan.model, Path) and not (plan.model / "config.json").exists():
         with scratch.beside(plan.model) as temporary:
             make_tiny(plan.experiment.model.tiny, temporary, seed=plan.experiment.seed)
             durable.move(temporary, plan.model)
-        say("model: made a tiny Qwen2 with random weights")
+        log.info("model: made a tiny Qwen2 with random weights")
     for planned in plan.stages:
         if planned.finished:
-            trackers.show_finished(plan, planned, say)
+            trackers.show_finished(plan, planned)
     data_checks.check(plan)
 
 
-def alone(plan: Plan, say: Say) -> AbstractContextManager[None]:
+def alone(plan: Plan) -> AbstractContextManager[None]:
     """Hold the lock of an experiment's name, after a wait for another process that runs it."""
     name = plan.experiment.name
-    return file_lock.alone(plan.locks / f"experiment-{name}", what=name, experiment=name, does="runs it", say=say)
+    return file_lock.alone(plan.locks / f"experiment-{name}", what=name, experiment=name, does="runs it")
 
 
-def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Say) -> None:
+def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> None:
     """Train or resume one stage as a job on the Ray cluster; `cluster` is the environment of ray_cluster.
 
     If another process trains the stage, wait for it, then reuse its result. Raise job.StageFailed with the reason first
@@ -73,11 +74,11 @@ def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Sa
     """
     name, experiment = planned.record.name, plan.experiment.name
 
-    alone = partial(file_lock.alone, what=name, experiment=experiment, say=say, going=lambda: is_open(cluster))
+    alone = partial(file_lock.alone, what=name, experiment=experiment, going=lambda: is_open(cluster))
     with alone(plan.locks / planned.record.key, does="trains it"):
         if planned.finished:
-            say(f"{name}: another process finished it, in {ray_job.shown(planned.directory)}")
-            trackers.show_finished(plan, planned, say)
+            log.info("%s: another process finished it, in %s", name, ray_job.shown(planned.directory))
+            trackers.show_finished(plan, planned)
             return
         # The lock is free as soon as its holder dies, but the holder's job may need some seconds to end.
         ray_job.end_jobs(planned.directory)
@@ -86,12 +87,12 @@ def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Sa
                 pass
         except file_lock.StillHeld as error:
             raise ray_job.StageFailed(str(error), "lost") from None
-        _train(plan, planned, cluster, say)
+        _train(plan, planned, cluster)
 
 
-def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: Say) -> None:
+def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> None:
     stage, compute, tiny = planned.stage, plan.experiment.compute, plan.experiment.model.tiny
-    directory = _mended(planned, say)
+    directory = _mended(planned)
     if directory == planned.own or not (directory / "stage.json").exists():
         record = replace(planned.record, first_step=planned.first_step)
         write_json(directory / "stage.json", without_secrets(asdict(record)))
@@ -109,17 +110,17 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
             opens_thinking=plan.experiment.model.opens_thinking,
         )
     operators.forget_stale_locks()
-    progress = Progress(planned.record.name, stage.steps, say)
+    progress = Progress(planned.record.name, stage.steps)
     started = time.monotonic()
     alone = {} if isinstance(stage, RlStage) else _alone(compute)
-    with trackers.Following(plan, planned, say) as follow:
+    with trackers.Following(plan, planned) as follow:
 
         def on_step(line: dict[str, Any]) -> None:
             progress(line)
             follow(line)
 
         def on_evaluation(line: dict[str, Any]) -> None:
-            say(progress.evaluation(line))
+            log.info("%s", progress.evaluation(line))
             follow.evaluated(line)
 
         ray_job.train(
@@ -137,10 +138,10 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str], say: S
         ended = finish(planned, seconds=time.monotonic() - started, startup=progress.startup)
         model_card.write(plan, planned)
     if isinstance(stage, RlStage) and any(stage.conditions):
-        say(f"{planned.record.name}: {ended}")
+        log.info("%s: %s", planned.record.name, ended)
 
 
-def _mended(planned: PlannedStage, say: Say) -> Path:
+def _mended(planned: PlannedStage) -> Path:
     """Remove damaged checkpoints, and return the directory in which the stage resumes.
 
     The removal may make another experiment's directory the one with the most steps.
@@ -150,10 +151,10 @@ def _mended(planned: PlannedStage, say: Say) -> Path:
         directory = planned.directory
         done = len(read_metrics(directory / "metrics.jsonl"))
         if number := damaged_line(directory / "metrics.jsonl"):
-            say(f"{name}: line {number} of metrics.jsonl is damaged; its step and the later ones are repeated")
+            log.info("%s: line %d of metrics.jsonl is damaged; its step and the later ones are repeated", name, number)
         repaired = checkpoints.repair(directory / "checkpoints", recorded=done)
         for line in repaired.removed:
-            say(f"{name}: {line}")
+            log.info("%s: %s", name, line)
         if planned.directory == directory:
             break
     if done:
@@ -161,7 +162,7 @@ def _mended(planned: PlannedStage, say: Say) -> Path:
         start = (
             f"resuming from the last checkpoint, step {step}" if step else "restarting, since there is no checkpoint"
         )
-        say(f"{name}: {start}; {done} of {planned.stage.steps} steps were done")
+        log.info("%s: %s; %d of %d steps were done", name, start, done, planned.stage.steps)
     return directory
 
 
@@ -196,7 +197,7 @@ def _alone(compute: Compute) -> Mapping[str, str]:
     return single_process() if compute.gpus_per_node == 1 else {}
 
 
-def evaluate(plan: Plan, say: Say, only: Sequence[PlannedEvaluation] | None = None) -> None:
+def evaluate(plan: Plan, only: Sequence[PlannedEvaluation] | None = None) -> None:
     """Evaluate every finished checkpoint on every benchmark, on all GPUs, except for finished evaluations.
 
     only: the evaluations to do instead of all.
@@ -212,8 +213,9 @@ def evaluate(plan: Plan, say: Say, only: Sequence[PlannedEvaluation] | None = No
     work.write(file)
     command = [sys.executable, "-m", "passk.evaluation.evaluate", str(file)]
     on = f" on {work.engines} engines" if work.engines > 1 else ""
-    say(f"evaluations to do: {len(remaining)} of {len({str(planned.model) for planned in remaining})} checkpoints{on}")
-    with progress.followed(directory / progress.FILE, say):
+    checkpoints_left = len({str(planned.model) for planned in remaining})
+    log.info("evaluations to do: %d of %d checkpoints%s", len(remaining), checkpoints_left, on)
+    with progress.followed(directory / progress.FILE):
         if work.on_ray:
             _sample_on_ray(plan, command, directory)
         else:

@@ -5,8 +5,9 @@ training set. Sets are saved after the checks, so every file was checked.
 """
 
 import json
+import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from passk.problems.text_problems import Worded
 from passk.verifiers import audit
 from passk.verifiers.pool import Pool
 
-Say = Callable[[str], None]
+log = logging.getLogger(__name__)
 SEPARATION = "separation.json"
 """File beside the problem sets: {test set: {training set: {"exact": [[id, id]], "near": [[id, id, share]]}}}."""
 _LISTED = 20
@@ -31,26 +32,27 @@ _NAMED = 3
 """Most examples in a line."""
 
 
-def prepare(specs: Mapping[str, Spec], files: Mapping[str, Path], seed: int, say: Say) -> None:
+def prepare(specs: Mapping[str, Spec], files: Mapping[str, Path], seed: int) -> None:
     """Make the sets whose files are missing. specs, files: by name of the set. Raise PasskError with the field."""
     made: dict[str, list[Problem]] = {}
     for name, spec in specs.items():
         if files[name].exists():
             continue
         activity = Activity()
-        with under(f"problems.{name}"), activity.logged(name, say):
+        with under(f"problems.{name}"), activity.logged(name):
             rows = problems.generate(spec, seed)
-            made[name] = readable(rows, spec, say, activity)
+            made[name] = readable(rows, spec, activity)
             activity.now = "checking that verdicts repeat"
             _audit(made[name])
     if not made:
         return
-    overlaps = separate(specs, {name: made.get(name) or _loaded(files[name]) for name in specs}, say)
+    overlaps = separate(specs, {name: made.get(name) or _loaded(files[name]) for name in specs})
     # before the sets, so that a run that is stopped in between checks again
     write_json(files[next(iter(made))].parent / SEPARATION, overlaps)
     for name, rows in made.items():
         problems.save(rows, files[name])
-        say(f"problems {name}: {len(rows)} of the {specs[name].split} split, content {set_hash(rows)}{_origin(rows)}")
+        origin = f"content {set_hash(rows)}{_origin(rows)}"
+        log.info("problems %s: %d of the %s split, %s", name, len(rows), specs[name].split, origin)
 
 
 class Activity:
@@ -60,16 +62,16 @@ class Activity:
         self.now = "generating"
 
     @contextmanager
-    def logged(self, name: str, say: Say) -> Iterator[None]:
+    def logged(self, name: str) -> Iterator[None]:
         """Log the work and its time until the block ends."""
         started = time.monotonic()
-        with ProgressLine(say).repeated(
+        with ProgressLine(log.info).repeated(
             lambda: f"problems {name}: {self.now}, {clock(time.monotonic() - started)} so far"
         ):
             yield
 
 
-def readable(rows: list[Problem], spec: Spec, say: Say, activity: Activity) -> list[Problem]:
+def readable(rows: list[Problem], spec: Spec, activity: Activity) -> list[Problem]:
     """Return the problems whose gold answers their verifier can read.
 
     Log the others. Raise ConfigError for them unless `spec` leaves them out.
@@ -79,13 +81,13 @@ def readable(rows: list[Problem], spec: Spec, say: Say, activity: Activity) -> l
     if not why:
         return rows
     for row, reason in list(why.items())[:_LISTED]:
-        say(f"unreadable gold answer: {row}: {reason}")
+        log.info("unreadable gold answer: %s: %s", row, reason)
     if len(why) > _LISTED:
-        say(f"unreadable gold answers: {len(why) - _LISTED} more")
+        log.info("unreadable gold answers: %d more", len(why) - _LISTED)
     first, reason = next(iter(why.items()))
     summary = f"{rows[0].verifier} cannot read {len(why)} of {len(rows)} gold answers, such as {first}: {reason}"
     if isinstance(spec, Worded) and spec.unreadable == "leave_out" and len(why) < len(rows):
-        say(f"left out: {summary}")
+        log.info("left out: %s", summary)
         return [row for row in rows if row.id not in why]
     fix = "fix them, or set unreadable: leave_out" if isinstance(spec, Worded) else "fix them"
     raise ConfigError("unreadable", summary, fix)
@@ -107,7 +109,7 @@ def _read(answers: list[tuple[str, str]], activity: Activity) -> list[str | None
         return reasons
 
 
-def separate(specs: Mapping[str, Spec], rows: Mapping[str, list[Problem]], say: Say) -> dict[str, Any]:
+def separate(specs: Mapping[str, Spec], rows: Mapping[str, list[Problem]]) -> dict[str, Any]:
     """Log which problems of each test set are in each training set, and which are repeated.
 
     Return the content of SEPARATION.
@@ -118,7 +120,7 @@ def separate(specs: Mapping[str, Spec], rows: Mapping[str, list[Problem]], say: 
         ids = [row.id for row in rows[test]]
         if repeated := contamination.repeated(texts[test]):
             pairs = [f"{ids[place]} = {ids[first]}" for place, first in repeated]
-            say(f"problems {test}: {_count(len(pairs))} in it twice, {_examples(pairs)}")
+            log.info("problems %s: %s in it twice, %s", test, _count(len(pairs)), _examples(pairs))
         clean = []
         for train in (name for name in rows if specs[name].split == "train"):
             matches = contamination.overlap(texts[train], texts[test])
@@ -127,11 +129,13 @@ def separate(specs: Mapping[str, Spec], rows: Mapping[str, list[Problem]], say: 
             near = [[a, b, round(match.share, 3)] for a, b, match in named if not match.exact]
             overlaps.setdefault(test, {})[train] = {"exact": exact, "near": near}
             if matches:
-                say(f"problems {test}: NOT SEPARATE, of its {len(ids)} problems {_overlap(exact, near, train)}")
+                both = _overlap(exact, near, train)
+                log.info("problems %s: NOT SEPARATE, of its %d problems %s", test, len(ids), both)
             else:
                 clean.append(train)
         if clean:
-            say(f"problems {test}: none of its {len(ids)} problems is in {', '.join(clean)}, exactly or nearly")
+            where = ", ".join(clean)
+            log.info("problems %s: none of its %d problems is in %s, exactly or nearly", test, len(ids), where)
     return overlaps
 
 

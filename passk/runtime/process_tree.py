@@ -9,6 +9,7 @@ the next `start` on the machine does. Linux only.
 
 import contextlib
 import ctypes
+import logging
 import os
 import shutil
 import signal
@@ -21,8 +22,10 @@ from pathlib import Path
 
 import psutil
 
+from passk.base import logs
 from passk.runtime import process_marks
 
+logger = logging.getLogger(__name__)
 GRACE_SECONDS = 8.0
 STOP_SECONDS = 30.0
 """Longest wait for a guard to end its tree. A suspended guard (SIGSTOP) never does."""
@@ -81,14 +84,14 @@ class Kept:
     A command that does not answer for SILENT_SECONDS is ended and restarted too.
 
     Use:
-        kept = Kept(lambda: start(command, log=log), say=print, name="the server")
+        kept = Kept(lambda: start(command, log=log), name="the server")
     """
 
-    def __init__(self, begin: Callable[[], Guarded], *, name: str, say: Callable[[str], None]) -> None:
-        self._begin, self._name, self._say = begin, name, say
+    def __init__(self, begin: Callable[[], Guarded], *, name: str) -> None:
+        self._begin, self._name = begin, name
         self._running, self._stopped = begin(), threading.Event()
         self._ready: Callable[[], bool] = lambda: True
-        self._watch = threading.Thread(target=self._keep, name=f"keeps {name}", daemon=True)
+        self._watch = logs.thread(self._keep, f"keeps {name}")
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> bool:
         """Wait like `Guarded.wait_until`. Restarts begin after it returns True: a command that was never ready ends."""
@@ -112,7 +115,7 @@ class Kept:
             # The pause doubles while the command keeps ending soon.
             lived = time.monotonic() - begun
             pause = FIRST_PAUSE_SECONDS if lived > LONGEST_PAUSE_SECONDS else min(2 * pause, LONGEST_PAUSE_SECONDS)
-            self._say(f"{self._name} {ended}; restart in {pause:g} s")
+            logger.warning("%s %s; restart in %g s", self._name, ended, pause)
             if self._stopped.wait(pause):
                 return
             self._running, begun = self._begin(), time.monotonic()

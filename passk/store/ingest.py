@@ -17,7 +17,6 @@ from passk.base.errors import PasskError
 from passk.base.redact import without_secrets
 from passk.files.durable import FULL
 from passk.files.layout import (
-    METRICS,
     ROLLOUT_COLUMNS,
     SAMPLE_COLUMNS,
     EvaluationRecord,
@@ -27,14 +26,9 @@ from passk.files.layout import (
 )
 from passk.store import derived, training_evaluations
 from passk.store.connection import WAIT, one_line, transaction, turn
+from passk.store.schema import columns
 
 PROBLEM_COLUMNS = ("id", "prompt", "answer", "verifier", "split", "difficulty", "demonstration", "metadata")
-METRIC_TYPES = {
-    "step": "INTEGER", "estimator": "VARCHAR", "k": "INTEGER", "tokens": "BIGINT",
-    "generated_groups": "INTEGER", "used_groups": "INTEGER",
-    "pass_at_k": "MAP(INTEGER, DOUBLE)", "correct_counts": "INTEGER[]", "reasons": "MAP(VARCHAR, DOUBLE)",
-    "reward_by_difficulty": "MAP(VARCHAR, DOUBLE)", "pass_at_k_by_difficulty": "MAP(VARCHAR, DOUBLE)",
-}  # fmt: skip
 PARQUET = "read_parquet(?, hive_partitioning = false)"
 """Reader without Hive partitions: a directory of runs may be named x=1, which would become a column."""
 
@@ -150,7 +144,7 @@ def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
         connection.execute(f"DELETE FROM {table} WHERE {column} = ?", [record.key])
     end = {name: manifest.get(name) for name in ("seconds", "startup_seconds", "ended", "models")}
     _insert(connection, "stages", asdict(record) | end)
-    types = ", ".join(f"'{name}': '{METRIC_TYPES.get(name, 'DOUBLE')}'" for name in METRICS)
+    types = ", ".join(f"'{name}': '{kind}'" for name, kind in columns(connection, "steps") if name != "stage")
     # A step that was repeated after a stop has two lines; the later one counts.
     connection.execute(
         "INSERT INTO steps BY NAME SELECT ? AS stage, * FROM "
@@ -161,9 +155,9 @@ def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     _require_all_steps(connection, directory / "metrics.jsonl", record.key, manifest.get("steps"))
     if rollouts := [str(path) for path in sorted((directory / "rollouts").glob("step-*.parquet"))]:
         _require_every_file(connection, directory / "rollouts", record.key, rollouts)
-        columns = ", ".join(ROLLOUT_COLUMNS)
+        names = ", ".join(ROLLOUT_COLUMNS)
         connection.execute(
-            f"INSERT INTO rollouts BY NAME SELECT ? AS stage, {columns}, 1 AS occurrence FROM {PARQUET}",
+            f"INSERT INTO rollouts BY NAME SELECT ? AS stage, {names}, 1 AS occurrence FROM {PARQUET}",
             [record.key, rollouts],
         )
         _number_occurrences(connection, record.key, rollouts)

@@ -51,3 +51,10 @@ def version_of(connection: duckdb.DuckDBPyConnection) -> int:
     else:
         return 0
     return int(row[0]) if row and row[0] else 0
+
+
+def columns(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[str, str]]:
+    """Return (name, type) of each column of a table."""
+    return connection.execute(
+        "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index", [table]
+    ).fetchall()

@@ -6,6 +6,7 @@ metric and stops no stage.
 
 import contextlib
 import importlib.util
+import logging
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -23,6 +24,7 @@ from passk.trackers.outside import Outside, reason
 from passk.trackers.tensorboard import TensorBoard
 from passk.trackers.wandb_run import WandbRun, require_login
 
+log = logging.getLogger(__name__)
 DIRECTORY = "tensorboard"
 _NEEDS = {"wandb": "wandb", "mlflow": "mlflow-skinny"}
 """Package to install, by module."""
@@ -56,8 +58,8 @@ class Following:
     bounds, and raises no error of a tracker.
     """
 
-    def __init__(self, plan: Plan, planned: PlannedStage, report: Callable[[str], None]) -> None:
-        self._plan, self._planned, self._report = plan, planned, report
+    def __init__(self, plan: Plan, planned: PlannedStage) -> None:
+        self._plan, self._planned = plan, planned
         self._board: TensorBoard | None = _board(plan, planned)
         directory = planned.directory
         named = plan.experiment.trackers
@@ -101,7 +103,7 @@ class Following:
             with contextlib.suppress(Exception):
                 self._board.close()
         if kind is None:
-            show_finished(self._plan, self._planned, self._report)
+            show_finished(self._plan, self._planned)
         for tracker in self._outside:
             tracker.end(succeeded=kind is None)
         for tracker in self._outside:
@@ -111,10 +113,10 @@ class Following:
 
     def _report_lines(self, lines: Sequence[str]) -> None:
         for line in lines:
-            self._report(f"{self._planned.record.name}: {line}")
+            log.info("%s: %s", self._planned.record.name, line)
 
 
-def show_finished(plan: Plan, planned: PlannedStage, report: Callable[[str], None]) -> None:
+def show_finished(plan: Plan, planned: PlannedStage) -> None:
     """Show a finished stage in TensorBoard under this experiment, even if another experiment trained it."""
     board = _board(plan, planned)
     try:
@@ -122,7 +124,7 @@ def show_finished(plan: Plan, planned: PlannedStage, report: Callable[[str], Non
             board.rewrite()
             board.close()
     except Exception as error:
-        report(f"{planned.record.name}: TensorBoard: {reason(error)}")
+        log.info("%s: TensorBoard: %s", planned.record.name, reason(error))
 
 
 def _board(plan: Plan, planned: PlannedStage) -> TensorBoard:

@@ -15,6 +15,7 @@ from passk.pipeline import stages
 from passk.runtime.ray_cluster import ray_cluster
 from passk.runtime.ray_job import StageFailed
 from tests.integration.test_resume import kill_the_policy_after_its_save
+from tests.said import lines_said
 
 pytestmark = pytest.mark.slow
 # From random weights nothing is solved: rewards at random, and penalties for lengths, make the gradients.
@@ -40,18 +41,18 @@ compute: {profile: cpu, threads: 1, micro_batch: 16}
 def trained(tmp_path_factory) -> tuple[plan.Plan, set[str]]:
     """The plan of the finished run, and the files of the checkpoint from which it resumed."""
     directory = tmp_path_factory.mktemp("averaged")
-    laid_out, said, files = plan.plan(config.parse(yaml.safe_load(EXPERIMENT)), directory), [], set()
+    laid_out, files = plan.plan(config.parse(yaml.safe_load(EXPERIMENT)), directory), set()
     [planned] = laid_out.stages
     saves = planned.directory / "checkpoints" / "_actor"
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, lines_said() as said:
         patch.delenv("RAY_ADDRESS", raising=False)
         with ray_cluster(laid_out.experiment.compute, directory / "ray.log") as cluster:
-            stages.prepare(laid_out, said.append)
+            stages.prepare(laid_out)
             threading.Thread(target=kill_the_policy_after_its_save, args=(saves, 2), daemon=True).start()
             with pytest.raises(StageFailed):
-                stages.train(laid_out, planned, cluster, said.append)
+                stages.train(laid_out, planned, cluster)
             files |= {path.name for path in (saves / "global_step2").iterdir()}
-            stages.train(laid_out, planned, cluster, said.append)
+            stages.train(laid_out, planned, cluster)
     assert any("resuming from the last checkpoint, step 2" in line for line in said)
     return laid_out, files
 

@@ -165,6 +165,22 @@ def test_the_loss_has_the_correction_whose_numbers_are_recorded_and_the_kl_whose
     assert {"rollout_log_probs", "action_log_probs"} <= set(experience_maker.Experience.__dataclass_fields__)
 
 
+def test_vllms_sampler_and_running_samples_are_where_an_evaluation_looks_for_them():
+    from vllm.v1.engine.detokenizer import IncrementalDetokenizer
+    from vllm.v1.sample.ops import topk_topp_sampler
+
+    assert parameters(topk_topp_sampler.TopKTopPSampler.forward_cpu) == ["self", "logits", "generators", "k", "p"]
+    assert "processed_logits" in topk_topp_sampler.PROCESSED_LOGPROBS_MODES
+    # of a request with several samples: those that are complete, by the request's name
+    parents = source_of("vllm.v1.engine.parallel_sampling")
+    assert "self.output_aggregator[completion_output.index] = completion_output" in parents
+    assert "child_sampling_params.seed = seed + index" in parents
+    processor = source_of("vllm.v1.engine.output_processor")
+    assert "self.parent_requests[parent_req.request_id] = parent_req" in processor
+    assert "self.request_states: dict[str, RequestState] = {}" in processor
+    assert callable(IncrementalDetokenizer.num_output_tokens)
+
+
 def test_checkpoints_are_named_and_kept_as_we_seal_and_mend_them(actor_classes):
     ppo_trainer, sft_trainer, _ = actor_classes
     for trainer in (ppo_trainer.BasePPOTrainer, sft_trainer.SFTTrainer):

@@ -71,7 +71,7 @@ def run(tmp_path_factory) -> Run:
             first.send_signal(signal.SIGKILL)
             first.wait()
     left_after(directory, seconds=60)
-    second = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, timeout=500)
+    second = subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, timeout=900)
     assert second.returncode == 0, second.stdout[-4000:] + second.stderr[-4000:]
     runs = directory / "runs" / "settings"
     records = {file.parent: json.loads(file.read_text())["name"] for file in runs.glob("stages/*/stage.json")}
@@ -81,7 +81,7 @@ def run(tmp_path_factory) -> Run:
 
 def killed_after(directory: Path, process: subprocess.Popen, steps: int) -> int:
     """The number of rl steps when there are `steps` at least."""
-    deadline = time.monotonic() + 500
+    deadline = time.monotonic() + 900
     while time.monotonic() < deadline:
         for rollouts in directory.glob("runs/settings/stages/*/rollouts"):
             metrics = rollouts.parent / "metrics.jsonl"

@@ -13,11 +13,13 @@ import pytest
 import yaml
 
 from passk.advantage import registry
+from passk.base import plugins
 from passk.experiment import config, plan
 from passk.openrlhf.checkpoints import SEAL
 from passk.pipeline import stages
 from passk.runtime.ray_cluster import ray_cluster
 from passk.runtime.ray_job import StageFailed
+from tests.said import lines_said
 
 from .test_resume import CLOCK, kill_the_policy_when, lines, rollouts
 
@@ -70,26 +72,27 @@ def runs(tmp_path_factory) -> Runs:
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: counting\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("[passk.advantage]\ncounting = counting_estimator:counting\n")
     (package / "counting_estimator.py").write_text(COUNTING)
-    messages: list[str] = []
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, lines_said() as messages:
         patch.delenv("RAY_ADDRESS", raising=False)
         patch.setenv("PYTHONPATH", str(package))  # of Ray's workers
         patch.syspath_prepend(str(package))
+        plugins.scan.cache_clear()
         registry._locations.cache_clear()
         experiment = config.parse(yaml.safe_load(EXPERIMENT))
         whole, cut = (plan.plan(experiment, directory / name) for name in ("whole", "cut"))
         with ray_cluster(experiment.compute, directory / "ray.log") as cluster:
             for one in (whole, cut):
-                stages.prepare(one, messages.append)
-            stages.train(whole, whole.stages[0], cluster, messages.append)
+                stages.prepare(one)
+            stages.train(whole, whole.stages[0], cluster)
             saves = cut.stages[0].directory / "checkpoints" / "_actor"
             sealed = saves / "global_step4" / SEAL
             threading.Thread(target=kill_the_policy_when, args=(sealed.exists, saves), daemon=True).start()
             with pytest.raises(StageFailed):
-                stages.train(cut, cut.stages[0], cluster, messages.append)
+                stages.train(cut, cut.stages[0], cluster)
             messages.clear()
-            stages.train(cut, cut.stages[0], cluster, messages.append)
-            stages.train(cut, cut.stages[1], cluster, messages.append)
+            stages.train(cut, cut.stages[0], cluster)
+            stages.train(cut, cut.stages[1], cluster)
+    plugins.scan.cache_clear()
     registry._locations.cache_clear()
     return Runs(whole.stages[0].directory, cut.stages[0].directory, cut.stages[1].directory, messages)
 

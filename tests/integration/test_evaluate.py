@@ -23,6 +23,7 @@ from passk.pipeline import evaluation_request, stages
 from passk.runtime.environment import environment
 from passk.runtime.ray_cluster import ray_cluster, request_headers
 from passk.store import reading
+from tests.said import lines_said
 
 from .conftest import left_after, passk, prepared
 
@@ -116,7 +117,7 @@ def test_the_kill_came_in_the_middle_and_nothing_outlived_it(evaluated):
 def test_the_evaluation_that_was_killed_has_the_rows_of_the_one_that_was_not(evaluated):
     whole, cut = (samples(evaluated.directory / name) for name in ("whole", "cut"))
     pd.testing.assert_frame_equal(whole, cut, check_exact=True)
-    assert tuple(whole.columns) == SAMPLE_COLUMNS
+    assert tuple(whole.columns) == tuple(SAMPLE_COLUMNS)
     assert len(whole) == PROBLEMS * SAMPLES
     assert not whole.duplicated(["problem", "sample"]).any()
     assert whole.groupby("problem").response.nunique().min() > 1
@@ -163,7 +164,7 @@ def work(evaluated: Evaluated, directory: Path, **compute) -> tuple[plan.Plan, P
     raw["compute"] = {"profile": "cpu", **compute}
     raw["model"]["path"] = str(evaluated.directory / "tiny")
     laid_out = plan.plan(config.parse(raw), directory)
-    stages.prepare(laid_out, print)
+    stages.prepare(laid_out)
     return laid_out, laid_out.directory / "evaluations" / "request.json"
 
 
@@ -182,7 +183,7 @@ def test_as_a_stream_too_nothing_is_lost_or_doubled_when_it_is_killed(evaluated,
     killed_at_parts(subprocess.Popen(small, env=variables), tmp_path, 2)
     assert 2 <= len(list(tmp_path.rglob("parts/*.parquet"))) < PROBLEMS * SAMPLES // 64
     assert not list(tmp_path.rglob("samples.parquet"))
-    stages.evaluate(laid_out, print)
+    stages.evaluate(laid_out)
     same_rows(samples(tmp_path), samples(evaluated.directory / "whole"))
 
 
@@ -193,9 +194,9 @@ def test_on_a_cluster_that_runs_one_engine_or_two_sample_all_rows_there_each_its
         for name, value in (cluster | {"RAY_ADDRESS": cluster["RAY_API_SERVER_ADDRESS"]}).items():
             monkeypatch.setenv(name, value)
         for gpus, on in ((1, ""), (2, " on 2 engines")):
-            said = []
             laid_out, _ = work(evaluated, tmp_path / str(gpus), gpus_per_node=gpus)
-            stages.evaluate(laid_out, said.append)
+            with lines_said() as said:
+                stages.evaluate(laid_out)
             assert said[0] == f"evaluations to do: 1 of 1 checkpoints{on}"
             assert said[-1].startswith(f"base on test: {PROBLEMS * SAMPLES}/{PROBLEMS * SAMPLES} samples, ")
             same_rows(samples(tmp_path / str(gpus)), samples(evaluated.directory / "whole"))

@@ -43,12 +43,12 @@ def evaluated(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
-        stages.prepare(laid_out, print)
+        stages.prepare(laid_out)
         threading.Thread(target=kill_when, args=(two_are_finished, "passk.evaluation.evaluate"), daemon=True).start()
         with pytest.raises(StageFailed):
-            stages.evaluate(laid_out, print)
+            stages.evaluate(laid_out)
         at_kill = manifests(laid_out)
-        stages.evaluate(laid_out, print)
+        stages.evaluate(laid_out)
     return laid_out, at_kill
 
 

@@ -62,7 +62,7 @@ def test_every_step_and_rollout_stands_once_in_the_files(finished):
 def test_the_metrics_are_those_of_the_contract_and_agree_with_the_rollouts(finished):
     frame = rollouts(finished)
     for line in metrics(finished, "pass4"):
-        assert line.keys() == METRICS.keys() - {"loss"}
+        assert line.keys() == set(METRICS) - {"loss"}
         own = frame[frame.step == line["step"]]
         right = own.groupby("problem").reward.sum()
         assert math.isclose(line["reward"], own.reward.mean(), abs_tol=1e-6)
@@ -133,7 +133,7 @@ def test_every_checkpoint_is_sampled_on_every_held_out_problem(finished):
     train = {row for row in rollouts(finished).problem}
     for record in records:
         frame = pd.read_parquet(finished.runs / "small" / "evaluations" / record["key"] / "samples.parquet")
-        assert tuple(frame.columns) == SAMPLE_COLUMNS
+        assert tuple(frame.columns) == tuple(SAMPLE_COLUMNS)
         assert len(frame) == 10 * 16
         assert not frame.duplicated(["problem", "sample"]).any()
         assert not frame.duplicated(["problem", "seed"]).any()

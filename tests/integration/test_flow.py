@@ -1,6 +1,7 @@
 """What the flow makes of stages that fail, under a real Prefect server. The steps themselves stand still here."""
 
 import json
+import logging
 import os
 
 import pytest
@@ -42,6 +43,9 @@ def test_a_failed_arm_or_filing_stops_no_other_and_what_was_lost_is_tried_again(
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "arms.yaml").write_text(STAGES)
+    from prefect.client.orchestration import get_client
+    from prefect.logging.handlers import APILogWorker
+
     from flows.experiment import experiment
     from flows.server import prefect_server
     from tasks import retries
@@ -49,7 +53,7 @@ def test_a_failed_arm_or_filing_stops_no_other_and_what_was_lost_is_tried_again(
 
     calls, asked = [], []
 
-    def train(plan, planned, cluster, say):
+    def train(plan, planned, cluster):
         name = planned.record.name
         calls.append(name)
         if name == "bad":
@@ -60,9 +64,9 @@ def test_a_failed_arm_or_filing_stops_no_other_and_what_was_lost_is_tried_again(
             with (planned.directory / "metrics.jsonl").open("a") as metrics:
                 metrics.write(json.dumps({"step": calls.count("flaky"), "loss": 1.0, "seconds": 1.0}) + "\n")
             raise Lost("a worker died; see log.txt")
-        say(f"{name}: trains")
+        logging.getLogger("passk.pipeline.stages").info("%s: trains", name)
 
-    def evaluate(plan, say):
+    def evaluate(plan):
         asked.append("evaluate")
         if asked.count("evaluate") == 1:
             raise Lost("vLLM's engine died; see log.txt")
@@ -72,15 +76,20 @@ def test_a_failed_arm_or_filing_stops_no_other_and_what_was_lost_is_tried_again(
         if asked.count("ingest") == 1:
             raise PasskError("passk.duckdb: still held by a notebook")
 
-    monkeypatch.setattr(tasks.stages, "prepare", lambda plan, say: asked.append("prepare"))
+    monkeypatch.setattr(tasks.stages, "prepare", lambda plan: asked.append("prepare"))
     monkeypatch.setattr(tasks.stages, "train", train)
     monkeypatch.setattr(tasks.stages, "evaluate", evaluate)
     monkeypatch.setattr(tasks.stages, "ingest", ingest)
     monkeypatch.setattr(tasks.reports, "write_report", lambda store, directory: directory / "experiment.json")
     monkeypatch.setattr(tasks.reports, "results_rows", lambda store, name: [])
     monkeypatch.setattr(retries, "FIRST_SECONDS", 0.1)
-    with prefect_server(tmp_path / "prefect.log"), pytest.raises(SomeFailed) as failed:
-        experiment("arms.yaml", "runs")
+    with prefect_server(tmp_path / "prefect.log"):
+        with pytest.raises(SomeFailed) as failed:
+            experiment("arms.yaml", "runs")
+        APILogWorker.drain_all(timeout=60)
+        with get_client(sync_client=True) as client:
+            logged = [entry for entry in client.read_logs() if entry.message == "warm: trains"]
+    assert [(entry.level, entry.task_run_id is not None) for entry in logged] == [(logging.INFO, True)]
     assert "PREFECT_API_URL" not in os.environ
 
     assert sorted(calls) == ["bad", *["flaky"] * (LOST + 1), "warm"]

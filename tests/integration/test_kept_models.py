@@ -61,12 +61,12 @@ def kept(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
         with ray_cluster(laid_out.experiment.compute, laid_out.directory / "ray.log") as cluster:
-            stages.prepare(laid_out, print)
+            stages.prepare(laid_out)
             threading.Thread(target=kill_when, args=(within_an_evaluation, "PasskTrainer"), daemon=True).start()
             with pytest.raises(StageFailed):
-                stages.train(laid_out, arm, cluster, print)
+                stages.train(laid_out, arm, cluster)
             at_kill = read_metrics(log)
-            stages.train(laid_out, arm, cluster, print)
+            stages.train(laid_out, arm, cluster)
     return arm, at_kill
 
 

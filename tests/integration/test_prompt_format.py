@@ -45,10 +45,10 @@ def done(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
         with ray_cluster(laid_out.experiment.compute, directory / "ray.log") as cluster:
-            stages.prepare(laid_out, print)
+            stages.prepare(laid_out)
             for planned in laid_out.stages:
-                stages.train(laid_out, planned, cluster, print)
-        stages.evaluate(laid_out, print)
+                stages.train(laid_out, planned, cluster)
+        stages.evaluate(laid_out)
     return laid_out
 
 

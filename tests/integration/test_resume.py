@@ -21,6 +21,7 @@ from passk.pipeline import stages
 from passk.runtime.ray_cluster import ray_cluster
 from passk.runtime.ray_job import StageFailed
 from tests.processes import command_lines, descendants
+from tests.said import lines_said
 
 # From random weights nothing is solved: wrong answers that are paid at random make the gradients.
 EXPERIMENT = """
@@ -69,18 +70,17 @@ def runs(tmp_path_factory) -> Runs:
         name: plan.plan(config.parse(yaml.safe_load(EXPERIMENT.replace("EVALUATED", fields))), directory / name)
         for name, fields in evaluated.items()
     }
-    said: list[str] = []
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, lines_said() as said:
         patch.delenv("RAY_ADDRESS", raising=False)
         with ray_cluster(laid_out["whole"].experiment.compute, directory / "ray.log") as cluster:
             for one in laid_out.values():
-                stages.prepare(one, said.append)
+                stages.prepare(one)
             (whole, _), (cut, child) = (one.stages for one in laid_out.values())
-            stages.train(laid_out["whole"], whole, cluster, said.append)
+            stages.train(laid_out["whole"], whole, cluster)
             saves = cut.directory / "checkpoints" / "_actor"
             threading.Thread(target=kill_the_policy_in_its_save, args=(saves, 5), daemon=True).start()
             with pytest.raises(StageFailed):
-                stages.train(laid_out["cut"], cut, cluster, said.append)
+                stages.train(laid_out["cut"], cut, cluster)
             begun = sorted(saves.glob("global_step*"))
             sealed = [checkpoint for checkpoint in begun if (checkpoint / SEAL).exists()]
             # and the newest that was sealed is damaged afterwards
@@ -89,10 +89,10 @@ def runs(tmp_path_factory) -> Runs:
             said.clear()
             threading.Thread(target=kill_the_policy_after_its_save, args=(saves, 5), daemon=True).start()
             with pytest.raises(StageFailed):
-                stages.train(laid_out["cut"], cut, cluster, said.append)
-            said_at_the_end: list[str] = []
-            stages.train(laid_out["cut"], cut, cluster, said_at_the_end.append)
-            stages.train(laid_out["cut"], child, cluster, said_at_the_end.append)
+                stages.train(laid_out["cut"], cut, cluster)
+            with lines_said() as said_at_the_end:
+                stages.train(laid_out["cut"], cut, cluster)
+                stages.train(laid_out["cut"], child, cluster)
     return Runs(
         undisturbed=whole.directory,
         resumed=cut.directory,

@@ -19,6 +19,7 @@ from passk.experiment.compute import Compute
 from passk.runtime.ports import free_port
 from tasks.train_slots import POLL_SECONDS, TrainSlots
 from tests.processes import command_lines, descendants
+from tests.said import lines_said
 
 
 @pytest.fixture
@@ -101,32 +102,31 @@ def test_a_killed_server_comes_back_with_what_it_knew_and_the_flow_goes_on(home,
 
 def test_a_place_outlives_its_server_and_is_given_back_to_the_next_or_ends_by_itself(home, tmp_path):
     """With leases in memory, as Prefect has them, the new server would know of nobody who could give it back."""
-    said = []
-    with prefect_server(tmp_path / "prefect.log", free_port()) as address:
+    with prefect_server(tmp_path / "prefect.log", free_port()) as address, lines_said() as said:
         asked("/v2/concurrency_limits/", {"name": "passk-cpu", "limit": 1})
         slots = TrainSlots(Compute(profile="cpu"))
-        with slots.one(said.append):
+        with slots.one():
             assert taken() == 1
             kill(address)
             assert taken() == 1
         assert taken() == 0 and said == []
-        with slots.one(said.append):
+        with slots.one():
             kill(address)
         assert [line[:25] for line in said] == ["the slot was not released"]
 
 
 def test_a_stage_of_another_run_waits_for_the_servers_place_until_the_first_leaves_it(home, tmp_path):
-    said, order = [], []
-    with prefect_server(tmp_path / "prefect.log"):
+    order = []
+    with prefect_server(tmp_path / "prefect.log"), lines_said() as said:
         asked("/v2/concurrency_limits/", {"name": "passk-cpu", "limit": 1})
         first, second = TrainSlots(Compute(profile="cpu")), TrainSlots(Compute(profile="cpu"))
 
         def train() -> None:
-            with second.one(said.append):
+            with second.one():
                 order.append(("second trains", taken()))
 
         with ThreadPoolExecutor(1) as pool:
-            with first.one(pytest.fail):
+            with first.one():
                 waiting = pool.submit(copy_context().run, train)
                 with pytest.raises(TimeoutError):
                     waiting.result(3 * POLL_SECONDS)

@@ -131,7 +131,7 @@ def test_the_generator_samples_until_its_step_is_full_of_groups_that_teach(actor
     monkeypatch.setattr(samples.SamplesGenerator, "_generate_vllm", upstream)
     monkeypatch.setattr(samples.ray, "get", lambda references: references)
     generator = object.__new__(samples.PasskSamplesGenerator)
-    generator.vllm_engines, generator.step, generator.max_rounds = [], 1, 5
+    generator.vllm_engines, generator.step, generator.stop, generator.max_rounds = [], 1, (), 5
     generator.args = SimpleNamespace(rollout=SimpleNamespace(n_samples_per_prompt=2))
     generator.keeps = lambda correct, n: 0 < correct < n
     monkeypatch.setattr(generator, "_compare_weights", lambda max_length: None)

@@ -131,11 +131,11 @@ def runs(tmp_path_factory) -> Runs:
         patch.setenv("PYTHONPATH", str(directory))
         with ray_cluster(plans["broken"].experiment.compute, directory / "ray.log") as cluster:
             for one in plans.values():
-                stages.prepare(one, print)
-            stages.train(plans["ours"], plans["ours"].stages[0], cluster, print)
+                stages.prepare(one)
+            stages.train(plans["ours"], plans["ours"].stages[0], cluster)
             (directory / "broken").touch()
             with pytest.raises(StageFailed) as failed:
-                stages.train(plans["broken"], plans["broken"].stages[0], cluster, print)
+                stages.train(plans["broken"], plans["broken"].stages[0], cluster)
     assert (directory / "taken").exists()
     return Runs(directory, str(failed.value))
 

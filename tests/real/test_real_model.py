@@ -54,11 +54,11 @@ def done(tmp_path_factory) -> Done:
     laid_out = plan.plan(config.parse(yaml.safe_load(EXPERIMENT.replace("PATH", str(model)))), directory / "runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
-        stages.prepare(laid_out, print)
+        stages.prepare(laid_out)
         with measured() as training, ray_cluster(laid_out.experiment.compute, directory / "ray.log") as cluster:
-            stages.train(laid_out, laid_out.stages[0], cluster, print)
+            stages.train(laid_out, laid_out.stages[0], cluster)
         with measured() as evaluation:
-            stages.evaluate(laid_out, print)
+            stages.evaluate(laid_out)
     print(f"\ntraining: {training}\nevaluation: {evaluation}")
     return Done(laid_out, training, evaluation)
 

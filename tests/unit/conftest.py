@@ -6,6 +6,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +26,14 @@ from passk.store import rebuild
 
 # Estimators and verifiers of other packages that are installed here are no matter of these tests.
 INSTALLED = {entry for group in ("passk.advantage", "passk.verifiers") for entry in entry_points(group=group)}
-plugins.entry_points = lambda **asked: [entry for entry in entry_points(**asked) if entry not in INSTALLED]
+
+
+def entry_points_of_tests() -> SimpleNamespace:
+    found = entry_points()
+    return SimpleNamespace(select=lambda **asked: [each for each in found.select(**asked) if each not in INSTALLED])
+
+
+plugins.entry_points = entry_points_of_tests
 
 VERSIONS = {"openrlhf": "0.11.2", "vllm": "0.29.0"}
 ABILITY = {  # mean log-odds of a right answer, by checkpoint and benchmark

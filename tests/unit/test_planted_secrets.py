@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 
+from passk.base import logs
 from passk.base.errors import ConfigError, PasskError
 from passk.experiment import config
 from passk.experiment.config import parse
@@ -206,7 +207,7 @@ class Kept:
             monkeypatch.setattr(artifacts, f"create_{name}_artifact", self._keep)
         monkeypatch.setattr(artifacts, "update_progress_artifact", self._keep)
         monkeypatch.setattr(artifacts, "_rewrite", self._keep)
-        logger = SimpleNamespace(info=self._keep, warning=self._keep)
+        logger = SimpleNamespace(log=self._keep, warning=self._keep)
         monkeypatch.setattr(artifacts, "get_run_logger", lambda: logger)
 
     def _keep(self, *words, **named):
@@ -217,7 +218,9 @@ class Kept:
 def test_no_secret_is_in_what_prefect_is_given_to_show(ran, monkeypatch):
     kept = Kept(monkeypatch)
     view = artifacts.StageView(ran.planned)
-    view.say(f"warm: goes on with {ENVIRONMENT['HF_TOKEN']}")
+    logs.show()
+    with logs.sent_to(view.show):
+        logging.getLogger("passk.pipeline.stages").info("warm: goes on with %s", ENVIRONMENT["HF_TOKEN"])
     view.failed(" ".join(LOG))
     artifacts.results("maze-cpu", [{"checkpoint": "warm"}])
     artifacts.report("maze-cpu", ran.run.directory / "report.md")

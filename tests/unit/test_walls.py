@@ -264,3 +264,11 @@ def test_an_edited_text_of_an_error_is_found(use):
     assert lines("(OSError, ConfigError)", use)
     assert not lines("OSError", use)
     assert not lines("PasskError", "print(str(error), f'{error}', error.fix)")
+
+
+def test_no_function_takes_a_callable_to_log_with():
+    """Modules log with `logging`; passk/base/logs.py decides where the lines go."""
+    for file in files():
+        for node in ast.walk(ast.parse((ROOT / file).read_text())):
+            if isinstance(node, ast.arg) and node.annotation and room(file) != "passk.base":
+                assert ast.unparse(node.annotation) != "Callable[[str], None]", f"{file}:{node.lineno}"

@@ -12,6 +12,7 @@ import torch
 from passk import advantage
 from passk.advantage import Estimator, registry
 from passk.advantage import estimators as estimators
+from passk.base import plugins
 from passk.base.errors import ConfigError, PasskError
 from tests.unit.advantage import cases
 
@@ -35,6 +36,7 @@ def install(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def forget():
+        plugins.scan.cache_clear()
         registry._locations.cache_clear()
         registry.get.cache_clear()
 

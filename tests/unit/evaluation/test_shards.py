@@ -10,6 +10,7 @@ from passk.base.errors import PasskError
 from passk.evaluation.generate import Part
 from passk.evaluation.shards import Shards
 from passk.files.layout import SAMPLE_COLUMNS, EvaluationRecord, is_finished
+from tests.said import lines_said
 
 N = 2
 PROBLEMS = [f"p{i}" for i in range(10)]
@@ -55,7 +56,7 @@ def test_parts_in_any_order_become_one_file_in_the_order_of_the_problems(tmp_pat
         parts.add(part(*problems))
     parts.seal(RECORD)
     frame = pd.read_parquet(tmp_path / "samples.parquet")
-    assert tuple(frame.columns) == SAMPLE_COLUMNS
+    assert tuple(frame.columns) == tuple(SAMPLE_COLUMNS)
     assert list(frame.problem) == [problem for problem in PROBLEMS for _ in range(N)]
     assert list(frame["sample"]) == list(range(N)) * 10
     assert set(frame.response) == {"LRÜ\n"}
@@ -66,14 +67,14 @@ def test_parts_in_any_order_become_one_file_in_the_order_of_the_problems(tmp_pat
 
 
 def test_who_comes_after_a_kill_finds_what_was_written_and_nothing_half(tmp_path):
-    said = []
     first = Shards(tmp_path, PROBLEMS)
     first.add(part("p0", "p1"))
     first.add(part("p2"))
     (tmp_path / "parts" / ".000003.parquet.ab.new").mkdir()
     for half in (".000003.parquet.99", ".000003.parquet.ab.lock", ".000003.parquet.ab.new/000003.parquet"):
         (tmp_path / "parts" / half).write_bytes(b"PAR1 half of it")
-    again = Shards(tmp_path, PROBLEMS, said.append)
+    with lines_said() as said:
+        again = Shards(tmp_path, PROBLEMS)
     assert present(again) == {"p0", "p1", "p2"}
     assert (again.tokens, again.seconds) == (18, 3.0)
     again.add(part(*PROBLEMS[3:]))
@@ -83,12 +84,12 @@ def test_who_comes_after_a_kill_finds_what_was_written_and_nothing_half(tmp_path
 
 
 def test_a_part_that_is_damaged_is_told_and_its_problems_are_sampled_again(tmp_path):
-    said = []
     parts = Shards(tmp_path, PROBLEMS)
     parts.add(part("p0"))
     parts.add(part("p1"))
     (tmp_path / "parts" / "000001.parquet").write_bytes((tmp_path / "parts" / "000002.parquet").read_bytes()[:-20])
-    again = Shards(tmp_path, PROBLEMS, said.append)
+    with lines_said() as said:
+        again = Shards(tmp_path, PROBLEMS)
     assert present(again) == {"p1"}
     assert len(said) == 1
     assert said[0].startswith("parts/000001.parquet: damaged (")
@@ -123,7 +124,7 @@ def test_a_part_without_what_passk_notes_in_it_is_sampled_again_and_counts_nothi
     file = tmp_path / "parts" / "000001.parquet"
     pyarrow.parquet.write_table(pyarrow.parquet.read_table(file).replace_schema_metadata(metadata), file)
     (tmp_path / "parts" / "notes.parquet").write_bytes(b"somebody's own")
-    said = []
-    parts = Shards(tmp_path, PROBLEMS, said.append)
+    with lines_said() as said:
+        parts = Shards(tmp_path, PROBLEMS)
     assert len(said) == 1 and said[0].startswith("parts/000001.parquet: damaged (")
     assert (present(parts), parts.tokens, parts.reasons.total(), parts.seconds) == (set(), 0, 0, 0.0)

@@ -11,6 +11,7 @@ from passk.base.errors import ConfigError
 from passk.experiment import config, sweep
 from passk.experiment.plan import plan
 from passk.problems import preparation
+from tests.said import lines_said
 
 ROOT = Path(__file__).parents[3]
 MAZE = str(ROOT / "experiments" / "maze-cpu.yaml")
@@ -75,9 +76,10 @@ def test_an_evaluation_says_which_of_its_problems_are_in_the_training_sets_of_it
         file.write_text(json.dumps({"problem": "Maze a, go:", "answer": "SE"}))
         raw["problems"][name] = {"source": "jsonl", "split": split, "file": str(file), "verifier": "maze"}
     raw["problems"]["demonstrations"]["size"] = 8
-    made, said = evaluation(config.parse(raw), tmp_path, benchmarks=["easy"]), []
+    made = evaluation(config.parse(raw), tmp_path, benchmarks=["easy"])
     laid_out = plan(made, tmp_path / "runs")
-    preparation.prepare(made.problems, laid_out.problems, made.seed, said.append)
+    with lines_said() as said:
+        preparation.prepare(made.problems, laid_out.problems, made.seed)
     start = "problems easy: NOT SEPARATE, of its 1 problems 1 is exactly in training"
     assert any(line.startswith(start) for line in said)
     assert "problems easy: none of its 1 problems is in demonstrations, exactly or nearly" in said

@@ -2,17 +2,21 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 
 from passk.base.errors import PasskError
 from passk.files import file_lock
+from tests.said import lines_said
 
 HOLD = """
 import sys, time
 from pathlib import Path
+from passk.base import logs
 from passk.files import file_lock
-with file_lock.alone(Path(sys.argv[1]), what="warm", experiment="b", does="trains it", say=print):
+logs.show()
+with file_lock.alone(Path(sys.argv[1]), what="warm", experiment="b", does="trains it"):
     print("held", flush=True)
     sys.stdin.readline()
 """
@@ -23,7 +27,7 @@ from passk.files import file_lock
 file_lock.POLL_SECONDS = 0.001
 counter = Path(sys.argv[2])
 for _ in range(50):
-    with file_lock.alone(Path(sys.argv[1]), what="count", experiment="b", does="counts", say=lambda _: None):
+    with file_lock.alone(Path(sys.argv[1]), what="count", experiment="b", does="counts"):
         counter.write_text(str(int(counter.read_text()) + 1))
 """
 
@@ -45,21 +49,21 @@ def holder(tmp_path):
 
 @pytest.fixture
 def ours(tmp_path):
-    def take(say):
-        return file_lock.alone(tmp_path / "locks" / "key", what="warm", experiment="a", does="trains it", say=say)
+    @contextmanager
+    def take(act=None):
+        lock = file_lock.alone(tmp_path / "locks" / "key", what="warm", experiment="a", does="trains it")
+        with lines_said(act) as said, lock:
+            yield said
 
     return take
 
 
 def test_who_waits_says_once_for_whom_and_goes_on_when_the_holder_is_done(holder, ours):
-    said = []
-
-    def say(line):
-        said.append(line)
+    def let_go(_):
         holder.stdin.write("\n")
         holder.stdin.flush()
 
-    with ours(say):
+    with ours(let_go) as said:
         assert holder.wait() == 0
     assert said == [f"warm: waiting for experiment b, process {holder.pid} on {os.uname().nodename}, which trains it"]
 
@@ -87,7 +91,7 @@ def test_what_the_holder_started_does_not_hold_the_lock_after_it(tmp_path, ours)
 
 
 def test_waiting_ends_at_ctrl_c(holder, tmp_path):
-    waiting = process(HOLD.replace("say=print", "say=lambda line: print(line, flush=True)"), tmp_path / "locks" / "key")
+    waiting = process(HOLD, tmp_path / "locks" / "key")
     assert waiting.stdout.readline().startswith("warm: waiting for")
     waiting.send_signal(signal.SIGINT)
     waiting.communicate(timeout=30)
@@ -96,7 +100,7 @@ def test_waiting_ends_at_ctrl_c(holder, tmp_path):
 
 
 def test_waiting_ends_with_the_run_that_waits(holder, tmp_path):
-    waits = {"what": "warm", "experiment": "a", "does": "trains it", "say": print, "going": lambda: False}
+    waits = {"what": "warm", "experiment": "a", "does": "trains it", "going": lambda: False}
     with pytest.raises(KeyboardInterrupt), file_lock.alone(tmp_path / "locks" / "key", **waits):
         pytest.fail("held twice")
 
@@ -127,22 +131,15 @@ def test_a_lock_that_is_kept_is_free_when_the_process_is_gone(tmp_path):
     code += "sys.stdin.readline()"
     kept = process(code, tmp_path / "stage" / ".writer")
     assert kept.stdout.readline() == "held\n"
-    said = []
-
-    def say(line):
-        said.append(line)
-        kept.kill()
-
-    with file_lock.alone(
-        tmp_path / "stage" / ".writer", what="warm", experiment="a", does="still writes there", say=say
-    ):
+    lock = file_lock.alone(tmp_path / "stage" / ".writer", what="warm", experiment="a", does="still writes there")
+    with lines_said(lambda _: kept.kill()) as said, lock:
         assert kept.wait() == -signal.SIGKILL
     assert len(said) == 1
     assert f"waiting for process {kept.pid} on" in said[0]
     kept.communicate()
 
 
-def test_who_keeps_a_lock_says_once_for_whom_it_waits(holder, tmp_path, monkeypatch, capsys):
+def test_who_keeps_a_lock_says_once_for_whom_it_waits(holder, tmp_path, monkeypatch):
     slept = []
 
     def sleep(seconds):
@@ -152,9 +149,10 @@ def test_who_keeps_a_lock_says_once_for_whom_it_waits(holder, tmp_path, monkeypa
             holder.wait()
 
     monkeypatch.setattr(file_lock.time, "sleep", sleep)
-    file_lock.keep(tmp_path / "locks" / "key")
+    with lines_said() as said:
+        file_lock.keep(tmp_path / "locks" / "key")
     who = f"experiment b, process {holder.pid} on {os.uname().nodename}"
-    assert capsys.readouterr().out == f"locks: waiting for {who}, which still writes there\n"
+    assert said == [f"locks: waiting for {who}, which still writes there"]
 
 
 def test_who_would_not_wait_for_a_lock_is_told_who_holds_it(holder, tmp_path):
@@ -167,8 +165,7 @@ def test_where_the_file_system_has_no_locks_it_says_so_and_goes_on(ours, monkeyp
         raise OSError(file_lock.errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(file_lock.fcntl, "flock", unsupported)
-    said = []
-    with ours(said.append):
+    with ours() as said:
         assert ["has no locks" in line for line in said] == [True]
 
 
@@ -186,7 +183,6 @@ def test_a_lock_that_is_not_let_go_in_time_is_one_line_that_names_the_holder(tmp
                 what="warm",
                 experiment="maze",
                 does="still writes there",
-                say=lambda _: None,
                 longest=0.2,
             ),
         ):

@@ -11,21 +11,19 @@ from passk.base.errors import ConfigError, PasskError
 from passk.cli import main
 from passk.experiment import plan as planning
 from passk.experiment import validate, yaml_file
+from tasks import logs
+from tests.said import lines_said
 from tests.unit.experiment.test_config import GOOD
 
 
 @pytest.mark.parametrize("error", [PasskError("held by a notebook"), OSError("no room")])
 def test_filing_that_fails_while_others_train_is_a_line_in_the_log_and_no_end_of_theirs(monkeypatch, error):
-    said = []
-
     def ingest(_):
         raise error
 
     monkeypatch.setattr(experiment.tasks, "ingest", ingest)
-    monkeypatch.setattr(
-        experiment, "get_run_logger", lambda: SimpleNamespace(warning=lambda line, *words: said.append(line % words))
-    )
-    experiment.ingest_meanwhile(None, SimpleNamespace(phase=lambda _: nullcontext()))
+    with lines_said() as said:
+        experiment.ingest_meanwhile(None, SimpleNamespace(phase=lambda _: nullcontext()))
     assert said == [f"not ingested yet ({error}); the run retries at its end"]
 
 
@@ -44,7 +42,7 @@ def test_memory_is_asked_for_after_the_wait_for_others_and_not_where_nothing_is_
         done.append("memory")
         raise ConfigError("compute.profile", "too little memory", "free some")
 
-    monkeypatch.setattr(experiment, "get_run_logger", lambda: SimpleNamespace(info=print))
+    monkeypatch.setattr(logs, "get_run_logger", lambda: SimpleNamespace(log=print))
     monkeypatch.setattr(experiment.stages, "alone", alone)
     monkeypatch.setattr(experiment.stages, "all_finished", lambda _: finished)
     monkeypatch.setattr(experiment.TrainSlots, "require_memory", require_memory)
@@ -70,7 +68,7 @@ def counts(monkeypatch):
     for module, name in ((main, "check_machine"), (experiment, "check_installation")):
         monkeypatch.setattr(module, name, lambda _: counts.update(["installation"]))
     monkeypatch.setattr(experiment, "flow", lambda **_: lambda function: function)
-    monkeypatch.setattr(experiment, "get_run_logger", lambda: SimpleNamespace(info=print))
+    monkeypatch.setattr(logs, "get_run_logger", lambda: SimpleNamespace(log=print))
     monkeypatch.setattr(experiment.TrainSlots, "require_memory", lambda *_: None)
     monkeypatch.setattr(experiment, "run_through", lambda laid_out, *_: counts.update([laid_out.experiment.question]))
     monkeypatch.setattr(server, "prefect_server", lambda _: nullcontext("http://127.0.0.1:1/api"))

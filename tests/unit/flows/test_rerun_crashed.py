@@ -16,6 +16,7 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.states import Cancelled, Completed, Crashed, Failed, Pending, Running
 
 from flows import rerun_crashed
+from tests.said import lines_said
 
 NOW = datetime.now(UTC)
 
@@ -79,7 +80,7 @@ def test_a_run_that_a_worker_has_just_taken_may_have_no_process_yet_whatever_the
 
 def looked(monkeypatch, crashed, read_deployment, times=1):
     """Check crashed runs. Return the deployments that were rerun, and the log lines about the others."""
-    begun, lines = [], []
+    begun = []
 
     def read_flow_runs(flow_run_filter, **_):
         if wanted := flow_run_filter.deployment_id:
@@ -92,8 +93,9 @@ def looked(monkeypatch, crashed, read_deployment, times=1):
         create_flow_run_from_deployment=lambda deployment, **_: begun.append(deployment) or run(),
     )
     monkeypatch.setattr(rerun_crashed, "get_client", lambda **_: nullcontext(client))
-    for _ in range(times):
-        rerun_crashed.look([], ["cpu"], lines.append)
+    with lines_said() as lines:
+        for _ in range(times):
+            rerun_crashed.look([], ["cpu"])
     return begun, [line for line in lines if "rerun as" not in line]
 
 

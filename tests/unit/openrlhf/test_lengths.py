@@ -138,5 +138,5 @@ def test_a_run_refuses_the_length_before_anything_is_trained(tmp_path):
     laid_out = plan(config.parse(changed("stages.warm.max_length", 20)), tmp_path)
     message = r"^stages\.warm\.max_length: .* cut or drop it; set the limit to \d+, not 20$"
     with pytest.raises(ConfigError, match=message):
-        stages.prepare(laid_out, lambda _: None)
+        stages.prepare(laid_out)
     assert not list(tmp_path.glob("*/stages/*/data"))

@@ -18,6 +18,7 @@ from passk.openrlhf.prompt_label import ANSWER_HALVES, NO_VERDICT, REASON, Label
 from passk.openrlhf.settings import PluginSettings
 from passk.openrlhf.step_recorder import MetricsLog, Rollouts, StepRecorder, gathered
 from passk.pipeline.progress import Progress
+from tests.said import lines_said
 
 GRPO = AdvantageSchedule.of("grpo")
 
@@ -246,16 +247,16 @@ def test_the_reward_of_a_response_whose_prompt_opened_the_thinking_needs_its_end
 
 
 def test_progress_says_stage_step_reward_speed_and_time_left():
-    said: list[str] = []
-    progress = Progress("pass4", 10, said.append)
-    progress({"step": 4, "seconds": 10.0, **ONE_STEP.metrics()})
+    progress = Progress("pass4", 10)
+    with lines_said() as said:
+        progress({"step": 4, "seconds": 10.0, **ONE_STEP.metrics()})
     assert said == ["pass4  step 4/10  k 2  reward 0.333  pass@4 0.667  10.00 s/step  1:00 left"]
 
 
 def test_the_progress_line_of_an_evaluation_has_every_k_with_its_interval():
     line = {"step": 20, "benchmark": "hard", "samples": 8, "seconds": 12.34}
     line["pass_at_k"] = {"1": {"value": 0.25, "lower": 0.2, "upper": 0.3125}}
-    assert Progress("pass4", 99, print).evaluation(line) == (
+    assert Progress("pass4", 99).evaluation(line) == (
         "pass4  step 20/99  evaluated on hard, 8 samples per problem  pass@1 0.250 [0.200, 0.312]  12.3 s"
     )
 

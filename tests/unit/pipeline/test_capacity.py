@@ -127,7 +127,7 @@ def test_the_engine_of_an_evaluation_has_the_length_that_its_prompts_need(tmp_pa
     make_tiny(TinyModel(max_length=131_072), made, seed=1)
     raw = yaml.safe_load(GOOD)
     laid_out = plan(config.parse(raw | {"model": {"path": str(made)}, "stages": {}}), tmp_path / "runs")
-    stages.prepare(laid_out, lambda _: None)
+    stages.prepare(laid_out)
     longest = evaluation_length.longest_sequence(laid_out)
     assert 16 < longest < 64
     too_long = copy.deepcopy(raw)
@@ -136,4 +136,4 @@ def test_the_engine_of_an_evaluation_has_the_length_that_its_prompts_need(tmp_pa
     with pytest.raises(
         ConfigError, match=r"^benchmarks.test.max_response: its longest prompt has \d+ tokens, .* 131072"
     ):
-        stages.prepare(other, lambda _: None)
+        stages.prepare(other)

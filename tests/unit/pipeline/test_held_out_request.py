@@ -69,7 +69,7 @@ def test_the_prompts_of_the_benchmarks_are_checked_before_the_training(tmp_path)
     refused = laid_out(tmp_path, raw)
     fault = r"^stages\.arm\.evaluate_on: more: the prompt of .* raise max_prompt by \d+, or leave the benchmark out$"
     with pytest.raises(ConfigError, match=fault):
-        stages.prepare(refused, lambda line: None)
+        stages.prepare(refused)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from passk.pipeline import stages
 from passk.problems import preparation
 from passk.problems.files import JsonlProblems
 from passk.problems.maze import MazeProblems
+from tests.said import lines_said
 from tests.unit.experiment.test_config import changed
 from tests.unit.problems import copies
 
@@ -37,15 +38,12 @@ def jsonl(tmp_path):
 @pytest.fixture
 def prepare(tmp_path):
     def run(**specs):
-        said = []
         files = {
             name: tmp_path / "problems" / f"{problems.fingerprint(spec, 1)}.parquet" for name, spec in specs.items()
         }
-        try:
-            preparation.prepare(specs, files, 1, said.append)
-        finally:
-            run.said = said
-        return files, said
+        with lines_said() as run.said:
+            preparation.prepare(specs, files, 1)
+        return files, run.said
 
     return run
 
@@ -150,7 +148,8 @@ def test_a_set_that_takes_long_says_what_is_done_with_it_until_it_is_there(jsonl
     monkeypatch.setattr(preparation, "_audit", once_said("checking that verdicts repeat", preparation._audit))
     before = threading.active_count()
     spec = jsonl("train", [row(n, grid) for n, grid in enumerate(GRIDS[:2])], "train")
-    preparation.prepare({"train": spec}, {"train": tmp_path / "problems" / "train.parquet"}, 1, say)
+    with lines_said(say):
+        preparation.prepare({"train": spec}, {"train": tmp_path / "problems" / "train.parquet"}, 1)
     assert "so far" not in said[-1] and threading.active_count() == before
 
 
@@ -169,7 +168,7 @@ def test_an_sft_stage_refuses_problems_without_demonstrations_before_anything_is
     spec = jsonl("train", [row(0), row(1)], "train")
     experiment = parse(changed("problems.train", spec.model_dump(mode="json", exclude_defaults=True)))
     with pytest.raises(ConfigError, match=r"^stages\.warm\.problems: train has 2 problems without a demonstration"):
-        stages.prepare(plan(experiment, tmp_path / "runs"), lambda _: None)
+        stages.prepare(plan(experiment, tmp_path / "runs"))
 
 
 def test_a_verifier_that_is_noisy_on_a_set_stops_it_before_it_is_saved(jsonl, prepare, tmp_path, monkeypatch):

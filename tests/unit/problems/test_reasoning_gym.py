@@ -58,7 +58,7 @@ def test_a_task_with_too_few_different_problems_says_how_many_there_are(monkeypa
     error = (
         "size: 5000 different problems of chain_sum requested, but 300 tries in a row gave no new one for test after"
     )
-    assert last["error"].startswith(f"{error} {len(drawn)};")
+    assert "{field}: {problem}; {fix}".format(**last["error"]).startswith(f"{error} {len(drawn)};")
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_a_stop_of_the_run_reaches_a_thread_that_trains_and_ends_its_job(monkeyp
 
     def train() -> None:
         try:
-            with slots.one(print):
+            with slots.one():
                 job.train(
                     ["true"], cluster={"RAY_API_SERVER_ADDRESS": "http://10.0.0.1"}, environment={}, directory=tmp_path,
                     about="test", stall_timeout_s=600, is_open=lambda: not slots.stopped.is_set(), on_step=print,

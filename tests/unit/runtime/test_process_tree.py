@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from passk.runtime import process_tree
+from tests.said import lines_said
 
 # A process that leaves its session, its parent and its terminal, and ignores requests to end: a daemon.
 DAEMON = """
@@ -86,12 +87,12 @@ def test_the_tree_ends_when_the_caller_is_killed_outright(daemons):
     assert gone(daemons["killed"])
 
 
-def kept(tmp_path, program: str, said: list[str]) -> process_tree.Kept:
+def kept(tmp_path, program: str) -> process_tree.Kept:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     command = [sys.executable, "-c", program, str(tmp_path / "pids")]
     return process_tree.Kept(
-        lambda: process_tree.start(command, log=tmp_path / "log", scratch=scratch), name="the sleeper", say=said.append
+        lambda: process_tree.start(command, log=tmp_path / "log", scratch=scratch), name="the sleeper"
     )
 
 
@@ -115,26 +116,26 @@ def started(pids, count: int) -> list[list[int]]:
 
 
 def test_a_kept_command_is_started_again_after_it_or_its_guard_was_killed_and_ends_with_stop(tmp_path):
-    said = []
-    sleeper = kept(tmp_path, SLEEPER, said)
-    assert sleeper.wait_until((tmp_path / "pids").exists, 20)
-    for number, victim in enumerate((0, 1), start=1):
-        process = started(tmp_path / "pids", number)[-1]
-        os.kill(process[victim], signal.SIGKILL)
-        assert gone(process[0])
-        started(tmp_path / "pids", number + 1)
-        assert (tmp_path / "scratch").exists(), "what it works in is there for the next start"
-    sleeper.stop()
+    with lines_said() as said:
+        sleeper = kept(tmp_path, SLEEPER)
+        assert sleeper.wait_until((tmp_path / "pids").exists, 20)
+        for number, victim in enumerate((0, 1), start=1):
+            process = started(tmp_path / "pids", number)[-1]
+            os.kill(process[victim], signal.SIGKILL)
+            assert gone(process[0])
+            started(tmp_path / "pids", number + 1)
+            assert (tmp_path / "scratch").exists(), "what it works in is there for the next start"
+        sleeper.stop()
     assert all(gone(pid) for pid, _ in started(tmp_path / "pids", 3))
     assert not (tmp_path / "scratch").exists()
     assert said == ["the sleeper ended; restart in 1 s", "the sleeper ended; restart in 2 s"]
 
 
 def test_a_command_that_was_never_ready_is_not_started_again(tmp_path):
-    said = []
-    broken = kept(tmp_path, "raise SystemExit(1)", said)
-    assert not broken.wait_until(lambda: False, 20)
-    broken.stop()
+    with lines_said() as said:
+        broken = kept(tmp_path, "raise SystemExit(1)")
+        assert not broken.wait_until(lambda: False, 20)
+        broken.stop()
     assert said == []
 
 

@@ -1,10 +1,11 @@
 import shutil
 import threading
 
+import duckdb
 import pytest
 
 from passk.base.errors import PasskError
-from passk.files.layout import write_json
+from passk.files.layout import EVALUATION, METRICS, ROLLOUT_COLUMNS, SAMPLE_COLUMNS, write_json
 from passk.store import (
     ingest_evaluation,
     ingest_experiment_record,
@@ -12,6 +13,8 @@ from passk.store import (
     ingest_stage,
     reading,
     rebuild,
+    schema,
+    training_evaluations,
 )
 from passk.store.connection import transaction, turn
 
@@ -171,3 +174,17 @@ def test_a_write_that_fails_half_way_leaves_no_row(run):
         connection.execute("INSERT INTO experiment_stages VALUES ('e', 'n', 0, 's')")
         raise RuntimeError("stopped")
     assert contents(run.store)["experiment_stages"] == []
+
+
+def test_the_files_have_the_columns_that_the_tables_describe():
+    """The tables of schema.sql are the one definition of a metric's meaning and type."""
+    with duckdb.connect() as connection:
+        schema.create(connection)
+        assert dict(schema.columns(connection, "steps"))["pass_at_k"] == "MAP(INTEGER, DOUBLE)"
+        for table, columns, more in (
+            ("steps", METRICS, {"stage"}),
+            ("rollouts", ROLLOUT_COLUMNS, {"stage", "occurrence"}),
+            ("samples", SAMPLE_COLUMNS, {"experiment", "evaluation"}),
+        ):
+            assert {name for name, _ in schema.columns(connection, table)} == set(columns) | more
+    assert set(training_evaluations._COLUMNS) == set(EVALUATION) - {"reasons"}

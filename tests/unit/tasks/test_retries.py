@@ -14,11 +14,11 @@ from tasks.train_slots import TrainSlots
 
 def attempts(reached, *errors):
     """Try with one error after the other; `reached`: the step that each comes to. Retries made, waits, why given up."""
-    waits, said, now = [], [], [0]
+    waits, now = [], [0]
     tried = Retries(waits.append)
     for number, error in enumerate(errors, 1):
         try:
-            with tried.one("pass4", lambda: now[0], said.append):
+            with tried.one("pass4", lambda: now[0]):
                 now[0] = reached(number)
                 raise error
         except PasskError as raised:
@@ -63,7 +63,7 @@ def test_two_stages_have_their_own_tries():
     waits = []
     tried = Retries(waits.append)
     for name in ("a", "b"):
-        with pytest.raises(StageFailed), tried.one(name, lambda: 0, print):
+        with pytest.raises(StageFailed), tried.one(name, lambda: 0):
             raise lost()
     assert waits == []
 

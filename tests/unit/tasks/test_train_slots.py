@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import pytest
 
@@ -10,40 +11,41 @@ from passk.base.errors import ConfigError
 from passk.experiment.compute import Compute
 from tasks import train_slots as module
 from tasks.train_slots import TrainSlots
+from tests.said import lines_said
 
 
 @pytest.fixture(autouse=True)
 def no_server(monkeypatch):
     """The server's own limit is tests/integration/test_server.py's matter."""
-    monkeypatch.setattr(TrainSlots, "_take_slot", lambda self, held, say: None)
+    monkeypatch.setattr(TrainSlots, "_take_slot", lambda self, held: None)
 
 
 @pytest.mark.parametrize("max_parallel_stages", [1, 2, 3])
 def test_so_many_train_at_once_and_no_more(max_parallel_stages):
     slots, inside, most = TrainSlots(Compute(profile="cpu", max_parallel_stages=max_parallel_stages)), [], []
-    said, deadline = [], time.monotonic() + 30
+    deadline = time.monotonic() + 30
 
     def train(name):
-        with slots.one(said.append):
+        with slots.one():
             inside.append(name)
             most.append(len(inside))
             while len(said) < 6 - max_parallel_stages and time.monotonic() < deadline:
                 time.sleep(0.01)
             inside.remove(name)
 
-    with ThreadPoolExecutor(6) as pool:
-        list(pool.map(train, range(6)))
+    with lines_said() as said, ThreadPoolExecutor(6) as pool:
+        for future in [pool.submit(copy_context().run, train, name) for name in range(6)]:
+            future.result()
     assert max(most) == max_parallel_stages
     assert len(said) == 6 - max_parallel_stages
 
 
 def test_a_stop_reaches_the_stage_that_trains_and_the_one_that_waits():
     slots, begun, ended = TrainSlots(Compute(profile="cpu")), threading.Event(), {}
-    said = []
 
     def train(name):
         try:
-            with slots.one(said.append):
+            with slots.one():
                 begun.set()
                 slots.stopped.wait(30)
                 raise KeyboardInterrupt
@@ -77,9 +79,9 @@ def test_memory_is_waited_for_with_a_place_in_hand_and_then_refused(monkeypatch,
     monkeypatch.setattr(module, "MEMORY_SECONDS", 0.05 if looks is None else 30.0)
     if looks is None:
         with pytest.raises(ConfigError, match="too little"):
-            slots.require_memory(None, print)
+            slots.require_memory(None)
     else:
-        slots.require_memory(None, print)
+        slots.require_memory(None)
         assert len(held) == looks
     assert held and all(held), "others took the place"
     assert slots._free.acquire(blocking=False), "the place was kept"
@@ -87,5 +89,6 @@ def test_memory_is_waited_for_with_a_place_in_hand_and_then_refused(monkeypatch,
 
 def test_a_run_on_gpus_waits_for_no_place_to_be_told_of_memory():
     slots = TrainSlots(Compute(profile="gpu"))
-    with slots.one(print):
-        slots.require_memory(None, lambda line: pytest.fail(line))
+    with slots.one(), lines_said() as said:
+        slots.require_memory(None)
+    assert said == []

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -11,6 +12,7 @@ from passk.experiment.plan import plan
 from passk.files.layout import EVALUATION, EVALUATIONS, write_json
 from passk.openrlhf.evaluation_log import EvaluationLog
 from passk.openrlhf.step_recorder import MetricsLog, read_metrics
+from tests.said import lines_said
 from tests.unit.experiment.test_config import changed
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -36,8 +38,20 @@ class Stage:
     def tensorboard(self):
         return self.plan.directory / "tensorboard" / "arm"
 
+    def listening(self):
+        """Gather the log lines of the block in `said`."""
+        return lines_said(self.said.append)
+
+    @contextmanager
     def following(self):
-        return trackers.Following(self.plan, self.planned, self.said.append)
+        with self.listening(), trackers.Following(self.plan, self.planned) as follow:
+            yield follow
+
+    @contextmanager
+    def killed(self):
+        """A session that does not end its trackers."""
+        with self.listening():
+            yield trackers.Following(self.plan, self.planned)
 
     def step(self, follow, step):
         log = MetricsLog(self.planned.own)

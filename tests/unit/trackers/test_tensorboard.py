@@ -13,9 +13,9 @@ from tests.unit.trackers.stage import Stage
 
 def kill(stage, steps):
     """A session that is killed: nothing is closed, and what was last written is cut off."""
-    follow = stage.following()
-    for step in steps:
-        stage.step(follow, step)
+    with stage.killed() as follow:
+        for step in steps:
+            stage.step(follow, step)
     (events,) = stage.tensorboard.glob("*tfevents*")
     events.write_bytes(events.read_bytes()[:-7])
 
@@ -55,11 +55,11 @@ def test_tensorboard_has_every_evaluation_once_at_its_step_also_after_a_resume_t
             lines.write(json.dumps(evaluation(step, time)) + "\n")
         follow.evaluated(evaluation(step, time))
 
-    follow = stage.following()
-    evaluate(follow, 0, 100.0)  # before the first step
-    for step in (1, 2):
-        stage.step(follow, step)
-    evaluate(follow, 2, 101.0)
+    with stage.killed() as follow:
+        evaluate(follow, 0, 100.0)  # before the first step
+        for step in (1, 2):
+            stage.step(follow, step)
+        evaluate(follow, 2, 101.0)
     stage.forget_after(1)
     file.write_text(file.read_text().splitlines(keepends=True)[0])
     with stage.following() as follow:
@@ -77,9 +77,9 @@ def test_tensorboard_has_every_evaluation_once_at_its_step_also_after_a_resume_t
 
 def test_a_tensorboard_that_runs_through_the_resume_shows_no_step_twice(tmp_path):
     stage = Stage(tmp_path)
-    follow = stage.following()
-    for step in (1, 2, 3):
-        stage.step(follow, step)
+    with stage.killed() as follow:
+        for step in (1, 2, 3):
+            stage.step(follow, step)
     looking = EventAccumulator(str(stage.tensorboard)).Reload()
     assert len(looking.Scalars("train/reward")) == 3
     stage.forget_after(2)
@@ -95,7 +95,7 @@ def test_tensorboard_names_the_runs_by_their_stages_also_one_that_another_experi
     with first.following() as follow:
         first.step(follow, 1)
         first.finish()
-    trackers.show_finished(second.plan, second.planned, second.said.append)
+    trackers.show_finished(second.plan, second.planned)
     shown = EventMultiplexer()
     shown.AddRunsFromDirectory(str(second.plan.directory))
     assert set(shown.Reload().Runs()) == {"tensorboard/arm"}
@@ -108,11 +108,11 @@ def test_events_that_are_whole_are_left_and_those_of_a_stage_that_ended_elsewher
         stage.step(follow, 1)
         stage.finish()
     (whole,) = stage.tensorboard.iterdir()
-    trackers.show_finished(stage.plan, stage.planned, stage.said.append)
+    trackers.show_finished(stage.plan, stage.planned)
     assert list(stage.tensorboard.iterdir()) == [whole]
     stage.step(lambda line: None, 2)
     write_json(stage.planned.own / "manifest.json", {})
-    trackers.show_finished(stage.plan, stage.planned, stage.said.append)
+    trackers.show_finished(stage.plan, stage.planned)
     assert drawn(stage.tensorboard) == stage.recorded()
 
 
@@ -144,5 +144,5 @@ def test_after_a_change_that_was_taken_back_the_first_configurations_curves_are_
                 stage.step(follow, step)
             stage.finish()
     assert drawn(first.tensorboard) == other.recorded()
-    trackers.show_finished(first.plan, first.planned, first.said.append)
+    trackers.show_finished(first.plan, first.planned)
     assert drawn(first.tensorboard) == first.recorded()

@@ -7,6 +7,7 @@ from textwrap import dedent
 import pytest
 
 from passk import verifiers
+from passk.base import plugins
 
 BAD = """
     import ctypes, os, random, signal, socket, subprocess, sys, time
@@ -87,6 +88,7 @@ BAD = """
 @pytest.fixture(autouse=True)
 def _fresh_registry():
     yield
+    plugins.scan.cache_clear()
     verifiers._found.cache_clear()
     verifiers.load.cache_clear()
 
@@ -102,6 +104,7 @@ def bad(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     before = os.environ.get("PYTHONPATH")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(tmp_path), before])))
+    plugins.scan.cache_clear()
     verifiers._found.cache_clear()
     yield "bad"
     sys.modules.pop("bad_verifier", None)

@@ -3,6 +3,7 @@
 import pytest
 
 from passk import verifiers
+from passk.base import plugins
 from passk.base.errors import ConfigError, PasskError
 from passk.verifiers import AnswerError, verify
 
@@ -256,6 +257,7 @@ def test_a_package_that_takes_a_name_of_ours_or_does_not_import_is_told_in_one_l
     with pytest.raises(PasskError, match="^verifier: bad cannot be imported from bad_verifier: ZeroDivisionError"):
         verify(bad, "yes", "yes")
     entry.write_text("[passk.verifiers]\nmaze = bad_verifier\n")
+    plugins.scan.cache_clear()
     verifiers._found.cache_clear()
     with pytest.raises(PasskError, match="maze is both passk.verifiers.maze and bad_verifier"):
         verifiers.names()

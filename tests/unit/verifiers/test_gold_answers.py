@@ -9,6 +9,7 @@ from passk.problems import preparation
 from passk.problems.files import JsonlProblems
 from passk.problems.record import Problem
 from passk.verifiers.pool import Pool
+from tests.said import lines_said
 
 GOLD = ["yes", "hang", "sleep 0.2", "exit 3", "unreadable", "kill", "no"]
 
@@ -17,11 +18,11 @@ GOLD = ["yes", "hang", "sleep 0.2", "exit 3", "unreadable", "kill", "no"]
 def readable(bad, monkeypatch):
     monkeypatch.setattr(preparation, "Pool", partial(Pool, 2, seconds=0.5))
     rows = [Problem(f"row {i}", "?", answer, bad, "test", "-", "", {}) for i, answer in enumerate(GOLD)]
-    said = []
 
     def run(unreadable):
         spec = JsonlProblems(source="jsonl", split="test", file="-", verifier=bad, unreadable=unreadable)
-        return [row.id for row in preparation.readable(rows, spec, said.append, preparation.Activity())], said
+        with lines_said() as said:
+            return [row.id for row in preparation.readable(rows, spec, preparation.Activity())], said
 
     return run
 
