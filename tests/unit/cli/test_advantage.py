@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 import sys
@@ -12,8 +13,15 @@ from passk.base.errors import ConfigError, PasskError
 from passk.cli import advantage as advantage_cli
 from passk.cli.main import app
 
-REQUIRED = {"passk_easy_masked": '{"threshold": 0.5}', "surrogate": '{"derivative": "1 / p"}'}
-SHOWN = [name for name in advantage.names() if not advantage.get(name).needs]
+REQUIRED = {
+    "f_grpo": {"gamma": 1.0},
+    "ordergrad": {"statistic": "top", "level": 0.5},
+    "passk_easy_masked": {"threshold": 0.5},
+    "rs_grpo": {"beta": 2.0},
+    "surrogate": {"derivative": "1 / p"},
+    "tsallis": {"q": 0.5},
+}
+SHOWN = [name for name in advantage.names() if not (advantage.get(name).needs or advantage.get(name).graded)]
 
 
 def passk_advantage(*words: str) -> str:
@@ -26,7 +34,7 @@ def passk_advantage(*words: str) -> str:
 
 def shown(name: str, *words: str) -> str:
     k = [] if advantage.get(name).k == "1" else ["--k", "4"]
-    return passk_advantage("show", name, "--n", "16", *k, "--options", REQUIRED.get(name, "{}"), *words)
+    return passk_advantage("show", name, "--n", "16", *k, "--options", json.dumps(REQUIRED.get(name, {})), *words)
 
 
 def numbers(output: str) -> dict[int, list[float | None]]:
@@ -79,12 +87,15 @@ def test_what_is_printed_is_what_compute_gives(name):
     table = numbers(shown(name))
     assert list(table) == list(range(17))
     k, estimator = (1 if advantage.get(name).k == "1" else 4), advantage.get(name)
-    options = estimator.validated(
-        {"passk_easy_masked": {"threshold": 0.5}, "surrogate": {"derivative": "1 / p"}}.get(name, {})
-    )
+    options = estimator.validated(REQUIRED.get(name, {}))
     generator = torch.Generator().manual_seed(0)
     extra = {"generator": generator} if "generator" in estimator.inputs else {}
-    loose = name in ("passk_full", "passk_bootstrap", "loo_max")  # estimators of places or draws: means of many orders
+    loose = name in (
+        "passk_full",
+        "passk_bootstrap",
+        "loo_max",
+        "riskpo",
+    )  # estimators of places or draws: means of many orders
     orders = 4000 if loose else 1
     for c, (incorrect, correct, eta) in table.items():
         rewards = (torch.rand(orders, 16, generator=generator).argsort(dim=1) < c).float()

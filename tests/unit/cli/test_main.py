@@ -115,7 +115,7 @@ def test_a_seed_that_fails_in_whatever_way_keeps_no_other_from_being_run_and_com
     assert compared == [["small-s2", "small-s4"]], "those that have a report"
     assert isinstance(ended, SomeFailed)
     assert str(ended) == (
-        "small-s1: compute.kv_cache_gib: too little memory; small-s2: arm failed: out of memory; "
+        "small-s1: compute.kv_cache_gib: too little memory; lower it; small-s2: arm failed: out of memory; "
         "small-s3: Ray did not start"
     )
 

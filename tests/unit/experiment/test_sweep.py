@@ -25,8 +25,8 @@ def maze():
 def test_a_sweep_makes_an_experiment_for_each_combination(maze):
     made = sweep.sweep(maze, "pass4", advantage=["passk_analytical", "pkpo_sloo"], k=[2, 4], seeds=[1, 2])
     assert len({experiment.name for experiment in made}) == 8
-    assert {(e.stages["pass4"].advantage, e.stages["pass4"].k.written, e.seed) for e in made} == {
-        (estimator, k, seed) for estimator in ("passk_analytical", "pkpo_sloo") for k in (2, 4) for seed in (1, 2)
+    assert {(e.stages["pass4"].advantage.names, e.stages["pass4"].k.written, e.seed) for e in made} == {
+        ((estimator,), k, seed) for estimator in ("passk_analytical", "pkpo_sloo") for k in (2, 4) for seed in (1, 2)
     }
     assert made[0].name == "maze-cpu-passk_analytical-k2-s1"
     assert all(experiment.stages["pass1"] == maze.stages["pass1"] for experiment in made)

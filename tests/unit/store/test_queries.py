@@ -6,7 +6,7 @@ import pytest
 
 from passk.base.errors import PasskError
 from passk.files.layout import write_json
-from passk.store import ingest, ingest_experiment_record, ingest_items, queries, reading, report_queries
+from passk.store import ingest_experiment_record, queries, reading, rebuild, report_queries
 
 
 def test_the_record_comes_back_as_it_was_filed(filed):
@@ -84,7 +84,7 @@ def test_a_transcript_shows_the_prompt_as_the_model_saw_it(filed):
     for directory in directories:
         record = json.loads((directory / "evaluation.json").read_text())
         write_json(directory / "evaluation.json", record | {"asked": {"before": "<user>", "after": "</user>"}})
-    assert not ingest_items(filed.store, [(ingest.evaluation, directory) for directory in directories]).skipped
+    assert rebuild(filed.runs) == []
     with reading(filed.store) as connection:
         after = queries.transcripts(connection, filed.name, "pass4-pass1")
     assert list(after["prompt"]) == [f"<user>{prompt}</user>" for prompt in before["prompt"]]
