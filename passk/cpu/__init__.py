@@ -1,7 +1,7 @@
 """Stand-ins for CUDA, so that the real OpenRLHF runs on a CPU.
 
 They are active only if the environment has PASSK_CPU=1, which the `cpu` profile sets. passk/runtime/worker_setup.py
-then installs them in every process of a training run. tests/integration/test_contract_hooks.py checks every patched
+then installs them in every process of a training run. tests/integration/test_contract_engines.py checks every patched
 place of OpenRLHF 0.11.2 and vLLM 0.29.0.
 """
 

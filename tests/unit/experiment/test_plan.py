@@ -10,6 +10,7 @@ from passk.experiment.result_versions import VERIFIER_PACKAGES, engine_versions
 from passk.experiment.validate import check
 from passk.files.layout import BASE, write_json
 from passk.pipeline import stages as steps
+from tests.said import lines_said
 from tests.unit.experiment.test_config import GOOD, changed
 
 
@@ -271,10 +272,11 @@ def test_another_version_of_another_packages_rule_or_verifier_is_another_result(
 def test_a_stage_is_trained_where_it_is_once_damaged_checkpoints_are_gone(tmp_path):
     first, second = laid_out(tmp_path), laid_out(tmp_path, changed("name", "other"))
     ask(first)
-    planned, said = second.stages[0], []
+    planned = second.stages[0]
     torn = first.stages[0].own / "checkpoints" / "global_step2"
     torn.mkdir(parents=True)
     (first.stages[0].own / "metrics.jsonl").write_text('{"step": 1}\n{"step": 2}\n')
     assert planned.directory == first.stages[0].own
-    assert steps._mended(planned, said.append) == planned.own == planned.directory
+    with lines_said() as said:
+        assert steps._mended(planned) == planned.own == planned.directory
     assert len(said) == 1 and "the checkpoint of step 2 is not used" in said[0]

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from passk import problems
 from passk.base.errors import ConfigError
 from passk.experiment import benchmark_presets, config
 from passk.experiment.model import TinyModel
@@ -161,6 +162,8 @@ def test_evaluate_refuses_it_and_takes_trust_from_the_file(model, tmp_path):
 def test_vllm_gets_what_the_experiment_says(model, tmp_path, trusted):
     laid_out = plan(described(model, trust_remote_code=trusted), tmp_path / "runs")
     planned = laid_out.evaluations[0]
+    name = planned.benchmark.problems
+    problems.save(problems.generate(laid_out.experiment.problems[name], 1), laid_out.problems[name])
     assert evaluation_request.request(laid_out, planned).engine["trust_remote_code"] is trusted
 
 
