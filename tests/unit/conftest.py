@@ -23,6 +23,7 @@ from passk.files.layout import (
     write_json,
 )
 from passk.store import rebuild
+from tests.unit.parquet_files import Parquet
 
 # Estimators and verifiers of other packages that are installed here are no matter of these tests.
 INSTALLED = {entry for group in ("passk.advantage", "passk.verifiers") for entry in entry_points(group=group)}
@@ -279,19 +280,6 @@ def run_factory():
 def write_run_of():
     """`write_run` for fixtures that live as long as the session."""
     return write_run
-
-
-class Parquet:
-    """Looks into a Parquet file, or spoils it."""
-
-    @staticmethod
-    def columns(path: Path) -> dict[str, list]:
-        return pq.read_table(path).to_pydict()
-
-    @staticmethod
-    def repeat_first_row(path: Path) -> None:
-        table = pq.read_table(path)
-        pq.write_table(pa.concat_tables([table, table.slice(0, 1)]), path)
 
 
 @pytest.fixture

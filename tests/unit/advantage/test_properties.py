@@ -16,9 +16,8 @@ from tests.unit.advantage.cases import compute
 
 ALL = sorted(cases.DOMAIN)
 SUM_TO_ZERO = [
-    *("grpo", "dr_grpo", "rloo", "maxrl", "maxpo", "reinforce_k", "surrogate"),
-    *("passk_full", "passk_bootstrap", "passk_analytical", "passk_exceeding", "passk_combination"),
-    *("passk_easy_masked", "passk_adaptive"),
+    *("grpo", "dr_grpo", "rloo", "maxrl", "maxpo", "reinforce_k", "surrogate", "passk_adaptive"),
+    *("passk_full", "passk_bootstrap", "passk_analytical", "passk_exceeding", "passk_combination", "passk_easy_masked"),
     *("f_grpo", "tsallis", "rs_grpo", "remax", "poly_epo", "ordergrad", "vote_k", "ucpo", "cue_grpo", "tea", "curverl"),
 ]
 WITHOUT_BASELINE = {  # estimator: a group and k that shows it

@@ -87,7 +87,7 @@ def test_what_became_current_since_the_listing_stays(runs):
 
 
 def test_an_experiment_or_a_stage_that_a_process_holds_is_left_alone(runs):
-    options = {"what": "a", "experiment": "a", "say": print}
+    options = {"what": "a", "experiment": "a"}
     with file_lock.alone(runs / ".locks" / "old", does="trains it", **options):
         assert "a/stages/old" not in listed(runs)
     with file_lock.alone(runs / ".locks" / "experiment-a", does="runs it", **options):
