@@ -28,7 +28,7 @@ def list_benchmarks() -> None:
         (name, found.problems["source"], found.problems.get("split", "test"), str(found.max_response))
         for name, found in ((name, preset(name)) for name in (*PRESETS, *PUZZLES))
     ]
-    rows.append(("reasoning_gym:TASK", "reasoning_gym", "test", "4096"))
+    rows.append(("reasoning_gym.TASK", "reasoning_gym", "test", "4096"))
     typer.echo("\n".join(aligned([("benchmark", "source", "split", "max_response"), *rows], right=(3,))))
 
 

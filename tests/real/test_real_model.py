@@ -1,4 +1,4 @@
-"""SmolLM2-135M-Instruct through passk: the engine has the trainer's weights, and memory is as estimated.
+"""SmolLM2-135M-Instruct through passk: the engine has the trainer's weights. Prints the peaks of memory.
 
     make real-model MODEL=DIRECTORY
 
