@@ -44,5 +44,6 @@ def seeds_once(tmp_path_factory, write_run_of):
 
 @pytest.fixture
 def seeds(seeds_once, tmp_path):
-    shutil.copytree(seeds_once[0].runs, tmp_path / "runs")
-    return [type(run)(tmp_path / "runs", run.name) for run in seeds_once]
+    runs = tmp_path / "seeds"  # beside the run of `filed`
+    shutil.copytree(seeds_once[0].runs, runs)
+    return [type(run)(runs, run.name) for run in seeds_once]
