@@ -1,6 +1,7 @@
 """A faulty endpoint on loopback: what it does with each request is told to it in advance."""
 
 import json
+import socket
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -60,7 +61,8 @@ def endpoint():
             if do == GOOD:
                 content = json.dumps(faulty.good(body or {}, number))
             elif do == "hang up":
-                return self.connection.close()
+                self.close_connection = True
+                return self.connection.shutdown(socket.SHUT_RDWR)
             elif isinstance(do, float):
                 time.sleep(do)
                 content = json.dumps(faulty.good(body or {}, number))
