@@ -64,7 +64,9 @@ def test_warm_start_and_rl_are_those_of_the_demo_but_for_the_steps(experiments):
     assert own.problems["training"].size == 150 * own.stages["pass1"].prompts_per_step
     for method, phases in theory.PHASES.items():
         named = [stage for stage in ("pass1", "passk", "passk_pass1") if (stage == "pass1") == (method == "pass1")]
-        declared = [(own.stages[name].advantage.names[0], own.stages[name].k.at(1), own.stages[name].steps) for name in named]
+        declared = [
+            (own.stages[name].advantage.names[0], own.stages[name].k.at(1), own.stages[name].steps) for name in named
+        ]
         assert declared == list(phases)
 
 
