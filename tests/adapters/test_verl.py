@@ -24,6 +24,10 @@ N, PROMPTS, LENGTH = 6, 5, 4
 NEEDED = {
     "surrogate": ["+algorithm.passk.options.derivative='k * (1 - p) ** (k - 1)'"],
     "passk_easy_masked": ["+algorithm.passk.options.threshold=0.6"],
+    "f_grpo": ["+algorithm.passk.options.gamma=1.0"],
+    "ordergrad": ["+algorithm.passk.options.statistic=top", "+algorithm.passk.options.level=0.5"],
+    "rs_grpo": ["+algorithm.passk.options.beta=2.0"],
+    "tsallis": ["+algorithm.passk.options.q=0.5"],
 }
 OF_REWARDS = [name for name in advantage.names() if not advantage.get(name).needs]
 NEEDING_MORE = [name for name in advantage.names() if advantage.get(name).needs]
@@ -211,7 +215,7 @@ def test_an_estimator_of_pass_at_1_needs_no_k():
 @pytest.mark.parametrize("name", NEEDING_MORE)
 def test_an_estimator_that_needs_more_than_rewards_says_so(name):
     data, _ = batch([N] * PROMPTS)
-    with pytest.raises(PasskError, match=f"{name} needs (answers|entropy), which verl passes to no estimator"):
+    with pytest.raises(PasskError, match=f"{name} needs (answers|entropy|state), which verl passes to no estimator"):
         compute_advantage(data, adv_estimator=f"passk/{name}", config=algorithm("+algorithm.passk.k=2"))
 
 
