@@ -96,7 +96,7 @@ def test_each_step_stands_once_though_the_run_was_killed(run):
     assert run.steps_at_kill < STEPS, "it was killed in the middle"
     lines = run.metrics("arm")
     assert [line["step"] for line in lines] == list(range(1, STEPS + 1))
-    assert all(line.keys() == METRICS.keys() - {"loss"} for line in lines)
+    assert all(line.keys() == set(METRICS) - {"loss"} for line in lines)
     assert "Loading the checkpoint" in (run.stages["arm"] / "log.txt").read_text()
 
 
