@@ -5,7 +5,6 @@ undergraduate problems (Lewkowycz et al., arXiv 2206.14858).
 """
 
 import random
-from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -27,13 +26,8 @@ class _Competition(hub.HubSpec):
     """The problem and its answer."""
     labels: ClassVar[tuple[str, ...]] = ()
     """Columns that become metadata."""
-    matches: ClassVar[str]
-    """Pattern of the file with the problems."""
 
     split: Literal["test"] = Field("test", description="problems for training or for benchmarks")
-
-    def patterns(self) -> Sequence[str]:
-        return (self.matches,)
 
 
 class HmmtProblems(_Competition):

@@ -5,7 +5,7 @@ question from its own text, so it is the same in every run.
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -24,6 +24,7 @@ class GpqaProblems(hub.HubSpec):
 
     judged_by: ClassVar = VERIFIER
     about: ClassVar = "198 graduate questions of science with four options (gated)"
+    matches: ClassVar = "gpqa_diamond.csv"
     templates: ClassVar[Mapping[str, str]] = {
         "boxed": "{problem}\n\nThink step by step, then give the letter of the correct option inside \\boxed{}.",
         "plain": "{problem}",
@@ -33,9 +34,6 @@ class GpqaProblems(hub.HubSpec):
     split: Literal["test"] = Field("test", description="problems for training or for benchmarks")
     dataset: str = Field("Idavidrein/gpqa", min_length=1, description=hub.DATASET)
     revision: str = Field("633f5ee89ab8ad4522a9f850766b73f62147ffdd", min_length=1, description=hub.REVISION)
-
-    def patterns(self) -> Sequence[str]:
-        return ("gpqa_diamond.csv",)
 
 
 def generate(spec: GpqaProblems, rng: random.Random) -> list[Problem]:

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -25,12 +26,15 @@ _SHARD = re.compile(r"(.*)-\d{5}-of-(\d{5})\.parquet")
 class HubSpec(Worded):
     """Specification of a source on the hub."""
 
+    matches: ClassVar[str] = ""
+    """Pattern of the file with the problems, if it is one for every split."""
+
     dataset: str = Field(min_length=1, description=DATASET)
     revision: str = Field(min_length=1, description=REVISION)
 
     def patterns(self) -> Sequence[str]:
         """Return the patterns of the files that have the split."""
-        raise NotImplementedError
+        return (self.matches,)
 
     def files(self) -> list[Path]:
         directory = Path(self.dataset).expanduser()

@@ -6,7 +6,6 @@ samples of a 7B model are correct.
 """
 
 import random
-from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -29,13 +28,8 @@ _AFTER = '\n\nRemember to put your answer on its own line after "Answer:".'
 class _TrainingSet(hub.HubSpec):
     judged_by: ClassVar = VERIFIER
     columns: ClassVar[tuple[str, ...]] = ("problem", "answer")
-    matches: ClassVar[str]
-    """Pattern of the file with the problems."""
 
     split: Literal["train"] = Field("train", description="problems for training or for benchmarks")
-
-    def patterns(self) -> Sequence[str]:
-        return (self.matches,)
 
 
 class DapoProblems(_TrainingSet):
