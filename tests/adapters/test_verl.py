@@ -19,16 +19,9 @@ from verl.trainer.ppo.v1.utils import compute_advantage_for_multi_trajectories
 from passk import advantage
 from passk.adapters import verl as adapter
 from passk.base.errors import ConfigError, PasskError
+from tests.adapters.verl_options import NEEDED
 
 N, PROMPTS, LENGTH = 6, 5, 4
-NEEDED = {
-    "surrogate": ["+algorithm.passk.options.derivative='k * (1 - p) ** (k - 1)'"],
-    "passk_easy_masked": ["+algorithm.passk.options.threshold=0.6"],
-    "f_grpo": ["+algorithm.passk.options.gamma=1.0"],
-    "ordergrad": ["+algorithm.passk.options.statistic=top", "+algorithm.passk.options.level=0.5"],
-    "rs_grpo": ["+algorithm.passk.options.beta=2.0"],
-    "tsallis": ["+algorithm.passk.options.q=0.5"],
-}
 OF_REWARDS = [name for name in advantage.names() if not advantage.get(name).needs]
 NEEDING_MORE = [name for name in advantage.names() if advantage.get(name).needs]
 
