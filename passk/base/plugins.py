@@ -40,11 +40,13 @@ def package(group: str, name: str) -> str | None:
 
 
 def imported(where: str, what: str, name: str) -> Any:
-    """Import "module" or "module:attribute". Raise PasskError for any error of the import."""
+    """Import "module" or "module:attribute". Raise PasskError for any error of the import but a lack of memory."""
     module, _, attribute = (part.strip() for part in where.partition(":"))
     try:
         loaded = importlib.import_module(module)
         return getattr(loaded, attribute) if attribute else loaded
+    except MemoryError:  # a verifier's child has a limit, which is no fault of the module
+        raise
     except Exception as error:
         if absent := extras.missing(error, f"{what} {name}"):
             raise absent from None

@@ -47,3 +47,10 @@ def test_two_packages_with_one_name_are_refused_and_each_group_has_its_own_names
     assert plugins.found("other", "any", {"c": "ours"}) == {"c": "ours", "b": "three"}
     assert plugins.package("other", "b") == "three" and plugins.package("other", "a") is None
     assert scans == ["scan"]
+
+
+def test_a_lack_of_memory_in_an_import_is_not_called_a_fault_of_the_module(tmp_path, monkeypatch):
+    (tmp_path / "without_memory.py").write_text("raise MemoryError\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MemoryError):
+        plugins.imported("without_memory", "verifier", "bad")
