@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from passk.experiment.config import Experiment
-from passk.experiment.needs import Shape, needs
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
 from passk.experiment.rehearsal import changes
 from passk.files.layout import EVALUATIONS
 from passk.files.metrics_log import read_metrics
+from passk.models.model_size import ModelSize
 from passk.openrlhf import flags, gpu_coverage
+from passk.pipeline.needs import needs
 from passk.problems.sources import SPECS
 
 FILE = "rehearsal.md"
@@ -25,11 +26,11 @@ BANNER = (
 _PATHS = flags.Paths("MODEL", Path("DATA"), Path("OUTPUT"))
 
 
-def page(real: Experiment, laid_out: Plan, *, tokenizer: str, shape: Shape | None, file: str) -> str:
+def page(real: Experiment, laid_out: Plan, *, tokenizer: str, size: tuple[ModelSize, str] | None, file: str) -> str:
     """Return the page in Markdown.
 
-    laid_out: the plan of the rehearsal, after its run. tokenizer: a sentence on the stand-in's tokenizer. shape: the
-    sizes of the real model, if they are known. file: path of the real experiment's file.
+    laid_out: the plan of the rehearsal, after its run. tokenizer: a sentence on the stand-in's tokenizer. size: the
+    size of the real model and its source, if they are known. file: path of the real experiment's file.
     """
     runs = laid_out.directory.parents[1]
     exercised = [[what, seen, f"`{os.path.relpath(source, runs)}`"] for what, seen, source in _exercised(laid_out)]
@@ -54,23 +55,23 @@ def page(real: Experiment, laid_out: Plan, *, tokenizer: str, shape: Shape | Non
             [[f"`{c.field}`", c.real, c.rehearsed, c.reason] for c in changes(real, laid_out.experiment)],
         ),
         "## What the real run needs",
-        *_needs(real, shape),
+        *_needs(real, size),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _needs(real: Experiment, shape: Shape | None) -> list[str]:
+def _needs(real: Experiment, size: tuple[ModelSize, str] | None) -> list[str]:
     if real.compute.profile == "cpu":
         return ["The experiment has `profile: cpu`. README.md (Speed and size) has its measured memory and time."]
-    if shape is None:
+    if size is None:
         return [
             f"The sizes of {real.model.path} are not known on this machine. Download its config.json, and repeat the "
             "command."
         ]
-    rows = [[need.what, need.amount, need.formula, need.source] for need in needs(real, shape)]
+    rows = [[need.what, need.amount, need.formula, need.source] for need in needs(real, *size)]
     return [
-        "These are estimates for full lengths and P parameters. The tokens are an upper bound. The time to sample them "
-        "is a lower bound. No run has confirmed them.",
+        "These are estimates for full lengths. Tokens are an upper bound, the time to sample them is a lower bound. "
+        "No run has confirmed them.",
         _table(["what", "estimate", "how", "source"], rows),
     ]
 
