@@ -243,6 +243,7 @@ def _head(compute: Compute, ports: list[int], scratch: Path) -> list[str]:
         "--min-worker-port=0",
         "--max-worker-port=0",
         "--disable-usage-stats",
+        "--no-monitor",  # the autoscaler: this cluster has one node
         f"--temp-dir={scratch / RAY_DIRECTORY}",
     ]
     if compute.profile == "cpu":
