@@ -52,7 +52,7 @@ def page(real: Experiment, laid_out: Plan, *, tokenizer: str, size: tuple[ModelS
         "## Cut down",
         _table(
             ["field", "real run", "rehearsal", "reason"],
-            [[f"`{c.field}`", c.real, c.rehearsed, c.reason] for c in changes(real, laid_out.experiment)],
+            [[*row] for row in _cut_down(real, laid_out.experiment, f"{runs.resolve()}{os.sep}")],
         ),
         "## What the real run needs",
         *_needs(real, size),
@@ -70,8 +70,9 @@ def _needs(real: Experiment, size: tuple[ModelSize, str] | None) -> list[str]:
         ]
     rows = [[need.what, need.amount, need.formula, need.source] for need in needs(real, *size)]
     return [
-        "These are estimates for full lengths. Tokens are an upper bound, the time to sample them is a lower bound. "
-        "No run has confirmed them.",
+        "These are estimates for full lengths: each prompt has `max_prompt` and each response `max_response` tokens. "
+        "Tokens and training time shrink with the mean length. The time to sample is a lower bound. No run has "
+        "confirmed the numbers.",
         _table(["what", "estimate", "how", "source"], rows),
     ]
 
@@ -122,6 +123,21 @@ def _evaluation(planned: PlannedEvaluation) -> tuple[str, str, Path]:
         return what, "not finished", manifest
     content: Mapping[str, Any] = json.loads(manifest.read_text())
     return what, f"{content.get('samples', '?')} samples", manifest
+
+
+def _cut_down(real: Experiment, rehearsed: Experiment, runs: str) -> Iterator[tuple[str, str, str, str]]:
+    """Yield (field, real value, value here, reason); stages or benchmarks with the same values share a row.
+
+    runs: prefix of paths that the page leaves out.
+    """
+    names: dict[tuple[str, ...], list[str]] = {}
+    for change in changes(real, rehearsed):
+        section, _, rest = change.field.partition(".")
+        name, _, field = rest.partition(".") if section in ("problems", "stages", "benchmarks") else ("", "", rest)
+        row = (section, field, change.real, change.rehearsed.replace(runs, ""), change.reason)
+        names.setdefault(row, []).append(name)
+    for (section, field, *values), named in names.items():
+        yield (f"`{'.'.join(filter(None, (section, ', '.join(filter(None, named)), field)))}`", *values)
 
 
 def _flags(real: Experiment, rehearsed: Experiment) -> list[tuple[str, str, str, str]]:

@@ -37,8 +37,17 @@ def test_memory(rows):
 
 
 def test_a_step(rows):
-    tokens = 128 * 32 * (1024 + 4096)
-    assert rows["pass1: tokens a step"] == f"{tokens / 1e6:.2f} M"
+    tokens, stages = 128 * 32 * (1024 + 4096), "pass1, pass4, pass4-pass1"
+    assert rows[f"{stages}: tokens a step"] == f"{tokens / 1e6:.2f} M"
     # log-probabilities and forward 2 each, recomputed 2, backward 4
-    assert rows["pass1: operations a step"] == f"{10 * WEIGHTS * tokens / 1e15:.1f} PFLOP"
-    assert rows["pass1: KV cache of all rollouts, a GPU"] == f"{512 * 5120 * 56 / 2**20:.1f} GiB"
+    assert rows[f"{stages}: operations a step"] == f"{10 * WEIGHTS * tokens / 1e15:.1f} PFLOP"
+    assert rows[f"{stages}: KV cache of all rollouts, a GPU"] == f"{512 * 5120 * 56 / 2**20:.1f} GiB"
+    assert rows["KV cache that fits, a GPU"] == f"{(0.6 * 80e9 - 2 * WEIGHTS) / GIB:.1f} GiB"
+
+
+def test_the_hours_add_up(rows):
+    hours = [float(rows[f"{name}: whole stage"].removesuffix(" h")) for name in ("pass1", "pass4", "pass4-pass1")]
+    assert hours[0] == pytest.approx(450 / 300 * hours[1], rel=0.01)
+    assert float(rows["all rl stages"].removesuffix(" GPU hours").replace(",", "")) == pytest.approx(
+        8 * sum(hours), 0.01
+    )

@@ -18,7 +18,7 @@ SIZE = published_sizes.find("Qwen/Qwen2.5-7B-Instruct")
 def written(tmp_path):
     def write(size) -> str:
         real = config.load(ROOT / "experiments" / "qwen2.5-7b-maze.yaml")
-        laid_out = plan(rehearsal(real, cores=2, model=str(tmp_path / "model")), tmp_path / "runs")
+        laid_out = plan(rehearsal(real, cores=2, model=str(tmp_path / "runs" / "model")), tmp_path / "runs")
         return page(real, laid_out, tokenizer="None.", size=size, file="qwen.yaml")
 
     return write
@@ -57,3 +57,14 @@ def test_the_flags_that_a_cpu_cannot_take_are_listed_one_by_one(written):
 def test_the_estimate_is_there_or_says_what_is_missing(written):
     assert rows(written(SIZE), "What the real run needs")["weights"][0] == "7.62 B"
     assert "are not known on this machine. Download its config.json" in written(None)
+
+
+def test_fields_that_are_cut_down_alike_share_a_row_and_no_path_of_this_machine_is_shown(written, tmp_path):
+    cut = rows(written(SIZE), "Cut down")
+    stages = "pass1, pass4, pass4-pass1"
+    assert cut[f"`stages.{stages}.max_prompt`"][:2] == ["1024", "8192"]
+    assert cut["`stages.pass1, pass4-pass1.rollouts_per_prompt`"] == ["32", "4", "the fewest that the estimator takes"]
+    assert cut["`stages.pass4.rollouts_per_prompt`"][:2] == ["32", "8"]
+    assert cut["`benchmarks.maze-7, maze-9, maze-11.k`"] == ["[1, 8]", "[1]", "no k above the number of samples"]
+    assert cut["`model.path`"][1] == "model", "the stand-in, relative to the directory of runs"
+    assert str(tmp_path) not in written(SIZE)
