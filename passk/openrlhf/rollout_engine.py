@@ -110,7 +110,8 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         images: Any = None,
     ) -> list[dict[str, Any]]:
         if self.stop:
-            sampling_params = msgspec.structs.replace(sampling_params, stop=list(self.stop))
+            # OpenRLHF asks for one token at least. vLLM looks for no stop text in as many tokens.
+            sampling_params = msgspec.structs.replace(sampling_params, stop=list(self.stop), min_tokens=0)
         if not self.deterministic:
             return await super().generate_responses(
                 prompt, label, sampling_params, max_length, hf_tokenizer, num_samples, images
