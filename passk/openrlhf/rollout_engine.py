@@ -10,7 +10,6 @@ import asyncio
 from copy import copy
 from typing import Any
 
-import msgspec
 from openrlhf.trainer.ray.vllm_engine import RolloutRayActor
 from openrlhf.trainer.ray.vllm_worker_wrap import WorkerWrap
 from vllm import SamplingParams
@@ -18,7 +17,7 @@ from vllm.envs import enable_envs_cache
 
 from passk import cpu
 from passk.base.randomness import seed_of
-from passk.models import log_probs, remote_code
+from passk.models import log_probs, remote_code, sampling
 from passk.openrlhf.held_out import Response
 from passk.openrlhf.prompt_label import identity
 
@@ -110,8 +109,7 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         images: Any = None,
     ) -> list[dict[str, Any]]:
         if self.stop:
-            # OpenRLHF asks for one token at least. vLLM looks for no stop text in as many tokens.
-            sampling_params = msgspec.structs.replace(sampling_params, stop=list(self.stop), min_tokens=0)
+            sampling_params = sampling.stopping(sampling_params, self.stop)
         if not self.deterministic:
             return await super().generate_responses(
                 prompt, label, sampling_params, max_length, hf_tokenizer, num_samples, images
