@@ -56,6 +56,18 @@ def test_vllm_finds_a_stop_text_in_the_first_token_of_a_rollout(tmp_path):
     assert found(SamplingParams(min_tokens=1, stop=["L"])) == [None, None, "L"]
 
 
+def test_a_rollout_reads_the_last_output_of_its_request_and_its_tokens_alone():
+    from openrlhf.utils.agent import SingleTurnAgentExecutor
+
+    actor = source_of("openrlhf.trainer.ray.vllm_engine")
+    assert "final_output = request_output\n\n        return final_output" in actor
+    assert "self.executor = SingleTurnAgentExecutor(" in actor
+    executor = inspect.getsource(SingleTurnAgentExecutor)
+    assert "deepcopy(effective_params)" in executor, "the engine may change its parameters"
+    read = re.findall(r"generation_output\.(\w+)", executor)
+    assert set(read) == {"token_ids", "finish_reason", "logprobs"}
+
+
 def test_deepspeeds_adam_on_a_cpu_counts_its_steps_as_our_stand_in_expects():
     root = Path(importlib.util.find_spec("deepspeed").origin).parent
     kernel = (root / "ops" / "csrc" / "includes" / "cpu_adam.h").read_text()
