@@ -51,7 +51,7 @@ class Done:
     """Of each stage and of the evaluations."""
 
     def metrics(self, stage: str) -> list[dict]:
-        [planned] = [planned for planned in self.plan.stages if planned.name == stage]
+        [planned] = [planned for planned in self.plan.stages if planned.record.name == stage]
         return [json.loads(line) for line in (planned.directory / "metrics.jsonl").read_text().splitlines()]
 
 
@@ -65,8 +65,8 @@ def done(tmp_path_factory) -> Done:
         patch.delenv("RAY_ADDRESS", raising=False)
         stages.prepare(laid_out)
         for planned in laid_out.stages:
-            log = directory / f"ray-{planned.name}.log"
-            with measured() as peaks[planned.name], ray_cluster(laid_out.experiment.compute, log) as cluster:
+            log = directory / f"ray-{planned.record.name}.log"
+            with measured() as peaks[planned.record.name], ray_cluster(laid_out.experiment.compute, log) as cluster:
                 stages.train(laid_out, planned, cluster)
         with measured() as peaks["evaluation"]:
             stages.evaluate(laid_out)
@@ -99,7 +99,7 @@ def test_vllm_has_the_checkpoints_weights_after_each_reload(done):
 def test_each_peak_of_memory_is_below_its_estimate_and_above_half_of_it(done):
     size = capacity.size_of(done.plan.experiment)
     estimates = {
-        planned.name: memory.of_stage(size, planned.stage, done.plan.experiment) for planned in done.plan.stages
+        planned.record.name: memory.of_stage(size, planned.stage, done.plan.experiment) for planned in done.plan.stages
     }
     estimates["evaluation"] = memory.of_evaluation(size, done.plan.experiment)
     for name, estimate in estimates.items():
