@@ -23,9 +23,7 @@ _LABEL = re.compile(
     r"(?:[a-zA-Z]|\\[a-zA-Z]+(?![a-zA-Z])|\\[|#]|'|_(?:\{[^{}]*\}|[0-9a-zA-Z])|\^\{?[*']+\}?|\^\{-1\}|\{|\}|\s|\||:|/"
     r"|(?<=[a-zA-Z}'])\([^()]*\)|(?<![a-zA-Z}'])\([^()0-9=<>]*\))+"
 )
-_NOT_LABEL = re.compile(
-    r"\\(?:sqrt|pi|sin|cos|tan|log|ln|cdot|times|infty)(?![a-zA-Z])|^e$|^i$|(?i:\b(?:let|if|suppose|assume|when|not|no|for)\b)"
-)
+_NOT_LABEL = re.compile(r"\\(?:sqrt|pi|sin|cos|tan|log|ln|cdot|times|infty)(?![a-zA-Z])|^e$|^i$")
 _SPACED = re.compile(r"\s+|\\(?:text|mathbf|overline|angle|measuredangle|triangle|vec|,)(?![a-zA-Z])|[{}|]")
 RATIO = "ratio"
 """Kind of a list with the parts of 1:2:3, divided by the first one."""
