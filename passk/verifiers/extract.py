@@ -205,4 +205,4 @@ def _denied(response: str, box: Box, content: str) -> str | None:
     if _NOT.search(response[max(0, box.start - 40) : box.start]):
         return f"not {content}"
     rest = response[box.after : box.after + stated.WINDOW].partition("\n")[0]
-    return f"{content} {rest}" if _IS_DENIED.match(rest) or stated.takes_back(rest) else None
+    return f"{content} {rest.strip()}" if _IS_DENIED.match(rest) or stated.takes_back(rest) else None

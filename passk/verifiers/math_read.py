@@ -12,6 +12,7 @@ from passk.verifiers.math_expression import expression
 from passk.verifiers.math_text import clean
 from passk.verifiers.math_values import (
     RATIO,
+    SUPPOSED,
     Based,
     Joined,
     Labelled,
@@ -39,7 +40,6 @@ _BASES = dict(
 )
 _COMMAS = re.compile(r"[-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]+)?")
 _COMMA_NUMBER = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:,[0-9]{3})+(?![0-9,])")
-_SUPPOSED = re.compile(r"(?:let|if|suppose|assume|when|not|no)(?![a-z])", re.IGNORECASE)
 _POINT = re.compile(r"[A-Z]'?(?:_\{?[0-9]\}?)?\s*(\([^()]*[,;][^()]*\))")
 _AND_OR = re.compile(
     r"(?:\\text\s*\{\s*(and|or)\s*\}|(?<![A-Za-z\\])(and|or)(?![A-Za-z])|\\(lor|land|vee|wedge)(?![a-zA-Z]))"
@@ -69,7 +69,7 @@ def read(text: str) -> Value:
         if (
             not cleaned
             or "\\boxed" in cleaned
-            or ("=" in cleaned and _SUPPOSED.match(cleaned))
+            or ("=" in cleaned and SUPPOSED.match(cleaned))
             or _depth(cleaned) > _DEEPEST
         ):
             raise Unreadable

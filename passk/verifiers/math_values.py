@@ -24,6 +24,7 @@ _LABEL = re.compile(
     r"|(?<=[a-zA-Z}'])\([^()]*\)|(?<![a-zA-Z}'])\([^()0-9=<>]*\))+"
 )
 _NOT_LABEL = re.compile(r"\\(?:sqrt|pi|sin|cos|tan|log|ln|cdot|times|infty)(?![a-zA-Z])|^e$|^i$")
+SUPPOSED = re.compile(r"(?:let|if|suppose|assume|when|not|no)(?![a-z])", re.IGNORECASE)
 _SPACED = re.compile(r"\s+|\\(?:text|mathbf|overline|angle|measuredangle|triangle|vec|,)(?![a-zA-Z])|[{}|]")
 RATIO = "ratio"
 """Kind of a list with the parts of 1:2:3, divided by the first one."""
@@ -139,7 +140,12 @@ def time(text: str) -> Time | None:
 def is_label(text: str) -> bool:
     """Return whether a text is a name: x, m_{max}, f(2), |AB|, \\angle ABC, (x, y)."""
     text = text.strip()
-    return bool(_LABEL.fullmatch(text)) and not _NOT_LABEL.search(text) and bool(re.search("[a-zA-Z]", text))
+    return (
+        not SUPPOSED.match(text)
+        and bool(_LABEL.fullmatch(text))
+        and not _NOT_LABEL.search(text)
+        and bool(re.search("[a-zA-Z]", text))
+    )
 
 
 def label(text: str) -> str:

@@ -56,9 +56,10 @@ _SUBJECT = re.compile(
     [*_]{0,3} \s* (?: $ | [.!,](?=\s|$) )""",
     re.IGNORECASE | re.VERBOSE | re.MULTILINE,
 )
-# "Suppose the answer is 5" states none.
+# "Suppose the answer is 5" and "We check our answer: 5 + 1 = 6" state none.
 _SUPPOSED = re.compile(
-    r"\b(?:suppose|supposing|assume|assuming|imagine|if|whether|unless)\s+(?:that\s+)?"
+    r"\b(?:suppose|supposing|assume|assuming|imagine|if|whether|unless"
+    r"|(?:double-)?check(?:ing)?|verify(?:ing)?|confirm(?:ing)?)\s+(?:that\s+)?"
     r"(?:(?:the|my|our|your|its|this)\s+)?(?:(?:final|correct|right|true)\s+)?\Z",
     re.IGNORECASE,
 )

@@ -129,6 +129,7 @@ def test_an_absolute_value_is_not_its_argument_and_roots_assume_positive_variabl
         ("Ans: 5", "5"), ("Answer -> 5", "5"), ("The answer is 5 [/INST]", "5"), ("The answer is '5'.", "5"),
         ("The answer is 5<｜end▁of▁sentence｜>", "5"), ("Suppose the answer is 5. Then 25 = 26.", None),
         ("The answer is 4. Check whether the answer is 5.", "4"),
+        ("\\boxed{5}\n\nWe check our answer: $5 + 1 = 6$.", "5"),
         ("The answer is not \\boxed{5}.", "not 5"), ("It cannot be $\\boxed{5}$", "not 5"),
     ],
 )  # fmt: skip
