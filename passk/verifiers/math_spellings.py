@@ -93,7 +93,7 @@ def respelled(text: str) -> str:
 
 
 def _listed(system: re.Match[str]) -> str:
-    """Return the rows of a system with commas between them. A piecewise function or a matrix stays as it is."""
+    """Return the rows of a system with commas between them. A piecewise function or a matrix is unchanged."""
     rows = [row.strip().rstrip(",;.").strip() for row in system[2].split("\\\\")]
     rows = [row for row in rows if row]
     if not rows or not all("=" in row for row in rows) or any(_CONDITION.search(row) for row in rows):

@@ -225,7 +225,7 @@ def _line(window: str) -> str:
 
 
 def _unescaped(text: str) -> str:
-    """Return the content of a JSON string. LaTeX with single backslashes stays as it is."""
+    """Return the content of a JSON string. LaTeX with single backslashes is unchanged."""
     return text.replace("\\\\", "\\").replace('\\"', '"')
 
 
