@@ -68,3 +68,13 @@ def test_sizes_of_k_start_from_the_warm_start_of_the_maze_demo(small, tmp_path):
     assert [stage.k.at(1) for stage in rl(experiment).values()] == [1, 2, 4, 8]
     demo = config.load(ROOT / "experiments" / "maze-cpu.yaml")
     assert keys(experiment, tmp_path)["warm"] == keys(demo, tmp_path)["warm"]
+
+
+def test_maxrl_and_pass_at_4_training_share_warm_start_and_mazes_and_no_prompt_is_cut(small):
+    experiment = small["maxrl-maze"]
+    stages = rl(experiment)
+    assert varied(stages.values()) == {"advantage", "k"}
+    assert {stage.advantage.names for stage in stages.values()} == {("grpo",), ("maxrl",), ("passk_analytical",)}
+    assert {spec.source for spec in experiment.problems.values()} == {"maze_perfect"}
+    width = experiment.problems["training"].width
+    assert {(stage.parent, stage.max_prompt) for stage in stages.values()} == {("warm", width * (width + 1) + 1)}
