@@ -70,11 +70,16 @@ def test_sizes_of_k_start_from_the_warm_start_of_the_maze_demo(small, tmp_path):
     assert keys(experiment, tmp_path)["warm"] == keys(demo, tmp_path)["warm"]
 
 
-def test_maxrl_and_pass_at_4_training_share_warm_start_and_mazes_and_no_prompt_is_cut(small):
+def test_maxrl_and_pass_at_4_training_share_warm_start_and_mazes_and_no_maze_is_too_long(small):
     experiment = small["maxrl-maze"]
     stages = rl(experiment)
     assert varied(stages.values()) == {"advantage", "k"}
     assert {stage.advantage.names for stage in stages.values()} == {("grpo",), ("maxrl",), ("passk_analytical",)}
     assert {spec.source for spec in experiment.problems.values()} == {"maze_perfect"}
     width = experiment.problems["training"].width
-    assert {(stage.parent, stage.max_prompt) for stage in stages.values()} == {("warm", width * (width + 1) + 1)}
+    rooms = ((width + 1) // 2) ** 2
+    prompt, longest = width * (width + 1) + 1, 2 * (rooms - 1)
+    assert {(stage.parent, stage.max_prompt, stage.max_response) for stage in stages.values()} == {
+        ("warm", prompt, longest + 1)
+    }
+    assert experiment.model.tiny.max_length >= prompt + longest + 1
