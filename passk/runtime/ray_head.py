@@ -5,17 +5,22 @@ Ray's node aborts if its agent is late. The dashboard has a flag that selects it
 it on. passk refuses `ray://` addresses, so nothing needs the client's server, which no flag turns off.
 
 Ray's node aborts if its agents take more than 15 seconds to write their ports into files (ray-project/ray#65983). Ports
-that the command line names are written before the node starts.
+that the command line names are written before the node starts. It also aborts if the cluster does not know it within
+30 seconds, which are too few on a busy machine.
 """
 
 import inspect
 import sys
+import time
 from typing import Any
 
 MODULES = ("JobHead", "NodeHead")
 """Modules of the dashboard. JobHead gets the head's node from NodeHead."""
 AGENT_PORTS = ("dashboard_agent_listen_port", "runtime_env_agent_port")
 """Ports that the node waits for. Parameters of Ray's `start_raylet`, and names of its files."""
+
+KNOWN_SECONDS = 180
+"""Longest wait until the cluster knows the node."""
 
 
 def main() -> None:
@@ -42,6 +47,19 @@ def main() -> None:
                 persist_port(given["session_dir"], given["node_id"], name, given[name])
         return start_node(*arguments, **options)
 
+    get_node = services.get_node
+
+    def known_node(gcs_address: str, node_id: str) -> Any:
+        deadline = time.monotonic() + KNOWN_SECONDS
+        while True:
+            try:
+                return get_node(gcs_address, node_id)
+            except RuntimeError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
+
+    services.get_node = known_node
     services.start_ray_process = start
     services.start_raylet = start_raylet
     node.Node.start_ray_client_server = lambda self: None

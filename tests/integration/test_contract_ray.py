@@ -41,6 +41,15 @@ def test_the_node_starts_through_one_function_that_takes_the_ports_of_its_agents
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_the_node_asks_one_function_whether_the_cluster_knows_it_and_a_runtime_error_says_no():
+    import ray._private.node as node
+    import ray._private.services as services
+
+    assert list(inspect.signature(services.get_node).parameters) == ["gcs_address", "node_id"]
+    start = inspect.getsource(node.Node.__init__)
+    assert "ray._private.services.get_node(" in start and "except RuntimeError" in start
+
+
 def test_the_dashboard_has_the_modules_that_the_job_server_needs():
     from ray.dashboard.modules.job.job_head import JobHead
     from ray.dashboard.modules.node.node_head import NodeHead
