@@ -50,7 +50,11 @@ SETUPS = (
 
 
 def write(directory: Path, setup: Setup, seed: int) -> Path:
-    """Write the experiment of a setup, and the problems it needs, into `directory`; return its file."""
+    """Write the experiment of a setup into `directory`, and the problems it needs beside it; return its file.
+
+    The path of the problems is the same for all rounds, and valid in every working directory.
+    """
+    sums = (directory.parent / SUMS).resolve()
     maze = {"source": "maze", "easy_fraction": 1.0, "path_length": [2, 3]}
     rl = {
         **{
@@ -71,7 +75,7 @@ def write(directory: Path, setup: Setup, seed: int) -> Path:
         "problems": {
             "train": {**maze, "split": "train", "size": 512, "random_move_prob": 0.2},
             "test": {**maze, "split": "test", "size": 20},
-            "sums": {"source": "jsonl", "split": "test", "file": SUMS, "verifier": "math", "template": "plain"},
+            "sums": {"source": "jsonl", "split": "test", "file": str(sums), "verifier": "math", "template": "plain"},
         },
         "stages": {
             "warm": {
@@ -91,7 +95,7 @@ def write(directory: Path, setup: Setup, seed: int) -> Path:
         },
     }
     lines = [f'{{"problem": "{a}+{a + 1}=", "answer": "{2 * a + 1}"}}\n' for a in range(10)]
-    (directory / SUMS).write_text("".join(lines))
+    sums.write_text("".join(lines))
     file = directory / f"{NAME}.yaml"
     file.write_text(yaml.safe_dump(experiment, sort_keys=False))
     return file
