@@ -145,7 +145,7 @@ def _spread_equal(gold: Value, value: Value) -> bool:
         return _matched(golds, values)
     if isinstance(value, Listing) and value.kind == "set":
         return False
-    orders = [(by_name(gold), by_name(value))]
+    orders = [(_by_name(gold), _by_name(value))]
     if not (_has_letters(gold) or _has_letters(value)):
         orders.append((_bare(golds), _bare(values)))
     if any(len(left) == len(right) and all(map(equal, left, right)) for left, right in orders):
@@ -163,7 +163,7 @@ def _bare(items: Sequence[Value]) -> list[Value]:
     return [item.value if isinstance(item, Labelled) else item for item in items]
 
 
-def by_name(value: Value) -> list[Value]:
+def _by_name(value: Value) -> list[Value]:
     """Return the parts without their names; a list of equations in the order of its names: y = 4, x = 3 is (3, 4)."""
     items = _spread(value)
     if isinstance(value, Listing) and all(isinstance(item, Labelled) for item in items):

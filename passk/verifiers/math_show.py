@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 from passk.verifiers.math_conditions import with_argument
-from passk.verifiers.math_equal import by_name, is_point, same_label
+from passk.verifiers.math_equal import is_point, same_label
 from passk.verifiers.math_numbers import exact
 from passk.verifiers.math_sets import as_set
 from passk.verifiers.math_times import settled
@@ -27,8 +27,7 @@ def show(value: Value, gold: Value) -> str:
         return _limited(str(exact(found)))
     ordered = isinstance(gold, Listing) and gold.kind not in ("list", "set", RATIO)
     if ordered and isinstance(value, Listing) and value.kind == "list":  # a tuple without brackets keeps its order
-        brackets = gold.kind if gold.kind == "()" or len(value.items) > 2 else ["", ""]
-        return _limited(f"{brackets[0]}{', '.join(map(_shown, by_name(value)))}{brackets[1]}")
+        return _limited(", ".join(map(_shown, value.items)))
     return _limited(_shown(value))
 
 
@@ -49,9 +48,7 @@ def _relation(value: Value, gold: Value) -> str | None:
     """
     from sympy import Poly, together
 
-    if not isinstance(gold, (Labelled, Relation)):
-        return None
-    if isinstance(value, Labelled):
+    if isinstance(value, Labelled) and isinstance(gold, (Labelled, Relation)):
         value = Relation((value.side, value.value), ("=",))
     elif isinstance(gold, Labelled) and not isinstance(value, Relation):
         value = Relation((gold.side, value), ("=",))
