@@ -7,14 +7,13 @@ itself; no row passes through Python.
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any
 
 import duckdb
 
 from passk.base.errors import PasskError
-from passk.base.redact import without_secrets
 from passk.files.durable import FULL
 from passk.files.layout import (
     ROLLOUT_COLUMNS,
@@ -26,6 +25,7 @@ from passk.files.layout import (
 )
 from passk.store import derived, training_evaluations
 from passk.store.connection import WAIT, one_line, transaction, turn
+from passk.store.records import RESTORE, UNREADABLE, Damaged, reason, record_of
 from passk.store.schema import columns
 
 PROBLEM_COLUMNS = ("id", "prompt", "answer", "verifier", "split", "difficulty", "demonstration", "metadata")
@@ -33,16 +33,10 @@ PARQUET = "read_parquet(?, hive_partitioning = false)"
 """Reader without Hive partitions: a directory of runs may be named x=1, which would become a column."""
 
 
-class Damaged(PasskError):
-    """A file or directory that cannot be ingested: unfinished, cut off, or of another kind."""
-
-
 class Unfinished(Damaged):
     """A stage or an evaluation that is not finished. Its run may be going on."""
 
 
-RESTORE = "restore it from a copy, or delete its directory and run the experiment again"
-RESTORE_EXPERIMENT = "restore it from a copy, or delete it: the next run writes it again without its earlier sessions"
 STAGE_TABLES = {
     "stages": "key", "steps": "stage", "rollouts": "stage", "groups": "stage", "checkpoints": "stage",
     "training_evaluations": "stage",
@@ -50,8 +44,6 @@ STAGE_TABLES = {
 """Table -> its column with the stage's key. derived.py replaces the rows of `costs`."""
 EVALUATION_TABLES = {"evaluations": "key", "samples": "evaluation", "evaluation_counts": "evaluation"}
 MEASURED = ("seconds", "prompt_tokens")
-UNREADABLE = (OSError, ValueError, TypeError, RecursionError)
-"""Exceptions of reading a damaged JSON record."""
 
 Item = tuple[Callable[[duckdb.DuckDBPyConnection, Path], None], Path]
 """One of `experiment_record`, `problem_set`, `stage` and `evaluation`, and the file or directory to ingest."""
@@ -111,6 +103,7 @@ def ingest_evaluation(store: Path, directory: Path, wait: float = WAIT) -> None:
 def experiment_record(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     """Ingest experiment.json and replace its earlier rows: its failures and sessions change from run to run."""
     record = record_of(directory / "experiment.json", ExperimentRecord)
+    _require_own(directory, record)
     connection.execute("DELETE FROM experiments WHERE name = ?", [record.name])
     connection.execute("DELETE FROM experiment_stages WHERE experiment = ?", [record.name])
     row = asdict(record)
@@ -120,6 +113,16 @@ def experiment_record(connection: duckdb.DuckDBPyConnection, directory: Path) ->
         named = {"experiment": record.name, "name": name, "position": position, "stage": key}
         _insert(connection, "experiment_stages", named)
     derived.of_experiment(connection, record.name)
+
+
+def _require_own(directory: Path, record: ExperimentRecord) -> None:
+    """Raise Damaged for the record in a copy of an experiment's directory, since it would replace the experiment's."""
+    own = directory.parent / record.name / "experiment.json"
+    if directory.name != record.name and own.exists():
+        raise Damaged(
+            f"{directory / own.name}: a copy of the record of {record.name}, which has {own}; move the copy out of "
+            f"{directory.parent}"
+        )
 
 
 def problem_set(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -260,27 +263,6 @@ def _require_all_steps(connection: duckdb.DuckDBPyConnection, path: Path, key: s
         raise Damaged(f"{path}: {count} steps of {expected or last}, from {first} to {last}; {RESTORE}")
 
 
-def record_of(path: Path, kind: type[Any]) -> Any:
-    """Read a record of passk/files/layout.py. Raises Damaged with the name of a missing or damaged file."""
-    restore = RESTORE_EXPERIMENT if kind is ExperimentRecord else RESTORE
-    try:
-        # The record of an earlier passk may have secrets.
-        record = kind(**without_secrets(json.loads(path.read_text())))
-    except FileNotFoundError:
-        raise Damaged(f"{path}: no such file; {restore}") from None
-    except UNREADABLE as error:
-        raise Damaged(f"{path}: not a {kind.__name__}: {_reason(error)}; {restore}") from None
-    for field in fields(record):
-        expected = get_origin(field.type) or field.type
-        if expected in (str, dict, list) and not isinstance(getattr(record, field.name), expected):
-            raise Damaged(f"{path}: not a {kind.__name__}: {field.name} is not a {expected.__name__}; {restore}")
-    return record
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
 def _names(error: duckdb.Error, path: Path) -> bool:
     """Return whether the message names the file or one in the directory. With runs in passk/, the store's path has
     the same prefix."""
@@ -292,7 +274,7 @@ def _manifest(directory: Path, key: str) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text())
     except UNREADABLE as error:
-        raise Damaged(f"{path}: not a manifest: {_reason(error)}; {RESTORE}") from None
+        raise Damaged(f"{path}: not a manifest: {reason(error)}; {RESTORE}") from None
     if not isinstance(manifest, dict) or manifest.get("key") != key:
         raise Damaged(f"{path}: not the manifest of {key}; {RESTORE}")
     return manifest
