@@ -18,13 +18,13 @@ _SPELLINGS = (
      r"[0,\\infty)"),
     (re.compile(r"(?<=[0-9])\s*\^\\circ\s*([CF])\s*$"), r"^\\circ \\text{\1}"),
     (re.compile(r"\\mathbb\{R\}\s*-\s*(?=(?:\\left\s*)?\\\{)"), r"\\mathbb{R}\\setminus "),
-    (re.compile(r"(?<=[)\]])\s*U\s*(?=(?:\\left\s*)?(?:[(\[]|\\\{))"), r"\\cup "),
+    (re.compile(r"(?<=[)\]\[])\s*U\s*(?=(?:\\left\s*)?(?:[(\[\]]|\\\{))"), r"\\cup "),
     (re.compile(r"(?<=[0-9])\s*\\ast(?![a-zA-Z])"), r"\\cdot "),
     (re.compile(r"(?<![0-9!.])([0-9]{1,3})!!(?!!)"), lambda found: str(prod(range(int(found[1]), 0, -2)))),
     (re.compile(r"\\cr(?![a-zA-Z])"), r"\\\\"), (re.compile(r"\{([pbBvV]?)smallmatrix\}"), r"{\1matrix}"),
     (re.compile(r"\\(max|min|gcd)\s*\\\{([^{}\\]*)\\\}"), r"\\\1(\2)"),
     (re.compile(r"\\log_10(?![0-9])"), r"\\log_{10} "), (re.compile(r"\\log_([0-9])(?=[0-9])"), r"\\log_{\1} "),
-    (re.compile(r"\\(?:[bp]?mod)(?![a-zA-Z])\s*\{?\s*([0-9]+)\s*\}?|\(?\s*\\text\{\s*\(?mod\s*\}"
+    (re.compile(r"\\(?:[bp]?mod)(?![a-zA-Z])\s*\{?\s*([0-9]+)\s*\}?|\(?\s*\\(?:text|mathrm|textrm)\{\s*\(?mod\s*\}"
                 r"(?:\s|~|\\[ ,;:])*([0-9]+)\s*\)|\(\s*mod\s+([0-9]+)\s*\)"),
      lambda found: f"\\pmod{{{found[1] or found[2] or found[3]}}}"),
     (re.compile(r"\\mathbb\{R\}\s*(?:\^|_)\s*(?:\+|\{\s*(?:\+|>\s*0)\s*\})"), r"(0,\\infty)"),
