@@ -20,13 +20,13 @@ VERIFIER_PACKAGES = {
 }
 """Packages that the verdicts of a verifier depend on."""
 VERDICTS = {
-    "choice": "6",
+    "choice": "7",
     "code": "1",
     "exact": "3",
-    "math": "7",
+    "math": "8",
     "maze": "2",
     "maze_strict": "2",
-    "numeric": "7",
+    "numeric": "8",
     "reasoning_gym": "4",
 }
 """Version of passk's part of each verifier. Raise it with every change that alters a verdict."""

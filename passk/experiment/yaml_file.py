@@ -34,6 +34,8 @@ _NUMBER = re.compile(
     r"|[-+]?\.(?:inf|Inf|INF)$|\.(?:nan|NaN|NAN)$"
 )
 _TRUTH = re.compile(r"(?:true|True|TRUE|false|False|FALSE)$")
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+"""Half of a surrogate pair, which no file can store, and NUL, which no path can have. Only an escape can write them."""
 _NOTHING = re.compile(r"(?:~|null|Null|NULL|)$")
 
 
@@ -79,6 +81,10 @@ def read(path: str | Path) -> Source:
         return Source(path, None if root is None else loader.construct_document(root), root)
     except _Refused as error:
         raise ConfigError(error.field, error.problem, error.fix, where=f"{path}:{error.line}") from None
+    except (ValueError, OverflowError):  # "\\U00110000"
+        line = loader.get_mark().line + 1
+        problem = "not readable as YAML: an escape names no character"
+        raise ConfigError(f"{path}:{line}", problem, "correct it there") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = f"{path}:{mark.line + 1}" if mark else str(path)
@@ -104,7 +110,7 @@ def values(text: str) -> list[Any]:
         root = loader.get_single_node()
         _require_sound(root)
         return loader.construct_document(root)
-    except (_Refused, yaml.YAMLError) as error:
+    except (_Refused, yaml.YAMLError, ValueError, OverflowError) as error:
         raise InvalidError(
             f"{text!r} is not a list of values ({' '.join(str(error).split())})", "write it as in 1,2,3"
         ) from None
@@ -205,6 +211,9 @@ def _require_sound(root: yaml.Node) -> None:
         sizes[id(node)] = None
         total = 1
         if isinstance(node, yaml.ScalarNode):
+            if letter := _NO_TEXT.search(node.value):
+                problem = f"the character {letter[0]!a} is not allowed"
+                raise _Refused(node, _NO_TEXT.sub("?", field) or "experiment", problem, "remove it")
             total += len(node.value)
         else:
             if isinstance(node, yaml.MappingNode):
@@ -229,7 +238,8 @@ def _require_keys(node: yaml.MappingNode, field: str) -> None:
     """Refuse a repeated key, and a key that is not text; only a schedule of estimators has numbers as keys."""
     lines: dict[str, int] = {}
     for key, _ in node.value:
-        where = f"{field}.{key.value}".lstrip(".") if isinstance(key, yaml.ScalarNode) else field or "experiment"
+        where = f"{field}.{key.value}".lstrip(".") if isinstance(key, yaml.ScalarNode) else field
+        where = where or "experiment"
         steps = BY_STEP.fullmatch(field) and key.tag == "tag:yaml.org,2002:int"
         if not steps and key.tag not in (yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG, _MERGE):
             raise _Refused(key, where, "the key is not text", "write one word, in quotes if it reads as a number")

@@ -18,6 +18,8 @@ def read(file: Path, data: bytes) -> list[dict[str, Any]]:
     except UnicodeDecodeError as error:
         raise ConfigError(str(file), f"not UTF-8 text ({error.reason})", "save the file as UTF-8") from None
     csv.field_size_limit(LONGEST)
+    if not text.strip():
+        raise ConfigError(str(file), "has no rows", "write it again")
     try:
         header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     except (csv.Error, ValueError) as error:
@@ -27,7 +29,7 @@ def read(file: Path, data: bytes) -> list[dict[str, Any]]:
         twice = next(name for name in header if header.count(name) > 1)
         raise ConfigError(str(file), f"has the column {twice!r} twice", "rename one")
     for number, row in enumerate(rows, 1):
-        if len(row) != len(header):
+        if row and len(row) != len(header):  # a blank line is no row
             problem = f"row {number} has {len(row)} cells instead of {len(header)}"
             raise ConfigError(str(file), problem, "write it again")
-    return [dict(zip(header, row, strict=True)) for row in rows]
+    return [dict(zip(header, row, strict=True)) for row in rows if row]

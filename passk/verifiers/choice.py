@@ -16,7 +16,7 @@ import re
 
 from passk.verifiers import AnswerError, Verdict
 from passk.verifiers.extract import after_thinking, final
-from passk.verifiers.stated import RETRACTED
+from passk.verifiers.stated import RETRACTED, without_remnant
 
 REASONS = ("correct", "no answer", "several", "denied", "wrong")
 EXAMPLE = ("The answer is (B).", "B")
@@ -77,7 +77,7 @@ def verify(response: str, answer: str) -> Verdict:
     """
     if problem := check_answer(answer):
         raise AnswerError(problem)
-    text = after_thinking(response).strip()
+    text = without_remnant(after_thinking(response)).strip()
     extracted = final(response, joined=True, options=True)
     if extracted is None:
         extracted = text if len(text) <= 12 else ""

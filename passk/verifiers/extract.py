@@ -33,6 +33,9 @@ _ORNAMENT = re.compile(
     "[✅✓✔☑★☆✨■□▪◼∎\ufe0f\U0001f300-\U0001f44d\U0001f44f-\U0001f64f\U0001f680-\U0001f6a9\U0001f900-\U0001faff]"
     r"|\\\\(?=\s*$)|\\(?:blacksquare|square|Box|qed|qedsymbol|checkmark)(?![a-zA-Z])(?=[\s$]*$)"
 )
+# A blank of LaTeX at an edge, whose own blank `strip` takes away.
+_EDGE = re.compile(r"\A(?:\\(?=\s)\s+)+|(?:(?<!\\)\\(?:\s+|$))+\Z")
+_BEFORE = re.compile(r"\A(?:[ \n*`]|_(?!\{))+")
 _QUOTES = {'"': '"', "“": "”", "'": "'", "‘": "’"}
 # A minus before a box and a power, base, digit or per cent after it belong to the answer.
 _MINUS = re.compile(r"(?:[=$(\[{]|\\[(\[])\s*[-−]\Z")
@@ -150,8 +153,10 @@ def clean(text: str) -> str:
     text = text.strip()
     if len(text) > stated.WINDOW:
         return text
+    text = _EDGE.sub("", text)
     text = _DELIMITER.sub(lambda found: found[0] if found[0] == "\\\\" else " ", text)
-    text = _BOLD.sub("", _ORNAMENT.sub("", text)).lstrip(" \n*_`")
+    text = _BOLD.sub("", _ORNAMENT.sub("", text))
+    text = _BEFORE.sub("", text)
     while True:
         shorter = text.rstrip(" \n_`" if text.endswith("^*") else " \n*_`")
         ends = shorter[-1:] in (".", ",", ";", ":", "。") and not shorter[:-1].endswith("\\")

@@ -1,10 +1,13 @@
-r"""Conditions beside an answer: x = \pi k, k \in \mathbb{Z}."""
+r"""Names of variables that are free: x = \pi k, k \in \mathbb{Z}, and f(n) = n + 1 for f(x) = x + 1."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from passk.verifiers.math_values import Labelled, Listing, Value, expressions
+
+_FUNCTION = re.compile(r"(.+)\(([a-z])\)")
 
 
 def without_conditions(values: Sequence[Value]) -> list[Value]:
@@ -24,6 +27,22 @@ def without_conditions(values: Sequence[Value]) -> list[Value]:
         if domain == "integers":
             kept = [_renamed(value, dict.fromkeys(names, Symbol("k", **names[0].assumptions0))) for value in kept]
     return kept
+
+
+def with_argument(gold: Value, value: Value) -> Value:
+    """Return a function with the argument of the gold answer's function: f(n) = n + 1 as f(x) = x + 1."""
+    if not (isinstance(gold, Labelled) and isinstance(value, Labelled)) or gold.label == value.label:
+        return value
+    ours, theirs = (_FUNCTION.fullmatch(side.label) for side in (gold, value))
+    if not ours or not theirs or ours[1] != theirs[1]:
+        return value
+    from sympy import Symbol
+
+    symbols = {symbol for part in _parts(value) for symbol in part.free_symbols}
+    if any(symbol.name == ours[2] for symbol in symbols):
+        return value
+    names = {symbol: Symbol(ours[2], **symbol.assumptions0) for symbol in symbols if symbol.name == theirs[2]}
+    return replace(_renamed(value, names), label=gold.label)
 
 
 def _domain(value: Value) -> str | None:

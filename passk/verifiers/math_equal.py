@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from passk.verifiers import math_numbers as numbers
+from passk.verifiers.math_conditions import with_argument
 from passk.verifiers.math_expression import expression
+from passk.verifiers.math_matrices import same_as_tuple
 from passk.verifiers.math_times import same_time, settled
 from passk.verifiers.math_values import (
     RATIO,
@@ -31,7 +33,7 @@ _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
 
 def equal(gold: Value, value: Value) -> bool:
     """Return whether the value equals the gold answer."""
-    gold, value = settled(gold, value)
+    gold, value = settled(gold, with_argument(gold, value))
     match gold, value:
         case (Words(), Words()) | (Time(), Time()) | (Based(), Based()):
             return same_time(gold, value) if isinstance(gold, Time) else gold == value
@@ -46,7 +48,7 @@ def equal(gold: Value, value: Value) -> bool:
         case Labelled(), (Relation() | Joined()):
             return (_is_interval(gold.value) and equal(gold.value, value)) or _same_relations(_as_relation(gold), value)
         case Labelled(), _:
-            return equal(gold.value, value)
+            return equal(_unnamed(gold), value)
         case Relation(), Labelled():
             return _same_relations(gold, _as_relation(value)) or (
                 _is_interval(value.value) and equal(gold, value.value)
@@ -54,7 +56,7 @@ def equal(gold: Value, value: Value) -> bool:
         case ((Relation() | Joined()), (Relation() | Joined())):
             return _same_relations(gold, value) or _same_sets(gold, value)
         case _, Labelled():
-            return equal(gold, value.value)
+            return equal(gold, _unnamed(value))
         case _, Relation() if all(sign == "=" for sign in value.signs):
             return equal(gold, value.sides[-1])
         case Listing(), Listing():
@@ -67,10 +69,10 @@ def equal(gold: Value, value: Value) -> bool:
         return one_value or _same_sets(gold, value)
     if isinstance(gold, Words) or isinstance(value, Words):
         return numbers.same_or_false(*map(_product, (gold, value)))
-    if (vector := _vector(gold, value)) is not None:
+    if (vector := same_as_tuple(gold, value)) is not None:
         return vector
     sets = _is_interval(gold) or _is_interval(value) or isinstance(gold, (Relation, Joined))
-    if sets and not (_is_point(gold) and isinstance(value, (Relation, Joined))):
+    if sets and not (is_point(gold) and isinstance(value, (Relation, Joined))):
         return _same_sets(gold, value)
     if isinstance(gold, (Words, Time, Listing, Relation, Joined)) or isinstance(
         value, (Words, Time, Listing, Relation, Joined)
@@ -108,6 +110,15 @@ def _labelled(gold: Labelled, value: Labelled) -> bool:
     if _named(gold) or _named(value):
         return _spread_equal(gold, value)
     return _same_relations(_as_relation(gold), _as_relation(value))
+
+
+def _unnamed(value: Labelled) -> Value:
+    """Return a value without its name. Several values of one variable are a set, not a tuple."""
+    found = value.value
+    several = isinstance(found, Listing) and found.kind == "list" and not value.label.startswith("(")
+    if several and not any(isinstance(item, Listing) for item in found.items):
+        return Listing("set", found.items)
+    return found
 
 
 def _named(value: Value) -> bool:
@@ -198,23 +209,10 @@ def _same_lists(gold: Listing, value: Listing) -> bool:
         return False
     if len(gold.items) == 2 and "list" not in (gold.kind, value.kind) and gold.kind != value.kind:
         return False
-    if "list" in (gold.kind, value.kind) and {"[)", "(]"} & {gold.kind, value.kind}:
+    intervals = {"[)", "(]", "[]"} if len(gold.items) == 2 else {"[)", "(]"}
+    if "list" in (gold.kind, value.kind) and intervals & {gold.kind, value.kind}:
         return False
     return all(map(equal, gold.items, value.items))
-
-
-def _vector(gold: Value, value: Value) -> bool | None:
-    """Compare a column or row with a tuple; None for other values."""
-    from sympy.matrices import MatrixBase
-
-    sides = [side for side in (gold, value) if isinstance(side, MatrixBase)]
-    lists = [side for side in (gold, value) if isinstance(side, Listing)]
-    if len(sides) != 1 or len(lists) != 1:
-        return None
-    matrix, listing = sides[0], lists[0]
-    if 1 not in matrix.shape or listing.kind == "set" or len(matrix) != len(listing.items):
-        return False
-    return all(map(numbers.same_or_false, matrix.flat(), listing.items))
 
 
 def _is_set(value: Value) -> bool:
@@ -229,7 +227,7 @@ def _is_interval(value: Value) -> bool:
     )
 
 
-def _is_point(value: Value) -> bool:
+def is_point(value: Value) -> bool:
     """Return whether a value is a pair (1, 2) that counts as a point in comparison with bounds, not as an interval."""
     if not isinstance(value, Listing) or value.kind != "()":
         return False
@@ -248,7 +246,7 @@ def _same_relations(gold: Value, value: Value) -> bool:
     golds, values = _pairs(gold), _pairs(value)
     if not golds or len(golds) != len(values):
         return False
-    if isinstance(gold, Joined) and isinstance(value, Joined) and {gold.word, value.word} == {"and", "or"}:
+    if {_word(gold), _word(value)} == {"and", "or"}:
         return False
     for pair in golds:
         place = next((place for place, other in enumerate(values) if _same_pair(pair, other)), None)
@@ -256,6 +254,13 @@ def _same_relations(gold: Value, value: Value) -> bool:
             return False
         del values[place]
     return True
+
+
+def _word(value: Value) -> str:
+    """Return the word that joins the relations of a value: "and" for a chain, "," if it is open."""
+    if isinstance(value, Joined):
+        return value.word
+    return "and" if isinstance(value, Relation) and len(value.signs) > 1 else ","
 
 
 def _pairs(value: Value) -> list[tuple[Value, str, Value]]:

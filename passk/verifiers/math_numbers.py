@@ -194,7 +194,10 @@ def _samples(*sides: "Basic", count: int = _POINTS) -> list[tuple[Any, ...]] | N
         most = 140 if towers or len(found) < 3 else 40_000
         point = {name: _coordinate(rng, most, negative=turn % 2 == 1) for name in names}
         try:
-            values = tuple(_decimal(side.xreplace(point)) for side in sides)
+            # The exact value of a tower of powers may have millions of digits.
+            values = tuple(
+                _decimal(side.evalf(_PRECISION, subs=point) if towers else side.xreplace(point)) for side in sides
+            )
         except MemoryError:
             raise
         except Exception:  # a pole, or no decimals

@@ -5,11 +5,14 @@ latex2sympy parses the expressions between them, and unions of sets. The caller 
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import accumulate
 
+from passk.verifiers import math_numbers as numbers
+from passk.verifiers import math_split as split
 from passk.verifiers.math_conditions import without_conditions
 from passk.verifiers.math_expression import expression
-from passk.verifiers.math_text import clean
+from passk.verifiers.math_text import clean, ungrouped
 from passk.verifiers.math_values import (
     RATIO,
     SUPPOSED,
@@ -21,6 +24,7 @@ from passk.verifiers.math_values import (
     Unreadable,
     Value,
     Words,
+    is_empty,
     is_false,
     is_label,
     label,
@@ -38,26 +42,17 @@ _BASED = re.compile(
 _BASES = dict(
     zip(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], map(str, range(2, 11)), strict=True)
 )
+_NUMERALS = ("zero", "one", *_BASES, "eleven", "twelve")
 _COMMAS = re.compile(r"[-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]+)?")
-_COMMA_NUMBER = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:,[0-9]{3})+(?![0-9,])")
+# ]1, 2[ is (1, 2)
+_REVERSED = re.compile(
+    r"((?:(?<![0-9A-Za-z)}])|(?<=\\cup)|(?<=\\cap)|(?<=\\in))[\[\]])([^\[\],;]+[,;][^\[\],;]+)([\[\]])"
+)
+_RESIDUE = re.compile(r"(?:([a-z])\s*\\equiv\s*)?(-?[0-9]{1,40})\s*\\pmod\s*\{\s*([0-9]{1,40})\s*\}")
+_TRANSPOSED = re.compile(r"([(\[].*[)\]])\s*\^\s*\{\s*(?:T|\\top|\\intercal|\\(?:text|mathbf)\s*\{\s*T\s*\})\s*\}")
 _POINT = re.compile(r"[A-Z]'?(?:_\{?[0-9]\}?)?\s*(\([^()]*[,;][^()]*\))")
-_AND_OR = re.compile(
-    r"(?:\\text\s*\{\s*(and|or)\s*\}|(?<![A-Za-z\\])(and|or)(?![A-Za-z])|\\(lor|land|vee|wedge)(?![a-zA-Z]))"
-)
-_TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|.", re.DOTALL)
-_SIGN = {
-    "=": "=", "<": "<", ">": ">", "\\leq": "<=", "\\geq": ">=", "\\neq": "!=", "\\in": "in", "\\approx": "~",
-    "\\equiv": "==", "\\sim": "sim", "\\notin": "not in", "\\ni": "ni", "\\subset": "subset", "\\subseteq": "subset",
-    "\\to": "->", "\\rightarrow": "->", "\\mapsto": "->", "\\implies": "->", "\\Rightarrow": "->", "\\iff": "<->",
-    "\\perp": "perp", "\\parallel": "parallel", "\\mid": "divides", "\\cong": "cong", "\\Leftrightarrow": "<->",
-}  # fmt: skip
 _SOLVED = ("=", "in", "<", ">", "<=", ">=", "!=", "~")
-_SETS = re.compile(r"\\(?:cup|cap|setminus|mathbb|emptyset)(?![a-zA-Z])")
 _DESCRIBED = re.compile(r"\s*[a-zA-Z]\s*(?:\\in\s*\\mathbb\{R\}\s*)?(?:\\mid(?![a-zA-Z])|\||:)(.*)", re.DOTALL)
-_OPEN, _CLOSE = (
-    ("{", "(", "[", "\\{", "\\langle", "\\lfloor", "\\lceil"),
-    ("}", ")", "]", "\\}", "\\rangle", "\\rfloor", "\\rceil"),
-)
 
 
 def read(text: str) -> Value:
@@ -87,26 +82,52 @@ def _depth(text: str) -> int:
 def _read(text: str) -> Value:
     text = text.strip()
     if word := words(text):
-        return Words(word)
+        return _worded(word)
+    text = _REVERSED.sub(lambda pair: f"{'(['[pair[1] == '[']}{pair[2]}{')]'[pair[3] == ']']}", text)
     plain = without_unit(text)
     if plain and _COMMAS.fullmatch(plain.strip()):
         return expression(plain.replace(",", ""))
-    text = _without_commas(text)
-    pieces, joints = _pieces(text)
+    pieces, joints = split.pieces(split.without_commas(text))
     if len(pieces) > 1:
         return _joined(pieces, joints)
     return _piece(text)
 
 
+def _worded(word: str) -> Value:
+    if is_empty(word):
+        return expression("\\emptyset")
+    return expression(str(_NUMERALS.index(word))) if word in _NUMERALS else Words(word)
+
+
+def _residue(residue: re.Match[str]) -> Value:
+    """Return a number modulo another one as words: 19 (mod 12) is "7 mod 12"."""
+    modulus = int(residue[3])
+    if not modulus:
+        raise Unreadable
+    value = Words(f"{int(residue[2]) % modulus} mod {modulus}")
+    return Labelled(residue[1], None, value) if residue[1] else value
+
+
 def _joined(pieces: list[str], joints: list[str]) -> Value:
     """Return the value of several pieces: a list, or joined relations."""
-    values = without_conditions([value for piece in pieces for value in _several(piece)])
+    found = [_piece(piece) for piece in pieces]
+    if alternatives := _alternatives(found, joints):
+        return alternatives
+    values = without_conditions(_listed(tuple(found)).items)
     if len(values) == 1:
         return values[0]
     if all(isinstance(value, Relation) for value in values):
         return Joined("or" if "or" in joints else "and" if "and" in joints else ",", tuple(values))
     labels = {value.label for value in values if isinstance(value, Labelled)}
     first = values[0]
+    if isinstance(first, Relation) and first.signs == ("!=",) and all(map(numbers.is_number, values[1:])):
+        # x \neq 1, 2
+        return Joined("and", (first, *(Relation((first.sides[0], value), first.signs) for value in values[1:])))
+    if len(labels) == 1 and isinstance(first, Labelled) and first.label.startswith("("):
+        # (x, y) = (1, 2), (3, 4)
+        parts = [value.value if isinstance(value, Labelled) else value for value in values]
+        if all(isinstance(part, Listing) for part in parts):
+            return _listed(tuple(replace(first, value=part) for part in parts))
     if len(labels) == 1 and isinstance(first, Labelled):
         # x = 1, 2 and x = 1, x = 2 are one list
         parts = tuple(value.value if isinstance(value, Labelled) else value for value in values)
@@ -114,7 +135,25 @@ def _joined(pieces: list[str], joints: list[str]) -> Value:
     return _listed(tuple(values))
 
 
-def _listed(values: tuple[Value, ...]) -> Value:
+def _alternatives(values: list[Value], joints: list[str]) -> Value | None:
+    """Return x = 1, y = 2 or x = 3, y = 4 as a list of tuples, x = 1 or y = 2 as joined equations, None for others."""
+    named = [value for value in values if isinstance(value, Labelled)]
+    names = [value.label for value in named]
+    count = len(set(names))
+    if len(named) != len(values) or count < 2:
+        return None
+    if len(names) > count and len(names) % count == 0 and names == names[:count] * (len(names) // count):
+        solutions = [sorted(named[at : at + count], key=lambda one: one.label) for at in range(0, len(named), count)]
+        label = f"({','.join(sorted(set(names)))})"
+        return _listed(
+            tuple(Labelled(label, None, Listing("()", tuple(one.value for one in each))) for each in solutions)
+        )
+    if "or" in joints and all(value.side is not None for value in named):
+        return Joined("or", tuple(Relation((value.side, value.value), ("=",)) for value in named if value.side))
+    return None
+
+
+def _listed(values: tuple[Value, ...]) -> Listing:
     flat: list[Value] = []
     for value in values:
         flat += value.items if isinstance(value, Listing) and value.kind == "list" else (value,)
@@ -129,7 +168,9 @@ def _several(piece: str) -> Iterator[Value]:
 
 def _piece(text: str) -> Value:
     text = text.strip()
-    sides, signs = _sides(text)
+    if residue := _RESIDUE.fullmatch(text):
+        return _residue(residue)
+    sides, signs = split.sides(text)
     if signs:
         return _related(sides, signs)
     plain = without_unit(text)
@@ -137,9 +178,13 @@ def _piece(text: str) -> Value:
         raise Unreadable
     text = plain.strip()
     if word := words(text):
-        return Words(word)
+        return _worded(word)
     if based := _BASED.fullmatch(text):
         return Based(based[1].lower().lstrip("0") or "0", _BASES.get(based[2], based[2]))
+    if transposed := _TRANSPOSED.fullmatch(text):
+        row = _bracketed(transposed[1])
+        if isinstance(row, Listing) and row.kind in ("()", "[]"):
+            return Listing("()", row.items)
     if found := _bracketed(text):
         return found
     if point := _POINT.fullmatch(text):  # P(1, 2)
@@ -150,7 +195,7 @@ def _piece(text: str) -> Value:
     if count > _SIGNS_READ:
         raise Unreadable
     if count:
-        return Listing("list", tuple(expression(each) for each in _signed(text)))
+        return Listing("list", tuple(expression(each) for each in split.signed(text)))
     return expression(text)
 
 
@@ -201,20 +246,17 @@ def _factors(text: str) -> Value:
 
 def _bracketed(text: str) -> Value | None:
     """Return a tuple, interval or set if one pair of brackets encloses several values, or braces enclose any."""
-    tokens = [token[0] for token in _TOKEN.finditer(text)]
+    tokens = [token[0] for token in split.TOKEN.finditer(text)]
     pair = (tokens[0], tokens[-1])
     depth = 0
-    if tokens[0] == "]" or tokens[-1] == "[":  # ]1, 2[ is (1, 2)
-        tokens = ["(" if tokens[0] in "]" else tokens[0], *tokens[1:-1], ")" if tokens[-1] == "[" else tokens[-1]]
-        pair = (tokens[0], tokens[-1])
-    if tokens[0] not in _OPEN or tokens[-1] not in _CLOSE or len(tokens) < 2:
+    if tokens[0] not in split.OPEN or tokens[-1] not in split.CLOSE or len(tokens) < 2:
         return None
     for place, token in enumerate(tokens):
-        depth += (token in _OPEN) - (token in _CLOSE)
+        depth += (token in split.OPEN) - (token in split.CLOSE)
         if depth == 0 and place < len(tokens) - 1:
             return None
-    inner = "".join(tokens[1:-1]).strip()
-    pieces, _ = _pieces(inner)
+    inner = ungrouped("".join(tokens[1:-1]).strip())
+    pieces, _ = split.pieces(inner)
     if pair == ("\\{", "\\}"):
         if not inner:
             return expression("\\emptyset")
@@ -230,47 +272,3 @@ def _bracketed(text: str) -> Value | None:
     if pair[0] not in "([" or pair[1] not in ")]":
         return None
     return Listing("".join(pair), tuple(value for piece in pieces for value in _several(piece)))
-
-
-def _without_commas(text: str) -> str:
-    """Return the text with 1,000 as 1000, if three digits follow every comma and no bracket encloses the text."""
-    if text.startswith(("(", "[", "\\{")) or re.search(r",\s|,(?![0-9]{3}(?![0-9]))", text):
-        return text
-    return _COMMA_NUMBER.sub(lambda number: number[0].replace(",", ""), text)
-
-
-def _pieces(text: str) -> tuple[list[str], list[str]]:
-    """Split at commas, semicolons, "and" and "or" outside of brackets, and return the parts and the separators."""
-    text = _AND_OR.sub(lambda word: "\x1f" if (word[1] or word[2] or word[3]) in ("or", "lor", "vee") else "\x1e", text)
-    parts, joints, depth = [""], [], 0
-    for token in _TOKEN.finditer(text):
-        depth += (token[0] in _OPEN) - (token[0] in _CLOSE)
-        if depth <= 0 and token[0] in ",;\x1e\x1f":
-            joints.append({"\x1e": "and", "\x1f": "or"}.get(token[0], ","))
-            parts.append("")
-        else:
-            parts[-1] += token[0].replace("\x1e", " and ").replace("\x1f", " or ")
-    return [part.strip() for part in parts if part.strip()], joints
-
-
-def _sides(text: str) -> tuple[list[str], list[str]]:
-    parts, signs, depth = [""], [], 0
-    for token in _TOKEN.finditer(text):
-        depth += (token[0] in _OPEN) - (token[0] in _CLOSE)
-        if depth == 0 and token[0] in _SIGN:
-            signs.append(_SIGN[token[0]])
-            parts.append("")
-        else:
-            parts[-1] += token[0]
-    return parts, signs
-
-
-def _signed(text: str) -> list[str]:
-    r"""Return the texts for each sign of \pm. A \mp has the opposite sign of the \pm beside it."""
-    plus, minus = r"\\pm(?![a-zA-Z])", r"\\mp(?![a-zA-Z])"
-    if re.search(minus, text):
-        return [re.sub(minus, b, re.sub(plus, a, text)) for a, b in (("+", "-"), ("-", "+"))]
-    texts = [text]
-    while re.search(plus, texts[0]):
-        texts = [re.sub(plus, sign, each, count=1) for each in texts for sign in "+-"]
-    return texts

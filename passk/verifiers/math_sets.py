@@ -15,14 +15,16 @@ def as_set(value: Value) -> "Set | None":
 
     match value:
         case Listing(kind="set"):
-            return FiniteSet(*value.items) if all(map(numbers.is_number, value.items)) else None
+            ends = [_end(item) for item in value.items]
+            return None if any(end is None for end in ends) else FiniteSet(*ends)
         case Listing(kind="list"):
             parts = [as_set(item) for item in value.items]
             return None if any(part is None for part in parts) or not _has_bound(value) else Union(*parts)
         case Listing(kind=kind) if kind in ("()", "[]", "(]", "[)") and len(value.items) == 2:
             ends = [_end(item) for item in value.items]
-            if any(end is None for end in ends):
-                return None
+            closed = (kind[0] == "[", kind[1] == "]")
+            if any(end is None or (end.is_infinite and is_closed) for end, is_closed in zip(ends, closed, strict=True)):
+                return None  # no number is infinite
             found = Interval(*ends, left_open=kind[0] == "(", right_open=kind[1] == ")")
             return None if found.is_empty else found  # (3, 1) is a point
         case Labelled():
@@ -34,7 +36,8 @@ def as_set(value: Value) -> "Set | None":
             if any(part is None for part in parts) or len(_variables(value)) != 1:
                 return None
             both = Intersection(*parts)
-            return Union(*parts) if value.word == "or" or both.is_empty else both
+            apart = value.word == "," and both.is_empty
+            return Union(*parts) if value.word == "or" or apart else both
     if not isinstance(value, Set):
         return None
     try:
@@ -106,7 +109,8 @@ def _plain(value: Any) -> Any:
 def _one(value: Labelled) -> "Set | None":
     from sympy import FiniteSet
 
-    return FiniteSet(value.value) if numbers.is_number(value.value) else None
+    end = _end(value.value)
+    return None if end is None else FiniteSet(end)
 
 
 def _variables(value: Value) -> set[Any]:

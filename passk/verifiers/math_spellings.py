@@ -1,17 +1,32 @@
 """Other spellings of LaTeX commands, units, bases and binomials, and systems of equations as lists."""
 
 import re
+from math import prod
 
 _SPELLINGS = (
-    (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"), (re.compile(r"\\[dt]binom(?![a-zA-Z])"), r"\\binom"),
+    (re.compile(r"\\(?:[dtcsx]|nice|flat)frac(?![a-zA-Z])"), r"\\frac"),
+    (re.compile(r"\\[dt]binom(?![a-zA-Z])"), r"\\binom"),
     (re.compile(r"\\(?:leqslant|leqq|le)(?![a-zA-Z])"), r"\\leq "),
     (re.compile(r"\\(?:geqslant|geqq|ge)(?![a-zA-Z])"), r"\\geq "),
     (re.compile(r"\\ne(?![a-zA-Z])"), r"\\neq "), (re.compile(r"\\lt(?![a-zA-Z])"), "<"),
     (re.compile(r"\\gt(?![a-zA-Z])"), ">"), (re.compile(r"<="), r"\\leq "), (re.compile(r">="), r"\\geq "),
     (re.compile(r"!="), r"\\neq "), (re.compile(r"\\varnothing(?![a-zA-Z])|\\O(?![a-zA-Z])"), r"\\emptyset "),
     (re.compile(r"\\(?:lbrace)(?![a-zA-Z])"), r"\\{"), (re.compile(r"\\(?:rbrace)(?![a-zA-Z])"), r"\\}"),
-    (re.compile(r"\\(?:degree|textdegree)(?![a-zA-Z])|\\text\{ ?°\}"), r"^\\circ "),
+    (re.compile(r"\\(?:degree|textdegree)(?![a-zA-Z])|(?<=[0-9])\s*\\deg(?![a-zA-Z])|\\text\{ ?°\}"), r"^\\circ "),
     (re.compile(r"\^\s*\{\s*\\circ\s*\}|\^\s*\\circ(?![a-zA-Z])|\^\s*(?:o(?![a-zA-Z])|\{o\})"), r"^\\circ "),
+    (re.compile(r"\\mathbb\{R\}\s*(?:[\^_]\s*\{?\s*\\geq\s*0\s*\}?|_\s*\{?0\}?\s*\^\s*\{?\+\}?|\^\s*\{?\+\}?\s*_\s*\{?0\}?)"),
+     r"[0,\\infty)"),
+    (re.compile(r"(?<=[0-9])\s*\^\\circ\s*([CF])\s*$"), r"^\\circ \\text{\1}"),
+    (re.compile(r"\\mathbb\{R\}\s*-\s*(?=(?:\\left\s*)?\\\{)"), r"\\mathbb{R}\\setminus "),
+    (re.compile(r"(?<=[)\]\[])\s*U\s*(?=(?:\\left\s*)?(?:[(\[\]]|\\\{))"), r"\\cup "),
+    (re.compile(r"(?<=[0-9])\s*\\ast(?![a-zA-Z])"), r"\\cdot "),
+    (re.compile(r"(?<![0-9!.])([0-9]{1,3})!!(?!!)"), lambda found: str(prod(range(int(found[1]), 0, -2)))),
+    (re.compile(r"\\cr(?![a-zA-Z])"), r"\\\\"), (re.compile(r"\{([pbBvV]?)smallmatrix\}"), r"{\1matrix}"),
+    (re.compile(r"\\(max|min|gcd)\s*\\\{([^{}\\]*)\\\}"), r"\\\1(\2)"),
+    (re.compile(r"\\log_10(?![0-9])"), r"\\log_{10} "), (re.compile(r"\\log_([0-9])(?=[0-9])"), r"\\log_{\1} "),
+    (re.compile(r"\\(?:[bp]?mod)(?![a-zA-Z])\s*\{?\s*([0-9]+)\s*\}?|\(?\s*\\(?:text|mathrm|textrm)\{\s*\(?mod\s*\}"
+                r"(?:\s|~|\\[ ,;:])*([0-9]+)\s*\)|\(\s*mod\s+([0-9]+)\s*\)"),
+     lambda found: f"\\pmod{{{found[1] or found[2] or found[3]}}}"),
     (re.compile(r"\\mathbb\{R\}\s*(?:\^|_)\s*(?:\+|\{\s*(?:\+|>\s*0)\s*\})"), r"(0,\\infty)"),
     (re.compile(r"\\(?:colon)(?![a-zA-Z])|\{:\}|\\!:\\!"), ":"),
     (re.compile(r"\\(?:space|thinspace)(?![a-zA-Z])"), "~"),
@@ -19,7 +34,7 @@ _SPELLINGS = (
     (re.compile(r"\\(?:dots[cbmio]?|cdots)(?![a-zA-Z])"), r"\\ldots "),
     (re.compile(r"\\(?:text(?:normal|rm|it|bf|sf|tt)?|mbox|hbox|mathrm|mathit|mathsf|mathtt)(?=\s*\{)"), r"\\text"),
     (re.compile(r"\\(?:math(?:rm|it|sf)|text(?:rm|it)?)\s+([A-Za-z0-9])"), r"\\text{\1}"),
-    (re.compile(r"\\(?:math(?:ord|punct|bin|rel)|text)\{\s*,\s*\}"), r"{,}"),
+    (re.compile(r"\\(?:math(?:ord|punct|bin|rel))\{\s*,\s*\}|\\text\{,\}"), r"{,}"),
     (re.compile(r"\\(?:boldsymbol|bm|mathbf|pmb)(?=\s*\{)"), r"\\mathbf"), (re.compile(r"\\text\s+\{"), r"\\text{"),
     (re.compile(r"\*\*(?=\S)(?<=\S\*\*)"), "^"),
     (re.compile(r"\s*(?:\\text\{\s*)?(?<![a-zA-Z])(?:percent(?:age)?|pct)(?![a-zA-Z])(?:\s*\})?|(?<!\\)%"), r"\\%"),
@@ -53,13 +68,19 @@ _SPELLINGS = (
     (re.compile(r"(?<=[0-9])(?:\s|\\[,;: ]|~)*\\Omega\s*$"), r"\\text{ Ω}"),
     (re.compile(r"(?<=[0-9}])\s*\\frac\{\\text\{([A-Za-z ]+)\}\}\{\\text\{([A-Za-z ]+)\}(?:\^\{?2\}?)?\}\s*$"),
      r"\\text{ \1/\2}"),
-    (re.compile(r"^\s*([0-9]+)\s*\\text\{\s*to\s*\}\s*([0-9]+)\s*$|(?<=[0-9])\\text\{\s*:\s*\}(?=[0-9])"),
+    (re.compile(r"^\s*([0-9]+)(?:\s*\\text\{\s*to\s*\}\s*|\s+to\s+)([0-9]+)\s*$|(?<=[0-9])\\text\{\s*:\s*\}(?=[0-9])"),
      lambda found: f"{found[1]}:{found[2]}" if found[1] else ":"),
+    (re.compile(r"^\s*(?:x\s*=\s*)?\\text\{\s*(?:the set of )?all real(?: number)?s (?:x )?(?:except|other than)"
+                r"(?: for)?\s*(?:\}\s*(.+)|([^{}]+)\})\s*$", re.IGNORECASE),
+     lambda found: f"\\mathbb{{R}}\\setminus\\{{{_AND.sub(', ', found[1] or found[2])}\\}}"),
     (re.compile(r"^\s*(?:\\text\{)?\s*(?:the set of )?all (?:real numbers|reals)\.?\s*\}?\s*$", re.IGNORECASE),
      r"\\mathbb{R}"),
     (re.compile(r"\\text\{\s*(-?\s*)infinity\s*\}", re.IGNORECASE), r"\1\\infty "),
     (re.compile(r"(?<![a-zA-Z])C\(\s*([0-9]+)\s*,\s*([0-9]+)\s*\)|\{\s*([0-9]+)\s*\\choose\s*([0-9]+)\s*\}"),
      lambda found: _binomial(found[1] or found[3], found[2] or found[4])),
+    (re.compile(r"(?:\{\})?[_^]\{?([0-9]{1,4})\}?\s*(?:P|\\text\{\s*P\s*\})_\{?([0-9]{1,4})\}?"),
+     lambda found: f"\\frac{{{found[1]}!}}{{{max(int(found[1]) - int(found[2]), 0)}!}}"),
+    (re.compile(r"\\text\{\s*C\s*\}(?=\s*[_^])"), "C"),
     (re.compile(r"(?:\{\})?[_^]\{?([0-9]+)\}?\s*C_\{?([0-9]+)\}?"), lambda found: _binomial(found[1], found[2])),
     (re.compile(r"(?<![a-zA-Z])C_\{?([0-9]+)\}?\^\{?([0-9]+)\}?|(?<![a-zA-Z])C\^\{?([0-9]+)\}?_\{?([0-9]+)\}?"),
      lambda found: _binomial(*sorted(filter(None, found.groups()), key=int, reverse=True))),
@@ -67,13 +88,15 @@ _SPELLINGS = (
      lambda found: re.sub(r"([A-Za-z]{2,})|\(([A-Za-z])\)", _word, found[1])),
     # 1011 \text{ (base 2)} and (1011)_2
     (re.compile(
-        r"(?<![0-9A-Za-z.,])([0-9A-F]+)\s*\\text\{\s*\(?\s*(?:in )?base\s*(?:\}\s*\{?)?([0-9]{1,2})\)?\s*\}?\s*$"),
+        r"(?<![0-9A-Za-z.,])([0-9A-F]+)(?:\s*\\text\{\s*\(?\s*|\s+)(?:in )?base[ -]?\s*(?:\}\s*\{?)?"
+        r"([0-9]{1,2}|two|three|four|five|six|seven|eight|nine|ten)\)?\s*\}?\s*$"),
      r"\1_{\2}"),
     (re.compile(
         r"^\s*\(?\s*(?:\\text\{)?([0-9A-Fa-f]+)(?:\\text\{([A-Fa-f]+)\})?\}?\s*\)?\s*"
         r"_\s*\{?\s*\(?(?:\\text\{\s*base\s*\}?)?\s*([0-9]{1,2})\)?\s*\}{0,2}\s*$"),
      lambda found: f"{found[1]}{found[2] or ''}_{{{found[3]}}}"),
 )  # fmt: skip
+_AND = re.compile(r"\\text\{\s*,?\s*(?:and|or)\s*\}|(?<![a-z])(?:and|or)(?![a-z])")
 _SYSTEM = re.compile(
     r"(?:\\left\s*)?(?:\\\{|\\lbrace)?\s*"
     r"\\begin\{(cases|aligned|align|gathered|split|array)\*?\}(?:\{[lcr| ]*\})?(.*?)\\end\{\1\*?\}"

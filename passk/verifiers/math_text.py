@@ -18,7 +18,16 @@ _SIGNS = {
     **dict(zip("，（）：；＝＋＜＞［］｛｝．", ",():;=+<>[]{}.", strict=True)),
     **dict.fromkeys("\u2009\u202f\u00a0", "~"),
     **dict.fromkeys("\u200b\u2060\ufeff\u2061", ""),
-    **{"、": ",", "。": ".", "×": "\\times ", "÷": "\\div ", "°": "^\\circ ", "º": "^\\circ ", "∞": "\\infty "},
+    **{
+        "、": ",",
+        "。": ".",
+        "×": "\\times ",
+        "≡": "\\equiv ",
+        "÷": "\\div ",
+        "°": "^\\circ ",
+        "º": "^\\circ ",
+        "∞": "\\infty ",
+    },
     **{"≤": "\\leq ", "≥": "\\geq ", "⩽": "\\leq ", "⩾": "\\geq ", "≠": "\\neq ", "≈": "\\approx ", "±": "\\pm "},
     **{"∓": "\\mp ", "∪": "\\cup ", "∩": "\\cap ", "∈": "\\in ", "∅": "\\emptyset ", "∖": "\\setminus "},
     **{"ℝ": "\\mathbb{R}", "ℤ": "\\mathbb{Z}", "ℕ": "\\mathbb{N}", "ℚ": "\\mathbb{Q}", "ℂ": "\\mathbb{C}"},
@@ -38,10 +47,12 @@ _THIN_BLANKS = str.maketrans("\u2009\u202f\u00a0", "~~~")
 _TIMES_TEN = re.compile(r"(?<=[0-9.])()\s*(?:\\times|\\cdot|×|·|\*)\s*10\s*\^\s*\{?([-+]?[0-9]{1,3})\}?(?![0-9])")
 _VULGAR = re.compile("[¼-¾⅐-⅞↉]")
 
-_STATED = re.compile(r"(?<!\\)\$|(?<!\\)\\[()\[\]]|\\[$]|[€£¥₹¢]|\\(?:pounds|euro|yen|textyen)(?![a-zA-Z])")
+_STATED = re.compile(
+    r"(?<!\\)\$|(?<!\\)\\[()\[\]]|\\[$]|[€£¥₹¢]|\\(?:pounds|euro|yen|textyen|mathdollar|textdollar)(?![a-zA-Z])"
+)
 _ABOUT = re.compile(r"\A((?:\s|\$|\\[(\[])*)~")
 _LAYOUT = re.compile(
-    r"\\m?(?:left|right)(?![a-zA-Z])\.?|\\(?:[bB]igg?[lrm]?|displaystyle|textstyle|scriptstyle|limits|nolimits|rm|bf|it)"
+    r"\\m?(?:left|right)(?![a-zA-Z])\.?|\\(?:[bB]igg?[lrm]?|displaystyle|textstyle|scriptstyle|limits|nolimits|rm|bf|it|tt|sf|[lL]arge|LARGE|[hH]uge|normalsize|small)"
     r"(?![a-zA-Z])|\\(?:hspace|vspace)\*?\{[^{}]*\}|\\color\{[^{}]*\}|\\(?:label|tag)\{[^{}]*\}|\\phantom\{[^{}]*\}"
 )
 FUNCTIONS = (
@@ -94,7 +105,7 @@ def clean(text: str) -> str | None:
     """Return the text as plain LaTeX; None if blanks or primes separate digits."""
     text = signs(_ABOUT.sub(r"\1\\approx ", text))
     text = respelled(text)
-    text = _COLOURED.sub("", _LAYOUT.sub(" ", text))
+    text = unstyled(text)
     text = _STATED.sub(" ", text).strip().strip("*").strip()
     text = _OPERATOR.sub(r"\\\1 ", text)
     text = _LETTERS.sub(r"\1", text)
@@ -118,9 +129,19 @@ def clean(text: str) -> str | None:
         text = _DEGREES.sub(r"(\\frac{\1\\pi}{180})", text)
     text = _braced(text).replace("^\\circ", "")
     text = re.sub(r"(?<!\\)\s+", " ", text).strip().rstrip(".").strip()
+    return ungrouped(text)
+
+
+def ungrouped(text: str) -> str:
+    """Return a text without braces that group all of it."""
     while text.startswith("{") and _closing(text) == len(text) - 1:
         text = text[1:-1].strip()
     return text
+
+
+def unstyled(text: str) -> str:
+    r"""Return a text without \displaystyle, \bf, \large and colours."""
+    return _LAYOUT.sub(" ", _COLOURED.sub("", text))
 
 
 def numerals(text: str) -> str | None:

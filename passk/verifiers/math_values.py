@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 _NO_TEXT = re.compile(r"[-+(\[{\s.]*(?:[0-9]|\\frac|\\sqrt)|\\boxed")
 _WRAPPED = re.compile(r"\\(?:text|mathbf)\s*\{([^{}]*)\}")
 _WORD = re.compile(r"[A-Za-z]{2,}(?:[ '-]+[A-Za-z]+)*")
+_ARTICLE = re.compile(r"\A(?:an?|the) (?=[a-z]{2})")
+_NO_VALUE = re.compile(r"(?:(?:limit|value|it) )?(?:does not|doesn't) exist|dne")
+_NOTHING = re.compile(
+    r"(?:(?:there|it|equation|system) (?:is|are|has|have) |has )?no (?:real )?(?:solutions?|roots?)(?: exists?)?"
+    r"|(?:empty|null) set"
+)
 _TIME = re.compile(
     r"([0-9]{1,2})\s*:\s*([0-5][0-9])(?::([0-5][0-9]))?\s*(a\.?\s?m\.?|p\.?\s?m\.?|noon|midnight|o'clock)?",
     re.IGNORECASE,
@@ -122,7 +128,15 @@ def as_text(text: str) -> Words | None:
 def words(text: str) -> str | None:
     r"""Return one or several words in lower case, without \text{ }; None for other texts."""
     plain = " ".join(_WRAPPED.sub(r"\1", text).replace("\\ ", " ").split()).strip(".").strip()
-    return plain.casefold() if _WORD.fullmatch(plain) else None
+    if not _WORD.fullmatch(plain):
+        return None
+    found = _ARTICLE.sub("", plain.casefold())
+    return "does not exist" if _NO_VALUE.fullmatch(found) else found
+
+
+def is_empty(word: str) -> bool:
+    """Return whether words name the empty set: no solution, the empty set."""
+    return bool(_NOTHING.fullmatch(word))
 
 
 def time(text: str) -> Time | None:

@@ -21,7 +21,7 @@ from fractions import Fraction
 
 from passk.verifiers import AnswerError, Verdict
 from passk.verifiers.extract import final
-from passk.verifiers.math_text import numerals
+from passk.verifiers.math_text import numerals, ungrouped, unstyled
 from passk.verifiers.math_values import is_label
 from passk.verifiers.units import is_unit
 
@@ -39,11 +39,11 @@ _FRACTION = (
     rf"\\[dtc]?frac\{{\s*(?P<above>[+-]?\s*{_NUMBER})\s*\}}\s*\{{\s*(?P<below>[+-]?\s*{_NUMBER})\s*\}}"
 )
 _WHOLE = re.compile(
-    rf"(?P<sign>[+-]?)\s*(?:[$€£¥₹]|US\$|(?:USD|EUR|GBP|INR|Rs\.?)\s)?\s*"
+    rf"(?P<sign>[+-]?)\s*(?:[$€£¥₹]|US\$|(?:USD|EUR|GBP|INR|Rs\.?)\s)?\s*(?P<inner>[+-]?)\s*"
     rf"(?:{_FRACTION}|(?P<number>{_NUMBER})(?:\s*/\s*(?P<divisor>{_NUMBER}))?)"
     r"\s*(?P<unit>[^\s0-9]+(?:[ ][^\s0-9]+){0,2})?\s*\.*"
 )
-_TEXT = re.compile(r"\\(?:text(?:bf|rm|it|sf)?|math(?:rm|bf|it|sf)|mbox)\s*\{([^{}]*)\}")
+_TEXT = re.compile(r"\\(?:text(?:bf|rm|it|sf)?|math(?:rm|bf|it|sf)|mbox|underline)\s*\{([^{}]*)\}")
 _DEGREES = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\(?:degree|textdegree)(?![A-Za-z])")
 # The power of a unit: cm^2, m/s^2.
 _POWER = re.compile(r"(?<=[0-9.}\s])(\\?\s*(?:[A-Za-z]{2,}|[A-Za-z]{1,3}/[sh]|m))\s*\^\s*\{?-?[1-3]\}?(?=[\s.$]*\Z)")
@@ -77,7 +77,7 @@ def check_answer(answer: str) -> str | None:
 
 def read(text: str) -> Fraction | None:
     """Return a short text as one number, or None."""
-    plain = numerals(text) if len(text) <= _LONGEST else None
+    plain = numerals(unstyled(text)) if len(text) <= _LONGEST else None
     if plain is None:
         return None
     text = _TEXT.sub(r"\1", plain).replace("\\!", "").replace("\\$", "$").replace("\\%", "%").replace("{-}", "-")
@@ -87,11 +87,13 @@ def read(text: str) -> Fraction | None:
         text = text.strip("$ ").rstrip(". ")
     name, _, rest = text.partition("=")
     text = rest.strip() if rest and is_label(name) else text
+    text = ungrouped(text)
     text = text[1:-1] if text.startswith("(") and text.endswith(")") else text
     match = _WHOLE.fullmatch(text)
-    if not match:
+    if not match or (match["sign"] and match["inner"]):
         return None
     unit = (match["unit"] or "").strip(" $.")
+    unit = unit[1:-1] if unit.startswith("(") and unit.endswith(")") else unit
     if unit and not is_unit(unit):
         return None
     number, divisor = _value(match["number"] or match["above"]), _value(match["divisor"] or match["below"] or "1")
@@ -102,7 +104,7 @@ def read(text: str) -> Fraction | None:
         if number >= 1:  # 2\frac{3}{2} is ambiguous: 7/2 or 3
             return None
         number += _value(match["whole"])
-    return -number if match["sign"] == "-" else number
+    return -number if "-" in match["sign"] + match["inner"] else number
 
 
 def _value(digits: str) -> Fraction:

@@ -127,13 +127,15 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 RETRACTED = re.compile(
-    r"[.!?;,:)\n–—-]\s*(?:no,? +wait|wait(?=[,.!:;–—-]| +no\b)"
+    r"[.!?;,:()\n–—-]\s*(?:no,? +wait|wait(?=[,.!:;–—-]| +no\b)"
     r"|(?:no,? +)?(?:that|this|it)(?:['’]s| +is)(?:n['’]t| +not)? +(?:clearly +|obviously +)?"
     r"(?:wrong|incorrect|not +(?:right|correct|it))(?=\s*(?:$|[.,;!?]))"
     r"|no,? +(?:that|this|it)(?:['’]s| +is)(?:n['’]t| +not| +wrong| +incorrect)"
     r"|actually,? +(?:no|not)\b|(?:hmm[,.]? +)?(?:actually|correction|oops|no|sorry),? +(?:that|this|it)"
     r"(?:['’]s| +(?:is|was|(?:should|must|would|has +to|ought +to) +be))"
     r"(?: +(?:actually|really|equal +to))? +[-−$\\(0-9]"
+    r"|(?:actually|sorry|correction)[,:]? +[-−$]?[0-9](?![0-9.,]* *[=*+×/-])"
+    r"|but +(?:it|that|this) +(?:might|may|could)(?: +also)? +be\b"
     r"|scratch that|on second thought|I take (?:it|that) back)",
     re.IGNORECASE,
 )
@@ -203,10 +205,15 @@ def is_mathematics(text: str) -> bool:
     return bool(_MATHEMATICS.search(text)) and not _OPTION.match(text)
 
 
+def without_remnant(text: str) -> str:
+    """Return a text up to the first token of a chat template."""
+    remnant = _REMNANT.search(text)
+    return text[: remnant.start()] if remnant else text
+
+
 def _line(window: str) -> str:
     """Return the first line with content, with the further lines of its display math; or a list as "2, 3"."""
-    if remnant := _REMNANT.search(window):
-        window = window[: remnant.start()]
+    window = without_remnant(window)
     start = _LEADING.match(window)
     assert start
     first, *more = window[start.end() :].split("\n")

@@ -93,8 +93,9 @@ def _is_plain_unit(text: str, *, spaced: bool) -> bool:
     """Return whether letters after a number are words instead of a product of variables."""
     words = _WORDS.findall(_POWER.sub("", text))
     first = words[0]
-    if not (
-        _SHORT_WORD.fullmatch(first) or (spaced and (_SPACED_WORD.fullmatch(first) or _LONG_WORD.fullmatch(first)))
-    ):
-        return False
+    if not _SHORT_WORD.fullmatch(first):
+        first, _, below = first.partition("/")
+        if not spaced or not (_SPACED_WORD.fullmatch(first) or _LONG_WORD.fullmatch(first)):
+            return False
+        words += [below] if below else []
     return all(_SHORT_WORD.fullmatch(word) or _LONG_WORD.fullmatch(word) or _LINK.fullmatch(word) for word in words[1:])

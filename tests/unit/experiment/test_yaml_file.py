@@ -179,6 +179,11 @@ def test_what_is_counted_is_bounded_by_the_files_own_nodes(content, monkeypatch)
         ("{5: 1}", "a.5: the key is not text; write one word, in quotes"),
         ("{true: 1}", "a.true: the key is not text"),
         ("{~: 1}", "a.~: the key is not text"),
+        ('"\\ud800"', "a: the character '\\ud800' is not allowed; remove it"),
+        ('["b", "c\\0"]', "a.1: the character '\\x00' is not allowed; remove it"),
+        ('{"\\ud800b": 1}', "a.?b: the character '\\ud800' is not allowed; remove it"),
+        ('"\\U00110000"', "not readable as YAML: an escape names no character; correct it there"),
+        ('"\\UFFFFFFFF"', "an escape names no character"),
     ],
 )
 def test_what_is_no_plain_data_is_one_line_with_its_line(refusal, written, fault):

@@ -122,7 +122,10 @@ def test_dapo_has_each_problem_once_without_its_own_instructions(made):
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        ("", "not readable as CSV"),
+        ("", "has no rows"),
+        (" \n\n", "has no rows"),
+        ("Question\n\n\n", "has no rows"),
+        ("Question,b\n\na\n", "row 2 has 1 cells instead of 2; write it again"),
         ("Question\n", "has no rows"),
         ("Question,Question\na,b\n", "has the column 'Question' twice; rename one"),
         ("Question,b\na\n", "row 1 has 1 cells instead of 2; write it again"),

@@ -175,7 +175,7 @@ def test_an_integer_is_compared_exactly_and_a_rounded_fraction_is_a_fraction():
         "The answer is B.",
         "The answer is (B) because A is too small.", "Answer: B) the blue one", "answer is **B**", "Answer: option B",
         "A? No. The answer is B", "<answer>B: blue</answer>", "The correct answer is $B$.",
-        "Answer: B because it is blue",
+        "Answer: B because it is blue", "B<|im_end|>", "(B)</s>",
     ],
 )  # fmt: skip
 def test_a_choice_is_its_letter_however_it_is_given(response):

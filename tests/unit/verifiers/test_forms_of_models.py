@@ -145,6 +145,8 @@ def test_the_answer_of_a_response(response, answer):
         "The answer is 5. Actually, it's 6.", "The answer is 5. Hmm, actually it should be 6.",
         "The answer is 5. Oops, that is $6$.", "Answer: Let x = 5", "Answer: Suppose x = 5",
          '{"answer": 6, "check": 5}',
+        "Answer: 5; actually 6", "\\boxed{5}, actually 6", "Answer: 5 (actually 6)",
+        "The answer is 5, but it might be 6.",
         '{"answer": "5"}\nThe answer is 6.', "If the answer is 5, then 25 = 26.",
     ],
 )  # fmt: skip
@@ -158,6 +160,7 @@ def test_an_answer_that_is_taken_back_or_supposed_is_not_correct(response, name)
     [
         "\\boxed{5} is the answer.", "\\boxed{5} is correct, not 6.", "\\boxed{5}, not 4.", "$\\boxed{5}$ (not 4)",
         "\\boxed{5}\n\nThe rest is not needed.", "The answer is 5. Actually, it is easy to see.",
+        "The answer is 5. Actually 5 = 2 + 3", "The answer is 5. So the number of eggs is actually 5",
     ],
 )  # fmt: skip
 def test_an_answer_that_is_confirmed_stays(response):

@@ -77,7 +77,7 @@ def test_what_is_not_the_answer_is_not_right(given, answer, reason):
         "\\text{\u00b2}",
         " \\text{ or 6 or 7}", " \\mathrm{ or 6}", " \\text{, not 6}", ", \\text{not 6}", " \\text{ is wrong}",
         " \\textbf{ million}", " \\text{ cm or 6}", " \\text{ plus } {6}", " \\text{ cm, so } {6}", "\\text{6}",
-        " \\text{ $\\pm 1$}", " \\text{\\textbf{ million}}", " \\text{ and more}", " \\text{ base seven}",
+        " \\text{ $\\pm 1$}", " \\text{\\textbf{ million}}", " \\text{ and more}",
         " \\text{ sixteenths}", "\\text{ gross}", " \\text{ Mio}",
     ],
 )  # fmt: skip

@@ -22,9 +22,13 @@ def reason(given: str, answer: str) -> str:
         ("\\frac13", ["0.\\overline{3}", "1/3", "0.333...", "\u2153"], ["0.33", "3"]),
         ("73", ["\\textbf{(073)}", "\\mathbf{73}", "(73)", "x_{\\min} = 73", "m_{\\max}=73", "73.0"], ["37", "-73"]),
         ("-5", ["\u22125", "\u20135", "-5.0"], ["5"]),
+        ("-3.5", ["\\$-3.5", "$-3.5", "-\\$3.50", "- 3.5"], ["\\$3.5", "-\\$-3.5", "3.5"]),
+        ("18", ["{18}", "\\displaystyle 18", "\\large 18", "\\Large{18}", "{\\bf 18}", "\\underline{18}", "\\ 18\\ ",
+                "\\color{red}{18}", "\\textcolor{blue}{18}", "18\\;\\text{(eggs)}"],
+         ["{1}8", "18\\;\\text{(or 19)}", "\\large 19", "18\\;\\text{(wrong)}"]),
         ("12", ["12 cm\u00b2", "12 dollars", "12\u00b0", "12\\text{ cm}"], ["13 cm", "12x", "12 million"]),
     ],
-)
+)  # fmt: skip
 def test_one_number_in_its_forms(answer, forms, others):
     assert verifiers.check_answer("numeric", answer) is None
     assert {given: reason(given, answer) for given in forms} == dict.fromkeys(forms, "correct")
