@@ -97,7 +97,7 @@ def draw_weights(path: Path) -> None:
         others.legend(frameon=False, fontsize=8)
         for axes in grid.flat:
             _over_c(axes)
-        figure.tight_layout(w_pad=2)
+        style.fit(figure, w_pad=2)
 
 
 def draw_eta(path: Path) -> None:
@@ -123,7 +123,7 @@ def draw_eta(path: Path) -> None:
             _over_c(axes)
             axes.set_ylim(0, 54)
             axes.legend(frameon=False, fontsize=8, loc="upper right", ncols=2 if axes is by_k else 1)
-        figure.tight_layout(w_pad=2)
+        style.fit(figure, w_pad=2)
 
 
 def _over_c(axes: "Axes") -> None:

@@ -111,7 +111,7 @@ def show_optimum(out: Path) -> None:
         objective.set(title="E[best of k], its maximum a dot", xlabel="theta, the policy's mean", ylabel="max@k")
         objective.legend(frameon=False, loc="lower center", fontsize=8)
         ways.set(title="Gradient ascent; dotted: the maximum", xlabel="step", ylabel="theta")
-        figure.tight_layout(w_pad=2, rect=(0, 0, 0.93, 1))
+        style.fit(figure, w_pad=2, rect=(0, 0, 0.93, 1))
         style.label_ends(ways, ends, STEPS)
 
 
@@ -199,7 +199,7 @@ def show_variance(out: Path) -> None:
         print(f"| {name} | {' | '.join(cells)} |")
     with style.figure(out / "toy-variance.png", 1, 1, 4.0) as (figure, grid):
         _draw_variance(grid[0, 0], spread)
-        figure.tight_layout(rect=(0, 0, 0.71, 1))
+        style.fit(figure, rect=(0, 0, 0.71, 1))
         ends = [(row[-1][1], name, colour) for (name, row), (colour, _) in zip(_drawn(spread), _looks(), strict=True)]
         _label_log(grid[0, 0], ends)
 
@@ -265,7 +265,7 @@ def show_transform(out: Path) -> None:
         for axes in grid[1]:
             axes.set_xlabel("reward")
         figure.legend(*grid[0, 0].get_legend_handles_labels(), frameon=False, ncols=len(KS), loc="upper center")
-        figure.tight_layout(w_pad=2, rect=(0, 0, 1, 0.94))
+        style.fit(figure, w_pad=2, rect=(0, 0, 1, 0.94))
 
 
 def main() -> None:

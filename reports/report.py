@@ -5,8 +5,9 @@ The same data give the same bytes: no text depends on a clock or on the order of
 
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -29,6 +30,9 @@ from reports.sections.recipes import recipes
 from reports.sections.settings import settings_table
 from reports.sections.tables import about_p, about_top_p, difference_table, main_table, seed_table, sizes
 from reports.sections.verdicts import verdicts
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 TEMPLATES = Path(__file__).parent / "templates"
 SORTS = {"correct": 3, "incorrect": 3, "truncated": 2}
@@ -122,8 +126,8 @@ def _write(store: Path, comparison: Comparison, directory: Path, title: str) -> 
     return path
 
 
-def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, bool]) -> str:
-    """Return the text of report.md."""
+@cache
+def _template() -> "Template":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -131,6 +135,11 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         keep_trailing_newline=True, autoescape=False,
     )  # fmt: skip
     environment.filters |= {"inline": inline, "code": code, "fenced": fenced}
+    return environment.get_template("report.md.j2")
+
+
+def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, bool]) -> str:
+    """Return the text of report.md."""
     solved_by, differences, p_values = solved.solved(comparison), comparison.differences, comparison.p_values
     transcripts_of, transcripts = _transcripts(store, comparison)
     # some seeds of a design may have failed or may be unfinished
@@ -138,7 +147,7 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         len(runs) for entry in comparison.sampled for group in comparison.groups if (runs := entry.sampled(group))
     ]
     trained = [len(frames) for entry in comparison.entries if entry.kind == "rl" and (frames := steps_of(entry))]
-    return environment.get_template("report.md.j2").render(
+    return _template().render(
         title=title,
         rehearsals=listed(
             [code(run.record.config["rehearses"]) for run in comparison.results if run.record.config.get("rehearses")]

@@ -211,6 +211,10 @@ class Comparison:
         mine, theirs = [], []
         for a, b in self.pairs(of, to, group):
             first, second = a.values(of.checkpoint, group, k), b.values(to.checkpoint, group, k)
+            if first.index.equals(second.index):
+                mine.append(first)
+                theirs.append(second)
+                continue
             both = first.index.intersection(second.index, sort=True)
             # two random draws may share a few problems, which are not a benchmark
             if 2 * len(both) >= max(len(first), len(second)):

@@ -93,12 +93,14 @@ class Results:
 
         None unless it has samples of the whole group.
         """
-        counts = self._problems.get((checkpoint, group))
-        return None if counts is None else self._of_last(counts)
+        return self._last.get((checkpoint, group))
 
-    def _of_last(self, counts: pd.DataFrame) -> pd.DataFrame:
-        last = counts["step"].isna()
-        return counts[last] if last.any() else counts
+    @cached_property
+    def _last(self) -> dict[tuple[str, str], pd.DataFrame]:
+        of_last = {place: counts["step"].isna() for place, counts in self._problems.items()}
+        return {
+            place: counts[of_last[place]] if of_last[place].any() else counts for place, counts in self._problems.items()
+        }
 
     @cached_property
     def _problems(self) -> dict[tuple[str, str], pd.DataFrame]:
@@ -121,8 +123,11 @@ class Results:
 
     def samples(self, group: str) -> int:
         """Return the number of samples that every problem of a group has."""
-        names = self.together if group == ALL else [group]
-        return int(self.counts.loc[self.counts["benchmark"].isin(names), "n"].min())
+        return min(int(self._samples[name]) for name in (self.together if group == ALL else [group]))
+
+    @cached_property
+    def _samples(self) -> pd.Series:
+        return self.counts.groupby("benchmark")["n"].min()
 
     def values(self, checkpoint: str, group: str, k: int) -> pd.Series:
         """Return the unbiased pass@k of each problem by (benchmark, problem), mean over the stage's checkpoints.
@@ -130,9 +135,16 @@ class Results:
         The checkpoints of one run are repeated measurements of the same problems. So a problem has one value, and an
         interval over problems does not take its checkpoints for problems of their own.
         """
-        counts = self._problems[checkpoint, group]
-        values = _pass_at_k(counts, k)
-        return values if values.index.is_unique else values.groupby(level=[0, 1]).mean()
+        if (checkpoint, group, k) not in self._values:
+            values = _pass_at_k(self._problems[checkpoint, group], k)
+            unique = values.index.is_unique
+            self._values[checkpoint, group, k] = values if unique else values.groupby(level=[0, 1]).mean()
+        return self._values[checkpoint, group, k]
+
+    @cached_property
+    def _values(self) -> dict[tuple[str, str, int], pd.Series]:
+        """Values that were computed before."""
+        return {}
 
     def by_step(self, checkpoint: str, group: str, k: int) -> dict[int | None, float]:
         """Return the mean pass@k of each of a stage's checkpoints; the last one has the key None."""

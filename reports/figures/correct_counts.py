@@ -40,7 +40,7 @@ def draw(comparison: Comparison, stem: Path) -> bool:
             image = _draw_panel(axes, counts, norm)
         for axes in grid[-1]:
             axes.set_xlabel("rl steps, parent stages included")
-        figure.tight_layout(rect=(0, 0, 0.88, 1), h_pad=1.2, w_pad=1.2)
+        style.fit(figure, rect=(0, 0, 0.88, 1), h_pad=1.2, w_pad=1.2)
         bar = figure.colorbar(image, cax=figure.add_axes((0.9, 0.25, 0.02, 0.5)))
         bar.set_label("share of the step's groups")
         bar.outline.set_visible(False)

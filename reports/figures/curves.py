@@ -47,7 +47,7 @@ def draw(comparison: Comparison, stem: Path) -> bool:
         wide = window(max(int(frame["total_step"].max()) for frames in tracks.values() for frame in frames))
         top = style.key_line(figure, [(entry.label, looks[entry].colour) for entry in tracks], _HEIGHT)
         room = style.margin([entry.label for entry in tracks if entry in leaves])
-        figure.tight_layout(rect=(0.015, 0, 1 - room / style.WIDTH, top), h_pad=0.9, w_pad=1.0 + 8 * room)
+        style.fit(figure, rect=(0.015, 0, 1 - room / style.WIDTH, top), h_pad=0.9, w_pad=1.0 + 8 * room)
         for axes, metric in zip(grid.flat, PANELS, strict=False):
             ends, midway = [], []
             for entry, frames in tracks.items():

@@ -41,7 +41,7 @@ def draw(comparison: Comparison, stem: Path) -> bool:
                 axes.set_title(f"pass@{k}, all benchmarks together")
                 axes.set_xlabel(title)
                 _draw_panel(axes, bins, entries, k, looks)
-        figure.tight_layout(rect=(0, 0, 1, top), h_pad=1.4, w_pad=1.6)
+        style.fit(figure, rect=(0, 0, 1, top), h_pad=1.4, w_pad=1.6)
     return True
 
 

@@ -37,7 +37,7 @@ def draw(comparison: Comparison, stem: Path) -> bool:
         for axes in grid[-1]:
             axes.set_xlabel("rl steps, parent stages included")
         room = style.margin(labels)
-        figure.tight_layout(rect=(0.015, 0, 1 - room / style.WIDTH, top), h_pad=0.9, w_pad=1.0 + 8 * room)
+        style.fit(figure, rect=(0.015, 0, 1 - room / style.WIDTH, top), h_pad=0.9, w_pad=1.0 + 8 * room)
         for row, name in zip(grid, benchmarks, strict=True):
             for axes, k in zip(row, ks[name], strict=False):
                 ends = []

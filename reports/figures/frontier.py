@@ -44,7 +44,7 @@ def draw(comparison: Comparison, stem: Path) -> bool:
         axes.set_title(f"pass@{k} over pass@1 of the training groups")
         axes.set_xlabel("pass@1")
         axes.set_ylabel(f"pass@{k}")
-        figure.tight_layout(rect=(0, 0, 1 - room / style.WIDTH, 1))
+        style.fit(figure, rect=(0, 0, 1 - room / style.WIDTH, 1))
         for trained, points in paths.items():
             draw_path(axes, points, looks[trained.entry])
         axes.margins(0.05)

@@ -31,7 +31,7 @@ def draw(comparison: Comparison, stem: Path) -> bool:
             axes.set_xlabel("k, samples per problem")
         for axes in grid.flat[len(groups) :]:
             axes.remove()
-        figure.tight_layout(w_pad=1.0 + 7 * room, h_pad=2.0, rect=(0, 0, 1 - room / style.WIDTH, 1))
+        style.fit(figure, w_pad=1.0 + 7 * room, h_pad=2.0, rect=(0, 0, 1 - room / style.WIDTH, 1))
         for axes, group in zip(grid.flat, groups, strict=False):
             _draw_panel(comparison, axes, group, looks)
     return True

@@ -74,6 +74,16 @@ def figure(stem: Path, rows: int, columns: int, height: float, **options: Any) -
     quantized.save(stem.with_suffix(".png"), optimize=True)
 
 
+def fit(drawing: "Figure", **options: Any) -> None:
+    """Fit the panels with their labels into the figure. options: of matplotlib's TightLayoutEngine.
+
+    `Figure.tight_layout` does the same, but also leaves an engine behind, for which savefig draws the figure twice.
+    """
+    from matplotlib.layout_engine import TightLayoutEngine
+
+    TightLayoutEngine(**options).execute(drawing)
+
+
 def looks(entries: Sequence[Entry]) -> dict[Entry, Look]:
     """Return the look of each entry, equal in all figures: rl stages in colour, others in grey and black."""
     plain = [entry for entry in entries if entry.kind != "rl"]

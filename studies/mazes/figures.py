@@ -90,7 +90,7 @@ def _results(study: Study, stem: Path, colours: dict[str, str]) -> None:
         figure.text(0.14, top, f"○  pass@{KS[-1]}", va="center")
         legend = f"strokes: seeds; bars, for {LEAST_SEEDS} seeds or more: 95 % intervals"
         figure.text(0.28, top, legend, va="center", color=style.GREY)
-        figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / height), h_pad=0.9, w_pad=0.9)
+        style.fit(figure, rect=(0, 0, 1, 1 - 0.3 / height), h_pad=0.9, w_pad=0.9)
 
 
 def _ends(axes: "Axes", study: Study, regime: str, split: str, colours: dict[str, str]) -> None:
@@ -156,7 +156,7 @@ def _curves(study: Study, stem: Path, colours: dict[str, str]) -> None:
             # set last, for all columns: the limits no longer follow the lines after this
             axes.set_ylim(0, max(axes.get_ylim()[1], LEAST_TOP))
         top = style.key_line(figure, list(colours.items()), height)
-        figure.tight_layout(rect=(0, 0, 1, top), h_pad=0.8, w_pad=0.8)
+        style.fit(figure, rect=(0, 0, 1, top), h_pad=0.8, w_pad=0.8)
 
 
 def _frontier(study: Study, stem: Path, colours: dict[str, str]) -> None:
@@ -177,7 +177,7 @@ def _frontier(study: Study, stem: Path, colours: dict[str, str]) -> None:
         for axes in grid.flat[len(study.regimes) :]:
             axes.remove()
         top = style.key_line(figure, list(colours.items()), height)
-        figure.tight_layout(rect=(0, 0, 1, top), h_pad=1.2, w_pad=1.2)
+        style.fit(figure, rect=(0, 0, 1, top), h_pad=1.2, w_pad=1.2)
 
 
 def _path(steps: pd.DataFrame) -> pd.DataFrame:

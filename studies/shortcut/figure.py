@@ -37,4 +37,4 @@ def draw(problems: pd.DataFrame, stem: Path) -> None:
         for place, method in enumerate(METHODS):
             figure.text(0.1 + 0.2 * place, 0.93, f"●  {method}", color=COLOURS[method], va="center")
         figure.text(0.5, 0.93, "bars: 95 % intervals; dashed: predicted", color=style.GREY, va="center")
-        figure.tight_layout(rect=(0, 0, 1, 0.9))
+        style.fit(figure, rect=(0, 0, 1, 0.9))
