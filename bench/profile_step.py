@@ -17,13 +17,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.step import WARM_UP, first_rows, timed_steps
-from passk.experiment import config
-from passk.experiment import plan as planning
+from bench.step import WARM_UP, Training, timed_steps
 from passk.files.layout import EVALUATIONS
 from passk.files.metrics_log import read_metrics
-from passk.openrlhf import flags
-from passk.pipeline.held_out_request import held_out
 from passk.runtime.environment import environment
 from passk.runtime.ray_cluster import ray_cluster
 
@@ -41,22 +37,13 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=4, help="Steps between evaluations.")
     options = parser.parse_args()
 
-    record = json.loads((options.experiment / "experiment.json").read_text())
-    name = next(name for name, stage in record["config"]["stages"].items() if stage.get("advantage") == "grpo")
-    record["config"]["stages"][name] |= {"evaluate_every": options.every, "evaluate_on": None, "evaluate_samples": None}
-    laid_out = planning.plan(config.parse(record["config"]), options.experiment.parent)
-    planned = next(each for each in laid_out.stages if each.record.name == name)
-    stage = planned.stage.model_copy(update={"save_every": 10**6, "steps": options.steps, "until": None})
-    compute, scratch = laid_out.experiment.compute, Path(tempfile.mkdtemp(prefix="passk-bench-"))
-    data = first_rows(planned.directory / "data", options.steps * stage.prompts_per_step, scratch / "data")
+    scratch = Path(tempfile.mkdtemp(prefix="passk-bench-"))
+    training = Training.of(options.experiment, options.steps, scratch / "data", options.every)
     output = scratch / "stage"
     output.mkdir()
-    paths = flags.Paths(str(laid_out.parent_model(planned)), data, output)
-    seed, evaluations = record["config"]["seed"], held_out(laid_out, planned)
-    arguments = flags.rl(stage, compute, paths, seed=seed, held_out=evaluations)
-    with ray_cluster(compute, scratch / "ray.log") as cluster:
-        command = [sys.executable, "-m", "bench.profiled", *arguments]
-        timed_steps(command, environment(compute) | cluster, output / "log.txt")
+    with ray_cluster(training.compute, scratch / "ray.log") as cluster:
+        command = [sys.executable, "-m", "bench.profiled", *training.arguments(output)]
+        timed_steps(command, environment(training.compute) | cluster, output / "log.txt")
     parts, lines = json.loads((output / FILE).read_text()), read_metrics(output / "metrics.jsonl")
     evaluated = read_metrics(output / EVALUATIONS)
     shutil.rmtree(scratch, ignore_errors=True)

@@ -23,6 +23,8 @@ from passk.experiment import plan as planning
 from passk.experiment.compute import Compute
 from passk.experiment.stage import RlStage
 from passk.openrlhf import flags
+from passk.openrlhf.held_out import HeldOut
+from passk.pipeline.held_out_request import held_out
 from passk.runtime import process_tree
 from passk.runtime.environment import environment
 from passk.runtime.ray_cluster import ray_cluster
@@ -39,21 +41,31 @@ class Training:
     seed: int
     model: str
     data: Path
+    held_out: HeldOut | None
 
     @staticmethod
-    def of(experiment: Path, steps: int, data: Path) -> "Training":
-        """experiment: directory of the run. data: where to write the training data of the steps."""
+    def of(experiment: Path, steps: int, data: Path, every: int | None = None) -> "Training":
+        """experiment: directory of the run. data: where to write the training data of the steps.
+
+        every: steps between evaluations on the benchmarks, each with the default number of samples. None: no
+        evaluations.
+        """
         record = json.loads((experiment / "experiment.json").read_text())
+        name = next(name for name, stage in record["config"]["stages"].items() if stage.get("advantage") == "grpo")
+        if every:
+            own = {"evaluate_every": every, "evaluate_on": None, "evaluate_samples": None}
+            record["config"]["stages"][name] |= own
         laid_out = planning.plan(config.parse(record["config"]), experiment.parent)
-        planned = next(p for p in laid_out.stages if p.stage.kind == "rl" and p.stage.advantage.names == ("grpo",))
+        planned = next(each for each in laid_out.stages if each.record.name == name)
         stage = planned.stage.model_copy(update={"save_every": 10**6, "steps": steps, "until": None})
-        first_rows(planned.directory / "data", steps * stage.prompts_per_step, data)
-        model = str(laid_out.parent_model(planned))
-        return Training(stage, laid_out.experiment.compute, record["config"]["seed"], model, data)
+        _write_first_rows(planned.directory / "data", steps * stage.prompts_per_step, data)
+        model, evaluations = str(laid_out.parent_model(planned)), held_out(laid_out, planned) if every else None
+        return Training(stage, laid_out.experiment.compute, record["config"]["seed"], model, data, evaluations)
 
     def arguments(self, output: Path) -> list[str]:
         """Return the arguments of passk.openrlhf for a training in the directory `output`."""
-        return flags.rl(self.stage, self.compute, flags.Paths(self.model, self.data, output), seed=self.seed)
+        paths = flags.Paths(self.model, self.data, output)
+        return flags.rl(self.stage, self.compute, paths, seed=self.seed, held_out=self.held_out)
 
 
 def timed_steps(command: list[str], variables: dict[str, str], log: Path) -> list[float]:
@@ -110,12 +122,10 @@ def main() -> None:
     print(f"\nratio {mean['passk'] / mean['stock']:.3f} of means, {median:.3f} of medians")
 
 
-def first_rows(data: Path, rows: int, to: Path) -> Path:
-    """Write the first rows of a data set to a directory, and return it."""
+def _write_first_rows(data: Path, rows: int, to: Path) -> None:
     from datasets import load_from_disk
 
     load_from_disk(data).select(range(rows)).save_to_disk(to)
-    return to
 
 
 if __name__ == "__main__":

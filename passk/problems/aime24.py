@@ -22,8 +22,8 @@ class Aime24Problems(hub.HubSpec):
 
     source: Literal["aime24"]
     split: Literal["test"] = Field("test", description="problems for training or for benchmarks")
-    dataset: str = Field("HuggingFaceH4/aime_2024", min_length=1, description=hub.DATASET)
-    revision: str = Field("2fe88a2f1091d5048c0f36abc874fb997b3dd99a", min_length=1, description=hub.REVISION)
+    dataset: str = hub.dataset("HuggingFaceH4/aime_2024")
+    revision: str = hub.revision("2fe88a2f1091d5048c0f36abc874fb997b3dd99a")
 
     def patterns(self) -> Sequence[str]:
         return ("data/train-*.parquet",)  # the hub calls its one split train

@@ -23,8 +23,8 @@ class Aime25Problems(hub.HubSpec):
 
     source: Literal["aime25"]
     split: Literal["test"] = Field("test", description="problems for training or for benchmarks")
-    dataset: str = Field("math-ai/aime25", min_length=1, description=hub.DATASET)
-    revision: str = Field("563bb8404243c5f09de6ec262f2db674fe5bce9b", min_length=1, description=hub.REVISION)
+    dataset: str = hub.dataset("math-ai/aime25")
+    revision: str = hub.revision("563bb8404243c5f09de6ec262f2db674fe5bce9b")
 
     def patterns(self) -> Sequence[str]:
         return ("test.jsonl",)

@@ -18,15 +18,19 @@ VERSION = 1
 VERIFIER = "math"
 
 
-class _Competition(hub.HubSpec):
-    """A test set with the text of a problem, its answer and labels in columns of their own."""
+class Answered(hub.HubSpec):
+    """A data set with the text of a problem, its answer and more in columns of their own."""
 
     judged_by: ClassVar = VERIFIER
-    columns: ClassVar[tuple[str, str]]
+    columns: ClassVar[tuple[str, str]] = ("problem", "answer")
     """The problem and its answer."""
     labels: ClassVar[tuple[str, ...]] = ()
     """Columns that become metadata."""
+    rated: ClassVar[str | None] = None
+    """Column of the difficulty."""
 
+
+class _Competition(Answered):
     split: Literal["test"] = Field("test", description="problems for training or for benchmarks")
 
 
@@ -34,13 +38,12 @@ class HmmtProblems(_Competition):
     """Specification of HMMT February 2025."""
 
     about: ClassVar = "30 problems of the Harvard-MIT tournament, February 2025"
-    columns: ClassVar = ("problem", "answer")
     labels: ClassVar = ("problem_type",)
     matches: ClassVar = "**/train-*"
 
     source: Literal["hmmt"]
-    dataset: str = Field("MathArena/hmmt_feb_2025", min_length=1, description=hub.DATASET)
-    revision: str = Field("6fdc4277120810ff75aa22d2d5489b91f7a262a1", min_length=1, description=hub.REVISION)
+    dataset: str = hub.dataset("MathArena/hmmt_feb_2025")
+    revision: str = hub.revision("6fdc4277120810ff75aa22d2d5489b91f7a262a1")
 
 
 class Amc23Problems(_Competition):
@@ -51,8 +54,8 @@ class Amc23Problems(_Competition):
     matches: ClassVar = "**/test*"
 
     source: Literal["amc23"]
-    dataset: str = Field("math-ai/amc23", min_length=1, description=hub.DATASET)
-    revision: str = Field("80815d37005feb82cd7f8fbc6901d5d3eff43057", min_length=1, description=hub.REVISION)
+    dataset: str = hub.dataset("math-ai/amc23")
+    revision: str = hub.revision("80815d37005feb82cd7f8fbc6901d5d3eff43057")
 
 
 class MinervaProblems(_Competition):
@@ -63,8 +66,8 @@ class MinervaProblems(_Competition):
     matches: ClassVar = "**/test*"
 
     source: Literal["minerva"]
-    dataset: str = Field("math-ai/minervamath", min_length=1, description=hub.DATASET)
-    revision: str = Field("ee46ddc498933b1977577953250ca5c66be64f96", min_length=1, description=hub.REVISION)
+    dataset: str = hub.dataset("math-ai/minervamath")
+    revision: str = hub.revision("ee46ddc498933b1977577953250ca5c66be64f96")
 
 
 class OlympiadBenchProblems(_Competition):
@@ -75,28 +78,33 @@ class OlympiadBenchProblems(_Competition):
     matches: ClassVar = "**/test*"
 
     source: Literal["olympiadbench"]
-    dataset: str = Field("math-ai/olympiadbench", min_length=1, description=hub.DATASET)
-    revision: str = Field("4faaf1e6ec17d11a4218a9bf4c049ecaf954dd84", min_length=1, description=hub.REVISION)
+    dataset: str = hub.dataset("math-ai/olympiadbench")
+    revision: str = hub.revision("4faaf1e6ec17d11a4218a9bf4c049ecaf954dd84")
 
 
 def generate(spec: _Competition, rng: random.Random) -> list[Problem]:
     """Return all problems. Raise PasskError if the data set is not available."""
+    return problems(spec, items(spec), rng, verifier=VERIFIER)
+
+
+def items(spec: Answered) -> list[Item]:
+    """Return an item for each row. Raise PasskError if the data set is not available or a row has another form."""
     problem, answer = spec.columns
-    wanted = (problem, answer, *spec.labels)
+    wanted = (problem, answer, *spec.labels, *filter(None, [spec.rated]))
     rows, origin = hub.rows(spec, wanted, words=(problem,), shaped=(answer, *spec.labels))
-    items = [
+    return [
         Item(
             f"{spec.source}-{number}",
             row[problem],
-            joined(row[answer], f"row {number} of {spec.dataset}"),
+            _joined(row[answer], f"row {number} of {spec.dataset}"),
+            difficulty=(spec.rated and row[spec.rated]) or "unrated",
             metadata=origin | {label: row[label] for label in spec.labels if row[label]},
         )
         for number, row in enumerate(rows)
     ]
-    return problems(spec, items, rng, verifier=VERIFIER)
 
 
-def joined(answer: Any, where: str) -> str:
+def _joined(answer: Any, where: str) -> str:
     """Return an answer as text; a list of parts is one answer. Raise ConfigError for another kind."""
     parts = answer if isinstance(answer, list) else [answer]
     try:

@@ -32,8 +32,8 @@ class GpqaProblems(hub.HubSpec):
 
     source: Literal["gpqa"]
     split: Literal["test"] = Field("test", description="problems for training or for benchmarks")
-    dataset: str = Field("Idavidrein/gpqa", min_length=1, description=hub.DATASET)
-    revision: str = Field("633f5ee89ab8ad4522a9f850766b73f62147ffdd", min_length=1, description=hub.REVISION)
+    dataset: str = hub.dataset("Idavidrein/gpqa")
+    revision: str = hub.revision("633f5ee89ab8ad4522a9f850766b73f62147ffdd")
 
 
 def generate(spec: GpqaProblems, rng: random.Random) -> list[Problem]:

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import Field
-
 from passk.problems import hub
 from passk.problems.record import Problem
 from passk.problems.text_problems import Item, problems
@@ -28,8 +26,8 @@ class Gsm8kProblems(hub.HubSpec):
     about: ClassVar = "grade school word problems, 7473 train and 1319 test"
 
     source: Literal["gsm8k"]
-    dataset: str = Field("openai/gsm8k", min_length=1, description=hub.DATASET)
-    revision: str = Field("740312add88f781978c0658806c59bc2815b9866", min_length=1, description=hub.REVISION)
+    dataset: str = hub.dataset("openai/gsm8k")
+    revision: str = hub.revision("740312add88f781978c0658806c59bc2815b9866")
 
     def patterns(self) -> Sequence[str]:
         hub_files = f"main/{self.split}-*.parquet"

@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -21,6 +21,16 @@ DATASET = "name of the data set on the HF hub, or the directory of a copy"
 REVISION = "commit of the data set; ignored for a copy"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHARD = re.compile(r"(.*)-\d{5}-of-(\d{5})\.parquet")
+
+
+def dataset(default: str) -> Any:
+    """Return the field of a data set. default: its name on the hub."""
+    return Field(default, min_length=1, description=DATASET)
+
+
+def revision(default: str) -> Any:
+    """Return the field of a data set's commit."""
+    return Field(default, min_length=1, description=REVISION)
 
 
 class HubSpec(Worded):

@@ -31,8 +31,8 @@ class HumanEvalProblems(hub.HubSpec):
     template: str = Field(
         "instruct", min_length=1, description="one of the templates below, or your own text with {problem}"
     )
-    dataset: str = Field("openai/openai_humaneval", min_length=1, description=hub.DATASET)
-    revision: str = Field("7dce6050a7d6d172f3cc5c32aa97f52fa1a2e544", min_length=1, description=hub.REVISION)
+    dataset: str = hub.dataset("openai/openai_humaneval")
+    revision: str = hub.revision("7dce6050a7d6d172f3cc5c32aa97f52fa1a2e544")
 
     def patterns(self) -> Sequence[str]:
         return ("openai_humaneval/test-*.parquet",)

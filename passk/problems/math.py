@@ -8,8 +8,6 @@ import random
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-from pydantic import Field
-
 from passk.problems import hub
 from passk.problems.record import Problem
 from passk.problems.text_problems import Item, gold, problems
@@ -34,8 +32,8 @@ class MathProblems(hub.HubSpec):
     about: ClassVar = "competition mathematics, 7500 train (and 5000 test; see math500)"
 
     source: Literal["math"]
-    dataset: str = Field("EleutherAI/hendrycks_math", min_length=1, description=hub.DATASET)
-    revision: str = Field("21a5633873b6a120296cce3e2df9d5550074f4a3", min_length=1, description=hub.REVISION)
+    dataset: str = hub.dataset("EleutherAI/hendrycks_math")
+    revision: str = hub.revision("21a5633873b6a120296cce3e2df9d5550074f4a3")
 
     def patterns(self) -> Sequence[str]:
         return tuple(f"{subject}/{self.split}-*.parquet" for subject in SUBJECTS)

@@ -22,8 +22,8 @@ class Math500Problems(hub.HubSpec):
 
     source: Literal["math500"]
     split: Literal["test"] = Field("test", description="problems for training or for benchmarks")
-    dataset: str = Field("HuggingFaceH4/MATH-500", min_length=1, description=hub.DATASET)
-    revision: str = Field("6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be", min_length=1, description=hub.REVISION)
+    dataset: str = hub.dataset("HuggingFaceH4/MATH-500")
+    revision: str = hub.revision("6e4ed1a2a79af7d8630a6b768ec859cb5af4d3be")
 
     def patterns(self) -> Sequence[str]:
         return ("test.jsonl",)

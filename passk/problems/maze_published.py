@@ -33,7 +33,7 @@ class PublishedMazeProblems(hub.HubSpec):
         "published", min_length=1, description="a template's name (published: the data set's own prompt), or a text"
     )
     verifier: Literal["maze", "maze_strict"] = Field("maze", description="maze_strict requires the answer tags")
-    dataset: str = Field("RUC-AIBOX/Passk_Training_Maze", min_length=1, description=hub.DATASET)
+    dataset: str = hub.dataset("RUC-AIBOX/Passk_Training_Maze")
     revision: str = Field("main", min_length=1, description="commit of the data set; write the one that the run logs")
 
     def patterns(self) -> Sequence[str]:

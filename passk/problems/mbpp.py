@@ -35,8 +35,8 @@ class MbppProblems(hub.HubSpec):
     subset: Literal["full", "sanitized"] = Field(
         "full", description="full, or sanitized: 120 train and 257 test problems that its authors checked by hand"
     )
-    dataset: str = Field("google-research-datasets/mbpp", min_length=1, description=hub.DATASET)
-    revision: str = Field("4bb6404fdc6cacfda99d4ac4205087b89d32030c", min_length=1, description=hub.REVISION)
+    dataset: str = hub.dataset("google-research-datasets/mbpp")
+    revision: str = hub.revision("4bb6404fdc6cacfda99d4ac4205087b89d32030c")
 
     def patterns(self) -> Sequence[str]:
         return (f"{self.subset}/{self.split}-*.parquet",)

@@ -24,8 +24,8 @@ class OlymMathProblems(hub.HubSpec):
     split: Literal["test"] = Field("test", description="problems for training or for benchmarks")
     language: Literal["en", "zh"] = Field("en", description="language of the problems")
     grade: Literal["easy", "hard", "both"] = Field("both", description="difficulty of the problems")
-    dataset: str = Field("RUC-AIBOX/OlymMATH", min_length=1, description=hub.DATASET)
-    revision: str = Field("2c6532ea2cf929ac1c421532af5951553eaee727", min_length=1, description=hub.REVISION)
+    dataset: str = hub.dataset("RUC-AIBOX/OlymMATH")
+    revision: str = hub.revision("2c6532ea2cf929ac1c421532af5951553eaee727")
 
     def grades(self) -> tuple[str, ...]:
         return ("easy", "hard") if self.grade == "both" else (self.grade,)

@@ -11,8 +11,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from passk.base.errors import PasskError
-from passk.problems import hub
-from passk.problems.competitions import joined
+from passk.problems import competitions, hub
 from passk.problems.record import Problem
 from passk.problems.text_problems import Item, problems
 
@@ -25,10 +24,7 @@ _BEFORE = (
 _AFTER = '\n\nRemember to put your answer on its own line after "Answer:".'
 
 
-class _TrainingSet(hub.HubSpec):
-    judged_by: ClassVar = VERIFIER
-    columns: ClassVar[tuple[str, ...]] = ("problem", "answer")
-
+class _TrainingSet(competitions.Answered):
     split: Literal["train"] = Field("train", description="problems for training or for benchmarks")
 
 
@@ -36,24 +32,23 @@ class DapoProblems(_TrainingSet):
     """Specification of DAPO-Math-17k."""
 
     about: ClassVar = "about 17,000 training problems whose answers are whole numbers"
-    columns: ClassVar = ("prompt", "reward_model", "extra_info")
     matches: ClassVar = "**/dapo-math-17k*"
 
     source: Literal["dapo_math_17k"]
-    dataset: str = Field("BytedTsinghua-SIA/DAPO-Math-17k", min_length=1, description=hub.DATASET)
-    revision: str = Field("65877096c24ffa7abc4e4fa5edb95cf3413a5674", min_length=1, description=hub.REVISION)
+    dataset: str = hub.dataset("BytedTsinghua-SIA/DAPO-Math-17k")
+    revision: str = hub.revision("65877096c24ffa7abc4e4fa5edb95cf3413a5674")
 
 
 class PolarisProblems(_TrainingSet):
     """Specification of POLARIS-53K."""
 
     about: ClassVar = "about 53,000 training problems with a rated difficulty"
-    columns: ClassVar = ("problem", "answer", "difficulty")
+    rated: ClassVar = "difficulty"
     matches: ClassVar = "**/*53K*"
 
     source: Literal["polaris_53k"]
-    dataset: str = Field("POLARIS-Project/Polaris-Dataset-53K", min_length=1, description=hub.DATASET)
-    revision: str = Field("296f8e34132e63f4a1d70e0dcc8bddebb43f03e4", min_length=1, description=hub.REVISION)
+    dataset: str = hub.dataset("POLARIS-Project/Polaris-Dataset-53K")
+    revision: str = hub.revision("296f8e34132e63f4a1d70e0dcc8bddebb43f03e4")
 
 
 class DeepScalerProblems(_TrainingSet):
@@ -63,30 +58,19 @@ class DeepScalerProblems(_TrainingSet):
     matches: ClassVar = "**/deepscaler*"
 
     source: Literal["deepscaler"]
-    dataset: str = Field("agentica-org/DeepScaleR-Preview-Dataset", min_length=1, description=hub.DATASET)
-    revision: str = Field("b6ae8c60f5c1f2b594e2140b91c49c9ad0949e29", min_length=1, description=hub.REVISION)
+    dataset: str = hub.dataset("agentica-org/DeepScaleR-Preview-Dataset")
+    revision: str = hub.revision("b6ae8c60f5c1f2b594e2140b91c49c9ad0949e29")
 
 
 def generate(spec: _TrainingSet, rng: random.Random) -> list[Problem]:
     """Return the problems. Raise PasskError if the data set is not available or a row has another form."""
-    if isinstance(spec, DapoProblems):
-        return problems(spec, _dapo(spec), rng, verifier=VERIFIER)
-    rows, origin = hub.rows(spec, spec.columns, shaped=("answer",))
-    items = [
-        Item(
-            f"{spec.source}-{number}",
-            row["problem"],
-            joined(row["answer"], f"row {number} of {spec.dataset}"),
-            difficulty=row.get("difficulty") or "unrated",
-            metadata=origin,
-        )
-        for number, row in enumerate(rows)
-    ]
+    items = _dapo(spec) if isinstance(spec, DapoProblems) else competitions.items(spec)
     return problems(spec, items, rng, verifier=VERIFIER)
 
 
 def _dapo(spec: DapoProblems) -> list[Item]:
-    rows, origin = hub.rows(spec, spec.columns, words=(), shaped=spec.columns)
+    columns = ("prompt", "reward_model", "extra_info")
+    rows, origin = hub.rows(spec, columns, words=(), shaped=columns)
     items: dict[str, Item] = {}
     for number, row in enumerate(rows):
         text, answer, name = _parts(row, f"row {number} of {spec.dataset}")

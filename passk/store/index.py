@@ -89,12 +89,7 @@ def ingest_items(store: Path, wanted: Iterable[Item], wait: float = WAIT) -> Ing
     return ingested
 
 
-def rebuild(runs: Path, wait: float = WAIT) -> list[str]:
-    """Rebuild the store as `rebuilt` does, and return a line for each damaged item."""
-    return rebuilt(runs, wait).skipped
-
-
-def rebuilt(runs: Path, wait: float = WAIT) -> Ingested:
+def rebuild(runs: Path, wait: float = WAIT) -> Ingested:
     """Rebuild runs/passk.duckdb from the files under `runs`.
 
     The new store is built beside the old one and replaces it in one rename, so a failure leaves the old one. It has the
@@ -156,7 +151,7 @@ def reading(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnecti
 def renew(store: Path, wait: float = WAIT) -> None:
     """Rebuild a store that an older passk made, and log the skipped items."""
     log.warning("%s: made by an older passk; rebuilding it from the files, the old one is kept beside it", store)
-    for line in rebuild(store.parent, wait):
+    for line in rebuild(store.parent, wait).skipped:
         log.warning("skipped: %s", line)
 
 

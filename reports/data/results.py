@@ -97,10 +97,8 @@ class Results:
 
     @cached_property
     def _last(self) -> dict[tuple[str, str], pd.DataFrame]:
-        of_last = {place: counts["step"].isna() for place, counts in self._problems.items()}
-        return {
-            place: counts[of_last[place]] if of_last[place].any() else counts for place, counts in self._problems.items()
-        }
+        last = {place: counts[counts["step"].isna()] for place, counts in self._problems.items()}
+        return {place: counts if last[place].empty else last[place] for place, counts in self._problems.items()}
 
     @cached_property
     def _problems(self) -> dict[tuple[str, str], pd.DataFrame]:

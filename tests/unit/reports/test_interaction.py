@@ -100,7 +100,7 @@ def test_a_report_of_two_settings_with_seeds_has_their_mean_and_their_interactio
             record["config"]["seed"] = seed
             write_json(run.directory / "experiment.json", record)
             names.append(run.name)
-    assert rebuild(tmp_path / "runs") == []
+    assert rebuild(tmp_path / "runs").skipped == []
     comparison = Comparison([load(run.store, name) for name in names])
     found = effects(comparison)
     assert {(effect.method, effect.baseline) for effect in found} == {("pass4-pass1", "pass1")}
