@@ -19,7 +19,8 @@ from passk.files.layout import REHEARSALS, STORE, EvaluationRecord, ExperimentRe
 from passk.store import connection as connections
 from passk.store import ingest, queries, schema
 from passk.store.connection import POLL, WAIT, held, log_of, sealed, turn
-from passk.store.ingest import Damaged, Item, Unfinished
+from passk.store.ingest import Item
+from passk.store.records import Damaged, Unfinished, record_of
 from passk.store.schema import OlderStore
 
 log = logging.getLogger(__name__)
@@ -209,13 +210,13 @@ class _Present:
             return path.stem in self.problems
         try:
             if take is ingest.experiment_record:
-                record = ingest.record_of(path / "experiment.json", ExperimentRecord)
+                record = record_of(path / "experiment.json", ExperimentRecord)
                 return self.experiments.get(record.name) == record
             if take is ingest.stage:
-                record = ingest.record_of(path / "stage.json", StageRecord)
+                record = record_of(path / "stage.json", StageRecord)
                 # If two experiments trained a stage, the store has that of the first name.
                 return record.key in self.stages and self.stages[record.key] <= record.experiment
-            record = ingest.record_of(path / "evaluation.json", EvaluationRecord)
+            record = record_of(path / "evaluation.json", EvaluationRecord)
             return (record.experiment, record.key) in self.evaluations
         except PasskError:
             return False  # ingest reports the error

@@ -7,14 +7,13 @@ itself; no row passes through Python.
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any
 
 import duckdb
 
 from passk.base.errors import PasskError
-from passk.base.redact import without_secrets
 from passk.files.durable import FULL
 from passk.files.layout import (
     ROLLOUT_COLUMNS,
@@ -22,27 +21,15 @@ from passk.files.layout import (
     EvaluationRecord,
     ExperimentRecord,
     StageRecord,
-    is_finished,
 )
 from passk.store import derived, training_evaluations
 from passk.store.connection import WAIT, one_line, transaction, turn
+from passk.store.records import RESTORE, Damaged, manifest_of, record_of, require_finished
 from passk.store.schema import columns
 
 PROBLEM_COLUMNS = ("id", "prompt", "answer", "verifier", "split", "difficulty", "demonstration", "metadata")
 PARQUET = "read_parquet(?, hive_partitioning = false)"
 """Reader without Hive partitions: a directory of runs may be named x=1, which would become a column."""
-
-
-class Damaged(PasskError):
-    """A file or directory that cannot be ingested: unfinished, cut off, or of another kind."""
-
-
-class Unfinished(Damaged):
-    """A stage or an evaluation that is not finished. Its run may be going on."""
-
-
-RESTORE = "restore it from a copy, or delete its directory and run the experiment again"
-RESTORE_EXPERIMENT = "restore it from a copy, or delete it: the next run writes it again without its earlier sessions"
 STAGE_TABLES = {
     "stages": "key", "steps": "stage", "rollouts": "stage", "groups": "stage", "checkpoints": "stage",
     "training_evaluations": "stage",
@@ -50,8 +37,6 @@ STAGE_TABLES = {
 """Table -> its column with the stage's key. derived.py replaces the rows of `costs`."""
 EVALUATION_TABLES = {"evaluations": "key", "samples": "evaluation", "evaluation_counts": "evaluation"}
 MEASURED = ("seconds", "prompt_tokens")
-UNREADABLE = (OSError, ValueError, TypeError, RecursionError)
-"""Exceptions of reading a damaged JSON record."""
 
 Item = tuple[Callable[[duckdb.DuckDBPyConnection, Path], None], Path]
 """One of `experiment_record`, `problem_set`, `stage` and `evaluation`, and the file or directory to ingest."""
@@ -138,9 +123,9 @@ def problem_set(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     """Ingest a finished stage's directory."""
-    _require_finished(directory, "stage")
+    require_finished(directory, "stage")
     record = record_of(directory / "stage.json", StageRecord)
-    manifest = _manifest(directory, record.key)
+    manifest = manifest_of(directory, record.key)
     held = connection.execute("SELECT experiment FROM stages WHERE key = ?", [record.key]).fetchone()
     if held and held[0] < record.experiment:
         return  # Two experiments trained it at once: the store keeps that of the first name.
@@ -171,9 +156,9 @@ def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
 
 def evaluation(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     """Ingest a finished evaluation's directory."""
-    _require_finished(directory, "evaluation")
+    require_finished(directory, "evaluation")
     record = record_of(directory / "evaluation.json", EvaluationRecord)
-    manifest = _manifest(directory, record.key)
+    manifest = manifest_of(directory, record.key)
     file, key = directory / "samples.parquet", [record.experiment, record.key]
     for table, column in EVALUATION_TABLES.items():
         connection.execute(f"DELETE FROM {table} WHERE experiment = ? AND {column} = ?", key)
@@ -241,11 +226,6 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, row: dict[str, An
     connection.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", values)
 
 
-def _require_finished(directory: Path, what: str) -> None:
-    if not is_finished(directory):
-        raise Unfinished(f"{directory}: the {what} is not finished (no manifest.json); run the experiment again")
-
-
 def _require_all_steps(connection: duckdb.DuckDBPyConnection, path: Path, key: str, expected: int | None) -> None:
     """Raise Damaged if steps are missing: a metrics.jsonl may be cut off between two lines.
 
@@ -260,39 +240,7 @@ def _require_all_steps(connection: duckdb.DuckDBPyConnection, path: Path, key: s
         raise Damaged(f"{path}: {count} steps of {expected or last}, from {first} to {last}; {RESTORE}")
 
 
-def record_of(path: Path, kind: type[Any]) -> Any:
-    """Read a record of passk/files/layout.py. Raises Damaged with the name of a missing or damaged file."""
-    restore = RESTORE_EXPERIMENT if kind is ExperimentRecord else RESTORE
-    try:
-        # The record of an earlier passk may have secrets.
-        record = kind(**without_secrets(json.loads(path.read_text())))
-    except FileNotFoundError:
-        raise Damaged(f"{path}: no such file; {restore}") from None
-    except UNREADABLE as error:
-        raise Damaged(f"{path}: not a {kind.__name__}: {_reason(error)}; {restore}") from None
-    for field in fields(record):
-        expected = get_origin(field.type) or field.type
-        if expected in (str, dict, list) and not isinstance(getattr(record, field.name), expected):
-            raise Damaged(f"{path}: not a {kind.__name__}: {field.name} is not a {expected.__name__}; {restore}")
-    return record
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
 def _names(error: duckdb.Error, path: Path) -> bool:
     """Return whether the message names the file or one in the directory. With runs in passk/, the store's path has
     the same prefix."""
     return any(f'"{path}{end}' in str(error) for end in ('"', "/"))
-
-
-def _manifest(directory: Path, key: str) -> dict[str, Any]:
-    path = directory / "manifest.json"
-    try:
-        manifest = json.loads(path.read_text())
-    except UNREADABLE as error:
-        raise Damaged(f"{path}: not a manifest: {_reason(error)}; {RESTORE}") from None
-    if not isinstance(manifest, dict) or manifest.get("key") != key:
-        raise Damaged(f"{path}: not the manifest of {key}; {RESTORE}")
-    return manifest
