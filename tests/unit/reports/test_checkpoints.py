@@ -11,8 +11,8 @@ from passk.statistics.pass_at_k import pass_at_k
 from passk.store import reading, rebuild
 from reports.data.comparison import Comparison
 from reports.data.results import load
-from tests.unit.conftest import VERSIONS, _write_evaluation
 from tests.unit.reports.conftest import text_of
+from tests.unit.synthetic_run import VERSIONS, write_evaluation
 
 STEPS = (12, 15)
 """Steps of the earlier checkpoints of the stage pass1, whose last step is 18."""
@@ -31,7 +31,7 @@ def add(run, step: int, *, best: bool = False) -> None:
         )
         # a problem is about as hard for each checkpoint of a run
         logits = 6 * (counts(run, f"key-pass1-{benchmark}") / 16 - 0.5) - 0.05 * step
-        _write_evaluation(run, evaluation, logits, 16, rng)
+        write_evaluation(run, evaluation, logits, 16, rng)
         record["evaluations"].append(key)
     write_json(run.directory / "experiment.json", record)
 
@@ -125,7 +125,7 @@ def test_best_checkpoints_are_compared_with_each_other_where_both_methods_have_o
         config = record["config"]["benchmarks"][benchmark]
         of = ("pass4-pass1@best", "key-pass4-pass1")
         evaluation = EvaluationRecord(key, run.name, *of, benchmark, benchmark, config, 9, VERSIONS, 3, True)
-        _write_evaluation(run, evaluation, np.linspace(-2, 2, 16), 16, np.random.default_rng(0))
+        write_evaluation(run, evaluation, np.linspace(-2, 2, 16), 16, np.random.default_rng(0))
         record["evaluations"].append(key)
     write_json(run.directory / "experiment.json", record)
     assert rebuild(run.runs).skipped == []

@@ -11,8 +11,8 @@ import pytest
 from passk.files.layout import write_json
 from passk.store import ingest, ingest_items, items, reading, rebuild
 from passk.store.connection import held, turn
-from tests.unit.conftest import write_parquet
 from tests.unit.store.test_ingest import contents
+from tests.unit.synthetic_run import write_parquet
 
 
 def made_again(runs, tmp_path):
@@ -39,11 +39,11 @@ def test_what_is_in_the_store_is_not_read_again(run, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def two(write_run_of, tmp_path_factory):
+def two(run_factory, tmp_path_factory):
     """The runs of two experiments, and the contents of a store made from them."""
     directory = tmp_path_factory.mktemp("two")
     for name in ("a", "b"):
-        write_run_of(directory / "runs", name=name)
+        run_factory(directory / "runs", name=name)
     return directory / "runs", made_again(directory / "runs", directory)
 
 
