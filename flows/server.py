@@ -8,7 +8,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def prefect_server(log: Path, port: int | None = None) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}/api"
     # Without this variable, the web pages use the API at port 4200.
     overrides = {"PREFECT_SERVER_UI_API_URL": address, **(_database(scratch) if scratch else {})}
-    variables = {**({} if scratch else LASTING_LEASES), **os.environ, **overrides, **locked(port, secret)}
+    variables = {**({} if scratch else LASTING_LEASES), **protected(overrides | locked(port, secret))}
     before = {name: os.environ[name] for name in ("PREFECT_API_AUTH_STRING",) if name in os.environ}
     # A killed server restarts at the same port with the same database, while its clients still retry.
     server = process_tree.Kept(
@@ -113,6 +113,11 @@ def locked(port: int, secret: str) -> dict[str, str]:
         # A browser may use the name localhost for 127.0.0.1.
         "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}",
     }
+
+
+def protected(own: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's environment with the variables `own`. Prefect reads a name in upper or lower case."""
+    return {name: value for name, value in os.environ.items() if name.upper() not in own} | dict(own)
 
 
 def _require_access(configured: str) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from passk.base.redact import hidden
+from passk.base.terminal import printable
 
 PACKAGES = ("passk", "flows", "tasks", "reports", "studies", "bench", "dev")
 Sink = Callable[[int, str], None]
@@ -42,6 +43,9 @@ class _Lines(logging.Handler):
     def handle(self, record: logging.LogRecord) -> bool:
         """Emit without the handler's lock, since a sink may wait for a server while other threads log."""
         if kept := self.filter(record):
+            record.msg = printable(record.msg)  # a message may quote a data set or a model
+            if record.exc_text:
+                record.exc_text = "\n".join(map(printable, record.exc_text.split("\n")))
             self.emit(record)
         return bool(kept)
 

@@ -1,13 +1,14 @@
 """`passk list`, `passk benchmarks list` and `passk schema`: experiments, benchmarks and the file schema."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from passk.base.errors import ConfigError
-from passk.base.terminal import aligned
+from passk.base.terminal import aligned, printable
 from passk.files import file_lock
 
 benchmarks = typer.Typer(help="List the named benchmarks.", no_args_is_help=True)
@@ -47,7 +48,8 @@ def list_experiments(runs: Runs = Path("runs")) -> None:
     """Print each experiment with its state and its number of finished training steps."""
     if not runs.is_dir():
         raise ConfigError("runs", f"{runs} is not a directory", "name the directory that contains the runs")
-    rows = [_row(record) for record in sorted(runs.glob("*/experiment.json"))]
+    done = _steps(runs)
+    rows = [_row(record, done) for record in sorted(runs.glob("*/experiment.json"))]
     typer.echo("\n".join(aligned([("experiment", "state", "step", "of"), *rows], right=(2, 3))))
 
 
@@ -58,21 +60,29 @@ def schema() -> None:
     typer.echo(json.dumps(Experiment.model_json_schema(by_alias=True), indent=2))
 
 
-def _row(file: Path) -> tuple[str, str, str, str]:
-    """Return name, state, steps done and steps in all; a damaged record has no steps."""
+def _row(file: Path, done: dict[str, int]) -> tuple[str, str, str, str]:
+    """Return name, state, steps done and steps in all; a damaged record has no steps.
+
+    done: number of recorded steps by the key of their stage.
+    """
     name, runs = file.parent.name, file.parent.parent
     try:
         record: dict[str, Any] = json.loads(file.read_text())
         stages = record["config"]["stages"]
         steps = sum(int(stage["steps"]) for stage in stages.values())
-        keys = [record["stages"][stage] for stage in stages]
+        finished = sum(done.get(record["stages"][stage], 0) for stage in stages)
         ended = record["sessions"][-1].get("ended") if record["sessions"] else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return name, "damaged record", "-", "-"
-    done = sum(max((_lines(path) for path in runs.glob(f"*/stages/{key}/metrics.jsonl")), default=0) for key in keys)
+        state = {"done": "done", "failed": "failed"}.get(ended, "stopped")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
+        return printable(name), "damaged record", "-", "-"
     running = file_lock.is_held(runs / ".locks" / f"experiment-{name}")
-    return name, "running" if running else ended or "stopped", str(done), str(steps)
+    return printable(name), "running" if running else state, str(finished), str(steps)
 
 
-def _lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n")
+def _steps(runs: Path) -> dict[str, int]:
+    """Return the number of recorded steps by the key of their stage, the most of several directories."""
+    steps: dict[str, int] = {}
+    for file in runs.glob("*/stages/*/metrics.jsonl"):
+        with suppress(OSError):
+            steps[file.parent.name] = max(steps.get(file.parent.name, 0), file.read_bytes().count(b"\n"))
+    return steps

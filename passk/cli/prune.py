@@ -25,7 +25,7 @@ def prune(
     found = superseded_files.superseded(runs)
     if delete:
         found = superseded_files.delete(runs, found)
-    rows = [(f"{each.size / MIB:,.1f}", os.path.relpath(each.path), printable(each.what)) for each in found]
+    rows = [(f"{each.size / MIB:,.1f}", printable(os.path.relpath(each.path)), printable(each.what)) for each in found]
     if rows:
         typer.echo("\n".join(aligned([("MiB", "path", "what"), *rows], right=(0,))))
     total = sum(each.size for each in found) / MIB

@@ -76,9 +76,10 @@ def sql(
 
         pyarrow.parquet.write_table(result.table, sys.stdout.buffer, compression="zstd")
     elif form is Format.CSV:
+        shown = printable if sys.stdout.isatty() else str  # a file gets the exact text, a terminal no escape sequence
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(result.columns)
-        writer.writerows([_text(value) for value in row] for row in result.rows())
+        writer.writerow(map(shown, result.columns))
+        writer.writerows([shown(_text(value)) for value in row] for row in result.rows())
     elif form is Format.JSON:
         sys.stdout.write(as_json(result.columns, result.rows()))
     else:

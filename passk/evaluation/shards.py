@@ -60,7 +60,7 @@ class Shards:
             except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
                 reason = " ".join(str(error).split())[:200]
                 log.warning("parts/%s: damaged (%s); its samples are drawn again", file.name, reason)
-                file.unlink()
+                shutil.rmtree(file) if file.is_dir() else file.unlink()
 
     def _files(self) -> list[Path]:
         return sorted(file for file in self.directory.glob("*.parquet") if file.stem.isdecimal())
@@ -69,8 +69,9 @@ class Shards:
         # These fail for a damaged shard, before anything of it is counted.
         tokens, seconds, judging = sum(columns["tokens"]), times["seconds"] + 0.0, times["judging"] + 0.0
         prompt_tokens = int(times.get("prompt_tokens", 0))
-        for problem, sample in zip(columns["problem"], columns["sample"], strict=True):
-            self._have[problem] |= 1 << sample
+        have = [(problem, 1 << sample) for problem, sample in zip(columns["problem"], columns["sample"], strict=True)]
+        for problem, bit in have:
+            self._have[problem] |= bit
         self.reasons.update(columns["reason"])
         self.tokens += tokens
         self.prompt_tokens += prompt_tokens

@@ -32,9 +32,8 @@ def _figures(evaluation: PlannedEvaluation) -> dict[str, Estimate]:
     file = evaluation.directory / "samples.parquet"
     try:
         samples = read(file, config.samples, on_policy=on_policy)
-    except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise PasskError(f"{file}: damaged ({reason}); delete its directory and repeat the command") from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise _damaged(file, error) from None
     votes = [k for k in config.k if k > 1]
     return summary(by_problem(samples, sorted(set(config.k)), votes)) | _further(samples, config)
 
@@ -70,6 +69,23 @@ def read(file: Path, samples: int, *, on_policy: bool) -> Samples:
         logprob=problems(rows["logprob"]),
         on_policy=on_policy,
     )
+
+
+def correct_counts(file: Path) -> np.ndarray:
+    """Return the number of correct samples of each problem in a samples.parquet, [P]. Raise PasskError if damaged."""
+    import pyarrow.parquet
+
+    try:
+        columns = pyarrow.parquet.read_table(file, columns=["problem", "correct"])
+        counts = columns.group_by("problem").aggregate([("correct", "sum")])
+        return counts.sort_by("problem")["correct_sum"].to_numpy()
+    except (OSError, pyarrow.ArrowException, KeyError) as error:
+        raise _damaged(file, error) from None
+
+
+def _damaged(file: Path, error: Exception) -> PasskError:
+    reason = " ".join(str(error).split())[:200]
+    return PasskError(f"{file}: damaged ({reason}); delete its directory and repeat the command")
 
 
 def _shown(figure: Estimate | None) -> str:

@@ -1,10 +1,9 @@
 """A stage and an evaluation of a plan, with the directories of their files."""
 
-import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, TypeGuard
 
 from passk.experiment.benchmark import Benchmark
 from passk.experiment.compute import Compute
@@ -57,8 +56,9 @@ class PlannedStage:
     def steps(self) -> int:
         """Number of its steps. A stage that is not finished may still end before this step by a condition."""
         if isinstance(self.stage, RlStage) and any(self.stage.conditions) and self.finished:
-            with contextlib.suppress(ValueError, TypeError):
-                return int(self._manifest["steps"])
+            steps = self._manifest.get("steps")
+            if _is_step(steps):
+                return steps
         return self.stage.steps
 
     @property
@@ -67,7 +67,7 @@ class PlannedStage:
         if not isinstance(self.stage, RlStage):
             return 0
         counted = self._manifest.get("prompts") if self.stage.filter_groups else None
-        return counted if isinstance(counted, int) else self.steps * self.stage.prompts_per_step
+        return counted if _is_step(counted) else self.steps * self.stage.prompts_per_step
 
     @property
     def kept(self) -> KeptModels:
@@ -75,13 +75,21 @@ class PlannedStage:
         keep = self.stage.keep if isinstance(self.stage, RlStage) else None
         if not self.finished:
             return KeptModels(tuple(keep.final(self.stage.steps)) if keep else (self.stage.steps,), None)
-        models = self._manifest.get("models") or {}
-        return KeptModels(tuple(models.get("last") or (self.steps,)), models.get("best"))
+        last, best = self._models.get("last"), self._models.get("best")
+        steps = last if isinstance(last, list) and last and all(map(_is_step, last)) else [self.steps]
+        return KeptModels(tuple(steps), best if _is_step(best) else None)
 
     @property
     def chosen(self) -> dict[str, Any] | None:
         """The `keep_best` by which the finished stage kept a model."""
-        return ((self._manifest.get("models") or {}).get("keep") or {}).get("best")
+        keep = self._models.get("keep")
+        best = keep.get("best") if isinstance(keep, dict) else None
+        return best if isinstance(best, dict) else None
+
+    @property
+    def _models(self) -> dict[str, Any]:
+        models = self._manifest.get("models")
+        return models if isinstance(models, dict) else {}
 
     @property
     def _manifest(self) -> dict[str, Any]:
@@ -171,6 +179,10 @@ def _located(own: Path, compute: Compute) -> Path:
             return other
     begun = [path for path in (own, *others) if any(path.glob("checkpoints/*"))]
     return max((path for path in begun if path == own or _computed(path) == compute), key=_steps, default=own)
+
+
+def _is_step(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _computed(directory: Path) -> Compute | None:

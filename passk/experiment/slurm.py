@@ -7,6 +7,7 @@ last checkpoint. Options on sbatch's command line, such as --time and --partitio
 import shlex
 from pathlib import Path
 
+from passk.base.terminal import printable
 from passk.experiment.config import Experiment
 
 WARNING_SECONDS = 180
@@ -84,7 +85,8 @@ def script(experiment: Experiment, file: Path, runs: Path, *, directory: Path, p
         options.append(f"--cpus-per-task={compute.threads * experiment.gpus}")
     head = _HEAD.format(
         options="\n".join(f"#SBATCH {option}" for option in options),
-        command=f"passk launch --slurm {shlex.quote(str(file))}",
+        # printable, since a line end would end the comment
+        command=printable(f"passk launch --slurm {shlex.quote(str(file))}"),
         directory=shlex.quote(str(directory)),
         path=shlex.quote(str(programs)),
     )

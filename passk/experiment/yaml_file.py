@@ -21,6 +21,8 @@ LARGEST_FILE = 2**20
 """Most bytes of an experiment file."""
 LARGEST_EXPANDED = 2**20
 """Most nodes and characters of a file after its aliases are expanded."""
+MOST_NODES = 2**14
+"""Most keys, values and aliases. PyYAML reads about 25,000 a second."""
 DEEPEST = 32
 """Most levels of mappings and lists."""
 LONGEST_INTEGER = 40
@@ -131,12 +133,15 @@ class _Loader(yaml.SafeLoader):
 
     yaml_constructors: ClassVar[dict] = {}
     yaml_implicit_resolvers: ClassVar[dict] = {}
-    depth = 0
+    depth = nodes = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         self.depth += 1
+        self.nodes += 1
         if self.depth > DEEPEST:
             raise _Refused(self.peek_event(), "experiment", "nested too deeply", "write fewer levels")
+        if self.nodes > MOST_NODES:
+            raise _Refused(self.peek_event(), "experiment", f"more than {MOST_NODES} keys and values", "write fewer")
         try:
             return super().compose_node(parent, index)
         finally:
@@ -229,11 +234,18 @@ def _require_keys(node: yaml.MappingNode, field: str) -> None:
         if not steps and key.tag not in (yaml.resolver.BaseResolver.DEFAULT_SCALAR_TAG, _MERGE):
             raise _Refused(key, where, "the key is not text", "write one word, in quotes if it reads as a number")
         line = key.start_mark.line + 1
-        name = _MERGE if key.tag == _MERGE else f"key {key.value}"  # a quoted "<<" is a key
+        name = _MERGE if key.tag == _MERGE else f"key {_spelled(key)}"  # a quoted "<<" is a key
         if name in lines:
             fix = "write one `<<` with a list" if key.tag == _MERGE else "remove one"
             raise _Refused(key, where, f"the key is given twice, in lines {lines[name]} and {line}", fix)
         lines[name] = line
+
+
+def _spelled(key: yaml.ScalarNode) -> str:
+    """Return a key as the content has it: +1 and 1 are the same step."""
+    if key.tag == "tag:yaml.org,2002:int" and _INTEGER.match(key.value) and len(key.value) <= LONGEST_INTEGER:
+        return str(int(key.value))
+    return key.value
 
 
 def _entries(node: yaml.CollectionNode) -> Iterator[tuple[yaml.Node, str, yaml.Node]]:

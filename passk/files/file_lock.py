@@ -99,14 +99,21 @@ def is_held(file: Path) -> bool:
     """Return whether a process holds the lock `file`."""
     if not file.is_file():
         return False
-    with file.open("a+b", buffering=0) as lock:
-        try:
+    try:
+        with _readable(file) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False  # the file system has no locks
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # the file system has no locks
     return False
+
+
+def _readable(file: Path) -> FileIO:
+    try:
+        return file.open("r+b", buffering=0)
+    except OSError:  # of another user, or on a file system that is mounted read-only
+        return file.open("rb", buffering=0)
 
 
 def _open(file: Path) -> FileIO:

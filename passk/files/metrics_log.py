@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from passk.base.errors import PasskError
+
 WRITER = ".writer"
 """Name of the lock of the process that writes into a stage's directory."""
 
@@ -49,6 +51,8 @@ def _lines(path: Path) -> list[bytes]:
         return path.read_bytes().split(b"\n")[:-1]
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise PasskError(f"{path}: not readable: {error.strerror}; move it away and repeat the command") from None
 
 
 def _steps(lines: list[bytes]) -> list[dict[str, Any]]:

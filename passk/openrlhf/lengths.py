@@ -62,6 +62,13 @@ def require_fit(
                     "cut off its beginning",
                 )
         if supervised := {name: stage for name, stage in trained.items() if isinstance(stage, SftStage)}:
+            if tokenizer.eos_token is None:
+                raise ConfigError(
+                    "model.path",
+                    f"the tokenizer of {model} has no end token, which ends each demonstration of "
+                    f"stages.{next(iter(supervised))}",
+                    "set eos_token in its tokenizer_config.json, or choose another model",
+                )
             stage_set = next(iter(supervised)), problem_set
             end = ENDS[tiny.alphabet] if tiny else ""
             texts = _responses(rows, prompts, tokenizer, stage_set, format=format, end=end)

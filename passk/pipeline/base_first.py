@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from passk.evaluation.table import correct_counts
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedEvaluation
 from passk.files.layout import BASE
@@ -27,7 +28,7 @@ def unmet(plan: Plan) -> str | None:
     )
     if not evaluation.finished:
         return "the base model could not be evaluated, so require.base is not known to hold"
-    correct = _correct(evaluation)
+    correct = correct_counts(evaluation.directory / "samples.parquet")
     for k, (low, high) in require.base.bounds.items():
         value = float(np.mean(pass_at_k(evaluation.benchmark.samples, correct, k)))
         if not low <= value <= high:
@@ -37,12 +38,3 @@ def unmet(plan: Plan) -> str | None:
                 "model, or change the bounds"
             )
     return None
-
-
-def _correct(evaluation: PlannedEvaluation) -> np.ndarray:
-    """Return the number of correct samples of each problem, [P]."""
-    import pyarrow.parquet
-
-    table = pyarrow.parquet.read_table(evaluation.directory / "samples.parquet", columns=["problem", "correct"])
-    counts = table.group_by("problem").aggregate([("correct", "sum")])
-    return counts["correct_sum"].to_numpy()

@@ -8,8 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from passk.base.errors import PasskError
+from passk.evaluation.table import correct_counts
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
 from passk.experiment.stage import RlStage, SftStage
@@ -133,12 +133,12 @@ def _results(plan: Plan, planned: PlannedStage, model: Path, step: int) -> str:
 
 
 def _evaluated(evaluation: PlannedEvaluation) -> list[tuple[str, ...]]:
-    import pyarrow.parquet
-
-    file, config = evaluation.directory / "samples.parquet", evaluation.benchmark
-    columns = pyarrow.parquet.read_table(file, columns=["problem", "correct"]).to_pandas()
-    correct = columns.groupby("problem")["correct"].sum().to_numpy()
-    each = figures(config.samples, np.asarray(correct), config.k)
+    """Return the rows of a finished evaluation; none if its samples are damaged, which the ingest names."""
+    config = evaluation.benchmark
+    try:
+        each = figures(config.samples, correct_counts(evaluation.directory / "samples.parquet"), config.k)
+    except PasskError:
+        return []
     return [_row(evaluation.record.benchmark, config.samples, k, figure) for k, figure in each.items()]
 
 

@@ -49,7 +49,7 @@ def delete(runs: Path, items: list[Superseded]) -> list[Superseded]:
     still = {each.path for each in superseded(runs)}
     deleted = [each for each in items if each.path in still]
     for each in deleted:
-        if each.path.is_dir():
+        if each.path.is_dir() and not each.path.is_symlink():
             # Without its manifest a directory is no finished result, should the deletion be interrupted.
             (each.path / "manifest.json").unlink(missing_ok=True)
             shutil.rmtree(each.path)
@@ -92,8 +92,9 @@ def _problem_sets(directory: Path, record: dict[str, Any], keys: set[str]) -> It
     Without a directory for each key of its record, the experiment is not finished and may still need them all.
     """
     wanted = {"stages": record["stages"].values(), "evaluations": record["evaluations"]}
-    if not all(any(directory.parent.glob(f"*/{folder}/{key}")) for folder, names in wanted.items() for key in names):
-        return
+    for folder, names in wanted.items():
+        if not set(map(str, names)) <= {path.name for path in directory.parent.glob(f"*/{folder}/*")}:
+            return
     named: dict[bool, set[str]] = {True: set(), False: set()}
     for folder, name in _RECORDS.items():
         for path in directory.glob(f"{folder}/*/{name}"):

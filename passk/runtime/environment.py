@@ -34,8 +34,8 @@ PASSED_ON = (
     "HF_HUB_OFFLINE",
     "PYTHONUNBUFFERED",
 )
-# Training does not use the Prefect server.
-SERVER_STRINGS = ("PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING")
+_SERVER = "PREFECT_"
+"""Begin of the variables of the Prefect server, in any case. Training does not use it, and some are secrets."""
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
 
 
@@ -64,12 +64,10 @@ def environment(compute: Compute) -> dict[str, str]:
         # DeepSpeed compiles an operator at its first use, with the ninja beside this Python. passk removes the locks
         # that killed processes leave in this directory.
         "TORCH_EXTENSIONS_DIR": str(operators.DIRECTORY),
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not name.upper().startswith(_SERVER)},
         "PATH": operators.path(os.environ),
         "PYTHONUNBUFFERED": "1",
     }
-    for name in SERVER_STRINGS:
-        variables.pop(name, None)
     if "RAY_ADDRESS" not in os.environ:
         variables |= loopback.ENVIRONMENT
     if compute.profile == "cpu":

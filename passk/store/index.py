@@ -19,8 +19,8 @@ from passk.files.layout import REHEARSALS, STORE, EvaluationRecord, ExperimentRe
 from passk.store import connection as connections
 from passk.store import ingest, queries, schema
 from passk.store.connection import POLL, WAIT, held, log_of, sealed, turn
-from passk.store.ingest import Item
-from passk.store.records import Damaged, Unfinished, record_of
+from passk.store.ingest import Item, Unfinished
+from passk.store.records import Damaged, record_of
 from passk.store.schema import OlderStore
 
 log = logging.getLogger(__name__)

@@ -21,15 +21,22 @@ from passk.files.layout import (
     EvaluationRecord,
     ExperimentRecord,
     StageRecord,
+    is_finished,
 )
 from passk.store import derived, training_evaluations
 from passk.store.connection import WAIT, one_line, transaction, turn
-from passk.store.records import RESTORE, Damaged, manifest_of, record_of, require_finished
+from passk.store.records import RESTORE, UNREADABLE, Damaged, reason, record_of
 from passk.store.schema import columns
 
 PROBLEM_COLUMNS = ("id", "prompt", "answer", "verifier", "split", "difficulty", "demonstration", "metadata")
 PARQUET = "read_parquet(?, hive_partitioning = false)"
 """Reader without Hive partitions: a directory of runs may be named x=1, which would become a column."""
+
+
+class Unfinished(Damaged):
+    """A stage or an evaluation that is not finished. Its run may be going on."""
+
+
 STAGE_TABLES = {
     "stages": "key", "steps": "stage", "rollouts": "stage", "groups": "stage", "checkpoints": "stage",
     "training_evaluations": "stage",
@@ -96,6 +103,7 @@ def ingest_evaluation(store: Path, directory: Path, wait: float = WAIT) -> None:
 def experiment_record(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     """Ingest experiment.json and replace its earlier rows: its failures and sessions change from run to run."""
     record = record_of(directory / "experiment.json", ExperimentRecord)
+    _require_own(directory, record)
     connection.execute("DELETE FROM experiments WHERE name = ?", [record.name])
     connection.execute("DELETE FROM experiment_stages WHERE experiment = ?", [record.name])
     row = asdict(record)
@@ -105,6 +113,16 @@ def experiment_record(connection: duckdb.DuckDBPyConnection, directory: Path) ->
         named = {"experiment": record.name, "name": name, "position": position, "stage": key}
         _insert(connection, "experiment_stages", named)
     derived.of_experiment(connection, record.name)
+
+
+def _require_own(directory: Path, record: ExperimentRecord) -> None:
+    """Raise Damaged for the record in a copy of an experiment's directory, since it would replace the experiment's."""
+    own = directory.parent / record.name / "experiment.json"
+    if directory.name != record.name and own.exists():
+        raise Damaged(
+            f"{directory / own.name}: a copy of the record of {record.name}, which has {own}; move the copy out of "
+            f"{directory.parent}"
+        )
 
 
 def problem_set(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -123,9 +141,9 @@ def problem_set(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     """Ingest a finished stage's directory."""
-    require_finished(directory, "stage")
+    _require_finished(directory, "stage")
     record = record_of(directory / "stage.json", StageRecord)
-    manifest = manifest_of(directory, record.key)
+    manifest = _manifest(directory, record.key)
     held = connection.execute("SELECT experiment FROM stages WHERE key = ?", [record.key]).fetchone()
     if held and held[0] < record.experiment:
         return  # Two experiments trained it at once: the store keeps that of the first name.
@@ -156,9 +174,9 @@ def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
 
 def evaluation(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     """Ingest a finished evaluation's directory."""
-    require_finished(directory, "evaluation")
+    _require_finished(directory, "evaluation")
     record = record_of(directory / "evaluation.json", EvaluationRecord)
-    manifest = manifest_of(directory, record.key)
+    manifest = _manifest(directory, record.key)
     file, key = directory / "samples.parquet", [record.experiment, record.key]
     for table, column in EVALUATION_TABLES.items():
         connection.execute(f"DELETE FROM {table} WHERE experiment = ? AND {column} = ?", key)
@@ -226,6 +244,11 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, row: dict[str, An
     connection.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", values)
 
 
+def _require_finished(directory: Path, what: str) -> None:
+    if not is_finished(directory):
+        raise Unfinished(f"{directory}: the {what} is not finished (no manifest.json); run the experiment again")
+
+
 def _require_all_steps(connection: duckdb.DuckDBPyConnection, path: Path, key: str, expected: int | None) -> None:
     """Raise Damaged if steps are missing: a metrics.jsonl may be cut off between two lines.
 
@@ -244,3 +267,14 @@ def _names(error: duckdb.Error, path: Path) -> bool:
     """Return whether the message names the file or one in the directory. With runs in passk/, the store's path has
     the same prefix."""
     return any(f'"{path}{end}' in str(error) for end in ('"', "/"))
+
+
+def _manifest(directory: Path, key: str) -> dict[str, Any]:
+    path = directory / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text())
+    except UNREADABLE as error:
+        raise Damaged(f"{path}: not a manifest: {reason(error)}; {RESTORE}") from None
+    if not isinstance(manifest, dict) or manifest.get("key") != key:
+        raise Damaged(f"{path}: not the manifest of {key}; {RESTORE}")
+    return manifest

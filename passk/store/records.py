@@ -1,13 +1,16 @@
-"""JSON records of finished directories, as the ingest reads them, and what a damaged one is called."""
+"""Read the JSON records of passk/files/layout.py. A damaged one is an error of one line, also if it is valid JSON."""
 
 import json
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from passk.base.errors import PasskError
 from passk.base.redact import without_secrets
-from passk.files.layout import ExperimentRecord, is_finished
+from passk.files.layout import ExperimentRecord
 
 RESTORE = "restore it from a copy, or delete its directory and run the experiment again"
 RESTORE_EXPERIMENT = "restore it from a copy, or delete it: the next run writes it again without its earlier sessions"
@@ -19,14 +22,51 @@ class Damaged(PasskError):
     """A file or directory that cannot be ingested: unfinished, cut off, or of another kind."""
 
 
-class Unfinished(Damaged):
-    """A stage or an evaluation that is not finished. Its run may be going on."""
+class _Shape(BaseModel):
+    """The fields of an object that reports and queries read. It may have others."""
+
+    model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 
 
-def require_finished(directory: Path, what: str) -> None:
-    """Raise Unfinished unless the directory has a manifest. what: stage or evaluation."""
-    if not is_finished(directory):
-        raise Unfinished(f"{directory}: the {what} is not finished (no manifest.json); run the experiment again")
+class _Attempt(_Shape):
+    what: str
+    step: int | None
+    reason: str
+
+
+class _Session(_Shape):
+    started: str | None = None
+    before: float | None = None
+    seconds: float | None = None
+    busy: float | None = None
+    phases: dict[str, float] = {}
+    failed: list[_Attempt] = []
+    ended: str | None = None
+    code: dict[str, Any] = {}
+
+
+class _Stage(_Shape):
+    kind: str
+    steps: int
+    parent: str | None = Field(None, alias="from")
+
+
+class _Benchmark(_Shape):
+    problems: str
+    samples: int
+    k: list[int] = []
+    temperature: float
+    top_p: float
+
+
+class _Config(_Shape):
+    stages: dict[str, _Stage]
+    benchmarks: dict[str, _Benchmark]
+
+
+class _Experiment(_Shape):
+    config: _Config
+    sessions: list[_Session] = []
 
 
 def record_of(path: Path, kind: type[Any]) -> Any:
@@ -35,28 +75,25 @@ def record_of(path: Path, kind: type[Any]) -> Any:
     try:
         # The record of an earlier passk may have secrets.
         record = kind(**without_secrets(json.loads(path.read_text())))
+        _shape(kind).model_validate(vars(record))
     except FileNotFoundError:
         raise Damaged(f"{path}: no such file; {restore}") from None
     except UNREADABLE as error:
-        raise Damaged(f"{path}: not a {kind.__name__}: {_reason(error)}; {restore}") from None
-    for field in fields(record):
-        expected = get_origin(field.type) or field.type
-        if expected in (str, dict, list) and not isinstance(getattr(record, field.name), expected):
-            raise Damaged(f"{path}: not a {kind.__name__}: {field.name} is not a {expected.__name__}; {restore}")
+        raise Damaged(f"{path}: not a {kind.__name__}: {reason(error)}; {restore}") from None
     return record
 
 
-def manifest_of(directory: Path, key: str) -> dict[str, Any]:
-    """Read the manifest of a finished directory. Raises Damaged if it is damaged or not that of `key`."""
-    path = directory / "manifest.json"
-    try:
-        manifest = json.loads(path.read_text())
-    except UNREADABLE as error:
-        raise Damaged(f"{path}: not a manifest: {_reason(error)}; {RESTORE}") from None
-    if not isinstance(manifest, dict) or manifest.get("key") != key:
-        raise Damaged(f"{path}: not the manifest of {key}; {RESTORE}")
-    return manifest
+@cache
+def _shape(kind: type[Any]) -> type[_Shape]:
+    """Return the shape of a record: the types of its fields, and for an experiment those of their contents."""
+    base = _Experiment if kind is ExperimentRecord else _Shape
+    types = {field.name: (field.type, ...) for field in fields(kind) if field.name not in base.model_fields}
+    return create_model(kind.__name__, __base__=base, **types)
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Return an exception of UNREADABLE as one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
     return " ".join(str(error).split())

@@ -150,4 +150,5 @@ def _number(value: object) -> float:
 
 def _natural(text: str) -> list[tuple[int, str]]:
     """Return a sort key that places Level 2 before Level 10."""
-    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", text)]
+    parts = re.split(r"([0-9]{1,18})", text)
+    return [(int(part), "") if place % 2 else (0, part) for place, part in enumerate(parts)]

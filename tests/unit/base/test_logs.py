@@ -100,3 +100,16 @@ def test_a_sink_that_fails_ends_nothing(monkeypatch):
     logs.show()
     with logs.sent_to(broken):
         logging.getLogger("passk.any").info("goes on")
+
+
+def test_a_line_shows_no_control_character_and_stays_one_line(capsys):
+    logs.show()
+    log = logging.getLogger("passk.any")
+    log.info("unreadable gold answer: %s", "a\x1b[2J\nstage warm: done\u202e")
+    assert capsys.readouterr().out == "unreadable gold answer: a\\x1b[2J\\nstage warm: done\\u202e\n"
+    try:
+        raise KeyError("x") from ValueError("\x1b]0;title\x07")
+    except KeyError:
+        log.exception("failed")
+    shown = capsys.readouterr().err
+    assert "\\x1b]0;title" in shown and shown.replace("\n", "").isprintable() and shown.count("\n") > 3

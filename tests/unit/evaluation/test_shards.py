@@ -128,3 +128,23 @@ def test_a_part_without_what_passk_notes_in_it_is_sampled_again_and_counts_nothi
         parts = Shards(tmp_path, PROBLEMS)
     assert len(said) == 1 and said[0].startswith("parts/000001.parquet: damaged (")
     assert (present(parts), parts.tokens, parts.reasons.total(), parts.seconds) == (set(), 0, 0, 0.0)
+
+
+def test_a_directory_in_place_of_a_shard_is_removed(tmp_path):
+    Shards(tmp_path, PROBLEMS).add(part("p0"))
+    for name in ("000002.parquet", "000003.parquet"):
+        (tmp_path / "parts" / name).mkdir()
+    (tmp_path / "parts" / "000003.parquet" / "other").touch()
+    assert present(Shards(tmp_path, PROBLEMS)) == {"p0"}
+    assert [file.name for file in (tmp_path / "parts").iterdir()] == ["000001.parquet"]
+
+
+def test_nothing_of_a_damaged_shard_counts(tmp_path):
+    shards = Shards(tmp_path, PROBLEMS)
+    shards.add(part("p0", "p1"))
+    file = tmp_path / "parts" / "000001.parquet"
+    table = pyarrow.parquet.read_table(file)
+    samples = [*table["sample"].to_pylist()[:-1], None]
+    column = pyarrow.array(samples, pyarrow.int64())
+    pyarrow.parquet.write_table(table.set_column(table.schema.get_field_index("sample"), "sample", column), file)
+    assert present(Shards(tmp_path, PROBLEMS)) == set() and not file.exists()

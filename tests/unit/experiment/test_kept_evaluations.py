@@ -119,3 +119,21 @@ def test_checkpoints_that_a_stage_cannot_have_are_refused(fields, line):
     with pytest.raises(ConfigError) as refused:
         validate.check(config.parse(experiment(**fields)))
     assert str(refused.value).startswith(f"stages.arm.{line}")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {}, {"steps": None}, {"steps": "x"}, {"steps": True}, {"steps": [1]}, {"models": [5]}, {"models": "x"},
+        {"models": {"last": 5}}, {"models": {"last": ["x"]}}, {"models": {"best": "x"}}, {"models": {"keep": [1]}},
+        {"models": {"keep": {"best": 5}}}, {"prompts": True}, {"steps": float("inf")},
+    ],
+)  # fmt: skip
+def test_a_manifest_of_another_kind_is_one_of_nothing(tmp_path, content):
+    until = {"metric": "reward", "below": 0.1}
+    laid = laid_out(tmp_path, evaluate_last=2, until=until, filter_groups=True)
+    planned = next(each for each in laid.stages if each.record.name == "arm")
+    write_json(planned.directory / "manifest.json", content)
+    assert (planned.steps, planned.kept, planned.chosen) == (50, ((50,), None), None)
+    assert planned.prompts == 50 * planned.stage.prompts_per_step
+    assert [each.exists for each in of_arm(laid)] == [each.before_last == 0 for each in of_arm(laid)]

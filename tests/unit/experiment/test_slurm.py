@@ -46,3 +46,11 @@ def test_a_file_with_any_name_is_one_word(tmp_path):
     done = subprocess.run(["bash", "-c", words], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout.splitlines() == ["passk", "run", HOSTILE, "--runs", "runs"]
     assert not list(tmp_path.iterdir())
+
+
+def test_a_line_end_in_a_file_name_ends_no_comment(tmp_path):
+    text = written({"profile": "cpu"}, "x\ntouch pwned #\r.yaml")
+    head = text.partition("set -euo")[0]
+    assert all(line.startswith("#") for line in head.split("\n") if line)
+    subprocess.run(["bash", "-c", head], check=True, cwd=tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -78,6 +78,14 @@ def test_a_key_that_stands_twice_is_refused_with_both_lines(refusal):
     assert "lines 2 and 3; write one `<<` with a list" in refusal("a: &a {b: 1}\nc: {<<: *a,\n  <<: *a}")
 
 
+@pytest.mark.parametrize("again", ["+1", "1", "'1'", '!!int "1"', "+1 "])
+def test_a_step_that_stands_twice_is_refused_however_it_is_written(refusal, again):
+    line = refusal(f"stages: {{s: {{advantage: {{1: grpo,\n {again}: maxrl}}}}}}")
+    assert line.startswith("2: stages.s.advantage.") and "the key is given twice, in lines 1 and 2" in line
+    assert "is given twice" in refusal("stages: {s: {advantage: {10: a, 1_0: b}}}")
+    assert "is given twice" in refusal("stages: {s: {advantage: {0: a, -0: b}}}")
+
+
 def test_merges_stay(content):
     read = content("a: &a {x: 1, y: 1}\nb: &b {x: 2}\nc: {<<: *a, x: 3}\nd: {<<: [*a, *b], z: 4}\ne: {<<: *b, <: 5}")
     assert read["c"] == {"x": 3, "y": 1} and read["d"] == {"x": 1, "y": 1, "z": 4} and read["e"] == {"x": 2, "<": 5}
@@ -111,6 +119,19 @@ def test_an_alias_bomb_is_refused_before_it_is_expanded(refusal, monkeypatch, fi
 
     monkeypatch.setattr(yaml_file._Loader, "construct_document", constructed)
     assert f"expand to more than {yaml_file.LARGEST_EXPANDED} nodes" in refusal(bomb(first, rest, 60))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [f"a: [{'x,' * 200_000}]", f"&a x: [{'*a,' * 200_000}]", f"{{{'k,' * 200_000}}}"],
+    ids=["values", "aliases", "keys"],
+)
+def test_a_file_of_very_many_values_is_refused_before_all_are_read(refusal, monkeypatch, written):
+    read = []
+    compose = yaml_file._Loader.compose_scalar_node
+    monkeypatch.setattr(yaml_file._Loader, "compose_scalar_node", lambda *each: read.append(1) or compose(*each))
+    assert refusal(written) == f"1: experiment: more than {yaml_file.MOST_NODES} keys and values; write fewer"
+    assert len(read) <= yaml_file.MOST_NODES
 
 
 def test_what_is_counted_is_bounded_by_the_files_own_nodes(content, monkeypatch):

@@ -192,3 +192,19 @@ def test_a_lock_that_is_not_let_go_in_time_is_one_line_that_names_the_holder(tmp
     finally:
         held.communicate()
     file_lock.keep(tmp_path / ".writer")
+
+
+def test_a_lock_of_another_user_or_on_a_read_only_disk_can_be_looked_at(tmp_path, monkeypatch):
+    file = tmp_path / "lock"
+    file.touch()
+    opened = type(file).open
+
+    def read_only(path, mode="r", **options):
+        if "+" in mode or "w" in mode or "a" in mode:
+            raise PermissionError(13, "Permission denied")
+        return opened(path, mode, **options)
+
+    with file_lock.alone(file, what="warm", experiment="b", does="trains it"):
+        monkeypatch.setattr(type(file), "open", read_only)
+        assert file_lock.is_held(file)
+    assert not file_lock.is_held(file)

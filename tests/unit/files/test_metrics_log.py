@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from passk.base.errors import PasskError
 from passk.files.metrics_log import NewLines, damaged_line, read_metrics
 
 
@@ -74,3 +75,9 @@ def test_lines_of_an_evaluations_progress_are_new_lines_and_no_steps(tmp_path):
     file.write_text('{"time": 1.0, "line": "warm on test: 8/16 samples"}\n')
     assert [line["line"] for line in new()] == ["warm on test: 8/16 samples"]
     assert read_metrics(file) == []
+
+
+def test_a_directory_in_its_place_is_one_line(tmp_path):
+    (tmp_path / "metrics.jsonl").mkdir()
+    with pytest.raises(PasskError, match=r"metrics.jsonl: not readable: Is a directory; move it away"):
+        read_metrics(tmp_path / "metrics.jsonl")

@@ -81,6 +81,17 @@ def test_a_local_server_answers_its_own_pages_alone_and_asks_for_the_string():
     assert variables["PREFECT_SERVER_API_AUTH_STRING"] == "passk:a-string"
 
 
+def test_a_variable_of_the_user_does_not_open_the_server_whatever_its_case(monkeypatch):
+    closed = server.locked(4321, "passk:a-string")
+    for name in closed:
+        monkeypatch.setenv(name.lower(), "false")
+        monkeypatch.setenv(name, "*")
+    monkeypatch.setenv("PREFECT_LOGGING_LEVEL", "DEBUG")
+    variables = server.protected(closed)
+    assert {name: value for name, value in variables.items() if name.upper() in closed} == closed
+    assert variables["PREFECT_LOGGING_LEVEL"] == "DEBUG"
+
+
 def test_a_clusters_server_is_told_to_keep_its_leases_as_ours_is():
     recipe = (Path(__file__).parents[3] / "docs" / "deploy.md").read_text()
     for name, value in LASTING_LEASES.items():

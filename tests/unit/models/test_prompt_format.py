@@ -51,6 +51,18 @@ def test_a_response_follows_its_prompt_as_in_a_conversation(tokenizer):
     assert PromptFormat(chat=True, options={"quiet": True}).responses(tokenizer, ["2+2?"], ["4"]) == [None]
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ 1 // 0 }}", "{{ messages + 1 }}", "{{ ().__class__.__base__ }}", "{% include 'x' %}", "{{ x.y.z }}",
+        "{{ strftime_now(5) }}", "{{ 'a'.encode('x') }}", "{{ messages[0].content.index('none') }}",
+    ],
+)  # fmt: skip
+def test_whatever_a_template_raises_is_one_line(tokenizer, template):
+    with pytest.raises(ConfigError, match=r"^model.chat_template: the chat template refuses a prompt \("):
+        PromptFormat(chat=True, template=template).prompts(tokenizer, ["b"])
+
+
 def test_a_template_that_refuses_a_system_message_is_one_line(tokenizer):
     refuses = "{% if messages[0].role == 'system' %}{{ raise_exception('No system role') }}{% endif %}x"
     with pytest.raises(ConfigError, match=r"^model.system_prompt: the chat template refuses a prompt \(No system role"):

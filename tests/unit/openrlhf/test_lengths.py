@@ -140,3 +140,14 @@ def test_a_run_refuses_the_length_before_anything_is_trained(tmp_path):
     with pytest.raises(ConfigError, match=message):
         stages.prepare(laid_out)
     assert not list(tmp_path.glob("*/stages/*/data"))
+
+
+def test_a_tokenizer_without_an_end_token_is_refused(source, model, tmp_path):
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer.eos_token = None
+    tokenizer.save_pretrained(tmp_path)
+    assert AutoTokenizer.from_pretrained(tmp_path).eos_token is None
+    with pytest.raises(
+        ConfigError, match=r"^model.path: the tokenizer of .* has no end token.*stages.warm; set eos_token"
+    ):
+        fits(source, tmp_path, "warm", "max_length", 100)

@@ -5,7 +5,7 @@ import pyarrow.parquet
 import pytest
 import yaml
 
-from passk.base.errors import ConfigError
+from passk.base.errors import ConfigError, PasskError
 from passk.experiment import config, validate
 from passk.experiment.plan import plan
 from passk.files.layout import write_json
@@ -108,3 +108,12 @@ def test_other_bounds_are_refused_in_one_line(band):
 def test_an_unknown_key_is_named():
     with pytest.raises(ConfigError, match=r"^require.base: unknown key pass_at_0; write benchmark and bounds"):
         config.parse(raw(pass_at_0=[0, 1]))
+
+
+def test_damaged_samples_of_the_base_model_are_one_line(tmp_path):
+    laid_out = plan(config.parse(raw(pass_at_1=[0.1, 0.9])), tmp_path)
+    [base] = base_first.remaining(laid_out)
+    finished(base, [4])
+    (base.directory / "samples.parquet").write_bytes(b"PAR1")
+    with pytest.raises(PasskError, match=r"samples.parquet: damaged \(.*\); delete its directory"):
+        base_first.unmet(laid_out)

@@ -155,3 +155,13 @@ def test_the_engine_of_an_evaluation_has_the_length_that_its_prompts_need(tmp_pa
         ConfigError, match=r"^benchmarks.test.max_response: its longest prompt has \d+ tokens, .* 131072"
     ):
         stages.prepare(other)
+
+
+def test_a_response_that_a_tiny_model_would_cut_is_refused_before_the_training(tmp_path):
+    raw = copy.deepcopy(yaml.safe_load(GOOD))
+    stages.prepare(plan(config.parse(raw), tmp_path / "runs"))
+    raw["benchmarks"]["test"]["max_response"] = TinyModel().max_length - 8
+    with pytest.raises(
+        ConfigError, match=r"^benchmarks.test.max_response: its longest prompt has \d+ tokens.* exceeds"
+    ):
+        stages.prepare(plan(config.parse(raw), tmp_path / "runs"))

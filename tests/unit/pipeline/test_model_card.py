@@ -114,3 +114,18 @@ def test_the_licence_is_that_of_the_base_models_own_card(tmp_path, front, licenc
 def test_a_model_of_the_hub_without_a_copy_here_has_no_known_licence(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     assert model_card.licence_of("owner/a-model-that-is-not-here") is None
+
+
+@pytest.mark.parametrize("harm", [b"", b"PAR1", None])
+def test_damaged_samples_cost_the_card_their_rows_alone(tmp_path, harm):
+    laid_out = finished(changed("stages.arm.evaluate", True), tmp_path)
+    evaluated(laid_out, "warm", [16, 0])
+    evaluated(laid_out, "arm", [16, 16])
+    samples = (
+        next(each for each in laid_out.evaluations if each.record.checkpoint == "arm").directory / "samples.parquet"
+    )
+    samples.unlink()
+    samples.mkdir() if harm is None else samples.write_bytes(harm)
+    model_card.write_all(laid_out)
+    cards = [(planned.own / "model" / "README.md").read_text() for planned in laid_out.stages]
+    assert "| pass@1 | 0.500 |" in cards[0] and "No benchmark is evaluated yet." in cards[1]

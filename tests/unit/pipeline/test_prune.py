@@ -110,3 +110,20 @@ def test_an_experiment_that_is_not_finished_keeps_its_problems(runs):
 def test_a_directory_without_a_record_is_no_experiment(runs):
     stage(runs / "comparisons", "old", "p-old")
     assert listed(runs) == OLD
+
+
+@pytest.mark.parametrize("key", ["**x", "/etc", "", "../a", 5, None, ["a"]])
+def test_a_key_that_names_no_directory_is_of_a_stage_that_is_not_finished(runs, key):
+    record = {"name": "a", "stages": {"arm": key}, "evaluations": ["e-new"]}
+    (runs / "a" / "experiment.json").write_text(json.dumps(record))
+    assert not [each for each in listed(runs) if each.startswith("a/problems/")]
+
+
+def test_what_lies_elsewhere_by_a_link_is_kept_and_the_link_removed(runs, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("disk") / "old"
+    (runs / "a" / "stages" / "old").rename(elsewhere)
+    (runs / "a" / "stages" / "old").symlink_to(elsewhere)
+    kept = {file.name for file in elsewhere.iterdir()}
+    delete(runs, superseded(runs))
+    assert not (runs / "a" / "stages" / "old").is_symlink()
+    assert {file.name for file in elsewhere.iterdir()} == kept and "manifest.json" in kept

@@ -35,6 +35,7 @@ def test_every_problem_is_in_one_bin_and_no_bin_is_too_small(counted):
         ["competition-easy", "competition-hard", "school", None],
         [f"level {i}" for i in range(1, 13)],
         [str(i / 7) for i in range(40)],
+        ["²", "2²", "x²", "9" * 5000, "١", "$\\frac{", "inf", ""],
     ],
 )
 def test_every_graded_problem_is_in_one_bin_and_no_two_bins_have_one_name(grades):

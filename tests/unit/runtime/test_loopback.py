@@ -134,5 +134,8 @@ def test_every_worker_of_ray_and_every_process_of_vllm_is_set_up():
 def test_training_does_not_get_the_string_of_prefects_server(monkeypatch):
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "passk:of-the-server")
     monkeypatch.setenv("PREFECT_SERVER_API_AUTH_STRING", "passk:of-the-server")
+    monkeypatch.setenv("prefect_api_auth_string", "passk:of-the-server")
+    monkeypatch.setenv("PREFECT_API_KEY", "passk:of-the-server")
+    monkeypatch.setenv("PREFECT_API_DATABASE_PASSWORD", "passk:of-the-server")
     assert os.environ["PREFECT_API_AUTH_STRING"]
     assert "passk:of-the-server" not in environment(Compute(profile="cpu")).values()
