@@ -1,6 +1,7 @@
 """What holds for all tests."""
 
 import contextlib
+import gc
 import logging
 import signal
 from collections.abc import Iterator
@@ -73,6 +74,22 @@ SLOW = {
 
 missing = [file for file in SLOW | TOGETHER if not (Path(__file__).parent / file).is_file()]
 assert not missing, f"no such files: {missing}; follow their new names here"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not import the slow files for `make test`: their engines' packages take seconds in each process."""
+    slow = collection_path.relative_to(Path(__file__).parent).as_posix() in SLOW
+    return True if slow and config.option.markexpr == "not slow" else None
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector of garbage from going over millions of objects of imported packages again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()  # else extension modules report at the end that they leak
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

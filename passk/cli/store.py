@@ -47,7 +47,7 @@ def ingest(
         raise ConfigError("runs", f"{runs} is not a directory", "name the directory that contains the runs")
     path = runs / store.STORE
     if rebuild:
-        ingested, done = store.rebuilt(runs), "rebuilt"
+        ingested, done = store.rebuild(runs), "rebuilt"
     else:
         ingested = store.ingest_items(path, store.items(runs))
         done = ", ".join(f"{count} {kind}" for kind, count in ingested.new.items()) or "nothing new"

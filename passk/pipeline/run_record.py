@@ -24,7 +24,7 @@ from passk.experiment.plan import Plan
 from passk.experiment.result_versions import VERIFIER_PACKAGES, engine_versions, installed
 from passk.files.layout import INGEST, ExperimentRecord, write_json
 from passk.store import ingest_experiment_record
-from passk.store.ingest import record_of
+from passk.store.records import record_of
 
 OTHER_PACKAGES = ("passk", "prefect", "duckdb", "datasets", "pandas", "numpy")
 

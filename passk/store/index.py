@@ -19,7 +19,8 @@ from passk.files.layout import REHEARSALS, STORE, EvaluationRecord, ExperimentRe
 from passk.store import connection as connections
 from passk.store import ingest, queries, schema
 from passk.store.connection import POLL, WAIT, held, log_of, sealed, turn
-from passk.store.ingest import Damaged, Item, Unfinished
+from passk.store.ingest import Item, Unfinished
+from passk.store.records import Damaged, record_of
 from passk.store.schema import OlderStore
 
 log = logging.getLogger(__name__)
@@ -89,12 +90,7 @@ def ingest_items(store: Path, wanted: Iterable[Item], wait: float = WAIT) -> Ing
     return ingested
 
 
-def rebuild(runs: Path, wait: float = WAIT) -> list[str]:
-    """Rebuild the store as `rebuilt` does, and return a line for each damaged item."""
-    return rebuilt(runs, wait).skipped
-
-
-def rebuilt(runs: Path, wait: float = WAIT) -> Ingested:
+def rebuild(runs: Path, wait: float = WAIT) -> Ingested:
     """Rebuild runs/passk.duckdb from the files under `runs`.
 
     The new store is built beside the old one and replaces it in one rename, so a failure leaves the old one. It has the
@@ -156,7 +152,7 @@ def reading(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnecti
 def renew(store: Path, wait: float = WAIT) -> None:
     """Rebuild a store that an older passk made, and log the skipped items."""
     log.warning("%s: made by an older passk; rebuilding it from the files, the old one is kept beside it", store)
-    for line in rebuild(store.parent, wait):
+    for line in rebuild(store.parent, wait).skipped:
         log.warning("skipped: %s", line)
 
 
@@ -214,13 +210,13 @@ class _Present:
             return path.stem in self.problems
         try:
             if take is ingest.experiment_record:
-                record = ingest.record_of(path / "experiment.json", ExperimentRecord)
+                record = record_of(path / "experiment.json", ExperimentRecord)
                 return self.experiments.get(record.name) == record
             if take is ingest.stage:
-                record = ingest.record_of(path / "stage.json", StageRecord)
+                record = record_of(path / "stage.json", StageRecord)
                 # If two experiments trained a stage, the store has that of the first name.
                 return record.key in self.stages and self.stages[record.key] <= record.experiment
-            record = ingest.record_of(path / "evaluation.json", EvaluationRecord)
+            record = record_of(path / "evaluation.json", EvaluationRecord)
             return (record.experiment, record.key) in self.evaluations
         except PasskError:
             return False  # ingest reports the error

@@ -5,7 +5,6 @@ import json
 import pyarrow.parquet
 import pytest
 import yaml
-from datasets import load_from_disk
 
 from passk.experiment import config, plan
 from passk.pipeline import stages
@@ -53,6 +52,8 @@ def done(tmp_path_factory):
 
 
 def test_both_kinds_of_training_see_the_formatted_prompt(done):
+    from datasets import load_from_disk
+
     for planned in done.stages:
         prompts = load_from_disk(planned.directory / "data")["prompt"]
         assert all(text.startswith("[system]Solve it.[user]") and text.endswith("[assistant]") for text in prompts)

@@ -16,7 +16,7 @@ from passk.experiment.plan import plan
 from passk.files.layout import SAMPLE_COLUMNS, write_json
 from passk.pipeline import stages
 from passk.store import queries, reading
-from tests.unit.conftest import write_parquet
+from tests.unit.synthetic_run import write_parquet
 
 
 @pytest.fixture

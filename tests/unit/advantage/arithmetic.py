@@ -40,7 +40,8 @@ def mean(values):
 
 
 def centred(values):
-    return [value - mean(values) for value in values]
+    middle = mean(values)
+    return [value - middle for value in values]
 
 
 def standardised(values, ddof=0):

@@ -55,10 +55,10 @@ def expected_gain(r, x, m):
 
 def with_and_without(r, k, f):
     """Of each rollout: the mean of f over the sets of k with it, and over those without it."""
-    n = len(r)
-    for i in range(n):
-        inside = [f((i, *rest)) for rest in combinations(others(n, i), k - 1)]
-        outside = [f(rest) for rest in combinations(others(n, i), k)]
+    of_sets = {members: f(members) for members in combinations(range(len(r)), k)}
+    for i in range(len(r)):
+        inside = [value for members, value in of_sets.items() if i in members]
+        outside = [value for members, value in of_sets.items() if i not in members]
         yield mean(inside), mean(outside)
 
 

@@ -54,9 +54,9 @@ def identity(variant):
 def binary(n):
     """Every 0/1 vector of up to 5 rollouts, beyond that every count in three orders."""
     if n <= 5:
-        return [[Fraction(x) for x in row] for row in product((0, 1), repeat=n)]
+        return [list(row) for row in product((0, 1), repeat=n)]
     generator = random.Random(n)
-    return [generator.sample([Fraction(i < c) for i in range(n)], n) for c in range(n + 1) for _ in range(3)]
+    return [generator.sample([int(i < c) for i in range(n)], n) for c in range(n + 1) for _ in range(3)]
 
 
 def equals_definition(name, options, definition, rows, k):

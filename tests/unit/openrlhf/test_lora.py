@@ -4,12 +4,17 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from transformers import AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-from passk.openrlhf import lora
-
 TOKENS = torch.arange(3, 19)[None]
+
+
+@pytest.fixture
+def lora():
+    """passk.openrlhf.lora, which loads peft: no other process of the tests has to."""
+    from passk.openrlhf import lora
+
+    return lora
 
 
 def model(*, tied: bool = False) -> Qwen2ForCausalLM:
@@ -21,7 +26,9 @@ def model(*, tied: bool = False) -> Qwen2ForCausalLM:
     return Qwen2ForCausalLM(config).eval()
 
 
-def adapted(base: Qwen2ForCausalLM, targets="all-linear") -> PeftModel:
+def adapted(base: Qwen2ForCausalLM, targets="all-linear"):
+    from peft import LoraConfig, TaskType, get_peft_model
+
     config = LoraConfig(task_type=TaskType.CAUSAL_LM, r=4, lora_alpha=8, target_modules=targets, bias="none")
     found = get_peft_model(base, config)
     for name, parameter in found.named_parameters():
@@ -37,7 +44,7 @@ def log_probs(found) -> torch.Tensor:
 
 @pytest.mark.parametrize("tied", [False, True])
 @pytest.mark.parametrize("targets", ["all-linear", ["q_proj", "down_proj"]])
-def test_the_merged_weights_have_the_bases_names_and_the_adapted_models_log_probabilities(tied, targets):
+def test_the_merged_weights_have_the_bases_names_and_the_adapted_models_log_probabilities(lora, tied, targets):
     plain = model(tied=tied)
     found = adapted(model(tied=tied), targets)
     expected = log_probs(found)
@@ -50,7 +57,7 @@ def test_the_merged_weights_have_the_bases_names_and_the_adapted_models_log_prob
     assert torch.allclose(log_probs(found), expected), "and the adapter is as it was"
 
 
-def test_a_written_model_needs_no_adapter(tmp_path):
+def test_a_written_model_needs_no_adapter(lora, tmp_path):
     found = adapted(model())
     saved = SimpleNamespace(save_pretrained=lambda directory: (directory / "tokenizer").write_text(""))
     lora.write(found, saved, tmp_path)
@@ -60,7 +67,7 @@ def test_a_written_model_needs_no_adapter(tmp_path):
     assert torch.allclose(log_probs(read), log_probs(found), atol=1e-4)
 
 
-def test_a_bfloat16_weight_is_rounded_once(tmp_path):
+def test_a_bfloat16_weight_is_rounded_once(lora, tmp_path):
     found = adapted(model().to(torch.bfloat16))
     for name, each in lora.merged_parameters(found):
         if isinstance(each, lora.MergedWeight):

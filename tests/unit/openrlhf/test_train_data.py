@@ -5,7 +5,6 @@ import json
 from functools import partial
 
 import pytest
-from datasets import load_from_disk
 
 from passk import problems
 from passk.base.errors import ConfigError
@@ -27,10 +26,16 @@ def source(tmp_path_factory):
     return file
 
 
+def written(directory):
+    from datasets import load_from_disk
+
+    return load_from_disk(directory)
+
+
 def taken(source, directory, steps: int, first_prompt: int) -> list[str]:
     experiment = config.parse(changed("stages.arm.steps", steps))
     train_data.write(experiment.stages["arm"], {source: 1.0}, directory, seed=1, first_prompt=first_prompt, end="$")
-    return [json.loads(label)["problem"] for label in load_from_disk(directory)["label"]]
+    return [json.loads(label)["problem"] for label in written(directory)["label"]]
 
 
 def test_a_method_in_two_stages_sees_the_problems_of_a_method_in_one(source, tmp_path):
@@ -49,7 +54,7 @@ def test_every_problem_comes_once_before_any_comes_twice(source, tmp_path):
 def test_a_row_has_the_prompt_and_all_that_its_verifier_needs(source, tmp_path):
     taken(source, tmp_path / "data", 1, 0)
     by_id = {row["id"]: row for row in problems.load(source)}
-    for row in load_from_disk(tmp_path / "data"):
+    for row in written(tmp_path / "data"):
         label = Label.load(row["label"])
         assert row["prompt"] == by_id[label.problem]["prompt"]
         assert (label.verifier, label.answer) == ("maze", by_id[label.problem]["answer"])
@@ -58,7 +63,7 @@ def test_a_row_has_the_prompt_and_all_that_its_verifier_needs(source, tmp_path):
 def test_a_label_says_whether_the_prompt_opens_the_thinking_and_an_older_label_is_read(source, tmp_path):
     stage = config.parse(changed("stages.arm.steps", 1)).stages["arm"]
     train_data.write(stage, {source: 1.0}, tmp_path / "data", seed=1, first_prompt=0, opens_thinking=True)
-    labels = load_from_disk(tmp_path / "data")["label"]
+    labels = written(tmp_path / "data")["label"]
     assert all(Label.load(label).opens_thinking for label in labels)
     older = json.loads(labels[0])
     del older["opens_thinking"]
@@ -89,7 +94,7 @@ def test_a_field_that_does_not_fit_the_chat_template_is_refused(source, tmp_path
 def test_a_demonstration_ends_with_the_end_token_so_that_openrlhf_adds_no_space(source, tmp_path):
     stage = config.parse(changed("stages.warm.batch_size", 8)).stages["warm"]
     train_data.write(stage, {source: 1.0}, tmp_path / "data", seed=1, first_prompt=0, end="$")
-    rows = load_from_disk(tmp_path / "data")
+    rows = written(tmp_path / "data")
     assert len(rows) == 2 * 8
     assert all(response.endswith("$") and set(response[:-1]) <= set("LRUD") for response in rows["response"])
 
@@ -109,7 +114,7 @@ def test_a_mix_has_the_shares_of_its_weights_and_goes_through_each_set(source, t
     for name, first, steps in (("whole", 0, 40), ("later", 20 * 32, 20)):
         cut = stage.model_copy(update={"steps": steps})
         train_data.write(cut, {source: 3.0, other: 1.0}, tmp_path / name, seed=1, first_prompt=first)
-        orders.append([Label.load(label).problem for label in load_from_disk(tmp_path / name)["label"]])
+        orders.append([Label.load(label).problem for label in written(tmp_path / name)["label"]])
     whole, later = orders
     assert whole[20 * 32 :] == later, "a child continues in the same order"
     first_set = set(problems.load(source)["id"])
@@ -134,12 +139,12 @@ def test_a_chat_template_is_in_the_rows_of_both_kinds_and_the_stop_texts_in_the_
     stages = config.parse(changed("stages.arm.stop", ["\n"])).stages
     write = partial(train_data.write, sources={source: 1.0}, seed=1, first_prompt=0, format=format, tokenizer=tokenizer)
     write(stages["arm"], directory=tmp_path / "rl")
-    for row in load_from_disk(tmp_path / "rl"):
+    for row in written(tmp_path / "rl"):
         label = Label.load(row["label"])
         assert row["prompt"] == f"<Solve.><{by_id[label.problem]['prompt']}><"
         assert list(label.stop) == ["\n"]
     write(stages["warm"], directory=tmp_path / "sft")
-    seen = {(row["prompt"], row["response"]) for row in load_from_disk(tmp_path / "sft")}
+    seen = {(row["prompt"], row["response"]) for row in written(tmp_path / "sft")}
     assert seen <= {(f"<Solve.><{row['prompt']}><", f"{row['demonstration']}>") for row in by_id.values()}
 
 

@@ -34,11 +34,11 @@ def written(filed_once, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def seeds_once(tmp_path_factory, write_run_of):
+def seeds_once(tmp_path_factory, run_factory):
     """Three seeds of one design, in one store."""
     runs = tmp_path_factory.mktemp("seeds") / "runs"
-    written = [write_run_of(runs, name=f"maze-s{seed}", seed=seed, problems=40) for seed in (11, 12, 13)]
-    assert rebuild(runs) == []
+    written = [run_factory(runs, name=f"maze-s{seed}", seed=seed, problems=40) for seed in (11, 12, 13)]
+    assert rebuild(runs).skipped == []
     return written
 
 

@@ -11,8 +11,8 @@ from passk.statistics.pass_at_k import pass_at_k
 from passk.store import reading, rebuild
 from reports.data.comparison import Comparison
 from reports.data.results import load
-from tests.unit.conftest import VERSIONS, _write_evaluation
 from tests.unit.reports.conftest import text_of
+from tests.unit.synthetic_run import VERSIONS, write_evaluation
 
 STEPS = (12, 15)
 """Steps of the earlier checkpoints of the stage pass1, whose last step is 18."""
@@ -31,7 +31,7 @@ def add(run, step: int, *, best: bool = False) -> None:
         )
         # a problem is about as hard for each checkpoint of a run
         logits = 6 * (counts(run, f"key-pass1-{benchmark}") / 16 - 0.5) - 0.05 * step
-        _write_evaluation(run, evaluation, logits, 16, rng)
+        write_evaluation(run, evaluation, logits, 16, rng)
         record["evaluations"].append(key)
     write_json(run.directory / "experiment.json", record)
 
@@ -57,7 +57,7 @@ def counts(run, key: str) -> np.ndarray:
 def test_the_row_is_the_mean_over_checkpoints_and_its_interval_is_over_problems_alone(run):
     for step in STEPS:
         add(run, step)
-    assert rebuild(run.runs) == []
+    assert rebuild(run.runs).skipped == []
     keys = ["key-pass1-easy", *(f"key-pass1-easy-{step}" for step in STEPS)]
     each = np.stack([counts(run, key) for key in keys])
     comparison = Comparison([load(run.store, run.name)])
@@ -81,7 +81,7 @@ def test_the_row_is_the_mean_over_checkpoints_and_its_interval_is_over_problems_
 def test_the_report_says_which_checkpoints_a_row_is_of_and_how_far_they_are_apart(run):
     for step in STEPS:
         add(run, step)
-    assert rebuild(run.runs) == []
+    assert rebuild(run.runs).skipped == []
     text = text_of(run.store, run.name)
     assert "`pass1`: mean over the last 3 checkpoints of each training run." in text
     each = [counts(run, key) for key in ("key-pass1-hard", *(f"key-pass1-hard-{step}" for step in STEPS))]
@@ -95,7 +95,7 @@ def test_the_report_says_which_checkpoints_a_row_is_of_and_how_far_they_are_apar
 def test_the_best_checkpoint_has_a_row_of_its_own_and_a_choice_on_a_compared_benchmark_is_flagged(run):
     add(run, 12, best=True)
     keep(run, benchmark="hard", k=8, select_on_test=True)
-    assert rebuild(run.runs) == []
+    assert rebuild(run.runs).skipped == []
     text = text_of(run.store, run.name)
     rows = [line for line in text.splitlines() if line.startswith("| all together") and "pass1" in line]
     assert any("`pass1@best`" in line for line in rows) and any("`pass1` " in line for line in rows)
@@ -112,7 +112,7 @@ def test_the_best_checkpoint_has_a_row_of_its_own_and_a_choice_on_a_compared_ben
 def test_a_choice_on_a_validation_benchmark_is_not_flagged(run):
     add(run, 12, best=True)
     keep(run, benchmark="held", k=8)
-    assert rebuild(run.runs) == []
+    assert rebuild(run.runs).skipped == []
     text = text_of(run.store, run.name)
     assert "the highest held-out pass@8 on `held` of its training." in text and "Selected on" not in text
 
@@ -125,10 +125,10 @@ def test_best_checkpoints_are_compared_with_each_other_where_both_methods_have_o
         config = record["config"]["benchmarks"][benchmark]
         of = ("pass4-pass1@best", "key-pass4-pass1")
         evaluation = EvaluationRecord(key, run.name, *of, benchmark, benchmark, config, 9, VERSIONS, 3, True)
-        _write_evaluation(run, evaluation, np.linspace(-2, 2, 16), 16, np.random.default_rng(0))
+        write_evaluation(run, evaluation, np.linspace(-2, 2, 16), 16, np.random.default_rng(0))
         record["evaluations"].append(key)
     write_json(run.directory / "experiment.json", record)
-    assert rebuild(run.runs) == []
+    assert rebuild(run.runs).skipped == []
     comparison = Comparison([load(run.store, run.name)])
     pairs = [(of.label, to.label) for of, to in comparison.comparisons]
     assert pairs == [("pass4-pass1", "pass1"), ("pass4-pass1@best", "pass1@best")]
@@ -139,6 +139,6 @@ def test_a_field_that_an_earlier_record_lacks_and_that_is_not_used_does_not_spli
     record["config"]["benchmarks"]["easy"]["validation"] = False
     record["config"]["stages"]["pass1"] |= {"evaluate_last": None, "keep_best": None, "stop_when": None}
     write_json(seeds[0].directory / "experiment.json", record)
-    assert rebuild(seeds[0].runs) == []
+    assert rebuild(seeds[0].runs).skipped == []
     comparison = Comparison([load(seeds[0].store, run.name) for run in seeds])
     assert [len(design) for design in comparison.designs] == [3]

@@ -96,7 +96,7 @@ def test_two_designs_without_a_method_of_one_name_are_compared_with_each_other(s
         own = json.loads((evaluation / "evaluation.json").read_text())
         named = own["checkpoint"].replace("pass4", "explore")
         write_json(evaluation / "evaluation.json", {**own, "checkpoint": "base1" if named == "pass1" else named})
-    assert rebuild(seeds[1].runs) == []
+    assert rebuild(seeds[1].runs).skipped == []
     compared = comparison(seeds[:2])
     pairs = [(a.label, b.label) for a, b in compared.comparisons]
     assert ("base1", "pass1") in pairs and ("explore-pass1", "pass1") in pairs
@@ -143,7 +143,7 @@ def test_a_benchmarks_problems_are_called_others_only_where_they_are(seeds):
         seeds[1],
         lambda record: record.update(evaluations=[k for k in record["evaluations"] if k.endswith("warm-easy")]),
     )
-    assert rebuild(seeds[1].runs) == []
+    assert rebuild(seeds[1].runs).skipped == []
     text = text_of(seeds[0].store, *(run.name for run in seeds))
     assert "`easy`: 40 problems, different for each seed, 16 samples each, temperature 1, top-p 0.95" in text
 
@@ -261,7 +261,7 @@ def only_evaluated(seeds, fields):
             own = json.loads((evaluation / "evaluation.json").read_text())
             write_json(evaluation / "evaluation.json", {**own, "checkpoint": "base", "stage": None})
         amend(run, evaluate)
-    assert rebuild(seeds[0].runs) == []
+    assert rebuild(seeds[0].runs).skipped == []
 
 
 def test_two_models_that_were_only_evaluated_are_compared_by_their_problems_and_named(seeds):

@@ -89,18 +89,18 @@ def as_setting(run, name: str, top_p: float) -> None:
     write_json(run.directory / "experiment.json", record)
 
 
-def test_a_report_of_two_settings_with_seeds_has_their_mean_and_their_interaction(tmp_path, write_run_of):
+def test_a_report_of_two_settings_with_seeds_has_their_mean_and_their_interaction(tmp_path, run_factory):
     names = []
     for setting, top_p in (("left", 0.9), ("right", 1.0)):
         for seed in (11, 12):
             number = seed + (0 if setting == "left" else 50)
-            run = write_run_of(tmp_path / "runs", name=f"{setting}-s{seed}", seed=number, problems=20)
+            run = run_factory(tmp_path / "runs", name=f"{setting}-s{seed}", seed=number, problems=20)
             as_setting(run, setting, top_p)
             record = json.loads((run.directory / "experiment.json").read_text())
             record["config"]["seed"] = seed
             write_json(run.directory / "experiment.json", record)
             names.append(run.name)
-    assert rebuild(tmp_path / "runs") == []
+    assert rebuild(tmp_path / "runs").skipped == []
     comparison = Comparison([load(run.store, name) for name in names])
     found = effects(comparison)
     assert {(effect.method, effect.baseline) for effect in found} == {("pass4-pass1", "pass1")}

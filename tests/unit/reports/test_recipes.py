@@ -33,7 +33,7 @@ def end_early(run, stage: str, steps: int) -> None:
 
 def test_the_recipe_and_the_store_have_the_step_at_which_a_stage_ended(filed):
     end_early(filed, "pass4", 4)
-    assert rebuild(filed.runs) == []
+    assert rebuild(filed.runs).skipped == []
     text = text_of(filed.store, filed.name)
     line = r"passk\_analytical k=4, ended at step 4 of 99: mean reward over 3 steps is 0.3, above 0.2 → grpo, 6 steps"
     assert f"- `pass4-pass1`: {line}, from `warm`" in text
@@ -49,7 +49,7 @@ def test_the_recipe_and_the_store_have_the_step_at_which_a_stage_ended(filed):
 def test_seeds_that_end_at_different_steps_show_their_range(seeds, steps, shown):
     for run, last in zip(seeds, steps, strict=True):
         end_early(run, "pass1", last)
-    assert rebuild(seeds[0].runs) == []
+    assert rebuild(seeds[0].runs).skipped == []
     text = text_of(seeds[0].store, *(run.name for run in seeds))
     assert f"grpo, {shown} of at most 99 steps, {CONDITION}, from" in text
 

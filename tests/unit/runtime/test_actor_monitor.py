@@ -1,11 +1,11 @@
 """Which dead actors count as lost, by what Ray's own tables say of them."""
 
-from ray.core.generated import common_pb2
-
 from passk.runtime.actor_monitor import lost
 
 
 def actor(reason: str, message: str = "", state: str = "DEAD") -> dict:
+    from ray.core.generated import common_pb2
+
     context = common_pb2.ActorDiedErrorContext(
         reason=common_pb2.ActorDiedErrorContext.Reason.Value(reason), error_message=message
     )
@@ -28,6 +28,8 @@ def test_an_actor_that_was_meant_to_end_is_not_lost():
 
 
 def test_an_actor_that_rays_memory_monitor_killed_is_a_matter_of_memory():
+    from ray.core.generated import common_pb2
+
     cause = common_pb2.ActorDeathCause(oom_context=common_pb2.OomContext(error_message="low on memory"))
     found = actor("WORKER_DIED")
     found["a"]["DeathCause"] = cause

@@ -4,21 +4,22 @@ import json
 import random
 import shutil
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from passk.files.layout import write_json
 from passk.store import ingest, ingest_items, items, reading, rebuild
 from passk.store.connection import held, turn
-from tests.unit.conftest import write_parquet
 from tests.unit.store.test_ingest import contents
+from tests.unit.synthetic_run import write_parquet
 
 
 def made_again(runs, tmp_path):
     """The contents of a store made from the files alone, elsewhere."""
     copy = tmp_path / "again"
     shutil.copytree(runs, copy, ignore=shutil.ignore_patterns("*.duckdb"))
-    assert rebuild(copy) == []
+    assert rebuild(copy).skipped == []
     return contents(copy / "passk.duckdb")
 
 
@@ -38,11 +39,11 @@ def test_what_is_in_the_store_is_not_read_again(run, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def two(write_run_of, tmp_path_factory):
+def two(run_factory, tmp_path_factory):
     """The runs of two experiments, and the contents of a store made from them."""
     directory = tmp_path_factory.mktemp("two")
     for name in ("a", "b"):
-        write_run_of(directory / "runs", name=name)
+        run_factory(directory / "runs", name=name)
     return directory / "runs", made_again(directory / "runs", directory)
 
 
@@ -107,8 +108,10 @@ def no_object(path):
 
 def count_steps(run):
     """The manifests of the fixture do not say how many steps there are, those of a training do."""
-    manifest = run.directory / "stages" / "key-pass4" / "manifest.json"
-    write_json(manifest, {**json.loads(manifest.read_text()), "steps": 12})
+    for stage in run.stages():
+        manifest = stage / "manifest.json"
+        steps = len((stage / "metrics.jsonl").read_text().splitlines())
+        write_json(manifest, {**json.loads(manifest.read_text()), "steps": steps})
 
 
 @pytest.fixture(scope="module")
@@ -120,40 +123,49 @@ def whole_contents(filed_once, tmp_path_factory):
     return made_again(copy.runs, copy.runs.parent)
 
 
-@pytest.mark.parametrize(
-    ("file", "harm"),
-    [
-        ("experiment.json", cut_half),
-        ("experiment.json", no_object),
-        ("problems/hard.parquet", cut_half),
-        ("problems/hard.parquet", empty),
-        ("problems/hard.parquet", not_utf8),
-        ("stages/key-pass4/stage.json", not_json),
-        ("stages/key-pass4/manifest.json", empty),
-        ("stages/key-pass4/manifest.json", no_object),
-        ("stages/key-pass4/metrics.jsonl", cut_last_line),
-        ("stages/key-pass4/metrics.jsonl", cut_between_lines),
-        ("stages/key-pass4/metrics.jsonl", empty),
-        ("stages/key-pass4/rollouts/step-000002.parquet", cut_half),
-        ("stages/key-pass4/rollouts/step-000002.parquet", empty),
-        ("evaluations/key-warm-easy/evaluation.json", no_object),
-        ("evaluations/key-warm-easy/samples.parquet", cut_half),
-    ],
-)
-def test_a_file_that_is_cut_off_or_damaged_is_named_and_skipped_and_the_rest_goes_in(run, whole_contents, file, harm):
+# At most one file of an item, since an item has one line.
+HARMS = [
+    {
+        "experiment.json": cut_half,
+        "problems/hard.parquet": cut_half,
+        "stages/key-pass1/manifest.json": empty,
+        "stages/key-pass4/stage.json": not_json,
+        "stages/key-pass4-pass1/rollouts/step-000002.parquet": cut_half,
+        "evaluations/key-warm-easy/evaluation.json": no_object,
+    },
+    {
+        "experiment.json": no_object,
+        "problems/hard.parquet": empty,
+        "stages/key-pass1/metrics.jsonl": cut_last_line,
+        "stages/key-pass4/manifest.json": no_object,
+        "stages/key-pass4-pass1/rollouts/step-000002.parquet": empty,
+        "evaluations/key-warm-easy/samples.parquet": cut_half,
+    },
+    {
+        "problems/hard.parquet": not_utf8,
+        "stages/key-pass1/metrics.jsonl": empty,
+        "stages/key-pass4/metrics.jsonl": cut_between_lines,
+    },
+]
+
+
+@pytest.mark.parametrize("harms", HARMS)
+def test_a_file_that_is_cut_off_or_damaged_is_named_and_skipped_and_the_rest_goes_in(run, whole_contents, harms):
     count_steps(run)
-    path = run.directory / file
-    whole = path.read_bytes()
-    harm(path)
+    whole = {file: (run.directory / file).read_bytes() for file in harms}
+    for file, harm in harms.items():
+        harm(run.directory / file)
 
     filled = ingest_items(run.store, items(run.runs))
 
-    assert len(filled.skipped) == 1
-    assert path.name in filled.skipped[0]
-    assert "\n" not in filled.skipped[0]
-    assert filled.new.total() == 16 - 1
-    path.write_bytes(whole)
-    assert ingest_items(run.store, items(run.runs)).new.total() == 1, "mended, it goes in"
+    assert len(filled.skipped) == len(harms)
+    for file, line in zip(harms, filled.skipped, strict=True):
+        assert all(part in line for part in Path(file).parts)
+        assert "\n" not in line
+    assert filled.new.total() == 16 - len(harms)
+    for file, content in whole.items():
+        (run.directory / file).write_bytes(content)
+    assert ingest_items(run.store, items(run.runs)).new.total() == len(harms), "mended, they go in"
     assert contents(run.store) == whole_contents
 
 
@@ -171,14 +183,14 @@ def a_directory(path):
 
 
 @pytest.mark.parametrize("harm", [nested, half_a_character, a_directory])
-@pytest.mark.parametrize(
-    "file", ["experiment.json", "stages/key-pass4/stage.json", "evaluations/key-warm-easy/evaluation.json"]
-)
-def test_a_record_that_json_or_the_store_cannot_hold_is_named_in_one_line(run, file, harm):
-    harm(run.directory / file)
-    (line,) = ingest_items(run.store, items(run.runs)).skipped
-    assert str((run.directory / file).parent) in line
-    assert "\n" not in line
+def test_records_that_json_or_the_store_cannot_hold_are_named_in_one_line_each(run, harm):
+    files = ("experiment.json", "stages/key-pass4/stage.json", "evaluations/key-warm-easy/evaluation.json")
+    for file in files:
+        harm(run.directory / file)
+    skipped = ingest_items(run.store, items(run.runs)).skipped
+    for file, line in zip(files, skipped, strict=True):
+        assert str((run.directory / file).parent) in line
+        assert "\n" not in line
 
 
 def test_a_file_of_rollouts_that_is_of_no_step_is_named(run):
@@ -259,7 +271,7 @@ def test_what_is_finished_and_filed_by_another_while_a_store_is_made_again_is_in
             yield
 
     monkeypatch.setattr("passk.store.index.held", held_after_others)
-    (line,) = rebuild(run.runs)
+    (line,) = rebuild(run.runs).skipped
     assert str(harmed) in line, "the only one that is left out"
     monkeypatch.undo()
     rebuilt = contents(run.store)

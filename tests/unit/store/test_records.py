@@ -40,7 +40,7 @@ def changed(run, path: str, value) -> None:
 )  # fmt: skip
 def test_a_value_of_another_kind_at_any_depth_is_named_in_one_line(run, path, value):
     changed(run, path, value)
-    (line,) = rebuild(run.runs)
+    (line,) = rebuild(run.runs).skipped
     assert "experiment.json: not a ExperimentRecord: " in line and "restore it from a copy" in line
     with reading(run.store) as connection:
         assert queries.names(connection) == []
@@ -50,7 +50,7 @@ def test_a_copy_of_an_experiment_does_not_replace_it(run):
     copy = run.runs / f"{run.name}-before"
     shutil.copytree(run.directory, copy)
     changed(run, "question", "Does it still help?")
-    for skipped in (ingest_items(run.store, items(run.runs)).skipped, rebuild(run.runs)):
+    for skipped in (ingest_items(run.store, items(run.runs)).skipped, rebuild(run.runs).skipped):
         (line,) = skipped
         assert line.startswith(f"{copy / 'experiment.json'}: a copy of the record of {run.name}, ")
         assert line.endswith(f"move the copy out of {run.runs}")

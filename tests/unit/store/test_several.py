@@ -50,9 +50,9 @@ def test_two_writers_and_a_reader_at_once_all_get_through_and_nothing_is_there_t
     ingest_problems(run.store, run.directory)
     everything = [*run.stages(), *run.evaluations()]
     working = [
-        process(WRITE, run.store, 3, *everything),
-        process(WRITE, run.store, 3, *reversed(everything)),
-        process(READ, run.store, 20),
+        process(WRITE, run.store, 1, *everything),
+        process(WRITE, run.store, 1, *reversed(everything)),
+        process(READ, run.store, 10),
     ]
     for one in working:
         _, said = one.communicate(timeout=300)

@@ -14,7 +14,7 @@ from passk.base.errors import LONGEST, ConfigError
 from passk.cli import store as store_cli
 from passk.cli.main import app
 from passk.store import ask
-from tests.unit.conftest import HOSTILE
+from tests.unit.synthetic_run import HOSTILE
 
 
 @pytest.fixture(scope="module")

@@ -122,11 +122,11 @@ def test_the_verdict_needs_most_runs_and_a_cell_away_from_the_turning_point(prob
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory, write_run_of):
+def store(tmp_path_factory, run_factory):
     """A synthetic run of the study and one of another experiment."""
     runs = tmp_path_factory.mktemp("shortcut") / "runs"
     stages, kinds = {"pass4": "passk", "pass4-pass1": "passk_pass1"}, {"easy": "correct", "hard": "incorrect"}
-    run = write_run_of(runs, name="shortcut-e70-s20-101", seed=101, problems=5)
+    run = run_factory(runs, name="shortcut-e70-s20-101", seed=101, problems=5)
     record = json.loads((run.directory / "experiment.json").read_text())
     for place in (record["stages"], record["config"]["stages"]):
         for old, new in stages.items():
@@ -140,8 +140,8 @@ def store(tmp_path_factory, write_run_of):
         content = json.loads((evaluation / "evaluation.json").read_text())
         content["benchmark"] = kinds[content["benchmark"]]
         write_json(evaluation / "evaluation.json", content)
-    write_run_of(runs, name="maze-cpu", seed=17)
-    assert rebuild(runs) == []
+    run_factory(runs, name="maze-cpu", seed=17)
+    assert rebuild(runs).skipped == []
     return runs / "passk.duckdb"
 
 

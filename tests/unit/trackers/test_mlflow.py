@@ -5,13 +5,14 @@ import math
 import time
 
 import pytest
-from mlflow.tracking import MlflowClient
 
 from passk.runtime.failures import StageFailed
 from tests.unit.trackers.stage import Stage
 
 
 def mlflow_run(stage, uri):
+    from mlflow.tracking import MlflowClient
+
     client = MlflowClient(uri)
     (run,) = client.search_runs([client.get_experiment_by_name("mazes").experiment_id])
     history = {name: client.get_metric_history(run.info.run_id, name) for name in run.data.metrics}

@@ -6,8 +6,6 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-import wandb
-from wandb.proto import wandb_internal_pb2
 
 from passk.runtime.failures import StageFailed
 from passk.trackers import wandb_run
@@ -16,6 +14,8 @@ from tests.unit.trackers.stage import KEY, Stage
 
 def offline_records(file):
     """The records of a .wandb file: LevelDB's log format, protobuf in it."""
+    from wandb.proto import wandb_internal_pb2
+
     content, place, parts = file.read_bytes(), 7, b""
     while place + 7 <= len(content):
         if (left := 32768 - place % 32768) < 7:
@@ -30,6 +30,8 @@ def offline_records(file):
 
 
 def offline_history(stage):
+    import wandb
+
     wandb.teardown()  # its process may write a moment longer than a run's end takes
     (file,) = (stage.plan.directory / "wandb").glob("offline-run-*/*.wandb")
     records = list(offline_records(file))
@@ -138,6 +140,8 @@ class Answers(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch):
+    import wandb
+
     serving = Server()
     monkeypatch.setenv("WANDB_BASE_URL", serving.url)
     monkeypatch.setenv("WANDB_API_KEY", KEY)

@@ -9,7 +9,8 @@ import string
 import unicodedata
 from functools import cache
 
-MEGABYTE = 1_000_000
+FLOOD = 250_000
+"""characters of one text over and over: 31 thousand million pairs of them, so nobody waits for a quadratic reading"""
 
 # Where an answer may stand; {} is it.
 PLACES = ("\\boxed{{{}}}", "$\\boxed{{{}}}$", "<answer>{}</answer>", "The answer is {}.", "#### {}", "Answer: {}")
@@ -190,5 +191,5 @@ def responses(gold: str, wrong: str) -> list[str]:
     found += ["".join(rng.choices(string.printable, k=200)) for _ in range(60)]
     found += ["".join(rng.choices(PIECES, k=rng.randint(2, 60))) for _ in range(600)]
     found += [f"\\boxed{{{''.join(rng.choices(PIECES, k=rng.randint(2, 12)))}}}" for _ in range(300)]
-    found += [filler * (MEGABYTE // len(filler)) for filler in FILLERS]
+    found += [filler * (FLOOD // len(filler)) for filler in FILLERS]
     return list(dict.fromkeys(found))
