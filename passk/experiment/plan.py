@@ -12,7 +12,7 @@ from typing import Any
 
 from passk import problems
 from passk.base.errors import ConfigError, nearest
-from passk.experiment import chat
+from passk.experiment import chat, method_field
 from passk.experiment.benchmark import REPORTED
 from passk.experiment.config import Experiment
 from passk.experiment.kept_evaluations import Kind, chosen_by, kinds, require_kept, stopped_by
@@ -97,6 +97,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
         trainers = versions
         if isinstance(stage, RlStage):
             trainers = versions | estimator_versions(stage.advantage, stage.options) | _verdicts(experiment, stage)
+            trainers |= method_field.versions(stage.method)
         # Without the defaults, so a new field with a default does not change the keys of finished stages.
         without = dict.fromkeys(("parent", *_WITHOUT_EFFECT), True) | {"stop_when": {"select_on_test"}}
         settings = stage.model_dump(mode="json", exclude_defaults=True, exclude=without)
