@@ -57,7 +57,7 @@ def test_a_mistake_is_one_line_that_names_the_option(method, line):
     ("fields", "line"),
     [
         ({"kl": {"coef": 0.1, "in": "reward"}}, "simko changes advantages, and kl in the reward is a part of them;"),
-        ({"loss": {"type": "gspo"}}, "simko needs a ratio per token, gspo has one per sequence; set loss.type to ppo"),
+        ({"loss": {"type": "gspo"}}, "simko needs a ratio per token, and gspo has one per"),
         ({"openrlhf": {"--ds.ring_attn_size": 2}}, "simko reads whole sequences, which attention over a ring splits;"),
     ],
 )
