@@ -23,7 +23,6 @@ from .test_resume import CLOCK, kill_the_policy_when, lines, rollouts
 pytestmark = pytest.mark.slow
 
 METHODS = {
-    "none": "",
     "simko": "method: {name: simko, alpha: 0.3}, ",
     "resrl": "method: {name: resrl, rank: 16}, ",
 }
@@ -62,6 +61,7 @@ def runs(tmp_path_factory) -> dict[str, Run]:
     directory = tmp_path_factory.mktemp("methods")
     raw = yaml.safe_load(EXPERIMENT)
     raw["stages"] = {name: yaml.safe_load(STAGE.replace("METHOD", text)) for name, text in METHODS.items()}
+    raw["stages"]["none"] = yaml.safe_load(STAGE.replace("METHOD", "")) | {"steps": 1}
     experiment = config.parse(raw)
     finished = {}
     with pytest.MonkeyPatch.context() as patch, lines_said() as messages:
@@ -72,12 +72,9 @@ def runs(tmp_path_factory) -> dict[str, Run]:
                 stages.prepare(one)
             for undisturbed, killed in zip(whole.stages, cut.stages, strict=True):
                 stages.train(whole, undisturbed, cluster)
-                if killed.record.name != "none":
-                    finished[killed.record.name] = Run(
-                        undisturbed.directory, killed.directory, killed_and_resumed(cut, killed, cluster, messages)
-                    )
-                else:
-                    finished["none"] = Run(undisturbed.directory, undisturbed.directory, [])
+                name = killed.record.name
+                resumed = killed_and_resumed(cut, killed, cluster, messages) if name in METHODS else []
+                finished[name] = Run(undisturbed.directory, killed.directory, resumed)
     return finished
 
 
@@ -93,7 +90,7 @@ def killed_and_resumed(laid_out, planned, cluster, messages) -> list[str]:
     return list(messages)
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name != "none"])
+@pytest.mark.parametrize("name", METHODS)
 def test_a_killed_stage_goes_on_to_the_last_digit(runs, name):
     run = runs[name]
     assert run.messages[0].startswith(f"{name}: resuming from the last checkpoint, step {KILLED_AFTER}; ")
@@ -103,9 +100,8 @@ def test_a_killed_stage_goes_on_to_the_last_digit(runs, name):
     pd.testing.assert_frame_equal(rollouts(run.whole), rollouts(run.resumed), check_exact=True)
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name != "none"])
+@pytest.mark.parametrize("name", METHODS)
 def test_a_method_changes_what_the_same_estimator_trains(runs, name):
     one, other = lines(runs[name].whole), lines(runs["none"].whole)
     assert one[0]["reward"] == other[0]["reward"], "the first step samples from the same weights"
     assert one[0]["grad_norm"] != other[0]["grad_norm"]
-    assert not rollouts(runs[name].whole).response.equals(rollouts(runs["none"].whole).response)

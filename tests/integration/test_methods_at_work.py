@@ -98,6 +98,7 @@ def published_simko(method, logits, tokens, mask, old, old_logits, advantages, c
     return total / mask.sum()
 
 
+@pytest.mark.slow
 def test_simkos_loss_and_gradient_are_those_of_the_papers_code(actor, rows):
     from openrlhf.models.loss import PolicyLoss
 
@@ -159,6 +160,7 @@ def shown_logits(actor, sequences, attention):
         return actor_logits(actor, sequences, attention)
 
 
+@pytest.mark.slow
 def test_the_policys_inner_states_are_those_of_each_sequence_alone(actor, rows):
     from passk.methods.method import Group
     from passk.openrlhf.method_groups import PolicyStates
