@@ -25,6 +25,8 @@ pytestmark = pytest.mark.slow
 METHODS = {
     "simko": "method: {name: simko, alpha: 0.3}, ",
     "resrl": "method: {name: resrl, rank: 16}, ",
+    "sage": "method: {name: sage, guide: token}, kl: {coef: 0.05}, ",
+    "gcpo": "method: {name: gcpo}, ",
 }
 STEPS, KILLED_AFTER = 20, 10
 # Random weights solve nothing: false positives make groups that differ.

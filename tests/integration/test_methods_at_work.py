@@ -11,6 +11,7 @@ import torch
 
 from passk.experiment.model import TinyModel
 from passk.methods.method import Changes, Method
+from passk.methods.sage import Sage
 from passk.methods.simko import SimKO
 from passk.models.tiny import make_tiny
 
@@ -185,6 +186,18 @@ def test_the_policys_inner_states_are_those_of_each_sequence_alone(actor, rows):
             expected = -(log_probs.exp() * log_probs).sum(-1)
             torch.testing.assert_close(entropy[row, : length - 1], expected, atol=1e-4, rtol=1e-4)
     assert hidden.shape == (4, 11, 64) and entropy.shape == (4, 11)
+
+
+def test_openrlhfs_k3_of_a_guided_reference_is_sages_penalty(actor_classes):
+    from openrlhf.models.utils import compute_approx_kl
+
+    from tests.unit.methods.test_sage import Entropies, group
+
+    one = group([[-1.0, -0.5, -2.0]])
+    guided = Sage().of_group(one, Entropies([1.7, 2.2, 0.0])).base_log_probs
+    difference = one.base_log_probs + torch.tensor([[1.15, 1.3, 1.0]]).log() - one.log_probs
+    penalty = compute_approx_kl(one.log_probs, guided, kl_estimator="k3")
+    torch.testing.assert_close(penalty, difference.exp() - difference - 1)
 
 
 class Numbered(Method):
