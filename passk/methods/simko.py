@@ -30,7 +30,7 @@ class SimKO(Method):
     quantile: float = Field(0.8, ge=0, lt=1, description="tokens above this quantile of the entropies are critical")
     alpha: float = Field(0.01, ge=0, le=1, description="share of the gradient that the candidates get")
     candidates: int = Field(3, ge=1, lt=1000, description="most probable candidates, K")
-    push: float = Field(1.1, ge=1, description="factor of a negative advantage at the most probable token")
+    push: float = Field(1.1, ge=1, description="factor of a negative advantage on the most probable token")
 
     def in_loss(self, batch: LossBatch) -> tuple[torch.Tensor, torch.Tensor]:
         critical = self.critical(batch.entropy.detach(), batch.mask)

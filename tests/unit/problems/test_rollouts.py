@@ -106,9 +106,7 @@ def test_a_size_draws_some_of_them_in_their_order(files):
 
 
 def test_no_problem_is_an_error_of_one_line(files):
-    with pytest.raises(
-        ConfigError, match=r"^pass_rate: no problem of pass1 has a pass rate from 0.5 to 0.9; widen it$"
-    ):
+    with pytest.raises(ConfigError, match="^pass_rate: no problem of pass1 has a pass rate from 0.5 to 0.9;"):
         made(files, pass_rate=(0.5, 0.9))
     with pytest.raises(ConfigError, match="from 1 to 1 and an incorrect rollout; widen it$"):
         made(files, pass_rate=(1, 1), make="revise")
