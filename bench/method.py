@@ -2,8 +2,8 @@
 
     python -m bench.method RUNS/EXPERIMENT [NAME ...] [--steps 30] [--rounds 2]
 
-RUNS/EXPERIMENT is a finished run with an rl stage of advantage grpo, as for bench.step. The default is all methods, with
-their default options. A method that changes the reference of the KL penalty gets one. The alternatives take turns.
+RUNS/EXPERIMENT is a finished run with an rl stage of advantage grpo, as for bench.step. The default is all methods,
+with their default options. A method that changes the reference of the KL penalty gets one. The alternatives take turns.
 """
 
 import argparse
