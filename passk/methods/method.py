@@ -46,6 +46,12 @@ class Group:
     """Advantages of the estimator, the same for all tokens of a rollout, [N, A]."""
     base_log_probs: "torch.Tensor | None" = None
     """Log-probabilities of the reference, [N, A]; None unless the loss has a KL penalty."""
+    prompt: str = ""
+    """The prompt as the model sees it."""
+    problem: str = ""
+    """The prompt before the chat template, if the method needs demonstrations."""
+    demonstration: str = ""
+    """A correct response, if the method needs demonstrations."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,9 @@ class Policy(Protocol):
 
     def entropy(self, group: Group) -> "torch.Tensor":
         """Return the entropy at the temperature of sampling, [N, A], nats."""
+
+    def log_probs(self, group: Group, prompt: str) -> "torch.Tensor":
+        """Return the log-probabilities of the group's responses after another prompt, [N, A]; 0 outside the mask."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,9 @@ class Method(BaseModel):
     """Whether it needs a loss with one probability ratio per token, as PPO's."""
     needs_kl: ClassVar[bool] = False
     """Whether it needs a KL penalty in the loss."""
+
+    needs_demonstrations: ClassVar[bool] = False
+    """Whether a group needs the demonstration of its problem."""
 
     def of_group(self, group: Group, policy: Policy) -> Changes:
         """Return what replaces the values of a group. It runs in the policy's process, on its device, without gradient.

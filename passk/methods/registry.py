@@ -10,7 +10,7 @@ from passk.base.errors import ConfigError, PasskError, nearest
 from passk.methods.method import Method
 
 GROUP = "passk.methods"
-_OURS = {"gcpo": "GCPO", "resrl": "ResRL", "sage": "Sage", "simko": "SimKO"}
+_OURS = {"ar_opd": "AROPD", "gcpo": "GCPO", "resrl": "ResRL", "sage": "Sage", "simko": "SimKO"}
 """Class of each method of passk, in the file of its name."""
 
 

@@ -88,6 +88,8 @@ def check(settings: PluginSettings, arguments: list[str]) -> None:
             "replaces prompts as responses arrive, so no run is reproducible",
             "remove it or --train.full_determinism_enable",
         )
+    if settings.method and settings.method.needs_demonstrations and not settings.problems:
+        raise ConfigError("--passk.method", "needs the demonstrations of problems", "add --passk.problems FILE")
     settings.check(options.rollouts)
     if not options.resumes:
         require_new(settings.record)  # the trainer checks again, perhaps on another node

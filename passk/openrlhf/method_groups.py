@@ -5,9 +5,8 @@ states never leave their process. The trainer writes what comes back into the ex
 """
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 import torch
@@ -19,7 +18,11 @@ from torch.nn.utils.rnn import pad_sequence
 from passk.base.errors import PasskError
 from passk.base.randomness import seed_of
 from passk.methods.method import Changes, Group, Method
-from passk.openrlhf.method_loss import padded
+from passk.openrlhf.demonstrations import Demonstrations
+from passk.openrlhf.policy_states import PolicyStates
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 _OF_EXPERIENCE = {
     "sequences": "sequences",
@@ -41,9 +44,17 @@ class Gathered:
 
 
 def gathered(
-    experiences: list[Experience], order: torch.Tensor, rewards: torch.Tensor, step: int, seed: int
+    experiences: list[Experience],
+    order: torch.Tensor,
+    rewards: torch.Tensor,
+    step: int,
+    seed: int,
+    demonstrations: Demonstrations | None = None,
 ) -> list[Gathered]:
-    """Return the groups of a step. order: [R], the position of each row at generation. rewards: [P, N]."""
+    """Return the groups of a step.
+
+    order: [R], the position of each row at generation. rewards: [P, N]. demonstrations: if the method needs them.
+    """
     rows = [(experience, row) for experience in experiences for row in range(len(experience.index))]
     by_place = dict(zip(order.tolist(), rows, strict=True))
     groups = []
@@ -51,7 +62,11 @@ def gathered(
         members = [by_place[number * len(of_prompt) + place] for place in range(len(of_prompt))]
         values = {field: _padded_rows(members, name) for field, name in _OF_EXPERIENCE.items()}
         group = Group(step=step, seed=seed_of("method", seed, step, number), rewards=of_prompt, **values)
-        groups.append(Gathered(replace(group, mask=group.mask.bool()), members))
+        experience, row = members[0]
+        group = replace(group, mask=group.mask.bool(), prompt=experience.prompts[row])
+        if demonstrations:
+            group = demonstrations.added(group, experience.labels[row])
+        groups.append(Gathered(group, members))
     return groups
 
 
@@ -78,13 +93,15 @@ def _write(rows: list[tuple[Experience, int]], name: str, values: torch.Tensor) 
         target[row] = value[: target.shape[1]]
 
 
-def acted(method: Method, group: Group, actor: Actor, micro_batch: int) -> Changes:
+def acted(
+    method: Method, group: Group, actor: Actor, micro_batch: int, tokenizer: "PreTrainedTokenizerBase"
+) -> Changes:
     """Return what a method changes of a group, on the CPU. Raise PasskError for values that cannot be trained on."""
     device = torch.cuda.current_device()
     here = _moved(group, device)
     actor.eval()
     with torch.no_grad():
-        changes = method.of_group(here, PolicyStates(actor, micro_batch))
+        changes = method.of_group(here, PolicyStates(actor, micro_batch, tokenizer))
     actor.train()
     for field in fields(Changes):
         value = getattr(changes, field.name)
@@ -97,31 +114,3 @@ def acted(method: Method, group: Group, actor: Actor, micro_batch: int) -> Chang
 def _moved(values: Any, device: Any) -> Any:
     own = {field.name: getattr(values, field.name) for field in fields(values)}
     return replace(values, **{name: each.to(device) for name, each in own.items() if isinstance(each, torch.Tensor)})
-
-
-class PolicyStates:
-    """The policy's inner states, computed in micro-batches of a group's rollouts."""
-
-    def __init__(self, actor: Actor, micro_batch: int) -> None:
-        self._actor, self._micro_batch = actor, micro_batch
-
-    def hidden_states(self, group: Group) -> torch.Tensor:
-        """Return the hidden states before the last layer, [N, A, H]."""
-        return self._whole(group, output_hidden_states=True)
-
-    def entropy(self, group: Group) -> torch.Tensor:
-        """Return the entropy at the temperature of sampling, [N, A], nats."""
-        return self._whole(group, return_entropy=True)
-
-    def _whole(self, group: Group, **options: bool) -> torch.Tensor:
-        parts = []
-        for sequences, attention_mask in self._micro_batches(group):
-            output = self._actor(sequences, attention_mask=attention_mask, return_output=True, **options)
-            if "return_entropy" in options:
-                parts.append(output.entropy)
-            else:
-                parts.append(padded(output.hidden_states[-2], attention_mask)[:, :-1])
-        return torch.cat(parts)
-
-    def _micro_batches(self, group: Group) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        return zip(group.sequences.split(self._micro_batch), group.attention_mask.split(self._micro_batch), strict=True)

@@ -100,7 +100,9 @@ class PasskPolicy(PolicyModelActor.__ray_metadata__.modified_class):
     def act_on_group(self, group: Group) -> Changes:
         """Return what the method changes of a group. All ranks must call."""
         assert self.method
-        return method_groups.acted(self.method, group, self.actor, self.strategy.args.rollout.micro_batch_size)
+        return method_groups.acted(
+            self.method, group, self.actor, self.strategy.args.rollout.micro_batch_size, self.tokenizer
+        )
 
     def log_probs(self, tokens: list[int]) -> list[float]:
         """Return the policy's log-probability of each token after the first, at temperature 1. All ranks must call."""

@@ -22,6 +22,7 @@ from passk import advantage, verifiers
 from passk.base.randomness import seed_of
 from passk.files.metrics_log import read_metrics
 from passk.openrlhf import checkpoints, estimator_state, group_filter, length_settings, method_groups, mismatch
+from passk.openrlhf.demonstrations import Demonstrations
 from passk.openrlhf.estimator_inputs import false_positive_rate, inputs
 from passk.openrlhf.evaluation_log import EvaluationLog
 from passk.openrlhf.exports import Exports
@@ -46,6 +47,8 @@ class PasskExperienceMaker(RemoteExperienceMaker):
     """Groups that the filter left out of the batch; None without a filter."""
     states: dict[str, dict[str, Any]]
     """State over steps of each estimator that keeps one, by its name."""
+    demonstrations: Demonstrations | None = None
+    """Demonstrations of the problems, for a method that needs them."""
     rollouts: Rollouts
     """Rollouts of the last batch in the order of generation, those of a prompt together."""
 
@@ -105,7 +108,9 @@ class PasskExperienceMaker(RemoteExperienceMaker):
         if self.settings.mask_truncated:
             length_settings.mask_truncated(experiences)
         if (method := self.settings.method) and method.changes_groups():
-            groups = method_groups.gathered(experiences, order, verified, self.step, self.args.train.seed)
+            groups = method_groups.gathered(
+                experiences, order, verified, self.step, self.args.train.seed, self.demonstrations
+            )
             method_groups.change(groups, self.actor_model_group)
         return experiences
 
@@ -135,6 +140,8 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self.settings = settings
         self.experience_maker.__class__ = PasskExperienceMaker
         self.experience_maker.settings, self.experience_maker.states = settings, {}
+        if settings.method and settings.method.needs_demonstrations and settings.problems:
+            self.experience_maker.demonstrations = Demonstrations(settings.problems)
         self.samples_generator.__class__ = PasskSamplesGenerator
         self.samples_generator.policy = self.actor_model_group
         self.samples_generator.between_steps = self._evaluate

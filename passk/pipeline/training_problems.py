@@ -1,5 +1,6 @@
 """The problems of stages, once the sets of an experiment are made: demonstrations and mixed sets."""
 
+from passk import methods
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedStage
 from passk.experiment.stage import SftStage
@@ -26,8 +27,10 @@ def of_stage(plan: Plan, planned: PlannedStage) -> None:
     stage, name = planned.stage, planned.record.name
     field = f"stages.{name}.{'mix' if stage.mix else 'problems'}"
     files = {problem_set: plan.problems[problem_set] for problem_set in stage.weights}
-    if isinstance(stage, SftStage):
-        for problem_set, file in files.items():
-            preparation.require_demonstrations(field, problem_set, file)
+    for problem_set, file in files.items():
+        if isinstance(stage, SftStage):
+            preparation.require_demonstrations(field, problem_set, file, user="sft")
+        elif stage.method and methods.get(stage.method["name"]).needs_demonstrations:
+            preparation.require_demonstrations(field, problem_set, file, user=stage.method["name"])
     if stage.mix and not plan.training_problems(planned).exists():
         mixture.write(field, files, plan.training_problems(planned))

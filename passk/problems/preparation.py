@@ -139,13 +139,13 @@ def separate(specs: Mapping[str, Spec], rows: Mapping[str, list[Problem]]) -> di
     return overlaps
 
 
-def require_demonstrations(field: str, name: str, file: Path) -> None:
-    """Raise ConfigError if problems in `file` lack demonstrations, which sft needs. name: of the problem set."""
+def require_demonstrations(field: str, name: str, file: Path, *, user: str) -> None:
+    """Raise ConfigError if problems in `file` lack demonstrations, which `user` needs. name: of the problem set."""
     without = sum(not text.strip() for text in problems.load(file)["demonstration"])
     if without:
         raise ConfigError(
             field,
-            f"{name} has {without} problems without a demonstration, which sft trains on",
+            f"{name} has {without} problems without a demonstration, which {user} trains on",
             "choose a source with solutions, or name their column",
         )
 

@@ -27,6 +27,7 @@ METHODS = {
     "resrl": "method: {name: resrl, rank: 16}, ",
     "sage": "method: {name: sage, guide: token}, kl: {coef: 0.05}, ",
     "gcpo": "method: {name: gcpo}, ",
+    "ar_opd": 'method: {name: ar_opd, template: "{hint}\\n{problem}"}, ',
 }
 STEPS, KILLED_AFTER = 20, 10
 # Random weights solve nothing: false positives make groups that differ.

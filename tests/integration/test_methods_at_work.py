@@ -13,7 +13,7 @@ from passk.experiment.model import TinyModel
 from passk.methods.method import Changes, Method
 from passk.methods.sage import Sage
 from passk.methods.simko import SimKO
-from passk.models.tiny import make_tiny
+from passk.models.tiny import load_tokenizer, make_tiny
 
 from .installed import parameters
 
@@ -164,14 +164,14 @@ def shown_logits(actor, sequences, attention):
 @pytest.mark.slow
 def test_the_policys_inner_states_are_those_of_each_sequence_alone(actor, rows):
     from passk.methods.method import Group
-    from passk.openrlhf.method_groups import PolicyStates
+    from passk.openrlhf.policy_states import PolicyStates
 
     sequences, attention, action = rows
     zeros = torch.zeros(action.shape)
     group = Group(1, 1, torch.zeros(4), sequences, attention, action.bool(), zeros, zeros)
     actor.eval()
     with torch.no_grad():
-        states = PolicyStates(actor, 3)
+        states = PolicyStates(actor, 3, None)
         hidden, entropy = states.hidden_states(group), states.entropy(group)
         for row, length in enumerate(LENGTHS):
             output = actor.model(
@@ -200,6 +200,30 @@ def test_openrlhfs_k3_of_a_guided_reference_is_sages_penalty(actor_classes):
     torch.testing.assert_close(penalty, difference.exp() - difference - 1)
 
 
+@pytest.mark.slow
+def test_responses_get_their_log_probabilities_after_another_prompt(actor, rows):
+    from passk.methods.method import Group
+    from passk.openrlhf.policy_states import PolicyStates
+
+    tokenizer = load_tokenizer(actor.model.config.name_or_path)
+    sequences, attention, action = rows
+    prompt, other = "ab:", "hint ab:"
+    own, hinted = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in (prompt, other))
+    assert len(own) == PROMPT
+    sequences = torch.cat([torch.tensor(own).expand(len(LENGTHS), -1), sequences[:, PROMPT:]], dim=1)
+    zeros = torch.zeros(action.shape)
+    group = Group(1, 1, torch.zeros(4), sequences, attention, action.bool(), zeros, zeros, prompt=prompt)
+    actor.eval()
+    with torch.no_grad():
+        found = PolicyStates(actor, 3, tokenizer).log_probs(group, other)
+        for row, length in enumerate(LENGTHS):
+            whole = torch.tensor([[*hinted, *sequences[row, PROMPT:length].tolist()]])
+            logits = actor.model(whole, position_ids=torch.arange(whole.shape[1])[None]).logits / actor.temperature
+            expected = logits[0, :-1].log_softmax(-1).gather(-1, whole[0, 1:, None])[len(hinted) - 1 :, 0]
+            torch.testing.assert_close(found[row, PROMPT - 1 : length - 1], expected, atol=1e-4, rtol=1e-4)
+    assert found[~action.bool()].abs().sum() == 0
+
+
 class Numbered(Method):
     """Writes each rollout's place into its advantages."""
 
@@ -217,7 +241,7 @@ def experience(places, width):
     actions = torch.ones(len(places), width - 1)
     return Experience(
         sequences=sequences, attention_mask=torch.ones_like(sequences), action_mask=actions.long(),
-        action_log_probs=-actions, advantages=actions.clone(), base_action_log_probs=actions.clone(), index=places,
+        prompts=["a prompt"] * len(places), labels=["a label"] * len(places), action_log_probs=-actions, advantages=actions.clone(), base_action_log_probs=actions.clone(), index=places,
     )  # fmt: skip
 
 
@@ -230,7 +254,9 @@ def test_each_row_gets_the_change_of_its_own_rollout(actor_classes, monkeypatch)
     def run(method_name, group):
         assert method_name == "act_on_group" and [len(one.rewards) for one in group] == [2, 2, 2]
         inner = SimpleNamespace(eval=lambda: None, train=lambda: None)
-        return [[method_groups.acted(Numbered(), one, inner, 2) for one in part] for part in (group[:2], group[2:])]
+        return [
+            [method_groups.acted(Numbered(), one, inner, 2, None) for one in part] for part in (group[:2], group[2:])
+        ]
 
     experiences = [experience([4, 0, 3], 6), experience([5, 2], 4), experience([1], 9)]
     order = torch.tensor([4, 0, 3, 5, 2, 1])
@@ -258,4 +284,4 @@ def test_changes_that_cannot_be_trained_on_end_the_training_in_one_line(actor_cl
     [one] = method_groups.gathered([experience([0, 1], 4)], torch.tensor([0, 1]), torch.zeros(1, 2), 1, 1)
     inner = SimpleNamespace(eval=lambda: None, train=lambda: None)
     with pytest.raises(PasskError, match=r"^method: Wrong returns advantages not finite or not \[2, 3\]; fix it$"):
-        method_groups.acted(Wrong(), one.group, inner, 2)
+        method_groups.acted(Wrong(), one.group, inner, 2, None)
