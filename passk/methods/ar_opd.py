@@ -53,7 +53,7 @@ class AROPD(Method):
         if group.prompt.count(group.problem) != 1:
             raise PasskError(
                 "method: ar_opd does not find the problem in its prompt; "
-                "use a chat template that leaves it as it is, or another method"
+                "use a chat template that leaves it unchanged, or another method"
             )
         hint = group.demonstration[: max(1, round(share * len(group.demonstration)))]
         before, after = self.template.split("{hint}")

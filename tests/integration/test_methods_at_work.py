@@ -241,7 +241,8 @@ def experience(places, width):
     actions = torch.ones(len(places), width - 1)
     return Experience(
         sequences=sequences, attention_mask=torch.ones_like(sequences), action_mask=actions.long(),
-        prompts=["a prompt"] * len(places), labels=["a label"] * len(places), action_log_probs=-actions, advantages=actions.clone(), base_action_log_probs=actions.clone(), index=places,
+        action_log_probs=-actions, advantages=actions.clone(), base_action_log_probs=actions.clone(), index=places,
+        prompts=["a prompt"] * len(places), labels=["a label"] * len(places),
     )  # fmt: skip
 
 
