@@ -4,6 +4,7 @@ The stage is deterministic, so that both must be equal to the last digit.
 """
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from passk.experiment import config, plan
+from passk.experiment.planned import PlannedStage
 from passk.openrlhf.checkpoints import SEAL
 from passk.pipeline import stages
 from passk.runtime.ray_cluster import ray_cluster
@@ -52,7 +54,21 @@ STAGE = f"""
 
 
 @dataclass(frozen=True)
+class Runs:
+    """Two runs of the same experiment, and the cluster of both."""
+
+    whole: plan.Plan
+    cut: plan.Plan
+    cluster: dict[str, str]
+    messages: list[str]
+    """What the runs log."""
+
+
+@dataclass(frozen=True)
 class Run:
+    """A stage with a method."""
+
+    name: str
     whole: Path
     resumed: Path
     messages: list[str]
@@ -60,25 +76,32 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory) -> dict[str, Run]:
+def runs(tmp_path_factory) -> Iterator[Runs]:
     directory = tmp_path_factory.mktemp("methods")
     raw = yaml.safe_load(EXPERIMENT)
     raw["stages"] = {name: yaml.safe_load(STAGE.replace("METHOD", text)) for name, text in METHODS.items()}
     raw["stages"]["none"] = yaml.safe_load(STAGE.replace("METHOD", "")) | {"steps": 1}
     experiment = config.parse(raw)
-    finished = {}
     with pytest.MonkeyPatch.context() as patch, lines_said() as messages:
         patch.delenv("RAY_ADDRESS", raising=False)
         whole, cut = (plan.plan(experiment, directory / name) for name in ("whole", "cut"))
         with ray_cluster(experiment.compute, directory / "ray.log") as cluster:
             for one in (whole, cut):
                 stages.prepare(one)
-            for undisturbed, killed in zip(whole.stages, cut.stages, strict=True):
-                stages.train(whole, undisturbed, cluster)
-                name = killed.record.name
-                resumed = killed_and_resumed(cut, killed, cluster, messages) if name in METHODS else []
-                finished[name] = Run(undisturbed.directory, killed.directory, resumed)
-    return finished
+            stages.train(whole, planned(whole, "none"), cluster)
+            yield Runs(whole, cut, cluster, messages)
+
+
+@pytest.fixture(scope="module", params=METHODS)
+def run(request, runs) -> Run:
+    undisturbed, killed = (planned(one, request.param) for one in (runs.whole, runs.cut))
+    stages.train(runs.whole, undisturbed, runs.cluster)
+    messages = killed_and_resumed(runs.cut, killed, runs.cluster, runs.messages)
+    return Run(request.param, undisturbed.directory, killed.directory, messages)
+
+
+def planned(laid_out: plan.Plan, name: str) -> PlannedStage:
+    return next(one for one in laid_out.stages if one.record.name == name)
 
 
 def killed_and_resumed(laid_out, planned, cluster, messages) -> list[str]:
@@ -93,18 +116,15 @@ def killed_and_resumed(laid_out, planned, cluster, messages) -> list[str]:
     return list(messages)
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_a_killed_stage_goes_on_to_the_last_digit(runs, name):
-    run = runs[name]
-    assert run.messages[0].startswith(f"{name}: resuming from the last checkpoint, step {KILLED_AFTER}; ")
+def test_a_killed_stage_goes_on_to_the_last_digit(run):
+    assert run.messages[0].startswith(f"{run.name}: resuming from the last checkpoint, step {KILLED_AFTER}; ")
     assert len(lines(run.whole)) == STEPS
     for one, other in zip(lines(run.whole), lines(run.resumed), strict=True):
         assert {key: one[key] for key in one.keys() - CLOCK} == {key: other[key] for key in other.keys() - CLOCK}
     pd.testing.assert_frame_equal(rollouts(run.whole), rollouts(run.resumed), check_exact=True)
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_a_method_changes_what_the_same_estimator_trains(runs, name):
-    one, other = lines(runs[name].whole), lines(runs["none"].whole)
-    assert one[0]["reward"] == other[0]["reward"], "the first step samples from the same weights"
-    assert one[0]["grad_norm"] != other[0]["grad_norm"]
+def test_a_method_changes_what_the_same_estimator_trains(run, runs):
+    one, other = lines(run.whole)[0], lines(planned(runs.whole, "none").directory)[0]
+    assert one["reward"] == other["reward"], "the first step samples from the same weights"
+    assert one["grad_norm"] != other["grad_norm"]
