@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from passk.base import extras, logs
 from passk.base.errors import ConfigError, PasskError, SomeFailed
 from passk.base.redact import hidden
-from passk.cli import advantage, listed, listing, problems, store, verifiers
+from passk.cli import advantage, listed, listing, probe, problems, store, verifiers
 from passk.cli.launch import launch
 from passk.cli.listing import Runs
 from passk.cli.prune import prune
@@ -56,6 +56,7 @@ app.add_typer(advantage.app, name="advantage")
 app.add_typer(problems.app, name="problems")
 app.add_typer(verifiers.app, name="verifiers")
 app.add_typer(listing.benchmarks, name="benchmarks")
+app.add_typer(probe.app, name="probe")
 app.command()(verifiers.verify)
 app.command("list")(listing.list_experiments)
 app.command()(listing.schema)

@@ -1,0 +1,136 @@
+"""The interference of a finished stage: policy gradients by difficulty, from its model and its last rollouts."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from passk import problems
+from passk.base.errors import ConfigError, nearest
+from passk.experiment.plan import Plan
+from passk.experiment.planned import PlannedStage
+from passk.experiment.stage import RlStage
+from passk.models import remote_code
+from passk.models.tiny import load_tokenizer
+from passk.pipeline.evaluation_request import format_of
+
+if TYPE_CHECKING:
+    from passk.models.interference import Response
+
+REWARD, TRAINED = "reward", "trained"
+"""Gradients: of pass@1, weighted by the reward less its mean in the group; and of what the stage trained on, weighted
+by its advantages."""
+
+
+@dataclass(frozen=True)
+class Product:
+    """Inner product of the gradients of two difficulties."""
+
+    of: str
+    """Difficulty whose pass@1 it concerns."""
+    by: str
+    """Difficulty of the other gradient."""
+    gradient: str
+    """REWARD or TRAINED: the kind of the other gradient."""
+    inner: float
+    cosine: float
+
+
+@dataclass(frozen=True)
+class Interference:
+    """Result of the probe."""
+
+    products: list[Product]
+    problems: dict[str, int]
+    """Number of problems of each difficulty."""
+    steps: list[int]
+    """Steps whose rollouts were read."""
+
+
+def measured(plan: Plan, name: str, last_steps: int) -> Interference:
+    """Return the interference of a stage. Raise ConfigError for a stage without a model or without rollouts."""
+    from transformers import AutoModelForCausalLM
+
+    from passk.models.interference import gradients, products
+
+    planned, stage = _finished(plan, name)
+    rows, steps = _rollouts(planned, last_steps)
+    trusted = plan.experiment.model.trust_remote_code
+    model_path = planned.directory / "model"
+    remote_code.check(model_path, trusted=trusted)
+    responses, counts = _responses(plan, planned, rows, load_tokenizer(model_path, trusted=trusted))
+    model = AutoModelForCausalLM.from_pretrained(model_path, dtype="float32", trust_remote_code=trusted).eval()
+    found = gradients(model, responses, stage.temperature)
+    names = [each for each in sorted(counts) if each in found]
+    pairs = [
+        Product(of, by, kind, *products(found[of][0], found[by][row]))
+        for row, kind in enumerate((REWARD, TRAINED))
+        for of in names
+        for by in names
+    ]
+    return Interference(pairs, dict(counts), steps)
+
+
+def _finished(plan: Plan, name: str) -> tuple[PlannedStage, RlStage]:
+    stages = {planned.record.name: planned for planned in plan.stages}
+    if name not in stages:
+        raise ConfigError("stage", f"{name!r} does not exist", nearest(name, stages))
+    planned = stages[name]
+    if not isinstance(planned.stage, RlStage):
+        raise ConfigError("stage", f"{name} is an sft stage, which has no rollouts", "name an rl stage")
+    if not planned.finished:
+        raise ConfigError("stage", f"{name} is not finished", "run the experiment first")
+    return planned, planned.stage
+
+
+def _rollouts(planned: PlannedStage, last_steps: int) -> tuple[list[dict[str, Any]], list[int]]:
+    import pyarrow.parquet
+
+    files = sorted((planned.directory / "rollouts").glob("step-*.parquet"))[-last_steps:]
+    if not files:
+        raise ConfigError("stage", f"{planned.record.name} has no rollouts", "run the experiment again")
+    columns = ["step", "problem", "response", "reward", "advantage", "truncated"]
+    rows = [row for file in files for row in pyarrow.parquet.read_table(file, columns=columns).to_pylist()]
+    return rows, sorted({row["step"] for row in rows})
+
+
+def _responses(
+    plan: Plan, planned: PlannedStage, rows: list[dict[str, Any]], tokenizer: Any
+) -> "tuple[list[Response], Counter[str]]":
+    """Return the responses with their weights, and the number of groups of each difficulty."""
+    from passk.models.interference import Response
+
+    known = {row["id"]: row for row in problems.load(_problems(plan, planned)).to_list()}
+    format = format_of(plan)
+    groups = [list(each) for _, each in groupby(rows, key=lambda row: (row["step"], row["problem"]))]
+    counts = Counter(str(known[group[0]["problem"]]["difficulty"]) for group in groups)
+    responses = []
+    for group in groups:
+        problem = known[group[0]["problem"]]
+        [prompt] = format.prompts(tokenizer, [problem["prompt"]])
+        difficulty, mean = str(problem["difficulty"]), sum(row["reward"] for row in group) / len(group)
+        scale = 1 / (len(group) * counts[difficulty])
+        for row in group:
+            text = row["response"] + ("" if row["truncated"] else tokenizer.eos_token)
+            weights = ((row["reward"] - mean) * scale, row["advantage"] * scale)
+            responses.append(Response(difficulty, _tokens(tokenizer, prompt), _tokens(tokenizer, text), weights))
+    return responses, counts
+
+
+def _problems(plan: Plan, planned: PlannedStage) -> Path:
+    file = plan.training_problems(planned)
+    if not file.exists():
+        raise ConfigError("stage", f"the problems of {planned.record.name} are missing", "run the experiment again")
+    return file
+
+
+def _tokens(tokenizer: Any, text: str) -> list[int]:
+    return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
+def as_json(found: Interference) -> str:
+    """Return the result as JSON."""
+    products = [vars(each) for each in found.products]
+    return json.dumps({"steps": found.steps, "problems": found.problems, "products": products}, indent=1)
