@@ -24,7 +24,7 @@ def experiment(options: argparse.Namespace) -> dict[str, Any]:
         "question": "?",
         "seed": 0,
         "model": {"path": str(options.model.resolve())},
-        "problems": {"test": {"source": "maze", "split": "test", "count": options.problems, "easy_fraction": 1.0}},
+        "problems": {"test": {"source": "maze", "split": "test", "size": options.problems, "easy_fraction": 1.0}},
         "stages": {},
         "benchmarks": {
             "test": {"problems": "test", "samples": options.samples, "k": [1], "max_response": options.tokens}

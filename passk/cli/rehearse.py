@@ -20,7 +20,7 @@ _MODELS = ".models"
 
 def rehearse(file: Path, runs: Path, run: Callable[[Plan, Path], None]) -> None:
     """Rehearse the experiment in a file. run: carries out a plan, and receives its file too."""
-    from passk.models import shapes
+    from passk.models import published_sizes
     from passk.pipeline import rehearsal_page
 
     experiment = validate.load(file)
@@ -38,9 +38,9 @@ def rehearse(file: Path, runs: Path, run: Callable[[Plan, Path], None]) -> None:
         run(laid_out, written)
     except SomeFailed as error:
         failed = error
-    shape = shapes.shape(experiment.model.path) if experiment.model.path else None
+    size = published_sizes.find(experiment.model.path) if experiment.model.path else None
     page = laid_out.directory / rehearsal_page.FILE
-    text = rehearsal_page.page(experiment, laid_out, tokenizer=tokenizer, shape=shape, file=str(file))
+    text = rehearsal_page.page(experiment, laid_out, tokenizer=tokenizer, size=size, file=str(file))
     durable.write_text(page, text)
     typer.echo(f"\nrehearsal, not a result: {os.path.relpath(page)}")
     if failed:

@@ -6,6 +6,7 @@ problems, prompts, rollouts, lengths and steps are cut down. Ranks and engines s
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from passk.base.errors import PasskError
@@ -22,12 +23,24 @@ BYTES = 8
 """Bytes per token, at most, of the text that a tokenizer reads. A stand-in tokenizer has a token for each byte."""
 _PREFIX = "rehearsal-"
 _LONGEST_NAME = 64
-# Reasons by the beginning of a field. The first that fits counts.
+# Reasons by a pattern of the field. The first that fits counts.
 _REASONS = {
     "name": "a rehearsal has a directory of its own",
     "rehearses": "marks the rehearsal in its records, its keys and its report",
-    "model": "a tiny model with random weights",
-    "problems": "fewer problems",
+    "model.*": "a tiny model with random weights",
+    "problems.*": "fewer problems",
+    "stages.*.steps": "two steps, or one for each k and estimator of the schedules",
+    "stages.*.save_every": "a checkpoint after each step",
+    "stages.*.evaluate_every": "an evaluation after each step",
+    "stages.*.warmup": "no longer than the stage",
+    "stages.*.prompts_per_step": "the fewest that the ranks divide, two optimizer steps if the experiment has several",
+    "stages.*.mini_batch_prompts": "as many prompts as ranks",
+    "stages.*.rollouts_per_prompt": "the fewest that the estimator takes",
+    "stages.*.max_prompt": "tokens of the stand-in's tokenizer are bytes",
+    "stages.*.max_length": "tokens of the stand-in's tokenizer are bytes",
+    "*.max_response": "short responses",
+    "benchmarks.*.samples": "fewer samples",
+    "benchmarks.*.k*": "no k above the number of samples",
     "compute.profile": "CPUs instead of GPUs",
     "compute.nodes": "one machine",
     "compute.gpus_per_node": "as many ranks as cores",
@@ -36,8 +49,9 @@ _REASONS = {
     "compute.tensor_parallel": "one process an engine",
     "compute.micro_batch": "several micro-batches in a small batch",
     "compute.max_tokens_per_gpu": "the longest sequence of the rehearsal",
-    "compute": "has no effect on a CPU",
-    "trackers": "no result of a rehearsal reaches a tracker's server",
+    "compute.threads": "one thread a process",
+    "compute.*": "has no effect on a CPU",
+    "trackers.*": "no result of a rehearsal reaches a tracker's server",
 }
 
 
@@ -205,4 +219,4 @@ def _text(value: Any) -> str:
 
 
 def _reason(field: str) -> str:
-    return next((reason for start, reason in _REASONS.items() if field.startswith(start)), "a run of minutes")
+    return next((reason for pattern, reason in _REASONS.items() if fnmatchcase(field, pattern)), "a run of minutes")

@@ -47,6 +47,11 @@ class ModelSize:
             "max_position_embeddings": tiny.max_length,
             "tie_word_embeddings": tiny.tie_word_embeddings,
         }
+        return cls.of_config(config)
+
+    @classmethod
+    def of_config(cls, config: dict[str, Any]) -> Self:
+        """Return the size of a model by the fields of its config.json. Raise KeyError if one is missing."""
         return cls._of(config, None)
 
     @classmethod

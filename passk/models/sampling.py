@@ -4,7 +4,7 @@ passk/evaluation/generate.py samples finished checkpoints. passk/openrlhf/held_o
 training steps.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -24,6 +24,16 @@ def parameters(benchmark: Mapping[str, Any]) -> dict[str, Any]:
         "max_tokens": benchmark["max_response"],
         "skip_special_tokens": True,
     } | ({"stop": list(benchmark["stop"])} if benchmark["stop"] else {})
+
+
+def stopping(params: Any, stop: Sequence[str]) -> Any:
+    """Return vLLM's SamplingParams of a rollout that ends at one of the texts `stop`.
+
+    OpenRLHF asks for one token at least, and vLLM looks for no stop text in as many tokens.
+    """
+    import msgspec
+
+    return msgspec.structs.replace(params, stop=list(stop), min_tokens=0)
 
 
 def submitted(

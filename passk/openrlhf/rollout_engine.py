@@ -10,17 +10,21 @@ import asyncio
 from copy import copy
 from typing import Any
 
-import msgspec
 from openrlhf.trainer.ray.vllm_engine import RolloutRayActor
 from openrlhf.trainer.ray.vllm_worker_wrap import WorkerWrap
+from openrlhf.utils.agent import SingleTurnAgentExecutor
 from vllm import SamplingParams
 from vllm.envs import enable_envs_cache
+from vllm.sampling_params import RequestOutputKind
 
 from passk import cpu
 from passk.base.randomness import seed_of
-from passk.models import log_probs, remote_code
+from passk.models import log_probs, remote_code, sampling
 from passk.openrlhf.held_out import Response
 from passk.openrlhf.prompt_label import identity
+
+FINAL_ONLY = RequestOutputKind.FINAL_ONLY
+"""One output for each response. OpenRLHF would get one for each token, and read the last."""
 
 
 class PasskWorkerWrap(WorkerWrap):
@@ -49,7 +53,10 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         if self.deterministic and cpu.asked():
             # With chunked prompts vLLM rewinds a seeded request's generator, which a CPU generator cannot do.
             options["enable_chunked_prefill"] = False
+        options["disable_log_stats"] = True  # metrics of a server that nobody reads
         await super().__init__(*arguments, **options)
+        # The reward function decodes the tokens itself. An agent of several turns reads vLLM's text.
+        self.reads_text = not isinstance(self.executor, SingleTurnAgentExecutor)
         enable_envs_cache()  # else each request reads the environment, which takes a tenth of a CPU step
 
     async def begin_step(self, step: int, stop: tuple[str, ...] = ()) -> None:
@@ -85,7 +92,7 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         for tokens, numbers in zip(prompts, seeds, strict=True):
             tasks.append([])
             for number in numbers:
-                params = SamplingParams(**parameters, seed=number if seeded else None)
+                params = SamplingParams(**parameters, seed=number if seeded else None, output_kind=FINAL_ONLY)
                 tasks[-1].append(asyncio.create_task(super().generate(tokens, params)))
                 queued += 1
                 while self.deterministic and self.get_num_unfinished_requests() < queued:
@@ -110,7 +117,7 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         images: Any = None,
     ) -> list[dict[str, Any]]:
         if self.stop:
-            sampling_params = msgspec.structs.replace(sampling_params, stop=list(self.stop))
+            sampling_params = sampling.stopping(sampling_params, self.stop)
         if not self.deterministic:
             return await super().generate_responses(
                 prompt, label, sampling_params, max_length, hf_tokenizer, num_samples, images
@@ -131,6 +138,8 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append((prompt_token_ids, sampling_params.seed, turn))
             await turn
+        sampling_params.output_kind = FINAL_ONLY
+        sampling_params.detokenize = self.reads_text or bool(sampling_params.stop)
         return await super().generate(prompt_token_ids, sampling_params, multi_modal_data)
 
     async def release(self, requests: int) -> None:

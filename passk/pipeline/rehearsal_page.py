@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from passk.experiment.config import Experiment
-from passk.experiment.needs import Shape, needs
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
 from passk.experiment.rehearsal import changes
 from passk.files.layout import EVALUATIONS
 from passk.files.metrics_log import read_metrics
+from passk.models.model_size import ModelSize
 from passk.openrlhf import flags, gpu_coverage
+from passk.pipeline.needs import needs
 from passk.problems.sources import SPECS
 
 FILE = "rehearsal.md"
@@ -25,11 +26,11 @@ BANNER = (
 _PATHS = flags.Paths("MODEL", Path("DATA"), Path("OUTPUT"))
 
 
-def page(real: Experiment, laid_out: Plan, *, tokenizer: str, shape: Shape | None, file: str) -> str:
+def page(real: Experiment, laid_out: Plan, *, tokenizer: str, size: tuple[ModelSize, str] | None, file: str) -> str:
     """Return the page in Markdown.
 
-    laid_out: the plan of the rehearsal, after its run. tokenizer: a sentence on the stand-in's tokenizer. shape: the
-    sizes of the real model, if they are known. file: path of the real experiment's file.
+    laid_out: the plan of the rehearsal, after its run. tokenizer: a sentence on the stand-in's tokenizer. size: the
+    size of the real model and its source, if they are known. file: path of the real experiment's file.
     """
     runs = laid_out.directory.parents[1]
     exercised = [[what, seen, f"`{os.path.relpath(source, runs)}`"] for what, seen, source in _exercised(laid_out)]
@@ -51,26 +52,27 @@ def page(real: Experiment, laid_out: Plan, *, tokenizer: str, shape: Shape | Non
         "## Cut down",
         _table(
             ["field", "real run", "rehearsal", "reason"],
-            [[f"`{c.field}`", c.real, c.rehearsed, c.reason] for c in changes(real, laid_out.experiment)],
+            [[*row] for row in _cut_down(real, laid_out.experiment, f"{runs.resolve()}{os.sep}")],
         ),
         "## What the real run needs",
-        *_needs(real, shape),
+        *_needs(real, size),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _needs(real: Experiment, shape: Shape | None) -> list[str]:
+def _needs(real: Experiment, size: tuple[ModelSize, str] | None) -> list[str]:
     if real.compute.profile == "cpu":
         return ["The experiment has `profile: cpu`. README.md (Speed and size) has its measured memory and time."]
-    if shape is None:
+    if size is None:
         return [
             f"The sizes of {real.model.path} are not known on this machine. Download its config.json, and repeat the "
             "command."
         ]
-    rows = [[need.what, need.amount, need.formula, need.source] for need in needs(real, shape)]
+    rows = [[need.what, need.amount, need.formula, need.source] for need in needs(real, *size)]
     return [
-        "These are estimates for full lengths and P parameters. The tokens are an upper bound. The time to sample them "
-        "is a lower bound. No run has confirmed them.",
+        "These are estimates for full lengths: each prompt has `max_prompt` and each response `max_response` tokens. "
+        "Tokens and training time shrink with the mean length. The time to sample is a lower bound. No run has "
+        "confirmed the numbers.",
         _table(["what", "estimate", "how", "source"], rows),
     ]
 
@@ -121,6 +123,21 @@ def _evaluation(planned: PlannedEvaluation) -> tuple[str, str, Path]:
         return what, "not finished", manifest
     content: Mapping[str, Any] = json.loads(manifest.read_text())
     return what, f"{content.get('samples', '?')} samples", manifest
+
+
+def _cut_down(real: Experiment, rehearsed: Experiment, runs: str) -> Iterator[tuple[str, str, str, str]]:
+    """Yield (field, real value, value here, reason); stages or benchmarks with the same values share a row.
+
+    runs: prefix of paths that the page leaves out.
+    """
+    names: dict[tuple[str, ...], list[str]] = {}
+    for change in changes(real, rehearsed):
+        section, _, rest = change.field.partition(".")
+        name, _, field = rest.partition(".") if section in ("problems", "stages", "benchmarks") else ("", "", rest)
+        row = (section, field, change.real, change.rehearsed.replace(runs, ""), change.reason)
+        names.setdefault(row, []).append(name)
+    for (section, field, *values), named in names.items():
+        yield (f"`{'.'.join(filter(None, (section, ', '.join(filter(None, named)), field)))}`", *values)
 
 
 def _flags(real: Experiment, rehearsed: Experiment) -> list[tuple[str, str, str, str]]:

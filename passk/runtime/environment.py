@@ -76,7 +76,6 @@ def environment(compute: Compute) -> dict[str, str]:
         variables |= {
             ENVIRONMENT_SWITCH: "1",
             "DS_ACCELERATOR": "cpu",
-            "GLOO_SOCKET_IFNAME": "lo",
             "TORCH_EXTENSIONS_DIR": str(operators.DIRECTORY),
             "OMP_NUM_THREADS": str(compute.threads),
             "VLLM_CPU_KVCACHE_SPACE": str(compute.kv_cache_gib),
@@ -92,6 +91,8 @@ def environment(compute: Compute) -> dict[str, str]:
             # its 4 KiB pages takes longer than computing its values (docs/openrlhf.md).
             "GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"),
         }
+        if compute.nodes == 1:  # a cluster of several nodes names its interface, or Gloo takes the host name's
+            variables.setdefault("GLOO_SOCKET_IFNAME", "lo")
     return variables
 
 

@@ -1,5 +1,6 @@
 """The Ray cluster of a run: a cluster that passk starts on 127.0.0.1, or the user's at RAY_ADDRESS."""
 
+import logging
 import os
 import secrets
 import socket
@@ -17,8 +18,11 @@ from passk.runtime import process_tree
 from passk.runtime.environment import environment
 from passk.runtime.ports import free_port
 
+logger = logging.getLogger(__name__)
 START_SECONDS = 300
 """Longest wait for a slow start on a busy machine. The death of the head is detected at once."""
+STARTS = 4
+"""Attempts to start a head. Ray's node aborts if its agent takes more than a few seconds, as on a busy machine."""
 # Otherwise Ray replaces 127.0.0.1 with the machine's external address and listens on all interfaces.
 LOOPBACK_ONLY = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 _TOKEN = "RAY_AUTH_TOKEN"
@@ -79,6 +83,20 @@ class _Session:
         return False
 
     def _start(self) -> None:
+        for attempt in range(1, STARTS + 1):
+            ports = self._begin()
+            assert self._head is not None
+            if self._head.wait_until(lambda: b"Ray runtime started" in self._log.read_bytes(), START_SECONDS):
+                return
+            ended = self._head.poll() is not None
+            self._head.stop()
+            if not ended or attempt == STARTS:
+                break
+            logger.warning("Ray ended before it was ready; attempt %d of %d follows", attempt + 1, STARTS)
+        raise PasskError(f"Ray did not start on 127.0.0.1:{ports[0]}; see {os.path.relpath(self._log)}")
+
+    def _begin(self) -> list[int]:
+        """Start a head with a new token, and return its ports."""
         scratch = Path(tempfile.mkdtemp(prefix="passk-"))  # mode 0700
         access = _access(scratch)
         ports = [free_port() for _ in range(6)]
@@ -88,15 +106,13 @@ class _Session:
         variables.pop(_TOKEN, None)  # another cluster's token, which Ray prefers to the file
         command = _head(self._compute, ports, scratch)
         self._head = process_tree.start(command, log=self._log, environment=variables, scratch=scratch)
-        if not self._head.wait_until(lambda: b"Ray runtime started" in self._log.read_bytes(), START_SECONDS):
-            self._head.stop()
-            raise PasskError(f"Ray did not start on 127.0.0.1:{ports[0]}; see {os.path.relpath(self._log)}")
         self._joined = {
             "RAY_ADDRESS": f"127.0.0.1:{ports[0]}",
             "RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{ports[1]}",
             **LOOPBACK_ONLY,
             **access,
         }
+        return ports
 
     def replace(self) -> None:
         self._replaced = True
@@ -227,6 +243,7 @@ def _head(compute: Compute, ports: list[int], scratch: Path) -> list[str]:
         "--min-worker-port=0",
         "--max-worker-port=0",
         "--disable-usage-stats",
+        "--no-monitor",  # the autoscaler: this cluster has one node
         f"--temp-dir={scratch / RAY_DIRECTORY}",
     ]
     if compute.profile == "cpu":

@@ -6,6 +6,9 @@ import inspect
 import re
 from pathlib import Path
 
+from passk.experiment.model import TinyModel
+from passk.models import sampling
+from passk.models.tiny import make_tiny
 from tests.integration.installed import parameters, source_of
 
 
@@ -23,6 +26,46 @@ def test_vllms_sampler_and_running_samples_are_where_an_evaluation_looks_for_the
     assert "self.parent_requests[parent_req.request_id] = parent_req" in processor
     assert "self.request_states: dict[str, RequestState] = {}" in processor
     assert callable(IncrementalDetokenizer.num_output_tokens)
+
+
+def test_vllm_finds_a_stop_text_in_the_first_token_of_a_rollout(tmp_path):
+    from transformers import AutoTokenizer
+    from vllm import SamplingParams
+    from vllm.v1.engine import EngineCoreRequest
+    from vllm.v1.engine.detokenizer import IncrementalDetokenizer
+
+    assert 'min_tokens=generate_kwargs.get("min_new_tokens", 1)' in source_of(
+        "openrlhf.trainer.ppo_utils.samples_generator"
+    )
+    make_tiny(TinyModel(), tmp_path / "tiny", seed=1)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "tiny")
+
+    def found(params):
+        absent = dict.fromkeys(
+            ("mm_features", "pooling_params", "lora_request", "cache_salt", "data_parallel_rank"), None
+        )
+        request = EngineCoreRequest(
+            request_id="r", prompt_token_ids=[0], sampling_params=params, arrival_time=0.0, **absent
+        )
+        detokenizer = IncrementalDetokenizer.from_new_request(tokenizer, request)
+        return [detokenizer.update([token], False) for token in tokenizer.encode("LRL", add_special_tokens=False)]
+
+    openrlhfs = SamplingParams(min_tokens=1)
+    assert found(sampling.stopping(openrlhfs, ["L"])) == ["L", None, "L"]
+    # without the change, the policy learns from rollouts that continue after the text
+    assert found(SamplingParams(min_tokens=1, stop=["L"])) == [None, None, "L"]
+
+
+def test_a_rollout_reads_the_last_output_of_its_request_and_its_tokens_alone():
+    from openrlhf.utils.agent import SingleTurnAgentExecutor
+
+    actor = source_of("openrlhf.trainer.ray.vllm_engine")
+    assert "final_output = request_output\n\n        return final_output" in actor
+    assert "self.executor = SingleTurnAgentExecutor(" in actor
+    executor = inspect.getsource(SingleTurnAgentExecutor)
+    assert "deepcopy(effective_params)" in executor, "the engine may change its parameters"
+    read = re.findall(r"generation_output\.(\w+)", executor)
+    assert set(read) == {"token_ids", "finish_reason", "logprobs"}
 
 
 def test_deepspeeds_adam_on_a_cpu_counts_its_steps_as_our_stand_in_expects():

@@ -18,6 +18,14 @@ def test_the_dashboard_is_started_by_the_function_that_the_head_replaces_and_tak
     assert '"--modules-to-load"' in inspect.getsource(dashboard)
 
 
+def test_the_head_has_a_flag_against_its_autoscaler_and_one_place_that_starts_the_clients_server():
+    import ray._private.node as node
+    from ray.scripts.scripts import start
+
+    assert "--no-monitor" in [name for parameter in start.params for name in parameter.opts]
+    assert "self.start_ray_client_server()" in inspect.getsource(node.Node.start_head_processes)
+
+
 def test_the_dashboard_has_the_modules_that_the_job_server_needs():
     from ray.dashboard.modules.job.job_head import JobHead
     from ray.dashboard.modules.node.node_head import NodeHead

@@ -62,7 +62,7 @@ def kept(tmp_path_factory):
         patch.delenv("RAY_ADDRESS", raising=False)
         with ray_cluster(laid_out.experiment.compute, laid_out.directory / "ray.log") as cluster:
             stages.prepare(laid_out)
-            threading.Thread(target=kill_when, args=(within_an_evaluation, "PasskTrainer"), daemon=True).start()
+            threading.Thread(target=kill_when, args=(within_an_evaluation, "ray::PPOTrainer"), daemon=True).start()
             with pytest.raises(StageFailed):
                 stages.train(laid_out, arm, cluster)
             at_kill = read_metrics(log)

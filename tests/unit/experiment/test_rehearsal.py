@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from passk.experiment import config, validate
-from passk.experiment.needs import Shape, needs
 from passk.experiment.plan import plan
 from passk.experiment.rehearsal import PROBLEMS, RESPONSE, SAMPLES, changes, longest, rehearsal
 from passk.files.layout import REHEARSALS
@@ -114,17 +113,3 @@ def test_a_schedule_keeps_every_k_and_a_condition_fits_into_the_steps():
     assert (arm.steps, arm.until.window, arm.evaluate_every, arm.rollouts_per_prompt) == (6, 6, 1, 8)
     assert (arm.evaluate_last, arm.keep_best.k) == (6, 1)
     assert small.trackers.mlflow.uri == "file:///mlflow"
-
-
-QWEN = Shape(7_615_000_000, 28, 3584, 4, 128, 152064, "test")
-
-
-def test_memory_of_the_paper_experiment_by_hand():
-    rows = {need.what: need for need in needs(config.load(ROOT / "experiments" / "qwen2.5-7b-maze.yaml"), QWEN)}
-    gib = 2**30
-    assert rows["weights, a GPU"].amount == f"{2 * 7.615e9 / 8 / gib:.1f} GiB"
-    assert rows["optimizer, a GPU"].amount == f"{12 * 7.615e9 / 8 / gib:.1f} GiB"
-    assert rows["logits, a GPU"].amount == f"{16384 * 152064 * 4 / gib:.1f} GiB"
-    assert rows["KV cache, a token"].amount == "56 KiB"  # 2 x 2 bytes x 28 layers x 4 heads x 128
-    assert rows["pass1: tokens a step"].amount == "20.97 M"  # 128 x 32 rollouts x 5120 tokens
-    assert all(need.source for need in rows.values())

@@ -1,11 +1,9 @@
 """The stand-in of a rehearsal has the tokenizer and chat template of the model that it stands for."""
 
-import json
-
 import pytest
 
 from passk.experiment.model import TinyModel
-from passk.models import shapes, stand_in
+from passk.models import stand_in
 from passk.models.tiny import has_chat_template, load_tokenizer, make_tiny
 
 TURNS = [{"role": "user", "content": "1 + 1 = ?"}]
@@ -42,27 +40,3 @@ def test_without_the_tokenizer_bytes_and_chatml_stand_in(tmp_path, thinking):
     text = prompt(tmp_path)
     assert text.startswith("<|im_start|>user\n1 + 1 = ?<|end|>\n<|im_start|>assistant\n")
     assert text.endswith("<think>\n") == thinking
-
-
-def test_the_sizes_of_a_model_are_those_of_its_weights(model):
-    from transformers import AutoModelForCausalLM
-
-    loaded = AutoModelForCausalLM.from_pretrained(model)
-    biases = sum(tensor.numel() for name, tensor in loaded.named_parameters() if name.endswith("bias"))
-    found = shapes.shape(str(model))
-    assert found is not None and found.parameters == loaded.num_parameters() - biases
-    assert str(model) in found.source
-
-
-def test_the_published_sizes_have_the_published_number_of_parameters():
-    found = shapes.shape("Qwen/Qwen2.5-7B-Instruct")
-    assert found is not None
-    assert found.parameters / 1e9 == pytest.approx(7.62, abs=0.01)  # the model's card
-    assert found.kv_bytes == 56 * 1024
-    assert shapes.shape("nobody-of-this-name/no-such-model") is None
-
-
-def test_a_mixture_of_experts_has_no_estimate(model, tmp_path):
-    config = json.loads((model / "config.json").read_text()) | {"num_experts": 8}
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    assert shapes.shape(str(tmp_path)) is None

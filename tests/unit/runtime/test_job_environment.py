@@ -19,3 +19,15 @@ def test_what_the_profile_needs_goes_with_a_job():
     assert taken["PASSK_CPU"] == "1" and taken["DS_ACCELERATOR"] == "cpu" and taken["OMP_NUM_THREADS"] == "3"
     assert taken["VLLM_CPU_KVCACHE_SPACE"] == "1" and taken["RAY_USAGE_STATS_ENABLED"] == "0"
     assert "PASSK_CPU" not in passed_on(environment(Compute(profile="gpu")))
+
+
+def test_gloo_stays_on_loopback_unless_a_cluster_of_the_user_names_its_interface(monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "eth0")
+    one, two = Compute(profile="cpu"), Compute(profile="cpu", nodes=2)
+    assert environment(one)["GLOO_SOCKET_IFNAME"] == "lo", "a cluster of passk's own"
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    assert environment(one)["GLOO_SOCKET_IFNAME"] == environment(two)["GLOO_SOCKET_IFNAME"] == "eth0"
+    monkeypatch.delenv("GLOO_SOCKET_IFNAME")
+    assert environment(one)["GLOO_SOCKET_IFNAME"] == "lo"
+    assert "GLOO_SOCKET_IFNAME" not in environment(two), "loopback connects no two nodes"

@@ -2,11 +2,13 @@
 
 import os
 import stat
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
+from passk.base.errors import PasskError
 from passk.experiment.compute import Compute
 from passk.runtime import ray_cluster
 
@@ -68,3 +70,37 @@ def test_the_command_that_starts_ray_names_its_directory_and_no_token(tmp_path):
     command = ray_cluster._head(Compute(profile="cpu"), list(range(20_000, 20_006)), tmp_path)
     assert f"--temp-dir={tmp_path / ray_cluster.RAY_DIRECTORY}" in command
     assert not [word for word in command if token in word]
+
+
+# A stand-in for Ray's head: it ends at once until it was started `wanted` times.
+HEAD = """
+import sys, time
+from pathlib import Path
+count, wanted = Path(sys.argv[1]), int(sys.argv[2])
+count.write_text(str(int(count.read_text()) + 1))
+if int(count.read_text()) < wanted:
+    sys.exit("raylet: timed out waiting for its agent")
+print("Ray runtime started", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(("wanted", "starts"), [(3, 3), (9, ray_cluster.STARTS)])
+def test_a_head_that_ends_before_it_is_ready_is_started_again_a_few_times(tmp_path, monkeypatch, wanted, starts):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    count, scratch, log = tmp_path / "count", [], tmp_path / "ray.log"
+    count.write_text("0")
+
+    def head(compute, ports, directory):
+        scratch.append(directory)
+        return [sys.executable, "-c", HEAD, str(count), str(wanted)]
+
+    monkeypatch.setattr(ray_cluster, "_head", head)
+    if wanted > starts:
+        with pytest.raises(PasskError, match="^Ray did not start on 127.0.0.1"):
+            ray_cluster.ray_cluster(Compute(profile="cpu"), log).__enter__()
+    else:
+        with ray_cluster.ray_cluster(Compute(profile="cpu"), log) as joined:
+            assert Path(joined["RAY_AUTH_TOKEN_PATH"]).parent == scratch[-1]
+    assert int(count.read_text()) == starts == len(set(scratch))
+    assert not [directory for directory in scratch if directory.exists()], "no token stays"
