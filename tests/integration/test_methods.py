@@ -88,7 +88,6 @@ def runs(tmp_path_factory) -> Iterator[Runs]:
         with ray_cluster(experiment.compute, directory / "ray.log") as cluster:
             for one in (whole, cut):
                 stages.prepare(one)
-            stages.train(whole, planned(whole, "none"), cluster)
             yield Runs(whole, cut, cluster, messages)
 
 
@@ -98,6 +97,13 @@ def run(request, runs) -> Run:
     stages.train(runs.whole, undisturbed, runs.cluster)
     messages = killed_and_resumed(runs.cut, killed, runs.cluster, runs.messages)
     return Run(request.param, undisturbed.directory, killed.directory, messages)
+
+
+@pytest.fixture(scope="module")
+def plain(runs) -> Path:
+    """The stage without a method, for one step."""
+    stages.train(runs.whole, planned(runs.whole, "none"), runs.cluster)
+    return planned(runs.whole, "none").directory
 
 
 def planned(laid_out: plan.Plan, name: str) -> PlannedStage:
@@ -124,7 +130,7 @@ def test_a_killed_stage_goes_on_to_the_last_digit(run):
     pd.testing.assert_frame_equal(rollouts(run.whole), rollouts(run.resumed), check_exact=True)
 
 
-def test_a_method_changes_what_the_same_estimator_trains(run, runs):
-    one, other = lines(run.whole)[0], lines(planned(runs.whole, "none").directory)[0]
+def test_a_method_changes_what_the_same_estimator_trains(run, plain):
+    one, other = lines(run.whole)[0], lines(plain)[0]
     assert one["reward"] == other["reward"], "the first step samples from the same weights"
     assert one["grad_norm"] != other["grad_norm"]
