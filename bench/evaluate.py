@@ -2,10 +2,10 @@
 
     python -m bench.evaluate MODEL [--problems 200] [--samples 16] [--tokens 16] [--verifier maze] [--rounds 3]
 
-One process has one engine, and three alternatives take turns. The first is passk (requests queued as others end,
-verdicts, shards, samples.parquet). The others are LLM.generate with the same settings, and LLM.generate without seeds
-and log-probabilities. The problems are mazes. Another verifier gets the same responses, with a gold answer that it can
-read.
+One process has one engine, and four alternatives take turns. The first is passk (requests queued as others end,
+verdicts, shards, samples.parquet). The others are LLM.generate with the same settings, LLM.generate without seeds
+and log-probabilities, and the latter with vLLM's own sampler for large vocabularies. The problems are mazes. Another
+verifier gets the same responses, with a gold answer that it can read.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from typing import Any
 
 from bench import mazes
 from passk import problems, verifiers
+from passk.cpu import sampler as cpu_sampler
 from passk.evaluation import evaluate
 from passk.evaluation.engines import Engine
 from passk.evaluation.generate import sampling_parameters
@@ -108,10 +109,18 @@ def compare(wanted: Request, directory: Path, rounds: int) -> None:
         judging.append(manifest["judging_seconds"] / manifest["seconds"])
         return manifest["tokens"]
 
+    def vllms() -> int:
+        least, cpu_sampler.LEAST = cpu_sampler.LEAST, sys.maxsize  # of the vocabularies that passk samples itself
+        try:
+            return bare(plain)
+        finally:
+            cpu_sampler.LEAST = least
+
     ways: dict[str, Callable[[], int]] = {
         "passk evaluate": ours,
         "LLM.generate, the same settings": lambda: bare(seeded),
         "LLM.generate, no seeds, no logprobs": lambda: bare(plain),
+        "the same with vLLM's sampler": vllms,
     }
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(rounds + 1):

@@ -11,7 +11,18 @@ from passk.base.terminal import aligned
 from passk.files import file_lock
 
 benchmarks = typer.Typer(help="List the named benchmarks.", no_args_is_help=True)
-Runs = Annotated[Path, typer.Option(help="Directory of all runs.")]
+
+
+def _is_path(runs: Path) -> Path:
+    """Raise ConfigError if the file system cannot hold the name."""
+    try:
+        runs.exists()
+    except OSError as error:
+        raise ConfigError("runs", f"not a path: {error.strerror}", "name another directory") from None
+    return runs
+
+
+Runs = Annotated[Path, typer.Option(help="Directory of all runs.", callback=_is_path)]
 
 
 @benchmarks.callback()

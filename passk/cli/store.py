@@ -40,22 +40,23 @@ def ingest(
     ] = False,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Add new results to the database. Damaged files are listed and skipped (exit status 1)."""
+    """Add new results to the database. Damaged files are skipped (exit status 1), unfinished stages left out."""
     from passk import store
 
     if not runs.is_dir():
         raise ConfigError("runs", f"{runs} is not a directory", "name the directory that contains the runs")
     path = runs / store.STORE
     if rebuild:
-        skipped, done = store.rebuild(runs), "rebuilt"
+        ingested, done = store.rebuilt(runs), "rebuilt"
     else:
         ingested = store.ingest_items(path, store.items(runs))
-        skipped = ingested.skipped
         done = ", ".join(f"{count} {kind}" for kind, count in ingested.new.items()) or "nothing new"
-    for line in skipped:
+    for line in ingested.unfinished:
+        typer.echo(f"left out: {line}", err=True)
+    for line in ingested.skipped:
         typer.echo(f"skipped: {line}", err=True)
     typer.echo(f"store: {os.path.relpath(path)}: {done}")
-    if skipped:
+    if ingested.skipped:
         raise typer.Exit(1)
 
 

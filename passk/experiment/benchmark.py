@@ -3,7 +3,18 @@
 from pydantic import Field, ValidationInfo, field_validator
 
 from passk.base.errors import InvalidError
-from passk.experiment.fields import Count, MaxFailed, Name, NotNegative, Rollouts, Share, Stops, Strict, Text
+from passk.experiment.fields import (
+    HIGHEST_TEMPERATURE,
+    Count,
+    MaxFailed,
+    Name,
+    NotNegative,
+    Rollouts,
+    Share,
+    Stops,
+    Strict,
+    Text,
+)
 
 REPORTED = {"metrics", "by", "reference_line"}
 """Fields of a benchmark that the report alone reads."""
@@ -23,7 +34,9 @@ class Benchmark(Strict):
     samples: Rollouts = Field(32, description="samples per problem")
     k: tuple[int, ...] = Field((1, 4, 8), strict=False, validate_default=True, description="values of k of pass@k")
     temperature: NotNegative = Field(
-        1.0, description="temperature of sampling, or a list: a benchmark for each; 0 takes the likeliest token"
+        1.0,
+        le=HIGHEST_TEMPERATURE,
+        description="temperature of sampling, or a list: a benchmark for each; 0 takes the likeliest token",
     )
     top_p: float = Field(0.95, gt=0, le=1, description="nucleus of sampling, share of the probability")
     max_response: Count = Field(description="longest response, tokens")

@@ -16,6 +16,7 @@ _FIXES = {
     "missing": "add it",
     "bool_type": "write true or false",
     "int_type": "write a whole number without quotes",
+    "int_from_float": "write a whole number without quotes",
     "float_type": "write a number without quotes",
     "finite_number": "write a finite number",
     "string_type": "write text, in quotes if it reads as a number",
@@ -33,6 +34,11 @@ _FIXES = {
     "less_than": "lower it",
     "less_than_equal": "lower it",
 }
+
+_MESSAGES = dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "input should be a mapping") | {
+    "tuple_type": "input should be a list"
+}
+"""Messages in place of pydantic's, which name types of Python."""
 
 
 def first_fault(
@@ -65,7 +71,12 @@ def first_fault(
     ours = first["ctx"]["error"] if first["type"] == "value_error" else None
     if isinstance(ours, InvalidError):  # it names the value if that helps
         return ConfigError(field, ours.problem, ours.fix + more)
-    message, value = str(ours or first["msg"]), first.get("input")
+    message, value = _MESSAGES.get(first["type"], str(ours or first["msg"])), first.get("input")
+    if first["type"] in ("too_long", "too_short"):
+        most = first["type"] == "too_long"
+        limit = first["ctx"]["max_length" if most else "min_length"]
+        entries = f"{limit} {'entry' if limit == 1 else 'entries'}"
+        message = f"needs at {'most' if most else 'least'} {entries}, not {first['ctx']['actual_length']}"
     instead = f", not {_shown(value)}" if isinstance(value, str | int | float) and not ours else ""
     fix = _FIXES.get(first["type"], "correct it")
     return ConfigError(field, f"{message[0].lower()}{message[1:]}{instead}", fix + more)

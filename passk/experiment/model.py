@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from passk.base.errors import InvalidError
-from passk.experiment.fields import LIMIT, Count, Strict, Text
+from passk.experiment.fields import LIMIT, Count, PathText, Strict, Text
 
 AUTO, NONE = "auto", "none"
 """Values of chat_template that name no file."""
@@ -45,7 +45,7 @@ class Model(Strict):
     """The model that training starts from: `tiny` (random weights) or `path` (name or directory of a HF model)."""
 
     tiny: TinyModel | None = Field(None, description="sizes of a model from scratch")
-    path: Text | None = Field(None, description="Hugging Face model, by name or directory")
+    path: PathText | None = Field(None, description="Hugging Face model, by name or directory")
     chat_template: Text = Field(
         AUTO,
         description="what formats a prompt: auto (the tokenizer's chat template, if it has one), none (the prompt "

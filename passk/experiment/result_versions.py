@@ -20,13 +20,13 @@ VERIFIER_PACKAGES = {
 }
 """Packages that the verdicts of a verifier depend on."""
 VERDICTS = {
-    "choice": "5",
+    "choice": "6",
     "code": "1",
-    "exact": "2",
-    "math": "6",
+    "exact": "3",
+    "math": "7",
     "maze": "2",
     "maze_strict": "2",
-    "numeric": "6",
+    "numeric": "7",
     "reasoning_gym": "4",
 }
 """Version of passk's part of each verifier. Raise it with every change that alters a verdict."""

@@ -20,11 +20,13 @@ from passk.experiment.advantage_schedule import AdvantageSchedule
 from passk.experiment.benchmark import Benchmark
 from passk.experiment.engine_settings import FilterGroups, ImportanceCorrection, Kl, Lora, Loss, Overlong
 from passk.experiment.fields import (
+    HIGHEST_TEMPERATURE,
     LIMIT,
     MOST_ROLLOUTS,
     Betas,
     Clip,
     Count,
+    LearningRate,
     MaxFailed,
     Name,
     Natural,
@@ -124,7 +126,7 @@ class SftStage(Stage):
     """Supervised fine-tuning on the demonstrations of problems, by OpenRLHF's train_sft."""
 
     kind: Literal["sft"] = Field(description="kind of the stage")
-    lr: Positive = Field(description="learning rate")
+    lr: LearningRate = Field(description="learning rate")
     batch_size: Count = Field(128, description="demonstrations per step")
     max_length: Count | None = Field(
         None,
@@ -151,7 +153,7 @@ class RlStage(Stage):
     method: MethodField | None = Field(
         None, description="method that needs the model's inner states, with its options (default: none)"
     )
-    lr: Positive = Field(description="learning rate")
+    lr: LearningRate = Field(description="learning rate")
     entropy_coef: NotNegative = Field(0.0, description="entropy bonus in the loss")
     kl: Kl | None = Field(None, description="penalty for the distance from a reference model (default: none)")
     loss: Loss | None = Field(None, description="policy loss (default: PPO's, mean over tokens)")
@@ -164,7 +166,7 @@ class RlStage(Stage):
     prompts_per_step: Count = Field(32, description="prompts per step")
     rollouts_per_prompt: int = Field(16, ge=2, lt=MOST_ROLLOUTS, description="rollouts per prompt, N")
     mini_batch_prompts: Count | None = Field(None, description="prompts per optimizer step (default: all of a step)")
-    temperature: Positive = Field(1.0, description="temperature of sampling")
+    temperature: Positive = Field(1.0, le=HIGHEST_TEMPERATURE, description="temperature of sampling")
     top_p: float = Field(1.0, gt=0, le=1, description="nucleus of sampling, share of the probability")
     clip: Clip = Field((0.2, 0.28), description="lower and upper clip of the probability ratio")
     max_prompt: Count = Field(1024, description="longest prompt, tokens")

@@ -73,13 +73,21 @@ def trainer(size: ModelSize, stage: SftStage | RlStage, experiment: Experiment) 
         batch = min(batch, max(1, stage.batch_size // processes))
     together = compute.max_tokens_per_gpu if compute.max_tokens_per_gpu and isinstance(stage, RlStage) else None
     together = max(together or batch * longest, longest)
+    trained = _adapter(size, stage.lora.rank) if stage.lora else size.weights
+    kept = size.weights + (trained if stage.lora else 0)
     return Estimate(
         {
-            "weights and Adam": size.weights * (weights + gradients + optimizer + converted),
+            "weights and Adam": kept * (weights + converted) + trained * (gradients + optimizer),
             "activations": together * _activations(size, longest, compute),
             "logits": together * size.vocabulary * LOGIT_BYTES,
         }
     )
+
+
+def _adapter(size: ModelSize, rank: int) -> int:
+    """Return the weights of an adapter of all linear layers but the head, of a Llama."""
+    attention = 4 * size.hidden_size + 2 * size.head_size * (size.heads + size.kv_heads)
+    return size.layers * rank * (attention + 3 * (size.hidden_size + size.feed_forward))
 
 
 def _activations(size: ModelSize, longest: int, compute: Compute) -> float:
@@ -134,7 +142,8 @@ def of_evaluation(size: ModelSize, experiment: Experiment) -> Estimate:
 
 def disk(size: ModelSize, stage: SftStage | RlStage) -> float:
     """Return the bytes of a stage's files at their peak: its checkpoints and the trained model."""
-    return size.weights * (CHECKPOINT_BYTES * max(stage.keep_checkpoints, LEAST_KEPT) + 2)
+    trained = _adapter(size, stage.lora.rank) if stage.lora else size.weights
+    return trained * CHECKPOINT_BYTES * max(stage.keep_checkpoints, LEAST_KEPT) + 2 * size.weights
 
 
 def about(size: ModelSize, stage: SftStage | RlStage, experiment: Experiment) -> str:

@@ -1,5 +1,6 @@
 """Problems from a user's file, JSON or Parquet, whose columns the specification names."""
 
+import os
 import random
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -34,10 +35,14 @@ class FileSpec(Worded):
 
     def files(self) -> list[Path]:
         file = Path(self.file).expanduser()
-        if not file.is_file():
-            raise ConfigError(
-                "file", f"{self.file} does not exist", "write a path from the directory that passk starts in"
-            )
+        try:
+            exists = file.is_file()
+        except OSError as error:  # a name that is too long
+            problem = f"{self.file[:60]!r} is not a path ({error.strerror})"
+            raise ConfigError("file", problem, "write a shorter one") from None
+        if not exists:
+            problem = f"{self.file} {'is not a file' if os.path.lexists(file) else 'does not exist'}"
+            raise ConfigError("file", problem, "write a path from the directory that passk starts in")
         return [file]
 
 

@@ -62,7 +62,7 @@ def _parsed(text: str) -> Any:
         if "\0" in text:
             raise ValueError("it has NUL bytes") from None
         at = f"column {error.colno}" if error.lineno == 1 else f"line {error.lineno} column {error.colno}"
-        raise ValueError(f"{error.msg.rstrip(':').lower()} at {at}") from None
+        raise ValueError(f"{error.msg.removesuffix(' at').rstrip(':').lower()} at {at}") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 

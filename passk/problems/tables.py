@@ -27,6 +27,7 @@ _OTHER_FORMATS = {
     b"\x28\xb5\x2f\xfd": ("is compressed by zstd", "decompress it"),
     b"BZh": ("is compressed by bzip2", "decompress it"),
     b"\xfd7zXZ": ("is compressed by xz", "decompress it"),
+    b"\xff\xfe\0\0": ("is UTF-32 text", "save it as UTF-8"),
     b"\xff\xfe": ("is UTF-16 text", "save it as UTF-8"),
     b"\xfe\xff": ("is UTF-16 text", "save it as UTF-8"),
     b"version https://git-lfs": ("is a pointer of Git LFS", "run `git lfs pull`"),
@@ -72,7 +73,7 @@ def read(file: Path, columns: Iterable[str], *, words: Collection[str] = (), sha
                 problem = f"row {number}: column {column!r} {error.problem}"
                 raise ColumnError(file, problem, error.fix, column=column) from None
             if column in words and not (isinstance(cell, str) and cell.strip()):
-                fault = "is blank" if not row[column].strip() else f"is the number {row[column]}, not text"
+                fault = "is blank" if not row[column].strip() else f"is the number {_short(row[column])}, not text"
                 problem = f"row {number}: column {column!r} {fault}"
                 raise ColumnError(file, problem, "write text, or remove the row", column=column)
     return rows
@@ -182,3 +183,7 @@ def _refuse_other_formats(file: Path, data: bytes) -> None:
     for start, (problem, fix) in _OTHER_FORMATS.items():
         if data.startswith(start):
             raise ConfigError(str(file), problem, fix)
+
+
+def _short(number: str) -> str:
+    return number if len(number) <= 40 else f"{number[:37]}..."

@@ -9,7 +9,7 @@ Every call opens the store, runs one transaction and closes the store.
 """
 
 from passk.store.export import export
-from passk.store.index import STORE, ingest_items, items, reading, rebuild
+from passk.store.index import STORE, ingest_items, items, reading, rebuild, rebuilt
 from passk.store.ingest import (
     ingest_evaluation,
     ingest_experiment_record,
@@ -31,4 +31,5 @@ __all__ = [
     "items",
     "reading",
     "rebuild",
+    "rebuilt",
 ]

@@ -19,7 +19,7 @@ from passk.files.layout import REHEARSALS, STORE, EvaluationRecord, ExperimentRe
 from passk.store import connection as connections
 from passk.store import ingest, queries, schema
 from passk.store.connection import POLL, WAIT, held, log_of, sealed, turn
-from passk.store.ingest import Damaged, Item
+from passk.store.ingest import Damaged, Item, Unfinished
 from passk.store.schema import OlderStore
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,9 @@ class Ingested:
     new: Counter[str] = field(default_factory=Counter)
     """Number of new items of each of KINDS."""
     skipped: list[str] = field(default_factory=list)
-    """A line for each unfinished, cut off or damaged item."""
+    """A line for each cut off or damaged item."""
+    unfinished: list[str] = field(default_factory=list)
+    """A line for each stage and evaluation that is not finished. Its run may be going on."""
 
 
 def items(runs: Path) -> Iterator[Item]:
@@ -88,10 +90,15 @@ def ingest_items(store: Path, wanted: Iterable[Item], wait: float = WAIT) -> Ing
 
 
 def rebuild(runs: Path, wait: float = WAIT) -> list[str]:
-    """Rebuild runs/passk.duckdb from the files under `runs`, and return a line for each skipped item.
+    """Rebuild the store as `rebuilt` does, and return a line for each damaged item."""
+    return rebuilt(runs, wait).skipped
+
+
+def rebuilt(runs: Path, wait: float = WAIT) -> Ingested:
+    """Rebuild runs/passk.duckdb from the files under `runs`.
 
     The new store is built beside the old one and replaces it in one rename, so a failure leaves the old one. It has the
-    items that other processes ingest meanwhile. Unfinished and damaged stages and evaluations are listed and skipped.
+    items that other processes ingest meanwhile. Damaged items are listed and skipped, unfinished ones are left out.
     Raises PasskError if another process holds the old store for longer than `wait` seconds, or if the new store cannot
     be written, for example on a full disk.
     """
@@ -111,7 +118,7 @@ def rebuild(runs: Path, wait: float = WAIT) -> list[str]:
             _keep_older(store)
             log_of(store).unlink(missing_ok=True)
             durable.move(fresh, store)
-    return ingested.skipped
+    return ingested
 
 
 def remove_abandoned(store: Path) -> None:
@@ -167,9 +174,12 @@ def _keep_older(store: Path) -> None:
 
 
 def _attempt(connection: duckdb.DuckDBPyConnection, item: Item, ingested: Ingested) -> bool:
-    """Ingest an item and return True, or add the reason to `ingested.skipped` and return False."""
+    """Ingest an item and return True, or add the reason to `ingested` and return False."""
     try:
         ingest.ingest(connection, item)
+    except Unfinished as error:
+        ingested.unfinished.append(str(error))
+        return False
     except Damaged as error:
         ingested.skipped.append(str(error))
         return False

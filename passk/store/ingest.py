@@ -37,6 +37,10 @@ class Damaged(PasskError):
     """A file or directory that cannot be ingested: unfinished, cut off, or of another kind."""
 
 
+class Unfinished(Damaged):
+    """A stage or an evaluation that is not finished. Its run may be going on."""
+
+
 RESTORE = "restore it from a copy, or delete its directory and run the experiment again"
 RESTORE_EXPERIMENT = "restore it from a copy, or delete it: the next run writes it again without its earlier sessions"
 STAGE_TABLES = {
@@ -239,7 +243,7 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, row: dict[str, An
 
 def _require_finished(directory: Path, what: str) -> None:
     if not is_finished(directory):
-        raise Damaged(f"{directory}: the {what} is not finished (no manifest.json); run the experiment again")
+        raise Unfinished(f"{directory}: the {what} is not finished (no manifest.json); run the experiment again")
 
 
 def _require_all_steps(connection: duckdb.DuckDBPyConnection, path: Path, key: str, expected: int | None) -> None:

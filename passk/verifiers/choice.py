@@ -24,10 +24,10 @@ NEEDS_DEADLINE = False
 
 _LONGEST = 1000
 _WRAPPED = re.compile(r"\\(?:text|math)(?:rm|bf|it|sf|tt|normal)?\s*\{([^{}]*)\}|\\mbox\s*\{([^{}]*)\}")
-_ALONE = re.compile(r"(?:option|choice)?\s*[(\[]?\s*([A-Za-z])\s*[)\]]?[.:]?", re.IGNORECASE)
+_ALONE = re.compile(r"(?:option|choice|letter)?\s*[(\[]?\s*([A-Za-z])\s*[)\]]?[.:]?", re.IGNORECASE)
 # A letter and the sign that marks it as an option: a bracket, a colon, a reason. "A good one" is no letter.
 _FIRST = re.compile(
-    r"""(?:[Oo]ption\ |[Cc]hoice\ )?
+    r"""(?:[Oo]ption\ |[Cc]hoice\ |[Ll]etter\ )?
     (?: [(\[]([A-Z])[)\]] | ([A-Z])(?: [).:,] | (?=\ +(?:(?:because|since|as|which|is)\b|[–—-]{1,3}\ |\()) ) )
     (.*)""",
     re.DOTALL | re.VERBOSE,

@@ -14,7 +14,7 @@ THINK = "<think>"
 
 _THINKING = re.compile(r"<(/?)(?:think(?:ing)?|thought)>|\[(/?)think\]|◁(/?)think▷", re.IGNORECASE)
 _OPEN_BOX = r"\\(?:boxed|fbox|framebox)(?![A-Za-z])"
-_BRACE = re.compile(rf"{_OPEN_BOX}\s*\{{|{_OPEN_BOX}|\\[{{}}]|[{{}}]")
+_BRACE = re.compile(rf"\\\\(?=\}})|{_OPEN_BOX}\s*\{{|{_OPEN_BOX}|\\[{{}}]|[{{}}]")
 # Content of a box without braces: a value up to the end of its math, clause or line.
 _BARE = re.compile(
     r"""\s*( (?= [-+−]?\$?[0-9.] | [-+−]?\\[A-Za-z] | [A-Za-z](?![A-Za-z]) )
@@ -33,7 +33,22 @@ _ORNAMENT = re.compile(
     "[✅✓✔☑★☆✨■□▪◼∎\ufe0f\U0001f300-\U0001f44d\U0001f44f-\U0001f64f\U0001f680-\U0001f6a9\U0001f900-\U0001faff]"
     r"|\\\\(?=\s*$)|\\(?:blacksquare|square|Box|qed|qedsymbol|checkmark)(?![a-zA-Z])(?=[\s$]*$)"
 )
-_QUOTES = {'"': '"', "“": "”"}
+_QUOTES = {'"': '"', "“": "”", "'": "'", "‘": "’"}
+# A minus before a box and a power, base, digit or per cent after it belong to the answer.
+_MINUS = re.compile(r"(?:[=$(\[{]|\\[(\[])\s*[-−]\Z")
+_SUFFIX = re.compile(
+    r"(?:(?:\^|_)(?:\{[^{}]{0,40}\}|\\[A-Za-z]+|[0-9A-Za-z])|,?[0-9]{1,20}(?![0-9])|\.[0-9]{1,20}|\\pi(?![A-Za-z])|\\?%){1,3}"
+)
+_NOT = re.compile(
+    r"(?:\bnot|n['’]t|\bcannot|\bnever|\bneither)(?:\s+(?:be|equal(?:\s+to)?))?[\s:$*\\(\[]*\Z", re.IGNORECASE
+)
+_ADVERBS = r"(?:\s+(?:clearly|obviously|definitely|certainly|actually|simply|just|also|therefore|thus))*"
+_IS_DENIED = re.compile(
+    rf"[\s$*_)\]}}\\,]*(?:(?:which|that|this)\s+)?(?:(?:is|was){_ADVERBS}\s+(?:wrong|incorrect|false)\b"
+    rf"|(?:(?:is|was){_ADVERBS}\s+not|isn['’]t|wasn['’]t|can(?:not|['’]t)\s+be){_ADVERBS}\s+"
+    r"(?:the\s+)?(?:(?:final|correct|right)\s+)?(?:answer|correct|right|it|solution|valid)\b)",
+    re.IGNORECASE,
+)
 
 
 class Box(NamedTuple):
@@ -100,7 +115,7 @@ def boxes(response: str) -> list[Box]:
             start, inner, is_box = opened.pop()
             if is_box:
                 found.append(Box(start, inner, brace.start(), brace.end()))
-        elif brace[0][-1] not in "{}" and (bare := _BARE.match(response, brace.end())):
+        elif brace[0][-1] not in "{}\\" and (bare := _BARE.match(response, brace.end())):
             found.append(Box(brace.start(), bare.start(1), bare.end(), bare.end()))
     return sorted(found)
 
@@ -119,6 +134,8 @@ def final(response: str, *, joined: bool = False, options: bool = False) -> str 
     within = response if tagged is None else tagged
     box = _last_box(within, joined=joined, options=options)
     statement = stated.last(within, options=options)
+    if box and (denied := _denied(within, *box)):
+        box = (box[0], denied)
     if statement and not statement.gives_value and (box or tagged is not None):
         statement = None
     if statement and (box is None or statement.start > box[0].after):
@@ -172,4 +189,20 @@ def _joined(response: str, found: list[Box]) -> str:
 
 
 def _content(response: str, box: Box) -> str:
-    return response[box.inner : box.end]
+    r"""Return the content of a box, with a minus before it and an exponent, base or digits after it."""
+    content = response[box.inner : box.end]
+    if not content.strip():
+        return content
+    minus = "-" if _MINUS.search(response[max(0, box.start - 8) : box.start]) else ""
+    suffix = _SUFFIX.match(response, box.after) if box.after > box.end else None
+    after = suffix[0] if suffix else ""
+    # Digits beside a box are not part of its number, so the answer is unreadable.
+    return f"{minus}{content}{' ' if after[:1] in tuple('.,0123456789') else ''}{after}"
+
+
+def _denied(response: str, box: Box, content: str) -> str | None:
+    """Return the answer of a box as its line denies it ("not 5", "5. No wait"), or None."""
+    if _NOT.search(response[max(0, box.start - 40) : box.start]):
+        return f"not {content}"
+    rest = response[box.after : box.after + stated.WINDOW].partition("\n")[0]
+    return f"{content} {rest.strip()}" if _IS_DENIED.match(rest) or stated.takes_back(rest) else None

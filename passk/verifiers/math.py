@@ -16,8 +16,9 @@ from functools import lru_cache
 
 from passk.verifiers import AnswerError, Verdict
 from passk.verifiers.extract import final
-from passk.verifiers.math_equal import equal, restated
+from passk.verifiers.math_equal import equal
 from passk.verifiers.math_read import read
+from passk.verifiers.math_restated import restated
 from passk.verifiers.math_show import LONGEST, show
 from passk.verifiers.math_values import Unreadable, Value, Words, as_text, expressions
 from passk.verifiers.units import without_letter

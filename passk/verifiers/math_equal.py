@@ -11,6 +11,7 @@ from passk.verifiers import math_numbers as numbers
 from passk.verifiers.math_expression import expression
 from passk.verifiers.math_times import same_time, settled
 from passk.verifiers.math_values import (
+    RATIO,
     Based,
     Joined,
     Labelled,
@@ -20,7 +21,6 @@ from passk.verifiers.math_values import (
     Value,
     Words,
     expressions,
-    is_false,
 )
 
 if TYPE_CHECKING:
@@ -62,7 +62,9 @@ def equal(gold: Value, value: Value) -> bool:
     if isinstance(gold, Listing) and gold.kind in ("set", "list"):
         return _matched(gold.items, [value]) or _same_sets(gold, value)
     if isinstance(value, Listing) and value.kind in ("set", "list"):
-        return _matched([gold], value.items) or _same_sets(gold, value)
+        # {empty set} is not the empty set.
+        one_value = (value.kind == "list" or not _is_set(gold)) and _matched([gold], value.items)
+        return one_value or _same_sets(gold, value)
     if isinstance(gold, Words) or isinstance(value, Words):
         return numbers.same_or_false(*map(_product, (gold, value)))
     if (vector := _vector(gold, value)) is not None:
@@ -75,20 +77,6 @@ def equal(gold: Value, value: Value) -> bool:
     ):
         return False
     return numbers.same(gold, value)
-
-
-def restated(gold: Value, value: Value) -> bool:
-    """Return whether the value is an unevaluated question instead of an answer, or a false claim."""
-    from sympy import Derivative, Integral, Limit, Product, Sum
-
-    kinds = (Sum, Product, Integral, Limit, Derivative)
-    wanted = set().union(*(part.atoms(*kinds) for part in expressions(gold)))
-    for part in expressions(value):
-        if {type(one) for one in part.atoms(*kinds)} - {type(one) for one in wanted}:
-            return True
-    if is_false(value):
-        return True
-    return isinstance(gold, Labelled) and isinstance(value, Relation) and "=" in value.signs and not _curve(gold)
 
 
 def _product(value: Value) -> Value:
@@ -104,14 +92,10 @@ def _digits(value: Based) -> "Basic | None":
     return Integer(value.digits) if value.digits.isdigit() else None
 
 
-def _curve(gold: Labelled) -> bool:
-    """Return whether an equation with a name on one side describes a line or curve: y = 2x + 1, xy = 1."""
-    sides = [gold.side, *expressions(gold.value)]
-    return len(set().union(*(getattr(side, "free_symbols", set()) for side in sides))) > 1
-
-
 def same_label(gold: Labelled, value: Labelled) -> bool:
-    return gold.label.casefold() == value.label.casefold()
+    """Return whether two names are equal. The function f(x) may be called y."""
+    names = [label.casefold() for label in (gold.label, value.label)]
+    return names[0] == names[1] or set(names) == {"y", "f(x)"}
 
 
 def _as_relation(value: Labelled) -> Value:
@@ -205,7 +189,12 @@ def _same_lists(gold: Listing, value: Listing) -> bool:
     bare = ("list", "set")
     if gold.kind in bare and value.kind in bare:
         return _matched(gold.items, value.items)
-    if "set" in (gold.kind, value.kind) or len(gold.items) != len(value.items):
+    for one, other in ((gold, value), (value, gold)):
+        if one.kind == "set" and len(one.items) == 1 and other.kind != "set":  # {(1, 2)}
+            return equal(gold, one.items[0]) if one is value else equal(one.items[0], value)
+    if {"set", RATIO} & {gold.kind, value.kind} and gold.kind != value.kind:
+        return False
+    if len(gold.items) != len(value.items):
         return False
     if len(gold.items) == 2 and "list" not in (gold.kind, value.kind) and gold.kind != value.kind:
         return False
@@ -228,10 +217,14 @@ def _vector(gold: Value, value: Value) -> bool | None:
     return all(map(numbers.same_or_false, matrix.flat(), listing.items))
 
 
-def _is_interval(value: Value) -> bool:
+def _is_set(value: Value) -> bool:
     from sympy import Set
 
-    return isinstance(value, Set) or (
+    return isinstance(value, Set)
+
+
+def _is_interval(value: Value) -> bool:
+    return _is_set(value) or (
         isinstance(value, Listing) and value.kind in ("()", "[]", "(]", "[)") and len(value.items) == 2
     )
 

@@ -51,7 +51,8 @@ def expression(text: str) -> "Basic":
 
 def _finished(text: str) -> str:
     """Return the text with its last changes for latex2sympy: subscripts, \\lg and letters in \\text."""
-    text = re.sub(r"_\{\s*([0-9A-Za-z])\s*\}", r"_\1", text)
+    text = re.sub(r"(?<!\\log)(?<!\\log )_\{\s*([0-9A-Za-z])\s*\}", r"_\1", text)
+    text = re.sub(r"(\\log ?_\{\s*[0-9A-Za-z]+\s*\})(?=\s*[0-9])", r"\1 ", text)
     text = re.sub(r"\\lg(?![a-zA-Z])", r"\\log", text)
     text = re.sub(r"(?<![A-Za-z0-9}])\\text\{([A-Za-z])\}", r"\1", text)
     return re.sub(r"^\+", "", text.strip())

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 ROUNDING = 1e-5
 """Largest relative difference between a decimal and the gold answer. math-verify's six places must agree too."""
+DIGITS = 6
+"""Fewest digits of a decimal that counts as rounded."""
 EXACT = 1e-20
 _PRECISION = 30
 _POINTS = 5
@@ -69,11 +71,18 @@ def decimals(number: "Basic") -> list[Any]:
     return found
 
 
+def exact(number: "Basic") -> "Basic":
+    """Return an expression with its decimals as fractions: 6.02 is 301/50."""
+    from sympy import Float, Rational
+
+    return number.xreplace({part: Rational(str(part)) for part in number.atoms(Float) if part.is_finite})
+
+
 def _decimal(number: "Basic") -> Any:
     import mpmath
     from sympy import Float, Integer
 
-    value = number.evalf(_PRECISION)
+    value = exact(number).evalf(_PRECISION)
     real, imaginary = value.as_real_imag()
     parts = [Integer(0) if isinstance(part, Float) and part._prec == 1 else part for part in (real, imaginary)]
     if not all(part.is_Number and part.is_finite for part in parts):
@@ -86,17 +95,46 @@ def _same_numbers(gold: "Basic", value: "Basic") -> bool | None:
     """Return whether two numbers are equal, or None if one has no decimals."""
     from sympy import Float, Rational
 
-    if isinstance(gold, Rational) and isinstance(value, Rational):
-        return bool(gold == value)
     try:
+        fractions = exact(gold).doit(), exact(value).doit()
+        if all(isinstance(side, Rational) for side in fractions) and fractions[0] == fractions[1]:
+            return True
         golds, values = decimals(gold), decimals(value)
     except MemoryError:
         raise
     except Exception:  # infinity, division by zero, no decimals
         return None
-    rounded = gold.has(Float) or value.has(Float)
+    if len(golds) == len(values) == 2:  # two percentages
+        golds, values = golds[:1], values[:1]
+    rounded = (gold.has(Float) or value.has(Float)) and _may_be_rounded(*fractions)
     close = any(_close(a, b, rounded=rounded) for a in golds for b in values)
     return close and (rounded or _same_integers(gold, value))
+
+
+def _may_be_rounded(gold: "Basic", value: "Basic") -> bool:
+    """Return whether both numbers are irrational, periodic, or decimals with many digits, or differ by noise of floats.
+
+    A rounded decimal has at least DIGITS digits. 2 and 0.25 are exact.
+    """
+    from sympy import Integer, Rational
+
+    if all(isinstance(side, Rational) for side in (gold, value)) and not isinstance(value, Integer):
+        noise = bool(abs(gold - value) <= Rational(1, 2**51) * abs(gold))
+    else:
+        noise = False
+    return noise or all(_has_digits(side) for side in (gold, value))
+
+
+def _has_digits(number: "Basic") -> bool:
+    from sympy import Rational
+
+    if not isinstance(number, Rational):
+        return True
+    rest, places = number.q, 0
+    while rest % 10 == 0 or rest % 2 == 0 or rest % 5 == 0:
+        rest //= 10 if rest % 10 == 0 else 2 if rest % 2 == 0 else 5
+        places += 1
+    return rest > 1 or (places > 0 and len(str(abs(number.p) * 10**places // number.q)) >= DIGITS)
 
 
 def _same_integers(gold: "Basic", value: "Basic") -> bool:
@@ -151,24 +189,28 @@ def _samples(*sides: "Basic", count: int = _POINTS) -> list[tuple[Any, ...]] | N
         return None
     rng, found = random.Random(0), []
     towers = any(power.exp.free_symbols for side in sides for power in side.atoms(Pow))
-    for _ in range(3 * count):
+    for turn in range(4 * count):
         # Small points keep towers of powers finite. Large points make |x - 50| differ from 50 - x.
-        point = {name: _coordinate(rng, 140 if towers or len(found) < 3 else 40_000) for name in names}
+        most = 140 if towers or len(found) < 3 else 40_000
+        point = {name: _coordinate(rng, most, negative=turn % 2 == 1) for name in names}
         try:
-            found.append(tuple(_decimal(side.xreplace(point)) for side in sides))
+            values = tuple(_decimal(side.xreplace(point)) for side in sides)
         except MemoryError:
             raise
         except Exception:  # a pole, or no decimals
             continue
+        # Roots and logarithms assume positive variables. |x| and x differ at a negative point.
+        if turn % 2 == 0 or all(abs(value.imag) <= EXACT * abs(value) for value in values):
+            found.append(values)
         if len(found) == count:
             break
     return found
 
 
-def _coordinate(rng: random.Random, most: int) -> "Basic":
+def _coordinate(rng: random.Random, most: int, *, negative: bool) -> "Basic":
     from sympy import Rational
 
-    return Rational(rng.choice((-1, 1, 1)) * rng.randint(20, most), 97)
+    return Rational(rng.choice((-1, -1, 1) if negative else (1,)) * rng.randint(20, most), 97)
 
 
 def proportional(gold: tuple[Any, str, Any], value: tuple[Any, str, Any]) -> bool:

@@ -4,12 +4,15 @@ latex2sympy parses the expressions between them, and unions of sets. The caller 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
+from passk.verifiers.math_conditions import without_conditions
 from passk.verifiers.math_expression import expression
 from passk.verifiers.math_text import clean
 from passk.verifiers.math_values import (
+    RATIO,
+    SUPPOSED,
     Based,
     Joined,
     Labelled,
@@ -37,6 +40,7 @@ _BASES = dict(
 )
 _COMMAS = re.compile(r"[-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]+)?")
 _COMMA_NUMBER = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:,[0-9]{3})+(?![0-9,])")
+_POINT = re.compile(r"[A-Z]'?(?:_\{?[0-9]\}?)?\s*(\([^()]*[,;][^()]*\))")
 _AND_OR = re.compile(
     r"(?:\\text\s*\{\s*(and|or)\s*\}|(?<![A-Za-z\\])(and|or)(?![A-Za-z])|\\(lor|land|vee|wedge)(?![a-zA-Z]))"
 )
@@ -62,7 +66,12 @@ def read(text: str) -> Value:
         return clock
     try:
         cleaned = clean(text)
-        if not cleaned or "\\boxed" in cleaned or _depth(cleaned) > _DEEPEST:
+        if (
+            not cleaned
+            or "\\boxed" in cleaned
+            or ("=" in cleaned and SUPPOSED.match(cleaned))
+            or _depth(cleaned) > _DEEPEST
+        ):
             raise Unreadable
         return _read(cleaned)
     except RecursionError:
@@ -91,7 +100,9 @@ def _read(text: str) -> Value:
 
 def _joined(pieces: list[str], joints: list[str]) -> Value:
     """Return the value of several pieces: a list, or joined relations."""
-    values = [value for piece in pieces for value in _several(piece)]
+    values = without_conditions([value for piece in pieces for value in _several(piece)])
+    if len(values) == 1:
+        return values[0]
     if all(isinstance(value, Relation) for value in values):
         return Joined("or" if "or" in joints else "and" if "and" in joints else ",", tuple(values))
     labels = {value.label for value in values if isinstance(value, Labelled)}
@@ -131,12 +142,22 @@ def _piece(text: str) -> Value:
         return Based(based[1].lower().lstrip("0") or "0", _BASES.get(based[2], based[2]))
     if found := _bracketed(text):
         return found
+    if point := _POINT.fullmatch(text):  # P(1, 2)
+        return Labelled(text[0], None, _piece(point[1]))
+    if len(parts := re.split(r"(?<!\{):(?!\})", text)) > 2:
+        return _ratio([expression(part.strip()) for part in parts])
     count = len(re.findall(r"\\(?:pm|mp)(?![a-zA-Z])", text))
     if count > _SIGNS_READ:
         raise Unreadable
     if count:
         return Listing("list", tuple(expression(each) for each in _signed(text)))
     return expression(text)
+
+
+def _ratio(parts: Sequence[Value]) -> Value:
+    if not parts[0] or any(getattr(part, "is_zero", False) for part in parts):
+        raise Unreadable
+    return Listing(RATIO, tuple(part / parts[0] for part in parts))
 
 
 def _related(sides: list[str], signs: list[str]) -> Value:

@@ -16,7 +16,10 @@ def as_set(value: Value) -> "Set | None":
     match value:
         case Listing(kind="set"):
             return FiniteSet(*value.items) if all(map(numbers.is_number, value.items)) else None
-        case Listing(kind=kind) if kind != "list" and len(value.items) == 2:
+        case Listing(kind="list"):
+            parts = [as_set(item) for item in value.items]
+            return None if any(part is None for part in parts) or not _has_bound(value) else Union(*parts)
+        case Listing(kind=kind) if kind in ("()", "[]", "(]", "[)") and len(value.items) == 2:
             ends = [_end(item) for item in value.items]
             if any(end is None for end in ends):
                 return None
@@ -74,6 +77,14 @@ def _same_end(gold: Any, value: Any) -> bool:
     return bool(gold == value) or (not gold.is_infinite and not value.is_infinite and numbers.same(gold, value))
 
 
+def _has_bound(value: Listing) -> bool:
+    """Return whether one of several pairs can only be an interval, not a point: (-oo, 1], [2, 3)."""
+    pairs = [item for item in value.items if isinstance(item, Listing) and item.kind != "list"]
+    return len(pairs) == len(value.items) and any(
+        pair.kind in ("(]", "[)") or any(getattr(end, "is_infinite", False) for end in pair.items) for pair in pairs
+    )
+
+
 def _end(value: Any) -> Any:
     if not getattr(value, "is_number", False):
         return None
@@ -117,6 +128,8 @@ def _solved(value: Relation) -> "Set | None":
     found = Reals
     if len(_variables(value)) != 1:
         return None
+    if (distance := _distance(value)) is not None:
+        return distance
     for left, sign, right in zip(value.sides, value.signs, value.sides[1:], strict=False):
         if _is_variable(right):
             left, right = right, left
@@ -134,3 +147,26 @@ def _solved(value: Relation) -> "Set | None":
             case _:
                 return None
     return found
+
+
+def _distance(value: Relation) -> "Set | None":
+    """Return the solutions of a bound on a distance, |x - 1| < 2, or None for other relations."""
+    from sympy import Abs, Interval, Poly, PolynomialError, Union, oo
+
+    if len(value.signs) != 1 or value.signs[0] not in ("<", ">", "<=", ">="):
+        return None
+    (left, right), sign = value.sides, value.signs[0]
+    if isinstance(right, Abs):
+        left, right, sign = right, left, sign.translate(str.maketrans("<>", "><"))
+    radius = _end(right)
+    if not isinstance(left, Abs) or radius is None or radius.is_infinite or not radius.is_positive:
+        return None
+    try:
+        slope, start = Poly(left.args[0], *_variables(value)).all_coeffs()
+    except (PolynomialError, ValueError):  # not linear
+        return None
+    ends = sorted((((-radius - start) / slope), (radius - start) / slope), key=lambda end: float(end.evalf()))
+    is_open = "=" not in sign
+    if sign[0] == "<":
+        return Interval(*ends, is_open, is_open)
+    return Union(Interval(-oo, ends[0], True, is_open), Interval(ends[1], oo, is_open, True))

@@ -5,7 +5,7 @@ from typing import Any
 
 from passk.verifiers.math_equal import same_label
 from passk.verifiers.math_times import settled
-from passk.verifiers.math_values import Based, Joined, Labelled, Listing, Relation, Time, Value, Words
+from passk.verifiers.math_values import RATIO, Based, Joined, Labelled, Listing, Relation, Time, Value, Words
 
 LONGEST = 400
 _OPERATIONS = 60
@@ -18,7 +18,7 @@ def show(value: Value, gold: Value) -> str:
     _, value = settled(gold, value)
     if isinstance(value, Labelled) and (not isinstance(gold, Labelled) or same_label(gold, value)):
         value = value.value
-    ordered = isinstance(gold, Listing) and gold.kind not in ("list", "set")
+    ordered = isinstance(gold, Listing) and gold.kind not in ("list", "set", RATIO)
     if ordered and isinstance(value, Listing) and value.kind == "list":  # a tuple without brackets keeps its order
         return _limited(", ".join(map(_shown, value.items)))
     return _limited(_shown(value))
@@ -45,6 +45,8 @@ def _shown(value: Value) -> str:
             return f"{value.label} = {_shown(value.value)}"
         case Listing(kind="list" | "set"):
             return "{" + ", ".join(sorted({_shown(item) for item in value.items})) + "}"
+        case Listing(kind="ratio"):
+            return ":".join(map(_shown, value.items))
         case Listing():
             return f"{value.kind[0]}{', '.join(map(_shown, value.items))}{value.kind[1]}"
         case Joined():
@@ -56,10 +58,12 @@ def _shown(value: Value) -> str:
 
 
 def _expression(value: Any) -> str:
-    from sympy import Derivative, Float, Integral, Limit, Pow, Product, Rational, Sum, expand, nan, zoo
+    from sympy import Derivative, Float, Integral, Limit, Pow, Product, Rational, Set, Sum, expand, nan, zoo
 
     if hasattr(value, "has") and value.has(Sum, Product, Integral, Limit, Derivative):
         return str(value)  # its evaluation may take hours
+    if isinstance(value, Set):  # a count of its operations iterates over an infinite set
+        return str(value)
     try:
         done = value.doit()
         if hasattr(done, "has") and done.has(nan, zoo):

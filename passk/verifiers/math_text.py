@@ -8,6 +8,8 @@ import re
 import unicodedata
 from fractions import Fraction
 
+from passk.verifiers.math_spellings import respelled
+
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ", "0123456789+-=()ni")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₙᵢ", "0123456789+-=()ni")
 _SIGNS = {
@@ -36,40 +38,18 @@ _THIN_BLANKS = str.maketrans("\u2009\u202f\u00a0", "~~~")
 _TIMES_TEN = re.compile(r"(?<=[0-9.])()\s*(?:\\times|\\cdot|×|·|\*)\s*10\s*\^\s*\{?([-+]?[0-9]{1,3})\}?(?![0-9])")
 _VULGAR = re.compile("[¼-¾⅐-⅞↉]")
 
-_STATED = re.compile(r"(?<!\\)\$|(?<!\\)\\[()\[\]]|\\[$]|[€£¥₹]|\\(?:pounds|euro)(?![a-zA-Z])")
+_STATED = re.compile(r"(?<!\\)\$|(?<!\\)\\[()\[\]]|\\[$]|[€£¥₹¢]|\\(?:pounds|euro|yen|textyen)(?![a-zA-Z])")
 _ABOUT = re.compile(r"\A((?:\s|\$|\\[(\[])*)~")
 _LAYOUT = re.compile(
     r"\\m?(?:left|right)(?![a-zA-Z])\.?|\\(?:[bB]igg?[lrm]?|displaystyle|textstyle|scriptstyle|limits|nolimits|rm|bf|it)"
     r"(?![a-zA-Z])|\\(?:hspace|vspace)\*?\{[^{}]*\}|\\color\{[^{}]*\}|\\(?:label|tag)\{[^{}]*\}|\\phantom\{[^{}]*\}"
 )
-_SPELLINGS = (
-    (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"), (re.compile(r"\\[dt]binom(?![a-zA-Z])"), r"\\binom"),
-    (re.compile(r"\\(?:leqslant|leqq|le)(?![a-zA-Z])"), r"\\leq "),
-    (re.compile(r"\\(?:geqslant|geqq|ge)(?![a-zA-Z])"), r"\\geq "),
-    (re.compile(r"\\ne(?![a-zA-Z])"), r"\\neq "), (re.compile(r"\\lt(?![a-zA-Z])"), "<"),
-    (re.compile(r"\\gt(?![a-zA-Z])"), ">"), (re.compile(r"<="), r"\\leq "), (re.compile(r">="), r"\\geq "),
-    (re.compile(r"!="), r"\\neq "), (re.compile(r"\\varnothing(?![a-zA-Z])|\\O(?![a-zA-Z])"), r"\\emptyset "),
-    (re.compile(r"\\(?:lbrace)(?![a-zA-Z])"), r"\\{"), (re.compile(r"\\(?:rbrace)(?![a-zA-Z])"), r"\\}"),
-    (re.compile(r"\\(?:degree|textdegree)(?![a-zA-Z])|\\text\{ ?°\}"), r"^\\circ "),
-    (re.compile(r"\^\s*\{\s*\\circ\s*\}|\^\s*\\circ(?![a-zA-Z])|\^\s*(?:o(?![a-zA-Z])|\{o\})"), r"^\\circ "),
-    (re.compile(r"\\mathbb\{R\}\s*(?:\^|_)\s*(?:\+|\{\s*(?:\+|>\s*0)\s*\})"), r"(0,\\infty)"),
-    (re.compile(r"\\(?:colon)(?![a-zA-Z])|\{:\}|\\!:\\!"), ":"),
-    (re.compile(r"\\(?:space|thinspace)(?![a-zA-Z])"), "~"),
-    (re.compile(r"\\backslash(?![a-zA-Z])"), r"\\setminus "),
-    (re.compile(r"\\(?:dots[cbmio]?|cdots)(?![a-zA-Z])"), r"\\ldots "),
-    (re.compile(r"\\(?:text(?:normal|rm|it|bf|sf|tt)?|mbox|hbox|mathrm|mathit|mathsf|mathtt)(?=\s*\{)"), r"\\text"),
-    (re.compile(r"\\(?:math(?:rm|it|sf)|text(?:rm|it)?)\s+([A-Za-z0-9])"), r"\\text{\1}"),
-    (re.compile(r"\\(?:math(?:ord|punct|bin|rel)|text)\{\s*,\s*\}"), r"{,}"),
-    (re.compile(r"\\(?:boldsymbol|bm|mathbf|pmb)(?=\s*\{)"), r"\\mathbf"), (re.compile(r"\\text\s+\{"), r"\\text{"),
-    (re.compile(r"\*\*(?=\S)(?<=\S\*\*)"), "^"),
-    (re.compile(r"\s*(?:\\text\{\s*)?(?<![a-zA-Z])(?:percent(?:age)?|pct)(?![a-zA-Z])(?:\s*\})?|(?<!\\)%"), r"\\%"),
-)  # fmt: skip
-
 FUNCTIONS = (
     "sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|arccot|arcsec|arccsc|sinh|cosh|tanh|coth|ln|log|lg|exp|lim|max|min"
     "|gcd|lcm|det"
 )
-_OPERATOR = re.compile(rf"\\(?:operatorname\*?|text|mathop)\s*\{{\s*({FUNCTIONS})\s*\}}")
+# At the end of a text, "min" is a unit.
+_OPERATOR = re.compile(rf"(?!\\text\{{\s*min\s*\}}\s*\Z)\\(?:operatorname\*?|text|mathop)\s*\{{\s*({FUNCTIONS})\s*\}}")
 _BARE = re.compile(
     r"(?<![\\a-zA-Z])(sqrt|sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|ln|log|exp|pi|theta|alpha|beta|infty)(?![a-zA-Z])"
 )
@@ -79,7 +59,8 @@ _NUMERAL = re.compile(
     r"(?<![0-9a-zA-Z)}\].])\\(?:text|mathbf|underline|mathcal|ensuremath)\{(\s*[-+(]*\.?[0-9][-+0-9.,:/()%!\s\\^]*)\}"
 )
 _LETTERS = re.compile(r"\\text\{(\s*[A-Za-z](?:\s*+(?:,\s*+(?:(?:and|or)\s)?|(?:and|or)\s)\s*+[A-Za-z])+\s*)\}")
-_ALL_TEXT = re.compile(r"\\text\{(\s*[-+$]?[0-9][^{}]*)\}")
+_ALL_TEXT = re.compile(r"\\text\{(\s*(?:[A-Za-z]\s*=\s*)?[-+$]?[0-9][^{}]*)\}")
+_EMPTY_TEXT = re.compile(r"\\text\{\s*\}")
 _COLOURED = re.compile(r"\\textcolor\{[^{}]*\}(?=\{)")
 _SUBSCRIPTED = re.compile(
     r"_\s*(?:\\(max|min|sup|inf|text)(?![a-zA-Z])(?:\{([^{}]*)\})?|\{\s*\\(max|min|text)(?![a-zA-Z])\s*(?:\{([^{}]*)\})?\s*\})"
@@ -112,13 +93,13 @@ _TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|\s+|.", re.DOTALL)
 def clean(text: str) -> str | None:
     """Return the text as plain LaTeX; None if blanks or primes separate digits."""
     text = signs(_ABOUT.sub(r"\1\\approx ", text))
-    for pattern, command in _SPELLINGS:
-        text = pattern.sub(command, text)
+    text = respelled(text)
     text = _COLOURED.sub("", _LAYOUT.sub(" ", text))
     text = _STATED.sub(" ", text).strip().strip("*").strip()
     text = _OPERATOR.sub(r"\\\1 ", text)
     text = _LETTERS.sub(r"\1", text)
     text = whole[1] if (whole := _ALL_TEXT.fullmatch(text.strip())) else text
+    text = _EMPTY_TEXT.sub(" ", text)
     text = _NUMERAL.sub(r"\1", _UPRIGHT.sub(r" \1 ", text))
     text = _SUBSCRIPTED.sub(
         lambda part: "_{" + "".join(filter(None, part.groups())).removeprefix("text").strip() + "}", text
@@ -126,7 +107,7 @@ def clean(text: str) -> str | None:
     joined = join_digits(text)
     if joined is None:
         return None
-    text = _BLANK.sub(" ", _QUAD.sub(";", joined)).replace("\\text{}", "")
+    text = _BLANK.sub(" ", _QUAD.sub(";", joined))
     text = _INFINITY.sub(r"\\infty ", _BARE.sub(r"\\\1 ", text))
     text = _POWER_OF_TEN.sub(_power_of_ten, text)
     text = _ELLIPSIS.sub(r"\1", _ENDLESS.sub(_endless, _REPEATING.sub(_repeating, text)))

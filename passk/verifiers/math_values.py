@@ -20,11 +20,14 @@ _TIME = re.compile(
 )
 _HOUR = re.compile(r"([0-9]{1,2})()()\s*(a\.?\s?m\.?|p\.?\s?m\.?|noon|midnight|o'clock)", re.IGNORECASE)
 _LABEL = re.compile(
-    r"(?:[a-zA-Z]|\\[a-zA-Z]+(?![a-zA-Z])|'|_(?:\{[^{}]*\}|[0-9a-zA-Z])|\^\{?[*']+\}?|\^\{-1\}|\{|\}|\s|\||:|/"
-    r"|(?<=[a-zA-Z}'])\([^()=<>]*\)|(?<![a-zA-Z}'])\([^()0-9=<>]*\))+"
+    r"(?:[a-zA-Z]|\\[a-zA-Z]+(?![a-zA-Z])|\\[|#]|'|_(?:\{[^{}]*\}|[0-9a-zA-Z])|\^\{?[*']+\}?|\^\{-1\}|\{|\}|\s|\||:|/"
+    r"|(?<=[a-zA-Z}'])\([^()]*\)|(?<![a-zA-Z}'])\([^()0-9=<>]*\))+"
 )
 _NOT_LABEL = re.compile(r"\\(?:sqrt|pi|sin|cos|tan|log|ln|cdot|times|infty)(?![a-zA-Z])|^e$|^i$")
+SUPPOSED = re.compile(r"(?:let|if|suppose|assume|when|not|no)(?![a-z])", re.IGNORECASE)
 _SPACED = re.compile(r"\s+|\\(?:text|mathbf|overline|angle|measuredangle|triangle|vec|,)(?![a-zA-Z])|[{}|]")
+RATIO = "ratio"
+"""Kind of a list with the parts of 1:2:3, divided by the first one."""
 _ORDERS = {"=": "=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!=": "<>"}
 """Sign -> orders of two numbers that satisfy it."""
 
@@ -58,7 +61,7 @@ class Based:
 @dataclass(frozen=True)
 class Listing:
     kind: str
-    """One of list (bare, with commas), set, and the brackets (), [], (], [)."""
+    """One of list (bare, with commas), set, ratio (of three or more numbers), and the brackets (), [], (], [)."""
     items: tuple["Value", ...]
 
 
@@ -104,7 +107,11 @@ def as_text(text: str) -> Words | None:
         cleaned = clean(text)
     except RecursionError:
         return None
-    if not cleaned or _NO_TEXT.match(cleaned) or not re.search("[A-Za-z]{2}|[A-Za-z] ", cleaned):
+    if (
+        not cleaned
+        or (_NO_TEXT.match(cleaned) and "\\ldots" not in cleaned)
+        or not re.search("[A-Za-z]{2}|[A-Za-z] ", cleaned)
+    ):
         return None
     braces = re.sub(r"\\.", "", cleaned)
     if braces.count("{") != braces.count("}"):
@@ -133,7 +140,12 @@ def time(text: str) -> Time | None:
 def is_label(text: str) -> bool:
     """Return whether a text is a name: x, m_{max}, f(2), |AB|, \\angle ABC, (x, y)."""
     text = text.strip()
-    return bool(_LABEL.fullmatch(text)) and not _NOT_LABEL.search(text) and bool(re.search("[a-zA-Z]", text))
+    return (
+        not SUPPOSED.match(text)
+        and bool(_LABEL.fullmatch(text))
+        and not _NOT_LABEL.search(text)
+        and bool(re.search("[a-zA-Z]", text))
+    )
 
 
 def label(text: str) -> str:

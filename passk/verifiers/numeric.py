@@ -35,17 +35,20 @@ _DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]*)?|\.[0-9]+"
 _NUMBER = rf"(?:{_DIGITS})(?:[eE][+-]?[0-9]{{1,3}})?"
 # A whole number before a fraction makes it a mixed number. No other digit may stand beside it.
 _FRACTION = (
-    r"(?:(?P<whole>[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)\s*(?=\\[dt]?frac\{[0-9]+\}\{[0-9]+\}))?"
-    rf"\\[dt]?frac\{{\s*(?P<above>[+-]?\s*{_NUMBER})\s*\}}\s*\{{\s*(?P<below>{_NUMBER})\s*\}}"
+    r"(?:(?P<whole>[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)\s*(?=\\[dtc]?frac\{[0-9]+\}\{[0-9]+\}))?"
+    rf"\\[dtc]?frac\{{\s*(?P<above>[+-]?\s*{_NUMBER})\s*\}}\s*\{{\s*(?P<below>[+-]?\s*{_NUMBER})\s*\}}"
 )
 _WHOLE = re.compile(
-    rf"(?P<sign>[+-]?)\s*[$€£¥]?\s*"
+    rf"(?P<sign>[+-]?)\s*(?:[$€£¥₹]|US\$|(?:USD|EUR|GBP|INR|Rs\.?)\s)?\s*"
     rf"(?:{_FRACTION}|(?P<number>{_NUMBER})(?:\s*/\s*(?P<divisor>{_NUMBER}))?)"
     r"\s*(?P<unit>[^\s0-9]+(?:[ ][^\s0-9]+){0,2})?\s*\.*"
 )
-_TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf)\{([^{}]*)\}")
+_TEXT = re.compile(r"\\(?:text(?:bf|rm|it|sf)?|math(?:rm|bf|it|sf)|mbox)\s*\{([^{}]*)\}")
+_DEGREES = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\(?:degree|textdegree)(?![A-Za-z])")
+# The power of a unit: cm^2, m/s^2.
+_POWER = re.compile(r"(?<=[0-9.}\s])(\\?\s*(?:[A-Za-z]{2,}|[A-Za-z]{1,3}/[sh]|m))\s*\^\s*\{?-?[1-3]\}?(?=[\s.$]*\Z)")
 # "~" is a blank after a number and "about" before it.
-_BLANKS = re.compile(r"\\[,;: ]|\\[()\[\]]|\\(?:left|right)|(?<=[0-9.}])~")
+_BLANKS = re.compile(r"\\[,;: ]|\\[()\[\]]|\\(?:left|right)|(?<=[0-9.}])~|~(?=[A-Za-z])")
 
 
 def verify(response: str, answer: str) -> Verdict:
@@ -77,8 +80,9 @@ def read(text: str) -> Fraction | None:
     plain = numerals(text) if len(text) <= _LONGEST else None
     if plain is None:
         return None
-    text = _TEXT.sub(r"\1", plain).replace("\\!", "").replace("\\$", "$").replace("\\%", "%")
-    text = _BLANKS.sub(" ", text).strip().rstrip(". \n").strip("* \n")
+    text = _TEXT.sub(r"\1", plain).replace("\\!", "").replace("\\$", "$").replace("\\%", "%").replace("{-}", "-")
+    text = _POWER.sub(r"\1", _DEGREES.sub("°", _BLANKS.sub(" ", text)))
+    text = text.strip().rstrip(". \n").strip("* \n")
     if text.count("$") > 1:  # math mode
         text = text.strip("$ ").rstrip(". ")
     name, _, rest = text.partition("=")

@@ -13,7 +13,7 @@ WINDOW = 1000
 TRIES = 50
 """Most statements that are read, from the end of the response."""
 
-_COLON = r"(?:[*_`]{0,3}[ \t]{0,4}(?:[:：]|=+>?|→|⇒|\\Rightarrow\b|\\implies\b))"
+_COLON = r"(?:[*_`]{0,3}[ \t]{0,4}(?:[:：]|=+>?|-+>|→|⇒|\\Rightarrow\b|\\implies\b))"
 _SURELY = (
     r"(?:,?[ \t]{1,4}(?:therefore|thus|hence|then|indeed|simply|just|exactly|clearly|definitely|now|for[ ]sure"
     r"|of[ ]course|probably|(?:most[ ])?likely)\b,?)?"
@@ -26,7 +26,8 @@ _SAID = rf"(?:[*_`]{{0,3}}{_SURELY}[,\s]{{1,4}}{_IS}{_SURELY}(?:{_COLON})?)"
 _MARK = re.compile(
     rf"""
     (?<![A-Za-z])
-    (?: answers? | (?P<option> (?:correct|right|best|only) [ ] (?:option|choice|statement) ) )
+    (?: answers? | (?P<option> (?:correct|right|best|only) [ ] (?:option|choice|statement|letter) )
+      | ans (?= \.? [ \t]{{0,2}} : ) \.? )
     (?![A-Za-z])
     (?:
         {_COLON}
@@ -40,13 +41,37 @@ _MARK = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+# {"answer": "5"}
+_JSON = re.compile(
+    r"""["](?:final[_ ])?answer["]\s{0,4}:\s{0,4}
+    (?: ["](?P<text>(?:[^"\\]|\\.){0,1000})["] | (?P<number>[-+]?[0-9][0-9.eE+-]{0,60}) )""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+# "C is the correct answer.", as a sentence of its own.
+_SUBJECT = re.compile(
+    r"""(?:^|[.!?:]\s) [ \t>#*_-]{0,8} (?:(?:so|thus|hence|therefore),?[ ])? (?:(?:option|choice|answer|letter)[ ])?
+    [*_]{0,3} (?P<letter>\([A-Z]\)|[A-Z](?![a-z])) [).]? [*_]{0,3} [ ]
+    (?-i:is)[ ](?:(?:therefore|thus|clearly|indeed)[ ])?
+    the[ ](?:only[ ])?(?:correct|right|best)[ ](?:answer|option|choice)
+    [*_]{0,3} \s* (?: $ | [.!,](?=\s|$) )""",
+    re.IGNORECASE | re.VERBOSE | re.MULTILINE,
+)
+# "Suppose the answer is 5" and "We check our answer: 5 + 1 = 6" state none.
+_SUPPOSED = re.compile(
+    r"\b(?:suppose|supposing|assume|assuming|imagine|if|whether|unless"
+    r"|(?:double-)?check(?:ing)?|verify(?:ing)?|confirm(?:ing)?)\s+(?:that\s+)?"
+    r"(?:(?:the|my|our|your|its|this)\s+)?(?:(?:final|correct|right|true)\s+)?\Z",
+    re.IGNORECASE,
+)
+# What a chat template puts after a response.
+_REMNANT = re.compile(r"<[|｜]|\[/?INST\]|</?s>")
 # A line with nothing but "Final answer", "## Answer" or "**The answer**".
 _HEADING = re.compile(
     r"^[#>*_ \t-]{0,12}(?:[0-9][.)][ \t]{1,4}[*_]{0,3})?(?:(?:the|my|our)[ \t]{1,4})?(?:(?:final|correct)[ \t]{1,4})?"
     r"answers?[ \t:*_]{0,12}$",
     re.IGNORECASE | re.MULTILINE,
 )
-_LEADING = re.compile(r"(?:\n[ \t]{0,4}>+|[\s*_`:]|</?(?:b|strong|i|em|u|p|br)>)*")
+_LEADING = re.compile(r"(?:\n[ \t]{0,4}>+|[\s*_`:=]|&nbsp;|</?(?:b|strong|i|em|u|p|br)>)*")
 # An item of a list: "- 2", "* 2", "1. 2".
 _ITEM = re.compile(r"[ \t>]*(?:[-•*+]|[0-9]{1,2}[.)])[ \t]+(?=\S)")
 # Beginning of a value. A statement without a value does not replace an earlier box.
@@ -55,7 +80,8 @@ _VALUE = re.compile(
     (?: [-+−–±~≈]?\s*[$€£¥]?\s*[-+−±]?(?: [0-9] | \.[0-9] ) | [-+−±]?\s* (?: \$ | \\ | [∞π√] )
       | [-+−±]?\s* [B-HJ-Z](?![A-Za-z'’])
       | [-+−±]?\s* [AI](?![A-Za-z'’]) (?![ ]+(?!(?:because|since|as|is|and|or)\b)[A-Za-z]{2})
-      | (?: option | choice )\b | (?: yes | no | true | false | none | neither | never | unknown | undefined )\b
+      | (?: option | choice | letter )\b
+      | (?: yes | no | true | false | none | neither | never | unknown | undefined )\b
       | (?: not | cannot | isn['’]?t | is[ ]not )\b
         [^\n.]{0,20}? (?: [0-9$\\] | \b[A-Z]\b | right\b | correct\b | known\b )
     )""",
@@ -105,7 +131,10 @@ RETRACTED = re.compile(
     r"|(?:no,? +)?(?:that|this|it)(?:['’]s| +is)(?:n['’]t| +not)? +(?:clearly +|obviously +)?"
     r"(?:wrong|incorrect|not +(?:right|correct|it))(?=\s*(?:$|[.,;!?]))"
     r"|no,? +(?:that|this|it)(?:['’]s| +is)(?:n['’]t| +not| +wrong| +incorrect)"
-    r"|actually,? +(?:no|not)\b|scratch that|on second thought|I take (?:it|that) back)",
+    r"|actually,? +(?:no|not)\b|(?:hmm[,.]? +)?(?:actually|correction|oops|no|sorry),? +(?:that|this|it)"
+    r"(?:['’]s| +(?:is|was|(?:should|must|would|has +to|ought +to) +be))"
+    r"(?: +(?:actually|really|equal +to))? +[-−$\\(0-9]"
+    r"|scratch that|on second thought|I take (?:it|that) back)",
     re.IGNORECASE,
 )
 
@@ -127,14 +156,20 @@ def last(response: str, *, options: bool = False) -> Statement | None:
     options: the answer is the letter of an option. "The correct option is" counts too, and mathematics is skipped.
     """
     found = [
-        (mark.start(), mark.end(), mark[0] == "####")
+        (mark.start(), mark.end(), "####" if mark[0] == "####" else "")
         for mark in _MARK.finditer(response)
-        if options or not mark["option"]
+        if (options or not mark["option"]) and not _SUPPOSED.search(response[max(0, mark.start() - 60) : mark.start()])
     ]
-    found += [(mark.start(), mark.end(), False) for mark in _HEADING.finditer(response)]
+    found += [(mark.start(), mark.end(), "") for mark in _HEADING.finditer(response)]
+    found += [
+        (mark.start(), mark.end(), mark["number"] or _unescaped(mark["text"])) for mark in _JSON.finditer(response)
+    ]
+    if options:
+        found += [(mark.start(), mark.end(), mark["letter"]) for mark in _SUBJECT.finditer(response)]
     first = None
-    for start, end, hashes in sorted(found, reverse=True)[:TRIES]:
-        text = _line(response[end : end + WINDOW])
+    for start, end, form in sorted(found, reverse=True)[:TRIES]:
+        hashes = form == "####"
+        text = form if form and not hashes else _line(response[end : end + WINDOW])
         if is_mathematics(text) if options else hashes and _is_heading(text):
             continue
         if _VALUE.match(text):
@@ -153,8 +188,13 @@ def clause(text: str) -> str:
             depth = max(0, depth - 1)
         elif found["cut"] is not None and depth == 0 and (is_value or found["clause"] is None):
             rest = text[found.start() :]
-            return text if _DENIED.match(rest) or RETRACTED.search(rest) else text[: found.start()]
+            return text if takes_back(rest) else text[: found.start()]
     return text
+
+
+def takes_back(rest: str) -> bool:
+    """Return whether the text after an answer retracts it."""
+    return bool(_DENIED.match(rest) or RETRACTED.search(rest))
 
 
 def is_mathematics(text: str) -> bool:
@@ -165,6 +205,8 @@ def is_mathematics(text: str) -> bool:
 
 def _line(window: str) -> str:
     """Return the first line with content, with the further lines of its display math; or a list as "2, 3"."""
+    if remnant := _REMNANT.search(window):
+        window = window[: remnant.start()]
     start = _LEADING.match(window)
     assert start
     first, *more = window[start.end() :].split("\n")
@@ -180,6 +222,11 @@ def _line(window: str) -> str:
             return first
         text = f"{text} {more.pop(0)}"
     return text
+
+
+def _unescaped(text: str) -> str:
+    """Return the content of a JSON string. LaTeX with single backslashes is unchanged."""
+    return text.replace("\\\\", "\\").replace('\\"', '"')
 
 
 def _is_closed(text: str) -> bool:

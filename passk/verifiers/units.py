@@ -2,7 +2,7 @@
 
 import re
 
-_UNIT = re.compile(r"(?:[-/](?=[A-Za-z]{2}))?[A-Za-z%°€£¥µΩ][A-Za-z%°€£¥²³µΩ/^.*·-]*(?: [A-Za-z%°²³µΩ/^.·-]+){0,2}")
+_UNIT = re.compile(r"(?:[-/](?=[A-Za-z]{2}))?[A-Za-z%°€£¥₹¢µΩ][A-Za-z%°€£¥²³µΩ/^.*·-]*(?: [A-Za-z%°²³µΩ/^.·-]+){0,2}")
 _NO_UNIT = re.compile(
     r"\b(?:and|or|not|no|isn't|is|was|wrong|incorrect|false|maybe|perhaps|to|but|than|about|approximately|roughly"
     r"|plus|minus|times|over|mod|modulo|choose|below|negative|x|e|pi|tau|phi|infinity|inf|root|sqrt|log|ln|sin|cos|tan"
@@ -31,7 +31,7 @@ _TEXT = r"\\text\s*\{((?:[^{}\\]|\\[ ,;$%]|\^\{-?[0-9]\})*)\}(\s*\^\s*(?:[0-9]|\
 _ONE_TEXT = re.compile(_TEXT)
 # Adjacent texts, or texts with a slash or a dot between them, at the end of a value.
 _TEXTS = re.compile(rf"(?<=[0-9A-Za-z)}}\]|%!.'])\s*({_TEXT}(?:\s*(?:(?:/|\\cdot)\s*)?{_TEXT})*)\s*$")
-_UNIT_TEXT = re.compile(r"[(\[]?[A-Za-z%°$€£¥µΩ][A-Za-z%°$€£¥²³µΩ/.,()' ·-]*")
+_UNIT_TEXT = re.compile(r"[(\[]?[A-Za-z%°$€£¥₹¢µΩ][A-Za-z%°$€£¥²³µΩ/.,()' ·-]*")
 _POWER = re.compile(r"(?<=[A-Za-z])\^(?:\{-?[0-9]\}|-?[0-9])")
 
 _SHORT = (
@@ -45,6 +45,11 @@ _PLAIN = re.compile(
 )
 _WORDS = re.compile(r"[A-Za-z]+(?:/[A-Za-z]+)?")
 _SHORT_WORD = re.compile(rf"(?:{_SHORT})s?")
+# Shorter words that are units only after a blank.
+_SPACED_WORD = re.compile(
+    r"(?:cup|jar|box|bus|day|ton|row|toy|egg|ant|pen|bag|car|cat|dog|cow|hen|pie|man|hat|pig|bit|job|lap|run|can|cap|key)"
+    r"(?:s|es)?"
+)
 _LONG_WORD = re.compile(r"(?=[a-z]*[aeiouy])[a-z]{4,}", re.IGNORECASE)
 _LINK = re.compile(r"per|a|an|the|of|and|p\.?m|a\.?m|[msh]")
 _ONE_LETTER = re.compile(r"(?<=[0-9)}])\s+[ACFJLNVWghlms](?:\s*\^\{[23]\})?(?:\s*/\s*[smh](?:\s*\^\{2\})?)?\s*$")
@@ -88,6 +93,8 @@ def _is_plain_unit(text: str, *, spaced: bool) -> bool:
     """Return whether letters after a number are words instead of a product of variables."""
     words = _WORDS.findall(_POWER.sub("", text))
     first = words[0]
-    if not (_SHORT_WORD.fullmatch(first) or (spaced and _LONG_WORD.fullmatch(first))):
+    if not (
+        _SHORT_WORD.fullmatch(first) or (spaced and (_SPACED_WORD.fullmatch(first) or _LONG_WORD.fullmatch(first)))
+    ):
         return False
     return all(_SHORT_WORD.fullmatch(word) or _LONG_WORD.fullmatch(word) or _LINK.fullmatch(word) for word in words[1:])

@@ -88,17 +88,15 @@ def asked(port: int) -> list[tuple[str, int, str]]:
 
 
 @pytest.mark.parametrize("given", ["nothing", "a wrong token", "the token"])
-@pytest.mark.parametrize("door", ["head", "client server"])
-def test_a_driver_joins_with_the_token_alone(cluster, given, door):
+def test_a_driver_joins_with_the_token_alone(cluster, given):
     variables = {
         "nothing": {"RAY_AUTH_MODE": "disabled"},
         "a wrong token": {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64},
         "the token": cluster,
     }[given]
-    address = {"head": cluster["RAY_ADDRESS"], "client server": f"ray://127.0.0.1:{client_server_port()}"}[door]
     known = {name: value for name, value in os.environ.items() if not name.startswith("RAY_A")}
     known |= {name: value for name, value in cluster.items() if not name.startswith("RAY_A")} | variables
-    known |= {"RAY_ADDRESS": address}
+    known |= {"RAY_ADDRESS": cluster["RAY_ADDRESS"]}
     try:
         done = subprocess.run([sys.executable, "-c", JOIN], env=known, capture_output=True, text=True, timeout=90)
     except subprocess.TimeoutExpired:  # Ray asks again for a while
@@ -107,14 +105,8 @@ def test_a_driver_joins_with_the_token_alone(cluster, given, door):
         assert ("joined" in done.stdout) == (given == "the token"), done.stderr[-2000:]
 
 
-def client_server_port() -> str:
-    [port] = [
-        word.removeprefix("--port=")
-        for _, words in command_lines(descendants())
-        for word in words
-        if "ray.util.client.server" in words and word.startswith("--port=")
-    ]
-    return port
+def test_the_server_of_rays_client_does_not_run(cluster):
+    assert not [words for _, words in command_lines(descendants()) if "ray.util.client.server" in words]
 
 
 def test_other_users_cannot_enter_the_clusters_directory_nor_see_its_token(cluster):

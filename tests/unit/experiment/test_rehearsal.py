@@ -12,7 +12,7 @@ from tests.unit.experiment.test_config import changed
 
 ROOT = Path(__file__).parents[3]
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
-KEPT = {"kind", "from", "problems", "advantage", "options", "evaluate_on", "evaluate", "temperature", "top_p", "clip"}
+KEPT = {"kind", "from", "problems", "options", "evaluate_on", "evaluate", "temperature", "top_p", "clip"}
 KEPT |= {
     "kl",
     "loss",
@@ -48,6 +48,7 @@ def test_a_rehearsal_is_valid_and_small_and_has_the_graph_of_its_experiment(file
         if stage.kind == "rl":
             ks = [k for _, k in stage.k.within(stage.steps)]
             assert [k for _, k in small.stages[name].k.within(other["steps"])] == ks, "every k of the schedule"
+            assert small.stages[name].advantage.names == stage.advantage.names, "every estimator of the schedule"
     for name, spec in real.problems.items():
         one, other = spec.model_dump(exclude={"size"}), small.problems[name].model_dump(exclude={"size"})
         assert one == other and small.problems[name].size <= PROBLEMS[spec.split]

@@ -4,6 +4,10 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow  # the server's database takes a hundred migrations
+
 SCHEDULE = """
 import asyncio
 from datetime import timedelta

@@ -99,6 +99,24 @@ def test_the_trainer_and_an_engine_must_fit_on_a_gpu(tmp_path):
     assert line.startswith("compute.memory_utilization: an engine of stages.arm needs about")
 
 
+def test_gradients_and_adams_state_of_lora_are_those_of_its_adapter(tmp_path):
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    with torch.device("meta"):
+        llama = get_peft_model(
+            LlamaForCausalLM(LlamaConfig(**SMOLLM2)),
+            LoraConfig(r=16, target_modules="all-linear", task_type="CAUSAL_LM"),
+        )
+    adapter, _ = llama.get_nb_trainable_parameters()
+    size, wanted = capacity.size_of(experiment(tmp_path)), experiment(tmp_path, stages__arm__lora={"rank": 16})
+    stage = wanted.stages["arm"]
+    needed = memory.trainer(size, stage, wanted).parts["weights and Adam"]
+    assert needed == (2 + 4) * size.weights + (18 + 4) * adapter
+    assert memory.disk(size, stage) == pytest.approx(2 * memory.CHECKPOINT_BYTES * adapter + 2 * size.weights)
+
+
 def test_checkpoints_that_do_not_fit_on_the_disk_are_refused_and_those_there_count(tmp_path, monkeypatch):
     laid_out = plan(experiment(tmp_path), tmp_path / "runs")
     weights = capacity.size_of(laid_out.experiment).weights

@@ -103,3 +103,22 @@ def test_a_file_is_read_as_its_name_ends_or_not_at_all(file, tmp_path):
     fields = jsonl(other).model_dump() | {"source": "parquet"}
     with pytest.raises(ConfigError, match="^file: .*not readable as Parquet"):
         problems.generate(ParquetProblems(**fields), 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("x" * 300, "file: 'x+' is not a path \\(File name too long\\); write a shorter one"),
+        (".", "file: . is not a file; write a path"),
+    ],
+)
+def test_a_name_that_is_no_file_is_refused_by_the_true_reason(name, message):
+    with pytest.raises(ConfigError, match=f"^{message}"):
+        problems.generate(jsonl(name), 1)
+
+
+def test_a_message_shows_the_beginning_of_a_long_number(tmp_path):
+    file = copies.write([ROWS[0] | {"asked": 10**400}], tmp_path / "long.jsonl")
+    with pytest.raises(ConfigError, match="is the number 10+\\.\\.\\., not text") as error:
+        problems.generate(jsonl(file), 1)
+    assert len(str(error.value)) < 400

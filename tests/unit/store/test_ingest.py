@@ -100,8 +100,7 @@ def test_rebuilding_names_and_skips_what_is_damaged_and_files_the_rest(run):
 
     skipped = rebuild(run.runs)
 
-    assert len(skipped) == 3
-    for name, line in zip(("key-pass1", "key-pass4-pass1", "key-warm-easy"), skipped, strict=True):
+    for name, line in zip(("key-pass1", "key-warm-easy"), skipped, strict=True):
         assert name in line
     counts = {table: len(rows) for table, rows in contents(run.store).items()}
     assert (counts["stages"], counts["evaluations"]) == (2, 7)

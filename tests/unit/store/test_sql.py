@@ -226,6 +226,14 @@ def test_ingest_of_a_directory_that_is_not_there_makes_none(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("again", [[], ["--rebuild"]])
+def test_a_stage_that_is_not_finished_is_left_out_and_no_failure(run, again):
+    (run.directory / "stages" / "key-pass1" / "manifest.json").unlink()
+    done = CliRunner().invoke(app, ["ingest", "--runs", str(run.runs), *again])
+    assert done.exit_code == 0
+    assert "key-pass1" in done.stderr and done.stderr.startswith("left out: ") and done.stderr.count("\n") == 1
+
+
 def test_what_ingest_skips_is_said_on_standard_error_and_by_its_status(run):
     done = CliRunner().invoke(app, ["ingest", "--runs", str(run.runs)])
     assert (done.exit_code, done.stderr) == (0, "")

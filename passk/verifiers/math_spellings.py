@@ -1,0 +1,109 @@
+"""Other spellings of LaTeX commands, units, bases and binomials, and systems of equations as lists."""
+
+import re
+
+_SPELLINGS = (
+    (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"), (re.compile(r"\\[dt]binom(?![a-zA-Z])"), r"\\binom"),
+    (re.compile(r"\\(?:leqslant|leqq|le)(?![a-zA-Z])"), r"\\leq "),
+    (re.compile(r"\\(?:geqslant|geqq|ge)(?![a-zA-Z])"), r"\\geq "),
+    (re.compile(r"\\ne(?![a-zA-Z])"), r"\\neq "), (re.compile(r"\\lt(?![a-zA-Z])"), "<"),
+    (re.compile(r"\\gt(?![a-zA-Z])"), ">"), (re.compile(r"<="), r"\\leq "), (re.compile(r">="), r"\\geq "),
+    (re.compile(r"!="), r"\\neq "), (re.compile(r"\\varnothing(?![a-zA-Z])|\\O(?![a-zA-Z])"), r"\\emptyset "),
+    (re.compile(r"\\(?:lbrace)(?![a-zA-Z])"), r"\\{"), (re.compile(r"\\(?:rbrace)(?![a-zA-Z])"), r"\\}"),
+    (re.compile(r"\\(?:degree|textdegree)(?![a-zA-Z])|\\text\{ ?°\}"), r"^\\circ "),
+    (re.compile(r"\^\s*\{\s*\\circ\s*\}|\^\s*\\circ(?![a-zA-Z])|\^\s*(?:o(?![a-zA-Z])|\{o\})"), r"^\\circ "),
+    (re.compile(r"\\mathbb\{R\}\s*(?:\^|_)\s*(?:\+|\{\s*(?:\+|>\s*0)\s*\})"), r"(0,\\infty)"),
+    (re.compile(r"\\(?:colon)(?![a-zA-Z])|\{:\}|\\!:\\!"), ":"),
+    (re.compile(r"\\(?:space|thinspace)(?![a-zA-Z])"), "~"),
+    (re.compile(r"\\backslash(?![a-zA-Z])"), r"\\setminus "),
+    (re.compile(r"\\(?:dots[cbmio]?|cdots)(?![a-zA-Z])"), r"\\ldots "),
+    (re.compile(r"\\(?:text(?:normal|rm|it|bf|sf|tt)?|mbox|hbox|mathrm|mathit|mathsf|mathtt)(?=\s*\{)"), r"\\text"),
+    (re.compile(r"\\(?:math(?:rm|it|sf)|text(?:rm|it)?)\s+([A-Za-z0-9])"), r"\\text{\1}"),
+    (re.compile(r"\\(?:math(?:ord|punct|bin|rel)|text)\{\s*,\s*\}"), r"{,}"),
+    (re.compile(r"\\(?:boldsymbol|bm|mathbf|pmb)(?=\s*\{)"), r"\\mathbf"), (re.compile(r"\\text\s+\{"), r"\\text{"),
+    (re.compile(r"\*\*(?=\S)(?<=\S\*\*)"), "^"),
+    (re.compile(r"\s*(?:\\text\{\s*)?(?<![a-zA-Z])(?:percent(?:age)?|pct)(?![a-zA-Z])(?:\s*\})?|(?<!\\)%"), r"\\%"),
+    (re.compile(r"\\\\\s*\[-?[0-9.]+\s*(?:pt|em|ex|mm|cm|in)\]"), r"\\\\"),
+    (re.compile(r"\\text\{\s*([,;:])\s+\}"), r"\1 "),
+    (re.compile(r"\\dot\s*\{?([0-9])\}?([0-9]*)\\dot\s*\{?([0-9])\}?"), r"\\overline{\1\2\3}"),
+    # Conditions: for integer k, k an integer, for all n.
+    (re.compile(r"[,;]?\s*\\text\{\s*,?\s*(?:(?:for|where|with)\s+)?(?:(?:all|any|some|every|each)\s+)?integers?\s*\}"
+                r"\s*([a-z])(?![a-z])"), r", \1\\in\\mathbb{Z}"),
+    (re.compile(r"[,;]?\s*(?:\\text\{\s*,?\s*(?:where|for|with)?\s*\}?\s*|\s)\$?([a-z])\$?\s*(?:\\text\{\s*)?(?:is\s+)?"
+                r"any?\s+integer\s*\}"), r", \1\\in\\mathbb{Z}"),
+    (re.compile(r"[,;]?\s*\\text\{\s*,?\s*(?:for|where|with)\s*\}\s*(?=[a-z]\s*\\in(?![a-z]))"), ", "),
+    (re.compile(r"[,;]?\s*\\text\{\s*,?\s*for (?:all|any|every|each)\b[^{}]*\}[^,;]*$"), ""),
+    (re.compile(r"\\big(cup|cap)(?![a-zA-Z])"), r"\\\1 "),
+    (re.compile(r"\\mathbb\s+([A-Z])|\\mathbf\{([NZQR])\}"), r"\\mathbb{\1\2}"),
+    (re.compile(r"\\(?:hat|widehat|vec|overrightarrow)\s*\{?\s*\\?([ijk])(?:math)?(?![a-zA-Z])\s*\}?"),
+     r"\\mathbf{\1}"),
+    (re.compile(r"\\(?:operatorname\{\s*|text\{\s*)?(arc)?(c?)tg(?![a-zA-Z])(?:\s*\})?"), r"\\\1\2tg "),
+    (re.compile(r"\\arcctg "), r"\\arccot "), (re.compile(r"\\arctg "), r"\\arctan "),
+    (re.compile(r"\\ctg "), r"\\cot "), (re.compile(r"\\tg "), r"\\tan "),
+    (re.compile(r"\\log_\s*(?:\{\s*e\s*\}|e(?![a-zA-Z]))"), r"\\ln "),
+    # \ln 3/\ln 2 is no logarithm of a quotient.
+    (re.compile(r"\\(ln|log|lg)\s*([0-9]+(?:\.[0-9]+)?|[a-z])\s*/(?=\s*\\(?:ln|log|lg)(?![a-zA-Z]))"), r"\\\1(\2)/"),
+    (re.compile(r"^\s*(?:\\(?:therefore|implies|Rightarrow|Longrightarrow|iff)(?![a-zA-Z])|[∴⇒⟹])\s*"), ""),
+    (re.compile(
+        r"^\s*\\text\{\s*(?:(?:so|thus|hence|therefore|then|the|our|final|correct|answers?|solutions?|results?|values?)\b"
+        r",?\s*)*(?:is|are|equals|answer:|solutions?:)\s*\}(?=\s*\S)", re.IGNORECASE), ""),
+    (re.compile(r"^\s*(?:US\$|(?:USD|EUR|GBP|INR|Rs\.?)(?=[\s0-9]))\s*"), ""),
+    (re.compile(r"(?<=[0-9}])\s*\^\s*\{?\s*\\text\s*\{\s*(?:st|nd|rd|th)\s*\}(?:\s*\})?"), ""),
+    (re.compile(r"(?<=[0-9])(?:\s|\\[,;: ]|~)*\\mu\s*\\text\{\s*"), r"\\text{µ"),
+    (re.compile(r"(?<=[0-9])(?:\s|\\[,;: ]|~)*\\Omega\s*$"), r"\\text{ Ω}"),
+    (re.compile(r"(?<=[0-9}])\s*\\frac\{\\text\{([A-Za-z ]+)\}\}\{\\text\{([A-Za-z ]+)\}(?:\^\{?2\}?)?\}\s*$"),
+     r"\\text{ \1/\2}"),
+    (re.compile(r"^\s*([0-9]+)\s*\\text\{\s*to\s*\}\s*([0-9]+)\s*$|(?<=[0-9])\\text\{\s*:\s*\}(?=[0-9])"),
+     lambda found: f"{found[1]}:{found[2]}" if found[1] else ":"),
+    (re.compile(r"^\s*(?:\\text\{)?\s*(?:the set of )?all (?:real numbers|reals)\.?\s*\}?\s*$", re.IGNORECASE),
+     r"\\mathbb{R}"),
+    (re.compile(r"\\text\{\s*(-?\s*)infinity\s*\}", re.IGNORECASE), r"\1\\infty "),
+    (re.compile(r"(?<![a-zA-Z])C\(\s*([0-9]+)\s*,\s*([0-9]+)\s*\)|\{\s*([0-9]+)\s*\\choose\s*([0-9]+)\s*\}"),
+     lambda found: _binomial(found[1] or found[3], found[2] or found[4])),
+    (re.compile(r"(?:\{\})?[_^]\{?([0-9]+)\}?\s*C_\{?([0-9]+)\}?"), lambda found: _binomial(found[1], found[2])),
+    (re.compile(r"(?<![a-zA-Z])C_\{?([0-9]+)\}?\^\{?([0-9]+)\}?|(?<![a-zA-Z])C\^\{?([0-9]+)\}?_\{?([0-9]+)\}?"),
+     lambda found: _binomial(*sorted(filter(None, found.groups()), key=int, reverse=True))),
+    (re.compile(r"^\s*\\text\{\s*([(]?[A-Za-z]+[)]?(?:\s*,\s*(?:and\s)?\s*[(]?[A-Za-z]+[)]?|\s+and\s+[(]?[A-Za-z]+[)]?)+)\s*\.?\}\s*$"),
+     lambda found: re.sub(r"([A-Za-z]{2,})|\(([A-Za-z])\)", _word, found[1])),
+    # 1011 \text{ (base 2)} and (1011)_2
+    (re.compile(
+        r"(?<![0-9A-Za-z.,])([0-9A-F]+)\s*\\text\{\s*\(?\s*(?:in )?base\s*(?:\}\s*\{?)?([0-9]{1,2})\)?\s*\}?\s*$"),
+     r"\1_{\2}"),
+    (re.compile(
+        r"^\s*\(?\s*(?:\\text\{)?([0-9A-Fa-f]+)(?:\\text\{([A-Fa-f]+)\})?\}?\s*\)?\s*"
+        r"_\s*\{?\s*\(?(?:\\text\{\s*base\s*\}?)?\s*([0-9]{1,2})\)?\s*\}{0,2}\s*$"),
+     lambda found: f"{found[1]}{found[2] or ''}_{{{found[3]}}}"),
+)  # fmt: skip
+_SYSTEM = re.compile(
+    r"(?:\\left\s*)?(?:\\\{|\\lbrace)?\s*"
+    r"\\begin\{(cases|aligned|align|gathered|split|array)\*?\}(?:\{[lcr| ]*\})?(.*?)\\end\{\1\*?\}"
+    r"\s*(?:\\right\s*\.)?",
+    re.DOTALL,
+)
+_CONDITION = re.compile(r"\\text\s*\{|\\quad|(?<!\\)&\s*(?![=<>]|\\[lg]e)")
+
+
+def respelled(text: str) -> str:
+    """Return the text with one spelling of each form, and a system of equations as a list."""
+    text = _SYSTEM.sub(_listed, text)
+    for pattern, command in _SPELLINGS:
+        text = pattern.sub(command, text)
+    return text
+
+
+def _listed(system: re.Match[str]) -> str:
+    """Return the rows of a system with commas between them. A piecewise function or a matrix is unchanged."""
+    rows = [row.strip().rstrip(",;.").strip() for row in system[2].split("\\\\")]
+    rows = [row for row in rows if row]
+    if not rows or not all("=" in row for row in rows) or any(_CONDITION.search(row) for row in rows):
+        return system[0]
+    return ", ".join(row.replace("&", "") for row in rows)
+
+
+def _binomial(above: str, below: str) -> str:
+    return f"\\binom{{{above}}}{{{below}}}"
+
+
+def _word(found: re.Match[str]) -> str:
+    r"""Return a word of a list in \text{ }; "and" as a comma, a letter without its brackets."""
+    return found[2] or (", " if found[1] == "and" else f"\\text{{{found[1]}}}")
