@@ -77,7 +77,7 @@ def round_of(campaign: Campaign) -> None:
     setup = campaign.setups[(number - 1) % len(campaign.setups)]
     rng = random.Random(f"{campaign.seed}/{number}/{len(campaign.kills)}")
     faults: list[str] = []
-    run = Run(campaign.directory / f"chaos-{number}", setup, campaign.seed + number)
+    run = Run(campaign.directory / f"chaos-{number}", setup, campaign.seed)
     try:
         _disturb(run, campaign, rng)
         run.stop_servers()
@@ -88,7 +88,7 @@ def round_of(campaign: Campaign) -> None:
     finally:
         run.close()
     if run.ended:
-        faults += _compared(run, campaign, number)
+        faults += _compared(run, campaign)
     of_round = campaign.kills[sum(each["kills"] for each in campaign.rounds) :]
     faults += [f"{each.lost} lost by killing {' and '.join(each.kinds)}" for each in of_round if each.too_much]
     campaign.rounds.append({"setup": setup.name, "kills": len(of_round), "faults": faults})
@@ -131,9 +131,13 @@ def _left_after(run: Run) -> list[str]:
     return left
 
 
-def _compared(run: Run, campaign: Campaign, number: int) -> list[str]:
-    """Run the experiment undisturbed, and say where the stores differ; in numbers of rows alone if it draws anew."""
-    calm = Run(campaign.directory / f"calm-{number}", run.setup, campaign.seed + number)
+def _compared(run: Run, campaign: Campaign) -> list[str]:
+    """Run the experiment undisturbed, and say where the stores differ; in numbers of rows alone if it draws anew.
+
+    Rounds with equally many engines share the undisturbed run, which has a cluster of its own and is deterministic.
+    """
+    setup = run.setup.undisturbed
+    calm = Run(campaign.directory / f"calm-{setup.name}".replace(" ", "-"), setup, campaign.seed)
     try:
         while not calm.ended:
             calm.keep_going()

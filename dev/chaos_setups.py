@@ -32,10 +32,17 @@ class Setup:
         """Whether its results equal those of an undisturbed run to the last digit."""
         return self.compute.get("deterministic", True)
 
+    @property
+    def undisturbed(self) -> "Setup":
+        """The setup whose results are compared with this one's."""
+        return TWO_ENGINES if self.compute.get("engines") == 2 else ONE_ENGINE
 
+
+ONE_ENGINE = Setup("one engine")
+TWO_ENGINES = Setup("two engines", {"engines": 2, "gpus_per_node": 2})
 SETUPS = (
-    Setup("one engine"),
-    Setup("two engines", {"engines": 2, "gpus_per_node": 2}),
+    ONE_ENGINE,
+    TWO_ENGINES,
     Setup("RAY_ADDRESS", own_ray=False),
     Setup("not deterministic", {"deterministic": False}),
     Setup("make serve", by_server=True),

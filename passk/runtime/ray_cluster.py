@@ -235,7 +235,7 @@ def _head(compute: Compute, ports: list[int], scratch: Path) -> list[str]:
         "--dashboard-host=127.0.0.1",
         f"--dashboard-port={ports[1]}",
         # Fixed by default, which would prevent a second cluster on this machine:
-        f"--ray-client-server-port={ports[2]}",
+        f"--runtime-env-agent-port={ports[2]}",
         f"--dashboard-agent-listen-port={ports[3]}",
         f"--dashboard-agent-grpc-port={ports[4]}",
         f"--metrics-export-port={ports[5]}",

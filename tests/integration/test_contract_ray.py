@@ -26,6 +26,30 @@ def test_the_head_has_a_flag_against_its_autoscaler_and_one_place_that_starts_th
     assert "self.start_ray_client_server()" in inspect.getsource(node.Node.start_head_processes)
 
 
+def test_the_node_starts_through_one_function_that_takes_the_ports_of_its_agents(tmp_path):
+    import ray._private.node as node
+    import ray._private.services as services
+    import ray._raylet as raylet
+
+    names = inspect.signature(services.start_raylet).parameters
+    assert {"session_dir", "node_id", *ray_head.AGENT_PORTS} <= set(names)
+    assert "ray._private.services.start_raylet(" in inspect.getsource(node.Node.start_raylet)
+    files = (raylet.DASHBOARD_AGENT_LISTEN_PORT_NAME, raylet.RUNTIME_ENV_AGENT_PORT_NAME)
+    assert files == ray_head.AGENT_PORTS
+    for name in files:
+        raylet.persist_port(str(tmp_path), "0" * 56, name, 1234)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_the_node_asks_one_function_whether_the_cluster_knows_it_and_a_runtime_error_says_no():
+    import ray._private.node as node
+    import ray._private.services as services
+
+    assert list(inspect.signature(services.get_node).parameters) == ["gcs_address", "node_id"]
+    start = inspect.getsource(node.Node.__init__)
+    assert "ray._private.services.get_node(" in start and "except RuntimeError" in start
+
+
 def test_the_dashboard_has_the_modules_that_the_job_server_needs():
     from ray.dashboard.modules.job.job_head import JobHead
     from ray.dashboard.modules.node.node_head import NodeHead

@@ -160,7 +160,7 @@ def test_the_samples_are_those_of_the_built_in_engine_within_noise(both):
 def test_tokens_are_counted_and_priced_and_both_stand_in_one_table(both):
     assert both.manifest["tokens"] == both.endpoint["tokens"].sum()
     assert both.manifest["prompt_tokens"] > PROBLEMS * SAMPLES
-    assert both.compared.count("\ntest ") >= 2
+    assert both.compared.count("\ntest ") >= 2, both.compared
     [report] = [file for file in (both.directory / "runs").glob("*/report.md") if "prompt tokens" in file.read_text()]
     text = report.read_text()
     cost = (both.manifest["prompt_tokens"] + 2 * both.manifest["tokens"]) / 1e6

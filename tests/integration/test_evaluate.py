@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from ray._private.authentication_test_utils import reset_auth_token_state
 from ray.job_submission import JobSubmissionClient
 
 from passk.evaluation.request import PIECE_SAMPLES, Work, problem_seed
@@ -193,6 +194,8 @@ def test_on_a_cluster_that_runs_one_engine_or_two_sample_all_rows_there_each_its
         # as a user's cluster: the user's own variables say how to join it
         for name, value in (cluster | {"RAY_ADDRESS": cluster["RAY_API_SERVER_ADDRESS"]}).items():
             monkeypatch.setenv(name, value)
+        # Ray reads these variables once in a process, and this process has used other clusters.
+        reset_auth_token_state()
         for gpus, on in ((1, ""), (2, " on 2 engines")):
             laid_out, _ = work(evaluated, tmp_path / str(gpus), gpus_per_node=gpus)
             with lines_said() as said:
