@@ -1,8 +1,8 @@
 """Run a training or evaluation command, follow its metrics, and report in one line why it failed.
 
-A training stage is a Ray job (`train`), on passk's own cluster or on the user's. An evaluation with several engines,
-or on the user's cluster, is a Ray job too. An evaluation with one engine is a guarded process on this machine (`run`).
-In each case the command ends when the call ends.
+A training stage is a Ray job (`train`), on passk's own cluster or on the user's. An evaluation with several engines, or
+on the user's cluster, is a Ray job too. An evaluation with one engine is a guarded process on this machine (`run`). In
+each case the command ends when the call ends.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ POLL_SECONDS = 0.5
 SUBMIT_SECONDS = 60
 """Longest wait until a new cluster has a node for the job."""
 UNREACHABLE_SECONDS = 20
-"""Time without an answer of the job server after which the cluster's head counts as lost."""
+"""Time in which the job server refuses each request, after which the cluster's head counts as lost."""
 STOP_SECONDS = 20
 ANSWER_SECONDS = 60
 """Longest wait for an answer of a job server on a busy machine."""
@@ -96,14 +96,13 @@ class Job:
         self._alive = directory / f".alive-{self.name}"
         self._released = threading.Event()
         self._details: JobDetails | None = None
-        self._answered = time.monotonic()
+        self._answered, self._refuses = time.monotonic(), False
         self.submission_seconds = 0.0
 
     def submit(self, command: Sequence[str], *, environment: Mapping[str, str], gpus: int, about: str) -> None:
         """Submit the job. Raises StageFailed.
 
-        environment: variables of the job; Ray's dashboard shows them. gpus: GPUs of the command itself. about: the
-        job's description in the dashboard.
+        environment: variables of the job; Ray's dashboard shows them. gpus: of the command. about: text there.
         """
         started = time.monotonic()
         self._end_earlier()
@@ -158,16 +157,18 @@ class Job:
     def _keep_polling(self) -> None:
         # In a thread: a request to an unreachable node may block without limit.
         while not self._released.wait(POLL_SECONDS):
-            with contextlib.suppress(RuntimeError, OSError):
+            try:
                 self._details = self._client.get_job_info(self.name)
-                self._answered = time.monotonic()
+                self._answered, self._refuses = time.monotonic(), False
+            except (RuntimeError, OSError):
+                self._refuses = True
 
     def poll(self) -> "JobDetails | None":
         """Return Ray's details of the job once it has ended, else None. Raises StageFailed if Ray does not answer."""
-        if time.monotonic() - self._answered > UNREACHABLE_SECONDS:
-            raise StageFailed(f"the Ray cluster has not answered for {UNREACHABLE_SECONDS} s", "lost")
-        details = self._details
-        return details if details is not None and details.status.is_terminal() else None
+        limit = UNREACHABLE_SECONDS if self._refuses else ANSWER_SECONDS
+        if time.monotonic() - self._answered > limit:
+            raise StageFailed(f"the Ray cluster has not answered for {limit} s", "lost")
+        return details if (details := self._details) and details.status.is_terminal() else None
 
     def stop(self) -> None:
         """End the job, wait until it has ended, and stop its heartbeat. Its cluster may have ended before."""
@@ -204,10 +205,10 @@ def train(
 ) -> None:
     """Run `command` as a Ray job to its end, and call `on_step` with each new line of directory/metrics.jsonl.
 
-    cluster: variables from ray_cluster. environment: variables of the job's processes beyond those of their node;
-    Ray's dashboard shows them. about: the job's description in the dashboard. stall_timeout_s: seconds without a new
-    line. gpus: GPUs of the command itself; its Ray actors request their own. is_open: returns False once the run is
-    stopped. on_evaluation: `on_step` of evaluations.jsonl. Raises StageFailed, and KeyboardInterrupt if it is stopped.
+    cluster: variables from ray_cluster. environment: variables of the job's processes beyond those of their node.
+    about: text in the dashboard. stall_timeout_s: seconds without a new line. gpus: GPUs of the command itself; its Ray
+    actors request their own. is_open: returns False once the run is stopped. on_evaluation: `on_step` of
+    evaluations.jsonl. Raises StageFailed, and KeyboardInterrupt if it is stopped.
     """
     log, metrics = directory / "log.txt", directory / "metrics.jsonl"
     start = _size(log)

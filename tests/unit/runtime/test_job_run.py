@@ -71,6 +71,39 @@ def test_a_submission_that_took_long_is_no_silence_of_the_cluster(job_of):
         submitted._released.set()
 
 
+class Busy:
+    """A job server that runs a job, and takes its time from then on."""
+
+    def __init__(self) -> None:
+        self.asked, self.is_gone = threading.Event(), threading.Event()
+
+    def submit_job(self, **_) -> None:
+        pass
+
+    def get_job_info(self, _):
+        self.asked.set()
+        self.is_gone.wait(60)
+        raise ConnectionRefusedError
+
+
+def test_a_busy_cluster_may_be_silent_longer_than_one_that_refuses_each_request(job_of, monkeypatch):
+    monkeypatch.setattr(job, "POLL_SECONDS", 0.01)
+    server = Busy()
+    submitted = job_of(server)
+    try:
+        submitted.submit(["true"], environment={}, gpus=0, about="test")
+        assert server.asked.wait(60)
+        submitted._answered -= job.UNREACHABLE_SECONDS + 1
+        assert submitted.poll() is None
+        server.is_gone.set()
+        with pytest.raises(job.StageFailed, match=f"has not answered for {job.UNREACHABLE_SECONDS} s"):
+            while True:
+                assert submitted.poll() is None
+                time.sleep(0.01)
+    finally:
+        submitted._released.set()
+
+
 class Endless:
     """A job that runs until it is stopped."""
 
