@@ -45,22 +45,15 @@ Give your path from `S` to `E` inside <answer></answer>.""",
 DEMONSTRATIONS = {"compact": "{path}", "instruct": "<answer>{path}</answer>"}
 
 
-class MazeProblems(Spec):
-    """Specification of generated mazes. A hash of the maze decides its split."""
+class GeneratedMazes(Spec):
+    """What the specifications of all generated mazes share."""
 
     templates: ClassVar = TEMPLATES
     slot: ClassVar = "{maze}"
     judged_by: ClassVar = "maze or maze_strict"
-    about: ClassVar = "generated mazes of any size"
 
-    source: Literal["maze"]
     size: int = Field(ge=1, lt=10**9, description="number of mazes")
     width: int = Field(5, ge=2, le=64, description="width and height of the grid, cells")
-    walls: float = Field(0.3, ge=0, lt=1, description="probability that a cell is a wall")
-    easy_fraction: float = Field(0.5, ge=0, le=1, description="share of mazes whose shortest path needs no detour")
-    path_length: tuple[int, int] = Field(
-        (2, 14), strict=False, description="length of the shortest path, from and to, in moves"
-    )
     border: bool = Field(False, description="walls around the grid, as in the published mazes")
     template: Literal["compact", "instruct"] = Field("compact", description="template of the prompt")
     random_move_prob: float = Field(0.0, ge=0, lt=1, description="share of random legal moves in the demonstrations")
@@ -70,11 +63,29 @@ class MazeProblems(Spec):
         return TEMPLATES[self.template]
 
 
+class MazeProblems(GeneratedMazes):
+    """Specification of generated mazes. A hash of the maze decides its split."""
+
+    about: ClassVar = "generated mazes of any size"
+
+    source: Literal["maze"]
+    walls: float = Field(0.3, ge=0, lt=1, description="probability that a cell is a wall")
+    easy_fraction: float = Field(0.5, ge=0, le=1, description="share of mazes whose shortest path needs no detour")
+    path_length: tuple[int, int] = Field(
+        (2, 14), strict=False, description="length of the shortest path, from and to, in moves"
+    )
+
+
 # A maze is a test maze if the first byte of its hash is below this number: a tenth of 256.
 _TEST_BYTES = 26
 # Cells drawn without a new maze before an error, after some seconds: 400,000 tries at 5x5. Even rare kinds of mazes
 # appear once in thousands of tries.
 _PATIENCE = 10_000_000
+
+
+def patience(cells: int) -> int:
+    """Return the number of mazes of `cells` cells that are drawn without a new one before an error."""
+    return max(20_000, _PATIENCE // max(25, cells))
 
 
 class Maze(NamedTuple):
@@ -116,14 +127,45 @@ class Maze(NamedTuple):
             unseen &= ~new
         return layers
 
+    def distances(self) -> dict[int, int]:
+        """Return the moves to E from each cell that has a path to it."""
+        return {cell: moves for moves, layer in enumerate(self.layers()) for cell in _cells(layer)}
 
-def check(spec: MazeProblems) -> None:
-    """Raise ConfigError if no maze fits the specification."""
-    low, high = spec.path_length
+    def identity(self) -> tuple[str, str]:
+        """Return the maze's id and its split, both from the hash of its text."""
+        digest = hashlib.sha256(self.text().encode()).digest()
+        return f"maze-{digest.hex()[:12]}", "test" if digest[0] < _TEST_BYTES else "train"
+
+    def problem(self, spec: GeneratedMazes, distances: dict[int, int], rng: random.Random) -> Problem:
+        """Return the maze as a problem of `spec` with a demonstration. distances: of the maze."""
+        text, (identity, split) = self.text(), self.identity()
+        shortest = distances[self.start]
+        path = _walk(self, distances, spec.random_move_prob, rng)
+        metadata: dict[str, Any] = {"size": self.size, "shortest": shortest, "manhattan": self.manhattan()}
+        return Problem(
+            id=identity,
+            prompt=TEMPLATES[spec.template].replace("{maze}", text),
+            answer=text,
+            verifier=spec.verifier,
+            split=split,
+            difficulty="easy" if shortest == self.manhattan() else "hard",
+            demonstration=DEMONSTRATIONS[spec.template].replace("{path}", path),
+            metadata=metadata,
+        )
+
+
+def check_tags(spec: GeneratedMazes) -> None:
+    """Raise ConfigError if the verifier requires tags that the template does not ask for."""
     if spec.verifier == "maze_strict" and spec.template == "compact":
         raise ConfigError(
             "verifier", "maze_strict requires tags that the compact template does not ask for", "use maze"
         )
+
+
+def check(spec: MazeProblems) -> None:
+    """Raise ConfigError if no maze fits the specification."""
+    low, high = spec.path_length
+    check_tags(spec)
     inner = spec.width - 2 * spec.border
     if inner < 2:
         raise ConfigError(
@@ -153,27 +195,25 @@ def generate(spec: MazeProblems, rng: random.Random) -> list[Problem]:
     wanted["hard"] = spec.size - wanted["easy"]
     inside = range(spec.border, spec.width - spec.border)
     cells = [row * (spec.width + 1) + column for row in inside for column in inside]
-    patience = max(20_000, _PATIENCE // max(25, len(cells)))
+    most = patience(len(cells))
 
     problems: list[Problem] = []
     seen: set[str] = set()
     tries = 0
     while any(wanted.values()):
         tries += 1
-        if tries > patience:
-            raise _too_few(spec, wanted, patience)
+        if tries > most:
+            raise _too_few(spec, wanted, most)
         free = [cell for cell in cells if rng.random() >= spec.walls]
         if len(free) < 2:
             continue
         start, end = rng.sample(free, 2)
         maze = Maze(spec.width, start, end, sum(1 << cell for cell in free))
-        text = maze.text()
-        digest = hashlib.sha256(text.encode()).digest()
-        identity = f"maze-{digest.hex()[:12]}"
-        if (digest[0] < _TEST_BYTES) != (spec.split == "test") or identity in seen:
+        identity, split = maze.identity()
+        if split != spec.split or identity in seen:
             continue
-        distance = {cell: moves for moves, layer in enumerate(maze.layers()) for cell in _cells(layer)}
-        shortest = distance.get(start)
+        distances = maze.distances()
+        shortest = distances.get(start)
         if shortest is None or not spec.path_length[0] <= shortest <= spec.path_length[1]:
             continue
         difficulty = "easy" if shortest == maze.manhattan() else "hard"
@@ -182,20 +222,7 @@ def generate(spec: MazeProblems, rng: random.Random) -> list[Problem]:
         wanted[difficulty] -= 1
         tries = 0
         seen.add(identity)
-        path = _walk(maze, distance, spec.random_move_prob, rng)
-        metadata: dict[str, Any] = {"size": spec.width, "shortest": shortest, "manhattan": maze.manhattan()}
-        problems.append(
-            Problem(
-                id=identity,
-                prompt=TEMPLATES[spec.template].replace("{maze}", text),
-                answer=text,
-                verifier=spec.verifier,
-                split=spec.split,
-                difficulty=difficulty,
-                demonstration=DEMONSTRATIONS[spec.template].replace("{path}", path),
-                metadata=metadata,
-            )
-        )
+        problems.append(maze.problem(spec, distances, rng))
     rng.shuffle(problems)
     return problems
 

@@ -18,6 +18,7 @@ from passk.problems import (
     math,
     math500,
     maze,
+    maze_perfect,
     maze_published,
     mbpp,
     olymmath,
@@ -31,6 +32,7 @@ from passk.problems.record import Spec
 
 Problems = Annotated[
     maze.MazeProblems
+    | maze_perfect.PerfectMazeProblems
     | maze_published.PublishedMazeProblems
     | shortcut.ShortcutProblems
     | reasoning_gym.ReasoningGymProblems

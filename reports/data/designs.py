@@ -92,7 +92,7 @@ def named(designs: list[tuple[Results, ...]], names_of: list[str]) -> dict[tuple
 def _key(run: Results, stage: str) -> str:
     if stage != BASE:
         return run.record.stages.get(stage.removesuffix(BEST), run.name)
-    return json.dumps([run.record.config.get("model"), run.seed], sort_keys=True)
+    return json.dumps([run.record.config.get("model"), run.record.config.get("engine"), run.seed], sort_keys=True)
 
 
 def labels(designs: list[tuple[Results, ...]]) -> list[str]:

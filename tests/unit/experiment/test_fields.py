@@ -149,7 +149,7 @@ TABLE |= ENGINE | {f"{section}.{name}": row for section, rows in SECTIONS.items(
 for _source, _spec in SPECS.items():
     for _name in _spec.model_fields:
         _kind, _good, _bad = SPEC[_name]
-        if _name == "template" and _source == "maze":
+        if _name == "template" and _source in ("maze", "maze_perfect"):
             _kind, _good = "choice", ["compact", "instruct"]
         TABLE[f"problems.{_source}.{_name}"] = (_kind, _good, _bad)
 

@@ -6,8 +6,9 @@ import pytest
 
 from passk import verifiers
 from passk.base.errors import ConfigError
-from passk.problems import generate
+from passk.problems import fingerprint, generate
 from passk.problems.maze import ALPHABET, MazeProblems
+from passk.problems.record import set_hash
 
 STEPS = {"L": (0, -1), "R": (0, 1), "U": (-1, 0), "D": (1, 0)}
 
@@ -124,6 +125,21 @@ def test_a_compact_prompt_is_the_grid_then_a_prompt_sign_all_of_the_alphabet():
     assert problem.prompt == problem.answer + "\n>"
     assert len(problem.prompt) == 31  # 5 rows of 5 and a line end, and the sign
     assert set(problem.prompt + problem.demonstration) <= set(ALPHABET) and len(set(ALPHABET)) == len(ALPHABET)
+
+
+@pytest.mark.parametrize(
+    ("changes", "mark", "content"),
+    [
+        ({"size": 40, "random_move_prob": 0.2}, "2e2417653227891b", "cae8888a8b3542bc"),
+        (
+            {"split": "test", "size": 40, "width": 9, "border": True, "path_length": (2, 24), "template": "instruct"},
+            "560f2c09857d5b21",
+            "1fc2d0e7476d6e3a",
+        ),
+    ],
+)
+def test_files_and_keys_of_earlier_runs_stay_valid(changes, mark, content):
+    assert (fingerprint(spec(**changes), 1), set_hash(generate(spec(**changes), 1))) == (mark, content)
 
 
 def test_an_instruct_prompt_holds_the_grid_and_its_demonstration_the_answer_tag():

@@ -245,12 +245,16 @@ def test_a_comparison_has_a_directory_of_its_own_whatever_the_number_of_names():
     assert many[0] != many[1] and all(len(name) <= 100 for name in many)
 
 
-def test_two_models_that_were_only_evaluated_are_compared_by_their_problems_and_named(seeds):
+def only_evaluated(seeds, fields):
+    """Leave each of two experiments one checkpoint as its base model, without training.
+
+    fields: gives the fields of a configuration by which the two differ, for the name of a checkpoint.
+    """
     for run, checkpoint in zip(seeds[:2], ("warm", "pass4-pass1"), strict=True):
 
         def evaluate(record, checkpoint=checkpoint):
             own = [key for key in record["evaluations"] if key.endswith((f"-{checkpoint}-easy", f"-{checkpoint}-hard"))]
-            config = {**record["config"], "seed": 11, "stages": {}, "model": {"path": f"models/{checkpoint}"}}
+            config = {**record["config"], "seed": 11, "stages": {}, **fields(checkpoint)}
             record.update(stages={}, evaluations=own, config=config)
 
         for evaluation in run.evaluations():
@@ -258,9 +262,20 @@ def test_two_models_that_were_only_evaluated_are_compared_by_their_problems_and_
             write_json(evaluation / "evaluation.json", {**own, "checkpoint": "base", "stage": None})
         amend(run, evaluate)
     assert rebuild(seeds[0].runs) == []
+
+
+def test_two_models_that_were_only_evaluated_are_compared_by_their_problems_and_named(seeds):
+    only_evaluated(seeds, lambda checkpoint: {"model": {"path": f"models/{checkpoint}"}})
     compared = comparison(seeds[:2])
     assert [(a.label, b.label) for a, b in compared.comparisons] == [("maze-s12/base", "maze-s11/base")]
     text = text_of(seeds[0].store, *(run.name for run in seeds[:2]))
     assert "this checkpoint of `maze-s12/base` and this checkpoint of `maze-s11/base` solve" in text
     assert "`maze-s12/base`: `models/pass4-pass1`, without training." in text
     assert "one training run" not in text and "Reruns" not in text
+
+
+def test_one_model_on_two_engines_has_two_rows(seeds):
+    only_evaluated(
+        seeds, lambda checkpoint: {"engine": {"url": "http://127.0.0.1:1/v1"} if checkpoint == "warm" else None}
+    )
+    assert [entry.label for entry in comparison(seeds[:2]).sampled] == ["maze-s11/base", "maze-s12/base"]
