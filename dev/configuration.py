@@ -21,6 +21,7 @@ from passk.experiment.selection import KeepBest, StopWhen
 from passk.experiment.stage import RlStage, SftStage
 from passk.experiment.tracker_config import MlflowTracker, Trackers, WandbTracker
 from passk.experiment.until import Until
+from passk.methods import get, names
 from passk.problems.sources import SPECS
 
 HEAD = """# Configuration
@@ -63,6 +64,12 @@ SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
     "`trackers.wandb:`": ("The key is in WANDB_API_KEY or in the login of W&B, never in the file.", WandbTracker),
     "`trackers.mlflow:`": ("The login is in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.", MlflowTracker),
 }
+METHODS = """## `stages.NAME.method:`
+`name` is required and decides which other fields there are. [methods.md](methods.md) describes the methods.
+
+| field | of | type | default | meaning |
+|---|---|---|---|---|
+"""
 PROBLEMS = """## `problems.NAME:`
 A set of problems. `source` is required and decides which other fields there are. [problems.md](problems.md) describes
 the sources.
@@ -78,6 +85,8 @@ def page() -> str:
     for title, (about, model) in SECTIONS.items():
         rows = "\n".join(f"| `{name}` | {cells} |" for name, cells in _rows(model))
         parts.append(f"## {title}\n{about}\n\n| field | type | default | meaning |\n|---|---|---|---|\n{rows}\n")
+    rows = "\n".join(f"| `{field}` | {name} | {cells} |" for name in names() for field, cells in _rows(get(name)))
+    parts.append(f"{METHODS}{rows}\n")
     sources: dict[tuple[str, str], list[str]] = {}
     for source, spec in SPECS.items():
         for row in _rows(spec):

@@ -1,7 +1,8 @@
 """Checks of the engine's settings of an rl stage with its other fields. OpenRLHF would ignore them or fail late."""
 
 from passk import advantage
-from passk.base.errors import ConfigError, nearest
+from passk.base.errors import ConfigError, nearest, under
+from passk.experiment import method_checks
 from passk.experiment.config import Experiment
 from passk.experiment.engine_settings import START
 from passk.experiment.stage import RlStage, SftStage
@@ -36,6 +37,9 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
         _check_filter(experiment, name, stage)
     if stage.kl:
         _check_kl(experiment, name, stage)
+    if stage.method:
+        with under(f"stages.{name}.method"):
+            method_checks.check(experiment, stage)
     if stage.importance_correction and stage.loss and stage.loss.type == "gspo":
         raise ConfigError(
             f"stages.{name}.importance_correction",

@@ -12,7 +12,7 @@ from typing import Any
 
 from passk import problems
 from passk.base.errors import ConfigError, nearest
-from passk.experiment import chat
+from passk.experiment import chat, method_field, rollout_sets
 from passk.experiment.benchmark import REPORTED
 from passk.experiment.config import Experiment
 from passk.experiment.kept_evaluations import Kind, chosen_by, kinds, require_kept, stopped_by
@@ -88,7 +88,8 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
     require_usable(runs, experiment.name)
     directory = runs.resolve() / experiment.name
     versions = engine_versions()
-    fingerprints = {name: problems.fingerprint(spec, experiment.seed) for name, spec in experiment.problems.items()}
+    specs = rollout_sets.others(experiment.problems)
+    fingerprints = {name: problems.fingerprint(spec, experiment.seed) for name, spec in specs.items()}
     base = _hash(_base(experiment))
     stages: dict[str, PlannedStage] = {}
     for name in order(experiment):
@@ -97,6 +98,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
         trainers = versions
         if isinstance(stage, RlStage):
             trainers = versions | estimator_versions(stage.advantage, stage.options) | _verdicts(experiment, stage)
+            trainers |= method_field.versions(stage.method)
         # Without the defaults, so a new field with a default does not change the keys of finished stages.
         without = dict.fromkeys(("parent", *_WITHOUT_EFFECT), True) | {"stop_when": {"select_on_test"}}
         settings = stage.model_dump(mode="json", exclude_defaults=True, exclude=without)
@@ -130,6 +132,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
             versions=trainers,
         )
         stages[name] = PlannedStage(record, stage, directory / "stages" / key, parent, experiment.compute)
+        fingerprints |= rollout_sets.fingerprints(experiment, stages[name])
     model: Path | str = directory / "model" if experiment.model.tiny else _expanded(str(experiment.model.path))
     for planned in stages.values():
         require_kept(planned)
@@ -159,7 +162,7 @@ def _fingerprint(stage: SftStage | RlStage, fingerprints: dict[str, str]) -> str
 
 def _verdicts(experiment: Experiment, stage: RlStage) -> dict[str, str]:
     """Return the versions of the verifiers of a stage's problems."""
-    each = [verdicts(verifier_of(experiment, name)) for name in stage.weights]
+    each = map(verdicts, rollout_sets.verifiers(experiment, stage.weights))
     versions = sorted({one["verdicts"] for one in each if one})
     return {"verdicts": ", ".join(versions)} if versions else {}
 
@@ -184,7 +187,7 @@ def _expanded(path: str) -> str:
 def order(experiment: Experiment) -> list[str]:
     """Return the stage names, parents first, otherwise in the file's order.
 
-    Raise ConfigError for a cycle or a missing parent.
+    Raise ConfigError for a cycle, a missing parent, or problems of rollouts that no ancestor has.
     """
     placed: list[str] = []
     for name, stage in experiment.stages.items():
@@ -204,6 +207,7 @@ def order(experiment: Experiment) -> list[str]:
             loop = sorted(set(experiment.stages) - set(placed))
             raise ConfigError(f"stages.{loop[0]}.from", f"a cycle among {', '.join(loop)}", "remove one `from:`")
         placed.append(ready[0])
+    rollout_sets.check(experiment)
     return placed
 
 

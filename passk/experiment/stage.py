@@ -39,6 +39,7 @@ from passk.experiment.fields import (
 )
 from passk.experiment.k_schedule import Schedule
 from passk.experiment.keep import Keep
+from passk.experiment.method_field import MethodField
 from passk.experiment.selection import KeepBest, StopWhen
 from passk.experiment.stage_end import Conditions
 from passk.experiment.until import Until
@@ -148,6 +149,9 @@ class RlStage(Stage):
     k: K = Field(Schedule.of(1), description="k of Pass@k, or a schedule of it over the steps")
     options: dict[str, Any] = Field(
         default={}, description="options of the estimator, by its name if there are several"
+    )
+    method: MethodField | None = Field(
+        None, description="method that needs the model's inner states, with its options (default: none)"
     )
     lr: LearningRate = Field(description="learning rate")
     entropy_coef: NotNegative = Field(0.0, description="entropy bonus in the loss")

@@ -8,10 +8,10 @@ from passk import advantage, problems, verifiers
 from passk.base import plugins
 from passk.base.errors import ConfigError, nearest, under
 from passk.base.redact import is_secret
-from passk.experiment import chat, check_held_out, config, engine_checks, yaml_file
+from passk.experiment import chat, check_held_out, config, engine_checks, rollout_sets, yaml_file
 from passk.experiment.config import Experiment
 from passk.experiment.model import TinyModel
-from passk.experiment.plan import order, verifier_of
+from passk.experiment.plan import order
 from passk.experiment.stage import RlStage
 from passk.files.layout import BASE
 
@@ -118,7 +118,7 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
     compute = experiment.compute
     with under(f"stages.{name}"):
         stage.advantage.check(stage.k, stage.steps, stage.rollouts_per_prompt, stage.options)
-        judged = {verifier_of(experiment, problem_set) for problem_set in stage.weights}
+        judged = rollout_sets.verifiers(experiment, stage.weights)
         for estimator, verifier in itertools.product(stage.advantage.names, sorted(judged)):
             if advantage.get(estimator).graded and not plugins.package(verifiers.GROUP, verifier):
                 problem = f"{estimator} needs graded rewards, and the verifier {verifier} gives 0 and 1"

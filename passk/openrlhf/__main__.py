@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> None:
 
     # The driver looks these names up in their modules at run time, and so starts passk's classes.
     upstream_trainer.PPOTrainer = TrainerFactory(settings)
-    upstream_actor.PolicyModelActor = ActorFactory(PasskPolicy, ema=settings.ema)
+    upstream_actor.PolicyModelActor = ActorFactory(PasskPolicy, ema=settings.ema, method=settings.method)
     if settings.reference:
         upstream_launcher.ReferenceModelActor = ActorFactory(PasskReference, reference=settings.reference)
     # With determinism all prompts of a step wait for one more call. Ray's default of 1,000 calls would deadlock.
@@ -88,6 +88,8 @@ def check(settings: PluginSettings, arguments: list[str]) -> None:
             "replaces prompts as responses arrive, so no run is reproducible",
             "remove it or --train.full_determinism_enable",
         )
+    if settings.method and settings.method.needs_demonstrations and not settings.problems:
+        raise ConfigError("--passk.method", "needs the demonstrations of problems", "add --passk.problems FILE")
     settings.check(options.rollouts)
     if not options.resumes:
         require_new(settings.record)  # the trainer checks again, perhaps on another node

@@ -129,6 +129,7 @@ def _own(stage: RlStage, paths: Paths) -> Flags:
         "--passk.advantage": estimators.spelled,
         "--passk.k": stage.k.until(stage.steps).spelled,
         "--passk.options": json.dumps(options) if options else None,
+        "--passk.method": json.dumps(stage.method) if stage.method else None,
         "--passk.false_positive_rate": stage.false_positive_rate or None,
         "--passk.max_failed": stage.max_failed,
         "--passk.stop": json.dumps(stage.stop) if stage.stop else None,

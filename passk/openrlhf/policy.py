@@ -11,7 +11,8 @@ from peft import PeftModel
 from transformers import set_seed
 
 from passk.base.randomness import seed_of
-from passk.openrlhf import length_settings, lora, saved_model
+from passk.methods.method import Changes, Group, Method
+from passk.openrlhf import length_settings, lora, method_groups, method_loss, saved_model
 from passk.openrlhf.average import Average
 
 
@@ -63,13 +64,15 @@ class PasskActorTrainer(ActorPPOTrainer):
 class PasskPolicy(PolicyModelActor.__ray_metadata__.modified_class):
     """OpenRLHF's policy actor, notified of each step before it trains."""
 
-    def __init__(self, *arguments: Any, ema: float | None = None) -> None:
+    def __init__(self, *arguments: Any, ema: float | None = None, method: Method | None = None) -> None:
         super().__init__(*arguments)
-        self.ema = ema
+        self.ema, self.method = ema, method
 
     def init_model_from_pretrained(self, *arguments: Any, **options: Any) -> None:
         super().init_model_from_pretrained(*arguments, **options)
         self.trainer.__class__ = PasskActorTrainer
+        if self.method and self.method.changes_loss():
+            method_loss.install(self.trainer, self.method)
         if self.ema and self.strategy.is_rank_0():
             self.trainer.average = Average(self.actor.model.module, self.ema)
             if self.checkpoint_states:
@@ -93,6 +96,13 @@ class PasskPolicy(PolicyModelActor.__ray_metadata__.modified_class):
     def begin_step(self, step: int) -> None:
         """Seed the shuffle of step 1 and later."""
         set_seed(seed_of("policy", self.strategy.seed, step))
+
+    def act_on_group(self, group: Group) -> Changes:
+        """Return what the method changes of a group. All ranks must call."""
+        assert self.method
+        return method_groups.acted(
+            self.method, group, self.actor, self.strategy.args.rollout.micro_batch_size, self.tokenizer
+        )
 
     def log_probs(self, tokens: list[int]) -> list[float]:
         """Return the policy's log-probability of each token after the first, at temperature 1. All ranks must call."""

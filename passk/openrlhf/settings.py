@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from passk import advantage
 from passk.base.errors import ConfigError, InvalidError, under
+from passk.experiment import method_field
 from passk.experiment.advantage_schedule import AdvantageSchedule
 from passk.experiment.fields import LIMIT, Stops
 from passk.experiment.flag_value import FlagValue
@@ -18,6 +19,7 @@ from passk.experiment.keep import Keep
 from passk.experiment.selection import Selection, StopWhen, held_out_ks
 from passk.experiment.stage_end import Conditions
 from passk.experiment.until import Until
+from passk.methods import Method
 from passk.openrlhf.held_out import HeldOut
 
 T = TypeVar("T", Schedule, AdvantageSchedule)
@@ -62,6 +64,8 @@ class PluginSettings:
     """Share of the average of the weights that an update keeps; None for the weights themselves."""
     mask_truncated: bool = False
     """Whether the loss leaves out responses that are cut off."""
+    method: Method | None = None
+    """Method beside the estimator."""
     reference: str | None = None
     """HF model that is the reference of the KL penalty; None for the model that the training starts from."""
 
@@ -100,6 +104,9 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         dest="options",
         default="{}",
         help="Options of the estimator, as JSON; by its name if there are several.",
+    )
+    parser.add_argument(
+        "--passk.method", dest="method", help='Method beside the estimator, as JSON: {"name": "simko"} (default: none).'
     )
     parser.add_argument(
         "--passk.record",
@@ -229,6 +236,7 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         ema=values.ema,
         mask_truncated=values.mask_truncated,
         reference=values.reference,
+        method=_method(values.method),
     )
     return settings, rest
 
@@ -265,6 +273,11 @@ def _parsed(kind: type[Value], flag: str, text: str | None) -> Value | None:
         return kind.parse(text)
     except ConfigError as error:
         raise error.replaced(where=flag) from None
+
+
+def _method(text: str | None) -> Method | None:
+    with under("--passk.method"):
+        return method_field.parsed(text) if text else None
 
 
 def _require_evaluated(flag: str, selection: Selection, held_out: HeldOut | None) -> None:

@@ -21,7 +21,8 @@ from transformers import set_seed
 from passk import advantage, verifiers
 from passk.base.randomness import seed_of
 from passk.files.metrics_log import read_metrics
-from passk.openrlhf import checkpoints, estimator_state, group_filter, length_settings, mismatch
+from passk.openrlhf import checkpoints, estimator_state, group_filter, length_settings, method_groups, mismatch
+from passk.openrlhf.demonstrations import Demonstrations
 from passk.openrlhf.estimator_inputs import false_positive_rate, inputs
 from passk.openrlhf.evaluation_log import EvaluationLog
 from passk.openrlhf.exports import Exports
@@ -46,6 +47,8 @@ class PasskExperienceMaker(RemoteExperienceMaker):
     """Groups that the filter left out of the batch; None without a filter."""
     states: dict[str, dict[str, Any]]
     """State over steps of each estimator that keeps one, by its name."""
+    demonstrations: Demonstrations | None = None
+    """Demonstrations of the problems, for a method that needs them."""
     rollouts: Rollouts
     """Rollouts of the last batch in the order of generation, those of a prompt together."""
 
@@ -67,7 +70,7 @@ class PasskExperienceMaker(RemoteExperienceMaker):
         estimator, options = advantage.get(name), self.settings.advantage.options(name, self.settings.options)
         # Each step has its own seed, so that a resumed run draws the same numbers.
         generator = torch.Generator().manual_seed(self.args.train.seed + _STEP_SEEDS * self.step)
-        noisy = (
+        verified = (
             false_positive_rate(rewards, self.settings.false_positive_rate, generator)
             if self.settings.false_positive_rate
             else rewards
@@ -75,8 +78,8 @@ class PasskExperienceMaker(RemoteExperienceMaker):
         state = self.states.setdefault(name, {}) if "state" in estimator.inputs else {}
         extra = inputs(estimator, rollouts, rewards.shape[1], generator, state)
         started = time.perf_counter()
-        noisy = noisy + self._in_order(penalties, order)
-        advantages = advantage.compute(estimator, noisy, k, **options, **extra)  # [P, N]
+        penalized = verified + self._in_order(penalties, order)
+        advantages = advantage.compute(estimator, penalized, k, **options, **extra)  # [P, N]
         seconds = time.perf_counter() - started
 
         sizes = [len(e.index) for e in experiences]
@@ -104,6 +107,11 @@ class PasskExperienceMaker(RemoteExperienceMaker):
         )
         if self.settings.mask_truncated:
             length_settings.mask_truncated(experiences)
+        if (method := self.settings.method) and method.changes_groups():
+            groups = method_groups.gathered(
+                experiences, order, verified, self.step, self.args.train.seed, self.demonstrations
+            )
+            method_groups.change(groups, self.actor_model_group)
         return experiences
 
     def _dropped(self, groups: list[list[Experience]], k: int) -> Rollouts:
@@ -132,6 +140,8 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
         self.settings = settings
         self.experience_maker.__class__ = PasskExperienceMaker
         self.experience_maker.settings, self.experience_maker.states = settings, {}
+        if settings.method and settings.method.needs_demonstrations and settings.problems:
+            self.experience_maker.demonstrations = Demonstrations(settings.problems)
         self.samples_generator.__class__ = PasskSamplesGenerator
         self.samples_generator.policy = self.actor_model_group
         self.samples_generator.between_steps = self._evaluate

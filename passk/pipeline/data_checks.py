@@ -3,7 +3,7 @@
 from passk.experiment.plan import Plan
 from passk.experiment.stage import RlStage, SftStage
 from passk.openrlhf import difficulty, lengths, lora_targets, train_data
-from passk.pipeline import evaluation_length
+from passk.pipeline import evaluation_length, training_problems
 from passk.pipeline.checkpoint_ranks import require_same_partition
 from passk.pipeline.evaluation_request import format_of
 from passk.pipeline.held_out_request import problem_sets, require_room
@@ -13,6 +13,8 @@ def check(plan: Plan) -> None:
     """Raise ConfigError for the first problem that does not fit its use. Finished and begun work is not checked."""
     unstarted: dict[str, SftStage | RlStage] = {}
     for planned in plan.stages:
+        if not training_problems.are_made(plan, planned):
+            continue  # of rollouts; they are checked when they are made
         name, stage = planned.record.name, planned.stage
         until = stage.until if isinstance(stage, RlStage) else None
         if until and until.difficulty and not planned.finished:

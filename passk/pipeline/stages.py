@@ -18,6 +18,7 @@ from passk.base.errors import PasskError
 from passk.base.redact import without_secrets
 from passk.cpu import operators
 from passk.evaluation import progress
+from passk.experiment import rollout_sets
 from passk.experiment.compute import Compute
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
@@ -28,7 +29,7 @@ from passk.files.metrics_log import WRITER, damaged_line, read_metrics
 from passk.models import remote_code
 from passk.models.tiny import ENDS, load_tokenizer, make_tiny
 from passk.openrlhf import checkpoints, flags, lengths, train_data
-from passk.pipeline import data_checks, model_card, training_problems
+from passk.pipeline import data_checks, model_card, rollout_problems, training_problems
 from passk.pipeline.evaluation_request import all_requests, format_of
 from passk.pipeline.finish import finish
 from passk.pipeline.held_out_request import held_out
@@ -46,7 +47,7 @@ LAST_WRITER_SECONDS = 120.0
 
 def prepare(plan: Plan) -> None:
     """Make the problems and a tiny model, and check the training data."""
-    preparation.prepare(plan.experiment.problems, plan.problems, plan.experiment.seed)
+    preparation.prepare(rollout_sets.others(plan.experiment.problems), plan.problems, plan.experiment.seed)
     training_problems.prepare(plan)
     preparation.require_fields(plan.experiment.benchmarks, plan.problems)
     if plan.experiment.model.tiny and isinstance(plan.model, Path) and not (plan.model / "config.json").exists():
@@ -97,6 +98,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> Non
         record = replace(planned.record, first_step=planned.first_step)
         write_json(directory / "stage.json", without_secrets(asdict(record)))
     if not (directory / "data").exists():
+        rollout_problems.prepare(plan, planned)
         format, trusted = format_of(plan), plan.experiment.model.trust_remote_code
         train_data.write(
             stage,

@@ -46,7 +46,7 @@ def prepare(specs: Mapping[str, Spec], files: Mapping[str, Path], seed: int) -> 
             _audit(made[name])
     if not made:
         return
-    overlaps = separate(specs, {name: made.get(name) or _loaded(files[name]) for name in specs})
+    overlaps = separate(specs, {name: made.get(name) or loaded(files[name]) for name in specs})
     # before the sets, so that a run that is stopped in between checks again
     write_json(files[next(iter(made))].parent / SEPARATION, overlaps)
     for name, rows in made.items():
@@ -139,13 +139,13 @@ def separate(specs: Mapping[str, Spec], rows: Mapping[str, list[Problem]]) -> di
     return overlaps
 
 
-def require_demonstrations(field: str, name: str, file: Path) -> None:
-    """Raise ConfigError if problems in `file` lack demonstrations, which sft needs. name: of the problem set."""
+def require_demonstrations(field: str, name: str, file: Path, *, user: str) -> None:
+    """Raise ConfigError if problems in `file` lack demonstrations, which `user` needs. name: of the problem set."""
     without = sum(not text.strip() for text in problems.load(file)["demonstration"])
     if without:
         raise ConfigError(
             field,
-            f"{name} has {without} problems without a demonstration, which sft trains on",
+            f"{name} has {without} problems without a demonstration, which {user} trains on",
             "choose a source with solutions, or name their column",
         )
 
@@ -195,5 +195,6 @@ def _origin(rows: list[Problem]) -> str:
     return f", from {first['dataset']}@{first['revision']}" if {"dataset", "revision"} <= first.keys() else ""
 
 
-def _loaded(file: Path) -> list[Problem]:
+def loaded(file: Path) -> list[Problem]:
+    """Return the problems in a file of `problems.save`. Raise PasskError if it is missing or damaged."""
     return [Problem(**row | {"metadata": json.loads(row["metadata"])}) for row in problems.load(file).to_list()]

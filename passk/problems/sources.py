@@ -23,6 +23,7 @@ from passk.problems import (
     mbpp,
     olymmath,
     reasoning_gym,
+    rollouts,
     shortcut,
     text_problems,
     training_sets,
@@ -52,7 +53,8 @@ Problems = Annotated[
     | humaneval.HumanEvalProblems
     | mbpp.MbppProblems
     | files.JsonlProblems
-    | files.ParquetProblems,
+    | files.ParquetProblems
+    | rollouts.RolloutProblems,
     Field(discriminator="source"),
 ]
 SPECS: dict[str, type[Spec]] = {

@@ -30,6 +30,11 @@ ENGINE_SETTINGS = {
     "ema": ("positive", [0.5, 0.999, None], [1, 1.5]),
     "overlong": ("mapping", [None, {"buffer": 4}], [{}, {"penalty": 0.5}]),
     "mask_truncated": ("truth", [True, False], []),
+    "method": (
+        "mapping",
+        [None, {"name": "simko"}, {"name": "simko", "alpha": 0.1}],
+        [{}, {"name": 5}, {"alpha": 0.1}],
+    ),
 }
 KL = {
     "coef": ("positive", [1e-3, 1], []),

@@ -118,11 +118,16 @@ SPEC = {
     "language": ("choice", ["en", "zh"], []),
     "grade": ("choice", ["easy", "hard", "both"], []),
     "subset": ("choice", ["full", "sanitized"], []),
+    "stage": ("name", ["arm"], []),
+    "make": ("choice", ["solve", "revise", "verify"], []),
+    "pass_rate": ("pair", [[0, 1], (0.2, 0.5)], []),
+    "last_steps": ("count", [1, None], []),
 } | {
     name: ("word", ["a"], [])
     for name in ("dataset", "revision", "file", "problem", "answer", "id", "solution", "difficulty", "task")
 }
 REQUIRED = {"split": "test", "size": 1, "hint_correct": 1, "task": "chain_sum", "file": "a.jsonl", "verifier": "maze"}
+REQUIRED |= {"stage": "arm"}
 SECTIONS = {
     "stages.warm": SFT,
     "stages.arm": RL,

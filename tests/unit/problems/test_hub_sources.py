@@ -241,7 +241,8 @@ def test_the_fingerprint_of_a_copy_is_that_of_its_bytes_and_of_a_revision_its_na
 @pytest.mark.parametrize("source", sorted(sources.SPECS))
 def test_every_source_can_be_written_in_an_experiment_file_and_refuses_what_it_does_not_know(source):
     required = {
-        "split": "test", "size": 1, "hint_correct": 1, "task": "chain_sum", "file": "a.jsonl", "verifier": "maze"
+        "split": "test", "size": 1, "hint_correct": 1, "task": "chain_sum", "file": "a.jsonl", "verifier": "maze",
+        "stage": "arm",
     }  # fmt: skip
     fields = {name: value for name, value in required.items() if name in sources.SPECS[source].model_fields}
     if source not in ("maze", "maze_published", "jsonl", "parquet"):
