@@ -120,7 +120,12 @@ def test_all_together_is_the_mean_of_the_benchmarks_that_every_experiment_has(se
 def test_what_is_left_out_of_the_mean_over_benchmarks_is_stated(seeds):
     text = text_of(seeds[0].store, seeds[0].name)
     assert "all together: the mean of" not in text
-    amend(seeds[0], lambda record: record["config"]["benchmarks"].update(far={"problems": "far", "k": [1]}))
+    amend(
+        seeds[0],
+        lambda record: record["config"]["benchmarks"].update(
+            far={**record["config"]["benchmarks"]["easy"], "problems": "far"}
+        ),
+    )
     text = text_of(seeds[0].store, seeds[0].name)
     assert "all together: the mean of `easy` and `hard` only; " in text
 
