@@ -33,7 +33,7 @@ problems:
   test: {source: maze, split: test, size: 10, easy_fraction: 1.0, path_length: [2, 3]}
 stages:
   arm: {kind: rl, problems: train, advantage: passk_bootstrap, k: 4, false_positive_rate: 0.3, steps: 3,
-        prompts_per_step: 8, rollouts_per_prompt: 8, lr: 3.0e-2, max_prompt: 31, max_response: 8}
+        prompts_per_step: 8, rollouts_per_prompt: 8, lr: 6.0e-2, max_prompt: 31, max_response: 8}
 benchmarks:
   test: {problems: test, max_response: 8}
 compute: {profile: cpu, threads: 1, micro_batch: 64, engines: ENGINES}
