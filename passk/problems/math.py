@@ -1,7 +1,7 @@
 """MATH: competition problems in seven subjects and five levels (Hendrycks et al., arXiv 2103.03874).
 
-It has 7500 train and 5000 test problems; 500 of the latter are the source `math500`. The gold answer is extracted from
-the solution as from a response: boxes side by side are one answer.
+It has 7500 train and 5000 test problems; 500 of the latter are the source `math500`. The gold answer is the last
+box of the solution. Boxes side by side are one answer.
 """
 
 import random
@@ -12,7 +12,7 @@ from passk.problems import hub
 from passk.problems.record import Problem
 from passk.problems.text_problems import Item, gold, problems
 
-VERSION = 2
+VERSION = 3
 VERIFIER = "math"
 SUBJECTS = (
     "algebra",

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from passk.base.errors import ConfigError, nearest
 from passk.problems.record import Problem, Spec
-from passk.verifiers.extract import final
+from passk.verifiers.extract import clean, final, last_boxes
 
 MATHEMATICS = {
     "boxed": "{problem}\n\nThink step by step, then give your final answer inside \\boxed{}.",
@@ -85,5 +85,6 @@ def problems(spec: Worded, items: Iterable[Item], rng: random.Random, *, verifie
 
 
 def gold(solution: str) -> str:
-    """Return the gold answer of a solution, read as a verifier reads a response; "" for none."""
-    return final(solution, joined=True) or ""
+    """Return the gold answer of a solution: its last box, else what a verifier reads of it; "" for none."""
+    boxed = last_boxes(solution)
+    return clean(boxed) if boxed is not None else final(solution, joined=True) or ""

@@ -10,6 +10,7 @@ import pytest
 from passk.base.errors import PasskError
 from passk.problems import Problem, fingerprint, generate, load, save
 from passk.problems.maze import MazeProblems
+from passk.problems.text_problems import gold
 
 SPEC = MazeProblems(source="maze", split="train", size=20, random_move_prob=0.2)
 DIGEST = (
@@ -109,3 +110,17 @@ def test_saving_and_loading_print_nothing_and_leave_no_cache(tmp_path):
 
 def test_importing_problems_loads_neither_datasets_nor_torch():
     assert run("import sys, passk.problems.maze; print({'datasets', 'torch'} & set(sys.modules))") == "set()\n"
+
+
+@pytest.mark.parametrize(
+    ("solution", "answer"),
+    [
+        ("Choice $\\boxed{\\text{C}}.$\n\nA calculator gives the answer $33.98$ for the actual cost.", "\\text{C}"),
+        ("So \\boxed{7} is right. The answer of 8 was for the other case: the answer is 8.", "7"),
+        ("First \\boxed{1}, later $\\boxed{2}$ and $\\boxed{3}$.", "2, 3"),
+        ("The answer is 5.", "5"),
+        ("No answer here", ""),
+    ],
+)
+def test_a_gold_answer_is_the_last_box_of_a_solution_whatever_is_said_after_it(solution, answer):
+    assert gold(solution) == answer
