@@ -87,4 +87,4 @@ def problems(spec: Worded, items: Iterable[Item], rng: random.Random, *, verifie
 def gold(solution: str) -> str:
     """Return the gold answer of a solution: its last box, else what a verifier reads of it; "" for none."""
     boxed = last_boxes(solution)
-    return clean(boxed) if boxed is not None else final(solution, joined=True) or ""
+    return clean(boxed) if boxed is not None else final(solution) or ""
