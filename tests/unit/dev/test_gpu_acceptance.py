@@ -4,9 +4,12 @@ import csv
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from dev import gpu_acceptance, gpu_wheels
 from passk.experiment import validate
@@ -55,15 +58,26 @@ def test_a_package_is_needed_by_the_first_engine_that_leads_to_it_and_what_torch
     lock = {
         "package": [
             package("project", "vllm", "openrlhf", "ray", "deepspeed", "pandas"),
-            package("torch", "sympy"), package("sympy"), package("vllm", "torch", "sympy", "shared"),
+            package("torch", "sympy", "setuptools"), package("sympy"), package("setuptools"), package("vllm", "torch", "sympy", "shared"),
             package("openrlhf", "shared", "own"), package("ray"), package("own", size=5), package("shared"),
             package("pandas"), {"name": "deepspeed", "version": "2"},
         ]
     }  # fmt: skip
     assert gpu_wheels.rows(lock, "project") == [
         ("deepspeed", "2", 0, "deepspeed"), ("openrlhf", "1", 1, "openrlhf"), ("own", "1", 5, "openrlhf"),
-        ("pandas", "1", 1, "passk"), ("ray", "1", 1, "ray"), ("shared", "1", 1, "vllm"), ("vllm", "1", 1, "vllm"),
+        ("pandas", "1", 1, "passk"), ("ray", "1", 1, "ray"), ("setuptools", "1", 1, "passk"),
+        ("shared", "1", 1, "vllm"), ("vllm", "1", 1, "vllm"),
     ]  # fmt: skip
+
+
+def test_passk_installs_under_the_machines_python_with_the_setuptools_that_builds_it():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    [command] = [line for line in SCRIPT.read_text().splitlines() if "pip" in line and " -e ." in line]
+    supported = SpecifierSet(project["project"]["requires-python"])
+    assert "3.12" in supported or "--ignore-requires-python" in command.split()
+    [needed] = map(Requirement, project["build-system"]["requires"])
+    [version] = [wheel["version"] for wheel in wheels() if wheel["name"] == needed.name]
+    assert version in needed.specifier
 
 
 def test_a_failed_first_step_is_recorded_and_ends_the_script(tmp_path):
