@@ -50,6 +50,17 @@ def test_a_sequence_longer_than_the_models_context_is_refused_with_the_excess(tm
     assert line.startswith("stages.warm.max_length: max_length = 9000 tokens") and line.endswith("by 808")
 
 
+def test_the_default_of_max_prompt_counts_for_the_context(tmp_path):
+    fits = experiment(tmp_path, stages__arm__max_response=8192 - 1024)
+    raw = fits.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    del raw["stages"]["arm"]["max_prompt"]
+    size = capacity.size_of(fits)
+    capacity.check_context(config.parse(raw), size)
+    raw["stages"]["arm"]["max_response"] += 1
+    line = refusal(capacity.check_context, config.parse(raw), size)
+    assert "max_prompt + max_response = 8193 tokens" in line and line.endswith("lower it by 1")
+
+
 def test_a_kv_cache_too_small_for_one_sequence_is_refused_with_the_size_that_fits(tmp_path):
     wide = SMOLLM2 | {"num_key_value_heads": 9, "max_position_embeddings": 131_072}
     large = experiment(tmp_path, model=wide, stages__arm__max_response=100_000)
