@@ -58,7 +58,8 @@ def test_a_package_is_needed_by_the_first_engine_that_leads_to_it_and_what_torch
     lock = {
         "package": [
             package("project", "vllm", "openrlhf", "ray", "deepspeed", "pandas"),
-            package("torch", "sympy", "setuptools"), package("sympy"), package("setuptools"), package("vllm", "torch", "sympy", "shared"),
+            package("torch", "sympy", "setuptools"), package("sympy"), package("setuptools"),
+            package("vllm", "torch", "sympy", "shared"),
             package("openrlhf", "shared", "own"), package("ray"), package("own", size=5), package("shared"),
             package("pandas"), {"name": "deepspeed", "version": "2"},
         ]
