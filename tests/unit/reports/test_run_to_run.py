@@ -19,10 +19,10 @@ CLAIMS = re.compile(
 )
 
 
-def with_sources(run, **sources):
+def with_sources(run, *, width=5, model=None, **sources):
     record = json.loads((run.directory / "experiment.json").read_text())
-    problems = {name: {"source": source} for name, source in sources.items()}
-    amend(run, config={**record["config"], "problems": problems})
+    problems = {name: {"source": source, "width": width} for name, source in sources.items()}
+    amend(run, config={**record["config"], "problems": problems, "model": model or {"tiny": {"layers": 4}}})
 
 
 def test_one_training_run_gets_no_p_value_no_bold_and_no_winner_anywhere(written):
@@ -61,6 +61,8 @@ def test_a_method_with_one_run_beside_others_with_several_is_named(seeds):
     ("sources", "known"),
     [
         ({"easy": "maze", "hard": "maze", "train": "gsm8k"}, True),
+        ({"easy": "maze", "hard": "maze", "width": 9}, False),
+        ({"easy": "maze", "hard": "maze", "model": {"path": "Qwen/Qwen2.5-7B", "tiny": None}}, False),
         ({"easy": "maze", "hard": "gsm8k"}, False),
         ({"easy": "gsm8k", "hard": "gsm8k"}, False),
         ({"easy": "maze"}, False),
