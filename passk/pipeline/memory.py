@@ -1,7 +1,7 @@
 """Estimates of the memory and the disk that an experiment needs, from the model's size, before anything starts.
 
-Each sequence counts with max_prompt + max_response tokens, or max_length. docs/language-models.md compares the
-estimates with measured peaks.
+Each sequence counts with max_prompt + max_response tokens, or max_length. docs/language-models.md lists the estimates
+of several models, and `make real-model` prints measured peaks beside the estimate.
 """
 
 from dataclasses import dataclass
