@@ -60,8 +60,8 @@ def slow(file: Path) -> bool:
     """Return whether a file marks all its tests as slow, by `pytestmark`."""
     text = file.read_text()
     nodes = ast.parse(text).body if "pytestmark" in text else []
-    marks = [node.value for node in nodes if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark"]
-    return any("pytest.mark.slow" in ast.unparse(mark) for mark in marks)
+    marks = [ast.unparse(node) for node in nodes if isinstance(node, ast.Assign)]
+    return any(mark.startswith("pytestmark = ") and "pytest.mark.slow" in mark for mark in marks)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
