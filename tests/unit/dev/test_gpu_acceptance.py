@@ -119,6 +119,15 @@ def test_the_page_has_each_step_and_the_tokens_per_second_after_the_first_step(t
     stage.mkdir(parents=True)
     line = '{"step": %d, "tokens": 100, "seconds": %d, "seconds_generation": 1, "logprob_gap": 0.5}\n'
     (stage / "metrics.jsonl").write_text(line % (1, 50) + line % (2, 2) + line % (3, 2))
+    status = "{'policy_loss': -1e-05, 'timing/broadcast': 1.0, 'rollout/response_length_mean': 24.5, "
+    status += "'rollout/num_samples': 1024.0, 'timing/generation': %s, 'timing/step_total': %s}"
+    lines = [
+        f"(PPOTrainer pid=1) INFO: ✨ Global step {n}: {status % t}" for n, t in ((1, (50.0, 90.0)), (2, (2.0, 8.0)))
+    ]
+    (tmp_path / "stock.txt").write_text("\n".join(["loading", *lines, "Global step 3: killed"]))
     page = gpu_acceptance.summary(tmp_path, tmp_path / "runs")
+    assert "OpenRLHF alone: 3,136 response tokens/s of a step, 12,544 while sampling." in page
+    (tmp_path / "stock.txt").write_text(lines[0])
+    assert "OpenRLHF alone" not in gpu_acceptance.summary(tmp_path, tmp_path / "runs"), "a first step is no measurement"
     assert "| run | failed | 9 | 4096 |" in page
     assert "k: 50 response tokens/s of a step, 100 while sampling, largest logprob_gap 0.5 nats." in page
