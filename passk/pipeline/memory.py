@@ -140,6 +140,16 @@ def of_evaluation(size: ModelSize, experiment: Experiment) -> Estimate:
     return Estimate({"process": 1.5 * GIB, **each.parts, "reference": size.weights * 2.0})
 
 
+def about_evaluations(size: ModelSize, experiment: Experiment) -> str:
+    """Return the estimate of the evaluations in one line: memory of the CPU's process, or of an engine on each GPU."""
+    compute = experiment.compute
+    if compute.profile == "cpu":
+        return f"memory: about {of_evaluation(size, experiment)}"
+    needed = engine(size, ENGINE_SEQUENCES, kv_cache=0, tensor_parallel=compute.tensor_parallel)
+    cache = size.kv_bytes / compute.tensor_parallel
+    return f"memory of an engine on each GPU: about {needed}, and {cache:,.0f} bytes of KV cache per token"
+
+
 def disk(size: ModelSize, stage: SftStage | RlStage) -> float:
     """Return the bytes of a stage's files at their peak: its checkpoints and the trained model."""
     trained = _adapter(size, stage.lora.rank) if stage.lora else size.weights

@@ -93,6 +93,17 @@ def test_what_exceeds_the_free_memory_names_the_field_that_lowers_the_largest_pa
     assert line.startswith("compute.max_parallel_stages: 2 stages of about")
 
 
+def test_the_plan_has_the_memory_of_the_evaluations_too(tmp_path):
+    cpu = experiment(tmp_path, compute____kv_cache_gib=3)
+    size = capacity.size_of(cpu)
+    assert memory.about_evaluations(size, cpu) == f"memory: about {memory.of_evaluation(size, cpu)}"
+    assert "KV cache 3.0" in memory.about_evaluations(size, cpu)
+    gpu = experiment(tmp_path, compute____profile="gpu", compute____tensor_parallel=2, compute____engines=1)
+    large = replace(size, weights=8 * GIB)
+    line = memory.about_evaluations(large, gpu)
+    assert "engine's weights 8.0" in line and line.endswith(f"and {size.kv_bytes // 2:,} bytes of KV cache per token")
+
+
 def test_the_trainer_and_an_engine_must_fit_on_a_gpu(tmp_path):
     gpu = {"compute____profile": "gpu", "compute____micro_batch": 2}
     size = capacity.size_of(experiment(tmp_path))
