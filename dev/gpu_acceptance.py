@@ -1,4 +1,4 @@
-"""One step of dev/gpu_acceptance.sh: `smoke` (vLLM alone) or `summary` (tokens/s of the stage, beside those alone).
+"""One step of dev/gpu_acceptance.sh: `smoke` (vLLM alone) or `summary` (the page with each tokens/s).
 
 python -m dev.gpu_acceptance smoke DIR | summary DIR RUNS
 """
