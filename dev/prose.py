@@ -4,7 +4,8 @@
     python -m dev.prose --figures    # print the number, mean and longest of the sentences of each page
 
 Pages and the help of the command line are checked for words and sentences, the Python files of FOLDERS and the files of
-PLAIN for words alone. `not_yet` in pyproject.toml under [tool.prose] lists what is not rewritten: patterns in which * also matches /.
+PLAIN for words alone. `not_yet` in pyproject.toml under [tool.prose] lists what is not rewritten: patterns in which *
+also matches /.
 """
 
 import argparse
