@@ -49,7 +49,7 @@ def make(runs: Path, words: int) -> None:
     graph = {
         f"arm-{i:02d}": {"kind": "rl", "from": None, "advantage": "grpo", "k": 1, "steps": STEPS} for i in range(STAGES)
     }
-    benchmark = {"problems": "test", "samples": SAMPLES, "k": [1, 4, 8]}
+    benchmark = {"problems": "test", "samples": SAMPLES, "k": [1, 4, 8], "metrics": [], "by": None}
     problems = {
         "id": [f"maze-{i:012x}" for i in range(PROBLEMS)],
         "prompt": [f"{i:048b}" for i in range(PROBLEMS)],
