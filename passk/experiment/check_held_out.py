@@ -61,6 +61,10 @@ def _check_kept(stage: RlStage) -> None:
         for field in ("evaluate_last", "keep_best"):
             if getattr(stage, field) not in (1, None):
                 raise ConfigError(field, "has no effect with evaluate: false", "remove one of the two")
+    if stage.keep_best and stage.ema:
+        raise ConfigError(
+            "keep_best", "chooses by evaluations of the weights, and ema keeps their average", "remove one of the two"
+        )
     there = -(-stage.steps // stage.save_every)
     if stage.last_checkpoints > there:
         raise ConfigError(

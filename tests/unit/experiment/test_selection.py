@@ -101,6 +101,12 @@ def test_a_choice_without_its_evaluations_or_on_the_test_benchmark_is_refused_in
     assert "\n" not in str(refused.value)
 
 
+def test_a_choice_of_another_model_than_the_one_that_is_kept_is_refused():
+    validate.check(config.parse(raw(keep_best=BY_HELD)))
+    with pytest.raises(ConfigError, match=r"^stages\.arm\.keep_best: chooses by evaluations of the weights, and ema"):
+        validate.check(config.parse(raw(keep_best=BY_HELD, ema=0.99)))
+
+
 def test_select_on_test_accepts_the_test_benchmark_and_is_in_no_key(tmp_path):
     chosen = {"benchmark": "test", "k": 8, "evaluations": 2, "select_on_test": True}
     content = raw(stop_when=chosen, keep_best={**BY_HELD, "benchmark": "test", "select_on_test": True})
