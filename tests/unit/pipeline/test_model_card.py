@@ -14,7 +14,6 @@ from passk.files.layout import write_json
 from passk.pipeline import model_card
 from tests.unit.experiment.test_config import GOOD, changed
 
-
 LINE = {
     **{"step": 2, "benchmark": "test", "samples": 4},
     "pass_at_k": {"1": {"value": 0.5, "lower": 0.25, "upper": 0.75}},
