@@ -41,6 +41,8 @@ _REASONS = {
     "stages.*.max_length": "tokens of the stand-in's tokenizer are bytes",
     "*.max_response": "short responses",
     "require.*": "a model with random weights meets no bound",
+    "stages.*.overlong.buffer": "short responses",
+    "stages.*.stop_when.evaluations": "as many evaluations as the stage has",
     "benchmarks.*.samples": "fewer samples",
     "benchmarks.*.k*": "no k above the number of samples",
     "compute.profile": "CPUs instead of GPUs",
@@ -158,6 +160,9 @@ def _rl(stage: RlStage, benchmarks: dict[str, Any], ranks: int, scale: int) -> d
         "max_prompt": stage.max_prompt * scale,
         "max_response": min(stage.max_response, RESPONSE),
     }
+    if stage.overlong:
+        overlong = stage.overlong.model_dump(mode="json")
+        fields["overlong"] = overlong | {"buffer": min(stage.overlong.buffer, RESPONSE)}
     if stage.until:
         until = stage.until.model_dump(mode="json")
         fields["until"] = until | {"window": min(stage.until.window, steps)}
@@ -172,6 +177,8 @@ def _rl(stage: RlStage, benchmarks: dict[str, Any], ranks: int, scale: int) -> d
             samples = fields.get("evaluate_samples") or SAMPLES
             k = max(k for k in held_out_ks(samples, benchmarks[selection.benchmark]["k"]) if k <= selection.k)
             fields[name] = selection.model_dump(mode="json", by_alias=True) | {"k": k}
+    if stage.stop_when:
+        fields["stop_when"]["evaluations"] = min(stage.stop_when.evaluations, steps)
     return fields
 
 

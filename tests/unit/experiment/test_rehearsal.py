@@ -132,3 +132,18 @@ def test_a_schedule_keeps_every_k_and_a_condition_fits_into_the_steps():
     assert (arm.steps, arm.until.window, arm.evaluate_every, arm.rollouts_per_prompt) == (6, 6, 1, 8)
     assert (arm.evaluate_last, arm.keep_best.k) == (6, 1)
     assert small.trackers.mlflow.uri == "file:///mlflow"
+
+
+def test_a_penalty_for_long_responses_and_a_patience_fit_into_the_rehearsal():
+    raw = changed("stages.arm.overlong", {"buffer": 24, "penalty": 0.5})
+    raw["stages"]["arm"] |= {"advantage": "grpo", "k": 1, "max_response": 32, "steps": 99, "evaluate_every": 5}
+    raw["stages"]["arm"]["stop_when"] = {"benchmark": "test", "evaluations": 9, "select_on_test": True}
+    real = config.parse(raw)
+    validate.check(real)
+    small = rehearsed(real)
+    validate.check(small)
+    arm = small.stages["arm"]
+    assert (arm.overlong.buffer, arm.overlong.penalty, arm.max_response) == (RESPONSE, 0.5, RESPONSE)
+    assert (arm.stop_when.evaluations, arm.steps) == (2, 2)
+    reasons = {change.field: change.reason for change in changes(real, small)}
+    assert reasons["stages.arm.overlong.buffer"] == "short responses"
