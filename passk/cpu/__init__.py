@@ -7,7 +7,7 @@ place of OpenRLHF 0.11.2 and vLLM 0.29.0.
 
 import os
 
-from passk.cpu import device, flash_attn, matrix_product, operators, optimizer, packing, sampler, weights
+from passk.cpu import device, flash_attn, matrix_product, optimizer, packing, sampler, start, weights
 from passk.cpu.on_import import on_import
 
 ENVIRONMENT_SWITCH = "PASSK_CPU"
@@ -26,7 +26,8 @@ def install_if_asked() -> None:
         return
     _installed = True
     flash_attn.install()
-    on_import("cpuinfo", operators.cpu_features)
+    on_import("cpuinfo", start.cpu_features)
+    on_import("transformers.utils.import_utils", start.without_sklearn)
     on_import("torch", device.torch_cuda)
     on_import("torch.nn.functional", matrix_product.linear)
     on_import("openrlhf.models.actor", packing.actor)

@@ -1,13 +1,11 @@
 """Locate DeepSpeed's compiled CPU operators, remove locks that killed processes left, and load them faster."""
 
 import contextlib
-import functools
 import os
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import NamedTuple
 
 import psutil
@@ -24,11 +22,6 @@ def path(variables: Mapping[str, str]) -> str:
     The result must not depend on whether the environment is activated, least of all with two runs at once.
     """
     return os.pathsep.join([str(Path(sys.executable).parent), variables.get("PATH", os.defpath)])
-
-
-def cpu_features(cpuinfo: ModuleType) -> None:
-    """Read the features of the CPU once per process. DeepSpeed reads them for each operator, by starting a process."""
-    cpuinfo.get_cpu_info = functools.cache(cpuinfo.get_cpu_info)
 
 
 def forget_stale_locks(directory: Path = DIRECTORY) -> None:

@@ -59,6 +59,10 @@ class _Failed(Exception):
         self.after, self.busy = after, busy
 
 
+class _Renamed(Exception):
+    """The endpoint wants another name of a parameter, which the client uses from now on."""
+
+
 class Client:
     """A thread-safe client of one endpoint. engine: the fields of passk/experiment/engine.py."""
 
@@ -97,6 +101,8 @@ class Client:
             try:
                 reply = self._once(self._body(prompt, config, seed, n, system))
                 result = self._read(reply, n)
+            except _Renamed:
+                continue
             except _Failed as failed:
                 # A rate limit that lets other requests through is not an endpoint that is away.
                 if not (failed.busy and self._answered > answered):
@@ -148,9 +154,10 @@ class Client:
 
     def _accepted(self, response: httpx.Response, content: bytes, body: dict[str, Any]) -> dict[str, Any]:
         status = response.status_code
-        if status == 400 and self._length in body and b"max_completion_tokens" in content:
-            self._length = "max_completion_tokens"  # reasoning models of OpenAI refuse max_tokens
-            raise _Failed("it wants max_completion_tokens", 0.0)
+        # Reasoning models of OpenAI refuse max_tokens. Requests under way still have it after the first refusal.
+        if status == 400 and "max_tokens" in body and b"max_completion_tokens" in content:
+            self._length = "max_completion_tokens"
+            raise _Renamed
         if status in _AGAIN or status >= 500:
             raise _Failed(f"status {status}{_said(content)}", _wish(response), busy=status in _BUSY)
         if status != 200:

@@ -32,6 +32,7 @@ def of_stage(experiment: Experiment, name: str, stage: RlStage) -> None:
         for field, selection in (("keep_best", stage.keep_best), ("stop_when", stage.stop_when)):
             if selection:
                 _check_selection(experiment, field, selection, stage)
+        _check_can_stop(stage)
 
 
 def _check_evaluations(experiment: Experiment, stage: RlStage) -> None:
@@ -61,6 +62,10 @@ def _check_kept(stage: RlStage) -> None:
         for field in ("evaluate_last", "keep_best"):
             if getattr(stage, field) not in (1, None):
                 raise ConfigError(field, "has no effect with evaluate: false", "remove one of the two")
+    if stage.keep_best and stage.ema:
+        raise ConfigError(
+            "keep_best", "chooses by evaluations of the weights, and ema keeps their average", "remove one of the two"
+        )
     there = -(-stage.steps // stage.save_every)
     if stage.last_checkpoints > there:
         raise ConfigError(
@@ -68,6 +73,20 @@ def _check_kept(stage: RlStage) -> None:
             f"{stage.steps} steps with a checkpoint every {stage.save_every} have {there} checkpoints, not "
             f"{stage.evaluate_last}",
             f"lower it to {there}, or lower save_every",
+        )
+
+
+def _check_can_stop(stage: RlStage) -> None:
+    """Raise ConfigError for a `stop_when` with more evaluations than follow the first, which is always the highest."""
+    if stage.stop_when is None or stage.evaluate_every is None:
+        return
+    most = -(-stage.steps // stage.evaluate_every)
+    if stage.stop_when.evaluations > most:
+        raise ConfigError(
+            "stop_when.evaluations",
+            f"{stage.steps} steps with an evaluation every {stage.evaluate_every} have {most} after that of step 0, "
+            f"not {stage.stop_when.evaluations}",
+            f"lower it to {most} or less, or lower evaluate_every",
         )
 
 

@@ -20,13 +20,13 @@ VERIFIER_PACKAGES = {
 }
 """Packages that the verdicts of a verifier depend on."""
 VERDICTS = {
-    "choice": "7",
+    "choice": "8",
     "code": "1",
     "exact": "3",
-    "math": "8",
+    "math": "9",
     "maze": "2",
     "maze_strict": "2",
-    "numeric": "8",
+    "numeric": "9",
     "reasoning_gym": "4",
 }
 """Version of passk's part of each verifier. Raise it with every change that alters a verdict."""

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from passk.base.errors import ConfigError
+from passk.methods import Method
 from passk.openrlhf.settings import PluginSettings, split_arguments
 from passk.openrlhf.step_recorder import require_new
 from passk.runtime import actor_monitor, failure_record, worker_setup
@@ -54,7 +55,9 @@ def main(arguments: list[str]) -> None:
 
     # The driver looks these names up in their modules at run time, and so starts passk's classes.
     upstream_trainer.PPOTrainer = TrainerFactory(settings)
-    upstream_actor.PolicyModelActor = ActorFactory(PasskPolicy, ema=settings.ema, method=settings.method)
+    upstream_actor.PolicyModelActor = ActorFactory(
+        PasskPolicy, ema=settings.ema, method=settings.method, sum_tokens=settings.sum_tokens
+    )
     if settings.reference:
         upstream_launcher.ReferenceModelActor = ActorFactory(PasskReference, reference=settings.reference)
     # With determinism all prompts of a step wait for one more call. Ray's default of 1,000 calls would deadlock.
@@ -71,6 +74,9 @@ def check(settings: PluginSettings, arguments: list[str]) -> None:
     parser.add_argument("--train.full_determinism_enable", dest="deterministic", action="store_true")
     parser.add_argument("--algo.dynamic_filtering_enable", dest="filtering", action="store_true")
     parser.add_argument("--ckpt.load_enable", dest="resumes", action="store_true")
+    parser.add_argument("--actor.entropy_coef", dest="entropy", type=float)
+    parser.add_argument("--algo.kl.init_coef", dest="kl", type=float, default=0.01)  # OpenRLHF's default
+    parser.add_argument("--algo.kl.use_loss", dest="kl_in_loss", action="store_true")
     options, _ = parser.parse_known_args(arguments)
     if options.asynchronous:
         raise ConfigError(
@@ -88,11 +94,34 @@ def check(settings: PluginSettings, arguments: list[str]) -> None:
             "replaces prompts as responses arrive, so no run is reproducible",
             "remove it or --train.full_determinism_enable",
         )
-    if settings.method and settings.method.needs_demonstrations and not settings.problems:
-        raise ConfigError("--passk.method", "needs the demonstrations of problems", "add --passk.problems FILE")
+    if settings.method:
+        _check_method(settings.method, options, settings)
     settings.check(options.rollouts)
     if not options.resumes:
         require_new(settings.record)  # the trainer checks again, perhaps on another node
+
+
+def _check_method(method: Method, options: argparse.Namespace, settings: PluginSettings) -> None:
+    """Raise ConfigError for a method that OpenRLHF's settings would break late or bias without a word."""
+    if method.needs_demonstrations and not settings.problems:
+        raise ConfigError("--passk.method", "needs the demonstrations of problems", "add --passk.problems FILE")
+    penalized = options.kl > 0
+    if method.needs_kl and not (penalized and options.kl_in_loss):
+        raise ConfigError(
+            "--passk.method",
+            "changes the reference of a KL penalty in the loss",
+            "add --algo.kl.use_loss, with --algo.kl.init_coef above 0",
+        )
+    if penalized and not options.kl_in_loss:
+        raise ConfigError(
+            "--passk.method",
+            f"changes advantages, and the KL penalty of --algo.kl.init_coef {options.kl:g} is a part of them",
+            "set it to 0, or add --algo.kl.use_loss",
+        )
+    if method.changes_loss() and options.entropy is None:
+        raise ConfigError(
+            "--passk.method", "reads the entropy of each token, which is off", "add --actor.entropy_coef 0"
+        )
 
 
 def runtime_environment(variables: Mapping[str, str]) -> dict[str, Any]:

@@ -205,7 +205,8 @@ class PasskTrainer(PPOTrainer.__ray_metadata__.modified_class):
             self.seconds_evaluation = 0.0
         self.recorder.write(global_step, rollouts, status, now - self.recorded, self.tokenizer)
         self.recorded = now
-        verifiers.stop_above(self.settings.max_failed, rollouts.reasons or {}, where=f"step {global_step}")
+        # A verifier that always fails on a group makes it all-incorrect, so a filter drops the failures first.
+        verifiers.stop_above(self.settings.max_failed, rollouts.generated.reasons or {}, where=f"step {global_step}")
         self.samples_generator.ended = self._is_ended()
         if self.samples_generator.ended:
             self.args.ckpt.save_steps = 1  # the last checkpoint is that of the last step

@@ -122,9 +122,11 @@ def _results(plan: Plan, planned: PlannedStage, model: Path, step: int) -> str:
     for evaluation in plan.evaluations:
         if evaluation.exists and evaluation.model == model and evaluation.finished:
             rows += _evaluated(evaluation)
+    averages = isinstance(planned.stage, RlStage) and planned.stage.ema
+    when = f"during the training{', of the weights and not of their average' if averages else ''}"
     for line in read_metrics(planned.directory / EVALUATIONS):
         if line["step"] == step:
-            benchmark = f"{line['benchmark']} (during the training)"
+            benchmark = f"{line['benchmark']} ({when})"
             rows += [_row(benchmark, line["samples"], k, each) for k, each in line["pass_at_k"].items()]
     if not rows:
         return "No benchmark is evaluated yet."

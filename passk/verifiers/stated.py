@@ -1,12 +1,14 @@
 r"""Statements of an answer in words: after "the answer is", "Answer:", a heading "Answer", or "####".
 
-A statement ends with its clause, so a following reason or sentence is no part of it. If a later clause retracts the
-answer (`5. No wait`, `5, which is wrong`), the text keeps that clause and the verifier refuses it. At most WINDOW
-characters of a statement and TRIES statements are read, so time is linear in the response.
+A statement ends with its clause. A following reason, sentence or phrase ("for the trip") is no part of it. If a later
+clause retracts the answer (`5. No wait`, `5, which is wrong`), the text keeps that clause and the verifier refuses it.
+At most WINDOW characters of a statement and TRIES statements are read, so time is linear in the response.
 """
 
 import re
 from typing import NamedTuple
+
+from passk.verifiers import units
 
 WINDOW = 1000
 """Most characters of a statement that are read."""
@@ -34,7 +36,7 @@ _MARK = re.compile(
       | {_SAID}
       | [,\s]{{1,4}} (?:to|for|of|in|as|after|rounded|we|that|you)\b
         (?: [^.:\n?!] | \.(?=[0-9]) ){{1,60}}? (?: [,\s] {_IS} {_SURELY} (?:{_COLON})? | : )
-      | [ \t]{{0,4}} (?= \$ | \\[(\[] )
+      | (?P<bare> [*_]{{0,3}} [ \t]{{0,4}} (?= \$ | \\[(\[] ) )
       | (?= [ ] (?:isn|is[ ]not|cannot) )
     )
     | \#\#\#\# (?!\#)
@@ -114,12 +116,17 @@ _SPAN = re.compile(
         | \s+ (?= (?:to[ ]the[ ]nearest|correct[ ]to)\b )
         | \s+ (?= \((?:see|from|by|the|this|that|note)\b )
         | (?<=[0-9%$}}]) \s+ (?= \((?!mod\b|base\b)[A-Za-z]{{3}} )
+        | \s+ (?= (?P<phrase> (?:for|of|from|by|on|with|in) \s [^0-9$\\=,;:\n]{{1,120}}? )
+            (?: [.!?] ["'”’*_)]{{0,3}} (?:\s|$) | , \s (?:since|because|as|so|which)\b | $ ) )
         | ,? \s+ (?= or \s+ (?:equivalently|approximately|about)\b )
         | (?= <\|?[a-z/] )
       )
     """,
     re.VERBOSE | re.DOTALL,
 )
+# "This gives the answer $5$ for the first day" may be a step. "This gives the answer $5$." is not.
+_OBJECT = re.compile(r"[a-z]\s+(?:the|an|our|this)\s+(?:(?:final|correct)\s+)?\Z")
+_CONTINUES = re.compile(r"\s+(?:for|of|in|at|to|by|on|when|if|with|from|given|obtained|found)\b", re.IGNORECASE)
 # Retractions after an answer: "5, definitely not.", `5 - wrong`, "5, which is incorrect".
 _DENIED = re.compile(
     r"[^\w]*(?:[A-Za-z'’]+[ ]+){0,3}(?:not|no|none(?:[ ]of[ ](?:them|these|those))?|neither|wrong|incorrect|false)"
@@ -157,26 +164,23 @@ def last(response: str, *, options: bool = False) -> Statement | None:
 
     options: the answer is the letter of an option. "The correct option is" counts too, and mathematics is skipped.
     """
-    found = [
-        (mark.start(), mark.end(), "####" if mark[0] == "####" else "")
+    marks = [
+        mark
         for mark in _MARK.finditer(response)
         if (options or not mark["option"]) and not _SUPPOSED.search(response[max(0, mark.start() - 60) : mark.start()])
     ]
-    found += [(mark.start(), mark.end(), "") for mark in _HEADING.finditer(response)]
-    found += [
-        (mark.start(), mark.end(), mark["number"] or _unescaped(mark["text"])) for mark in _JSON.finditer(response)
-    ]
-    if options:
-        found += [(mark.start(), mark.end(), mark["letter"]) for mark in _SUBJECT.finditer(response)]
+    for pattern in (_HEADING, _JSON, _SUBJECT) if options else (_HEADING, _JSON):
+        marks += pattern.finditer(response)
     first = None
-    for start, end, form in sorted(found, reverse=True)[:TRIES]:
-        hashes = form == "####"
-        text = form if form and not hashes else _line(response[end : end + WINDOW])
-        if is_mathematics(text) if options else hashes and _is_heading(text):
+    for mark in sorted(marks, key=lambda mark: mark.span(), reverse=True)[:TRIES]:
+        text = _form(mark.groupdict()) or _line(response[mark.end() : mark.end() + WINDOW])
+        if is_mathematics(text) if options else mark[0] == "####" and _is_heading(text):
             continue
-        if _VALUE.match(text):
-            return Statement(start, text, True)
-        first = first or Statement(start, text, False)
+        before = response[max(0, mark.start() - 40) : mark.start()]
+        is_step = mark.groupdict().get("bare") is not None and _is_step(before, text)
+        if _VALUE.match(text) and not is_step:
+            return Statement(mark.start(), text, True)
+        first = first or Statement(mark.start(), text, False)
     return first
 
 
@@ -188,6 +192,8 @@ def clause(text: str) -> str:
             depth += 1
         elif found["closes"]:
             depth = max(0, depth - 1)
+        elif found["phrase"] and (not is_value or units.makes_another(found["phrase"])):
+            continue
         elif found["cut"] is not None and depth == 0 and (is_value or found["clause"] is None):
             rest = text[found.start() :]
             return text if takes_back(rest) else text[: found.start()]
@@ -229,6 +235,18 @@ def _line(window: str) -> str:
             return first
         text = f"{text} {more.pop(0)}"
     return text
+
+
+def _form(groups: dict[str, str | None]) -> str:
+    """Return the answer that the mark itself holds: a JSON value, or the letter before "is the correct answer"."""
+    return groups.get("number") or groups.get("letter") or _unescaped(groups.get("text") or "")
+
+
+def _is_step(before: str, text: str) -> bool:
+    """Return whether "the answer $5$" is the object of a sentence that continues after it and does not retract it."""
+    span = _SPAN.match(text)
+    rest = text[span.end() :] if span else ""
+    return bool(_OBJECT.search(before) and _CONTINUES.match(rest)) and not takes_back(rest)
 
 
 def _unescaped(text: str) -> str:

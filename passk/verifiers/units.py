@@ -5,7 +5,7 @@ import re
 _UNIT = re.compile(r"(?:[-/](?=[A-Za-z]{2}))?[A-Za-z%°€£¥₹¢µΩ][A-Za-z%°€£¥²³µΩ/^.*·-]*(?: [A-Za-z%°²³µΩ/^.·-]+){0,2}")
 _NO_UNIT = re.compile(
     r"\b(?:and|or|not|no|isn't|is|was|wrong|incorrect|false|maybe|perhaps|to|but|than|about|approximately|roughly"
-    r"|plus|minus|times|over|mod|modulo|choose|below|negative|x|e|pi|tau|phi|infinity|inf|root|sqrt|log|ln|sin|cos|tan"
+    r"|plus|minus|opposite|inverse|reciprocal|times|over|mod|modulo|choose|below|negative|x|e|pi|tau|phi|infinity|inf|root|sqrt|log|ln|sin|cos|tan"
     r"|squared|cubed|factorial|doubled|tripled|halved|twice|thrice|base|binary|octal|hex|hexadecimal"
     r"|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
     r"|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
@@ -98,4 +98,5 @@ def _is_plain_unit(text: str, *, spaced: bool) -> bool:
         if not spaced or not (_SPACED_WORD.fullmatch(first) or _LONG_WORD.fullmatch(first)):
             return False
         words += [below] if below else []
-    return all(_SHORT_WORD.fullmatch(word) or _LONG_WORD.fullmatch(word) or _LINK.fullmatch(word) for word in words[1:])
+    known = (_SHORT_WORD, _SPACED_WORD, _LONG_WORD, _LINK)
+    return all(any(form.fullmatch(word) for form in known) for word in words[1:])

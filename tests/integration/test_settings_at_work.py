@@ -2,9 +2,12 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
+from passk import verifiers
+from passk.base.errors import PasskError
 from tests.unit.openrlhf.test_lora import adapted, log_probs, model
 
 
@@ -141,24 +144,39 @@ def test_the_generator_samples_until_its_step_is_full_of_groups_that_teach(actor
     assert [[one.prompts[0] for one in group] for group in generator.dropped] == [["a", "a"], ["c", "c"]]
 
 
-def test_the_record_of_a_step_is_that_of_all_groups_that_were_sampled(actor_classes):
-    import numpy as np
-
+def of(rewards, dropped=None, reason="correct"):
+    """The rollouts of a step, with one reason for all."""
     from passk.openrlhf.step_recorder import Rollouts
 
-    def of(rewards, dropped=None, reason="correct"):
-        array = np.array(rewards, dtype=float)
-        return Rollouts(
-            problems=[f"p{place}" for place in range(len(rewards))],
-            tokens=[[1]] * array.size,
-            truncated=np.zeros(array.size, dtype=bool),
-            rewards=array,
-            advantages=array * 0,
-            k=2,
-            seconds_advantage=0.0,
-            reasons={reason: 1.0},
-            dropped=dropped,
-        )
+    array = np.array(rewards, dtype=float)
+    return Rollouts(
+        problems=[f"p{place}" for place in range(len(rewards))],
+        tokens=[[1]] * array.size,
+        truncated=np.zeros(array.size, dtype=bool),
+        rewards=array,
+        advantages=array * 0,
+        k=2,
+        seconds_advantage=0.0,
+        reasons={reason: 1.0},
+        dropped=dropped,
+    )
+
+
+def test_a_verifier_that_fails_on_the_groups_that_a_filter_drops_stops_the_training(actor_classes):
+    from passk.openrlhf.trainer import PasskTrainer
+
+    one = object.__new__(PasskTrainer)
+    dropped = of([[0, 0]], reason=verifiers.CRASH)
+    one.experience_maker = SimpleNamespace(rollouts=of([[1, 0], [0, 1], [1, 0]], dropped=dropped))
+    one.recorder = SimpleNamespace(write=lambda *_: None)
+    one.settings, one.tokenizer = SimpleNamespace(max_failed=0.2), None
+    one.seconds_evaluation = one.recorded = 0.0
+    with pytest.raises(PasskError, match=r"^max_failed: step 7: the verifier returned no verdict for 25\.0% "):
+        one.save_logs_and_checkpoints(7)
+
+
+def test_the_record_of_a_step_is_that_of_all_groups_that_were_sampled(actor_classes):
+    from passk.openrlhf.step_recorder import Rollouts
 
     used = [[1, 0, 0, 0], [0, 0, 0, 0]]  # the second one fills the step
     dropped = [[1, 1, 1, 1], [1, 1, 1, 0]]
@@ -171,3 +189,27 @@ def test_the_record_of_a_step_is_that_of_all_groups_that_were_sampled(actor_clas
     assert (plain["generated_groups"], plain["used_groups"], plain["reward"]) == (2, 2, pytest.approx(1 / 8))
     empty = of(used, dropped=Rollouts([], [], np.zeros(0, bool), np.zeros((0, 4)), np.zeros((0, 4)), 2, 0.0)).metrics()
     assert (empty["generated_groups"], empty["used_groups"], empty["reward"]) == (2, 1, pytest.approx(1 / 8))
+
+
+def test_the_sum_of_tokens_is_the_mean_over_sequences_of_their_sums_for_any_micro_batches(actor_classes):
+    from openrlhf.models.loss import PolicyLoss
+    from openrlhf.utils.loss_utils import _optimizer_step_loss_norm
+
+    from passk.openrlhf import length_settings
+    from passk.openrlhf.sum_of_tokens import SumOfTokens
+
+    torch.manual_seed(1)
+    log_probs, advantages = torch.randn(4, 3), torch.randn(4, 3)
+    mask = torch.tensor([[1, 1, 0], [1, 1, 1], [0, 0, 0], [1, 0, 0]])
+    # at equal old log-probabilities the ratio is 1, so a token's loss is its negative advantage
+    expected = -(advantages * mask).sum() / 3
+    for rows in ([[0, 1, 2, 3]], [[0, 1], [2, 3]], [[0], [1], [2], [3]]):
+        masks = [mask[each] for each in rows]
+        info = length_settings.bounded(_optimizer_step_loss_norm(masks, None, 1, len(rows)))
+        losses = [
+            SumOfTokens(PolicyLoss(token_level_loss=True))(
+                log_probs[each], log_probs[each], advantages[each], action_mask=mask[each], **info
+            )[0]
+            for each in rows
+        ]
+        assert float(sum(losses) / len(rows)) == pytest.approx(float(expected))  # DeepSpeed's mean of micro-batches

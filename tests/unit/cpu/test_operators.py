@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-from passk.cpu.operators import cpu_features, forget_stale_locks
+from passk.cpu.operators import forget_stale_locks
 from passk.experiment.compute import Compute
 from passk.runtime.environment import environment
 
@@ -28,13 +28,3 @@ def test_the_operators_are_built_by_one_ninja_whether_the_environment_is_activat
     path = environment(Compute(profile="cpu"))["PATH"]
     assert Path(shutil.which("ninja", path=path)).parent == Path(sys.executable).parent
     assert path.endswith(":/usr/bin:/bin")
-
-
-def test_the_features_of_the_cpu_are_read_once(monkeypatch):
-    import cpuinfo
-
-    asked = []
-    monkeypatch.setattr(cpuinfo, "get_cpu_info", lambda: asked.append(1) or {"flags": ["avx2"]})
-    cpu_features(cpuinfo)
-    assert [cpuinfo.get_cpu_info() for _ in range(3)] == [{"flags": ["avx2"]}] * 3
-    assert len(asked) == 1

@@ -66,6 +66,8 @@ def endpoint():
             elif isinstance(do, float):
                 time.sleep(do)
                 content = json.dumps(faulty.good(body or {}, number))
+            elif callable(do):
+                status, extra, content = do(body)
             elif isinstance(do, tuple):
                 status, extra, content = do
             elif isinstance(do, dict):

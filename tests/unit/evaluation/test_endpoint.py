@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 
@@ -180,10 +181,27 @@ def test_texts_that_end_a_response_are_asked_for(faulty):
     assert faulty.requests[-1]["stop"] == ["###"]
 
 
-def test_a_model_that_wants_another_name_of_the_length_gets_it(faulty):
-    faulty.script = [(400, {}, json.dumps({"error": {"message": "use 'max_completion_tokens' instead"}}))]
-    ask(faulty)
-    assert "max_tokens" in faulty.requests[0] and faulty.requests[1]["max_completion_tokens"] == 12
+def test_a_model_that_wants_another_name_of_the_length_gets_it_for_requests_under_way_too(faulty):
+    together = threading.Barrier(4)
+
+    def refuse(body):
+        together.wait(30)  # all four requests are sent before one is refused
+        return 400, {}, json.dumps({"error": {"message": "use 'max_completion_tokens' instead"}})
+
+    faulty.script = [refuse] * 4
+    client = Client(engine(faulty, retries=0))
+    with ThreadPoolExecutor(4) as threads:
+        replies = list(threads.map(lambda seed: client.ask("Hi", CONFIG, seed=seed, n=1), range(4)))
+    assert len(replies) == 4 and len(faulty.requests) == 8
+    assert all("max_tokens" in body for body in faulty.requests[:4])
+    assert all(body["max_completion_tokens"] == 12 and "max_tokens" not in body for body in faulty.requests[4:])
+
+
+def test_an_endpoint_that_refuses_both_names_of_the_length_is_one_line(faulty):
+    faulty.script = [(400, {}, json.dumps({"error": {"message": "use max_completion_tokens"}}))] * 3
+    with pytest.raises(PasskError, match=r"^engine: .*: status 400 \(use max_completion_tokens\)"):
+        ask(faulty)
+    assert len(faulty.requests) == 2
 
 
 def test_no_finished_sample_is_asked_for_again(tmp_path, faulty):

@@ -84,6 +84,24 @@ def test_every_field_that_differs_is_listed_once_with_its_reason():
     assert changes(real, real) == []
 
 
+def test_bounds_of_the_base_model_are_left_out_and_the_page_says_so():
+    raw = changed("model", {"path": "owner/name"})
+    raw["require"] = {"base": {"benchmark": "test", "pass_at_8": [0.05, 0.95]}}
+    real = config.parse(raw)
+    validate.check(real)
+    small = rehearsed(real)
+    validate.check(small)
+    assert small.require is None
+    [reason] = {change.reason for change in changes(real, small) if change.field.startswith("require")}
+    assert reason == "a model with random weights meets no bound"
+
+
+def test_two_experiments_with_a_long_common_start_have_two_rehearsals():
+    names = {rehearsed(config.parse(changed("name", "a" * 63 + end))).name for end in "bc"}
+    assert len(names) == 2 and all(len(name) == 64 and name.startswith("rehearsal-aaa") for name in names)
+    assert rehearsed(config.parse(changed("name", "short"))).name == "rehearsal-short"
+
+
 def test_dynamic_batches_packing_and_zero_3_stay():
     small = rehearsed(config.load(ROOT / "experiments" / "qwen2.5-7b-maze.yaml"))
     compute = small.compute
@@ -114,3 +132,18 @@ def test_a_schedule_keeps_every_k_and_a_condition_fits_into_the_steps():
     assert (arm.steps, arm.until.window, arm.evaluate_every, arm.rollouts_per_prompt) == (6, 6, 1, 8)
     assert (arm.evaluate_last, arm.keep_best.k) == (6, 1)
     assert small.trackers.mlflow.uri == "file:///mlflow"
+
+
+def test_a_penalty_for_long_responses_and_a_patience_fit_into_the_rehearsal():
+    raw = changed("stages.arm.overlong", {"buffer": 24, "penalty": 0.5})
+    raw["stages"]["arm"] |= {"advantage": "grpo", "k": 1, "max_response": 32, "steps": 99, "evaluate_every": 5}
+    raw["stages"]["arm"]["stop_when"] = {"benchmark": "test", "evaluations": 9, "select_on_test": True}
+    real = config.parse(raw)
+    validate.check(real)
+    small = rehearsed(real)
+    validate.check(small)
+    arm = small.stages["arm"]
+    assert (arm.overlong.buffer, arm.overlong.penalty, arm.max_response) == (RESPONSE, 0.5, RESPONSE)
+    assert (arm.stop_when.evaluations, arm.steps) == (2, 2)
+    reasons = {change.field: change.reason for change in changes(real, small)}
+    assert reasons["stages.arm.overlong.buffer"] == "short responses"

@@ -101,6 +101,26 @@ def test_a_choice_without_its_evaluations_or_on_the_test_benchmark_is_refused_in
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(("steps", "every"), [(9, 2), (8, 2), (1, 5), (40, 20)])
+def test_a_condition_that_no_evaluations_can_meet_is_refused(steps, every):
+    points = sorted({*range(0, steps + 1, every), steps})
+    flat = [line | {"step": step} for step, line in zip(points, evaluations(*[0.3] * len(points)), strict=True)]
+    for patience in range(1, len(points) + 2):
+        content = raw(stop_when=BY_HELD | {"evaluations": patience}, steps=steps, evaluate_every=every)
+        if StopWhen(benchmark="hard", k=8, evaluations=patience).end(flat) is not None:
+            validate.check(config.parse(content))
+        else:
+            with pytest.raises(ConfigError, match=r"^stages\.arm\.stop_when\.evaluations: .*; lower it to") as refused:
+                validate.check(config.parse(content))
+            assert f"lower it to {len(points) - 1} or less" in str(refused.value)
+
+
+def test_a_choice_of_another_model_than_the_one_that_is_kept_is_refused():
+    validate.check(config.parse(raw(keep_best=BY_HELD)))
+    with pytest.raises(ConfigError, match=r"^stages\.arm\.keep_best: chooses by evaluations of the weights, and ema"):
+        validate.check(config.parse(raw(keep_best=BY_HELD, ema=0.99)))
+
+
 def test_select_on_test_accepts_the_test_benchmark_and_is_in_no_key(tmp_path):
     chosen = {"benchmark": "test", "k": 8, "evaluations": 2, "select_on_test": True}
     content = raw(stop_when=chosen, keep_best={**BY_HELD, "benchmark": "test", "select_on_test": True})

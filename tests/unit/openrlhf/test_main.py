@@ -1,5 +1,7 @@
 """What `python -m passk.openrlhf` refuses before it starts anything."""
 
+import json
+
 import pytest
 
 from passk.base.errors import ConfigError
@@ -57,6 +59,40 @@ def test_switches_that_the_plugin_cannot_live_with_are_refused_abbreviated_too(w
     with pytest.raises(ConfigError, match=message):
         checked("--passk.advantage", "grpo", *words)
     checked("--passk.advantage", "grpo", "--train.async_queue_size", "2", "--train.full_determinism_enable")
+
+
+IN_LOSS = ["--algo.kl.use_loss", "--algo.kl.init_coef", "0.05"]
+NO_KL = ["--algo.kl.init_coef=0"]
+ENTROPY = ["--actor.entropy_coef", "0"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "fault"),
+    [
+        ("simko", NO_KL, "reads the entropy of each token, which is off; add --actor.entropy_coef 0"),
+        ("simko", ENTROPY, "changes advantages, and the KL penalty of --algo.kl.init_coef 0.01 is a part of them; set"),
+        ("resrl", [], "changes advantages, and the KL penalty of --algo.kl.init_coef 0.01 is"),
+        ("gcpo", ["--algo.kl.init_coef", "0.2"], "changes advantages, and the KL penalty of --algo.kl.init_coef 0.2"),
+        ("ar_opd", NO_KL, "needs the demonstrations of problems; add --passk.problems FILE"),
+        ("ar_opd", ["--passk.problems", "p.parquet"], "changes advantages, and the KL penalty"),
+        ("sage", [], "changes the reference of a KL penalty in the loss; add --algo.kl.use_loss, with"),
+        ("sage", ["--algo.kl.use_loss", *NO_KL], "changes the reference of a KL penalty in the loss; add"),
+        ("simko", [*ENTROPY, *NO_KL], None),
+        ("simko", [*ENTROPY, *IN_LOSS], None),
+        ("resrl", NO_KL, None),
+        ("gcpo", IN_LOSS, None),
+        ("ar_opd", ["--passk.problems", "p.parquet", *NO_KL], None),
+        ("sage", IN_LOSS, None),
+        ("sage", ["--algo.kl.use_loss"], None),
+    ],
+)
+def test_a_method_is_refused_with_openrlhfs_settings_that_it_cannot_work_with(name, words, fault):
+    command = ["--passk.advantage", "grpo", "--passk.method", json.dumps({"name": name}), *words]
+    if fault is None:
+        return checked(*command)
+    with pytest.raises(ConfigError) as refused:
+        checked(*command)
+    assert str(refused.value).startswith(f"--passk.method: {fault}"), refused.value
 
 
 def test_a_record_that_has_steps_is_refused_before_the_start_but_for_a_run_that_goes_on(here):

@@ -14,6 +14,11 @@ from passk.files.layout import write_json
 from passk.pipeline import model_card
 from tests.unit.experiment.test_config import GOOD, changed
 
+LINE = {
+    **{"step": 2, "benchmark": "test", "samples": 4},
+    "pass_at_k": {"1": {"value": 0.5, "lower": 0.25, "upper": 0.75}},
+}
+
 
 def finished(raw, tmp_path) -> Plan:
     laid_out = plan(config.parse(raw), tmp_path)
@@ -63,15 +68,9 @@ def test_it_has_the_metrics_of_its_own_evaluations_with_their_intervals(tmp_path
     laid_out = finished(yaml.safe_load(GOOD), tmp_path)
     evaluated(laid_out, "arm", [16, 8, 0, 4])
     evaluated(laid_out, "warm", [0, 0, 0, 0])
-    line = {
-        "step": 2,
-        "benchmark": "test",
-        "samples": 4,
-        "pass_at_k": {"1": {"value": 0.5, "lower": 0.25, "upper": 0.75}},
-    }
-    earlier = line | {"step": 1, "pass_at_k": {"1": {"value": 0.1, "lower": 0, "upper": 1}}}
+    earlier = LINE | {"step": 1, "pass_at_k": {"1": {"value": 0.1, "lower": 0, "upper": 1}}}
     file = laid_out.stages[1].own / "evaluations.jsonl"
-    file.write_text("".join(json.dumps(each) + "\n" for each in (earlier, line)))
+    file.write_text("".join(json.dumps(each) + "\n" for each in (earlier, LINE)))
     text = card_of_the_last(laid_out)
     [pass_1] = [row for row in text.splitlines() if row.startswith("| test | 16 | pass@1 |")]
     assert float(pass_1.split("|")[4]) == pytest.approx((16 + 8 + 0 + 4) / 64, abs=1e-3)
@@ -79,6 +78,12 @@ def test_it_has_the_metrics_of_its_own_evaluations_with_their_intervals(tmp_path
     assert 0 <= low < 0.4375 < high <= 1
     assert "| test | 16 | pass@8 |" in text
     assert "| test (during the training) | 4 | pass@1 | 0.500 | 0.250 to 0.750 |" in text and "0.100" not in text
+
+
+def test_the_card_of_an_average_says_that_the_weights_were_evaluated_during_the_training(tmp_path):
+    laid_out = finished(changed("stages.arm.ema", 0.9), tmp_path)
+    (laid_out.stages[1].own / "evaluations.jsonl").write_text(json.dumps(LINE) + "\n")
+    assert "| test (during the training, of the weights and not of their average) | 4 |" in card_of_the_last(laid_out)
 
 
 def test_a_model_that_was_exported_has_a_card_with_its_step(tmp_path):

@@ -86,3 +86,70 @@ def test_ornaments_and_remarks_beside_an_answer_are_no_part_of_it(response):
 )
 def test_a_cross_a_bound_and_a_modulus_are_part_of_the_answer(response):
     assert not verify("math", response, "5").correct
+
+
+@pytest.mark.parametrize(
+    ("sentence", "replaces"),
+    [
+        ("Rounding gives the answer $6$ for the whole trip.", False),
+        ("We obtain our answer \\(6\\) from the first equation.", False),
+        ("Dividing leads to the final answer $6$ in hours.", False),
+        ("Rounding gives the answer $6$.", True),
+        ("This gives the answer $6$, because the rest cancels.", True),
+        ("This gives the answer $6$ for now. Wait, that is wrong.", True),
+        ("**Answer** $6$ in hours", True),
+        ("The answer is $6$ for the whole trip.", True),
+        ("Answer: $6$ in hours", True),
+    ],
+)
+def test_an_answer_inside_a_sentence_that_continues_leaves_the_box_before_it(sentence, replaces):
+    response = f"So \\boxed{{5}}. {sentence}"
+    assert verify("math", response, "5").correct is not replaces
+    assert verify("math", sentence, "6").extracted
+
+
+def test_an_answer_inside_a_sentence_counts_where_it_is_the_only_one():
+    assert verify("math", "Rounding gives the answer $6$ for the whole trip.", "6").correct
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "The answer is 42 for this problem.",
+        "The answer is $42$ for the whole trip, since she drives home again.",
+        "The final answer is 42 by the pigeonhole principle.",
+        "Answer: 42 of the students",
+        "The answer is 42 from the table above.",
+        "**Answer** $42$ on average",
+        "The answer is 42 apples in each basket.",
+        "Answer: 42 with the discount",
+        "The answer is 42 dollars per day.",
+    ],
+)
+def test_a_phrase_after_a_stated_number_is_no_part_of_it(response):
+    assert verify("math", response, "42").correct
+    assert verify("numeric", response, "42").correct
+    assert not verify("math", response, "43").correct
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "of 50",
+        "in thousands",
+        "in four",
+        "in a million",
+        "by 42",
+        "for $x$ and 6 for $y$",
+        "for adults, 3 for children",
+        "with the opposite sign",
+        "with a minus sign",
+        "of them are wrong",
+        "for now. No wait, that is wrong.",
+        "for n",
+        "from infinity",
+        "on the left and three on the right",
+    ],
+)
+def test_a_phrase_that_changes_a_stated_number_is_part_of_it(phrase):
+    assert not verify("math", f"The answer is 42 {phrase}", "42").correct
