@@ -22,6 +22,16 @@ def store(filed_once):
     return filed_once.store
 
 
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    """A directory with files that a statement must neither read nor change."""
+    here = tmp_path_factory.mktemp("here")
+    (here / "in.csv").write_text("a\n1\n")
+    pq.write_table(duckdb.sql("SELECT 1 AS a").to_arrow_table(), here / "in.parquet")
+    duckdb.connect(str(here / "other.duckdb")).close()
+    return here
+
+
 def listing(directory):
     return {path: path.stat().st_mtime_ns for path in directory.rglob("*") if path.is_file()}
 
@@ -88,28 +98,25 @@ SETTINGS = [
 
 
 @pytest.mark.parametrize("sql", WRITES + FILES + SETTINGS)
-def test_sql_that_does_more_than_read_the_store_is_refused_in_one_line(store, tmp_path, sql):
-    a_frame_of_this_process = duckdb.sql("SELECT 1 AS a").to_arrow_table()
-    (tmp_path / "in.csv").write_text("a\n1\n")
-    pq.write_table(a_frame_of_this_process, tmp_path / "in.parquet")
-    duckdb.connect(str(tmp_path / "other.duckdb")).close()
-    before, size = listing(tmp_path), store.stat().st_size
+def test_sql_that_does_more_than_read_the_store_is_refused_in_one_line(store, here, sql):
+    a_frame_of_this_process = pq.read_table(here / "in.parquet")  # noqa: F841
+    before, size = listing(here), store.stat().st_size
     with pytest.raises(ConfigError, match="^sql: ") as caught:
-        ask(store, sql.format(here=tmp_path))
+        ask(store, sql.format(here=here))
     assert "\n" not in str(caught.value)
-    assert listing(tmp_path) == before
+    assert listing(here) == before
     assert store.stat().st_size == size
 
 
 # A secret that is not persistent lives and dies with the connection.
 @pytest.mark.parametrize("sql", [sql for sql in FILES + SETTINGS if not sql.startswith("CREATE SECRET")])
-def test_the_walls_hold_whatever_kind_of_statement_it_is(store, tmp_path, sql, monkeypatch):
+def test_the_walls_hold_whatever_kind_of_statement_it_is(store, here, sql, monkeypatch):
     class Any:
         def __contains__(self, _):
             return True
 
     monkeypatch.setattr("passk.store.sql._READS", Any())
-    test_sql_that_does_more_than_read_the_store_is_refused_in_one_line(store, tmp_path, sql)
+    test_sql_that_does_more_than_read_the_store_is_refused_in_one_line(store, here, sql)
 
 
 @pytest.mark.parametrize(
