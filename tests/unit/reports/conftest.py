@@ -42,6 +42,18 @@ def seeds_once(tmp_path_factory, run_factory):
     return written
 
 
+@pytest.fixture(scope="session")
+def compared(seeds_once):
+    """The comparison of the three seeds, for tests that change nothing of it. It keeps what it computed."""
+    return Comparison([load(run.store, run.name) for run in seeds_once])
+
+
+@pytest.fixture(scope="session")
+def seeds_text(seeds_once, compared):
+    """The Markdown of their report."""
+    return render(seeds_once[0].store, compared, seeds_once[0].name, dict.fromkeys(FIGURES, False))
+
+
 @pytest.fixture
 def seeds(seeds_once, tmp_path):
     runs = tmp_path / "seeds"  # beside the run of `filed`

@@ -24,9 +24,9 @@ def drawn(runs, value, of=None):
     return Comparison([load(run.store, run.name) for run in runs])
 
 
-def test_the_runs_above_the_line_are_counted_for_each_method_with_an_exact_interval(seeds):
-    whole = Comparison([load(run.store, run.name) for run in seeds])
-    assert above_reference(whole) == [] and "reference line" not in text_of(seeds[0].store, *(r.name for r in seeds))
+def test_the_runs_above_the_line_are_counted_for_each_method_with_an_exact_interval(seeds, compared, seeds_text):
+    whole = compared
+    assert above_reference(whole) == [] and "reference line" not in seeds_text
     low = {
         method: sorted(mean_interval(run.values(method, "hard", 1).to_numpy()).low for run in whole.results)
         for method in ("pass1", "pass4-pass1")
@@ -47,9 +47,8 @@ def test_the_runs_above_the_line_are_counted_for_each_method_with_an_exact_inter
     assert r"(reward of copying \| the hint) | 2 of 3" in " ".join(text.split())
 
 
-def test_a_run_at_the_line_is_not_above_it(seeds):
-    whole = Comparison([load(run.store, run.name) for run in seeds])
-    mean = min(run.values("pass4-pass1", "hard", 1).mean() for run in whole.results)
+def test_a_run_at_the_line_is_not_above_it(seeds, compared):
+    mean = min(run.values("pass4-pass1", "hard", 1).mean() for run in compared.results)
     above = {one.method: one.above for one in above_reference(drawn(seeds, mean - 1e-6))}
     assert above["pass4-pass1"] < 3
 

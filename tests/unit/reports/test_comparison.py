@@ -35,8 +35,7 @@ def rename(stages, old, new):
     stages[new] = stages.pop(old)
 
 
-def test_experiments_that_differ_in_name_and_seed_alone_are_seeds_of_one_design(seeds_once):
-    compared = comparison(seeds_once)
+def test_experiments_that_differ_in_name_and_seed_alone_are_seeds_of_one_design(compared):
     assert len(compared.designs) == 1
     assert [(entry.label, len(entry.runs)) for entry in compared.sampled] == [
         ("warm", 3), ("pass1", 3), ("pass4", 3), ("pass4-pass1", 3),
@@ -49,8 +48,8 @@ def test_a_seed_whose_metrics_went_to_a_tracker_too_is_of_the_same_design(seeds)
     assert len(comparison(seeds).designs) == 1
 
 
-def test_a_mean_over_seeds_is_the_mean_of_the_seeds_and_its_interval_holds_them_all_in_account(seeds_once):
-    whole = comparison(seeds_once)
+def test_a_mean_over_seeds_is_the_mean_of_the_seeds_and_its_interval_holds_them_all_in_account(seeds_once, compared):
+    whole = compared
     single = [comparison([run]) for run in seeds_once]
     together = whole.estimate(whole.sampled[0], ALL, 1)
     each = [one.estimate(one.sampled[0], ALL, 1) for one in single]
@@ -60,15 +59,15 @@ def test_a_mean_over_seeds_is_the_mean_of_the_seeds_and_its_interval_holds_them_
     assert difference.estimate.value == pytest.approx(sum(difference.by_seed) / 3)
 
 
-def test_the_answer_over_seeds_says_in_how_many_of_them_it_holds(seeds_once):
-    text = " ".join(answer(comparison(seeds_once)))
+def test_the_answer_over_seeds_says_in_how_many_of_them_it_holds(compared):
+    text = " ".join(answer(compared))
     assert re.search(
         r"pass4-pass1 solves more than pass1 .*It is ahead in 3 of 3 seeds at pass@\d \((\+0\.\d{3}(, )?){3}\)", text
     )
 
 
-def test_the_order_in_which_seeds_are_named_changes_no_number(seeds_once):
-    there, back = comparison(seeds_once), comparison(seeds_once[::-1])
+def test_the_order_in_which_seeds_are_named_changes_no_number(seeds_once, compared):
+    there, back = compared, comparison(seeds_once[::-1])
     assert there.cells == back.cells
     assert there.between_methods == back.between_methods
 
@@ -130,17 +129,16 @@ def test_what_is_left_out_of_the_mean_over_benchmarks_is_stated(seeds):
     assert "all together: the mean of `easy` and `hard` only; " in text
 
 
-def test_a_row_with_one_seed_beside_others_with_several_does_not_pass_for_more(seeds):
-    whole = text_of(seeds[0].store, *(run.name for run in seeds))
-    assert "(Student's t).\n" in whole and "In a row with one seed" not in whole
+def test_a_row_with_one_seed_beside_others_with_several_does_not_pass_for_more(seeds, seeds_text):
+    assert "(Student's t).\n" in seeds_text and "In a row with one seed" not in seeds_text
     for run in seeds[1:]:
         amend(run, lambda record: record.update(evaluations=[key for key in record["evaluations"] if "-warm-" in key]))
     text = text_of(seeds[0].store, *(run.name for run in seeds))
     assert "In a row with one seed they cover variation between problems and samples only (bootstrap).\n" in text
 
 
-def test_a_benchmarks_problems_are_called_others_only_where_they_are(seeds):
-    assert "`easy`: 40 problems, 16 samples each" in text_of(seeds[0].store, *(run.name for run in seeds))
+def test_a_benchmarks_problems_are_called_others_only_where_they_are(seeds, seeds_text):
+    assert "`easy`: 40 problems, 16 samples each" in seeds_text
     table = pq.read_table(path := next(seeds[1].directory.glob("evaluations/*-warm-easy")) / "samples.parquet")
     others = [f"other-{name}" for name in table.column("problem").to_pylist()]
     pq.write_table(table.set_column(table.schema.get_field_index("problem"), "problem", [others]), path)
@@ -188,21 +186,19 @@ def test_a_stage_that_two_experiments_share_is_there_once(seeds):
     assert re.search(r"^\| `warm` +\| +1 \| +6 \|", text, re.M), "its cost counts once"
 
 
-def test_the_costs_of_seeds_are_summed_and_their_own_numbers_shown(seeds_once):
-    text = text_of(seeds_once[0].store, *(run.name for run in seeds_once))
+def test_the_costs_of_seeds_are_summed_and_their_own_numbers_shown(compared, seeds_text):
+    text = seeds_text
     cells = re.search(r"^\| `pass1` +\| +3 \|(.*)\|$", text, re.M)[1].split("|")
     assert [cell.strip() for cell in cells][:3] == ["54", f"{3 * 18 * 2355:,}", f"{3 * 18 * 2.6:.0f}"]
     sampled = re.search(r"^\| `pass1` +\| `easy` +\| +3 \|(.*)\|$", text, re.M)[1].split("|")
     assert [cell.strip() for cell in sampled][:2] == ["40", f"{3 * 40 * 16:,}"]
-    whole = comparison(seeds_once)
-    for run in whole.results:
-        own = [f"{run.values('pass1', group, k).mean():.3f}" for group in whole.groups for k in (1, 8)]
+    for run in compared.results:
+        own = [f"{run.values('pass1', group, k).mean():.3f}" for group in compared.groups for k in (1, 8)]
         shown = re.search(rf"^\| {run.seed} +\| `pass1` +\|(.*)\|$", text, re.M)[1]
         assert re.findall(r"\d\.\d+", shown) == own
 
 
-def test_best_is_marked_only_where_it_is_better_than_every_other(seeds_once):
-    compared = comparison(seeds_once)
+def test_best_is_marked_only_where_it_is_better_than_every_other(compared):
     marked = {(group, k): label for (group, label, k), cell in compared.cells.items() if cell.best}
     assert marked, "nothing is marked, and the test shows nothing"
     by_label = {entry.label: entry for entry in compared.sampled}

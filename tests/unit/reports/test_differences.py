@@ -13,12 +13,10 @@ from reports.data.comparison import Comparison, Difference
 from reports.data.results import ALL, load
 from reports.sections.answer import answer, interval, p_text
 from studies.mazes.tables import Paired
-from tests.unit.reports.conftest import text_of
 
 
-def test_every_difference_over_seeds_has_its_p_value_and_one_corrected_for_all_of_them(seeds_once):
-    text = text_of(seeds_once[0].store, *(run.name for run in seeds_once))
-    comparison = Comparison([load(run.store, run.name) for run in seeds_once])
+def test_every_difference_over_seeds_has_its_p_value_and_one_corrected_for_all_of_them(compared, seeds_text):
+    comparison, text = compared, seeds_text
     rows = re.findall(r"^\| `[\w-]+` − `[\w-]+` +\| [^|]+\|(.*)\|$", text, re.M)
     cells = [cell.strip() for row in rows for cell in row.split("|")[1:]]
     shown = [p_text(p) for pair in comparison.p_values.values() for p in pair]

@@ -65,9 +65,8 @@ def test_grades_without_a_number_stand_in_their_natural_order():
     assert sorted(["level 10", "level 2", "easy"], key=difficulty._natural) == ["easy", "level 2", "level 10"]
 
 
-def test_a_histogram_holds_the_groups_of_all_seeds_and_each_column_is_a_whole(seeds_once):
-    comparison = Comparison([load(run.store, run.name) for run in seeds_once])
-    trained = next(trained for trained in comparison.trained_methods if len(trained.rl) == 2)
+def test_a_histogram_holds_the_groups_of_all_seeds_and_each_column_is_a_whole(compared):
+    trained = next(trained for trained in compared.trained_methods if len(trained.rl) == 2)
     counts = correct_counts.histogram(trained)
     assert counts.shares.shape == (17, 18)
     assert np.allclose(counts.shares.sum(axis=0), 1)
@@ -87,9 +86,8 @@ def test_the_band_of_one_run_is_the_interval_of_its_moving_mean_and_of_seeds_the
     assert ((low <= middle) & (middle <= high)).all()
 
 
-def test_lines_can_be_told_apart_without_seeing_hues(seeds_once):
-    comparison = Comparison([load(run.store, run.name) for run in seeds_once])
-    looks = style.looks(comparison.entries)
+def test_lines_can_be_told_apart_without_seeing_hues(compared):
+    looks = style.looks(compared.entries)
     assert len(set(looks.values())) == len(looks)
     assert all(luminance(look.colour) < 0.6 for look in looks.values()), "a line that fades into the paper"
     for kind, count in (("base", 6), ("rl", 18)):
@@ -97,8 +95,7 @@ def test_lines_can_be_told_apart_without_seeing_hues(seeds_once):
         assert len(set(style.looks(models).values())) == count
 
 
-def test_figures_say_neither_when_nor_by_what_they_were_made(seeds_once, tmp_path):
-    comparison = Comparison([load(run.store, run.name) for run in seeds_once])
-    assert correct_counts.draw(comparison, tmp_path / "counts")
+def test_figures_say_neither_when_nor_by_what_they_were_made(compared, tmp_path):
+    assert correct_counts.draw(compared, tmp_path / "counts")
     assert b"dc:date" not in (tmp_path / "counts.svg").read_bytes()
     assert b"Software" not in (tmp_path / "counts.png").read_bytes()

@@ -6,6 +6,9 @@ import pytest
 
 from passk.files.layout import write_json
 from passk.store import reading, rebuild
+from reports.data.comparison import Comparison
+from reports.data.results import load
+from reports.sections.recipes import recipes
 from tests.unit.reports.conftest import text_of
 
 UNTIL = {"metric": "reward", "above": 0.2, "window": 3}
@@ -50,8 +53,8 @@ def test_seeds_that_end_at_different_steps_show_their_range(seeds, steps, shown)
     for run, last in zip(seeds, steps, strict=True):
         end_early(run, "pass1", last)
     assert rebuild(seeds[0].runs).skipped == []
-    text = text_of(seeds[0].store, *(run.name for run in seeds))
-    assert f"grpo, {shown} of at most 99 steps, {CONDITION}, from" in text
+    shown_recipes = [recipe for _, recipe, _ in recipes(Comparison([load(run.store, run.name) for run in seeds]))]
+    assert f"grpo, {shown} of at most 99 steps, {CONDITION}" in shown_recipes
 
 
 def test_a_stage_that_is_not_finished_shows_its_condition(filed):

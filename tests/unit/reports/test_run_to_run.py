@@ -12,7 +12,7 @@ from reports.data.results import load
 from reports.data.run_to_run import MEASURED, measured
 from reports.report import FIGURES, render, results_rows
 from reports.sections.answer import answer
-from tests.unit.reports.conftest import amend, text_of
+from tests.unit.reports.conftest import amend
 
 NOTE = "Each method has one training run, so the numbers describe these checkpoints and not the methods."
 CLAIMS = re.compile(
@@ -38,8 +38,8 @@ def test_one_training_run_gets_no_p_value_no_bold_and_no_winner_anywhere(written
     assert differences and all(row.count("|") == 5 for row in differences), "an interval at two k, and no p"
 
 
-def test_several_seeds_have_p_values_bold_and_no_note(seeds_once):
-    text = text_of(seeds_once[0].store, *(run.name for run in seeds_once))
+def test_several_seeds_have_p_values_bold_and_no_note(seeds_text):
+    text = seeds_text
     assert "p (Holm)" in text and re.search(r"\*\*[+-]\d", text) and "solves more than" in text
     assert "one training run" not in text and "these checkpoints" not in text
 
