@@ -175,7 +175,9 @@ def responses(gold: str, wrong: str) -> list[str]:
     found += [place.format(text.format(g=gold, w=wrong)) for text in NO_ANSWERS for place in PLACES]
     found += CLAIMS
     found += [f"{claim} {gold}" for claim in CLAIMS]
-    found += [place.format(text) for text in (*CODE, *BOMBS) for place in (*PLACES[:4], "{}")]
+    found += [place.format(text) for text in CODE for place in (*PLACES[:4], "{}")]
+    # A bomb takes its deadline wherever it stands.
+    found += [place.format(text) for i, text in enumerate(BOMBS) for place in (PLACES[0], PLACES[1 + i % 3], "{}")]
     for opening in NESTED:
         found += [opening * depth for depth in (1, 30, 300, 3000)]
         found += [opening * depth + (wrong if "boxed" in opening else gold) + "})]$" * depth for depth in (2, 40, 4000)]
