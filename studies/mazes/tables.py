@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import pandas as pd
 
@@ -40,11 +41,13 @@ def splits(study: Study, regime: str) -> list[str]:
     return [name for name, parts in SPLITS.items() if set(parts) <= sampled] + sorted(sampled - set(SPLITS))
 
 
+@cache  # tables, claims, goals and figures ask for the same ones
 def scores(study: Study, regime: str, method: str, split: str, k: int, checkpoint: str = FINAL) -> dict[int, pd.Series]:
     """Return pass@k of each problem by seed. split: one of `splits`."""
     return study.scores(regime, method, SPLITS.get(split, (split,)), k, checkpoint)
 
 
+@cache
 def paired(
     study: Study,
     regime: str,
