@@ -142,7 +142,7 @@ class EvaluationRecord:
     asked: dict[str, Any] = field(default_factory=dict)
     """What stands around a prompt and what ends a response: "chat_template" (its text, or null), "system_prompt",
     "chat_options", "before" and "after" (the model sees before + prompt + after; null if the template changes the
-    prompt), "end_tokens". It is {} in a plan and in records of an earlier passk."""
+    prompt), "end_tokens". It is {} in a plan."""
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,7 @@ def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
         "QUALIFY row_number() OVER (PARTITION BY step ORDER BY time DESC) = 1 ORDER BY step",
         [record.key, str(directory / "metrics.jsonl")],
     )
-    _require_all_steps(connection, directory / "metrics.jsonl", record.key, manifest.get("steps"))
+    _require_all_steps(connection, directory / "metrics.jsonl", record.key, manifest.get("steps", 0))
     if rollouts := [str(path) for path in sorted((directory / "rollouts").glob("step-*.parquet"))]:
         _require_every_file(connection, directory / "rollouts", record.key, rollouts)
         names = ", ".join(ROLLOUT_COLUMNS)
@@ -249,18 +249,15 @@ def _require_finished(directory: Path, what: str) -> None:
         raise Unfinished(f"{directory}: the {what} is not finished (no manifest.json); run the experiment again")
 
 
-def _require_all_steps(connection: duckdb.DuckDBPyConnection, path: Path, key: str, expected: int | None) -> None:
-    """Raise Damaged if steps are missing: a metrics.jsonl may be cut off between two lines.
-
-    expected: number of steps, None for a manifest of an earlier passk.
-    """
+def _require_all_steps(connection: duckdb.DuckDBPyConnection, path: Path, key: str, expected: int) -> None:
+    """Raise Damaged unless the steps are those of the manifest: a metrics.jsonl may be cut off between two lines."""
     count, first, last = connection.execute(
         "SELECT count(*), min(step), max(step) FROM steps WHERE stage = ?", [key]
     ).fetchone() or (0, None, None)
     if not count:
         raise Damaged(f"{path}: a finished stage without a step; {RESTORE}")
-    if (count, first, last) != (expected or last, 1, expected or last):
-        raise Damaged(f"{path}: {count} steps of {expected or last}, from {first} to {last}; {RESTORE}")
+    if (count, first, last) != (expected, 1, expected):
+        raise Damaged(f"{path}: {count} steps of {expected}, from {first} to {last}; {RESTORE}")
 
 
 def _names(error: duckdb.Error, path: Path) -> bool:

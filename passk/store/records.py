@@ -57,6 +57,8 @@ class _Benchmark(_Shape):
     k: list[int] = []
     temperature: float
     top_p: float
+    metrics: list[str]
+    by: str | None
 
 
 class _Config(_Shape):
@@ -73,7 +75,7 @@ def record_of(path: Path, kind: type[Any]) -> Any:
     """Read a record of passk/files/layout.py. Raises Damaged with the name of a missing or damaged file."""
     restore = RESTORE_EXPERIMENT if kind is ExperimentRecord else RESTORE
     try:
-        # The record of an earlier passk may have secrets.
+        # A record that somebody edited may have secrets.
         record = kind(**without_secrets(json.loads(path.read_text())))
         _shape(kind).model_validate(vars(record))
     except FileNotFoundError:

@@ -11,8 +11,7 @@ import duckdb
 from passk.base.errors import PasskError
 
 VERSION = 18
-"""Version of the schema. Raise it with every change of a table, macro or view. Stores of versions 1 to 9 have it in
-the table _migrations."""
+"""Version of the schema. Raise it with every change of a table, macro or view."""
 _FILES = ("schema.sql", "views.sql")
 
 
@@ -44,12 +43,9 @@ def require_current(connection: duckdb.DuckDBPyConnection) -> None:
 def version_of(connection: duckdb.DuckDBPyConnection) -> int:
     """Return the version of an open store, 0 if it has none."""
     tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    if "store_version" in tables:
-        row = connection.execute("SELECT version FROM store_version").fetchone()
-    elif "_migrations" in tables:
-        row = connection.execute("SELECT max(version) FROM _migrations").fetchone()
-    else:
+    if "store_version" not in tables:
         return 0
+    row = connection.execute("SELECT version FROM store_version").fetchone()
     return int(row[0]) if row and row[0] else 0
 
 

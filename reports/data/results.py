@@ -193,7 +193,7 @@ def load(store: Path, experiment: str) -> Results:
 
 def _ranked(record: ExperimentRecord) -> list[str]:
     benchmarks = record.config["benchmarks"].items()
-    return [name for name, config in benchmarks if BEST_OF in config.get("metrics", ())]
+    return [name for name, config in benchmarks if BEST_OF in config["metrics"]]
 
 
 def transcripts(store: Path, experiment: str, checkpoint: str) -> pd.DataFrame:

@@ -49,9 +49,9 @@ def field_tables(comparison: Comparison) -> list[tuple[str, str]]:
 
 
 def _configs(comparison: Comparison, benchmark: str) -> list[dict[str, Any]]:
-    """Return the configurations of a benchmark. Those of an earlier passk lack both fields."""
-    missing: dict[str, Any] = {"metrics": [], "by": None}
-    return [missing | run.record.config["benchmarks"].get(benchmark, {}) for run in comparison.results]
+    """Return the configurations of a benchmark in the experiments that have it."""
+    configs = [run.record.config["benchmarks"] for run in comparison.results]
+    return [config[benchmark] for config in configs if benchmark in config]
 
 
 def _metrics(comparison: Comparison, entry: Entry, benchmark: str, names: Sequence[str]) -> dict[str, str]:

@@ -52,10 +52,8 @@ def _row(steps: pd.DataFrame, more: list[str]) -> list[str]:
 
 
 def _groups(steps: pd.DataFrame) -> list[str]:
-    """Return the groups that were generated and used in all steps; dashes for steps of an earlier passk."""
-    return [
-        "–" if steps[name].isna().any() else f"{steps[name].sum():.0f}" for name in ("generated_groups", "used_groups")
-    ]
+    """Return the groups that were generated and used in all steps."""
+    return [f"{steps[name].sum():.0f}" for name in ("generated_groups", "used_groups")]
 
 
 def _number(value: float) -> str:

@@ -72,6 +72,7 @@ def write_run(
         "pass4-pass1": _rl("pass4", "grpo", 1, steps),
     }
     benchmark = {"samples": samples, "k": [1, 4, 8], "temperature": 1.0, "top_p": 0.95, "max_response": 16}
+    benchmark |= {"metrics": [], "by": None}
     config = {
         "seed": seed,
         "stages": graph,
@@ -158,7 +159,8 @@ def _write_stage(run: SyntheticRun, name: str, settings: dict, keys: dict, first
             _evaluation_line(bench, step, settings["steps"]) for step in (0, settings["steps"]) for bench in BENCHES
         ]
         (directory / "evaluations.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    write_json(directory / "manifest.json", {"key": keys[name], "seconds": 61.0, "startup_seconds": 21.5})
+    end = {"key": keys[name], "steps": settings["steps"], "seconds": 61.0, "startup_seconds": 21.5}
+    write_json(directory / "manifest.json", end)
 
 
 def _evaluation_line(benchmark: str, step: int, steps: int) -> dict:

@@ -108,20 +108,11 @@ def no_object(path):
     path.write_text("[1, 2]")
 
 
-def count_steps(run):
-    """The manifests of the fixture do not say how many steps there are, those of a training do."""
-    for stage in run.stages():
-        manifest = stage / "manifest.json"
-        steps = len((stage / "metrics.jsonl").read_text().splitlines())
-        write_json(manifest, {**json.loads(manifest.read_text()), "steps": steps})
-
-
 @pytest.fixture(scope="module")
 def whole_contents(filed_once, tmp_path_factory):
-    """The contents of a store made from the run whose steps are counted."""
+    """The contents of a store made from the whole run."""
     copy = type(filed_once)(tmp_path_factory.mktemp("whole") / "runs", filed_once.name)
     shutil.copytree(filed_once.runs, copy.runs)
-    count_steps(copy)
     return made_again(copy.runs, copy.runs.parent)
 
 
@@ -153,7 +144,6 @@ HARMS = [
 
 @pytest.mark.parametrize("harms", HARMS)
 def test_a_file_that_is_cut_off_or_damaged_is_named_and_skipped_and_the_rest_goes_in(run, whole_contents, harms):
-    count_steps(run)
     whole = {file: (run.directory / file).read_bytes() for file in harms}
     for file, harm in harms.items():
         harm(run.directory / file)
@@ -203,11 +193,18 @@ def test_a_file_of_rollouts_that_is_of_no_step_is_named(run):
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"step": 3}'])
-def test_steps_of_a_stage_whose_manifest_does_not_count_them_begin_at_the_first(run, text):
+def test_steps_that_are_not_those_of_the_manifest_are_named(run, text):
     metrics = run.directory / "stages" / "key-pass4" / "metrics.jsonl"
     metrics.write_text(text)
     (line,) = ingest_items(run.store, items(run.runs)).skipped
     assert str(metrics) in line
+
+
+def test_a_manifest_of_a_stage_without_its_number_of_steps_is_named(run):
+    manifest = run.directory / "stages" / "key-pass4" / "manifest.json"
+    write_json(manifest, {name: value for name, value in json.loads(manifest.read_text()).items() if name != "steps"})
+    (line,) = ingest_items(run.store, items(run.runs)).skipped
+    assert "key-pass4/metrics.jsonl: 12 steps of 0, from 1 to 12; " in line
 
 
 def test_records_whose_values_are_of_another_kind_are_named(run):
