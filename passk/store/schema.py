@@ -10,7 +10,7 @@ import duckdb
 
 from passk.base.errors import PasskError
 
-VERSION = 18
+VERSION = 19
 """Version of the schema. Raise it with every change of a table, macro or view. Stores of versions 1 to 9 have it in
 the table _migrations."""
 _FILES = ("schema.sql", "views.sql")
