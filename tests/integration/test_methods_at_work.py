@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from passk.experiment.model import TinyModel
+from passk.methods.gcpo import GCPO
 from passk.methods.method import Changes, Method
 from passk.methods.sage import Sage
 from passk.methods.simko import SimKO
@@ -75,6 +76,28 @@ def test_the_policy_group_runs_a_method_on_each_item_of_a_list(actor_classes):
     each = inspect.getsource(BaseModelActor.execute_batch)
     assert "result = func(**sample_kwargs)" in each and "results.append(result)" in each
     assert all(Experience.is_step_tensor_field(name) for name in _OF_EXPERIENCE.values())
+
+
+@pytest.mark.parametrize(("method", "hooked"), [(None, False), (GCPO(), False), (SimKO(), True)])
+def test_without_a_method_in_the_loss_there_is_no_hook_and_openrlhfs_own_loss(
+    actor_classes, monkeypatch, method, hooked
+):
+    from openrlhf.trainer.ray.ppo_actor import ActorPPOTrainer
+
+    from passk.openrlhf.policy import PasskPolicy
+
+    loss = torch.nn.Identity()
+
+    def upstream(self):
+        self.trainer = object.__new__(ActorPPOTrainer)
+        self.trainer.actor, self.trainer.actor_loss_fn = torch.nn.Linear(1, 1), loss
+
+    monkeypatch.setattr(PasskPolicy.__mro__[1], "init_model_from_pretrained", upstream)
+    policy = object.__new__(PasskPolicy)
+    policy.ema, policy.method = None, method
+    policy.init_model_from_pretrained()
+    assert (len(policy.trainer.actor._forward_hooks) == 1) == hooked
+    assert (policy.trainer.actor_loss_fn is not loss) == hooked
 
 
 def published_simko(method, logits, tokens, mask, old, old_logits, advantages, clip):
