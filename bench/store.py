@@ -49,7 +49,8 @@ def make(runs: Path, words: int) -> None:
     graph = {
         f"arm-{i:02d}": {"kind": "rl", "from": None, "advantage": "grpo", "k": 1, "steps": STEPS} for i in range(STAGES)
     }
-    benchmark = {"problems": "test", "samples": SAMPLES, "k": [1, 4, 8]}
+    benchmark = {"problems": "test", "samples": SAMPLES, "k": [1, 4, 8], "temperature": 1.0, "top_p": 1.0}
+    benchmark |= {"metrics": [], "by": None}
     problems = {
         "id": [f"maze-{i:012x}" for i in range(PROBLEMS)],
         "prompt": [f"{i:048b}" for i in range(PROBLEMS)],

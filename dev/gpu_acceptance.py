@@ -1,9 +1,10 @@
-"""One step of dev/gpu_acceptance.sh: `smoke` (vLLM alone) or `summary` (tokens/s of the stage against vLLM alone).
+"""One step of dev/gpu_acceptance.sh: `smoke` (vLLM alone) or `summary` (the page with each tokens/s).
 
 python -m dev.gpu_acceptance smoke DIR | summary DIR RUNS
 """
 
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -12,6 +13,10 @@ from typing import Any
 PROMPTS, SAMPLES, TOKENS = 64, 16, 32
 """The same number of prompts, samples and tokens as a step of dev/gpu_acceptance.yaml."""
 MODEL = {"hidden_size": 512, "layers": 4, "heads": 8, "feed_forward": 1024, "max_length": 256, "alphabet": "bytes"}
+
+_LOGGED = ("rollout/num_samples", "rollout/response_length_mean", "timing/generation", "timing/step_total")
+_STATUS = re.compile(rf"'({'|'.join(_LOGGED)})': ([0-9.e+-]+)")
+"""Numbers in the status that OpenRLHF's trainer logs after each step."""
 
 
 def smoke(directory: Path) -> dict[str, Any]:
@@ -45,6 +50,9 @@ def summary(directory: Path, runs: Path) -> str:
     file = directory / "smoke.json"
     if file.exists():
         lines += ["", f"vLLM alone: {json.loads(file.read_text())['tokens_per_second']:,.0f} tokens/s."]
+    log = directory / "stock.txt"
+    if stock := _stock(log.read_text(errors="replace")) if log.exists() else "":
+        lines += ["", f"OpenRLHF alone: {stock}."]
     for metrics in sorted(runs.glob("*/stages/*/metrics.jsonl")):
         records = [json.loads(line) for line in metrics.read_text().splitlines()]
         sampled = [record for record in records[1:] if record.get("tokens")]
@@ -58,6 +66,17 @@ def summary(directory: Path, runs: Path) -> str:
                 f"while sampling, largest logprob_gap {gap:.2g} nats.",
             ]
     return "\n".join(lines) + "\n"
+
+
+def _stock(log: str) -> str:
+    """Return the tokens per second of the steps after the first in OpenRLHF's log; empty if it has none."""
+    steps = [dict(_STATUS.findall(line)) for line in log.splitlines() if "Global step" in line][1:]
+    numbers = [{name: float(value) for name, value in step.items()} for step in steps if len(step) == len(_LOGGED)]
+    if not numbers:
+        return ""
+    tokens = sum(step["rollout/num_samples"] * step["rollout/response_length_mean"] for step in numbers)
+    whole, generation = (sum(step[f"timing/{name}"] for step in numbers) for name in ("step_total", "generation"))
+    return f"{tokens / whole:,.0f} response tokens/s of a step, {tokens / generation:,.0f} while sampling"
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from typing import Any
 ENGINES = ("vllm", "openrlhf", "ray", "deepspeed")
 """Packages that give a need its name; all others are needed by passk itself."""
 PRESENT = "torch"
+BUILDS = "setuptools"
+"""The package that builds passk. torch depends on it too, but accepts a release that is too old for pyproject.toml."""
 _FITS = re.compile(
     r"-(?:cp312-cp312|cp3\d+-abi3|py3-none|py2\.py3-none|cp312-none|py312-none|py\d+(?:\.py\d+)*-none)"
     r"-(?:any|.*manylinux.*x86_64.*|linux_x86_64)\.whl$"
@@ -25,9 +27,9 @@ HEAD = ("name", "version", "bytes", "need")
 def rows(lock: dict[str, Any], project: str) -> list[tuple[str, str, int, str]]:
     """Return (name, version, bytes, need) of each package in the order of names. 0 bytes: only as a source."""
     packages = {package["name"]: package for package in lock["package"]}
-    present = _closure(packages, [PRESENT])
+    present = _closure(packages, [PRESENT]) - {BUILDS}
     direct = [each["name"] for each in packages[project].get("dependencies", []) if each["name"] not in ENGINES]
-    needs = {name: name for name in ENGINES} | dict.fromkeys(direct, "passk")
+    needs = {name: name for name in ENGINES} | dict.fromkeys([*direct, BUILDS], "passk")
     found: dict[str, str] = {}
     queue = deque(needs.items())
     while queue:

@@ -3,8 +3,9 @@
     python -m dev.prose              # list what breaks a rule; exit status 1 if anything does
     python -m dev.prose --figures    # print the number, mean and longest of the sentences of each page
 
-Pages and the help of the command line are checked for words and sentences, the Python files of FOLDERS for words
-alone. `not_yet` in pyproject.toml under [tool.prose] lists what is not rewritten: patterns in which * also matches /.
+Pages and the help of the command line are checked for words and sentences, the Python files of FOLDERS and the files of
+PLAIN for words alone. `not_yet` in pyproject.toml under [tool.prose] lists what is not rewritten: patterns in which *
+also matches /.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from passk.base.terminal import aligned
 ROOT = Path(__file__).parents[1]
 PAGES = ("*.md", "docs/*.md", "docs/*/README.md", "studies/*.md", "studies/*/README.md")
 FOLDERS = ("passk", "flows", "tasks", "reports")
+PLAIN = ("prefect.yaml", "reports/templates/*.j2")
 HELP = "passk --help"
 MEAN, LONGEST = 18, 35
 """Words in a sentence: the largest mean of a page, and the most of one sentence."""
@@ -59,6 +61,7 @@ _WORDS = {re.compile(rf"\b(?:{pattern})(?!\w)", re.IGNORECASE): instead for patt
 # A full stop before white space ends a sentence, save that of an abbreviation.
 _END = re.compile(r"(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bal)(?<!\bEq)(?<!\bAlg)(?<!\bFig)[.!?][\"')*]*\s+")
 _CODE = re.compile(r"`+[^`]+`+|\{[^{}]*\}")
+_JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}")
 _PATTERN = re.compile(r"(?:r|rf|fr)(?:'(?!'')|\"(?!\"\"))", re.IGNORECASE)
 """Start of a raw string on one line, which is a regular expression."""
 
@@ -99,6 +102,12 @@ def python(file: Path, name: str) -> Iterator[Text]:
                 yield Text(f"{name}:{token.start[0]}", _CODE.sub("`code`", token.string), False)
 
 
+def plain(file: Path, name: str) -> Iterator[Text]:
+    """The lines of a YAML file or a template, without Jinja's expressions."""
+    for number, line in enumerate(file.read_text().splitlines(), 1):
+        yield Text(f"{name}:{number}", _JINJA.sub("`code`", line), False)
+
+
 def command_line() -> Iterator[Text]:
     """The help of every command and option of `passk`."""
     from passk.cli.main import app
@@ -131,7 +140,7 @@ def faults(name: str, texts: list[Text]) -> Iterator[str]:
 
 
 def everything(root: Path) -> Iterator[tuple[str, list[Text]]]:
-    """Name and prose of each page, of the help and of each Python file."""
+    """Name and prose of each page, of the help, of each Python file and of each file of PLAIN."""
     for page in sorted(page for pattern in PAGES for page in root.glob(pattern)):
         name = str(page.relative_to(root))
         yield name, list(markdown(name, page.read_text()))
@@ -139,6 +148,9 @@ def everything(root: Path) -> Iterator[tuple[str, list[Text]]]:
     for file in sorted(file for folder in FOLDERS for file in (root / folder).rglob("*.py")):
         name = str(file.relative_to(root))
         yield name, list(python(file, name))
+    for file in sorted(file for pattern in PLAIN for file in root.glob(pattern)):
+        name = str(file.relative_to(root))
+        yield name, list(plain(file, name))
 
 
 def main() -> int:

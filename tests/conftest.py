@@ -1,5 +1,6 @@
 """What holds for all tests."""
 
+import ast
 import contextlib
 import gc
 import logging
@@ -51,35 +52,25 @@ def pytest_xdist_make_scheduler(config, log):
     return Scheduling(config, log)
 
 
-# `make test` runs all but these; `make test-all` runs these too. What stays is the unit tests, the contracts with
-# OpenRLHF and Ray, and one whole experiment that is killed and resumed.
-SLOW = {
-    "integration/test_cluster.py",
-    "integration/test_deployments.py",
-    "integration/test_estimators.py",
-    "integration/test_evaluate.py",
-    "integration/test_exposure.py",
-    "integration/test_flow.py",
-    "integration/test_interrupt.py",
-    "integration/test_job.py",
-    "integration/test_lm_eval.py",
-    "integration/test_resume.py",
-    "integration/test_server.py",
-    "integration/test_server_security.py",
-    "integration/test_several.py",
-    "integration/test_texts.py",
-    "integration/test_weights.py",
-}
-
-
-missing = [file for file in SLOW | TOGETHER if not (Path(__file__).parent / file).is_file()]
+missing = [file for file in TOGETHER if not (Path(__file__).parent / file).is_file()]
 assert not missing, f"no such files: {missing}; follow their new names here"
 
 
+def slow(file: Path) -> bool:
+    """Return whether a file marks all its tests as slow, by `pytestmark`."""
+    text = file.read_text()
+    nodes = ast.parse(text).body if "pytestmark" in text else []
+    marks = [ast.unparse(node) for node in nodes if isinstance(node, ast.Assign)]
+    return any(mark.startswith("pytestmark = ") and "pytest.mark.slow" in mark for mark in marks)
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Do not import the slow files for `make test`: their engines' packages take seconds in each process."""
-    slow = collection_path.relative_to(Path(__file__).parent).as_posix() in SLOW
-    return True if slow and config.option.markexpr == "not slow" else None
+    """Do not import the slow files for `make test`: their engines' packages take seconds in each process.
+
+    `make test-all` runs them too.
+    """
+    left_out = config.option.markexpr == "not slow" and collection_path.match("test_*.py") and slow(collection_path)
+    return True if left_out else None
 
 
 def pytest_collection_finish() -> None:
@@ -90,10 +81,3 @@ def pytest_collection_finish() -> None:
 
 def pytest_sessionfinish() -> None:
     gc.unfreeze()  # else extension modules report at the end that they leak
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow files."""
-    for item in items:
-        if item.path.relative_to(Path(__file__).parent).as_posix() in SLOW:
-            item.add_marker(pytest.mark.slow)

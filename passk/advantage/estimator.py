@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from passk.base.errors import ConfigError, nearest
+from passk.base.errors import ConfigError, nearest, one_line
 
 LARGEST = 3.4028234663852886e38
 """Largest advantage: the largest float32."""
@@ -150,7 +150,7 @@ class Estimator:
             try:
                 incorrect, correct = map(float, self.function(n, c, k, **options))
             except (ArithmeticError, TypeError, ValueError) as error:
-                reason = " ".join(str(error).split())
+                reason = one_line(error)
                 raise ConfigError(
                     "advantage",
                     f"{self.name} has no value at N = {n}, c = {c}, k = {k}: {reason}",

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 
 from passk.advantage.estimator import shown
-from passk.base.errors import ConfigError, InvalidError
+from passk.base.errors import ConfigError, InvalidError, one_line
 
 FUNCTIONS: dict[str, Callable[..., float]] = {
     "sqrt": math.sqrt,
@@ -35,7 +35,7 @@ def evaluate(formula: str, **variables: float) -> float:
         raise ConfigError("options.derivative", f"{shown(formula)}: {error.problem}", error.fix) from None
     except (SyntaxError, ValueError, ArithmeticError, TypeError, RecursionError, MemoryError) as error:
         at = ", ".join(f"{name} = {value:g}" for name, value in variables.items())
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise ConfigError(
             "options.derivative", f"{shown(formula)} has no value at {at}: {reason}", "change the formula"
         ) from None

@@ -30,6 +30,11 @@ def line(text: str) -> str:
     return shortened(clean(text), LONGEST)
 
 
+def one_line(error: BaseException, longest: int | None = None) -> str:
+    """Return the message of another library's exception as one line, cut after `longest` characters."""
+    return " ".join(str(error).split())[:longest]
+
+
 def clean(text: str) -> str:
     """Return a text as one line without keys, passwords and control characters."""
     lines = (part.strip() for part in hidden(text).splitlines())

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from passk.base import extras, logs
-from passk.base.errors import ConfigError, PasskError, SomeFailed
+from passk.base.errors import ConfigError, PasskError, SomeFailed, one_line
 from passk.base.redact import hidden
 from passk.cli import advantage, listed, listing, probe, problems, store, verifiers
 from passk.cli.launch import launch
@@ -273,7 +273,7 @@ def main() -> None:
     except OSError as error:
         if error.errno not in FULL:
             raise
-        _exit(" ".join(str(error).split()), 1)
+        _exit(one_line(error), 1)
 
 
 def _exit(message: str, status: int) -> None:

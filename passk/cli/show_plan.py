@@ -52,6 +52,8 @@ def show_plan(file: File, runs: Runs = Path("runs")) -> None:
         if size:
             typer.echo(f"#   {memory.about(size, stage, laid_out.experiment)}")
         typer.echo(_wrapped(stages.command(laid_out, planned)) + "\n")
+    if size and laid_out.evaluations and not laid_out.experiment.engine:
+        typer.echo(f"# evaluations: {memory.about_evaluations(size, laid_out.experiment)}")
     for planned in laid_out.evaluations:
         state = "done" if planned.finished else "to do"
         record, benchmark = planned.record, planned.benchmark

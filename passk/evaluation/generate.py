@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from passk.base.errors import PasskError
+from passk.base.errors import PasskError, one_line
 from passk.evaluation.judge import Judge
 from passk.evaluation.request import Request, problem_seed
 from passk.files.layout import SAMPLE_COLUMNS
@@ -197,7 +197,7 @@ def _start(engine: "LLM", request: Request, row: Mapping[str, Any], running: Run
             # vLLM appends letters to the number that its outputs have
             running[name.partition("-")[0]] = _Request(row, seed + first, first, set())
     except ValueError as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise PasskError(f"{row['id']}: vLLM refuses the prompt of {len(row['prompt'])} characters: {reason}") from None
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from passk.base.errors import PasskError
+from passk.base.errors import PasskError, one_line
 from passk.evaluation.generate import Part
 from passk.files import durable
 from passk.files.layout import SAMPLE_COLUMNS, EvaluationRecord, write_json
@@ -58,7 +58,7 @@ class Shards:
             try:
                 self._count(*_read(file))
             except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-                reason = " ".join(str(error).split())[:200]
+                reason = one_line(error, 200)
                 log.warning("parts/%s: damaged (%s); its samples are drawn again", file.name, reason)
                 shutil.rmtree(file) if file.is_dir() else file.unlink()
 

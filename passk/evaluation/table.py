@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from passk.base.errors import PasskError
+from passk.base.errors import PasskError, one_line
 from passk.base.terminal import aligned
 from passk.experiment.benchmark import Benchmark
 from passk.experiment.plan import PlannedEvaluation
@@ -84,7 +84,7 @@ def correct_counts(file: Path) -> np.ndarray:
 
 
 def _damaged(file: Path, error: Exception) -> PasskError:
-    reason = " ".join(str(error).split())[:200]
+    reason = one_line(error, 200)
     return PasskError(f"{file}: damaged ({reason}); delete its directory and repeat the command")
 
 

@@ -10,7 +10,7 @@ from passk.experiment.fields import Count, Strict, Text
 
 
 class Compute(Strict):
-    """Where it runs. `cpu` stands OpenRLHF on the CPU with logical GPUs; `gpu` is the real thing."""
+    """Where an experiment runs: on CPUs with logical GPUs (`cpu`) or on real GPUs (`gpu`)."""
 
     profile: Literal["cpu", "gpu"] = Field(description="cpu: OpenRLHF on CPUs with logical GPUs; gpu: real GPUs")
     nodes: Count = Field(1, description="nodes of the trainer")
@@ -34,7 +34,7 @@ class Compute(Strict):
     max_parallel_stages: Count = Field(1, description="stages that train at once where they do not need each other")
 
     @model_validator(mode="after")
-    def _trainer_and_engines_get_on(self) -> Self:
+    def _fields_fit_each_other(self) -> Self:
         trainer = self.gpus(rollouts=False)
         if self.colocate and self.engines * self.tensor_parallel != trainer:
             raise InvalidError(

@@ -29,8 +29,10 @@ class Loss(Strict):
     """The policy loss."""
 
     type: Literal["ppo", "gspo"] = Field("ppo", description="clipped ratio of each token, or of each sequence (GSPO)")
-    aggregation: Literal["token-mean", "seq-mean-token-mean"] | None = Field(
-        None, description="mean of tokens, or of sequences (default: token-mean for ppo, seq-mean-token-mean for gspo)"
+    aggregation: Literal["token-mean", "seq-mean-token-mean", "seq-mean-token-sum"] | None = Field(
+        None,
+        description="mean of tokens, or of the means or sums of sequences (default: token-mean for ppo, "
+        "seq-mean-token-mean for gspo)",
     )
     dual_clip: Annotated[float, Field(gt=1)] | None = Field(
         None, description="bound of the loss for negative advantages, as a multiple of the advantage (default: none)"
@@ -40,6 +42,11 @@ class Loss(Strict):
     def mean(self) -> str:
         """The aggregation, with the default filled in."""
         return self.aggregation or ("seq-mean-token-mean" if self.type == "gspo" else "token-mean")
+
+    @property
+    def sums_tokens(self) -> bool:
+        """Whether a sequence counts by the sum of its tokens."""
+        return self.mean == "seq-mean-token-sum"
 
     @model_validator(mode="after")
     def _sequences_have_a_mean(self) -> Self:

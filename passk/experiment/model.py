@@ -83,7 +83,7 @@ class Model(Strict):
 
     @field_validator("chat_options")
     @classmethod
-    def _leaves_passk_its_own(cls, options: dict[str, Any]) -> dict[str, Any]:
+    def _has_no_option_of_passk(cls, options: dict[str, Any]) -> dict[str, Any]:
         if taken := [name for name in options if name in _SET_BY_PASSK]:
             raise InvalidError(f"{taken[0]} is set by passk", "remove it")
         return options

@@ -174,7 +174,10 @@ def _base(experiment: Experiment) -> dict[str, Any]:
         asked = model.model_dump(include={"opens_thinking", "system_prompt"}, exclude_defaults=True)
         return {"engine": experiment.engine.identity(), "model": asked, "seed": experiment.seed}
     files = contents(Path(_expanded(model.path))) if model.path else {}
-    decides: dict[str, Any] = {"model": chat.decides(model), "seed": experiment.seed}
+    asked = chat.decides(model)
+    if files:
+        del asked["path"]  # the files are the model, wherever they lie
+    decides: dict[str, Any] = {"model": asked, "seed": experiment.seed}
     if experiment.rehearses:
         decides["rehearsal"] = True  # no key of a rehearsal is that of a run
     return decides | ({"files": files} if files else {})

@@ -4,6 +4,7 @@ Stages, templates, verifiers, benchmarks, schedules, trackers and the report sta
 problems, prompts, rollouts, lengths and steps are cut down. Ranks and engines stay as far as the cores suffice.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -39,6 +40,7 @@ _REASONS = {
     "stages.*.max_prompt": "tokens of the stand-in's tokenizer are bytes",
     "stages.*.max_length": "tokens of the stand-in's tokenizer are bytes",
     "*.max_response": "short responses",
+    "require.*": "a model with random weights meets no bound",
     "stages.*.overlong.buffer": "short responses",
     "stages.*.stop_when.evaluations": "as many evaluations as the stage has",
     "benchmarks.*.samples": "fewer samples",
@@ -78,7 +80,7 @@ def rehearsal(
     raw = experiment.model_dump(mode="json", by_alias=True)
     ranks = min(experiment.compute.nodes * experiment.compute.gpus_per_node, cores)
     scale = 1 if own_tokenizer or experiment.model.tiny else BYTES
-    raw |= {"name": f"{_PREFIX}{experiment.name}"[:_LONGEST_NAME], "rehearses": experiment.name}
+    raw |= {"name": _name(experiment.name), "rehearses": experiment.name, "require": None}
     if experiment.model.path:
         raw["model"] |= {"path": model, "trust_remote_code": False}
     for spec in raw["problems"].values():
@@ -118,6 +120,15 @@ def longest(rehearsed: Experiment) -> int:
     sft = [stage.max_length for stage in rehearsed.stages.values() if isinstance(stage, SftStage) and stage.max_length]
     prompt = max([1024 * BYTES, *sft, *(stage.max_prompt for stage in rl)])
     return prompt + max(each.max_response for each in (*rl, *rehearsed.benchmarks.values()))
+
+
+def _name(name: str) -> str:
+    """Return the name of a rehearsal. A hash keeps the names of two experiments apart where a name is cut."""
+    whole = f"{_PREFIX}{name}"
+    if len(whole) <= _LONGEST_NAME:
+        return whole
+    mark = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{whole[: _LONGEST_NAME - len(mark) - 1]}-{mark}"
 
 
 def _sft(stage: SftStage, ranks: int, scale: int) -> dict[str, Any]:

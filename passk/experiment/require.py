@@ -49,9 +49,15 @@ class BaseRequirement(Strict):
         return {int(_KEY.fullmatch(key)[1]): band for key, band in (self.__pydantic_extra__ or {}).items()}
 
     def check(self, benchmarks: dict[str, Benchmark]) -> None:
-        """Raise ConfigError unless the benchmark exists and has enough samples for each k."""
+        """Raise ConfigError unless the base model is evaluated on the benchmark with enough samples for each k."""
         if self.benchmark not in benchmarks:
             raise ConfigError("benchmark", f"{self.benchmark!r} does not exist", nearest(self.benchmark, benchmarks))
+        if benchmarks[self.benchmark].validation:
+            raise ConfigError(
+                "benchmark",
+                f"the base model is not evaluated on {self.benchmark}, which has validation: true",
+                "name a benchmark without validation",
+            )
         samples = benchmarks[self.benchmark].samples
         if (k := max(self.bounds)) > samples:
             raise ConfigError(

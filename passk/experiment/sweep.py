@@ -140,6 +140,7 @@ def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), sampl
     raw = of.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     selected = {name: raw["benchmarks"][name] for name in benchmarks or of.benchmarks}
     for name, benchmark in selected.items():
+        benchmark.pop("validation", None)  # it is about the stages of `of`
         if samples is not None:
             benchmark["samples"] = samples
             # pass@k needs k samples
@@ -158,6 +159,7 @@ def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), sampl
         "stages": {},
         "benchmarks": selected,
     }
+    raw.pop("require", None)  # it bounds another model, before a training
     if of.engine:
         raw["engine"] |= {"model": model}
     result = config.parse(raw)
@@ -167,9 +169,9 @@ def evaluation(of: Experiment, model: str, benchmarks: Sequence[str] = (), sampl
 
 def _mark(evaluated: Experiment, model: str) -> str:
     """Return 8 hex characters of a hash of what an evaluation measures; they are part of its directory's name."""
+    files = contents(Path(model))
     decides = {
-        "model": model,
-        "files": contents(Path(model)),
+        **({"files": files} if files else {"model": model}),
         "seed": evaluated.seed,
         **({"engine": evaluated.engine.identity()} if evaluated.engine else {}),
         # without max_failed, so an evaluation that it stopped can resume with a larger one

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from passk.base.errors import ConfigError
+from passk.base.errors import ConfigError, one_line
 from passk.experiment.model import TinyModel
 from passk.models import remote_code
 
@@ -69,7 +69,7 @@ class ModelSize:
             config = json.loads((files / "config.json").read_text(encoding="utf-8"))
             return cls._of(config.get("text_config", config), _stored(files))
         except (OSError, ValueError, struct.error, AttributeError, TypeError, RecursionError) as error:
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(error, 200)
             raise ConfigError(
                 "model.path",
                 f"{model}: config.json does not describe a model ({reason})",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from passk.base.errors import ConfigError
+from passk.base.errors import ConfigError, one_line
 from passk.experiment import chat
 from passk.experiment.flag_value import FlagValue
 from passk.experiment.model import NONE, Model
@@ -83,7 +83,7 @@ class PromptFormat(FlagValue):
                 turns, tokenize=False, add_generation_prompt=add_generation_prompt, **options
             )
         except Exception as error:  # a template computes, so it can raise anything
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(error, 200)
             field = "system_prompt" if self.system_prompt is not None else "chat_template"
             raise ConfigError(
                 f"model.{field}",

@@ -55,7 +55,9 @@ def main(arguments: list[str]) -> None:
 
     # The driver looks these names up in their modules at run time, and so starts passk's classes.
     upstream_trainer.PPOTrainer = TrainerFactory(settings)
-    upstream_actor.PolicyModelActor = ActorFactory(PasskPolicy, ema=settings.ema, method=settings.method)
+    upstream_actor.PolicyModelActor = ActorFactory(
+        PasskPolicy, ema=settings.ema, method=settings.method, sum_tokens=settings.sum_tokens
+    )
     if settings.reference:
         upstream_launcher.ReferenceModelActor = ActorFactory(PasskReference, reference=settings.reference)
     # With determinism all prompts of a step wait for one more call. Ray's default of 1,000 calls would deadlock.

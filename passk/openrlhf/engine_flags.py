@@ -20,7 +20,7 @@ def of_adapter(stage: SftStage | RlStage) -> dict[str, Any]:
 def of_loss(stage: RlStage, compute: Compute) -> dict[str, Any]:
     """Return the flags of the loss, and of what changes rewards and weights of its tokens."""
     flags: dict[str, Any] = {
-        "--actor.loss_agg_mode": stage.loss.mean if stage.loss else "token-mean",
+        "--actor.loss_agg_mode": "token-mean" if not stage.loss or stage.loss.sums_tokens else stage.loss.mean,
         "--algo.kl.init_coef": stage.kl.coef if stage.kl else 0,
     }
     if stage.loss:

@@ -137,6 +137,7 @@ def _own(stage: RlStage, paths: Paths) -> Flags:
         "--passk.problems": str(paths.problems) if paths.problems else None,
         "--passk.reference": paths.reference,
         "--passk.until": stage.until.spelled if stage.until else None,
+        "--passk.sum_tokens": bool(stage.loss and stage.loss.sums_tokens),
         "--passk.mask_truncated": stage.mask_truncated,
         "--passk.filter_groups": stage.rounds if stage.filter_groups else None,
         "--passk.steps": stage.steps if stage.filter_groups else None,

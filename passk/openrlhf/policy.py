@@ -14,6 +14,7 @@ from passk.base.randomness import seed_of
 from passk.methods.method import Changes, Group, Method
 from passk.openrlhf import length_settings, lora, method_groups, method_loss, saved_model
 from passk.openrlhf.average import Average
+from passk.openrlhf.sum_of_tokens import SumOfTokens
 
 
 class PasskActorTrainer(ActorPPOTrainer):
@@ -64,13 +65,17 @@ class PasskActorTrainer(ActorPPOTrainer):
 class PasskPolicy(PolicyModelActor.__ray_metadata__.modified_class):
     """OpenRLHF's policy actor, notified of each step before it trains."""
 
-    def __init__(self, *arguments: Any, ema: float | None = None, method: Method | None = None) -> None:
+    def __init__(
+        self, *arguments: Any, ema: float | None = None, method: Method | None = None, sum_tokens: bool = False
+    ) -> None:
         super().__init__(*arguments)
-        self.ema, self.method = ema, method
+        self.ema, self.method, self.sum_tokens = ema, method, sum_tokens
 
     def init_model_from_pretrained(self, *arguments: Any, **options: Any) -> None:
         super().init_model_from_pretrained(*arguments, **options)
         self.trainer.__class__ = PasskActorTrainer
+        if self.sum_tokens:
+            self.trainer.actor_loss_fn = SumOfTokens(self.trainer.actor_loss_fn)
         if self.method and self.method.changes_loss():
             method_loss.install(self.trainer, self.method)
         if self.ema and self.strategy.is_rank_0():

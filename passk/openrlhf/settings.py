@@ -4,25 +4,20 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Any
 
 from passk import advantage
-from passk.base.errors import ConfigError, InvalidError, under
-from passk.experiment import method_field
+from passk.base.errors import ConfigError, under
 from passk.experiment.advantage_schedule import AdvantageSchedule
-from passk.experiment.fields import LIMIT, Stops
-from passk.experiment.flag_value import FlagValue
+from passk.experiment.fields import LIMIT
 from passk.experiment.k_schedule import Schedule
 from passk.experiment.keep import Keep
 from passk.experiment.selection import Selection, StopWhen, held_out_ks
 from passk.experiment.stage_end import Conditions
 from passk.experiment.until import Until
 from passk.methods import Method
+from passk.openrlhf import flag_readers
 from passk.openrlhf.held_out import HeldOut
-
-T = TypeVar("T", Schedule, AdvantageSchedule)
 
 
 @dataclass(frozen=True)
@@ -62,6 +57,8 @@ class PluginSettings:
     """Steps between models in HF format below the record; None for none."""
     ema: float | None = None
     """Share of the average of the weights that an update keeps; None for the weights themselves."""
+    sum_tokens: bool = False
+    """Whether the policy loss sums the tokens of a sequence; else it is a mean."""
     mask_truncated: bool = False
     """Whether the loss leaves out responses that are cut off."""
     method: Method | None = None
@@ -169,23 +166,32 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
     parser.add_argument(
         "--passk.filter_groups",
         dest="filter_groups",
-        type=count,
+        type=flag_readers.count,
         help="Replace all-incorrect groups and those with fewer than k incorrect, in this many rounds (default: keep).",
     )
     parser.add_argument(
-        "--passk.steps", dest="steps", type=count, help="Step at which the training ends (default: that of the data)."
+        "--passk.steps",
+        dest="steps",
+        type=flag_readers.count,
+        help="Step at which the training ends (default: that of the data).",
     )
     parser.add_argument(
         "--passk.export_every",
         dest="export_every",
-        type=count,
+        type=flag_readers.count,
         help="Steps between models in HF format in exports/ of the record (default: none).",
     )
     parser.add_argument(
         "--passk.ema",
         dest="ema",
-        type=_inner_share,
+        type=flag_readers.inner_share,
         help="Save an average of the weights, of which an update keeps this share (default: the weights).",
+    )
+    parser.add_argument(
+        "--passk.sum_tokens",
+        dest="sum_tokens",
+        action="store_true",
+        help="Sum the policy loss over the tokens of a sequence (default: the mean of --actor.loss_agg_mode).",
     )
     parser.add_argument(
         "--passk.mask_truncated",
@@ -204,27 +210,27 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         raise ConfigError("--passk.false_positive_rate", f"must be a share from 0 to 1, not {given}", "change it")
     if not 0 <= values.max_failed <= 1:
         raise ConfigError("--passk.max_failed", f"must be a share from 0 to 1, not {values.max_failed:g}", "change it")
-    until = _parsed(Until, "--passk.until", values.until)
-    held_out = _parsed(HeldOut, "--passk.held_out", values.held_out)
-    stop_when = _parsed(StopWhen, "--passk.stop_when", values.stop_when)
+    until = flag_readers.parsed(Until, "--passk.until", values.until)
+    held_out = flag_readers.parsed(HeldOut, "--passk.held_out", values.held_out)
+    stop_when = flag_readers.parsed(StopWhen, "--passk.stop_when", values.stop_when)
     if stop_when:
         _require_evaluated("--passk.stop_when", stop_when, held_out)
     if until and until.difficulty is not None and values.problems is None:
         raise ConfigError(
             "--passk.until", "a difficulty needs --passk.problems FILE", "add it, or remove the difficulty"
         )
-    keep = _parsed(Keep, "--passk.keep", values.keep)
+    keep = flag_readers.parsed(Keep, "--passk.keep", values.keep)
     if keep and keep.best:
         _require_evaluated("--passk.keep", keep.best, held_out)
     settings = PluginSettings(
-        advantage=_schedule(AdvantageSchedule, "--passk.advantage", values.advantage),
-        k=_schedule(Schedule, "--passk.k", values.k),
+        advantage=flag_readers.schedule(AdvantageSchedule, "--passk.advantage", values.advantage),
+        k=flag_readers.schedule(Schedule, "--passk.k", values.k),
         options=advantage.read_options(values.options, field="--passk.options"),
         record=values.record.resolve(),
         keep_order=values.keep_order,
         false_positive_rate=values.false_positive_rate,
         max_failed=values.max_failed,
-        stop=_stop(values.stop),
+        stop=flag_readers.stop(values.stop),
         until=until,
         stop_when=stop_when,
         held_out=held_out,
@@ -234,50 +240,12 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
         steps=values.steps,
         export_every=values.export_every,
         ema=values.ema,
+        sum_tokens=values.sum_tokens,
         mask_truncated=values.mask_truncated,
         reference=values.reference,
-        method=_method(values.method),
+        method=flag_readers.method(values.method),
     )
     return settings, rest
-
-
-def count(text: str) -> int:
-    """Return a whole number of 1 or more, for argparse."""
-    if (number := int(text)) < 1:
-        raise ValueError
-    return number
-
-
-def _inner_share(text: str) -> float:
-    """Return a number above 0 and below 1, for argparse."""
-    if not 0 < (number := float(text)) < 1:
-        raise ValueError
-    return number
-
-
-def _stop(text: str) -> tuple[str, ...]:
-    try:
-        return TypeAdapter(Stops).validate_json(text)
-    except ValidationError:
-        raise ConfigError("--passk.stop", f"{text!r} is not a list of texts", r'write it as in ["\n\n"]') from None
-
-
-Value = TypeVar("Value", bound=FlagValue)
-
-
-def _parsed(kind: type[Value], flag: str, text: str | None) -> Value | None:
-    """Return the settings in a flag's JSON, None without the flag. Raise ConfigError."""
-    if text is None:
-        return None
-    try:
-        return kind.parse(text)
-    except ConfigError as error:
-        raise error.replaced(where=flag) from None
-
-
-def _method(text: str | None) -> Method | None:
-    with under("--passk.method"):
-        return method_field.parsed(text) if text else None
 
 
 def _require_evaluated(flag: str, selection: Selection, held_out: HeldOut | None) -> None:
@@ -289,10 +257,3 @@ def _require_evaluated(flag: str, selection: Selection, held_out: HeldOut | None
         raise ConfigError(
             flag, f"pass@{selection.k} on {selection.benchmark} is not evaluated", f"add {selection.k} to its k"
         )
-
-
-def _schedule(kind: type[T], flag: str, text: str) -> T:
-    try:
-        return kind.parse(text)
-    except InvalidError as error:
-        raise ConfigError(flag, error.problem, error.fix) from None

@@ -14,7 +14,7 @@ from typing import Any
 
 from passk.openrlhf import checkpoints
 from passk.openrlhf.exports import Exports
-from passk.openrlhf.settings import count
+from passk.openrlhf.flag_readers import count
 from passk.openrlhf.step_recorder import MetricsLog
 from passk.runtime import failure_record, worker_setup
 

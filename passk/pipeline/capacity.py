@@ -30,8 +30,9 @@ def check_context(experiment: Experiment, size: ModelSize | None) -> None:
     compute = experiment.compute
     room = compute.kv_cache_gib * GIB // size.kv_bytes
     for name, stage in experiment.stages.items():
-        longest = memory.tokens(stage, experiment.model.tiny)
         rl = isinstance(stage, RlStage)
+        # vLLM allots the whole of both, also where max_prompt is the default.
+        longest = stage.max_prompt + stage.max_response if rl else memory.tokens(stage, None)
         field, what = ("max_response", "max_prompt + max_response") if rl else ("max_length", "max_length")
         if size.context and longest > size.context:
             raise ConfigError(

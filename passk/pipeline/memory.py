@@ -1,7 +1,7 @@
 """Estimates of the memory and the disk that an experiment needs, from the model's size, before anything starts.
 
-Each sequence counts with max_prompt + max_response tokens, or max_length. docs/language-models.md compares the
-estimates with measured peaks.
+Each sequence counts with max_prompt + max_response tokens, or max_length. docs/language-models.md lists the estimates
+of several models, and `make real-model` prints measured peaks beside the estimate.
 """
 
 from dataclasses import dataclass
@@ -138,6 +138,16 @@ def of_evaluation(size: ModelSize, experiment: Experiment) -> Estimate:
     each = engine(size, ENGINE_SEQUENCES, kv_cache=experiment.compute.kv_cache_gib * GIB)
     # transformers holds a copy while it computes the reference of a reloaded checkpoint
     return Estimate({"process": 1.5 * GIB, **each.parts, "reference": size.weights * 2.0})
+
+
+def about_evaluations(size: ModelSize, experiment: Experiment) -> str:
+    """Return the estimate of the evaluations in one line: memory of the CPU's process, or of an engine on each GPU."""
+    compute = experiment.compute
+    if compute.profile == "cpu":
+        return f"memory: about {of_evaluation(size, experiment)}"
+    needed = engine(size, ENGINE_SEQUENCES, kv_cache=0, tensor_parallel=compute.tensor_parallel)
+    cache = size.kv_bytes / compute.tensor_parallel
+    return f"memory of an engine on each GPU: about {needed}, and {cache:,.0f} bytes of KV cache per token"
 
 
 def disk(size: ModelSize, stage: SftStage | RlStage) -> float:

@@ -62,7 +62,7 @@ def page(real: Experiment, laid_out: Plan, *, tokenizer: str, size: tuple[ModelS
 
 def _needs(real: Experiment, size: tuple[ModelSize, str] | None) -> list[str]:
     if real.compute.profile == "cpu":
-        return ["The experiment has `profile: cpu`. README.md (Speed and size) has its measured memory and time."]
+        return ["The experiment has `profile: cpu`. docs/cluster.md (Speed and size) has measured times."]
     if size is None:
         return [
             f"The sizes of {real.model.path} are not known on this machine. Download its config.json, and repeat the "

@@ -15,7 +15,7 @@ from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from passk.base.errors import ConfigError, PasskError
+from passk.base.errors import ConfigError, PasskError, one_line
 from passk.files import durable
 from passk.problems import sources
 from passk.problems.record import Problem, Spec, content_hash
@@ -91,7 +91,7 @@ def load(path: str | Path) -> "datasets.Dataset":
     try:
         table = pyarrow.parquet.read_table(path)
     except (OSError, pyarrow.ArrowException) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise PasskError(f"{path}: not readable as Parquet: {reason}; delete it, and the run makes it again") from None
     needed = [field.name for field in fields(Problem) if field.default is MISSING]  # older files lack the others
     missing = [name for name in needed if name not in table.column_names]

@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from passk.base.errors import ConfigError
+from passk.base.errors import ConfigError, one_line
 
 LONGEST = 10**7
 """Most characters of a cell."""
@@ -23,7 +23,7 @@ def read(file: Path, data: bytes) -> list[dict[str, Any]]:
     try:
         header, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     except (csv.Error, ValueError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise ConfigError(str(file), f"not readable as CSV: {reason}", "write it again") from None
     if len(set(header)) < len(header):
         twice = next(name for name in header if header.count(name) > 1)

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from passk.base.errors import ConfigError, PasskError, nearest
+from passk.base.errors import ConfigError, PasskError, nearest, one_line
 from passk.problems import text_problems
 from passk.problems.record import Problem
 from passk.problems.text_problems import Item, Worded
@@ -78,7 +78,7 @@ def check(spec: ReasoningGymProblems) -> None:
         if hasattr(settings, "validate"):
             settings.validate()
     except Exception as error:  # any error of a task's own check
-        reason = " ".join(str(error).split()) or "no reason"
+        reason = one_line(error) or "no reason"
         raise ConfigError("options", f"{spec.task} refuses them: {reason}", "change them") from None
 
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from passk.base.errors import ConfigError, InvalidError, nearest
+from passk.base.errors import ConfigError, InvalidError, nearest, one_line
 from passk.problems import csv_rows, json_rows
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _parquet(file: Path, columns: list[str]) -> list[Row]:
                     raise ColumnError(file, f"has the column {column!r} twice", "rename one", column=column)
             table = opened.read(columns=columns)
     except (OSError, pyarrow.ArrowException) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise ConfigError(str(file), f"not readable as Parquet: {reason}", "write it again") from None
     cells = {column: _cells(file, column, table.column(column)) for column in columns}
     return [dict(zip(columns, row, strict=True)) for row in zip(*cells.values(), strict=True)]
@@ -168,7 +168,7 @@ def _cells(file: Path, name: str, column: "pyarrow.ChunkedArray") -> list[Any]:
             try:
                 cell.as_py()
             except Exception as error:
-                reason = " ".join(str(error).split())[:200]
+                reason = one_line(error, 200)
                 problem = f"row {number}: column {name!r}: {reason}"
                 raise ColumnError(file, problem, "write it as text", column=name) from None
         raise

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from passk.base.errors import ConfigError, PasskError
+from passk.base.errors import ConfigError, PasskError, one_line
 from passk.experiment.compute import Compute
 from passk.runtime import process_tree
 from passk.runtime.environment import environment
@@ -213,7 +213,7 @@ def job_server(address: str) -> str:
     try:
         return get_address_for_submission_client(address)
     except (RayError, ValueError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise NoJobServer(
             "RAY_ADDRESS",
             f"no job server found at {address} ({reason})",

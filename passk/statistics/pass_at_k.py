@@ -35,15 +35,6 @@ def avg_at_n(scores: ArrayLike) -> Floats:
     return _samples("scores", scores).mean(axis=1)
 
 
-def cumulative_solve_rate(correct: ArrayLike) -> Floats:
-    """Return the share of problems solved at least once so far, by attempt: [P, T] -> [T].
-
-    The T attempts may be samples of an evaluation or steps of a training (Walder & Karkhanis 2025, arXiv 2505.15201). A
-    missing attempt is False. The share never falls, and its last value is pass@T of the same samples.
-    """
-    return np.logical_or.accumulate(_booleans("correct", correct), axis=1).mean(axis=0)
-
-
 def distinct_incorrect(answers: ArrayLike, correct: ArrayLike) -> Floats:
     """Return distinct incorrect answers over incorrect samples with an answer, per problem: [P, n], [P, n] -> [P].
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from passk.base.errors import PasskError
+from passk.base.errors import PasskError, one_line
 from passk.base.redact import without_secrets
 from passk.files.layout import ExperimentRecord
 
@@ -96,4 +96,4 @@ def reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return " ".join(str(error).split())
+    return one_line(error)

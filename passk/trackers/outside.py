@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from passk.base.errors import one_line
 from passk.base.redact import hidden
 from passk.files.layout import EVALUATIONS
 from passk.files.metrics_log import read_metrics
@@ -111,4 +112,4 @@ class Outside:
 
 def reason(error: Exception) -> str:
     """Return an error of a tracker as one line without secrets."""
-    return hidden(" ".join(str(error).split())[:200] or type(error).__name__)
+    return hidden(one_line(error, 200) or type(error).__name__)

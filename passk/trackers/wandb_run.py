@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from typing import Any
 
-from passk.base.errors import ConfigError, PasskError
+from passk.base.errors import ConfigError, PasskError, one_line
 from passk.experiment.plan import Plan
 from passk.experiment.tracker_config import WandbTracker
 from passk.files.layout import StageRecord
@@ -25,7 +25,7 @@ def require_login() -> None:
     try:
         known = wandb.setup().settings.mode in _WITHOUT_SERVER or wandb.login(prompt=False, verify=False)
     except wandb.Error as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise ConfigError("trackers.wandb", reason, "correct WANDB_API_KEY, or run `wandb login`") from None
     if not known:
         raise ConfigError(

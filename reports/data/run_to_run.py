@@ -22,22 +22,29 @@ class RunToRun:
     """k -> SD of the difference between two methods with the same seed."""
     page: str
     """Page with the numbers."""
+    width: int
+    """Width of the mazes. Other sizes and other models vary by another amount."""
 
 
 MEASURED = {
     "maze": RunToRun(
         "tiny models on mazes of 5 x 5, each seed with its own warm start and test mazes", 5, {1: 0.056, 8: 0.030},
-        {1: 0.050, 8: 0.028}, "studies/mazes/tables.md",
+        {1: 0.050, 8: 0.028}, "studies/mazes/tables.md", 5,
     )
 }  # fmt: skip
 """Source of problems -> its measurement; tests/unit/studies computes the numbers again from the study's data."""
 
 
 def measured(comparison: Comparison) -> RunToRun | None:
-    """Return the measurement of the one source of all benchmarks; None if there is none."""
-    sources = {
-        run.record.config.get("problems", {}).get(run.record.config["benchmarks"][name]["problems"], {}).get("source")
+    """Return the measurement that fits all benchmarks and models; None if one of them is of another kind."""
+    configs = [run.record.config for run in comparison.results]
+    specs = [
+        run.record.config.get("problems", {}).get(run.record.config["benchmarks"][name]["problems"], {})
         for run in comparison.results
         for name in run.benchmarks
-    }
-    return MEASURED.get(sources.pop() or "") if len(sources) == 1 else None
+    ]
+    sources = {spec.get("source") for spec in specs}
+    known = MEASURED.get(sources.pop() or "") if len(sources) == 1 else None
+    if known is None or any(spec.get("width") != known.width for spec in specs):
+        return None
+    return known if all(config.get("model", {}).get("tiny") for config in configs) else None

@@ -129,15 +129,37 @@ def _between(comparison: Comparison, method: Entry, baseline: Entry, name: Calla
             return [f"{name(method.label)} and {name(baseline.label)} have no seed and problems in common."]
         return []
     where = "Over all benchmarks together" if overall[0].benchmark == ALL else f"On {name(overall[0].benchmark)}"
+    steps = _unequal_steps(comparison, method, baseline, name)
     if not overall[0].several_runs:
-        return [_checkpoints(where, overall, name)]
+        return [f"{_checkpoints(where, overall, name)}{steps}"]
     parts = [_verdict(overall, sign, name(baseline.label)) for sign in (1, -1, 0)]
     return [
-        f"{where}, {name(method.label)} {', but '.join(part for part in parts if part)}.",
+        f"{where}, {name(method.label)} {', but '.join(part for part in parts if part)}.{steps}",
         *_corrected(comparison, overall),
         *_by_seed(overall),
         *_exceptions(comparison, differences, overall, name),
     ]
+
+
+def _unequal_steps(comparison: Comparison, method: Entry, baseline: Entry, name: Callable[[str], str]) -> str:
+    """Return a sentence with the rl steps of two methods after a space; empty if they are equal or unknown.
+
+    Steps are those that the runs have done: `until` and `stop_when` end a stage early.
+    """
+    of, to = (_rl_steps(comparison, entry) for entry in (method, baseline))
+    if not of or not to or of == to:
+        return ""
+    return f" The methods differ in rl steps: {name(method.label)} has {of}, {name(baseline.label)} has {to}."
+
+
+def _rl_steps(comparison: Comparison, entry: Entry) -> str:
+    """Return the rl steps of a method's chain, as a range if its runs differ; empty for an entry that is no method."""
+    stages = [{each.checkpoint for each in one.rl} for one in comparison.trained_methods if one.entry is entry]
+    if not stages:
+        return ""
+    rl = [run.steps[(run.steps["kind"] == "rl") & run.steps["stage"].isin(stages[0])] for run in entry.runs]
+    counts = {len(frame) for frame in rl}
+    return f"{min(counts)} to {max(counts)}" if len(counts) > 1 else str(*counts)
 
 
 def _checkpoints(where: str, overall: list[Difference], name: Callable[[str], str]) -> str:

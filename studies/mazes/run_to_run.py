@@ -24,6 +24,7 @@ def measured(study: Study) -> RunToRun | None:
     return RunToRun(
         MEASURED["maze"].of, seeds, {k: _rounded(np.sqrt(np.mean(each))) for k, each in checkpoint.items()},
         {k: _rounded(each) for k, each in differences.items()}, MEASURED["maze"].page,
+        MEASURED["maze"].width,
     )  # fmt: skip
 
 

@@ -19,6 +19,8 @@ from passk.runtime import ray_job
 from passk.runtime.ray_cluster import ray_cluster, request_headers
 from tests.processes import command_lines, descendants, listening, living
 
+pytestmark = pytest.mark.slow
+
 WRONG = {"Authorization": "Bearer " + "0" * 64}
 JOIN = "import ray; ray.init(logging_level='ERROR'); print('joined', ray.cluster_resources()['GPU'])"
 

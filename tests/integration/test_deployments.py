@@ -23,6 +23,8 @@ from tests.processes import command_lines, descendants, listening
 
 from .conftest import EXPERIMENT, left_after, prepared
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SHORT = EXPERIMENT.replace("steps: 24", "steps: 2").replace("steps: 8,", "steps: 2,")
 LONG = SHORT.replace("name: small", "name: long").replace("advantage: passk_analytical", "advantage: grpo")

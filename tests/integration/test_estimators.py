@@ -15,6 +15,8 @@ from passk.store import reading
 
 from .conftest import EXPERIMENT, Finished, passk
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 STAGE = (
     "{{kind: rl, from: warm, problems: train, advantage: {estimator}, {more}, steps: 2, prompts_per_step: 8, "

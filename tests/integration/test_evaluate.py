@@ -28,6 +28,8 @@ from tests.said import lines_said
 
 from .conftest import left_after, passk, prepared
 
+pytestmark = pytest.mark.slow
+
 PROBLEMS, SAMPLES = 64, 32
 PIECES = PROBLEMS * SAMPLES // PIECE_SAMPLES
 EXPERIMENT = f"""

@@ -2,7 +2,11 @@
 
 import re
 
+import pytest
+
 from flows.server_auth import FILE
+
+pytestmark = pytest.mark.slow
 
 LOOPBACK = {"127.0.0.1", "::1"}
 # Part of a run -> words of its command line. While a method runs, Ray names an actor by OpenRLHF's class.

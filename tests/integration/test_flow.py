@@ -9,6 +9,8 @@ import pytest
 from passk.base.errors import PasskError, SomeFailed
 from tasks.retries import FRUITLESS
 
+pytestmark = pytest.mark.slow
+
 STAGES = """
 name: arms
 question: Do the others go on?

@@ -4,7 +4,11 @@ import signal
 import subprocess
 import time
 
+import pytest
+
 from .conftest import left_after, passk, prepared
+
+pytestmark = pytest.mark.slow
 
 
 def test_ctrl_c_ends_the_run_and_all_its_processes_and_says_how_to_go_on(tmp_path):

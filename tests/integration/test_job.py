@@ -19,6 +19,8 @@ from passk.experiment.compute import Compute
 from passk.runtime import ray_cluster, ray_job
 from tests.processes import command_lines, descendants, marked, named
 
+pytestmark = pytest.mark.slow
+
 DRIVER = """
 import os, subprocess, sys, time
 import ray

@@ -14,6 +14,8 @@ from passk.statistics.bootstrap import mean_interval
 from passk.statistics.maj_at_k import maj_at_k
 from passk.statistics.pass_at_k import avg_at_n
 
+pytestmark = pytest.mark.slow
+
 PROBLEMS, SAMPLES = 60, 8
 TASK = """
 task: passk_local

@@ -60,8 +60,6 @@ class Runs:
     whole: plan.Plan
     cut: plan.Plan
     cluster: dict[str, str]
-    messages: list[str]
-    """What the runs log."""
 
 
 @dataclass(frozen=True)
@@ -82,20 +80,20 @@ def runs(tmp_path_factory) -> Iterator[Runs]:
     raw["stages"] = {name: yaml.safe_load(STAGE.replace("METHOD", text)) for name, text in METHODS.items()}
     raw["stages"]["none"] = yaml.safe_load(STAGE.replace("METHOD", "")) | {"steps": 1}
     experiment = config.parse(raw)
-    with pytest.MonkeyPatch.context() as patch, lines_said() as messages:
+    with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
         whole, cut = (plan.plan(experiment, directory / name) for name in ("whole", "cut"))
         with ray_cluster(experiment.compute, directory / "ray.log") as cluster:
             for one in (whole, cut):
                 stages.prepare(one)
-            yield Runs(whole, cut, cluster, messages)
+            yield Runs(whole, cut, cluster)
 
 
 @pytest.fixture(scope="module", params=METHODS)
 def run(request, runs) -> Run:
     undisturbed, killed = (planned(one, request.param) for one in (runs.whole, runs.cut))
     stages.train(runs.whole, undisturbed, runs.cluster)
-    messages = killed_and_resumed(runs.cut, killed, runs.cluster, runs.messages)
+    messages = killed_and_resumed(runs.cut, killed, runs.cluster)
     return Run(request.param, undisturbed.directory, killed.directory, messages)
 
 
@@ -110,16 +108,16 @@ def planned(laid_out: plan.Plan, name: str) -> PlannedStage:
     return next(one for one in laid_out.stages if one.record.name == name)
 
 
-def killed_and_resumed(laid_out, planned, cluster, messages) -> list[str]:
+def killed_and_resumed(laid_out, planned, cluster) -> list[str]:
     """Train a stage, kill its policy once a checkpoint is sealed, train on, and return what the second run logs."""
     saves = planned.directory / "checkpoints" / "_actor"
     sealed = saves / f"global_step{KILLED_AFTER}" / SEAL
     threading.Thread(target=kill_the_policy_when, args=(sealed.exists, saves), daemon=True).start()
     with pytest.raises(StageFailed):
         stages.train(laid_out, planned, cluster)
-    messages.clear()
-    stages.train(laid_out, planned, cluster)
-    return list(messages)
+    with lines_said() as messages:
+        stages.train(laid_out, planned, cluster)
+    return messages
 
 
 def test_a_killed_stage_goes_on_to_the_last_digit(run):

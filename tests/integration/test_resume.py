@@ -23,6 +23,8 @@ from passk.runtime.ray_job import StageFailed
 from tests.processes import command_lines, descendants
 from tests.said import lines_said
 
+pytestmark = pytest.mark.slow
+
 # From random weights nothing is solved: wrong answers that are paid at random make the gradients.
 EXPERIMENT = """
 name: resumed

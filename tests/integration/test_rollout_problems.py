@@ -10,7 +10,6 @@ from passk import problems
 from passk.experiment import config, plan
 from passk.pipeline import stages
 from passk.runtime.ray_cluster import ray_cluster
-from tests.said import lines_said
 
 from .test_methods import KILLED_AFTER, STEPS, killed_and_resumed
 from .test_resume import CLOCK, lines, rollouts
@@ -44,7 +43,7 @@ def runs(tmp_path_factory) -> tuple[plan.Plan, plan.Plan, list[str]]:
     """The plan that was not killed, the one that was, and what the run logs that resumed."""
     directory = tmp_path_factory.mktemp("again")
     experiment = config.parse(yaml.safe_load(EXPERIMENT))
-    with pytest.MonkeyPatch.context() as patch, lines_said() as messages:
+    with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
         whole, cut = (plan.plan(experiment, directory / name) for name in ("whole", "cut"))
         with ray_cluster(experiment.compute, directory / "ray.log") as cluster:
@@ -52,7 +51,7 @@ def runs(tmp_path_factory) -> tuple[plan.Plan, plan.Plan, list[str]]:
                 stages.prepare(one)
                 stages.train(one, one.stages[0], cluster)
             stages.train(whole, whole.stages[1], cluster)
-            resumed = killed_and_resumed(cut, cut.stages[1], cluster, messages)
+            resumed = killed_and_resumed(cut, cut.stages[1], cluster)
     return whole, cut, resumed
 
 

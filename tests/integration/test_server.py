@@ -21,6 +21,8 @@ from tasks.train_slots import POLL_SECONDS, TrainSlots
 from tests.processes import command_lines, descendants
 from tests.said import lines_said
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):

@@ -23,6 +23,8 @@ from passk.base.errors import ConfigError
 from passk.runtime.ports import free_port
 from tests.processes import command_lines, descendants, listening
 
+pytestmark = pytest.mark.slow
+
 FOREIGN = "http://evil.example"
 
 

@@ -189,3 +189,27 @@ def test_the_record_of_a_step_is_that_of_all_groups_that_were_sampled(actor_clas
     assert (plain["generated_groups"], plain["used_groups"], plain["reward"]) == (2, 2, pytest.approx(1 / 8))
     empty = of(used, dropped=Rollouts([], [], np.zeros(0, bool), np.zeros((0, 4)), np.zeros((0, 4)), 2, 0.0)).metrics()
     assert (empty["generated_groups"], empty["used_groups"], empty["reward"]) == (2, 1, pytest.approx(1 / 8))
+
+
+def test_the_sum_of_tokens_is_the_mean_over_sequences_of_their_sums_for_any_micro_batches(actor_classes):
+    from openrlhf.models.loss import PolicyLoss
+    from openrlhf.utils.loss_utils import _optimizer_step_loss_norm
+
+    from passk.openrlhf import length_settings
+    from passk.openrlhf.sum_of_tokens import SumOfTokens
+
+    torch.manual_seed(1)
+    log_probs, advantages = torch.randn(4, 3), torch.randn(4, 3)
+    mask = torch.tensor([[1, 1, 0], [1, 1, 1], [0, 0, 0], [1, 0, 0]])
+    # at equal old log-probabilities the ratio is 1, so a token's loss is its negative advantage
+    expected = -(advantages * mask).sum() / 3
+    for rows in ([[0, 1, 2, 3]], [[0, 1], [2, 3]], [[0], [1], [2], [3]]):
+        masks = [mask[each] for each in rows]
+        info = length_settings.bounded(_optimizer_step_loss_norm(masks, None, 1, len(rows)))
+        losses = [
+            SumOfTokens(PolicyLoss(token_level_loss=True))(
+                log_probs[each], log_probs[each], advantages[each], action_mask=mask[each], **info
+            )[0]
+            for each in rows
+        ]
+        assert float(sum(losses) / len(rows)) == pytest.approx(float(expected))  # DeepSpeed's mean of micro-batches

@@ -10,6 +10,8 @@ from passk.store import reading
 
 from .conftest import EXPERIMENT, left_after, passk, prepared
 
+pytestmark = pytest.mark.slow
+
 WARM, ARM, MORE = 8, 2, 4
 
 

@@ -12,6 +12,8 @@ from passk import verifiers
 
 from .conftest import left_after, passk, prepared
 
+pytestmark = pytest.mark.slow
+
 EXPERIMENT = """
 name: texts
 question: Does a small model that reads bytes answer in the form that its verifier reads?

@@ -22,6 +22,8 @@ from passk.runtime.environment import environment
 from passk.runtime.ray_cluster import ray_cluster
 from passk.runtime.ray_job import StageFailed
 
+pytestmark = pytest.mark.slow
+
 # From random weights nothing is solved: incorrect answers that are rewarded at random make the gradients.
 EXPERIMENT = """
 name: tied

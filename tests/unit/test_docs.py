@@ -44,6 +44,15 @@ def test_every_identity_of_the_docs_is_a_test():
     assert len(named) >= 12 and [name for name in named if f"def test_{name}(" not in tests] == []
 
 
+def test_the_demos_numbers_in_the_readme_are_those_of_its_report():
+    interval = r"(\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\])"
+    columns = [r"(test)", r"([\w-]+)", interval, interval, interval]
+    readme = re.findall(rf"^    {' +'.join(columns)}$", (DOCS.parent / "README.md").read_text(), re.MULTILINE)
+    report = (DOCS / "examples" / "shortcut" / "report.md").read_text().replace("`", "")
+    assert readme == re.findall(rf"^\| {r' +[|] +'.join(columns)} \|$", report, re.MULTILINE)
+    assert [row[1] for row in readme] == ["warm", "pass1", "pass4", "pass4-pass1"]
+
+
 def test_every_figure_that_a_document_shows_is_there():
     for document in DOCS.glob("*.md"):
         for figure in re.findall(r"!\[[^]]*\]\(([^)]+)\)", document.read_text()):

@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from passk.base.errors import LONGEST, ConfigError, InvalidError, PasskError, nearest, under
+from passk.base.errors import LONGEST, ConfigError, InvalidError, PasskError, nearest, one_line, under
 from passk.experiment.config import parse
 from passk.experiment.yaml_file import read
 from passk.pipeline.run_record import _one_line
@@ -50,6 +50,11 @@ def test_a_key_is_hidden_before_a_message_is_cut():
 def test_the_reason_of_any_failure_on_record_is_as_harmless_as_that_of_ours():
     assert _one_line(str(ValueError("of a log: \x1b]0;title\x07"))) == "of a log: \\x1b]0;title\\x07"
     assert len(_one_line("x " * 10**5)) <= LONGEST
+
+
+def test_another_librarys_message_becomes_one_line_of_a_length():
+    assert one_line(ValueError("  a\n\n  b c  ")) == "a b c"
+    assert one_line(ValueError("a\nb" * 9), 5) == "a ba " and one_line(ValueError()) == ""
 
 
 def test_a_configuration_error_is_its_parts_and_its_text_is_their_line():

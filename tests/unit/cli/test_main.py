@@ -48,6 +48,7 @@ def test_a_plan_prints_every_stage_with_a_command_and_writes_nothing(tmp_path):
     assert "# warm: sft, 2 steps" in done.stdout
     assert "# arm: rl, passk_analytical k=4, 2 steps from warm" in done.stdout
     assert "--passk.advantage passk_analytical" in done.stdout
+    assert "\n# evaluations: memory: about " in done.stdout
     assert [file.name for file in tmp_path.iterdir()] == ["good.yaml"]
 
 

@@ -4,9 +4,12 @@ import csv
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from dev import gpu_acceptance, gpu_wheels
 from passk.experiment import validate
@@ -55,15 +58,27 @@ def test_a_package_is_needed_by_the_first_engine_that_leads_to_it_and_what_torch
     lock = {
         "package": [
             package("project", "vllm", "openrlhf", "ray", "deepspeed", "pandas"),
-            package("torch", "sympy"), package("sympy"), package("vllm", "torch", "sympy", "shared"),
+            package("torch", "sympy", "setuptools"), package("sympy"), package("setuptools"),
+            package("vllm", "torch", "sympy", "shared"),
             package("openrlhf", "shared", "own"), package("ray"), package("own", size=5), package("shared"),
             package("pandas"), {"name": "deepspeed", "version": "2"},
         ]
     }  # fmt: skip
     assert gpu_wheels.rows(lock, "project") == [
         ("deepspeed", "2", 0, "deepspeed"), ("openrlhf", "1", 1, "openrlhf"), ("own", "1", 5, "openrlhf"),
-        ("pandas", "1", 1, "passk"), ("ray", "1", 1, "ray"), ("shared", "1", 1, "vllm"), ("vllm", "1", 1, "vllm"),
+        ("pandas", "1", 1, "passk"), ("ray", "1", 1, "ray"), ("setuptools", "1", 1, "passk"),
+        ("shared", "1", 1, "vllm"), ("vllm", "1", 1, "vllm"),
     ]  # fmt: skip
+
+
+def test_passk_installs_under_the_machines_python_with_the_setuptools_that_builds_it():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    [command] = [line for line in SCRIPT.read_text().splitlines() if "pip" in line and " -e ." in line]
+    supported = SpecifierSet(project["project"]["requires-python"])
+    assert "3.12" in supported or "--ignore-requires-python" in command.split()
+    [needed] = map(Requirement, project["build-system"]["requires"])
+    [version] = [wheel["version"] for wheel in wheels() if wheel["name"] == needed.name]
+    assert version in needed.specifier
 
 
 def test_a_failed_first_step_is_recorded_and_ends_the_script(tmp_path):
@@ -104,6 +119,15 @@ def test_the_page_has_each_step_and_the_tokens_per_second_after_the_first_step(t
     stage.mkdir(parents=True)
     line = '{"step": %d, "tokens": 100, "seconds": %d, "seconds_generation": 1, "logprob_gap": 0.5}\n'
     (stage / "metrics.jsonl").write_text(line % (1, 50) + line % (2, 2) + line % (3, 2))
+    status = "{'policy_loss': -1e-05, 'timing/broadcast': 1.0, 'rollout/response_length_mean': 24.5, "
+    status += "'rollout/num_samples': 1024.0, 'timing/generation': %s, 'timing/step_total': %s}"
+    lines = [
+        f"(PPOTrainer pid=1) INFO: ✨ Global step {n}: {status % t}" for n, t in ((1, (50.0, 90.0)), (2, (2.0, 8.0)))
+    ]
+    (tmp_path / "stock.txt").write_text("\n".join(["loading", *lines, "Global step 3: killed"]))
     page = gpu_acceptance.summary(tmp_path, tmp_path / "runs")
+    assert "OpenRLHF alone: 3,136 response tokens/s of a step, 12,544 while sampling." in page
+    (tmp_path / "stock.txt").write_text(lines[0])
+    assert "OpenRLHF alone" not in gpu_acceptance.summary(tmp_path, tmp_path / "runs"), "a first step is no measurement"
     assert "| run | failed | 9 | 4096 |" in page
     assert "k: 50 response tokens/s of a step, 100 while sampling, largest logprob_gap 0.5 nats." in page

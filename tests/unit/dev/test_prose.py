@@ -111,6 +111,16 @@ def test_comments_and_strings_of_python_are_checked_and_names_are_not(tmp_path):
     ]
 
 
+def test_templates_and_the_deployments_are_checked_without_expressions(tmp_path):
+    (tmp_path / "reports" / "templates").mkdir(parents=True)
+    (tmp_path / "reports" / "templates" / "a.md.j2").write_text(
+        "{% if told %}\nIt is {{ said }}.\n{% endif %}\nFiled.\n"
+    )
+    (tmp_path / "prefect.yaml").write_text("# Whoever\nname: passk\n")
+    found = [fault.split(";")[0] for name, texts in prose.everything(tmp_path) for fault in prose.faults(name, texts)]
+    assert found == ["prefect.yaml:1: 'Whoever'", "reports/templates/a.md.j2:4: 'Filed'"]
+
+
 def test_the_help_of_every_command_and_option_is_collected():
     found = {text.where: text.text for text in prose.command_line()}
     assert found["passk run --help"] and found["passk problems show --help"] and found["passk evaluate samples"]

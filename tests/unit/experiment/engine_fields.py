@@ -14,7 +14,11 @@ STAGE_SETTINGS = {
 }
 ENGINE_SETTINGS = {
     "kl": ("mapping", [None, {"coef": 0.1}], [{}, {"estimator": "k2"}]),
-    "loss": ("mapping", [None, {}, {"type": "gspo"}], [{"type": "gspo", "aggregation": "token-mean"}]),
+    "loss": (
+        "mapping",
+        [None, {}, {"type": "gspo"}],
+        [{"type": "gspo", "aggregation": "token-mean"}, {"type": "gspo", "aggregation": "seq-mean-token-sum"}],
+    ),
     "importance_correction": (
         "mapping",
         [None, {"level": "token", "mode": "clip"}, {"level": "seq", "gating": "tv", "threshold": [0.1]}],
@@ -44,7 +48,7 @@ KL = {
 }
 LOSS = {
     "type": ("choice", ["ppo", "gspo"], []),
-    "aggregation": ("choice", ["token-mean", "seq-mean-token-mean", None], ["seq-mean-token-sum"]),
+    "aggregation": ("choice", ["token-mean", "seq-mean-token-mean", "seq-mean-token-sum", None], ["seq-sum"]),
     "dual_clip": ("positive", [3, 1.5, None], [1, 0.5]),
 }
 CORRECTION = {

@@ -246,6 +246,22 @@ def test_another_model_written_over_the_first_is_another_start_and_so_is_all_tha
     assert not {one.record.key for one in before.evaluations} & {one.record.key for one in after.evaluations}
 
 
+def test_a_model_that_is_moved_is_the_same_start_and_so_is_all_that_comes_of_it(tmp_path, monkeypatch):
+    def all_keys(path):
+        plan = laid_out(tmp_path / "runs", changed("model", {"path": path}))
+        return keys(plan), {one.record.key for one in plan.evaluations}
+
+    directory = tmp_path / "model"
+    directory.mkdir()
+    (directory / "model.safetensors").write_bytes(b"weights")
+    before = all_keys(str(directory))
+    monkeypatch.chdir(tmp_path)
+    assert all_keys("model") == before
+    directory.rename(tmp_path / "moved")
+    assert all_keys("moved") == before
+    assert all_keys("owner/one") != all_keys("owner/other")
+
+
 @pytest.mark.parametrize(
     ("group", "name", "touched"),
     [("passk.advantage", "rloo", {"arm"}), ("passk.verifiers", "maze", {"arm", "warm on test", "arm on test"})],

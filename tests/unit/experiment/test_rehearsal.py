@@ -84,6 +84,24 @@ def test_every_field_that_differs_is_listed_once_with_its_reason():
     assert changes(real, real) == []
 
 
+def test_bounds_of_the_base_model_are_left_out_and_the_page_says_so():
+    raw = changed("model", {"path": "owner/name"})
+    raw["require"] = {"base": {"benchmark": "test", "pass_at_8": [0.05, 0.95]}}
+    real = config.parse(raw)
+    validate.check(real)
+    small = rehearsed(real)
+    validate.check(small)
+    assert small.require is None
+    [reason] = {change.reason for change in changes(real, small) if change.field.startswith("require")}
+    assert reason == "a model with random weights meets no bound"
+
+
+def test_two_experiments_with_a_long_common_start_have_two_rehearsals():
+    names = {rehearsed(config.parse(changed("name", "a" * 63 + end))).name for end in "bc"}
+    assert len(names) == 2 and all(len(name) == 64 and name.startswith("rehearsal-aaa") for name in names)
+    assert rehearsed(config.parse(changed("name", "short"))).name == "rehearsal-short"
+
+
 def test_dynamic_batches_packing_and_zero_3_stay():
     small = rehearsed(config.load(ROOT / "experiments" / "qwen2.5-7b-maze.yaml"))
     compute = small.compute

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from passk.base.errors import ConfigError
-from passk.experiment import config, sweep
+from passk.experiment import config, sweep, validate
 from passk.experiment.plan import plan
 from passk.problems import preparation
 from tests.said import lines_said
@@ -85,6 +85,20 @@ def test_an_evaluation_says_which_of_its_problems_are_in_the_training_sets_of_it
     assert "problems easy: none of its 1 problems is in demonstrations, exactly or nearly" in said
 
 
+def test_an_evaluation_leaves_out_what_its_file_says_about_a_training(maze, tmp_path):
+    raw = yaml.safe_load(Path(MAZE).read_text())
+    raw |= {"model": {"path": "owner/name"}, "require": {"base": {"benchmark": "easy", "pass_at_8": [0.05, 0.95]}}}
+    raw["benchmarks"]["hard"]["validation"] = True
+    raw["stages"]["pass1"] |= {"evaluate_every": 20}
+    of = config.parse(raw)
+    validate.check(of)
+    for names, samples in ((["hard"], None), (["easy"], 4), ([], None)):
+        made = evaluation(of, tmp_path, benchmarks=names, samples=samples)
+        assert made.require is None
+        evaluated = {one.record.benchmark for one in plan(made, tmp_path / "runs").evaluations}
+        assert evaluated == set(names or of.benchmarks)
+
+
 def test_evaluations_of_two_checkpoints_do_not_share_a_directory(maze, tmp_path):
     (tmp_path / "a" / "model").mkdir(parents=True)
     (tmp_path / "b" / "model").mkdir(parents=True)
@@ -97,6 +111,15 @@ def test_a_checkpoint_that_was_written_over_is_evaluated_anew(maze, tmp_path):
     before, again = evaluation(maze, tmp_path), evaluation(maze, tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"other")
     assert before.name == again.name != evaluation(maze, tmp_path).name
+
+
+def test_a_checkpoint_that_is_moved_continues_its_evaluation(maze, tmp_path):
+    checkpoint = tmp_path / "here" / "checkpoint"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "model.safetensors").write_bytes(b"one")
+    before = evaluation(maze, checkpoint)
+    moved = (tmp_path / "here").rename(tmp_path / "there") / "checkpoint"
+    assert evaluation(maze, moved).name == before.name
 
 
 def test_evaluations_on_benchmarks_that_share_a_name_alone_do_not_share_a_directory(maze, tmp_path):

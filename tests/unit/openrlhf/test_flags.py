@@ -52,6 +52,23 @@ def test_operators_are_compiled_by_the_environments_own_ninja_and_kept_where_sta
     assert variables["PATH"] == operators.path(os.environ)
 
 
+@pytest.mark.parametrize(
+    ("loss", "mode", "sums"),
+    [
+        ({}, "token-mean", False),
+        ({"aggregation": "seq-mean-token-mean"}, "seq-mean-token-mean", False),
+        ({"aggregation": "seq-mean-token-sum"}, "token-mean", True),
+        ({"type": "gspo"}, "seq-mean-token-mean", False),
+    ],
+)
+def test_the_sum_of_tokens_is_openrlhfs_mean_of_tokens_with_another_divisor(loss, mode, sums):
+    experiment = config.parse(changed("stages.arm.loss", loss))
+    paths = flags.Paths("model", Path("data"), Path("out"))
+    words = flags.rl(experiment.stages["arm"], experiment.compute, paths, seed=1)
+    assert words[words.index("--actor.loss_agg_mode") + 1] == mode
+    assert ("--passk.sum_tokens" in words) is sums
+
+
 # arXiv 2508.10751, appendix A.2. OpenRLHF counts rollout.batch_size in prompts, train.batch_size in samples.
 PAPER = {
     "--algo.kl.init_coef": ["0"],  # left out, OpenRLHF takes 0.01 x KL off each token's reward

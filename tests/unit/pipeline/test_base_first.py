@@ -74,6 +74,11 @@ def test_a_requirement_that_cannot_be_checked_is_refused():
     content["require"]["base"]["benchmark"] = "tset"
     with pytest.raises(ConfigError, match=r"^require.base.benchmark: 'tset' does not exist; did you mean test"):
         validate.check(config.parse(content))
+    content["require"]["base"]["benchmark"] = "held"
+    content["benchmarks"]["held"] = {**content["benchmarks"]["test"], "validation": True}
+    content["stages"]["arm"] |= {"evaluate_every": 1}
+    with pytest.raises(ConfigError, match=r"^require.base.benchmark: the base model is not evaluated on held, which"):
+        validate.check(config.parse(content))
 
 
 def test_a_begun_stage_goes_before_one_that_was_not_and_never_before_its_parent(tmp_path):

@@ -50,6 +50,17 @@ def test_a_sequence_longer_than_the_models_context_is_refused_with_the_excess(tm
     assert line.startswith("stages.warm.max_length: max_length = 9000 tokens") and line.endswith("by 808")
 
 
+def test_the_default_of_max_prompt_counts_for_the_context(tmp_path):
+    fits = experiment(tmp_path, stages__arm__max_response=8192 - 1024)
+    raw = fits.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    del raw["stages"]["arm"]["max_prompt"]
+    size = capacity.size_of(fits)
+    capacity.check_context(config.parse(raw), size)
+    raw["stages"]["arm"]["max_response"] += 1
+    line = refusal(capacity.check_context, config.parse(raw), size)
+    assert "max_prompt + max_response = 8193 tokens" in line and line.endswith("lower it by 1")
+
+
 def test_a_kv_cache_too_small_for_one_sequence_is_refused_with_the_size_that_fits(tmp_path):
     wide = SMOLLM2 | {"num_key_value_heads": 9, "max_position_embeddings": 131_072}
     large = experiment(tmp_path, model=wide, stages__arm__max_response=100_000)
@@ -80,6 +91,17 @@ def test_what_exceeds_the_free_memory_names_the_field_that_lowers_the_largest_pa
         capacity.check_memory, experiment(tmp_path, compute____micro_batch=2, compute____max_parallel_stages=2)
     )
     assert line.startswith("compute.max_parallel_stages: 2 stages of about")
+
+
+def test_the_plan_has_the_memory_of_the_evaluations_too(tmp_path):
+    cpu = experiment(tmp_path, compute____kv_cache_gib=3)
+    size = capacity.size_of(cpu)
+    assert memory.about_evaluations(size, cpu) == f"memory: about {memory.of_evaluation(size, cpu)}"
+    assert "KV cache 3.0" in memory.about_evaluations(size, cpu)
+    gpu = experiment(tmp_path, compute____profile="gpu", compute____tensor_parallel=2, compute____engines=1)
+    large = replace(size, weights=8 * GIB)
+    line = memory.about_evaluations(large, gpu)
+    assert "engine's weights 8.0" in line and line.endswith(f"and {size.kv_bytes // 2:,} bytes of KV cache per token")
 
 
 def test_the_trainer_and_an_engine_must_fit_on_a_gpu(tmp_path):

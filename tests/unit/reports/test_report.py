@@ -40,6 +40,14 @@ def test_the_first_screen_has_question_answer_table_and_differences(written):
     assert "| all together" not in rest
 
 
+def test_the_report_of_a_rehearsal_begins_with_a_banner(filed):
+    assert "rehearsal" not in text_of(filed.store, filed.name)
+    record = json.loads((filed.directory / "experiment.json").read_text())
+    amend(filed, config={**record["config"], "rehearses": "real"})
+    title, _, banner, *_ = text_of(filed.store, filed.name).split("\n")
+    assert title == "# maze-cpu" and banner.startswith("**This is a rehearsal of `real`, not a result.**")
+
+
 def test_no_blank_line_is_there_twice(written):
     _, _, text = written
     assert "\n\n\n" not in text

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -19,10 +20,10 @@ CLAIMS = re.compile(
 )
 
 
-def with_sources(run, **sources):
+def with_sources(run, *, width=5, model=None, **sources):
     record = json.loads((run.directory / "experiment.json").read_text())
-    problems = {name: {"source": source} for name, source in sources.items()}
-    amend(run, config={**record["config"], "problems": problems})
+    problems = {name: {"source": source, "width": width} for name, source in sources.items()}
+    amend(run, config={**record["config"], "problems": problems, "model": model or {"tiny": {"layers": 4}}})
 
 
 def test_one_training_run_gets_no_p_value_no_bold_and_no_winner_anywhere(written):
@@ -61,6 +62,8 @@ def test_a_method_with_one_run_beside_others_with_several_is_named(seeds):
     ("sources", "known"),
     [
         ({"easy": "maze", "hard": "maze", "train": "gsm8k"}, True),
+        ({"easy": "maze", "hard": "maze", "width": 9}, False),
+        ({"easy": "maze", "hard": "maze", "model": {"path": "Qwen/Qwen2.5-7B", "tiny": None}}, False),
         ({"easy": "maze", "hard": "gsm8k"}, False),
         ({"easy": "gsm8k", "hard": "gsm8k"}, False),
         ({"easy": "maze"}, False),
@@ -77,6 +80,21 @@ def test_the_spread_of_reruns_is_printed_for_the_kind_of_problems_that_it_was_me
         assert (
             "studies/mazes/tables.md" in lines[0] and "0.056 at pass@1 and 0.030 at pass@8 for a checkpoint" in lines[0]
         )
+
+
+def test_the_headline_says_when_methods_differ_in_rl_steps(filed, seeds):
+    loaded = load(filed.store, filed.name)
+    assert "rl steps" not in answer(Comparison([loaded]))[0]
+    fewer = loaded.steps[~((loaded.steps["stage"] == "pass1") & (loaded.steps["step"] > 14))]
+    headline = answer(Comparison([replace(loaded, steps=fewer)]))[0]
+    assert headline.startswith(
+        "Over all benchmarks together, this checkpoint of pass4-pass1 and this checkpoint of pass1"
+    )
+    assert headline.endswith(". The methods differ in rl steps: pass4-pass1 has 18, pass1 has 14.")
+    each = [load(run.store, run.name) for run in seeds]
+    each[0] = replace(each[0], steps=each[0].steps[each[0].steps["stage"] != "pass4-pass1"])
+    headline = answer(Comparison(each))[0]
+    assert headline.endswith(". The methods differ in rl steps: pass4-pass1 has 12 to 18, pass1 has 18.")
 
 
 def test_captions_state_how_each_benchmark_was_sampled_and_what_top_p_cuts_off(filed):

@@ -6,7 +6,6 @@ import pytest
 
 from passk.statistics.pass_at_k import (
     avg_at_n,
-    cumulative_solve_rate,
     distinct_incorrect,
     pass_at_k,
     pass_hat_k,
@@ -98,13 +97,6 @@ def test_a_mean_score_is_of_the_problems_own_samples():
     assert avg_at_n([[0, 1, 0.5, 0.5], [1, 1, 1, 0]]).tolist() == [0.5, 0.75]
 
 
-def test_what_was_solved_once_stays_solved():
-    correct = np.array([[0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1], [1, 1, 1, 1]], dtype=bool)
-    rate = cumulative_solve_rate(correct)
-    assert rate.tolist() == [0.25, 0.5, 0.5, 0.75]
-    assert rate[-1] == pass_at_k(4, correct.sum(axis=1), 4).mean()
-
-
 def test_distinct_answers_are_counted_among_the_incorrect_ones_that_have_one():
     answers = np.array([[1, 1, 2, 7], [1, 2, 3, 7], [7, 7, 7, 7], [-1, -1, 5, 7], [-1, -1, -1, 7]])
     assert distinct_incorrect(answers, answers == 7) == pytest.approx([2 / 3, 1, np.nan, 1, np.nan], nan_ok=True)
@@ -132,7 +124,7 @@ def test_the_share_is_of_a_problems_samples():
     [
         (lambda: avg_at_n([1, 0]), "scores: must have shape [problems, samples], not (2,)"),
         (lambda: share([[0.5]]), "marked: must be booleans of shape [problems, samples], not float64 of (1, 1)"),
-        (lambda: cumulative_solve_rate(np.zeros((2, 0), bool)), "correct: must be booleans of shape"),
+        (lambda: share(np.zeros((2, 0), bool)), "marked: must be booleans of shape"),
         (lambda: distinct_incorrect([["a"]], [[True]]), "answers: must be (1, 1) whole numbers, -1 for no answer"),
         (lambda: token_mean([[1.0]], [[-1]]), "tokens: must be (1, 1) counts, one per sample"),
     ],
