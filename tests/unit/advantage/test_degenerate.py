@@ -69,6 +69,7 @@ def test_the_estimators_that_learn_from_a_group_without_spread_are_those_that_th
     learning = set()
     for name in sorted(set(cases.DOMAIN) - {"edas", *cases.GRADED}):
         more = {"bundle": 2} if name == "riskpo" else {}
+        more |= {"answers": [["a"] * 8, ["a", "b"] * 4]} if name in cases.VOTING else {}
         if compute(name, [[value] * 8, [1.0, 0.0] * 4], cases.some_k(name, 8), **more)[0].any():
             learning.add(name)
     [row] = [line for line in (DOCS / "engine-settings.md").read_text().splitlines() if line.startswith(f"| {kind} |")]
