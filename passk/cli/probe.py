@@ -22,7 +22,12 @@ def probe() -> None:
 def interference(
     file: File,
     stage: Annotated[str, typer.Option(help="Finished rl stage of the experiment.")],
-    last_steps: Annotated[int, typer.Option(min=1, help="Last steps whose rollouts count (default: 1).")] = 1,
+    step: Annotated[
+        int | None, typer.Option(min=1, help="Step of an exported or kept model (default: the stage's last step).")
+    ] = None,
+    last_steps: Annotated[
+        int, typer.Option(min=1, help="Last steps up to the model whose rollouts count (default: 1).")
+    ] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print JSON (default: a table).")] = False,
     runs: Runs = Path("runs"),
 ) -> None:
@@ -32,7 +37,7 @@ def interference(
     from passk.experiment.plan import plan
     from passk.pipeline.interference import as_json, measured
 
-    found = measured(plan(validate.load(file), runs), stage, last_steps)
+    found = measured(plan(validate.load(file), runs), stage, last_steps, step)
     if json:
         typer.echo(as_json(found))
         return

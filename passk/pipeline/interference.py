@@ -1,4 +1,4 @@
-"""The interference of a finished stage: policy gradients by difficulty, from its model and its last rollouts."""
+"""The interference of a finished stage: policy gradients by difficulty, from a model of it and the rollouts before."""
 
 import json
 from collections import Counter
@@ -12,6 +12,7 @@ from passk.base.errors import ConfigError, nearest
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedStage
 from passk.experiment.stage import RlStage
+from passk.files.layout import export_of, exported_steps, kept_model, kept_steps
 from passk.models import remote_code
 from passk.models.tiny import load_tokenizer
 from passk.pipeline.evaluation_request import format_of
@@ -49,16 +50,21 @@ class Interference:
     """Steps whose rollouts were read."""
 
 
-def measured(plan: Plan, name: str, last_steps: int) -> Interference:
-    """Return the interference of a stage. Raise ConfigError for a stage without a model or without rollouts."""
+def measured(plan: Plan, name: str, last_steps: int, step: int | None = None) -> Interference:
+    """Return the interference of a stage. Raise ConfigError for a stage without the model or without rollouts.
+
+    last_steps: steps whose rollouts count, the last of them before the model. step: that of the model (default: the
+    stage's last one).
+    """
     from transformers import AutoModelForCausalLM
 
     from passk.models.interference import gradients, products
 
     planned, stage = _finished(plan, name)
-    rows, steps = _rollouts(planned, last_steps)
+    step = planned.steps if step is None else step
+    model_path = _model(planned, step)
+    rows, steps = _rollouts(planned, last_steps, step)
     trusted = plan.experiment.model.trust_remote_code
-    model_path = planned.directory / "model"
     remote_code.check(model_path, trusted=trusted)
     responses, counts = _responses(plan, planned, rows, load_tokenizer(model_path, trusted=trusted), stage.stop)
     model = AutoModelForCausalLM.from_pretrained(model_path, dtype="float32", trust_remote_code=trusted).eval()
@@ -85,10 +91,24 @@ def _finished(plan: Plan, name: str) -> tuple[PlannedStage, RlStage]:
     return planned, planned.stage
 
 
-def _rollouts(planned: PlannedStage, last_steps: int) -> tuple[list[dict[str, Any]], list[int]]:
+def _model(planned: PlannedStage, step: int) -> Path:
+    """Return the directory of the model of a step. Raise ConfigError if the stage did not keep it."""
+    directory = planned.directory
+    models = {each: kept_model(directory, each) for each in kept_steps(directory)}
+    models |= {each: export_of(directory, each) for each in exported_steps(directory)}
+    models[planned.steps] = directory / "model"
+    if step not in models:
+        known = ", ".join(map(str, sorted(models)))
+        raise ConfigError("step", f"{planned.record.name} has no model of step {step}", f"name one of {known}")
+    return models[step]
+
+
+def _rollouts(planned: PlannedStage, last_steps: int, step: int) -> tuple[list[dict[str, Any]], list[int]]:
+    """Return the rollouts of the last steps up to a step, and these steps."""
     import pyarrow.parquet
 
-    files = sorted((planned.directory / "rollouts").glob("step-*.parquet"))[-last_steps:]
+    directory = planned.directory / "rollouts"
+    files = [file for file in sorted(directory.glob("step-*.parquet")) if int(file.stem[5:]) <= step][-last_steps:]
     if not files:
         raise ConfigError("stage", f"{planned.record.name} has no rollouts", "run the experiment again")
     columns = ["step", "problem", "response", "reward", "advantage", "truncated"]

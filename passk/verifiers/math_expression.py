@@ -49,12 +49,16 @@ def expression(text: str) -> "Basic":
     return found
 
 
+_OTHER = {"I": "\\iota", "E": "\\Upsilon", "e": "\\Upsilon"}
+"""Letters that latex2sympy reads as constants, and the seldom letters that take their place."""
+
+
 def _finished(text: str) -> str:
     """Return the text with its last changes for latex2sympy: subscripts, \\lg and letters in \\text."""
     text = re.sub(r"(?<!\\log)(?<!\\log )_\{\s*([0-9A-Za-z])\s*\}", r"_\1", text)
     text = re.sub(r"(\\log ?_\{\s*[0-9A-Za-z]+\s*\})(?=\s*[0-9])", r"\1 ", text)
-    # latex2sympy drops the power and the subscript of a capital I.
-    text = re.sub(r"\\[A-Za-z]+|I(?=\s*[\^_])", lambda found: "\\iota" if found[0] == "I" else found[0], text)
+    # latex2sympy drops the power and the subscript of a capital I, and knows no subscript of e.
+    text = re.sub(r"\\[A-Za-z]+|I(?=\s*[\^_])|[Ee](?=\s*_)", lambda found: _OTHER.get(found[0], found[0]), text)
     text = re.sub(r"\\lg(?![a-zA-Z])", r"\\log", text)
     text = re.sub(r"(?<![A-Za-z0-9}])\\text\{([A-Za-z])\}", r"\1", text)
     return re.sub(r"^\+", "", text.strip())

@@ -3,6 +3,8 @@
 import re
 from math import prod
 
+_SIGNS = "odot|oplus|otimes|star|ast|perp|parallel|circ|pm|mp|dagger"
+_NAMES = {"-": "minus", "+": "plus", "*": "ast"}
 _SPELLINGS = (
     (re.compile(r"\\(?:[dtcsx]|nice|flat)frac(?![a-zA-Z])"), r"\\frac"),
     (re.compile(r"\\[dt]binom(?![a-zA-Z])"), r"\\binom"),
@@ -49,6 +51,14 @@ _SPELLINGS = (
     (re.compile(r"[,;]?\s*\\text\{\s*,?\s*(?:for|where|with)\s*\}\s*(?=[a-z]\s*\\in(?![a-z]))"), ", "),
     (re.compile(r"[,;]?\s*\\text\{\s*,?\s*for (?:all|any|every|each)\b[^{}]*\}[^,;]*$"), ""),
     (re.compile(r"\\big(cup|cap)(?![a-zA-Z])"), r"\\\1 "),
+    (re.compile(r"\^\s*(?:\{((?:\s*\\prime(?![a-zA-Z])\s*){1,3})\}|\\prime(?![a-zA-Z]))"),
+     lambda found: "'" * found[0].count("prime")),
+    # Subscripts that are signs: M_\odot, x_{+}.
+    (re.compile(rf"(?<=[A-Za-z])_\s*(?:\{{\s*\\({_SIGNS})\s*\}}|\\({_SIGNS})(?![a-zA-Z]))"),
+     lambda found: f"_{{{found[1] or found[2]}}}"),
+    (re.compile(r"(?<=[A-Za-z])_\{\s*([-+*])\s*\}"), lambda found: f"_{{{_NAMES[found[1]]}}}"),
+    # 1./3
+    (re.compile(r"(?<=[0-9])\.(?=\s*(?:[-+*/)\]},]|\\(?:times|cdot|div|pi|sqrt|frac|leq?|geq?)(?![a-zA-Z])))"), ""),
     (re.compile(r"\\mathbb\s+([A-Z])|\\mathbf\{([NZQR])\}"), r"\\mathbb{\1\2}"),
     (re.compile(r"\\(?:hat|widehat|vec|overrightarrow)\s*\{?\s*\\?([ijk])(?:math)?(?![a-zA-Z])\s*\}?"),
      r"\\mathbf{\1}"),

@@ -55,9 +55,13 @@ def _weights(n: int, k: int, statistic: str, place: int) -> torch.Tensor:
 
     def mean(rest: int, low: int, drawn: int, own: int) -> Fraction:
         """Mean weight above a gap, over sets of `drawn` of `rest` rollouts, `low` of them and `own` more below it."""
-        most = min(low, drawn)
-        ways = (comb(low, h) * comb(rest - low, drawn - h) * above[h + own] for h in range(most + 1))
-        return Fraction(sum(ways), comb(rest, drawn) * above[0])
+        high = rest - low
+        least, most = max(0, drawn - high), min(low, drawn)
+        ways, total = comb(low, least) * comb(high, drawn - least), 0
+        for h in range(least, most + 1):  # ways: those with h of `low`, each from the one before
+            total += ways * above[h + own]
+            ways = ways * (low - h) * (drawn - h) // ((h + 1) * (high - drawn + h + 1))
+        return Fraction(total, comb(rest, drawn) * above[0])
 
     rows = []
     for gap in range(1, n):

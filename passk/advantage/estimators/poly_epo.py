@@ -33,13 +33,22 @@ def poly_epo(
         return maxpo(rewards, k) * ((n - k) / k)
     if answers is None:
         raise PasskError("answers: poly_epo with diversity needs them; pass answers=, or set diversity to false")
-    given = _polychromic(rewards, k, answers)
-    flat = (given == given[:, :1]).all(dim=1, keepdim=True)
-    return ((given - given.mean(dim=1, keepdim=True)) / k**2).masked_fill(flat, 0.0)
+    distinct, lost = _polychromic(rewards, k, answers)
+    # Two parts, since the sets that miss an answer may be so few that no digit of theirs is left in a sum.
+    return (_centred(rewards) * distinct * ((n - k) / (n - 1)) - _centred(lost)) / k**2
 
 
-def _polychromic(rewards: torch.Tensor, k: int, answers: torch.Tensor) -> torch.Tensor:
-    """Return k^2 times the mean of f over the sets with i, [P, N]."""
+def _centred(values: torch.Tensor) -> torch.Tensor:
+    flat = (values == values[:, :1]).all(dim=1, keepdim=True)
+    return (values - values.mean(dim=1, keepdim=True)).masked_fill(flat, 0.0)
+
+
+def _polychromic(rewards: torch.Tensor, k: int, answers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the number of answers, [P, 1], and k^2 times what f lacks by the missed ones, [P, N].
+
+    If every set had all answers, k^2 times the mean of f over the sets with i would be the number of answers times
+    ((N-k) r_i + (k-1) sum r) / (N-1).
+    """
     n = rewards.shape[1]
     known = answers >= 0
     same = (answers.unsqueeze(2) == answers.unsqueeze(1)) & known.unsqueeze(2)  # [P, N, N]
@@ -47,13 +56,13 @@ def _polychromic(rewards: torch.Tensor, k: int, answers: torch.Tensor) -> torch.
     with_i, with_both = (_missed(n, k, other, rewards.device).take(size) * known for other in (1, 2))
     share = known.double() / size.clamp(min=1)  # each answer counts once
     distinct = share.sum(dim=1, keepdim=True)
-    of_i = distinct - (share * with_i).sum(dim=1, keepdim=True) + with_i
-    of_both = distinct - (share * with_both).sum(dim=1, keepdim=True) + with_both
+    of_i = (share * with_i).sum(dim=1, keepdim=True) - with_i
+    of_both = (share * with_both).sum(dim=1, keepdim=True) - with_both
     others = rewards.sum(dim=1, keepdim=True) - rewards
     weighted = (rewards * with_both).sum(dim=1, keepdim=True) - rewards * with_both
     alike = (same * rewards.unsqueeze(1)).sum(dim=2) - rewards * known
-    pairs = others * of_both + weighted - with_both * alike
-    return rewards * of_i + pairs * ((k - 1) / (n - 1))
+    pairs = others * of_both - weighted + with_both * alike
+    return distinct, rewards * of_i + pairs * ((k - 1) / (n - 1))
 
 
 def _missed(n: int, k: int, members: int, device: torch.device) -> torch.Tensor:

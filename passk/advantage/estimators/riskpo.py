@@ -51,7 +51,8 @@ def riskpo(
     if not full:
         return torch.zeros_like(rewards)
     scores = rewards[:full].view(-1, bundle, n).sum(dim=1)  # [B, N]
-    low, high = scores.quantile(torch.tensor([lower, upper]).to(scores), dim=1).unsqueeze(2)  # [B, 1] each
+    levels = torch.tensor([lower, upper], dtype=scores.dtype, device=scores.device)
+    low, high = scores.quantile(levels, dim=1).unsqueeze(2)  # [B, 1] each
     tail = (scores - low).clamp(max=0) / lower
     middle = (scores.clamp(low, high) - high) / (upper - lower)
     flat = (scores == scores[:, :1]).all(dim=1, keepdim=True)

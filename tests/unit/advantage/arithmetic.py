@@ -34,6 +34,11 @@ def power(base, exponent):
     return exp(exponent * log(base)) if base else Fraction(0)
 
 
+def rounded(x):
+    """A Fraction to 2**-300: sums of many keep a short denominator."""
+    return Fraction(round(x * 2**300), 2**300)
+
+
 def mean(values):
     values = list(values)
     return Fraction(sum(values), len(values))

@@ -5,13 +5,16 @@ from collections import Counter
 from fractions import Fraction
 from itertools import combinations, pairwise, product
 
-from tests.unit.advantage.arithmetic import centred, exp, mean, others, power, root, share, standardised
+from tests.unit.advantage.arithmetic import centred, exp, mean, others, power, root, rounded, share, standardised
 
 
 def weighted(r, weight):
     """weight(p) (r_i - p) where some are correct and some are not."""
     p = share(r)
-    return [weight(p) * (x - p) for x in r] if 0 < p < 1 else [Fraction(0)] * len(r)
+    if not 0 < p < 1:
+        return [Fraction(0)] * len(r)
+    weight = weight(p)
+    return [weight * (x - p) for x in r]
 
 
 # Weights of the solve rate
@@ -28,7 +31,8 @@ def tsallis(r, k, q):
 def rs_grpo(r, k, beta):
     """The utility of each reward by the mean utility, less 1."""
     utility = [exp(Fraction(beta) * x) for x in r]
-    return [(u / mean(utility) - 1) / Fraction(beta) for u in utility]
+    middle = mean(utility)
+    return [(u / middle - 1) / Fraction(beta) for u in utility]
 
 
 def remax(r, k, m=None):
@@ -117,9 +121,11 @@ def ucpo(r, k, entropy, tau=0.2, std="population"):
     if not correct:
         return found
     tau, likely = Fraction(tau), [exp(-entropy[i]) for i in correct]
-    unlikely = [1 / max(x / sum(likely), Fraction(1e-6)) for x in likely]
+    every = sum(likely)
+    unlikely = [rounded(1 / max(x / every, Fraction(1e-6))) for x in likely]
+    scale = tau * len(correct) / sum(unlikely)
     for i, value in zip(correct, unlikely, strict=True):
-        found[i] *= 1 - tau + tau * len(correct) * value / sum(unlikely)
+        found[i] *= 1 - tau + scale * value
     return found
 
 
@@ -127,8 +133,9 @@ def cue_grpo(r, k, answers, alpha=0.8):
     found, correct = standardised(r), [i for i, x in enumerate(r) if x == 1]
     size = Counter(answers[i] for i in correct)
     weights = {i: power(Fraction(size[answers[i]]), -Fraction(alpha)) for i in correct}
+    middle = mean(weights.values()) if correct else None
     for i in correct:
-        found[i] *= weights[i] / mean(weights.values())
+        found[i] *= weights[i] / middle
     return found
 
 
@@ -143,10 +150,11 @@ def riskpo(batch, k, bundle=5, lower=0.2, upper=0.9, w=1.5):
         scores = [sum(batch[p][j] for p in range(start, start + bundle)) for j in range(n)]
         low, high = quantile(scores, lower), quantile(scores, upper)
         spread = sum(x**2 for x in centred(scores))
+        deviation = root(spread / (n - 1)) if spread else None
         paper = []
         for s in scores:
             tail, middle = min(s - low, Fraction(0)) / lower, (min(max(s, low), high) - high) / (upper - lower)
-            paper.append((w * tail + middle) / (w + 1) / root(spread / (n - 1)) if spread else Fraction(0))
+            paper.append((w * tail + middle) / (w + 1) / deviation if spread else Fraction(0))
         found += [paper] * bundle
     return found + [[Fraction(0)] * n] * (len(batch) - len(found))
 
@@ -166,9 +174,12 @@ def tea(r, k, coefficient, share=0.25):
     mu, variance = mean(tail), mean(x**2 for x in centred(tail))
     if variance == 0:
         return [Fraction(0)] * n
-    c, a = Fraction(coefficient(len(tail))), Fraction(len(tail), n)
-    curved = [((x - mu) ** 2 - variance) / (2 * root(variance)) for x in r]
-    return [(x - mu + c * y) / a if x >= least else Fraction(0) for x, y in zip(r, curved, strict=True)]
+    c, a, sigma = Fraction(coefficient(len(tail))), Fraction(len(tail), n), root(variance)
+
+    def of_tail(x):
+        return (x - mu + c * ((x - mu) ** 2 - variance) / (2 * sigma)) / a
+
+    return [of_tail(x) if x >= least else Fraction(0) for x in r]
 
 
 def curverl(batches, k, window=10):
@@ -178,7 +189,7 @@ def curverl(batches, k, window=10):
         counts = [sum(r) for r in batch if 0 < sum(r) < len(r)]
         seen = [c for before in past[-window:] for c in before] or counts
         at_most = {c: Fraction(seen.count(c), max(1, sum(x <= c for x in seen))) for c in counts}
-        found.append([weighted(r, lambda p, weights=at_most, r=r: weights[sum(r)]) for r in batch])
+        found.append([weighted(r, lambda p, weights=at_most, r=r: weights[p * len(r)]) for r in batch])
         past.append(counts)
     return found
 

@@ -14,7 +14,8 @@ from passk import problems
 from passk.base.errors import ConfigError
 from passk.cli.main import app
 from passk.experiment import config, plan
-from passk.models.tiny import load_tokenizer
+from passk.files.layout import export_of, kept_model
+from passk.models.tiny import load_tokenizer, make_tiny
 from passk.pipeline import interference, stages
 from tests.unit.experiment.test_config import GOOD
 
@@ -25,7 +26,7 @@ SMALL = {"tiny": {"layers": 1, "hidden_size": 32, "heads": 1, "feed_forward": 32
 def laid_out(request, tmp_path):
     """GOOD with a finished stage `arm`: two steps with a group of each difficulty, half of the rollouts correct.
 
-    A parameter is what the stage has as `stop`.
+    The stage exported another model after step 1. A parameter is what it has as `stop`.
     """
     raw = yaml.safe_load(GOOD) | {"model": SMALL}
     raw["problems"]["train"]["size"] = 8
@@ -52,16 +53,21 @@ def laid_out(request, tmp_path):
         ]
         pd.DataFrame(found).to_parquet(arm.directory / "rollouts" / f"step-{step:06d}.parquet")
     shutil.copytree(one.model, arm.directory / "model")
+    make_tiny(one.experiment.model.tiny, export_of(arm.directory, 1), seed=77)
     (arm.directory / "manifest.json").write_text(json.dumps({"steps": 2}))
     return one, tmp_path, chosen
 
 
-@pytest.mark.parametrize("laid_out", [[], ["R"], ["S"]], indirect=True)
-def test_the_products_are_those_of_gradients_of_the_stages_rollouts(laid_out):
+@pytest.mark.parametrize(
+    ("laid_out", "step", "steps", "place"),
+    [([], None, [1, 2], "model"), (["R"], 1, [1], "exports/step-000001"), (["S"], None, [1, 2], "model")],
+    indirect=["laid_out"],
+)
+def test_the_products_are_those_of_gradients_of_the_stages_rollouts(laid_out, step, steps, place):
     one, _, chosen = laid_out
-    found = interference.measured(one, "arm", 2)
-    assert found.steps == [1, 2] and found.problems == {"easy": 2, "hard": 2}
-    model = AutoModelForCausalLM.from_pretrained(one.stages[1].directory / "model", dtype="float32").eval()
+    found = interference.measured(one, "arm", 2, step)
+    assert found.steps == steps and found.problems == {"easy": len(steps), "hard": len(steps)}
+    model = AutoModelForCausalLM.from_pretrained(one.stages[1].directory / place, dtype="float32").eval()
     tokenizer = load_tokenizer(one.model)
     prompts = {row["id"]: row["prompt"] for row in problems.load(one.problems["train"]).to_list()}
 
@@ -114,8 +120,8 @@ def test_the_command_prints_a_table_or_json(laid_out):
     ]
     assert lines[1].split()[:3] == ["easy", "easy", "reward"] and lines[1].endswith("+1.000")
     assert lines[-1] == "groups of rollouts: easy 1, hard 1; steps 2 to 2"
-    content = json.loads(CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False).stdout)
-    assert content["steps"] == [2] and len(content["products"]) == 8
+    content = json.loads(CliRunner().invoke(app, [*words, "--step", "1", "--json"], catch_exceptions=False).stdout)
+    assert content["steps"] == [1] and len(content["products"]) == 8
 
 
 @pytest.mark.parametrize(
@@ -129,6 +135,17 @@ def test_a_stage_that_has_no_rollouts_is_refused(laid_out, name, line):
     with pytest.raises(ConfigError) as error:
         interference.measured(laid_out[0], name, 1)
     assert str(error.value) == line
+
+
+def test_a_step_without_a_model_is_refused_with_the_steps_that_have_one(laid_out):
+    with pytest.raises(ConfigError, match="^step: arm has no model of step 3; name one of 1, 2$"):
+        interference.measured(laid_out[0], "arm", 1, 3)
+
+
+def test_a_kept_model_is_one_of_its_stage(laid_out):
+    directory = laid_out[0].stages[1].directory
+    shutil.move(export_of(directory, 1), kept_model(directory, 1))
+    assert interference.measured(laid_out[0], "arm", 1, 1).steps == [1]
 
 
 def test_a_stage_that_is_not_finished_is_refused(laid_out):

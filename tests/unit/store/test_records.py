@@ -3,10 +3,9 @@
 import json
 import shutil
 
-import pytest
-
 from passk.files.layout import write_json
 from passk.store import ingest_items, items, queries, reading, rebuild
+from tests.unit.synthetic_run import SyntheticRun
 
 
 def changed(run, path: str, value) -> None:
@@ -24,9 +23,7 @@ def changed(run, path: str, value) -> None:
     write_json(file, record)
 
 
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
+OTHER_KINDS = [
         ("config.stages", [1]), ("config.stages", None), ("config.stages.warm", 5), ("config.stages.warm.steps", "x"),
         ("config.stages.pass1.kind", 5), ("config.stages.pass1.from", 5), ("config.benchmarks", None),
         ("config.benchmarks.easy", []), ("config.benchmarks.easy.samples", True), ("config.benchmarks.easy.k", 4),
@@ -36,14 +33,24 @@ def changed(run, path: str, value) -> None:
         ("sessions.0.phases", {"a": "b"}), ("sessions.0.seconds", "x"), ("sessions.0.failed", [5]),
         ("sessions.0.failed", [{"what": 5}]), ("sessions.0.failed", {"a": 1}), ("sessions.0.ended", 5),
         ("sessions.0.code", "x"), ("question", 5), ("hardware", []),
-    ],
-)  # fmt: skip
-def test_a_value_of_another_kind_at_any_depth_is_named_in_one_line(run, path, value):
-    changed(run, path, value)
-    (line,) = rebuild(run.runs).skipped
-    assert "experiment.json: not a ExperimentRecord: " in line and "restore it from a copy" in line
+]  # fmt: skip
+
+
+def test_a_value_of_another_kind_at_any_depth_is_named_in_one_line(run):
+    """An experiment for each, which has nothing but its record."""
+    for i, (path, value) in enumerate(OTHER_KINDS):
+        one = SyntheticRun(run.runs, f"other-{i:02d}")
+        one.directory.mkdir()
+        shutil.copy(run.directory / "experiment.json", one.directory)
+        changed(one, "name", one.name)
+        changed(one, path, value)
+    skipped = rebuild(run.runs).skipped
+    for i, line in enumerate(skipped):
+        assert line.startswith(f"{run.runs / f'other-{i:02d}' / 'experiment.json'}: not a ExperimentRecord: "), line
+        assert "restore it from a copy" in line and "\n" not in line
+    assert len(skipped) == len(OTHER_KINDS)
     with reading(run.store) as connection:
-        assert queries.names(connection) == []
+        assert queries.names(connection) == [run.name]
 
 
 def test_a_copy_of_an_experiment_does_not_replace_it(run):

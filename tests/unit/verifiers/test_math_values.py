@@ -225,3 +225,35 @@ def test_lists_sets_and_tuples(given, answer, correct):
 def test_numbers_that_are_close_are_not_equal(given, answer):
     assert reason(given, answer) == "wrong"
     assert reason(answer, answer) == reason(given, given) == "correct"
+
+
+@pytest.mark.parametrize(
+    ("text", "gold", "correct"),
+    [
+        ("-1./3", "-\\frac{1}{3}", True),
+        ("-\\frac13", "-1./3", True),
+        ("(1.,2.)", "(1,2)", True),
+        ("3.\\times 10^4", "30000", True),
+        ("-1./3", "-13", False),
+        ("0.\\overline{3}", "\\frac13", True),
+        ("E_1+2E_2", "E_{1}+2E_{2}", True),
+        ("2E_1+E_2", "E_{1}+2E_{2}", False),
+        ("E_1^2", "E_{1}^{2}", True),
+        ("e^2+1", "E_{2}+1", False),
+        ("2M_\\odot", "2 M_{\\odot}", True),
+        ("3M_\\odot", "2 M_{\\odot}", False),
+        ("2M_\\oplus", "2 M_{\\odot}", False),
+        ("x_{+}-x_{-}", "x_{+} - x_{-}", True),
+        ("x_{-}-x_{+}", "x_{+} - x_{-}", False),
+        ("45^{\\prime\\prime}", "45''", True),
+        ("45^\\prime", "46'", False),
+        ("30^{\\circ}30^{\\prime}", "30.5^\\circ", True),
+    ],
+)
+def test_decimals_without_digits_subscripts_of_signs_and_primes_are_read(text, gold, correct):
+    assert verify("math", f"\\boxed{{{text}}}", gold).correct is correct
+
+
+def test_primes_behind_a_box_are_a_unit_and_no_power():
+    assert verify("math", "\\boxed{0.003}^{\\prime \\prime}", "0.003").correct
+    assert not verify("math", "\\boxed{5}^{2}", "5").correct
