@@ -166,6 +166,7 @@ def render(store: Path, comparison: Comparison, title: str, drawn: dict[str, boo
         lone=min(sampled, default=1) == 1,
         references=evaluation_curve.references(comparison),
         curve_seeds=evaluation_curve.seeds(comparison),
+        majorities=any(panel.metric == "maj" for row in evaluation_curve.panels(comparison) for panel in row),
         trained_seeds=max(trained, default=1),
         lone_line=min(trained, default=1) == 1,
         experiments=_experiments(comparison),

@@ -160,12 +160,20 @@ def _steps(lines: list[dict[str, Any]]) -> str:
 
 def _evaluations(lines: list[dict[str, Any]]) -> str:
     """Return a table of the held-out evaluations during the training, the latest ROWS of them."""
-    ks = sorted({k for line in lines for k in line["pass_at_k"]}, key=int)
+    named = {"pass": "pass_at_k", "maj": "maj_at_k"}  # an earlier passk wrote no maj@k
+    columns = [
+        (name, field, k)
+        for name, field in named.items()
+        for k in sorted({k for line in lines for k in line.get(field, {})}, key=int)
+    ]
     rows = [
-        [str(line["step"]), code(line["benchmark"]), *(_value(line["pass_at_k"].get(k)) for k in ks)]
+        [
+            *(str(line["step"]), code(line["benchmark"])),
+            *(_value(line.get(field, {}).get(k)) for _, field, k in columns),
+        ]
         for line in lines[-ROWS:]
     ]
-    header = ["step", "held-out benchmark", *(f"pass@{k}" for k in ks)]
+    header = ["step", "held-out benchmark", *(f"{name}@{k}" for name, _, k in columns)]
     return table(header, rows, left=2) if rows else ""
 
 

@@ -82,6 +82,12 @@ def _check_filter(experiment: Experiment, name: str, stage: RlStage) -> None:
             "samples an unknown number of prompts, so no run is reproducible",
             "remove it, or compute.deterministic",
         )
+    if graded := next((each for each in stage.advantage.names if advantage.get(each).graded), None):
+        raise ConfigError(
+            f"stages.{name}.filter_groups",
+            f"keeps groups by their rewards of 1, and {graded} learns from the spread of graded rewards",
+            "remove it, or choose another estimator",
+        )
     k = max(k for _, k in stage.k.within(stage.steps))
     if k >= stage.rollouts_per_prompt:
         raise ConfigError(

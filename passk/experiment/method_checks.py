@@ -4,6 +4,7 @@ from passk.base.errors import ConfigError
 from passk.experiment.config import Experiment
 from passk.experiment.method_field import chosen
 from passk.experiment.stage import RlStage
+from passk.problems.maze import ALPHABET
 
 _PARTS = {"--ds.ring_attn_size": "attention over a ring", "--ds.tensor_parallel_size": "tensor parallelism"}
 """Flags of OpenRLHF under which a process has a part of a sequence or of its logits."""
@@ -16,6 +17,14 @@ def check(experiment: Experiment, stage: RlStage) -> None:
     if stage.kl and stage.kl.place == "reward":
         raise ConfigError(
             "name", f"{name} changes advantages, and kl in the reward is a part of them", "set kl.in to loss"
+        )
+    tiny = experiment.model.tiny
+    if tiny and tiny.alphabet == "maze" and (strange := set(method.written) - set(ALPHABET)):
+        shown = "".join(sorted(strange))[:20]
+        raise ConfigError(
+            "name",
+            f"{name} writes {shown!r} into prompts, and the tiny model reads these letters as padding",
+            f"write its text with {ALPHABET!r} alone, or set model.tiny.alphabet to bytes",
         )
     if method.needs_kl and not stage.kl:
         raise ConfigError("name", f"{name} changes the reference of the KL penalty", "add kl, as in {coef: 0.05}")

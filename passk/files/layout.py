@@ -84,6 +84,7 @@ EVALUATION = {
     "problems": "str, fingerprint of the benchmark's problems",
     "samples": "int, samples per problem",
     "pass_at_k": "object, k as text -> {value, lower, upper}: pass@k, mean over problems, with its 95 % interval",
+    "maj_at_k": "object, k above 1 as text -> {value, lower, upper}: maj@k in the same form",
     "correct": "object, problem -> correct samples",
     "length": "float, mean response tokens",
     "truncated": "float, share of responses cut at max_response",

@@ -42,6 +42,10 @@ class AROPD(Method):
             raise InvalidError(f"template does not contain {' and '.join(_SLOTS)} once", "write both in it once")
         return self
 
+    @property
+    def written(self) -> str:
+        return self.template.replace("{problem}", "").replace("{hint}", "")
+
     def of_group(self, group: Group, policy: Policy) -> Changes:
         part = policy.log_probs(group, self.privileged(group, self.partial))
         full = policy.log_probs(group, self.privileged(group, 1.0))

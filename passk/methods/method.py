@@ -110,6 +110,11 @@ class Method(BaseModel):
     needs_demonstrations: ClassVar[bool] = False
     """Whether a group needs the demonstration of its problem."""
 
+    @property
+    def written(self) -> str:
+        """Text of its own that the method writes into prompts."""
+        return ""
+
     def of_group(self, group: Group, policy: Policy) -> Changes:
         """Return what replaces the values of a group. It runs in the policy's process, on its device, without gradient.
 

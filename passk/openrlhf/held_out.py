@@ -24,8 +24,9 @@ from passk.experiment.selection import held_out_ks
 from passk.models import sampling
 from passk.models.prompt_format import PLAIN, PromptFormat
 from passk.statistics.bootstrap import mean_intervals
+from passk.statistics.maj_at_k import maj_at_each
 from passk.statistics.pass_at_k import pass_at_k
-from passk.verifiers import pool
+from passk.verifiers import Verdict, pool
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -100,6 +101,7 @@ def evaluate(
         "problems": Path(benchmark.file).stem,
         "samples": benchmark.samples,
         "pass_at_k": figures(benchmark.samples, correct, benchmark.k),
+        "maj_at_k": majorities(judged, benchmark.k),
         "correct": dict(zip([row["id"] for row in rows], correct.tolist(), strict=True)),
         "length": float(np.mean([response.tokens for response in flat])),
         "truncated": float(np.mean([response.truncated for response in flat])),
@@ -114,8 +116,26 @@ def figures(samples: int, correct: np.ndarray, ks: Sequence[int]) -> dict[str, d
     correct: correct samples of each problem, [P]. The intervals cover variation between problems.
     """
     known = held_out_ks(samples, ks)
-    values = np.column_stack([pass_at_k(samples, correct, k) for k in known])  # [P, K]
+    return _with_intervals(known, [pass_at_k(samples, correct, k) for k in known])
+
+
+def majorities(judged: Sequence[Sequence[Verdict]], ks: Sequence[int]) -> dict[str, dict[str, float]]:
+    """Return maj@k of the benchmark's k above 1 up to the samples, as `figures` does; empty without such a k.
+
+    judged: verdicts of each problem's samples, [P][n]. Answers are equal if their texts are.
+    """
+    known = [k for k in held_out_ks(len(judged[0]), ks) if k > 1]
+    if not known:
+        return {}
+    codes = {"": -1}
+    answers = [[codes.setdefault(verdict.extracted, len(codes)) for verdict in each] for each in judged]
+    correct = [[verdict.correct for verdict in each] for each in judged]
+    return _with_intervals(known, maj_at_each(answers, correct, known))
+
+
+def _with_intervals(ks: Sequence[int], values: Sequence[np.ndarray]) -> dict[str, dict[str, float]]:
+    """Return k as text -> mean over problems and 95 % interval. values: of each k, [P]."""
     return {
         str(k): {"value": estimate.value, "lower": estimate.low, "upper": estimate.high}
-        for k, estimate in zip(known, mean_intervals(values), strict=True)
+        for k, estimate in zip(ks, mean_intervals(np.column_stack(values)), strict=True)
     }

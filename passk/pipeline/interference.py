@@ -66,7 +66,7 @@ def measured(plan: Plan, name: str, last_steps: int, step: int | None = None) ->
     rows, steps = _rollouts(planned, last_steps, step)
     trusted = plan.experiment.model.trust_remote_code
     remote_code.check(model_path, trusted=trusted)
-    responses, counts = _responses(plan, planned, rows, load_tokenizer(model_path, trusted=trusted))
+    responses, counts = _responses(plan, planned, rows, load_tokenizer(model_path, trusted=trusted), stage.stop)
     model = AutoModelForCausalLM.from_pretrained(model_path, dtype="float32", trust_remote_code=trusted).eval()
     found = gradients(model, responses, stage.temperature)
     names = [each for each in sorted(counts) if each in found]
@@ -117,9 +117,12 @@ def _rollouts(planned: PlannedStage, last_steps: int, step: int) -> tuple[list[d
 
 
 def _responses(
-    plan: Plan, planned: PlannedStage, rows: list[dict[str, Any]], tokenizer: Any
+    plan: Plan, planned: PlannedStage, rows: list[dict[str, Any]], tokenizer: Any, stop: tuple[str, ...]
 ) -> "tuple[list[Response], Counter[str]]":
-    """Return the responses with their weights, and the number of groups of each difficulty."""
+    """Return the responses with their weights, and the number of groups of each difficulty.
+
+    stop: texts that end a response, in place of the end token.
+    """
     from passk.models.interference import Response
 
     known = {row["id"]: row for row in problems.load(_problems(plan, planned)).to_list()}
@@ -133,7 +136,8 @@ def _responses(
         difficulty, mean = str(problem["difficulty"]), sum(row["reward"] for row in group) / len(group)
         scale = 1 / (len(group) * counts[difficulty])
         for row in group:
-            text = row["response"] + ("" if row["truncated"] else tokenizer.eos_token)
+            stopped = row["truncated"] or any(each in row["response"] for each in stop)
+            text = row["response"] + ("" if stopped else tokenizer.eos_token)
             weights = ((row["reward"] - mean) * scale, row["advantage"] * scale)
             responses.append(Response(difficulty, _tokens(tokenizer, prompt), _tokens(tokenizer, text), weights))
     return responses, counts

@@ -32,8 +32,9 @@ class Progress:
     def evaluation(self, line: dict[str, Any]) -> str:
         """Return the progress line for a line of evaluations.jsonl."""
         figures = "  ".join(
-            f"pass@{k} {each['value']:.3f} [{each['lower']:.3f}, {each['upper']:.3f}]"
-            for k, each in line["pass_at_k"].items()
+            f"{name}@{k} {each['value']:.3f} [{each['lower']:.3f}, {each['upper']:.3f}]"
+            for name in ("pass", "maj")
+            for k, each in line.get(f"{name}_at_k", {}).items()  # an earlier passk wrote no maj@k
         )
         return (
             f"{self.stage}  step {line['step']}/{self.steps}  evaluated on {line['benchmark']}, "

@@ -184,6 +184,9 @@ CREATE TABLE training_evaluations (
     pass_at_k DOUBLE NOT NULL,
     lower DOUBLE NOT NULL,
     upper DOUBLE NOT NULL,
+    maj_at_k DOUBLE,
+    maj_lower DOUBLE,
+    maj_upper DOUBLE,
     samples INTEGER NOT NULL,
     problem_count BIGINT NOT NULL,
     problems VARCHAR,
@@ -202,6 +205,9 @@ COMMENT ON COLUMN training_evaluations.k IS 'k of the benchmark up to samples, a
 COMMENT ON COLUMN training_evaluations.pass_at_k IS 'unbiased pass@k, mean over problems';
 COMMENT ON COLUMN training_evaluations.lower IS 'lower end of its 95 % interval over problems';
 COMMENT ON COLUMN training_evaluations.upper IS 'upper end of its 95 % interval over problems';
+COMMENT ON COLUMN training_evaluations.maj_at_k IS 'unbiased maj@k, mean over problems; NULL at k = 1';
+COMMENT ON COLUMN training_evaluations.maj_lower IS 'lower end of the 95 % interval of maj@k over problems';
+COMMENT ON COLUMN training_evaluations.maj_upper IS 'upper end of the 95 % interval of maj@k over problems';
 COMMENT ON COLUMN training_evaluations.samples IS 'samples per problem';
 COMMENT ON COLUMN training_evaluations.problem_count IS 'problems';
 COMMENT ON COLUMN training_evaluations.problems IS 'problems.fingerprint of the benchmark''s problems';

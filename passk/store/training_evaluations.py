@@ -6,9 +6,10 @@ import duckdb
 
 from passk.files.layout import EVALUATIONS
 
+_ESTIMATES = 'MAP(INTEGER, STRUCT("value" DOUBLE, "lower" DOUBLE, "upper" DOUBLE))'
 _COLUMNS = {
     "step": "INTEGER", "benchmark": "VARCHAR", "time": "DOUBLE", "seconds": "DOUBLE", "problems": "VARCHAR",
-    "samples": "INTEGER", "pass_at_k": 'MAP(INTEGER, STRUCT("value" DOUBLE, "lower" DOUBLE, "upper" DOUBLE))',
+    "samples": "INTEGER", "pass_at_k": _ESTIMATES, "maj_at_k": _ESTIMATES,
     "correct": "MAP(VARCHAR, INTEGER)", "length": "DOUBLE", "truncated": "DOUBLE", "tokens": "BIGINT",
 }  # fmt: skip
 
@@ -27,7 +28,9 @@ def ingest(connection: duckdb.DuckDBPyConnection, stage: str, directory: Path) -
         "    QUALIFY row_number() OVER (PARTITION BY step, benchmark ORDER BY time DESC) = 1"
         "), points AS (SELECT *, unnest(map_entries(pass_at_k)) AS point FROM lines) "
         "SELECT ? AS stage, step, benchmark, point.key AS k, point.value.value AS pass_at_k, "
-        "       point.value.lower AS lower, point.value.upper AS upper, samples, "
+        "       point.value.lower AS lower, point.value.upper AS upper, "
+        "       maj_at_k[point.key].value AS maj_at_k, maj_at_k[point.key].lower AS maj_lower, "
+        "       maj_at_k[point.key].upper AS maj_upper, samples, "
         "       len(map_keys(correct)) AS problem_count, problems, tokens, truncated, length, seconds, time "
         "FROM points ORDER BY step, benchmark, k",
         [str(file), stage],

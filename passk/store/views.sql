@@ -211,7 +211,8 @@ COMMENT ON COLUMN learning_curves.tokens IS 'response tokens of the stage up to 
 
 CREATE VIEW evaluation_curve AS
 SELECT named.experiment, named.name AS stage, points.step, stages.first_step + points.step AS total_step,
-       points.benchmark, points.k, points.pass_at_k, points.lower, points.upper, points.samples,
+       points.benchmark, points.k, points.pass_at_k, points.lower, points.upper, points.maj_at_k,
+       points.maj_lower, points.maj_upper, points.samples,
        points.problem_count, points.seconds
 FROM experiment_stages AS named
 JOIN stages ON stages.key = named.stage
@@ -226,6 +227,9 @@ COMMENT ON COLUMN evaluation_curve.k IS 'k of the benchmark up to samples, and 1
 COMMENT ON COLUMN evaluation_curve.pass_at_k IS 'unbiased pass@k, mean over problems';
 COMMENT ON COLUMN evaluation_curve.lower IS 'lower end of its 95 % interval over problems';
 COMMENT ON COLUMN evaluation_curve.upper IS 'upper end of its 95 % interval over problems';
+COMMENT ON COLUMN evaluation_curve.maj_at_k IS 'unbiased maj@k, mean over problems; NULL at k = 1';
+COMMENT ON COLUMN evaluation_curve.maj_lower IS 'lower end of the 95 % interval of maj@k over problems';
+COMMENT ON COLUMN evaluation_curve.maj_upper IS 'upper end of the 95 % interval of maj@k over problems';
 COMMENT ON COLUMN evaluation_curve.samples IS 'samples per problem';
 COMMENT ON COLUMN evaluation_curve.problem_count IS 'problems';
 COMMENT ON COLUMN evaluation_curve.seconds IS 'wall time of the evaluation';

@@ -23,7 +23,8 @@ def is_evaluation(line: dict[str, Any]) -> bool:
 
 def evaluation_scalars(line: dict[str, Any]) -> dict[str, float]:
     """Return the numbers of a line of evaluations.jsonl by name: `held_out/easy/pass_at_k/4`."""
-    values = {f"pass_at_k/{k}": each["value"] for k, each in line["pass_at_k"].items()}
+    curves = {name: line.get(name, {}) for name in ("pass_at_k", "maj_at_k")}  # an earlier passk wrote no maj@k
+    values = {f"{name}/{k}": each["value"] for name, curve in curves.items() for k, each in curve.items()}
     values |= {name: line[name] for name in ("length", "truncated", "seconds")}
     return {f"held_out/{line['benchmark']}/{name}": float(value) for name, value in values.items()}
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from passk.files.layout import METRICS
+from passk.files.layout import EVALUATION, METRICS
 from tests.integration.conftest import MARK, left_after, passk
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,7 @@ stages:
          openrlhf: {{--adam.eps: 1.0e-7}}}}
   arm: {{kind: rl, from: warm, mix: {{train: 0.8, longer: 0.2}}, advantage: passk_analytical, k: 2,
         steps: {STEPS}, save_every: 2, export_every: 3, prompts_per_step: 8, rollouts_per_prompt: 8, lr: 1.0e-2,
-        max_prompt: 31, max_response: 8,
+        max_prompt: 31, max_response: 8, evaluate_every: 3,
         lora: {{rank: 8, targets: [q_proj, down_proj]}}, filter_groups: {{max_rounds: 2}}, mask_truncated: true,
         kl: {{coef: 0.05, estimator: k2, in: loss, reference: warm}},
         loss: {{aggregation: seq-mean-token-mean, dual_clip: 3.0}},
@@ -98,6 +98,16 @@ def test_each_step_stands_once_though_the_run_was_killed(run):
     assert [line["step"] for line in lines] == list(range(1, STEPS + 1))
     assert all(line.keys() == set(METRICS) - {"loss"} for line in lines)
     assert "Loading the checkpoint" in (run.stages["arm"] / "log.txt").read_text()
+
+
+def test_held_out_curves_have_each_evaluation_once_and_stand_in_the_report(run):
+    lines = [json.loads(line) for line in (run.stages["arm"] / "evaluations.jsonl").read_text().splitlines()]
+    assert [(line["step"], line["benchmark"]) for line in lines] == [(0, "test"), (3, "test"), (STEPS, "test")]
+    for line in lines:
+        assert line.keys() == EVALUATION.keys()
+        assert 0 <= line["pass_at_k"]["1"]["value"] <= line["pass_at_k"]["4"]["value"] <= 1
+        assert 0 <= line["maj_at_k"]["4"]["value"] <= 1
+    assert "## Held-out pass@k during the training" in run.report and "maj@k" in run.report
 
 
 def test_the_distance_from_the_reference_starts_at_zero_and_grows(run):

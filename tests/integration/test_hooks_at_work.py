@@ -115,7 +115,7 @@ def test_a_training_whose_recorded_steps_meet_its_condition_samples_no_more_and_
     one.settings = PluginSettings("grpo", Schedule.of(1), {}, tmp_path, max_failed=1.0, until=until)
     one.evaluations, one.kept = EvaluationLog(tmp_path), KeptModels(tmp_path, None, print)
     one.samples_generator, one.exports = object.__new__(samples.PasskSamplesGenerator), Exports(tmp_path, None)
-    one.experience_maker = SimpleNamespace(rollouts=SimpleNamespace(reasons=None), states={})
+    one.experience_maker = SimpleNamespace(rollouts=SimpleNamespace(generated=SimpleNamespace(reasons=None)), states={})
     one.recorder, one.recorded, one.tokenizer, one.seconds_evaluation = stub, 0.0, None, 0.5
     one.args = SimpleNamespace(ckpt=SimpleNamespace(path=str(tmp_path), save_steps=20))
     step = 0

@@ -8,6 +8,8 @@ import torch
 
 from passk import verifiers
 from passk.base.errors import PasskError
+from passk.methods.gcpo import GCPO
+from passk.methods.simko import SimKO
 from tests.unit.openrlhf.test_lora import adapted, log_probs, model
 
 
@@ -213,3 +215,25 @@ def test_the_sum_of_tokens_is_the_mean_over_sequences_of_their_sums_for_any_micr
             for each in rows
         ]
         assert float(sum(losses) / len(rows)) == pytest.approx(float(expected))  # DeepSpeed's mean of micro-batches
+
+
+@pytest.mark.parametrize(("method", "hooked"), [(None, False), (GCPO(), False), (SimKO(), True)])
+def test_without_a_method_in_the_loss_there_is_no_hook_and_openrlhfs_own_loss(
+    actor_classes, monkeypatch, method, hooked
+):
+    from openrlhf.trainer.ray.ppo_actor import ActorPPOTrainer
+
+    from passk.openrlhf.policy import PasskPolicy
+
+    loss = torch.nn.Identity()
+
+    def upstream(self):
+        self.trainer = object.__new__(ActorPPOTrainer)
+        self.trainer.actor, self.trainer.actor_loss_fn = torch.nn.Linear(1, 1), loss
+
+    monkeypatch.setattr(PasskPolicy.__mro__[1], "init_model_from_pretrained", upstream)
+    policy = object.__new__(PasskPolicy)
+    policy.ema, policy.method, policy.sum_tokens = None, method, False
+    policy.init_model_from_pretrained()
+    assert (len(policy.trainer.actor._forward_hooks) == 1) == hooked
+    assert (policy.trainer.actor_loss_fn is not loss) == hooked

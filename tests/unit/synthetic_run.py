@@ -172,6 +172,7 @@ def _evaluation_line(benchmark: str, step: int, steps: int) -> dict:
             str(k): {"value": value + 0.02 * k, "lower": value + 0.02 * k - 0.05, "upper": value + 0.02 * k + 0.05}
             for k in (1, 8)
         },
+        "maj_at_k": {"8": {"value": value / 2, "lower": value / 2 - 0.02, "upper": value / 2 + 0.02}},
         "correct": {f"{benchmark}-{i:03d}": i % 9 for i in range(16)},
         **{"length": 5.5, "truncated": 0.0, "tokens": 704, "reasons": {"correct": 0.5, "into a wall": 0.5}},
     }

@@ -1,6 +1,8 @@
 """What the docstrings say of groups that are all alike, and of those in which an estimator sees only some rollouts."""
 
 import random
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +10,8 @@ import torch
 from passk import advantage
 from tests.unit.advantage import cases
 from tests.unit.advantage.cases import compute
+
+DOCS = Path(__file__).parents[3] / "docs"
 
 FLAT = [*("grpo", "dr_grpo", "rloo", "passk_full", "passk_bootstrap", "loo_max", "maxpo"),
         *("rs_grpo", "remax", "poly_epo", "ordergrad", "rspo", "riskpo", "tea")]  # fmt: skip
@@ -57,6 +61,19 @@ def test_all_correct_and_all_incorrect_where_there_is_no_baseline():
     assert compute("w_reinforce", rewards, 1, positive=0.25).tolist() == [[-1.0] * 3, [0.25] * 3]
     alike = compute("edas", rewards, 1, base="nsr", beta=0.2, answers=[["a"] * 3, ["b"] * 3])
     assert alike.tolist() == [pytest.approx([-1.2] * 3), [0.0] * 3]  # one answer for all: pressed by beta S
+
+
+@pytest.mark.parametrize(("kind", "value"), [("all incorrect", 0.0), ("all correct", 1.0)])
+def test_the_estimators_that_learn_from_a_group_without_spread_are_those_that_the_docs_name(kind, value):
+    """Each in a batch with other groups, since a bundle of riskpo has several prompts."""
+    learning = set()
+    for name in sorted(set(cases.DOMAIN) - {"edas", *cases.GRADED}):
+        more = {"bundle": 2} if name == "riskpo" else {}
+        more |= {"answers": [["a"] * 8, ["a", "b"] * 4]} if name in cases.VOTING else {}
+        if compute(name, [[value] * 8, [1.0, 0.0] * 4], cases.some_k(name, 8), **more)[0].any():
+            learning.add(name)
+    [row] = [line for line in (DOCS / "engine-settings.md").read_text().splitlines() if line.startswith(f"| {kind} |")]
+    assert set(re.findall(r"`(\w+)`", row)) - {"edas", "base"} == learning
 
 
 def test_best_of_a_group_alone_gets_anything_and_a_tie_for_it_gives_nothing():

@@ -62,6 +62,10 @@ def test_settings_that_work_together_pass(fields):
             "filter_groups: a group of 16 rollouts cannot have a correct one and k = 16 incorrect ones; raise",
         ),
         (
+            {"filter_groups": True, "advantage": "tea", "k": 1},
+            "filter_groups: keeps groups by their rewards of 1, and tea learns from the spread of graded rewards",
+        ),
+        (
             {"importance_correction": {"level": "token"}, "top_p": 0.9},
             "importance_correction: vLLM's probabilities are those within top_p = 0.9",
         ),

@@ -53,6 +53,14 @@ def test_a_mistake_is_one_line_that_names_the_option(method, line):
     assert refusal(arm(method=method)).startswith(line)
 
 
+def test_a_text_with_letters_that_the_tiny_model_does_not_have_is_refused():
+    ours = {"name": "ar_opd", "template": "{hint}\n{problem}"}
+    check(config.parse(arm(method=ours)))
+    line = refusal(arm(method={"name": "ar_opd"}))
+    assert line.startswith("stages.arm.method.name: ar_opd writes ' ,:F") and line.endswith("alphabet to bytes")
+    check(config.parse(arm(method={"name": "ar_opd"}) | {"model": {"tiny": {"alphabet": "bytes"}}}))
+
+
 @pytest.mark.parametrize(
     ("fields", "line"),
     [

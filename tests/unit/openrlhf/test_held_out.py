@@ -12,10 +12,11 @@ from passk.files.layout import EVALUATION, EVALUATIONS
 from passk.files.metrics_log import read_metrics
 from passk.models.prompt_format import PromptFormat
 from passk.openrlhf.evaluation_log import EvaluationLog
-from passk.openrlhf.held_out import HeldOut, Response, evaluate, figures
+from passk.openrlhf.held_out import HeldOut, Response, evaluate, figures, majorities
 from passk.openrlhf.settings import split_arguments
 from passk.problems.record import Problem
 from passk.statistics.bootstrap import mean_interval
+from passk.verifiers import Verdict
 
 # Two problems of the verifier `exact`.
 ANSWERS = {"a": "1", "b": "2"}
@@ -62,6 +63,8 @@ def test_an_evaluation_counts_the_verifiers_verdicts_and_samples_as_the_benchmar
     # 1 - C(n-c, k)/C(n, k) with n = 4: c = 2 and 1 for k = 1, and any correct for k = 4
     assert line["pass_at_k"]["1"]["value"] == pytest.approx((2 / 4 + 1 / 4) / 2)
     assert line["pass_at_k"]["4"]["value"] == 1
+    # a: two of four votes are correct; b: its one correct vote is outvoted
+    assert list(line["maj_at_k"]) == ["4"] and line["maj_at_k"]["4"]["value"] == 0.5
     assert (line["step"], line["benchmark"], line["problems"], line["samples"]) == (20, "easy", "fingerprint", 4)
     assert (line["length"], line["truncated"], line["tokens"]) == (7 / 4, 1 / 4, 14)
     assert sum(line["reasons"].values()) == pytest.approx(1) and line["reasons"]["correct"] == 3 / 8
@@ -115,6 +118,18 @@ def test_figures_are_the_unbiased_pass_at_k_with_intervals_over_problems():
     assert result["1"] == {"value": expected.value, "lower": expected.low, "upper": expected.high}
     by_hand = (0 + 1 / 2 + 1 + (1 - 1 / 6)) / 6
     assert result["2"]["value"] == pytest.approx(by_hand)
+
+
+def test_a_majority_counts_equal_texts_and_a_sample_without_an_answer_does_not_vote():
+    def judged(*texts):
+        return [Verdict(float(text == "1"), text == "1", text, "") for text in texts]
+
+    # Sets of two of the first problem: 1 alone, 1 alone, no vote. Of the second: x wins, a tie, a tie.
+    result = majorities([judged("1", "", ""), judged("x", "x", "1")], [1, 2, 8])
+    assert list(result) == ["2"], "1 has no vote, and 3 samples have no maj@8"
+    assert result["2"]["value"] == pytest.approx((2 / 3 + 1 / 3) / 2)
+    assert 0 <= result["2"]["lower"] < 0.5 < result["2"]["upper"] <= 1
+    assert majorities([judged("1")], [1, 2]) == {}
 
 
 def test_the_policy_is_evaluated_at_the_start_at_every_nth_step_and_at_the_last(held_out):

@@ -256,8 +256,10 @@ def test_progress_says_stage_step_reward_speed_and_time_left():
 def test_the_progress_line_of_an_evaluation_has_every_k_with_its_interval():
     line = {"step": 20, "benchmark": "hard", "samples": 8, "seconds": 12.34}
     line["pass_at_k"] = {"1": {"value": 0.25, "lower": 0.2, "upper": 0.3125}}
+    line["maj_at_k"] = {"8": {"value": 0.5, "lower": 0.25, "upper": 0.75}}
     assert Progress("pass4", 99).evaluation(line) == (
-        "pass4  step 20/99  evaluated on hard, 8 samples per problem  pass@1 0.250 [0.200, 0.312]  12.3 s"
+        "pass4  step 20/99  evaluated on hard, 8 samples per problem  pass@1 0.250 [0.200, 0.312]  "
+        "maj@8 0.500 [0.250, 0.750]  12.3 s"
     )
 
 

@@ -23,13 +23,14 @@ SMALL = {"tiny": {"layers": 1, "hidden_size": 32, "heads": 1, "feed_forward": 32
 
 
 @pytest.fixture
-def laid_out(tmp_path):
+def laid_out(request, tmp_path):
     """GOOD with a finished stage `arm`: two steps with a group of each difficulty, half of the rollouts correct.
 
-    The stage exported another model after step 1.
+    The stage exported another model after step 1. A parameter is what it has as `stop`.
     """
     raw = yaml.safe_load(GOOD) | {"model": SMALL}
     raw["problems"]["train"]["size"] = 8
+    raw["stages"]["arm"]["stop"] = getattr(request, "param", [])
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(raw))
     one = plan.plan(config.parse(raw), tmp_path / "runs")
     stages.prepare(one)
@@ -57,7 +58,11 @@ def laid_out(tmp_path):
     return one, tmp_path, chosen
 
 
-@pytest.mark.parametrize(("step", "steps", "place"), [(None, [1, 2], "model"), (1, [1], "exports/step-000001")])
+@pytest.mark.parametrize(
+    ("laid_out", "step", "steps", "place"),
+    [([], None, [1, 2], "model"), (["R"], 1, [1], "exports/step-000001"), (["S"], None, [1, 2], "model")],
+    indirect=["laid_out"],
+)
 def test_the_products_are_those_of_gradients_of_the_stages_rollouts(laid_out, step, steps, place):
     one, _, chosen = laid_out
     found = interference.measured(one, "arm", 2, step)
@@ -66,10 +71,12 @@ def test_the_products_are_those_of_gradients_of_the_stages_rollouts(laid_out, st
     tokenizer = load_tokenizer(one.model)
     prompts = {row["id"]: row["prompt"] for row in problems.load(one.problems["train"]).to_list()}
 
+    end = "" if one.stages[1].stage.stop == ("R",) else tokenizer.eos_token
+
     def gradient(problem, weights):
-        """Of a group, the same in both steps: 1 / 2 of each response."""
+        """Of a group, the same in both steps: 1 / 2 of each response. `LR` ends with its end token or the stop text."""
         loss = torch.zeros(())
-        for text, weight in zip(("LR" + tokenizer.eos_token, "UUUU"), weights, strict=True):
+        for text, weight in zip(("LR" + end, "UUUU"), weights, strict=True):
             prompt, response = (tokenizer(each)["input_ids"] for each in (prompts[problem], text))
             tokens = torch.tensor([prompt + response])
             log_probs = model(tokens).logits[0].log_softmax(-1)

@@ -10,6 +10,7 @@ from passk.store import reading, rebuild
 from reports.data.comparison import Comparison
 from reports.data.results import load
 from reports.figures import evaluation_curve
+from reports.figures.evaluation_curve import Panel
 from reports.report import FIGURES, render
 
 
@@ -38,6 +39,8 @@ def test_the_view_has_a_row_for_each_evaluation_and_k(filed):
     row = frame[(frame.stage == "pass4-pass1") & (frame.step == 6) & (frame.benchmark == "hard") & (frame.k == 8)]
     assert row[["total_step", "samples", "problem_count", "seconds"]].iloc[0].tolist() == [18, 8, 16, 2.5]
     assert row[["pass_at_k", "lower", "upper"]].iloc[0].tolist() == pytest.approx([0.36, 0.31, 0.41])
+    assert row[["maj_at_k", "maj_lower", "maj_upper"]].iloc[0].tolist() == pytest.approx([0.1, 0.08, 0.12])
+    assert frame[frame.k == 1].maj_at_k.isna().all()
 
 
 def test_a_line_that_was_written_again_counts_once_in_the_store(filed):
@@ -53,22 +56,23 @@ def test_a_line_that_was_written_again_counts_once_in_the_store(filed):
 
 def test_the_stages_of_a_method_are_joined_where_one_starts_from_the_other(filed):
     comparison, by_name = methods(filed)
-    joined = evaluation_curve.points(comparison.results[0], by_name["pass4-pass1"], "easy", 1)
+    joined = evaluation_curve.points(comparison.results[0], by_name["pass4-pass1"], Panel("easy", "pass", 1))
     assert joined.index.tolist() == [0, 12, 18]
     # 0.72 at the end of pass4 and 0.62 at the start of its child, which is the same model
-    assert joined["pass_at_k"].tolist() == pytest.approx([0.62, 0.67, 0.72])
-    alone = evaluation_curve.points(comparison.results[0], by_name["pass1"], "easy", 8)
+    assert joined["value"].tolist() == pytest.approx([0.62, 0.67, 0.72])
+    alone = evaluation_curve.points(comparison.results[0], by_name["pass1"], Panel("easy", "maj", 8))
     assert alone.index.tolist() == [0, 18]
+    assert alone.loc[18].tolist() == pytest.approx([0.35, 0.33, 0.37])
 
 
 def test_seeds_are_averaged_at_the_steps_that_all_have():
     runs = [
-        pd.DataFrame({"pass_at_k": values, "lower": 0.0, "upper": 1.0}, index=steps)
+        pd.DataFrame({"value": values, "lower": 0.0, "upper": 1.0}, index=steps)
         for steps, values in (([0, 5, 9], [0.1, 0.3, 0.5]), ([0, 5, 7], [0.3, 0.4, 0.9]))
     ]
     drawn = evaluation_curve.band(runs)
     assert drawn.index.tolist() == [0, 5]
-    assert drawn["pass_at_k"].tolist() == pytest.approx([0.2, 0.35])
+    assert drawn["value"].tolist() == pytest.approx([0.2, 0.35])
     assert drawn[["lower", "upper"]].to_numpy().tolist() == [[0.1, 0.3], [0.3, 0.4]]
     pd.testing.assert_frame_equal(evaluation_curve.band(runs[:1]), runs[0])
 
@@ -82,7 +86,24 @@ def test_the_report_has_the_figure_and_the_reference_line(filed):
     drawing = (filed.directory / "figures" / "evaluation_curve.svg").read_text()
     assert "reward of copying the &lt;hint&gt;" in drawing
     assert drawing.count("pass4-pass1") >= 2
-    assert "easy: pass@1" in drawing and "hard: pass@8" in drawing
+    for title in ("easy: pass@1", "hard: pass@8", "easy: maj@8", "hard: maj@8"):
+        assert title in drawing
+    assert "The last panels have maj@k" in text
+
+
+def test_evaluations_of_an_earlier_passk_have_no_majority_and_no_panel_of_it(filed):
+    for file in (stage / "evaluations.jsonl" for stage in filed.stages()):
+        if file.exists():
+            lines = [json.loads(line) for line in file.read_text().splitlines()]
+            file.write_text("".join(json.dumps(line | {"maj_at_k": None}) + "\n" for line in lines[:1]))
+            with file.open("a") as rest:
+                for line in lines[1:]:
+                    del line["maj_at_k"]
+                    rest.write(json.dumps(line) + "\n")
+    assert rebuild(filed.runs).skipped == []
+    text = report(filed)
+    drawing = (filed.directory / "figures" / "evaluation_curve.svg").read_text()
+    assert "hard: pass@8" in drawing and "maj@" not in drawing and "maj@k" not in text
 
 
 def test_without_evaluations_there_is_neither_figure_nor_section(filed):

@@ -53,9 +53,12 @@ def test_an_rl_steps_rows_have_reward_and_every_k(stage):
 
 def test_a_stages_page_has_its_held_out_evaluations(stage):
     line = {"step": 20, "benchmark": "hard", "pass_at_k": {"8": {"value": 0.5, "lower": 0.25, "upper": 0.75}}}
-    (stage.directory / "evaluations.jsonl").write_text(json.dumps(line) + "\n")
-    row = next(line for line in artifacts.stage_page(stage).splitlines() if "`hard`" in line)
-    assert re.split(r" *\| *", row.strip("| ")) == ["20", "`hard`", "0.5000 [0.2500, 0.7500]"]
+    voted = line | {"step": 40, "maj_at_k": {"8": {"value": 0.25, "lower": 0.125, "upper": 0.5}}}
+    (stage.directory / "evaluations.jsonl").write_text("".join(json.dumps(each) + "\n" for each in (line, voted)))
+    rows = [re.split(r" *\| *", row.strip("| ")) for row in artifacts.stage_page(stage).splitlines() if "`hard`" in row]
+    assert "pass@8" in artifacts.stage_page(stage) and "maj@8" in artifacts.stage_page(stage)
+    assert rows[0] == ["20", "`hard`", "0.5000 [0.2500, 0.7500]", "–"], "a line of an earlier passk"
+    assert rows[1] == ["40", "`hard`", "0.5000 [0.2500, 0.7500]", "0.2500 [0.1250, 0.5000]"]
 
 
 def test_steps_whose_k_changed_stand_in_one_table_with_gaps(stage):

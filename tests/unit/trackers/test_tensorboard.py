@@ -42,6 +42,7 @@ def test_tensorboard_reads_every_step_of_the_metrics_once_also_after_a_kill_and_
 def evaluation(step: int, time: float) -> dict:
     point = {"value": 0.01 * step, "lower": 0.0, "upper": 1.0}
     line = {"step": step, "benchmark": "test", "pass_at_k": {"1": point, "4": point}, "time": time}
+    line |= {"maj_at_k": {"4": point | {"value": 0.02 * step}}} if step else {}  # an earlier passk wrote no maj@k
     return line | {"length": 5.0, "truncated": 0.0, "seconds": 2.0}
 
 
@@ -71,6 +72,7 @@ def test_tensorboard_has_every_evaluation_once_at_its_step_also_after_a_resume_t
     for k in (1, 4):
         points = drawn(stage.tensorboard, f"held_out/test/pass_at_k/{k}")
         assert points == [(0, 0.0), (2, pytest.approx(0.02))]
+    assert drawn(stage.tensorboard, "held_out/test/maj_at_k/4") == [(2, pytest.approx(0.04))]
     assert drawn(stage.tensorboard) == stage.recorded()
     assert stage.said == []
 
