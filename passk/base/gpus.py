@@ -49,8 +49,13 @@ def held(compute: Mapping[str, Any], *, rollouts: bool) -> int:
 
     compute: the fields of an experiment's `compute` section. rollouts: whether the stage also needs the engines.
     """
-    trainer = compute["nodes"] * compute["gpus_per_node"]
+    trainer = ranks(compute, rollouts=rollouts)
     return trainer if compute["colocate"] or not rollouts else trainer + compute["engines"] * compute["tensor_parallel"]
+
+
+def ranks(compute: Mapping[str, Any], *, rollouts: bool) -> int:
+    """Return the number of ranks that train a stage. torchrun starts those of an sft stage, on one node."""
+    return compute["gpus_per_node"] * (compute["nodes"] if rollouts else 1)
 
 
 def _shown(devices: list[int | None]) -> list[int]:

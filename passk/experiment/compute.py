@@ -13,7 +13,7 @@ class Compute(Strict):
     """Where an experiment runs: on CPUs with logical GPUs (`cpu`) or on real GPUs (`gpu`)."""
 
     profile: Literal["cpu", "gpu"] = Field(description="cpu: OpenRLHF on CPUs with logical GPUs; gpu: real GPUs")
-    nodes: Count = Field(1, description="nodes of the trainer")
+    nodes: Count = Field(1, description="nodes of an rl stage's trainer; an sft stage trains on one node")
     gpus_per_node: Count = Field(1, description="GPUs of the trainer on each node")
     engines: Count = Field(1, description="vLLM engines; with colocate, engines x tensor_parallel = all GPUs")
     tensor_parallel: Count = Field(1, description="GPUs of an engine")
@@ -35,7 +35,7 @@ class Compute(Strict):
 
     @model_validator(mode="after")
     def _fields_fit_each_other(self) -> Self:
-        trainer = self.gpus(rollouts=False)
+        trainer = self.ranks(rollouts=True)
         if self.colocate and self.engines * self.tensor_parallel != trainer:
             raise InvalidError(
                 f"colocate needs engines x tensor_parallel = all {trainer} GPUs, "
@@ -57,3 +57,7 @@ class Compute(Strict):
     def gpus(self, *, rollouts: bool) -> int:
         """Return the number of GPUs that a stage holds (passk/base/gpus.py)."""
         return gpus.held(dict(self), rollouts=rollouts)
+
+    def ranks(self, *, rollouts: bool) -> int:
+        """Return the number of ranks that train a stage (passk/base/gpus.py)."""
+        return gpus.ranks(dict(self), rollouts=rollouts)

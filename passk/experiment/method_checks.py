@@ -35,7 +35,7 @@ def check(experiment: Experiment, stage: RlStage) -> None:
     for flag, what in _PARTS.items():
         if stage.openrlhf.get(flag, 1) != 1:
             raise ConfigError("name", f"{name} reads whole sequences, which {what} splits", f"remove {flag}")
-    processes = experiment.compute.gpus(rollouts=False)
+    processes = experiment.compute.ranks(rollouts=True)
     if method.changes_groups() and stage.prompts_per_step % processes:
         raise ConfigError(
             "name",

@@ -55,9 +55,7 @@ def check(experiment: Experiment) -> None:
         engine_checks.check(experiment, name, stage)
         if isinstance(stage, RlStage):
             _check_rl(experiment, name, stage)
-        elif experiment.compute.nodes > 1:
-            raise ConfigError(f"stages.{name}.kind", "sft trains on one node", "set compute.nodes to 1")
-        elif stage.batch_size % experiment.compute.gpus(rollouts=False):
+        elif stage.batch_size % experiment.compute.ranks(rollouts=False):
             raise ConfigError(
                 f"stages.{name}.batch_size",
                 f"{stage.batch_size} is not a multiple of the number of GPUs",
@@ -144,7 +142,7 @@ def _check_rl(experiment: Experiment, name: str, stage: RlStage) -> None:
             f"{mini_batch_prompts} does not divide prompts_per_step = {stage.prompts_per_step}",
             "make it a divisor",
         )
-    processes = compute.gpus(rollouts=False)
+    processes = compute.ranks(rollouts=True)
     if compute.max_tokens_per_gpu:
         if mini_batch_prompts * stage.rollouts_per_prompt % processes:
             raise ConfigError(

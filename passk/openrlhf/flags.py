@@ -37,7 +37,7 @@ class Paths:
 
 def sft(stage: SftStage, compute: Compute, paths: Paths, *, seed: int, max_tokens: int) -> list[str]:
     """Return the arguments of passk.openrlhf.sft. max_tokens: the longest prompt and response together."""
-    processes = compute.gpus(rollouts=False)
+    processes = compute.ranks(rollouts=False)
     flags: Flags = {
         "--model.model_name_or_path": paths.model,
         "--model.gradient_checkpointing_enable": compute.gradient_checkpointing,

@@ -4,14 +4,16 @@ import os
 
 from passk.base.errors import ConfigError
 from passk.experiment.plan import Plan
+from passk.experiment.stage import RlStage
 from passk.openrlhf import checkpoints
 
 
 def require_same_partition(plan: Plan) -> None:
     """Raise ConfigError if a stage would resume from a checkpoint that is divided otherwise than `compute` says."""
     compute = plan.experiment.compute
-    ranks = compute.gpus(rollouts=False)
     for planned in plan.stages:
+        rollouts = isinstance(planned.stage, RlStage)
+        ranks, product = compute.ranks(rollouts=rollouts), "nodes x gpus_per_node" if rollouts else "gpus_per_node"
         found = None if planned.finished else checkpoints.partition(planned.directory / "checkpoints")
         if found is None:
             continue
@@ -21,7 +23,7 @@ def require_same_partition(plan: Plan) -> None:
             raise ConfigError(
                 "compute.gpus_per_node",
                 f"{stage} were written by {found.ranks} ranks, and {ranks} cannot load them",
-                f"set nodes x gpus_per_node to {found.ranks}, {fix}",
+                f"set {product} to {found.ranks}, {fix}",
             )
         if found.weights != (compute.zero_stage == 3):
             wanted = "3" if found.weights else "2 or less"

@@ -58,7 +58,7 @@ def tokens(stage: SftStage | RlStage, tiny: TinyModel | None) -> int:
 def trainer(size: ModelSize, stage: SftStage | RlStage, experiment: Experiment) -> Estimate:
     """Return the memory of the trainer on one GPU; on a CPU, of one of its processes."""
     compute = experiment.compute
-    processes = compute.gpus(rollouts=False)
+    processes = compute.ranks(rollouts=isinstance(stage, RlStage))
     weights, gradients, optimizer = 2.0, 2.0, STATE_BYTES - 4.0
     converted = 4.0 if compute.profile == "cpu" else 0.0
     if compute.zero_stage >= 1:
@@ -124,7 +124,7 @@ def of_stage(size: ModelSize, stage: SftStage | RlStage, experiment: Experiment)
     """Return the memory of a stage on this machine's CPU, all processes together."""
     compute = experiment.compute
     parts = {"processes": PROCESSES_GIB["cpu"] * GIB}
-    processes = compute.gpus(rollouts=False)
+    processes = compute.ranks(rollouts=isinstance(stage, RlStage))
     parts |= {name: part * processes for name, part in trainer(size, stage, experiment).parts.items()}
     if isinstance(stage, RlStage):
         sequences = stage.prompts_per_step * stage.rollouts_per_prompt // compute.engines

@@ -82,7 +82,7 @@ def _trainer(experiment: Experiment, size: ModelSize) -> Iterator[Need]:
         together = f"{max(compute.max_tokens_per_gpu, longest):,} tokens together"
     checkpointing = "with" if compute.gradient_checkpointing else "without"
     formulas = {
-        "weights and Adam": f"ZeRO {compute.zero_stage} on {compute.gpus(rollouts=False)} GPUs",
+        "weights and Adam": f"ZeRO {compute.zero_stage} on {compute.ranks(rollouts=True)} GPUs",
         "activations": f"{together}, {checkpointing} gradient checkpointing",
         "logits": f"{together}, {memory.LOGIT_BYTES} bytes a logit",
     }
@@ -102,7 +102,7 @@ def _step(experiment: Experiment, stage: RlStage, size: ModelSize) -> Iterator[N
     operations = _operations(experiment, stage, size)
     formula = "log-probabilities and the update"
     yield Need("operations a step", f"{operations / 1e15:.1f} PFLOP", formula, SCALING)
-    formula = f"on {experiment.compute.gpus(rollouts=False)} GPUs"
+    formula = f"on {experiment.compute.ranks(rollouts=True)} GPUs"
     yield Need("training a step", _time(_trained(experiment, stage, size)), formula, A100)
     formula = "each token reads the weights and half of the full cache once"
     yield Need("sampling a step, at least", _time(_sampled(experiment, stage, size)), formula, A100)
@@ -129,7 +129,7 @@ def _operations(experiment: Experiment, stage: RlStage, size: ModelSize) -> floa
 
 def _trained(experiment: Experiment, stage: RlStage, size: ModelSize) -> float:
     """Return the seconds that the trainer computes in a step."""
-    ranks = experiment.compute.gpus(rollouts=False)
+    ranks = experiment.compute.ranks(rollouts=True)
     return _operations(experiment, stage, size) / (ranks * A100_FLOPS * UTILIZATION)
 
 

@@ -51,7 +51,7 @@ def _gpus_are_there(experiment: Experiment) -> None:
     """Raise ConfigError for missing GPUs, since Ray would wait for them until the stage counts as hung."""
     compute, visible = experiment.compute, gpus.visible()
     if visible < (needed := experiment.gpus * compute.max_parallel_stages):
-        engines = ", including the engines'," if experiment.gpus > compute.gpus(rollouts=False) else ""
+        engines = ", including the engines'," if experiment.gpus > compute.ranks(rollouts=True) else ""
         raise ConfigError(
             "compute.gpus_per_node",
             f"training at once needs {needed} GPUs{engines} and this machine has {visible}",

@@ -119,7 +119,8 @@ WITH computed AS (
     WHERE json_extract_string(experiments.config, '$.compute.profile') = 'gpu'
 ), held AS (  -- passk/base/gpus.py, held()
     SELECT stage,
-           json_extract(compute, '$.nodes')::INTEGER * json_extract(compute, '$.gpus_per_node')::INTEGER
+           json_extract(compute, '$.gpus_per_node')::INTEGER
+           * CASE WHEN kind = 'rl' THEN json_extract(compute, '$.nodes')::INTEGER ELSE 1 END
            + CASE WHEN kind = 'rl' AND NOT json_extract(compute, '$.colocate')::BOOLEAN THEN
                  json_extract(compute, '$.engines')::INTEGER * json_extract(compute, '$.tensor_parallel')::INTEGER
              ELSE 0 END AS gpus

@@ -94,7 +94,7 @@ def test_a_machine_without_a_working_driver_has_no_gpu(machine, monkeypatch):
     ("options", "trainer", "both"),
     [
         ({}, 1, 2),
-        ({"nodes": 2, "gpus_per_node": 4, "engines": 3, "tensor_parallel": 2}, 8, 14),
+        ({"nodes": 2, "gpus_per_node": 4, "engines": 3, "tensor_parallel": 2}, 4, 14),
         ({"gpus_per_node": 4, "engines": 2, "tensor_parallel": 2, "colocate": True}, 4, 4),
     ],
 )

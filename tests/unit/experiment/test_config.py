@@ -97,7 +97,6 @@ def test_a_good_experiment_is_read_and_passes():
         ("model.tiny", {"layers": 100_000_000}, "compute.kv_cache_gib", "raise it to"),
         ("compute.micro_batch", 100, "compute.micro_batch", "make it a divisor"),
         ("compute", {"profile": "gpu", "gpus_per_node": 8, "colocate": True}, "compute", "set engines to 8"),
-        ("compute", {"profile": "gpu", "nodes": 2}, "stages.warm.kind", "set compute.nodes to 1"),
         ("compute", {"profile": "gpu", "max_tokens_per_gpu": 4096}, "compute", "needs zero_stage 3"),
         ("compute", {"profile": "gpu", "colocate": True, "zero_stage": 0}, "compute", "set zero_stage to 1, 2 or 3"),
         (

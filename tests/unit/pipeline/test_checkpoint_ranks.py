@@ -61,3 +61,10 @@ def test_another_number_of_ranks_is_refused_with_its_fix(tmp_path, ranks, zero, 
     assert str(error.value).startswith(refused) and "; set " in str(error.value) and "or delete " in str(error.value)
     (warm.own / "manifest.json").touch()
     require_same_partition(laid_out)  # a finished stage does not resume
+
+
+def test_a_supervised_stage_has_the_ranks_of_one_node(tmp_path):
+    raw = changed("compute", {"profile": "cpu", "nodes": 2, "gpus_per_node": 2, "engines": 1})
+    laid_out = plan(config.parse(raw), tmp_path)
+    saved(laid_out.stages[0].own / "checkpoints", 1, OPTIMIZER.format(0), OPTIMIZER.format(1))
+    require_same_partition(laid_out)
