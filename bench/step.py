@@ -41,6 +41,7 @@ class Training:
     seed: int
     model: str
     data: Path
+    problems: Path | None
     held_out: HeldOut | None
 
     @staticmethod
@@ -59,12 +60,19 @@ class Training:
         planned = next(each for each in laid_out.stages if each.record.name == name)
         stage = planned.stage.model_copy(update={"save_every": 10**6, "steps": steps, "until": None})
         _write_first_rows(planned.directory / "data", steps * stage.prompts_per_step, data)
-        model, evaluations = str(laid_out.parent_model(planned)), held_out(laid_out, planned) if every else None
-        return Training(stage, laid_out.experiment.compute, record["config"]["seed"], model, data, evaluations)
+        return Training(
+            stage,
+            laid_out.experiment.compute,
+            record["config"]["seed"],
+            str(laid_out.parent_model(planned)),
+            data,
+            laid_out.training_problems(planned),
+            held_out(laid_out, planned) if every else None,
+        )
 
     def arguments(self, output: Path) -> list[str]:
         """Return the arguments of passk.openrlhf for a training in the directory `output`."""
-        paths = flags.Paths(self.model, self.data, output)
+        paths = flags.Paths(self.model, self.data, output, self.problems)
         return flags.rl(self.stage, self.compute, paths, seed=self.seed, held_out=self.held_out)
 
 
