@@ -8,6 +8,10 @@ A_i grad log p is (1/k - 1/N) times the gradient of the expected f. Groups whose
 
 All sets are counted, none is enumerated. Given that i is in the set, a cluster of m rollouts without i is met with
 probability 1 - C(N-1-m, k-1) / C(N-1, k-1). Given i and j it is 1 - C(N-2-m, k-2) / C(N-2, k-2).
+
+If every set had all answers, k^2 times the mean of f over the sets with i would be the number of answers times
+((N-k) r_i + (k-1) sum r) / (N-1). What f lacks by missed answers is computed apart, since the sets that miss one may be
+so few that no digit of theirs is left in a sum.
 """
 
 from math import comb
@@ -34,7 +38,6 @@ def poly_epo(
     if answers is None:
         raise PasskError("answers: poly_epo with diversity needs them; pass answers=, or set diversity to false")
     distinct, lost = _polychromic(rewards, k, answers)
-    # Two parts, since the sets that miss an answer may be so few that no digit of theirs is left in a sum.
     return (_centred(rewards) * distinct * ((n - k) / (n - 1)) - _centred(lost)) / k**2
 
 
@@ -44,11 +47,7 @@ def _centred(values: torch.Tensor) -> torch.Tensor:
 
 
 def _polychromic(rewards: torch.Tensor, k: int, answers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the number of answers, [P, 1], and k^2 times what f lacks by the missed ones, [P, N].
-
-    If every set had all answers, k^2 times the mean of f over the sets with i would be the number of answers times
-    ((N-k) r_i + (k-1) sum r) / (N-1).
-    """
+    """Return the number of answers, [P, 1], and k^2 times what f lacks by the missed ones, [P, N]."""
     n = rewards.shape[1]
     known = answers >= 0
     same = (answers.unsqueeze(2) == answers.unsqueeze(1)) & known.unsqueeze(2)  # [P, N, N]
