@@ -103,9 +103,9 @@ def test_gpu_hours_are_counted_where_there_are_gpus(filed):
     text = text_of(filed.store, filed.name)
     wall, generation, *_, startup = re.search(r"^\| GPU hours +\|[ |]+(.*?) +\|$", text, re.M)[1].split("|")
     steps = 18 + 12 + 6
-    # supervised training has no use for the engines' eight
-    assert float(wall) == pytest.approx((16 * steps * 2.6 + 8 * 6 * 0.2) / 3600, abs=0.005)
+    # supervised training holds the four of one node, and no engine
+    assert float(wall) == pytest.approx((16 * steps * 2.6 + 4 * 6 * 0.2) / 3600, abs=0.005)
     assert float(generation) == pytest.approx(16 * steps * 1.1 / 3600, abs=0.005)
-    assert float(startup) == pytest.approx((16 * 3 + 8) * 21.5 / 3600, abs=0.005)
+    assert float(startup) == pytest.approx((16 * 3 + 4) * 21.5 / 3600, abs=0.005)
     sampled = re.search(r"^\| `warm` +\| `easy` +\| +16 \|.*\| +(\S+) \|$", text[text.index("\nEvaluation:") :], re.M)
     assert float(sampled[1]) == pytest.approx(16 * 4.25 / 3600, abs=0.005)
