@@ -75,6 +75,8 @@ def check(settings: PluginSettings, arguments: list[str]) -> None:
     parser.add_argument("--algo.dynamic_filtering_enable", dest="filtering", action="store_true")
     parser.add_argument("--ckpt.load_enable", dest="resumes", action="store_true")
     parser.add_argument("--actor.entropy_coef", dest="entropy", type=float)
+    parser.add_argument("--actor.loss_agg_mode", dest="aggregation", default="token-mean")  # OpenRLHF's default
+    parser.add_argument("--actor.policy_loss_type", dest="loss", default="ppo")  # OpenRLHF's default
     parser.add_argument("--algo.kl.init_coef", dest="kl", type=float, default=0.01)  # OpenRLHF's default
     parser.add_argument("--algo.kl.use_loss", dest="kl_in_loss", action="store_true")
     options, _ = parser.parse_known_args(arguments)
@@ -93,6 +95,10 @@ def check(settings: PluginSettings, arguments: list[str]) -> None:
             "--algo.dynamic_filtering_enable",
             "replaces prompts as responses arrive, so no run is reproducible",
             "remove it or --train.full_determinism_enable",
+        )
+    if settings.sum_tokens and (options.aggregation, options.loss) != ("token-mean", "ppo"):
+        raise ConfigError(
+            "--passk.sum_tokens", "divides OpenRLHF's token-mean of ppo anew", "use these two, or remove the flag"
         )
     if settings.method:
         _check_method(settings.method, options, settings)

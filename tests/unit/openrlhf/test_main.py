@@ -53,12 +53,15 @@ def test_estimator_options_and_k_are_checked_where_the_number_of_rollouts_is_lef
     [
         (["--train.async_enable"], "^--train.async_enable: "),
         (["--train.full_determinism_enable", "--algo.dynamic_filter"], "^--algo.dynamic_filtering_enable: "),
+        (["--passk.sum_tokens", "--actor.loss_agg_mode", "seq-mean-token-mean"], "^--passk.sum_tokens: "),
+        (["--passk.sum_tokens", "--actor.policy_loss_type=gspo"], "^--passk.sum_tokens: "),
     ],
 )
 def test_switches_that_the_plugin_cannot_live_with_are_refused_abbreviated_too(words, message):
     with pytest.raises(ConfigError, match=message):
         checked("--passk.advantage", "grpo", *words)
     checked("--passk.advantage", "grpo", "--train.async_queue_size", "2", "--train.full_determinism_enable")
+    checked("--passk.advantage", "grpo", "--passk.sum_tokens", "--actor.loss_agg_mode", "token-mean")
 
 
 IN_LOSS = ["--algo.kl.use_loss", "--algo.kl.init_coef", "0.05"]
