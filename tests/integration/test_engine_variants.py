@@ -24,7 +24,8 @@ RL = """
  mini_batch_prompts: 2, rollouts_per_prompt: 8, lr: 1.0e-2, max_prompt: 31, max_response: 8, SETTINGS}
 """
 SETTINGS = {
-    "k1": "kl: {coef: 0.1, estimator: k1, in: reward}, importance_correction: {level: seq, mode: mask}",
+    "k1": "kl: {coef: 0.1, estimator: k1, in: reward}, importance_correction: {level: seq, mode: mask}, "
+    "loss: {aggregation: seq-mean-token-sum}",
     "k3": "kl: {coef: 0.1, estimator: k3, in: reward}, loss: {type: gspo}",
 }
 EXPERIMENT = """
