@@ -35,7 +35,7 @@ from passk.verifiers import reasoning_gym_golds as golds
 from passk.verifiers.extract import after_thinking, last_answer
 from passk.verifiers.reasoning_gym_golds import ALGEBRA
 
-REASONS = ("correct", "no answer", "no tags", "not of the form", "partly right", "wrong")
+REASONS = ("correct", "no answer", "no tags", "malformed", "partly correct", "incorrect")
 EXAMPLE = (
     "<answer>42</answer>",
     '{"task": "chain_sum", "entry": {"question": "State the result: 40 + 2", "answer": "42", "metadata": {}}}',
@@ -89,19 +89,19 @@ def verify(response: str, answer: str) -> Verdict:
     if not text:
         return Verdict(0.0, False, "", "no answer")
     if len(text) > LONGEST or (task in _FORMS and not _FORMS[task].fullmatch(text)):
-        return Verdict(0.0, False, shown, "no tags" if _is_untagged(response, text, entry) else "not of the form")
+        return Verdict(0.0, False, shown, "no tags" if _is_untagged(response, text, entry) else "malformed")
     try:
         score = float(dataset.score_answer(text, entry))
         correct = score >= 1 - 1e-9 and (task not in _CHECKS or _CHECKS[task](text, entry))
     except MemoryError:
         raise
     except Exception:  # the scorer fails on the response
-        return Verdict(0.0, False, shown, "no tags" if _is_untagged(response, text, entry) else "not of the form")
+        return Verdict(0.0, False, shown, "no tags" if _is_untagged(response, text, entry) else "malformed")
     if correct:
         return Verdict(1.0, True, shown, "correct")
     if _is_untagged(response, text, entry):
         return Verdict(0.0, False, shown, "no tags")
-    return Verdict(0.0, False, shown, "partly right" if 0.05 < score < 1 else "wrong")
+    return Verdict(0.0, False, shown, "partly correct" if 0.05 < score < 1 else "incorrect")
 
 
 def check_answer(answer: str) -> str | None:

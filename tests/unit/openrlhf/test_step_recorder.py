@@ -226,7 +226,7 @@ def test_the_reward_hands_the_number_of_the_reason_on_and_judges_in_the_pool_wha
         ("maze", "S.E", "L", "off the grid"),
         ("math", "5", "\\boxed{5}<|im_end|>", "correct"),
         ("exact", "5", "5<|im_end|>\n<|endoftext|>", "correct"),
-        ("math", "5", "\\boxed{6}", "wrong"),
+        ("math", "5", "\\boxed{6}", "incorrect"),
     ):
         label = Label("problem-1", verifier, answer).dump()
         info = reward_func(["<prompt>" + response], ["<prompt>"], [label])["extra_logs"]
