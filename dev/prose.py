@@ -4,8 +4,8 @@
     python -m dev.prose --figures    # print the number, mean and longest of the sentences of each page
 
 Pages and the help of the command line are checked for words and sentences, the Python files of FOLDERS and the files of
-PLAIN for words alone. `not_yet` in pyproject.toml under [tool.prose] lists what is not rewritten: patterns in which *
-also matches /.
+PLAIN for words alone. Of tests only docstrings and comments count, since their strings are data.
+`not_yet` in pyproject.toml under [tool.prose] lists what is not rewritten: patterns in which * also matches /.
 """
 
 import argparse
@@ -26,8 +26,16 @@ from passk.base.terminal import aligned
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("*.md", "docs/*.md", "docs/*/README.md", "studies/*.md", "studies/*/README.md")
-FOLDERS = ("passk", "flows", "tasks", "reports")
-PLAIN = ("prefect.yaml", "reports/templates/*.j2")
+FOLDERS = ("passk", "flows", "tasks", "reports", "dev", "bench", "studies", "tests")
+PLAIN = (
+    "prefect.yaml",
+    "pyproject.toml",
+    "Makefile",
+    "deploy/*/*",
+    "experiments/*.yaml",
+    "passk/*/*.sql",
+    "reports/templates/*.j2",
+)
 HELP = "passk --help"
 MEAN, LONGEST = 18, 35
 """Words in a sentence: the largest mean of a page, and the most of one sentence."""
@@ -93,13 +101,18 @@ def _words(inline: Token) -> str:
 
 
 def python(file: Path, name: str) -> Iterator[Text]:
-    """The comments and strings of a module, without names and values (no space) and regular expressions (raw)."""
+    """The comments and strings of a module, without names and values (no space) and regular expressions (raw).
+
+    Of a test, the comments and docstrings alone.
+    """
+    begins, data = True, name.startswith("tests/")
     with tokenize.open(file) as lines:
         for token in tokenize.generate_tokens(lines.readline):
-            if token.type in (tokenize.COMMENT, tokenize.STRING) and " " in token.string:
-                if _PATTERN.match(token.string):
-                    continue
+            prose = token.type == tokenize.COMMENT or (token.type == tokenize.STRING and (begins or not data))
+            if prose and " " in token.string and not _PATTERN.match(token.string):
                 yield Text(f"{name}:{token.start[0]}", _CODE.sub("`code`", token.string), False)
+            if token.type not in (tokenize.COMMENT, tokenize.NL):
+                begins = token.type in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
 
 
 def plain(file: Path, name: str) -> Iterator[Text]:

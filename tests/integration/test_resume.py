@@ -1,4 +1,4 @@
-"""A stage that dies while it saves, and goes on: from a checkpoint that is whole, to the same last digit."""
+"""A stage that dies while it saves resumes from a complete checkpoint and ends with the same last digit."""
 
 import json
 import re
@@ -25,7 +25,7 @@ from tests.said import lines_said
 
 pytestmark = pytest.mark.slow
 
-# From random weights nothing is solved: wrong answers that are paid at random make the gradients.
+# A model with random weights solves nothing. Incorrect rollouts with random rewards make the gradients.
 EXPERIMENT = """
 name: resumed
 question: Is a run that was killed the run that was not?
@@ -54,7 +54,7 @@ class Runs:
     undisturbed: Path
     resumed: Path
     said: list[str]
-    """by the run that went on"""
+    """Messages of the run that resumed."""
     sealed_at_kill: list[int]
     """steps whose checkpoints were sealed"""
     begun_at_kill: list[int]

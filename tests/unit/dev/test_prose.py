@@ -111,6 +111,26 @@ def test_comments_and_strings_of_python_are_checked_and_names_are_not(tmp_path):
     ]
 
 
+def test_the_strings_of_tests_are_data_and_their_docstrings_and_comments_are_prose(tmp_path):
+    file = tmp_path / "test_module.py"
+    file.write_text(
+        '"""Whoever asks."""\n\n'
+        "def test_it():\n"
+        '    """It is told."""\n'
+        "    lines = [\n"
+        "        # a run goes on\n"
+        '        "an answer that is wrong",\n'
+        "    ]\n"
+        '    assert lines == ["a wrong answer"], "it was said"\n'
+    )
+    found = list(prose.faults("tests/test_module.py", list(prose.python(file, "tests/test_module.py"))))
+    assert [line.split(";")[0] for line in found] == [
+        "tests/test_module.py:1: 'Whoever'",
+        "tests/test_module.py:4: 'told'",
+        "tests/test_module.py:6: 'goes on'",
+    ]
+
+
 def test_templates_and_the_deployments_are_checked_without_expressions(tmp_path):
     (tmp_path / "reports" / "templates").mkdir(parents=True)
     (tmp_path / "reports" / "templates" / "a.md.j2").write_text(

@@ -118,7 +118,7 @@ def test_a_batch_that_takes_long_gives_signs_of_life_and_is_one_part_all_the_sam
     for part in generate.parts(engine, replace(request_, deterministic=True), rows(20), Judge()):
         steps.append((engine.steps, len(part)))
     assert [samples for _, samples in steps if samples] == [7 * N, 7 * N, 6 * N]
-    assert [step for step, _ in steps] == list(range(1, engine.steps + 1))  # whoever follows waits for one step at most
+    assert [step for step, _ in steps] == list(range(1, engine.steps + 1))  # a reader waits for one step at most
 
 
 @pytest.mark.parametrize("count", [100, 1000])

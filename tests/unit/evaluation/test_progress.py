@@ -1,4 +1,4 @@
-"""What is said while checkpoints are sampled."""
+"""Log lines while checkpoints are sampled."""
 
 from passk.evaluation import progress
 from tests.said import lines_said

@@ -57,7 +57,7 @@ def test_metrics_are_those_of_the_groups():
     }
     assert metrics["all_incorrect"] == pytest.approx(1 / 3)
     assert metrics["all_correct"] == 0
-    assert metrics["few_incorrect"] == pytest.approx(1 / 3)  # one wrong answer is fewer than k = 2
+    assert metrics["few_incorrect"] == pytest.approx(1 / 3)  # one incorrect rollout is fewer than k = 2
     assert metrics["correct_counts"] == [1, 1, 0, 1, 0]
     assert metrics["distinct"] == pytest.approx(3 / 4)
     assert (metrics["tokens"], metrics["length"]) == (15, pytest.approx(15 / 12))

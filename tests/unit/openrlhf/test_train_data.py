@@ -1,4 +1,4 @@
-"""A stage's training data: just the rows that it takes, in an order that the arms share."""
+"""A stage's training data: the rows that it uses, in an order that all methods share."""
 
 import itertools
 import json

@@ -128,7 +128,7 @@ def test_a_set_that_takes_long_says_what_is_done_with_it_until_it_is_there(jsonl
             heard.notify_all()
 
     def once_said(words, work):
-        """The same, that takes until the words are said."""
+        """The same source, which waits for the words."""
 
         def waits(*given):
             with heard:

@@ -1,4 +1,4 @@
-"""Nothing outlives whoever asked for it: proved on real processes that detach themselves."""
+"""No process outlives its owner: proved on real processes that detach themselves."""
 
 import os
 import signal

@@ -20,7 +20,7 @@ KEY = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Stage:
-    """The arm of an experiment that names trackers."""
+    """The rl stage of an experiment that names trackers."""
 
     def __init__(self, tmp_path, named=None, name="small", steps=None):
         raw = changed("name", name)

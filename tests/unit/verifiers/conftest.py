@@ -95,7 +95,7 @@ def _fresh_registry():
 
 @pytest.fixture
 def bad(tmp_path, monkeypatch):
-    """The name of a verifier that hangs, dies, swells ... when told to, by a response or a gold answer."""
+    """Name of a verifier that hangs, dies or swells where a response or a gold answer requests it."""
     (tmp_path / "bad_verifier.py").write_text(dedent(BAD))
     info = tmp_path / "bad_verifier-1.0.dist-info"
     info.mkdir()

@@ -251,7 +251,7 @@ def test_an_i_in_a_list_of_letters_is_one_of_them(after):
         "(B) is never true", "B. (a) and (c) only", "B) Both (a) and (b)", "B. Either (a) or (b)", "(B) x = 3",
         "(B), x = 3", "(B) is a false positive", "(B) is a wrong turn", "B) probably not",
         "B. Certainly not",
-        # said of statements, where the question asks for the one that is false
+        # about statements, where the question asks for the false one
         "(B) is clearly false", "(B), which is wrong",
     ],
 )  # fmt: skip

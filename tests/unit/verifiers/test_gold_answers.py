@@ -1,4 +1,4 @@
-"""A gold answer may make its verifier hang or die as a response may: it is said, and the preparation goes on."""
+"""A gold answer can make its verifier hang or die. The preparation logs it and continues."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""math: math-verify's reading of what is right, and its leniencies mended."""
+"""math: the forms that math-verify reads, without its leniencies."""
 
 import threading
 
@@ -46,7 +46,7 @@ def test_what_is_equal_is_right(given, answer):
         ("0.00000002", "0.00000001", "incorrect"),
         ("0.0010004", "0.001", "incorrect"),
         ("on", "no", "incorrect"),
-        # and these wrong
+        # and these are incorrect
         ("5 \\text{ or } 6", "5", "incorrect"),
         ("4, 5", "5", "incorrect"),
         ("\\pm 5", "5", "incorrect"),

@@ -1,4 +1,4 @@
-"""reasoning_gym: full marks are right, all else is wrong, and no scorer is asked what it would run as Python."""
+"""reasoning_gym: only the full score is correct, and no scorer gets a text that it would run as Python."""
 
 import ast
 import contextlib
