@@ -10,7 +10,7 @@ from pathlib import Path
 from passk.files import durable
 
 PATTERNS = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken", "*.py")
-"""Files that decide what a model computes and what it is asked: weights, configuration, tokenizer, template, code."""
+"""Files that decide what a model computes and which text it gets: weights, configuration, tokenizer, template, code."""
 LARGE = 2**26
 """Bytes of a file from which its hash is kept in the user's cache. A core hashes about 1 GB/s."""
 

@@ -11,4 +11,4 @@ from passk.runtime import loopback
 def install() -> None:
     """Keep torch's rendezvous on loopback, and install the CPU stand-ins if the environment requests them."""
     loopback.install()
-    cpu.install_if_asked()
+    cpu.install_if_requested()

@@ -110,4 +110,4 @@ def load(name: str) -> ModuleType:
 @cache
 def _found() -> dict[str, str]:
     """Return name -> module."""
-    return plugins.found(GROUP, "verifier", _VERIFIERS)
+    return plugins.locations(GROUP, "verifier", _VERIFIERS)

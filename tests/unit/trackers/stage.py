@@ -32,7 +32,7 @@ class Stage:
 
     @property
     def metrics(self):
-        return self.planned.own / "metrics.jsonl"
+        return self.planned.own_directory / "metrics.jsonl"
 
     @property
     def tensorboard(self):
@@ -54,7 +54,7 @@ class Stage:
             yield trackers.Following(self.plan, self.planned)
 
     def step(self, follow, step):
-        log = MetricsLog(self.planned.own)
+        log = MetricsLog(self.planned.own_directory)
         log.write(
             {
                 **{
@@ -74,12 +74,12 @@ class Stage:
         value = (step + 1) / 100 + time.time() % 1e-4
         line = dict.fromkeys(EVALUATION.keys() - {"seconds", "time"}, 0) | {"step": step, "benchmark": benchmark}
         line["pass_at_k"] = line["maj_at_k"] = {"1": {"value": value, "lower": value, "upper": value}}
-        self.planned.own.mkdir(parents=True, exist_ok=True)
-        EvaluationLog(self.planned.own).write(line, 1.5)
+        self.planned.own_directory.mkdir(parents=True, exist_ok=True)
+        EvaluationLog(self.planned.own_directory).write(line, 1.5)
         follow(self.evaluations()[-1])
 
     def evaluations(self):
-        return read_metrics(self.planned.own / EVALUATIONS)
+        return read_metrics(self.planned.own_directory / EVALUATIONS)
 
     def evaluated(self, benchmark):
         return [
@@ -89,12 +89,12 @@ class Stage:
         ]
 
     def forget_after(self, step):
-        EvaluationLog(self.planned.own).forget_after(step)
+        EvaluationLog(self.planned.own_directory).forget_after(step)
         kept = [line for line in read_metrics(self.metrics) if line["step"] <= step]
         self.metrics.write_text("".join(json.dumps(line) + "\n" for line in kept))
 
     def finish(self):
-        write_json(self.planned.own / "manifest.json", {})
+        write_json(self.planned.own_directory / "manifest.json", {})
 
     def recorded(self):
         return [(line["step"], pytest.approx(line["reward"], rel=1e-6)) for line in read_metrics(self.metrics)]
