@@ -124,13 +124,13 @@ class _Workers:
         """Yield what has finished, after a short wait. Raise the error of a request after the others."""
         error = None
         with suppress(queue.Empty):
-            found = self._done.get(timeout=_POLL_SECONDS)
+            reply = self._done.get(timeout=_POLL_SECONDS)
             while True:
-                if isinstance(found, BaseException):
-                    error = error or found
+                if isinstance(reply, BaseException):
+                    error = error or reply
                 else:
-                    yield found
-                found = self._done.get_nowait()
+                    yield reply
+                reply = self._done.get_nowait()
         if error:
             raise error
 

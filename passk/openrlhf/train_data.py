@@ -68,7 +68,7 @@ def write(
         durable.move(temporary, directory)
 
 
-def require_thinking_opened_as_said(
+def require_opened_thinking(
     opens_thinking: bool,
     files: Mapping[str, Path],
     model: Path | str,

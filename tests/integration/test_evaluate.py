@@ -24,7 +24,7 @@ from passk.pipeline import evaluation_request, stages
 from passk.runtime.environment import environment
 from passk.runtime.ray_cluster import ray_cluster, request_headers
 from passk.store import reading
-from tests.said import lines_said
+from tests.log_lines import logged_lines
 
 from .conftest import left_after, passk, prepared
 
@@ -200,7 +200,7 @@ def test_on_a_cluster_that_runs_one_engine_or_two_sample_all_rows_there_each_its
         reset_auth_token_state()
         for gpus, on in ((1, ""), (2, " on 2 engines")):
             laid_out, _ = work(evaluated, tmp_path / str(gpus), gpus_per_node=gpus)
-            with lines_said() as said:
+            with logged_lines() as said:
                 stages.evaluate(laid_out)
             assert said[0] == f"evaluations to do: 1 of 1 checkpoints{on}"
             assert said[-1].startswith(f"base on test: {PROBLEMS * SAMPLES}/{PROBLEMS * SAMPLES} samples, ")

@@ -20,8 +20,8 @@ from passk.openrlhf.checkpoints import SEAL
 from passk.pipeline import stages
 from passk.runtime.ray_cluster import ray_cluster
 from passk.runtime.ray_job import StageFailed
+from tests.log_lines import logged_lines
 from tests.processes import command_lines, descendants
-from tests.said import lines_said
 
 pytestmark = pytest.mark.slow
 
@@ -72,7 +72,7 @@ def runs(tmp_path_factory) -> Runs:
         name: plan.plan(config.parse(yaml.safe_load(EXPERIMENT.replace("EVALUATED", fields))), directory / name)
         for name, fields in evaluated.items()
     }
-    with pytest.MonkeyPatch.context() as patch, lines_said() as said:
+    with pytest.MonkeyPatch.context() as patch, logged_lines() as said:
         patch.delenv("RAY_ADDRESS", raising=False)
         with ray_cluster(laid_out["whole"].experiment.compute, directory / "ray.log") as cluster:
             for one in laid_out.values():
@@ -92,7 +92,7 @@ def runs(tmp_path_factory) -> Runs:
             threading.Thread(target=kill_the_policy_after_its_save, args=(saves, 5), daemon=True).start()
             with pytest.raises(StageFailed):
                 stages.train(laid_out["cut"], cut, cluster)
-            with lines_said() as said_at_the_end:
+            with logged_lines() as said_at_the_end:
                 stages.train(laid_out["cut"], cut, cluster)
                 stages.train(laid_out["cut"], child, cluster)
     return Runs(

@@ -10,7 +10,7 @@ from passk.base.errors import PasskError
 from passk.evaluation.generate import Shard
 from passk.evaluation.shards import Shards
 from passk.files.layout import SAMPLE_COLUMNS, EvaluationRecord, is_finished
-from tests.said import lines_said
+from tests.log_lines import logged_lines
 
 N = 2
 PROBLEMS = [f"p{i}" for i in range(10)]
@@ -73,7 +73,7 @@ def test_who_comes_after_a_kill_finds_what_was_written_and_nothing_half(tmp_path
     (tmp_path / "shards" / ".000003.parquet.ab.new").mkdir()
     for half in (".000003.parquet.99", ".000003.parquet.ab.lock", ".000003.parquet.ab.new/000003.parquet"):
         (tmp_path / "shards" / half).write_bytes(b"PAR1 half of it")
-    with lines_said() as said:
+    with logged_lines() as said:
         again = Shards(tmp_path, PROBLEMS)
     assert present(again) == {"p0", "p1", "p2"}
     assert (again.tokens, again.seconds) == (18, 3.0)
@@ -88,7 +88,7 @@ def test_a_part_that_is_damaged_is_told_and_its_problems_are_sampled_again(tmp_p
     shards.add(shard("p0"))
     shards.add(shard("p1"))
     (tmp_path / "shards" / "000001.parquet").write_bytes((tmp_path / "shards" / "000002.parquet").read_bytes()[:-20])
-    with lines_said() as said:
+    with logged_lines() as said:
         again = Shards(tmp_path, PROBLEMS)
     assert present(again) == {"p1"}
     assert len(said) == 1
@@ -124,7 +124,7 @@ def test_a_part_without_what_passk_notes_in_it_is_sampled_again_and_counts_nothi
     file = tmp_path / "shards" / "000001.parquet"
     pyarrow.parquet.write_table(pyarrow.parquet.read_table(file).replace_schema_metadata(metadata), file)
     (tmp_path / "shards" / "notes.parquet").write_bytes(b"somebody's own")
-    with lines_said() as said:
+    with logged_lines() as said:
         shards = Shards(tmp_path, PROBLEMS)
     assert len(said) == 1 and said[0].startswith("shards/000001.parquet: damaged (")
     assert (present(shards), shards.tokens, shards.reasons.total(), shards.seconds) == (set(), 0, 0, 0.0)

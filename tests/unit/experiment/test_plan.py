@@ -10,7 +10,7 @@ from passk.experiment.result_versions import VERIFIER_PACKAGES, engine_versions
 from passk.experiment.validate import check
 from passk.files.layout import BASE, write_json
 from passk.pipeline import stages as steps
-from tests.said import lines_said
+from tests.log_lines import logged_lines
 from tests.unit.experiment.test_config import GOOD, changed
 
 
@@ -293,6 +293,6 @@ def test_a_stage_is_trained_where_it_is_once_damaged_checkpoints_are_gone(tmp_pa
     torn.mkdir(parents=True)
     (first.stages[0].own_directory / "metrics.jsonl").write_text('{"step": 1}\n{"step": 2}\n')
     assert planned.directory == first.stages[0].own_directory
-    with lines_said() as said:
+    with logged_lines() as said:
         assert steps._repaired(planned) == planned.own_directory == planned.directory
     assert len(said) == 1 and "the checkpoint of step 2 is not used" in said[0]

@@ -18,7 +18,7 @@ from passk.openrlhf.prompt_label import ANSWER_HALVES, NO_VERDICT, REASON, Label
 from passk.openrlhf.settings import PluginSettings
 from passk.openrlhf.step_recorder import MetricsLog, Rollouts, StepRecorder, gathered
 from passk.pipeline.progress import Progress
-from tests.said import lines_said
+from tests.log_lines import logged_lines
 
 GRPO = AdvantageSchedule.of("grpo")
 
@@ -248,7 +248,7 @@ def test_the_reward_of_a_response_whose_prompt_opened_the_thinking_needs_its_end
 
 def test_progress_says_stage_step_reward_speed_and_time_left():
     progress = Progress("pass4", 10)
-    with lines_said() as said:
+    with logged_lines() as said:
         progress({"step": 4, "seconds": 10.0, **ONE_STEP.metrics()})
     assert said == ["pass4  step 4/10  k 2  reward 0.333  pass@4 0.667  10.00 s/step  1:00 left"]
 

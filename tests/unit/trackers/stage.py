@@ -12,7 +12,7 @@ from passk.experiment.plan import plan
 from passk.files.layout import EVALUATION, EVALUATIONS, write_json
 from passk.openrlhf.evaluation_log import EvaluationLog
 from passk.openrlhf.step_recorder import MetricsLog, read_metrics
-from tests.said import lines_said
+from tests.log_lines import logged_lines
 from tests.unit.experiment.test_config import changed
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -40,7 +40,7 @@ class Stage:
 
     def listening(self):
         """Gather the log lines of the block in `said`."""
-        return lines_said(self.said.append)
+        return logged_lines(self.said.append)
 
     @contextmanager
     def following(self):
