@@ -9,6 +9,7 @@ PLAIN for words alone. Of tests only docstrings and comments count, since their 
 """
 
 import argparse
+import ast
 import re
 import sys
 import tokenize
@@ -36,6 +37,8 @@ PLAIN = (
     "passk/*/*.sql",
     "reports/templates/*.j2",
 )
+NAMED = ("passk", "flows", "tasks", "reports")
+"""Folders whose names are checked too."""
 HELP = "passk --help"
 MEAN, LONGEST = 18, 35
 """Words in a sentence: the largest mean of a page, and the most of one sentence."""
@@ -65,6 +68,8 @@ WORDS = {
     r"arms?": "method",
     r"(?:dead|saturated) groups?": "all-incorrect groups, groups with fewer than k incorrect",
 }
+VAGUE = {"asked", "found", "given", "made", "own", "said", "told"}
+"""No names of functions, arguments and variables: a name is a noun."""
 _WORDS = {re.compile(rf"\b(?:{pattern})(?!\w)", re.IGNORECASE): instead for pattern, instead in WORDS.items()}
 # A full stop before white space ends a sentence, save that of an abbreviation.
 _END = re.compile(r"(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bal)(?<!\bEq)(?<!\bAlg)(?<!\bFig)[.!?][\"')*]*\s+")
@@ -113,6 +118,20 @@ def python(file: Path, name: str) -> Iterator[Text]:
                 yield Text(f"{name}:{token.start[0]}", _CODE.sub("`code`", token.string), False)
             if token.type not in (tokenize.COMMENT, tokenize.NL):
                 begins = token.type in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+
+
+def names(file: Path, name: str) -> Iterator[str]:
+    """Yield a line for each function, argument, variable and attribute of a module that has a vague name."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        match node:
+            case ast.FunctionDef(name=word) | ast.ClassDef(name=word) | ast.arg(arg=word):
+                pass
+            case ast.Name(id=word, ctx=ast.Store()) | ast.Attribute(attr=word, ctx=ast.Store()):
+                pass
+            case _:
+                continue
+        if word.strip("_") in VAGUE:
+            yield f"{name}:{node.lineno}: the name {word!r}; write a noun"
 
 
 def plain(file: Path, name: str) -> Iterator[Text]:
@@ -180,6 +199,8 @@ def main() -> int:
             mean = f"{sum(counts) / len(counts):.1f}"
             rows.append((name, str(len(counts)), mean, str(max(counts)), "not yet rewritten" if left_out else ""))
         lines += [] if left_out else faults(name, texts)
+        if name.endswith(".py") and name.startswith(NAMED):
+            lines += names(ROOT / name, name)
     print("\n".join(aligned(rows) if figures else lines))
     return 0 if figures else int(bool(lines))
 

@@ -16,7 +16,7 @@ from tests.unit.experiment.test_config import changed
 @pytest.fixture
 def scans(monkeypatch):
     """Number of scans; `scans.found`: what they find."""
-    caches = (plugins.scan, registry._locations, registry.get, verifiers._found, verifiers.load)
+    caches = (plugins.scan, registry._locations, registry.get, verifiers._locations, verifiers.load)
 
     def forget():
         for cached in caches:

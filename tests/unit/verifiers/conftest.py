@@ -89,7 +89,7 @@ BAD = """
 def _fresh_registry():
     yield
     plugins.scan.cache_clear()
-    verifiers._found.cache_clear()
+    verifiers._locations.cache_clear()
     verifiers.load.cache_clear()
 
 
@@ -105,6 +105,6 @@ def bad(tmp_path, monkeypatch):
     before = os.environ.get("PYTHONPATH")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(tmp_path), before])))
     plugins.scan.cache_clear()
-    verifiers._found.cache_clear()
+    verifiers._locations.cache_clear()
     yield "bad"
     sys.modules.pop("bad_verifier", None)

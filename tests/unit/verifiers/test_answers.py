@@ -268,7 +268,7 @@ def test_a_package_that_takes_a_name_of_ours_or_does_not_import_is_told_in_one_l
         verify(bad, "yes", "yes")
     entry.write_text("[passk.verifiers]\nmaze = bad_verifier\n")
     plugins.scan.cache_clear()
-    verifiers._found.cache_clear()
+    verifiers._locations.cache_clear()
     with pytest.raises(PasskError, match="maze is both passk.verifiers.maze and bad_verifier"):
         verifiers.names()
 
