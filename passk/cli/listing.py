@@ -56,8 +56,9 @@ def list_experiments(runs: Runs = Path("runs")) -> None:
 def schema() -> None:
     """Print the JSON schema of experiment files, for editors."""
     from passk.experiment.config import Experiment
+    from passk.experiment.units import with_units
 
-    typer.echo(json.dumps(Experiment.model_json_schema(by_alias=True), indent=2))
+    typer.echo(json.dumps(with_units(Experiment.model_json_schema(by_alias=True)), indent=2))
 
 
 def _row(file: Path, done: dict[str, int]) -> tuple[str, str, str, str]:
