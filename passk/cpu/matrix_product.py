@@ -1,9 +1,8 @@
 """bf16 matrix products by fp32 arithmetic, on CPUs without bf16 instructions.
 
 OpenRLHF trains in bf16. Without AVX512-BF16 or AMX, torch's bf16 products are slower than fp32 products with their
-conversions: 8 to 14 times in linear layers, and 4 times in attention (`python -m bench.matrix_product`, an AMD EPYC
-with AVX2, 2026-11-30). The result is the same up to the order of summation: both accumulate in fp32 and round once to
-bf16.
+conversions: 8 to 14 times in linear layers, and 4 times in attention (`python -m bench.matrix_product`, an AMD EPYC,
+AVX2, 2026-11-30). The result is the same up to the order of summation: both accumulate in fp32 and round once to bf16.
 """
 
 import functools

@@ -95,8 +95,8 @@ def _activations(size: ModelSize, longest: int, compute: Compute) -> float:
     "meta" at several sizes.
 
     On a CPU without bf16 instructions, the inputs of matrix products are kept in fp32 (passk/cpu/matrix_product.py).
-    Eager attention keeps its scores twice, in fp32 and as a product's input. Checkpointing keeps each layer's input,
-    and one layer's tensors.
+    Eager attention keeps its scores twice, in fp32 and as a product's input. Checkpoints keep each layer's input, and
+    one layer's tensors.
     """
     if compute.profile == "cpu":
         layer = 44 * size.hidden_size + 10 * size.feed_forward
