@@ -169,7 +169,7 @@ def digits() -> list[str]:
 
 
 def responses(gold: str, wrong: str) -> list[str]:
-    """Return over 2,000 different incorrect responses. gold, wrong: two answers that are not equal."""
+    """Return over 2,000 different incorrect responses. `gold` and `wrong` are two answers that are not equal."""
     rng = random.Random(0)
     found = [text.format(g=gold, w=wrong) for text in PROSE[1:]]
     found += [place.format(text.format(g=gold, w=wrong)) for text in NO_ANSWERS for place in PLACES]
