@@ -67,7 +67,7 @@ INGEST = "the ingest"
 # grad_norm, entropy: not measured; kl: a stage without `kl`; importance_*: a stage without `importance_correction`;
 # logprob_gap: no rollouts were sampled; reasons: another reward function.
 METRICS = (
-    "step", "time", "seconds", "lr", "grad_norm", "loss", "estimator", "k", "reward",
+    "step", "time", "seconds", "lr", "grad_norm", "loss", "policy_loss", "estimator", "k", "reward",
     "pass_at_k", "reward_by_difficulty", "pass_at_k_by_difficulty",
     "all_incorrect", "all_correct", "few_incorrect", "generated_groups", "used_groups", "correct_counts", "distinct",
     "entropy", "length", "truncated", "clip_ratio", "kl",

@@ -10,7 +10,7 @@ import duckdb
 
 from passk.base.errors import PasskError
 
-VERSION = 20
+VERSION = 21
 """Version of the schema. Raise it with every change of a table, macro or view."""
 _FILES = ("schema.sql", "views.sql")
 

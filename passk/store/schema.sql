@@ -107,6 +107,7 @@ CREATE TABLE steps (
     lr DOUBLE,
     grad_norm DOUBLE,
     loss DOUBLE,
+    policy_loss DOUBLE,
     estimator VARCHAR,
     k INTEGER,
     reward DOUBLE,
@@ -146,6 +147,7 @@ COMMENT ON COLUMN steps.seconds IS 'wall time of the step';
 COMMENT ON COLUMN steps.lr IS 'learning rate';
 COMMENT ON COLUMN steps.grad_norm IS 'norm of the gradient before clipping';
 COMMENT ON COLUMN steps.loss IS 'sft only: mean negative log-likelihood of a response token, in nats';
+COMMENT ON COLUMN steps.policy_loss IS 'rl only: policy loss of the step without KL penalty and entropy bonus, mean of its optimizer steps by tokens';
 COMMENT ON COLUMN steps.estimator IS 'advantage estimator';
 COMMENT ON COLUMN steps.k IS 'k of the estimator in this step';
 COMMENT ON COLUMN steps.reward IS 'mean reward of the step''s rollouts';
