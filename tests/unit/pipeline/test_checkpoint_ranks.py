@@ -75,7 +75,7 @@ def test_a_supervised_stage_has_the_ranks_of_one_node(tmp_path):
 def test_any_number_of_ranks_resumes_at_zero_0_and_no_other_zero_stage_does(tmp_path, ranks, zero):
     raw = changed("compute", {"profile": "cpu", "gpus_per_node": ranks, "zero_stage": zero})
     laid_out = plan(config.parse(raw), tmp_path)
-    saved(laid_out.stages[0].own / "checkpoints", 1)
+    saved(laid_out.stages[0].own_directory / "checkpoints", 1)
     if zero == 0:
         require_same_partition(laid_out)
     else:
