@@ -4,7 +4,10 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from itertools import combinations_with_replacement, product
+
+from tests.unit.advantage.arithmetic import total
 
 
 @dataclass(frozen=True)
@@ -18,15 +21,17 @@ class Policy:
 
     def update(self, n, advantages, ordered=False):
         """E[sum of A_i grad log p(y_i)] over n rollouts. advantages: (rewards, answers) -> [n]."""
-        draws = product if ordered else _multisets
-        total = [Fraction(0)] * len(self.scores[0])
-        for drawn in draws(range(len(self.chances)), repeat=n):
-            weight = math.prod(self.chances[y] for y in drawn) * (1 if ordered else _orders(drawn))
+        draws, outcomes = product if ordered else _multisets, range(len(self.chances))
+        found = [Fraction(0)] * len(self.scores[0])
+        for drawn in draws(outcomes, repeat=n):
+            weight = math.prod(self.chances[y] ** drawn.count(y) for y in outcomes) * (1 if ordered else _orders(drawn))
             values = advantages([self.rewards[y] for y in drawn], [self.answers[y] for y in drawn])
-            for j in range(len(total)):
-                total[j] += weight * sum(a * self.scores[y][j] for a, y in zip(values, drawn, strict=True))
-        return total
+            of_outcome = [weight * total(a for a, z in zip(values, drawn, strict=True) if z == y) for y in outcomes]
+            for j in range(len(found)):
+                found[j] += total(of_outcome[y] * self.scores[y][j] for y in outcomes)
+        return found
 
+    @cache  # noqa: B019
     def gradient(self, k, objective):
         """Of E[objective] over k rollouts: what no estimator has to be known for."""
         return self.update(k, lambda rewards, answers: [objective(rewards, answers)] * k)

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from passk import advantage
@@ -28,6 +28,8 @@ def ks(name, n):
 
 def assert_close(found, truth, where, zero=0.0):
     """Relative error under 1e-5; beyond float32's range its end. zero: what may come out where the truth is 0."""
+    if cases.near(found, truth, 1e-5):
+        return
     found, truth = Fraction(found), max(-LARGEST, min(LARGEST, truth))
     if abs(truth) < SMALLEST:
         assert abs(found) <= (SMALLEST if truth else zero), (where, float(found))
@@ -234,14 +236,15 @@ ANY_GROUP = st.integers(1, 7).flatmap(
 )
 
 
-@pytest.mark.parametrize("name", sorted(cases.REAL))
-@settings(max_examples=60, deadline=None)
-@given(group=ANY_GROUP, data=st.data())
-def test_no_rewards_give_nan_or_infinity(name, group, data):
-    assume(name not in cases.GRADED or any(value not in (0, 1) for value in group))
-    if defined := cases.ks(name, len(group)):
-        k = data.draw(st.sampled_from(defined))
-        assert cases.compute(name, torch.tensor([group]), k).isfinite().all()
+@settings(max_examples=100)
+@given(group=ANY_GROUP, place=st.integers(0, 6))
+def test_no_rewards_give_nan_or_infinity(group, place):
+    """A group is drawn once for all estimators."""
+    for name in sorted(cases.REAL):
+        defined = cases.ks(name, len(group))
+        if defined and (name not in cases.GRADED or any(value not in (0, 1) for value in group)):
+            k = defined[place % len(defined)]
+            assert cases.compute(name, torch.tensor([group]), k).isfinite().all(), (name, k)
 
 
 @pytest.mark.parametrize("name", sorted(set(cases.DOMAIN) - set(cases.GRADED)))

@@ -9,6 +9,7 @@ import torch
 from passk import advantage
 from passk.base.errors import ConfigError, PasskError
 from tests.unit.advantage import cases
+from tests.unit.each import case
 
 NAN, INF = math.nan, math.inf
 
@@ -21,24 +22,25 @@ def refused(call, field, *words, of=PasskError):
     assert all(word in message for word in words), message[:500]
 
 
+REWARDS = [
+    (torch.zeros(8), ["[prompts, rollouts]", "[8]"]),
+    (torch.zeros(2, 8, 1), ["[prompts, rollouts]", "[2, 8, 1]"]),
+    (torch.zeros(2, 0), ["[prompts, rollouts]", "[2, 0]"]),
+    (torch.tensor(1.0), ["[prompts, rollouts]", "[]"]),
+    (torch.tensor([[0.0, 1.0, NAN]]), ["1 of 3", "NaN or infinite"]),
+    (torch.tensor([[0.0, INF, -INF]]), ["2 of 3", "NaN or infinite"]),
+    (torch.tensor([[1.0, 1.0, 1.0], [INF, 0.0, 0.5]]), ["1 of 6", "NaN or infinite"]),
+    (torch.tensor([[0.0, 1e300, 0.0]], dtype=torch.float64), ["1 of 3", "NaN or infinite"]),
+]
+
+
 @pytest.mark.parametrize("name", advantage.names())
-@pytest.mark.parametrize(
-    ("rewards", "words"),
-    [
-        (torch.zeros(8), ["[prompts, rollouts]", "[8]"]),
-        (torch.zeros(2, 8, 1), ["[prompts, rollouts]", "[2, 8, 1]"]),
-        (torch.zeros(2, 0), ["[prompts, rollouts]", "[2, 0]"]),
-        (torch.tensor(1.0), ["[prompts, rollouts]", "[]"]),
-        (torch.tensor([[0.0, 1.0, NAN]]), ["1 of 3", "NaN or infinite"]),
-        (torch.tensor([[0.0, INF, -INF]]), ["2 of 3", "NaN or infinite"]),
-        (torch.tensor([[1.0, 1.0, 1.0], [INF, 0.0, 0.5]]), ["1 of 6", "NaN or infinite"]),
-        (torch.tensor([[0.0, 1e300, 0.0]], dtype=torch.float64), ["1 of 3", "NaN or infinite"]),
-    ],
-)
-def test_rewards_of_another_shape_or_not_finite(name, rewards, words):
+def test_rewards_of_another_shape_or_not_finite(name):
     k = cases.some_k(name, 3)
-    more = {**cases.OPTIONS.get(name, {}), **(cases.inputs(name, rewards) if rewards.dim() == 2 else {})}
-    refused(lambda: advantage.compute(name, rewards, k, **more), "rewards", *words)
+    for rewards, words in REWARDS:
+        with case(rewards):
+            more = {**cases.OPTIONS.get(name, {}), **(cases.inputs(name, rewards) if rewards.dim() == 2 else {})}
+            refused(lambda r=rewards, m=more: advantage.compute(name, r, k, **m), "rewards", *words)
 
 
 @pytest.mark.parametrize("name", cases.BINARY)
@@ -50,14 +52,17 @@ def test_rewards_other_than_0_and_1_where_only_these_are_taken(name):
         refused(lambda v=value: cases.compute(name, torch.tensor([[0.0, 1.0, v]]), k), "rewards", "only 0 and 1")
 
 
+NO_K = [0, -1, -(10**30), 1.5, 4.0, NAN, INF, "4", None, [4], True, np.float64(2), np.bool_(True)]
+
+
 @pytest.mark.parametrize("name", advantage.names())
-@pytest.mark.parametrize(
-    "k", [0, -1, -(10**30), 1.5, 4.0, NAN, INF, "4", None, [4], True, np.float64(2), np.bool_(True)]
-)
-def test_k_that_is_no_whole_number_of_1_or_more(name, k):
+def test_k_that_is_no_whole_number_of_1_or_more(name):
     more = cases.OPTIONS.get(name, {})
-    refused(lambda: cases.compute(name, torch.zeros(1, 8), k), "k", "whole number of 1 or more", of=ConfigError)
-    refused(lambda: advantage.check(name, k, 8, more), "k", "whole number of 1 or more", of=ConfigError)
+    for k in NO_K:
+        with case(k):
+            said = ("k", "whole number of 1 or more")
+            refused(lambda k=k: cases.compute(name, torch.zeros(1, 8), k), *said, of=ConfigError)
+            refused(lambda k=k: advantage.check(name, k, 8, more), *said, of=ConfigError)
 
 
 @pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8])
@@ -112,14 +117,13 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize("name", cases.VOTING)
-@pytest.mark.parametrize(("answers", "word"), ANSWERS)
-def test_answers_that_are_missing_or_of_another_shape(name, answers, word):
-    k = cases.some_k(name, 4)
-    more = {} if answers is None else {"answers": answers}
-    more |= cases.OPTIONS.get(name, {})
-    refused(lambda: advantage.compute(name, torch.zeros(2, 4), k, **more), "answers", word)
-    if answers is None:
-        refused(lambda: advantage.compute(name, torch.zeros(2, 4), k, answers=None, **more), "answers", word)
+def test_answers_that_are_missing_or_of_another_shape(name):
+    k, options = cases.some_k(name, 4), cases.OPTIONS.get(name, {})
+    refused(lambda: advantage.compute(name, torch.zeros(2, 4), k, **options), "answers", "needs it")
+    for answers, word in ANSWERS:
+        with case(answers):
+            more = {**options, "answers": answers}
+            refused(lambda m=more: advantage.compute(name, torch.zeros(2, 4), k, **m), "answers", word)
 
 
 @pytest.mark.parametrize(
@@ -231,11 +235,13 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("formula", HOSTILE, ids=lambda formula: ascii(formula)[:30])
-def test_a_formula_that_is_more_than_arithmetic_or_has_no_value(formula):
-    options, rewards = {"derivative": formula}, torch.tensor([[1.0, 0, 0, 0]])
-    refused(lambda: advantage.check("surrogate", 4, 8, options), "options.derivative", of=ConfigError)
-    refused(lambda: advantage.compute("surrogate", rewards, 4, **options), "options.derivative", of=ConfigError)
+def test_a_formula_that_is_more_than_arithmetic_or_has_no_value():
+    rewards = torch.tensor([[1.0, 0, 0, 0]])
+    for formula in HOSTILE:
+        with case(formula[:30]):
+            own = {"derivative": formula}
+            refused(lambda o=own: advantage.check("surrogate", 4, 8, o), "options.derivative", of=ConfigError)
+            refused(lambda o=own: advantage.compute("surrogate", rewards, 4, **o), "options.derivative", of=ConfigError)
 
 
 @pytest.mark.parametrize("formula", ["1 / (p - 0.5)", "log(0.6 - p)", "sqrt(0.6 - p)", "1e308 / (1 - p)"])

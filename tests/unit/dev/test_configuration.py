@@ -11,8 +11,13 @@ from passk.experiment.stage import STAGES
 from passk.problems.sources import SPECS
 
 
-def test_the_page_is_what_the_models_give():
-    assert (ROOT / "docs" / "configuration.md").read_text() == configuration.page(), (
+@pytest.fixture(scope="module")
+def page():
+    return configuration.page()
+
+
+def test_the_page_is_what_the_models_give(page):
+    assert (ROOT / "docs" / "configuration.md").read_text() == page, (
         "run python -m dev.configuration docs/configuration.md"
     )
 
@@ -42,9 +47,9 @@ def check(model, name, kind, default, meaning):
 
 
 @pytest.mark.parametrize("title", configuration.SECTIONS)
-def test_every_field_has_a_row_with_a_type_and_a_meaning(title):
+def test_every_field_has_a_row_with_a_type_and_a_meaning(page, title):
     _, model = configuration.SECTIONS[title]
-    section = configuration.page().split(f"## {title}\n")[1].split("\n## ")[0]
+    section = page.split(f"## {title}\n")[1].split("\n## ")[0]
     rows = [cells(line) for line in section.splitlines() if line.startswith("| `")]
     assert [row[0] for row in rows] == [f"`{field.alias or name}`" for name, field in model.model_fields.items()]
     for row in rows:
@@ -52,8 +57,8 @@ def test_every_field_has_a_row_with_a_type_and_a_meaning(title):
 
 
 @pytest.mark.parametrize("source", SPECS)
-def test_every_field_of_a_source_has_one_row_that_names_the_source(source):
-    section = configuration.page().split("## `problems.NAME:`\n")[1]
+def test_every_field_of_a_source_has_one_row_that_names_the_source(page, source):
+    section = page.split("## `problems.NAME:`\n")[1]
     rows = [cells(line) for line in section.splitlines() if line.startswith("| `")]
     ours = [row for row in rows if source in row[1].split(", ")]
     assert sorted(row[0] for row in ours) == sorted(

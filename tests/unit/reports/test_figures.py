@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from passk.store import rebuild
 from reports.data.comparison import Comparison
 from reports.data.designs import Entry
 from reports.data.results import load
 from reports.figures import correct_counts, curves, difficulty, style
+from tests.unit.reports.conftest import ingest_again
 
 
 def luminance(colour):
@@ -52,7 +52,7 @@ def test_seeds_on_the_same_problems_do_not_narrow_what_problems_leave_open(seeds
         for evaluation in run.evaluations():
             twin = run.runs / seeds[0].name / "evaluations" / evaluation.name.replace(run.name[-2:], seeds[0].name[-2:])
             shutil.copy(twin / "samples.parquet", evaluation / "samples.parquet")
-    assert rebuild(seeds[0].runs).skipped == []
+        ingest_again(run, *run.evaluations())
     comparison = Comparison([load(run.store, run.name) for run in seeds])
     alone = Comparison([load(seeds[0].store, seeds[0].name)])
     (_, bins), *_ = difficulty.gradings(comparison)

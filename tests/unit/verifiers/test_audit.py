@@ -19,9 +19,7 @@ def test_a_noisy_verifier_is_refused_in_one_line(bad):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("name", verifiers.names())
-def test_our_verifiers_give_the_same_verdicts_with_another_hash_seed_and_in_another_order(name):
-    response, answer = verifiers.load(name).EXAMPLE
+def test_our_verifiers_give_the_same_verdicts_with_another_hash_seed_and_in_another_order():
     given = [
         "\\{3, 1, 2\\}",
         "x+y+z",
@@ -31,5 +29,8 @@ def test_our_verifiers_give_the_same_verdicts_with_another_hash_seed_and_in_anot
         "(a+b)(c+d)",
         "A or B",
     ]
-    rows = [(name, text, answer) for text in (response, *(p for g in given for p in probes(g, answer, "")))]
+    rows = []
+    for name in verifiers.names():
+        response, answer = verifiers.load(name).EXAMPLE
+        rows += [(name, text, answer) for text in (response, *(p for g in given for p in probes(g, answer, "")))]
     assert audit(rows, processes=1) == []

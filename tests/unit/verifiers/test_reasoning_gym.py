@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,15 +21,20 @@ from passk.verifiers.reasoning_gym_golds import EVALUATED
 TASKS = sorted(DATASETS.keys() - {"composite"})  # that one is of others
 
 
-def problem(task: str, index: int = 0, dataset=None) -> tuple[dict, str]:
-    entry = (dataset or reasoning_gym.create_dataset(task, size=2, seed=1))[index]
+@cache
+def drawn(task: str) -> list[dict]:
+    """Two entries of a task, which no test changes."""
+    return list(reasoning_gym.create_dataset(task, size=2, seed=1))
+
+
+def problem(task: str) -> tuple[dict, str]:
+    entry = drawn(task)[0]
     return entry, json.dumps({"task": task, "entry": entry})
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_its_own_answer_is_right_and_what_holds_it_is_not(task):
-    dataset = reasoning_gym.create_dataset(task, size=2, seed=1)
-    (entry, answer), other = problem(task, dataset=dataset), dataset[1]["answer"]
+    (entry, answer), other = problem(task), drawn(task)[1]["answer"]
     own = entry["answer"]
     assert verifiers.check_answer("reasoning_gym", answer) is None
     if own is not None:
