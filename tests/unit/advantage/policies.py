@@ -7,6 +7,10 @@ from fractions import Fraction
 from functools import cache
 from itertools import combinations_with_replacement, product
 
+import torch
+
+from passk import advantage
+from tests.unit.advantage import cases
 from tests.unit.advantage.arithmetic import total
 
 
@@ -75,3 +79,18 @@ DIVERSE = [
     categorical(("1/7", "3/7", "3/7"), (1, 1, 0), ("a", "a", "b")),
 ]
 EASY = [*COINS, *SOLVING]
+
+
+def sums_of_counts(name, n, k, options):
+    """Sums of the estimator's advantages over the correct and over the incorrect rollouts, by c at any N."""
+    rewards = cases.staircase(n)
+    found = advantage.compute(name, rewards, k, **options).double()
+    return (found * rewards).sum(dim=1), (found * (1 - rewards)).sum(dim=1)
+
+
+def of_counts(sums, n, p):
+    """Expected update of the estimator by p, c binomial."""
+    right, wrong = sums
+    choose = [math.lgamma(n + 1) - math.lgamma(c + 1) - math.lgamma(n - c + 1) for c in range(n + 1)]
+    weight = [math.exp(x + c * math.log(p) + (n - c) * math.log1p(-p)) for c, x in enumerate(choose)]
+    return float((torch.tensor(weight) * (right / p - wrong / (1 - p))).sum() / n)

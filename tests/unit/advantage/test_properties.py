@@ -39,8 +39,8 @@ TINY = torch.finfo(torch.float32).tiny  # below it one of the two values of a gr
 
 def batch(name, n, prompts=24, seed=0):
     """Rewards that the estimator takes, of all sorts of groups."""
-    generator = torch.Generator().manual_seed(100 * n + seed)
     if name in cases.BINARY:
+        generator = torch.Generator().manual_seed(100 * n + seed)
         return (torch.rand(prompts, n, generator=generator) < torch.rand(prompts, 1, generator=generator)).float()
     return cases.tensor(cases.dyadic(n, prompts, seed))
 
@@ -50,13 +50,12 @@ def every_shape(name, up_to=7):
 
 
 @pytest.mark.parametrize("name", SUM_TO_ZERO)
-@pytest.mark.parametrize("n", [2, 5, 8, 33])
-def test_a_prompts_advantages_sum_to_nothing(name, n):
-    for k in cases.ks(name, n):
+def test_a_prompts_advantages_sum_to_nothing(name):
+    for n, k in [(n, k) for n in (2, 5, 8, 33) for k in cases.ks(name, n)]:
         rewards = batch(name, n)
         found = compute(name, rewards, k).double()
         assert (found.sum(dim=1).abs() <= 1e-6 * found.abs().sum(dim=1) + n * TINY).all(), (n, k)
-        assert found.any() or n == 2 or (name == "passk_easy_masked" and k > n / 2)
+        assert found.any() or n == 2 or (name == "passk_easy_masked" and k > n / 2), (n, k)
 
 
 @pytest.mark.parametrize("name", sorted(WITHOUT_BASELINE))
@@ -111,7 +110,6 @@ def test_bootstraps_groups_may_come_in_any_order():
     for reduce in ("sum", "mean"):
         straight = from_groups(rewards, draws, reduce)
         assert torch.allclose(from_groups(rewards, draws[:, order][:, :, inside].contiguous(), reduce), straight)
-        # the rollouts renamed, and the groups with them
         names = torch.randperm(6, generator=torch.Generator().manual_seed(1))
         renamed = torch.empty_like(rewards).index_copy_(1, names, rewards)
         assert torch.allclose(from_groups(renamed, names[draws], reduce)[:, names], straight)
@@ -261,8 +259,7 @@ def test_any_dtype_of_rewards_gives_float32_and_leaves_the_rewards_alone(name):
         rewards = cases.staircase(5).to(dtype)
         kept, found = rewards.clone(), compute(name, rewards, k, **answers)
         assert found.dtype == torch.float32 and found.shape == rewards.shape and found.any(), dtype
-        assert torch.equal(rewards, kept) and not found.requires_grad, dtype
-        assert torch.equal(found, of_float32), dtype
+        assert torch.equal(rewards, kept) and not found.requires_grad and torch.equal(found, of_float32), dtype
 
 
 def test_advantages_carry_no_gradient():
