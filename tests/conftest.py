@@ -27,8 +27,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def no_shown_logs() -> Iterator[None]:
     """Undo `logs.show` of the test before, so that pytest's own handlers get the lines again."""
     yield
-    for name in logs.PACKAGES:
-        logger = logging.getLogger(name)
+    for logger in map(logging.getLogger, logs.PACKAGES):
+        if logger.propagate and logger.level == logging.NOTSET and not logger.handlers:
+            continue  # setLevel goes through the thousands of loggers of all imported packages
         logger.propagate = True
         logger.setLevel(logging.NOTSET)
         for handler in list(logger.handlers):
