@@ -18,6 +18,7 @@ import torch
 from passk import advantage
 from tests.unit.advantage import cases, exact, exact_published
 from tests.unit.advantage.policies import COINS, DIVERSE, EASY, SCORING, VOTING, bernoulli, of_counts, sums_of_counts
+from tests.unit.each import every
 
 
 def best(rewards, answers):
@@ -260,7 +261,7 @@ LIMITS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "k", "options", "gradient"), LIMITS)
+@every(("name", "k", "options", "gradient"), LIMITS)
 def test_a_gradient_claimed_as_n_grows_is_missed_by_one_over_n(name, k, options, gradient):
     few, sums = [], {n: sums_of_counts(name, n, k, options) for n in (k + 1, 256, 1024)}
     for p in (0.15, 0.4, 0.6):

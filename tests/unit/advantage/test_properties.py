@@ -13,6 +13,7 @@ from passk.advantage.estimators.passk_bootstrap import from_groups
 from passk.base.errors import PasskError
 from tests.unit.advantage import cases
 from tests.unit.advantage.cases import compute
+from tests.unit.each import every
 
 ALL = sorted(cases.DOMAIN)
 SUM_TO_ZERO = [
@@ -49,7 +50,7 @@ def every_shape(name, up_to=7):
     return [(n, k) for n, k in cases.shapes(name, up_to, start=2) if n > 2 or k < 3]
 
 
-@pytest.mark.parametrize("name", SUM_TO_ZERO)
+@every("name", SUM_TO_ZERO)
 def test_a_prompts_advantages_sum_to_nothing(name):
     for n, k in chain(*([(n, k) for k in cases.ks(name, n)] for n in (2, 5, 8, 33))):
         rewards = batch(name, n)
@@ -58,7 +59,7 @@ def test_a_prompts_advantages_sum_to_nothing(name):
         assert found.any() or n == 2 or (name == "passk_easy_masked" and k > n / 2), (n, k)
 
 
-@pytest.mark.parametrize("name", sorted(WITHOUT_BASELINE))
+@every("name", sorted(WITHOUT_BASELINE))
 def test_the_estimators_that_do_not_sum_to_nothing_are_these(name):
     group, k = WITHOUT_BASELINE[name]
     more = {"answers": [["a", "b", "b"][: len(group)]]} if advantage.get(name).needs else {}
@@ -70,7 +71,7 @@ def test_every_estimator_is_of_one_kind_or_the_other():
     assert sorted([*SUM_TO_ZERO, *WITHOUT_BASELINE]) == advantage.names() == ALL
 
 
-@pytest.mark.parametrize("name", sorted(set(ALL) - set(cases.PLACES) - set(cases.DRAWN)))
+@every("name", sorted(set(ALL) - set(cases.PLACES) - set(cases.DRAWN)))
 def test_the_order_of_rollouts_changes_nothing_else(name):
     for n, k in every_shape(name):
         rewards, order = batch(name, n), torch.randperm(n, generator=torch.Generator().manual_seed(n))
@@ -115,7 +116,7 @@ def test_bootstraps_groups_may_come_in_any_order():
         assert torch.allclose(from_groups(renamed, names[draws], reduce)[:, names], straight)
 
 
-@pytest.mark.parametrize("name", sorted(set(ALL) - set(cases.DRAWN)))
+@every("name", sorted(set(ALL) - set(cases.DRAWN)))
 def test_prompts_do_not_touch_each_other(name):
     for n, k in every_shape(name):
         rewards = batch(name, n, prompts=5)
@@ -177,14 +178,10 @@ def of_real(name, rewards, k, **more):
     return compute(name, rewards, k, **cases.inputs(name, rewards), **more).double()
 
 
-def graded(rewards):
-    return bool((rewards * (1 - rewards)).any())
-
-
 def of_real_estimators(n, place, *batches):
     """Each estimator of rewards of any size that takes these batches, and its k at `place`: one draw is for all."""
     for name in sorted(cases.REAL):
-        if name not in cases.GRADED or all(map(graded, batches)):
+        if name not in cases.GRADED or all((each * (1 - each)).any() for each in batches):
             defined = cases.ks(name, n)
             yield name, defined[place % len(defined)]
 
@@ -213,7 +210,7 @@ def test_offset(group, offset, place):
         assert torch.allclose(found, wanted, rtol=1e-6, atol=1e-6), (name, k)
 
 
-@pytest.mark.parametrize("name", sorted(set(ALL) - {"ucpo", *cases.VOTING, *cases.PLACES, *cases.DRAWN}))
+@every("name", sorted(set(ALL) - {"ucpo", *cases.VOTING, *cases.PLACES, *cases.DRAWN}))
 def test_equal_rewards_get_exactly_equal_advantages(name):
     for n, k in every_shape(name, up_to=12):
         rewards = batch(name, n)
@@ -231,7 +228,7 @@ def test_equal_answers_that_are_equally_correct_get_equal_advantages():
         assert a[0] == a[4] and a[1] == a[3] and a[5] == a[6]
 
 
-@pytest.mark.parametrize("name", ALL)
+@every("name", ALL)
 def test_writing_on_what_came_back_or_went_in_does_no_harm_to_later_calls(name):
     k = cases.some_k(name, 6)
     rewards = batch(name, 6)
@@ -250,7 +247,7 @@ def test_writing_on_what_came_back_or_went_in_does_no_harm_to_later_calls(name):
     assert torch.equal(rewards, kept_rewards) and torch.equal(again(), kept)
 
 
-@pytest.mark.parametrize("name", sorted(set(ALL) - set(cases.GRADED)))
+@every("name", sorted(set(ALL) - set(cases.GRADED)))
 def test_any_dtype_of_rewards_gives_float32_and_leaves_the_rewards_alone(name):
     k = cases.some_k(name, 5)
     answers = {"answers": [["a", "b", "c", "a", "d"]] * 6} if name in cases.VOTING else {}
@@ -268,7 +265,7 @@ def test_advantages_carry_no_gradient():
         assert not compute(name, rewards, cases.some_k(name, 4)).requires_grad, name
 
 
-@pytest.mark.parametrize("name", ALL)
+@every("name", ALL)
 def test_no_prompts_give_no_advantages(name):
     for n, k in cases.shapes(name, 8):
         assert compute(name, torch.zeros(0, n), k).shape == (0, n)
@@ -276,7 +273,7 @@ def test_no_prompts_give_no_advantages(name):
 
 def test_rows_that_are_not_next_to_each_other_in_memory():
     for name in ALL:
-        k, rewards = cases.some_k(name, 6), batch(name, 6, prompts=6)
+        k, rewards = cases.some_k(name, 6), batch(name, 6)
         assert torch.equal(compute(name, rewards.t().contiguous().t(), k), compute(name, rewards, k)), name
 
 
@@ -288,7 +285,7 @@ def test_an_estimator_is_its_name_or_itself():
         assert torch.equal(by_itself, compute(name, rewards, k)), name
 
 
-@pytest.mark.parametrize("name", ALL)
+@every("name", ALL)
 def test_the_domain_of_k_is_this(name):
     for n in range(1, 9):
         rewards = torch.zeros(1, n)

@@ -9,7 +9,7 @@ import torch
 from passk import advantage
 from passk.base.errors import ConfigError, PasskError
 from tests.unit.advantage import cases
-from tests.unit.each import case
+from tests.unit.each import case, every
 
 NAN, INF = math.nan, math.inf
 
@@ -34,7 +34,7 @@ REWARDS = [
 ]
 
 
-@pytest.mark.parametrize("name", advantage.names())
+@every("name", advantage.names())
 def test_rewards_of_another_shape_or_not_finite(name):
     k = cases.some_k(name, 3)
     for rewards, words in REWARDS:
@@ -43,7 +43,7 @@ def test_rewards_of_another_shape_or_not_finite(name):
             refused(lambda r=rewards, m=more: advantage.compute(name, r, k, **m), "rewards", *words)
 
 
-@pytest.mark.parametrize("name", cases.BINARY)
+@every("name", cases.BINARY)
 def test_rewards_other_than_0_and_1_where_only_these_are_taken(name):
     k = cases.some_k(name, 3)
     rewards = torch.tensor([[0.0, 1.0, 0.5], [2.0, -1.0, 1.0]])
@@ -55,7 +55,7 @@ def test_rewards_other_than_0_and_1_where_only_these_are_taken(name):
 NO_K = [0, -1, -(10**30), 1.5, 4.0, NAN, INF, "4", None, [4], True, np.float64(2), np.bool_(True)]
 
 
-@pytest.mark.parametrize("name", advantage.names())
+@every("name", advantage.names())
 def test_k_that_is_no_whole_number_of_1_or_more(name):
     more = cases.OPTIONS.get(name, {})
     for k in NO_K:
@@ -77,7 +77,7 @@ def test_an_integer_of_numpy_is_an_integer(kind):
     assert advantage.check("passk_bootstrap", 4, 16, groups) == advantage.check("passk_bootstrap", 4, 16, {"groups": 8})
 
 
-@pytest.mark.parametrize("name", advantage.names())
+@every("name", advantage.names())
 def test_k_outside_of_the_domain(name):
     more = cases.OPTIONS.get(name, {})
     for n in (1, 2, 7, 8):
@@ -116,7 +116,7 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize("name", cases.VOTING)
+@every("name", cases.VOTING)
 def test_answers_that_are_missing_or_of_another_shape(name):
     k, options = cases.some_k(name, 4), cases.OPTIONS.get(name, {})
     refused(lambda: advantage.compute(name, torch.zeros(2, 4), k, **options), "answers", "needs it")
@@ -126,7 +126,7 @@ def test_answers_that_are_missing_or_of_another_shape(name):
             refused(lambda m=more: advantage.compute(name, torch.zeros(2, 4), k, **m), "answers", word)
 
 
-@pytest.mark.parametrize(
+@every(
     "entropy",
     [None, torch.zeros(2, 3), torch.zeros(4), torch.zeros(2, 4, 1), torch.full((2, 4), NAN), [[0.0, 1, 2, INF]] * 2],
 )
@@ -173,7 +173,7 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "option"), OPTIONS)
+@every(("name", "option"), OPTIONS)
 def test_an_option_of_another_type_or_size(name, option):
     (field,) = option
     options, k = {**cases.OPTIONS.get(name, {}), **option}, cases.some_k(name, 8)
@@ -183,7 +183,7 @@ def test_an_option_of_another_type_or_size(name, option):
     refused(lambda: advantage.compute(name, rewards, k, **more), f"options.{field}", name, of=ConfigError)
 
 
-@pytest.mark.parametrize("name", advantage.names())
+@every("name", advantage.names())
 def test_an_option_that_there_is_not(name):
     options, k = {**cases.OPTIONS.get(name, {}), "epsilon": 1e-6}, cases.some_k(name, 8)
     refused(lambda: advantage.check(name, k, 8, options), "options.epsilon", name, of=ConfigError)
@@ -194,7 +194,7 @@ REQUIRED = [("passk_easy_masked", "threshold"), ("surrogate", "derivative"), ("f
             ("rs_grpo", "beta"), ("ordergrad", "statistic")]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "field"), REQUIRED)
+@every(("name", "field"), REQUIRED)
 def test_an_option_that_a_person_has_to_choose(name, field):
     k = cases.some_k(name, 8)
     refused(lambda: advantage.check(name, k, 8), f"options.{field}", "required", of=ConfigError)
@@ -244,12 +244,12 @@ def test_a_formula_that_is_more_than_arithmetic_or_has_no_value():
             refused(lambda o=own: advantage.compute("surrogate", rewards, 4, **o), "options.derivative", of=ConfigError)
 
 
-@pytest.mark.parametrize("formula", ["1 / (p - 0.5)", "log(0.6 - p)", "sqrt(0.6 - p)", "1e308 / (1 - p)"])
+@every("formula", ["1 / (p - 0.5)", "log(0.6 - p)", "sqrt(0.6 - p)", "1e308 / (1 - p)"])
 def test_a_formula_without_a_value_somewhere_between_0_and_1_is_refused_before_training(formula):
     refused(lambda: advantage.check("surrogate", 4, 8, {"derivative": formula}), "options.derivative", of=ConfigError)
 
 
-@pytest.mark.parametrize(
+@every(
     ("formula", "value"),
     [
         ("1", 1.0),

@@ -9,6 +9,7 @@ from dev.imports import ROOT
 from passk.experiment.config import Experiment
 from passk.experiment.stage import STAGES
 from passk.problems.sources import SPECS
+from tests.unit.each import every
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def check(model, name, kind, default, meaning):
     assert bool(default) is not field.is_required(), name
 
 
-@pytest.mark.parametrize("title", configuration.SECTIONS)
+@every("title", configuration.SECTIONS)
 def test_every_field_has_a_row_with_a_type_and_a_meaning(page, title):
     _, model = configuration.SECTIONS[title]
     section = page.split(f"## {title}\n")[1].split("\n## ")[0]
@@ -56,7 +57,7 @@ def test_every_field_has_a_row_with_a_type_and_a_meaning(page, title):
         check(model, *row)
 
 
-@pytest.mark.parametrize("source", SPECS)
+@every("source", SPECS)
 def test_every_field_of_a_source_has_one_row_that_names_the_source(page, source):
     section = page.split("## `problems.NAME:`\n")[1]
     rows = [cells(line) for line in section.splitlines() if line.startswith("| `")]

@@ -4,7 +4,6 @@ import copy
 import math
 from typing import get_args
 
-import pytest
 import yaml
 
 from passk.base.errors import ConfigError
@@ -21,7 +20,7 @@ from passk.experiment import (
     until,
 )
 from passk.problems.sources import SPECS
-from tests.unit.each import case
+from tests.unit.each import case, every
 from tests.unit.experiment.engine_fields import CORRECTION, KL, LORA, LOSS, OVERLONG
 from tests.unit.experiment.evaluation_fields import BENCHMARK, ENGINE, REFERENCE
 from tests.unit.experiment.stage_fields import KEEP_BEST, RL, SFT, STOP_WHEN, UNTIL
@@ -206,7 +205,7 @@ def fields_of(section: str) -> list[str]:
     return [path for path in TABLE if path.rpartition(".")[0] == section]
 
 
-@pytest.mark.parametrize("section", SECTIONS)
+@every("section", SECTIONS)
 def test_a_field_takes_what_it_should(section):
     for path in fields_of(section):
         for value in TABLE[path][1]:
@@ -214,7 +213,7 @@ def test_a_field_takes_what_it_should(section):
                 config.parse(written(path, value))
 
 
-@pytest.mark.parametrize("section", SECTIONS)
+@every("section", SECTIONS)
 def test_a_field_refuses_another_type_or_a_value_out_of_range_in_one_line_that_names_it(section):
     for path in fields_of(section):
         kind, _, bad = TABLE[path]

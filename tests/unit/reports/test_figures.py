@@ -2,12 +2,12 @@ import shutil
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from reports.data.comparison import Comparison
 from reports.data.designs import Entry
 from reports.data.results import load
 from reports.figures import correct_counts, curves, difficulty, style
+from tests.unit.each import every
 from tests.unit.reports.conftest import ingest_again
 
 
@@ -17,9 +17,7 @@ def luminance(colour):
     return sum(weight * part for weight, part in zip((0.21, 0.72, 0.07), linear, strict=True))
 
 
-@pytest.mark.parametrize(
-    "counted", [{2: 4, 3: 4, 4: 4, 5: 4, 6: 4, 9: 2}, {5: 100, 6: 3}, {2: 1}, dict.fromkeys(range(40), 9)]
-)
+@every("counted", [{2: 4, 3: 4, 4: 4, 5: 4, 6: 4, 9: 2}, {5: 100, 6: 3}, {2: 1}, dict.fromkeys(range(40), 9)])
 def test_every_problem_is_in_one_bin_and_no_bin_is_too_small(counted):
     values = pd.Series([float(value) for value, count in counted.items() for _ in range(count)])
     places = [("easy", str(i)) for i in range(len(values))]
@@ -29,7 +27,7 @@ def test_every_problem_is_in_one_bin_and_no_bin_is_too_small(counted):
     assert len(bins) == 1 or min(len(own) for _, own in bins) >= difficulty.LEAST
 
 
-@pytest.mark.parametrize(
+@every(
     "grades",
     [
         ["competition-easy", "competition-hard", "school", None],

@@ -17,6 +17,7 @@ from passk import verifiers
 from passk.verifiers import verify
 from passk.verifiers.reasoning_gym import _EVALUATED, _FORMS
 from passk.verifiers.reasoning_gym_golds import EVALUATED
+from tests.unit.each import every
 
 TASKS = sorted(DATASETS.keys() - {"composite"})  # that one is of others
 
@@ -32,7 +33,7 @@ def problem(task: str) -> tuple[dict, str]:
     return entry, json.dumps({"task": task, "entry": entry})
 
 
-@pytest.mark.parametrize("task", TASKS)
+@every("task", TASKS)
 def test_its_own_answer_is_right_and_what_holds_it_is_not(task):
     (entry, answer), other = problem(task), drawn(task)[1]["answer"]
     own = entry["answer"]
@@ -52,7 +53,7 @@ def test_its_own_answer_is_right_and_what_holds_it_is_not(task):
         assert given == own or (not verdict.correct and verdict.score == 0), given
 
 
-@pytest.mark.parametrize(
+@every(
     ("response", "reason"),
     [
         ("<answer>41</answer>", "wrong"),
@@ -152,7 +153,7 @@ def test_a_gold_answer_that_would_be_evaluated_is_refused_with_its_field(task, t
             assert said.startswith(f"answer: {task}: ") and f"entry.{field}" in said and "\n" not in said
 
 
-@pytest.mark.parametrize(
+@every(
     ("task", "config"),
     [
         ("basic_arithmetic", {"operators": ["+__import__('os').getcwd()+"]}),
@@ -170,9 +171,7 @@ def test_options_that_could_be_run_or_opened_are_refused(task, config):
     assert re.match(f"answer: {task}:? (config holds a text|hands an entry)", said)
 
 
-@pytest.mark.parametrize(
-    "text", ["1" * 15_000 + "!", "0x" + "1" * 15_000 + "!", "x1" * 7_000 + "!", "(" * 15_000 + "!"]
-)
+@every("text", ["1" * 15_000 + "!", "0x" + "1" * 15_000 + "!", "x1" * 7_000 + "!", "(" * 15_000 + "!"])
 def test_a_long_gold_answer_is_refused_at_once(text):
     start = time.process_time()
     for task, fields in EVALUATED.items():
@@ -224,7 +223,7 @@ def test_what_the_package_takes_for_right_and_is_not():
     assert verify("reasoning_gym", wrong, answer).reason == "wrong"
 
 
-@pytest.mark.parametrize(
+@every(
     ("task", "own", "metadata", "right", "wrong"),
     [
         ("number_sorting", "['-1.5', '2.0', '30.0']", {"direction": "ascending"},
@@ -274,7 +273,7 @@ def test_tuples_that_json_made_lists_are_tuples_again():
     assert verifiers.check_answer("reasoning_gym", answer) is None
 
 
-@pytest.mark.parametrize(
+@every(
     "answer",
     [
         "", "42", "{}", "[]", "null", pytest.param("[" * 100_000, id="deep"),
