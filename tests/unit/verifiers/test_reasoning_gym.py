@@ -71,7 +71,7 @@ def test_a_response_that_misses_the_format_is_counted_apart_from_an_incorrect_an
     assert (verdict.reason, verdict.correct) == (reason, False)
 
 
-@pytest.mark.parametrize("task", [*_FORMS, "string_insertion", "spiral_matrix", "binary_matrix", "n_queens"])
+@every("task", [*_FORMS, "string_insertion", "spiral_matrix", "binary_matrix", "n_queens"])
 def test_no_scorer_runs_what_a_model_wrote(task, tmp_path):
     _, answer = problem(task)
     mark = tmp_path / "ran"
@@ -121,7 +121,7 @@ def with_every_text_replaced(value, text):
         yield text
 
 
-@pytest.mark.parametrize("task", TASKS)
+@every("task", TASKS)
 def test_no_field_of_a_gold_answer_is_run(task, tmp_path):
     entry, answer = problem(task)
     entry, own = json.loads(answer)["entry"], entry["answer"]
