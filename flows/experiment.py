@@ -136,7 +136,7 @@ def train_all(
 
     A stage that fails does not stop the others, except for the stages that start from it.
     """
-    remaining = sorted((planned for planned in laid_out.stages if not planned.finished), key=stages.left)
+    remaining = sorted((planned for planned in laid_out.stages if not planned.finished), key=stages.remaining_share)
     if not remaining:
         return []
     futures: dict[str, PrefectFuture] = {}

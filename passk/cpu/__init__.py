@@ -14,21 +14,22 @@ ENVIRONMENT_SWITCH = "PASSK_CPU"
 _installed = False
 
 
-def asked() -> bool:
+def requested() -> bool:
     """Return whether the environment requests the stand-ins."""
     return os.environ.get(ENVIRONMENT_SWITCH) == "1"
 
 
-def install_if_asked() -> None:
+def install_if_requested() -> None:
     """Install the stand-ins if the environment requests them, at most once per process."""
     global _installed
-    if _installed or not asked():
+    if _installed or not requested():
         return
     _installed = True
     flash_attn.install()
     on_import("cpuinfo", start.cpu_features)
     on_import("transformers.utils.import_utils", start.without_sklearn)
     on_import("torch", device.torch_cuda)
+    on_import("torch", matrix_product.matmul)
     on_import("torch.nn.functional", matrix_product.linear)
     on_import("openrlhf.models.actor", packing.actor)
     on_import("openrlhf.trainer.ppo_utils.replay_buffer", device.replay_buffer)

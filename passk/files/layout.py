@@ -25,7 +25,7 @@
     runs/<experiment>/evaluations/metrics.jsonl progress of the evaluation: lines for people, with their times
     runs/<experiment>/evaluations/<key>/
         evaluation.json                           EvaluationRecord
-        parts/000001.parquet                    shards of samples (passk/evaluation/shards.py)
+        shards/000001.parquet                   shards of samples (passk/evaluation/shards.py)
         samples.parquet                         one row per sample (SAMPLE_COLUMNS)
         manifest.json                           written last: the evaluation is finished
 
@@ -140,7 +140,7 @@ class EvaluationRecord:
     """Step of the stage whose model is evaluated; None for the stage's last step."""
     best: bool = False
     """Whether `keep_best` chose this step."""
-    asked: dict[str, Any] = field(default_factory=dict)
+    prompt_format: dict[str, Any] = field(default_factory=dict)
     """What stands around a prompt and what ends a response: "chat_template" (its text, or null), "system_prompt",
     "chat_options", "before" and "after" (the model sees before + prompt + after; null if the template changes the
     prompt), "end_tokens". It is {} in a plan."""

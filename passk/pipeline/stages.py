@@ -93,8 +93,8 @@ def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> None
 
 def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> None:
     stage, compute, tiny = planned.stage, plan.experiment.compute, plan.experiment.model.tiny
-    directory = _mended(planned)
-    if directory == planned.own or not (directory / "stage.json").exists():
+    directory = _repaired(planned)
+    if directory == planned.own_directory or not (directory / "stage.json").exists():
         record = replace(planned.record, first_step=planned.first_step)
         write_json(directory / "stage.json", without_secrets(asdict(record)))
     if not (directory / "data").exists():
@@ -143,7 +143,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> Non
         log.info("%s: %s", planned.record.name, ended)
 
 
-def _mended(planned: PlannedStage) -> Path:
+def _repaired(planned: PlannedStage) -> Path:
     """Remove damaged checkpoints, and return the directory in which the stage resumes.
 
     The removal may make another experiment's directory the one with the most steps.
@@ -232,7 +232,7 @@ def evaluate(plan: Plan, only: Sequence[PlannedEvaluation] | None = None) -> Non
         )
 
 
-def left(planned: PlannedStage) -> float:
+def remaining_share(planned: PlannedStage) -> float:
     """Return the share of a stage's steps that remain. A stage whose parent is not finished has all of them."""
     if planned.parent and not planned.parent.finished:
         return 1.0
@@ -243,7 +243,7 @@ def sampled(plan: Plan) -> tuple[int, int]:
     """Return the progress of the evaluations: the number of finished ones, and of shards of the others."""
     evaluations = plan.evaluations
     remaining = [planned for planned in evaluations if not planned.finished]
-    shards = sum(1 for planned in remaining for _ in planned.directory.glob("parts/[0-9]*.parquet"))
+    shards = sum(1 for planned in remaining for _ in planned.directory.glob("shards/[0-9]*.parquet"))
     return len(evaluations) - len(remaining), shards
 
 
@@ -253,8 +253,8 @@ def standing(plan: Plan) -> str:
         f"{planned.record.name}: {'all' if planned.finished else checkpoints.newest(planned.directory / 'checkpoints')}"
         for planned in plan.stages
     ]
-    finished, parts = sampled(plan)
-    return ", ".join([*saved, f"{finished} evaluations and {parts} parts"])
+    finished, shards = sampled(plan)
+    return ", ".join([*saved, f"{finished} evaluations and {shards} shards"])
 
 
 def _sample_on_ray(plan: Plan, command: list[str], directory: Path) -> None:

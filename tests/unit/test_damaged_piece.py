@@ -1,4 +1,4 @@
-"""A finished item that cannot be read costs a report nothing but itself, and is told until it is mended."""
+"""A report leaves out a damaged item only, and every ingest lists it until it is repaired."""
 
 import json
 from dataclasses import asdict

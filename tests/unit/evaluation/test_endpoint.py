@@ -210,15 +210,15 @@ def test_no_finished_sample_is_asked_for_again(tmp_path, faulty):
     faulty.script = ["good"] * 5 + ["not JSON"]
     with pytest.raises(PasskError, match="its reply is not JSON, 1 times"):
         sampled(made, tmp_path)
-    kept = (tmp_path / "evaluation" / "parts" / REPLIES).read_text().splitlines()
+    kept = (tmp_path / "evaluation" / "shards" / REPLIES).read_text().splitlines()
     assert len(kept) == 5
     # a kill may cut the last line off
-    with (tmp_path / "evaluation" / "parts" / REPLIES).open("a") as file:
+    with (tmp_path / "evaluation" / "shards" / REPLIES).open("a") as file:
         file.write(kept[0][:40])
     before = len(faulty.requests)
     rows, manifest = sampled(made, tmp_path)
     assert len(rows) == 8 and len(faulty.requests) - before == 3
-    assert manifest["prompt_tokens"] == 8 * 7 and not (tmp_path / "evaluation" / "parts").exists()
+    assert manifest["prompt_tokens"] == 8 * 7 and not (tmp_path / "evaluation" / "shards").exists()
     asked = [(body["messages"][0]["content"], body["seed"]) for body in faulty.requests]
     assert len(set(asked)) == 8 and len(asked) == 9
 
@@ -229,7 +229,7 @@ def test_a_kill_costs_the_requests_under_way_and_no_finished_sample(tmp_path, fa
     faulty.script = [0.05] * 40
     words = [sys.executable, "-m", "passk.evaluation.evaluate", str(tmp_path / "request.json")]
     killed = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    replies = tmp_path / "evaluation" / "parts" / REPLIES
+    replies = tmp_path / "evaluation" / "shards" / REPLIES
     while not replies.exists() or replies.read_bytes().count(b"\n") < 12:
         assert killed.poll() is None
         time.sleep(0.01)

@@ -69,7 +69,9 @@ def test_two_writers_and_a_reader_at_once_all_get_through_and_nothing_is_there_t
 def test_a_writer_that_is_killed_leaves_a_store_that_opens_and_the_next_filing_completes_it(run, expected, seed):
     everything = [*run.stages(), *run.evaluations()]
     writing = process(WRITE, run.store, 100, *everything)
-    time.sleep(random.Random(seed).uniform(0, 0.1 if seed % 2 else 1.0))  # into its making, or into the filing
+    time.sleep(
+        random.Random(seed).uniform(0, 0.1 if seed % 2 else 1.0)
+    )  # while the store is created, or during the ingest
     writing.kill()
     writing.communicate()
     if run.store.exists():
