@@ -5,7 +5,6 @@ import yaml
 
 from passk.base.errors import ConfigError
 from passk.experiment import config, validate, yaml_file
-from tests.unit.each import every
 from tests.unit.experiment.test_config import GOOD
 
 
@@ -32,7 +31,7 @@ def content(tmp_path):
     return read
 
 
-@every(
+@pytest.mark.parametrize(
     ("written", "value"),
     [
         ("1:30", "1:30"),
@@ -146,7 +145,7 @@ def test_what_is_counted_is_bounded_by_the_files_own_nodes(content, monkeypatch)
     assert content(bomb("[x]", "[{}]", 3))["a3"][8][8][8] == ["x"]
 
 
-@every(
+@pytest.mark.parametrize(
     ("written", "fault"),
     [
         ("!!python/object/apply:os.system [echo]", "tag:yaml.org,2002:python/object/apply:os.system: this tag"),
@@ -210,7 +209,7 @@ def test_what_is_no_mapping_is_no_experiment(refusal, text):
     assert "not an experiment; write a mapping with the keys name, question" in refusal(text, config.load)
 
 
-@every(
+@pytest.mark.parametrize(
     ("old", "new", "start"),
     [
         ("seed: 1", "seed: true", "seed: "),
