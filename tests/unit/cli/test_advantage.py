@@ -12,6 +12,7 @@ from passk.advantage import registry, show
 from passk.base.errors import ConfigError, PasskError
 from passk.cli import advantage as advantage_cli
 from passk.cli.main import app
+from tests.unit.each import every
 
 REQUIRED = {
     "f_grpo": {"gamma": 1.0},
@@ -82,7 +83,7 @@ def test_an_estimator_that_is_broken_is_listed_with_its_fault_and_hides_no_other
     assert next(line for line in lines if "not available" in line).startswith("grpo ")
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@every("name", SHOWN)
 def test_what_is_printed_is_what_compute_gives(name):
     table = numbers(shown(name))
     assert list(table) == list(range(17))
@@ -108,7 +109,7 @@ def test_what_is_printed_is_what_compute_gives(name):
         assert eta == pytest.approx((16 - c) * abs(incorrect or 0) + c * abs(correct or 0), rel=1e-3, abs=2e-5)
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@every("name", SHOWN)
 def test_every_estimator_is_drawn_and_fits(name):
     text = shown(name)
     chart = text[text.index("advantage: correct o") :].splitlines()
@@ -131,8 +132,8 @@ def test_a_chart_puts_the_marks_where_the_numbers_are():
     assert [int(word) for word in lines[-1].split()[:-1]] == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("n", [1, 2, 7, 100, 1024])
-@pytest.mark.parametrize("width", [45, 80])
+@every("n", [1, 2, 7, 100, 1024])
+@every("width", [45, 80])
 def test_a_chart_fits_whatever_n_is(n, width):
     kinds = [(-c / n, 1e9 if c == 1 else 0.0) for c in range(n + 1)]
     assert max(map(len, show.chart(kinds, [1.0] * (n + 1), width).splitlines())) <= width
@@ -163,7 +164,7 @@ def test_k_is_required_by_estimators_of_pass_at_k_alone():
         passk_advantage("show", "passk_analytical")
 
 
-@pytest.mark.parametrize(
+@every(
     ("words", "message"),
     [
         (["grpoo"], "advantage: 'grpoo' does not exist; did you mean grpo?"),

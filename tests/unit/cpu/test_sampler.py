@@ -4,10 +4,10 @@ import math
 from fractions import Fraction
 from types import SimpleNamespace
 
-import pytest
 import torch
 
 from passk.cpu import sampler
+from tests.unit.each import every
 
 
 def nucleus(weights: list[int], p: Fraction) -> dict[int, Fraction]:
@@ -26,9 +26,9 @@ ROWS = [[1, 2, 4, 8, 16, 32, 64, 129], [128, 64, 32, 16, 8, 4, 3, 1], [3, 250, 2
 GRID = 2048
 
 
-@pytest.mark.parametrize("weights", ROWS)
-@pytest.mark.parametrize("p", [None, Fraction(1), Fraction(15, 16), Fraction(1, 2), Fraction(1, 1024)])
-@pytest.mark.parametrize("candidates", [1024, 3])
+@every("weights", ROWS)
+@every("p", [None, Fraction(1), Fraction(15, 16), Fraction(1, 2), Fraction(1, 1024)])
+@every("candidates", [1024, 3])
 def test_the_share_of_the_unit_interval_that_chooses_an_entry_is_its_probability(monkeypatch, weights, p, candidates):
     monkeypatch.setattr(sampler, "CANDIDATES", candidates)
     numbers = (torch.arange(GRID, dtype=torch.float64) + 0.5) / GRID

@@ -5,6 +5,7 @@ import yaml
 
 from passk.base.errors import ConfigError
 from passk.experiment import config, validate, yaml_file
+from tests.unit.each import every
 from tests.unit.experiment.test_config import GOOD
 
 
@@ -31,7 +32,7 @@ def content(tmp_path):
     return read
 
 
-@pytest.mark.parametrize(
+@every(
     ("written", "value"),
     [
         ("1:30", "1:30"),
@@ -145,7 +146,7 @@ def test_what_is_counted_is_bounded_by_the_files_own_nodes(content, monkeypatch)
     assert content(bomb("[x]", "[{}]", 3))["a3"][8][8][8] == ["x"]
 
 
-@pytest.mark.parametrize(
+@every(
     ("written", "fault"),
     [
         ("!!python/object/apply:os.system [echo]", "tag:yaml.org,2002:python/object/apply:os.system: this tag"),
@@ -209,7 +210,7 @@ def test_what_is_no_mapping_is_no_experiment(refusal, text):
     assert "not an experiment; write a mapping with the keys name, question" in refusal(text, config.load)
 
 
-@pytest.mark.parametrize(
+@every(
     ("old", "new", "start"),
     [
         ("seed: 1", "seed: true", "seed: "),

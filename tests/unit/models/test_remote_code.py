@@ -1,6 +1,5 @@
 """A model that brings Python code is refused before anything is run, unless the experiment file trusts it."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -13,47 +12,17 @@ import yaml
 from passk import problems
 from passk.base.errors import ConfigError
 from passk.experiment import benchmark_presets, config
-from passk.experiment.model import TinyModel
 from passk.experiment.plan import plan
 from passk.models import remote_code
-from passk.models.tiny import make_tiny
 from passk.pipeline import evaluation_request, stages
 from passk.pipeline.preflight import check_installation
 from tests.unit.experiment.test_config import GOOD
-
-MARK = "open({mark!r}, 'w').close()\n"
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("plain") / "model"
-    make_tiny(TinyModel(), directory, seed=0)
-    return directory
+from tests.unit.models.own_code import change, code_in
 
 
 @pytest.fixture
-def model(plain, tmp_path):
-    return shutil.copytree(plain, tmp_path / "model")
-
-
-def change(file, **content):
-    before = json.loads(file.read_text()) if file.exists() else {}
-    file.write_text(json.dumps(before | content))
-
-
-def code_in(model, mark, config_file="config.json"):
-    """Name code in one of the model's files, which would create `mark` where it runs."""
-    for name in ("configuration_own", "modeling_own", "tokenization_own"):
-        (model / f"{name}.py").write_text(MARK.format(mark=str(mark)))
-    change(
-        model / config_file,
-        model_type="own",
-        auto_map={
-            "AutoConfig": "configuration_own.C",
-            "AutoModelForCausalLM": "modeling_own.M",
-            "AutoTokenizer": ["tokenization_own.T", None],
-        },
-    )
+def model(tiny, tmp_path):
+    return shutil.copytree(tiny, tmp_path / "model")
 
 
 def described(model, **fields):
@@ -167,43 +136,10 @@ def test_vllm_gets_what_the_experiment_says(model, tmp_path, trusted):
     assert evaluation_request.request(laid_out, planned).engine["trust_remote_code"] is trusted
 
 
-def test_a_checkpoint_of_a_stage_is_looked_at_again_before_it_is_loaded(model, plain, tmp_path):
-    laid_out = plan(described(plain), tmp_path / "runs")
+def test_a_checkpoint_of_a_stage_is_looked_at_again_before_it_is_loaded(model, tiny, tmp_path):
+    laid_out = plan(described(tiny), tmp_path / "runs")
     code_in(model, tmp_path / "ran")
     changed = replace(laid_out, model=model)
     first = next(stage for stage in changed.stages if stage.stage.parent is None)
     with pytest.raises(ConfigError, match=r"^model\.path: .*auto_map"):
         stages.command(changed, first)
-
-
-HUB = """
-from passk.base.errors import PasskError
-from passk.pipeline.preflight import _model_is_there
-from passk.models import remote_code
-from passk.models.tiny import has_chat_template
-for name in ("owner/plain", "owner/own"):
-    print(remote_code.has_code(name), has_chat_template(name))
-    try:
-        _model_is_there(name, trusted=False)
-        print("accepted")
-    except PasskError as error:
-        print(error)
-"""
-
-
-def test_a_hub_model_is_refused_by_its_configuration_before_its_tokenizer_is_loaded(plain, tmp_path):
-    for name in ("plain", "own"):
-        cached = tmp_path / "hub" / f"models--owner--{name}"
-        shutil.copytree(plain, cached / "snapshots" / "c0")
-        (cached / "refs").mkdir()
-        (cached / "refs" / "main").write_text("c0")
-    code_in(cached / "snapshots" / "c0", tmp_path / "ran", "tokenizer_config.json")
-    cache = {"HF_HOME": str(tmp_path), "HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", HUB], env=os.environ | cache, capture_output=True, text=True, check=True
-    )
-    plain_has, plain_said, own_has, own_said = done.stdout.splitlines()
-    assert plain_has == "False False" and plain_said == "accepted"
-    assert own_has == "True False", "transformers' own tokenizer of the model's type is asked"
-    assert own_said.startswith("model.path: loading owner/own runs code that comes with it (auto_map in tokenizer")
-    assert not (tmp_path / "ran").exists()

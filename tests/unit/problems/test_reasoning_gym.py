@@ -8,6 +8,7 @@ from passk import problems
 from passk.base.errors import ConfigError
 from passk.problems import reasoning_gym_worker
 from passk.problems.reasoning_gym import ReasoningGymProblems
+from tests.unit.each import every
 
 
 def spec(**fields):
@@ -62,7 +63,7 @@ def test_a_task_with_too_few_different_problems_says_how_many_there_are(monkeypa
     assert "{field}: {problem}; {fix}".format(**last["error"]).startswith(f"{error} {len(drawn)};")
 
 
-@pytest.mark.parametrize(
+@every(
     ("fields", "message"),
     [
         ({"task": "chain_sums"}, "task: reasoning_gym has no 'chain_sums'; did you mean chain_sum?"),

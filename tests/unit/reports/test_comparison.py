@@ -6,14 +6,14 @@ import pytest
 
 from passk.base.errors import PasskError
 from passk.files.layout import write_json
-from passk.store import ingest_experiment_record, rebuild
+from passk.store import ingest_experiment_record
 from reports import compare
 from reports.data.comparison import Comparison
 from reports.data.results import ALL, load
 from reports.report import _title, joined
 from reports.sections.answer import answer
 from reports.sections.tables import difference_table
-from tests.unit.reports.conftest import text_of
+from tests.unit.reports.conftest import ingest_again, text_of
 
 
 def comparison(runs):
@@ -95,7 +95,7 @@ def test_two_designs_without_a_method_of_one_name_are_compared_with_each_other(s
         own = json.loads((evaluation / "evaluation.json").read_text())
         named = own["checkpoint"].replace("pass4", "explore")
         write_json(evaluation / "evaluation.json", {**own, "checkpoint": "base1" if named == "pass1" else named})
-    assert rebuild(seeds[1].runs).skipped == []
+    ingest_again(seeds[1], *seeds[1].evaluations())
     compared = comparison(seeds[:2])
     pairs = [(a.label, b.label) for a, b in compared.comparisons]
     assert ("base1", "pass1") in pairs and ("explore-pass1", "pass1") in pairs
@@ -146,7 +146,7 @@ def test_a_benchmarks_problems_are_called_others_only_where_they_are(seeds, seed
         seeds[1],
         lambda record: record.update(evaluations=[k for k in record["evaluations"] if k.endswith("warm-easy")]),
     )
-    assert rebuild(seeds[1].runs).skipped == []
+    ingest_again(seeds[1], path.parent)
     text = text_of(seeds[0].store, *(run.name for run in seeds))
     assert "`easy`: 40 problems, different for each seed, 16 samples each, temperature 1, top-p 0.95" in text
 
@@ -262,7 +262,7 @@ def only_evaluated(seeds, fields):
             own = json.loads((evaluation / "evaluation.json").read_text())
             write_json(evaluation / "evaluation.json", {**own, "checkpoint": "base", "stage": None})
         amend(run, evaluate)
-    assert rebuild(seeds[0].runs).skipped == []
+        ingest_again(run, *run.evaluations())
 
 
 def test_two_models_that_were_only_evaluated_are_compared_by_their_problems_and_named(seeds):

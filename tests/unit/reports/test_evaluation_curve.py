@@ -6,12 +6,13 @@ import pandas as pd
 import pytest
 
 from passk.files.layout import write_json
-from passk.store import reading, rebuild
+from passk.store import reading
 from reports.data.comparison import Comparison
 from reports.data.results import load
 from reports.figures import evaluation_curve
 from reports.figures.evaluation_curve import Panel
 from reports.report import FIGURES, render
+from tests.unit.reports.conftest import ingest_again
 
 
 def methods(*runs) -> tuple[Comparison, dict]:
@@ -48,7 +49,7 @@ def test_a_line_that_was_written_again_counts_once_in_the_store(filed):
     first = json.loads(file.read_text().splitlines()[0])
     first["pass_at_k"]["1"]["value"], first["time"] = 0.5, first["time"] + 1
     file.write_text(file.read_text() + json.dumps(first) + "\n")
-    assert rebuild(filed.runs).skipped == []
+    ingest_again(filed, file.parent)
     with reading(filed.store) as store:
         where = "WHERE stage = 'pass1' AND step = 0 AND benchmark = 'easy' AND k = 1"
         assert store.execute(f"SELECT pass_at_k FROM evaluation_curve {where}").fetchall() == [(0.5,)]
@@ -79,7 +80,7 @@ def test_seeds_are_averaged_at_the_steps_that_all_have():
 
 def test_the_report_has_the_figure_and_the_reference_line(filed):
     with_reference(filed, value=0.7, label="reward of copying the <hint>")
-    assert rebuild(filed.runs).skipped == []
+    ingest_again(filed, filed.directory)
     text = report(filed)
     assert "## Held-out pass@k during the training" in text
     assert r"Dashed: `easy`, 0.7, reward of copying the \<hint\>." in text
@@ -100,7 +101,7 @@ def test_evaluations_of_an_earlier_passk_have_no_majority_and_no_panel_of_it(fil
                 for line in lines[1:]:
                     del line["maj_at_k"]
                     rest.write(json.dumps(line) + "\n")
-    assert rebuild(filed.runs).skipped == []
+    ingest_again(filed, *filed.stages())
     text = report(filed)
     drawing = (filed.directory / "figures" / "evaluation_curve.svg").read_text()
     assert "hard: pass@8" in drawing and "maj@" not in drawing and "maj@k" not in text
@@ -109,6 +110,6 @@ def test_evaluations_of_an_earlier_passk_have_no_majority_and_no_panel_of_it(fil
 def test_without_evaluations_there_is_neither_figure_nor_section(filed):
     for stage in filed.stages():
         (stage / "evaluations.jsonl").unlink(missing_ok=True)
-    assert rebuild(filed.runs).skipped == []
+    ingest_again(filed, *filed.stages())
     assert "during the training" not in report(filed)
     assert not (filed.directory / "figures" / "evaluation_curve.svg").exists()

@@ -2,13 +2,13 @@ import shutil
 
 import numpy as np
 import pandas as pd
-import pytest
 
-from passk.store import rebuild
 from reports.data.comparison import Comparison
 from reports.data.designs import Entry
 from reports.data.results import load
 from reports.figures import correct_counts, curves, difficulty, style
+from tests.unit.each import every
+from tests.unit.reports.conftest import ingest_again
 
 
 def luminance(colour):
@@ -17,9 +17,7 @@ def luminance(colour):
     return sum(weight * part for weight, part in zip((0.21, 0.72, 0.07), linear, strict=True))
 
 
-@pytest.mark.parametrize(
-    "counted", [{2: 4, 3: 4, 4: 4, 5: 4, 6: 4, 9: 2}, {5: 100, 6: 3}, {2: 1}, dict.fromkeys(range(40), 9)]
-)
+@every("counted", [{2: 4, 3: 4, 4: 4, 5: 4, 6: 4, 9: 2}, {5: 100, 6: 3}, {2: 1}, dict.fromkeys(range(40), 9)])
 def test_every_problem_is_in_one_bin_and_no_bin_is_too_small(counted):
     values = pd.Series([float(value) for value, count in counted.items() for _ in range(count)])
     places = [("easy", str(i)) for i in range(len(values))]
@@ -29,7 +27,7 @@ def test_every_problem_is_in_one_bin_and_no_bin_is_too_small(counted):
     assert len(bins) == 1 or min(len(own) for _, own in bins) >= difficulty.LEAST
 
 
-@pytest.mark.parametrize(
+@every(
     "grades",
     [
         ["competition-easy", "competition-hard", "school", None],
@@ -52,7 +50,7 @@ def test_seeds_on_the_same_problems_do_not_narrow_what_problems_leave_open(seeds
         for evaluation in run.evaluations():
             twin = run.runs / seeds[0].name / "evaluations" / evaluation.name.replace(run.name[-2:], seeds[0].name[-2:])
             shutil.copy(twin / "samples.parquet", evaluation / "samples.parquet")
-    assert rebuild(seeds[0].runs).skipped == []
+        ingest_again(run, *run.evaluations())
     comparison = Comparison([load(run.store, run.name) for run in seeds])
     alone = Comparison([load(seeds[0].store, seeds[0].name)])
     (_, bins), *_ = difficulty.gradings(comparison)

@@ -9,13 +9,12 @@ import pytest
 from passk.base.errors import ConfigError
 from passk.problems import preparation
 from passk.statistics.counts import best_of_k, cover_at, g_pass_at_k
-from passk.store import rebuild
 from reports.data.comparison import Comparison
 from reports.data.results import load
 from reports.sections.answer import interval
 from reports.sections.further import MOST, REST, field_tables, metric_tables
 from reports.sections.tables import main_table
-from tests.unit.reports.conftest import amend, text_of
+from tests.unit.reports.conftest import amend, ingest_again, text_of
 
 METRICS = ["g-pass@0.5", "cover@0.25", "bayes", "best-of"]
 
@@ -31,7 +30,7 @@ def asked(filed):
         frame["logprob"] = draw.normal(size=len(frame))
         frame.to_parquet(file)
     amend(filed, config=record["config"])
-    rebuild(filed.runs)
+    ingest_again(filed, *filed.evaluations())
     return filed
 
 
@@ -79,10 +78,10 @@ def test_pass_at_k_by_a_field_is_that_of_its_problems(asked):
         assert float(row["pass@1"].split()[0]) == pytest.approx(np.mean(part), abs=6e-4)
 
 
-def test_the_report_shows_them_where_they_are_asked_for_only(asked, seeds):
+def test_the_report_shows_them_where_they_are_asked_for_only(asked, seeds_text):
     text = text_of(asked.store, asked.name)
     assert "### Further metrics" in text and "### By metadata of the problems" in text
-    assert "### Further metrics" not in text_of(seeds[0].store, seeds[0].name)
+    assert "### Further metrics" not in seeds_text and "### By metadata of the problems" not in seeds_text
 
 
 def test_several_seeds_are_one_row(seeds):
@@ -106,7 +105,7 @@ def test_a_field_with_many_values_pools_the_rare_ones(asked):
         frame = pd.read_parquet(file)
         frame["metadata"] = [json.dumps({"shortest": f"value {i}"}) for i in range(len(frame))]
         frame.to_parquet(file)
-    rebuild(asked.runs)
+        ingest_again(asked, file)
     [(_, text)] = field_tables(Comparison([load(asked.store, asked.name)]))
     values = {row["shortest"] for row in rows_of(text)}
     assert len(values) <= MOST + 1 and (REST in values) == (len(frame) > MOST)

@@ -13,6 +13,7 @@ from reports import write_report
 from reports.data.markdown import code, fenced, inline, table
 from reports.html import twin
 from reports.report import FIGURES
+from tests.unit.each import every
 
 PLANTED = [
     "<script>alert('planted')</script>",
@@ -120,7 +121,7 @@ def test_no_line_of_it_is_longer_than_a_person_would_scroll(planted):
     assert len(text) < 60_000
 
 
-@pytest.mark.parametrize("text", PLANTED)
+@every("text", PLANTED)
 def test_each_of_it_is_text_in_every_place_that_takes_text(text):
     whole = [
         fenced(text, 600, 24),
@@ -134,7 +135,7 @@ def test_each_of_it_is_text_in_every_place_that_takes_text(text):
     assert not any(name.startswith("on") or name in ("src", "href") for name, _ in page.attributes)
 
 
-@pytest.mark.parametrize("text", PLANTED)
+@every("text", PLANTED)
 def test_each_of_it_is_shortened(text):
     shown = [fenced(text, 600, 24), code(text, 200)]
     assert max(len(line) for part in shown for line in part.split("\n")) < 1_000

@@ -12,6 +12,7 @@ from passk.openrlhf.__main__ import runtime_environment
 from passk.runtime import loopback
 from passk.runtime.environment import environment
 from passk.runtime.ports import free_port
+from tests.unit.each import every
 
 LISTENING = """
 import json, os, psutil
@@ -100,14 +101,12 @@ def test_the_parameters_are_those_of_the_installed_torch():
     assert tuple(names[1:]) == loopback._PARAMETERS
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "[::1]", "127.0.1.1"])
+@every("host", ["127.0.0.1", "localhost", "::1", "[::1]", "127.0.1.1"])
 def test_addresses_that_only_this_machine_reaches(host):
     assert loopback.is_loopback(host)
 
 
-@pytest.mark.parametrize(
-    "host", ["10.0.0.1", "0.0.0.0", "::", "a-host", "localhost.example.org", "", "::ffff:10.0.0.1"]
-)
+@every("host", ["10.0.0.1", "0.0.0.0", "::", "a-host", "localhost.example.org", "", "::ffff:10.0.0.1"])
 def test_addresses_that_others_may_reach(host):
     assert not loopback.is_loopback(host)
 

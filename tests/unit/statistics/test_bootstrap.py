@@ -10,6 +10,7 @@ import scipy.stats
 from passk.statistics.bootstrap import Estimate, bayesian, bca, bootstrap_means, intervals, mean_interval
 from passk.statistics.paired import paired_difference
 from passk.statistics.pass_at_k import pass_at_k
+from tests.unit.each import every
 
 
 def test_a_large_symmetric_sample_gets_the_normal_interval():
@@ -135,7 +136,7 @@ def test_a_difference_is_of_the_problems_of_both_in_their_order():
         paired_difference([0, 0, 1], [0, 1])
 
 
-@pytest.mark.parametrize("values", [[], [[0.5]], [1.5], [-0.1, 0.5], [math.nan, 0.5], [math.inf]])
+@every("values", [[], [[0.5]], [1.5], [-0.1, 0.5], [math.nan, 0.5], [math.inf]])
 def test_what_is_not_a_row_of_scores_is_refused(values):
     with pytest.raises(ValueError, match=r"^values: "):
         mean_interval(values)

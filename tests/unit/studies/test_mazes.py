@@ -15,6 +15,7 @@ from reports.data.results import load
 from studies.mazes import __main__ as cli
 from studies.mazes import claims as study_claims
 from studies.mazes import study, tables
+from tests.unit.each import every
 
 
 def mean(*where):
@@ -213,7 +214,7 @@ def test_a_method_without_samples_of_its_end_is_exported_as_far_as_it_is(study_r
     assert "`passk_pass1`" not in tables.texts(exported, "", study_claims.markdown(exported), "")[0]
 
 
-@pytest.mark.parametrize(
+@every(
     ("experiment", "regime"),
     [
         ("study-trap-s3", "trap"),

@@ -4,11 +4,10 @@ import unicodedata
 import warnings
 from collections import Counter
 
-import pytest
-
 from passk import verifiers
 from passk.verifiers import code
 from passk.verifiers.pool import Pool
+from tests.unit.each import every
 from tests.unit.verifiers import hostile
 from tests.unit.verifiers.test_maze_verifier import GRID, RIGHT, independent
 
@@ -51,7 +50,7 @@ def is_python(program):
     return True
 
 
-@pytest.mark.parametrize("name", sorted(PROBLEMS))
+@every("name", sorted(PROBLEMS))
 def test_no_hostile_response_hangs_raises_or_is_right(name):
     gold, wrong, answer = PROBLEMS[name]
     responses = hostile.responses(gold, wrong)

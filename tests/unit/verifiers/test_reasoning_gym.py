@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,19 +17,25 @@ from passk import verifiers
 from passk.verifiers import verify
 from passk.verifiers.reasoning_gym import _EVALUATED, _FORMS
 from passk.verifiers.reasoning_gym_golds import EVALUATED
+from tests.unit.each import every
 
 TASKS = sorted(DATASETS.keys() - {"composite"})  # that one is of others
 
 
-def problem(task: str, index: int = 0, dataset=None) -> tuple[dict, str]:
-    entry = (dataset or reasoning_gym.create_dataset(task, size=2, seed=1))[index]
+@cache
+def drawn(task: str) -> list[dict]:
+    """Two entries of a task, which no test changes."""
+    return list(reasoning_gym.create_dataset(task, size=2, seed=1))
+
+
+def problem(task: str) -> tuple[dict, str]:
+    entry = drawn(task)[0]
     return entry, json.dumps({"task": task, "entry": entry})
 
 
-@pytest.mark.parametrize("task", TASKS)
+@every("task", TASKS)
 def test_its_own_answer_is_right_and_what_holds_it_is_not(task):
-    dataset = reasoning_gym.create_dataset(task, size=2, seed=1)
-    (entry, answer), other = problem(task, dataset=dataset), dataset[1]["answer"]
+    (entry, answer), other = problem(task), drawn(task)[1]["answer"]
     own = entry["answer"]
     assert verifiers.check_answer("reasoning_gym", answer) is None
     if own is not None:
@@ -46,7 +53,7 @@ def test_its_own_answer_is_right_and_what_holds_it_is_not(task):
         assert given == own or (not verdict.correct and verdict.score == 0), given
 
 
-@pytest.mark.parametrize(
+@every(
     ("response", "reason"),
     [
         ("<answer>41</answer>", "incorrect"),
@@ -64,7 +71,7 @@ def test_a_response_that_misses_the_format_is_counted_apart_from_an_incorrect_an
     assert (verdict.reason, verdict.correct) == (reason, False)
 
 
-@pytest.mark.parametrize("task", [*_FORMS, "string_insertion", "spiral_matrix", "binary_matrix", "n_queens"])
+@every("task", [*_FORMS, "string_insertion", "spiral_matrix", "binary_matrix", "n_queens"])
 def test_no_scorer_runs_what_a_model_wrote(task, tmp_path):
     _, answer = problem(task)
     mark = tmp_path / "ran"
@@ -114,7 +121,7 @@ def with_every_text_replaced(value, text):
         yield text
 
 
-@pytest.mark.parametrize("task", TASKS)
+@every("task", TASKS)
 def test_no_field_of_a_gold_answer_is_run(task, tmp_path):
     entry, answer = problem(task)
     entry, own = json.loads(answer)["entry"], entry["answer"]
@@ -146,7 +153,7 @@ def test_a_gold_answer_that_would_be_evaluated_is_refused_with_its_field(task, t
             assert said.startswith(f"answer: {task}: ") and f"entry.{field}" in said and "\n" not in said
 
 
-@pytest.mark.parametrize(
+@every(
     ("task", "config"),
     [
         ("basic_arithmetic", {"operators": ["+__import__('os').getcwd()+"]}),
@@ -164,9 +171,7 @@ def test_options_that_could_be_run_or_opened_are_refused(task, config):
     assert re.match(f"answer: {task}:? (config holds a text|hands an entry)", said)
 
 
-@pytest.mark.parametrize(
-    "text", ["1" * 15_000 + "!", "0x" + "1" * 15_000 + "!", "x1" * 7_000 + "!", "(" * 15_000 + "!"]
-)
+@every("text", ["1" * 15_000 + "!", "0x" + "1" * 15_000 + "!", "x1" * 7_000 + "!", "(" * 15_000 + "!"])
 def test_a_long_gold_answer_is_refused_at_once(text):
     start = time.process_time()
     for task, fields in EVALUATED.items():
@@ -218,7 +223,7 @@ def test_what_the_package_takes_for_right_and_is_not():
     assert verify("reasoning_gym", wrong, answer).reason == "incorrect"
 
 
-@pytest.mark.parametrize(
+@every(
     ("task", "own", "metadata", "right", "wrong"),
     [
         ("number_sorting", "['-1.5', '2.0', '30.0']", {"direction": "ascending"},
@@ -268,7 +273,7 @@ def test_tuples_that_json_made_lists_are_tuples_again():
     assert verifiers.check_answer("reasoning_gym", answer) is None
 
 
-@pytest.mark.parametrize(
+@every(
     "answer",
     [
         "", "42", "{}", "[]", "null", pytest.param("[" * 100_000, id="deep"),
