@@ -23,7 +23,6 @@ from passk.store import export, rebuild
 from reports import write_report
 from tasks import artifacts
 from tasks.logs import one_line_errors
-from tests.unit.reports.conftest import text_of
 
 ENVIRONMENT = {
     "WANDB_API_KEY": "0123456789abcdef0123456789abcdef01234567",
@@ -195,7 +194,7 @@ def test_what_an_earlier_passk_wrote_into_its_files_does_not_get_into_a_store_ma
     write_json(run.directory / "experiment.json", {**record, "command": " ".join(COMMAND), "question": " ".join(LOG)})
     assert rebuild(run.runs).skipped == []
     assert not found_in(run.store.read_bytes())
-    text = text_of(run.store, run.name)
+    text = write_report(run.store, run.directory).read_text()
     assert "wandb: logging in with \\[hidden\\]" in text and not found_in(text)
 
 
