@@ -15,6 +15,7 @@ from passk.base.errors import ConfigError
 from passk.experiment import validate
 from passk.experiment.config import Experiment
 from passk.experiment.plan import Plan, plan
+from passk.files import layout
 from passk.files.layout import BASE
 from passk.pipeline import base_first, stages
 from passk.pipeline.capacity import check_disk
@@ -144,7 +145,7 @@ def train_all(
     with ExitStack() as held:
         with run.phase("start Ray"):
             cluster = held.enter_context(
-                ray_cluster(laid_out.experiment.compute, laid_out.directory / "ray.log", slots.stopped)
+                ray_cluster(laid_out.experiment.compute, layout.ray_log(laid_out.directory), slots.stopped)
             )
         held.enter_context(slots.stopped_with_the_flow())
         for planned in remaining:

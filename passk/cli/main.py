@@ -23,6 +23,7 @@ from passk.cli.show_plan import File, show_plan
 from passk.cli.verifiers import OpensThinking
 from passk.experiment import validate
 from passk.experiment.plan import Plan, plan
+from passk.files import layout
 from passk.files.durable import FULL
 from passk.pipeline.capacity import check_disk
 from passk.pipeline.preflight import check_installation, check_machine
@@ -197,7 +198,7 @@ def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:
     from passk.pipeline import stages
     from passk.pipeline.run_record import is_reported
 
-    name, report = laid_out.experiment.name, laid_out.directory / "report.md"
+    name, report = laid_out.experiment.name, layout.report(laid_out.directory)
     failed: SomeFailed | None = None
     if stages.all_finished(laid_out) and is_reported(laid_out):
         typer.echo(f"{name}: finished, nothing to do")
@@ -228,7 +229,7 @@ def _by_prefect(laid_out: Plan, file: Path) -> None:
     from passk.pipeline.run_record import spelled_command
 
     asks = page_asks()
-    with prefect_server(laid_out.directory / "prefect.log") as address:
+    with prefect_server(layout.prefect_log(laid_out.directory)) as address:
         typer.echo(hidden(f"Prefect UI: {address.removesuffix('/api')}{asks}"))
         run_here(laid_out, file, spelled_command())
 

@@ -16,6 +16,7 @@ from passk import problems, verifiers
 from passk.base.errors import ConfigError, nearest, under
 from passk.base.progress_line import ProgressLine
 from passk.base.terminal import clock
+from passk.files import layout
 from passk.files.layout import write_json
 from passk.problems import contamination
 from passk.problems.record import Problem, Spec, bare, set_hash
@@ -24,8 +25,6 @@ from passk.verifiers import audit
 from passk.verifiers.pool import Pool
 
 log = logging.getLogger(__name__)
-SEPARATION = "separation.json"
-"""File beside the problem sets: {test set: {training set: {"exact": [[id, id]], "near": [[id, id, share]]}}}."""
 _LISTED = 20
 """Most unreadable gold answers that are logged one by one."""
 _NAMED = 3
@@ -48,7 +47,7 @@ def prepare(specs: Mapping[str, Spec], files: Mapping[str, Path], seed: int) -> 
         return
     overlaps = separate(specs, {name: made.get(name) or loaded(files[name]) for name in specs})
     # before the sets, so that a run that is stopped in between checks again
-    write_json(files[next(iter(made))].parent / SEPARATION, overlaps)
+    write_json(layout.separation(files[next(iter(made))].parent), overlaps)
     for name, rows in made.items():
         problems.save(rows, files[name])
         origin = f"content {set_hash(rows)}{_origin(rows)}"
@@ -112,7 +111,7 @@ def _read(answers: list[tuple[str, str]], activity: Activity) -> list[str | None
 def separate(specs: Mapping[str, Spec], rows: Mapping[str, list[Problem]]) -> dict[str, Any]:
     """Log which problems of each test set are in each training set, and which are repeated.
 
-    Return the content of SEPARATION.
+    Return {test set: {training set: {"exact": [[id, id]], "near": [[id, id, share]]}}}, the content of separation.json.
     """
     texts = {name: contamination.Texts([bare(specs[name], row.prompt) for row in each]) for name, each in rows.items()}
     overlaps: dict[str, Any] = {}

@@ -14,15 +14,10 @@ from typing import Any
 import duckdb
 
 from passk.base.errors import PasskError
+from passk.files import layout
 from passk.files.durable import FULL
-from passk.files.layout import (
-    ROLLOUT_COLUMNS,
-    SAMPLE_COLUMNS,
-    EvaluationRecord,
-    ExperimentRecord,
-    StageRecord,
-    is_finished,
-)
+from passk.files.layout import EvaluationRecord, ExperimentRecord, StageRecord, is_finished
+from passk.files.schema import ROLLOUT_COLUMNS, SAMPLE_COLUMNS
 from passk.store import derived, training_evaluations
 from passk.store.connection import WAIT, one_line, transaction, turn
 from passk.store.records import RESTORE, UNREADABLE, Damaged, reason, record_of
@@ -80,7 +75,7 @@ def ingest_experiment_record(store: Path, directory: Path, wait: float = WAIT) -
 def ingest_problems(store: Path, directory: Path, wait: float = WAIT) -> None:
     """Ingest every problem set of an experiment's directory. Raises Damaged with the name of a damaged file."""
     with turn(store, wait) as connection:
-        for path in sorted((directory / "problems").glob("*.parquet")):
+        for path in layout.problem_files(directory):
             ingest(connection, (problem_set, path))
 
 
@@ -102,7 +97,7 @@ def ingest_evaluation(store: Path, directory: Path, wait: float = WAIT) -> None:
 
 def experiment_record(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     """Ingest experiment.json and replace its earlier rows: its failures and sessions change from run to run."""
-    record = record_of(directory / "experiment.json", ExperimentRecord)
+    record = record_of(layout.experiment_record(directory), ExperimentRecord)
     _require_own(directory, record)
     connection.execute("DELETE FROM experiments WHERE name = ?", [record.name])
     connection.execute("DELETE FROM experiment_stages WHERE experiment = ?", [record.name])
@@ -117,7 +112,7 @@ def experiment_record(connection: duckdb.DuckDBPyConnection, directory: Path) ->
 
 def _require_own(directory: Path, record: ExperimentRecord) -> None:
     """Raise Damaged for the record in a copy of an experiment's directory, since it would replace the experiment's."""
-    own = directory.parent / record.name / "experiment.json"
+    own = layout.experiment_record(directory.parent / record.name)
     if directory.name != record.name and own.exists():
         raise Damaged(
             f"{directory / own.name}: a copy of the record of {record.name}, which has {own}; move the copy out of "
@@ -142,7 +137,7 @@ def problem_set(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     """Ingest a finished stage's directory."""
     _require_finished(directory, "stage")
-    record = record_of(directory / "stage.json", StageRecord)
+    record = record_of(layout.stage_record(directory), StageRecord)
     manifest = _manifest(directory, record.key)
     held = connection.execute("SELECT experiment FROM stages WHERE key = ?", [record.key]).fetchone()
     if held and held[0] < record.experiment:
@@ -157,11 +152,12 @@ def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
         "INSERT INTO steps BY NAME SELECT ? AS stage, * FROM "
         f"read_json(?, format = 'newline_delimited', columns = {{{types}}}, hive_partitioning = false) "
         "QUALIFY row_number() OVER (PARTITION BY step ORDER BY time DESC) = 1 ORDER BY step",
-        [record.key, str(directory / "metrics.jsonl")],
+        [record.key, str(layout.metrics(directory))],
     )
-    _require_all_steps(connection, directory / "metrics.jsonl", record.key, manifest.get("steps", 0))
-    if rollouts := [str(path) for path in sorted((directory / "rollouts").glob("step-*.parquet"))]:
-        _require_every_file(connection, directory / "rollouts", record.key, rollouts)
+    _require_all_steps(connection, layout.metrics(directory), record.key, manifest.get("steps", 0))
+    if files := layout.rollout_files(directory):
+        _require_every_file(connection, layout.rollouts(directory), record.key, files)
+        rollouts = list(map(str, files))
         names = ", ".join(ROLLOUT_COLUMNS)
         connection.execute(
             f"INSERT INTO rollouts BY NAME SELECT ? AS stage, {names}, 1 AS occurrence FROM {PARQUET}",
@@ -175,9 +171,9 @@ def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
 def evaluation(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     """Ingest a finished evaluation's directory."""
     _require_finished(directory, "evaluation")
-    record = record_of(directory / "evaluation.json", EvaluationRecord)
+    record = record_of(layout.evaluation_record(directory), EvaluationRecord)
     manifest = _manifest(directory, record.key)
-    file, key = directory / "samples.parquet", [record.experiment, record.key]
+    file, key = layout.samples(directory), [record.experiment, record.key]
     for table, column in EVALUATION_TABLES.items():
         connection.execute(f"DELETE FROM {table} WHERE experiment = ? AND {column} = ?", key)
     _insert(connection, "evaluations", asdict(record) | {name: manifest.get(name) for name in MEASURED})
@@ -199,12 +195,13 @@ def evaluation(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     derived.of_evaluation(connection, record.experiment, record.key)
 
 
-def _require_every_file(connection: duckdb.DuckDBPyConnection, directory: Path, key: str, rollouts: list[str]) -> None:
+def _require_every_file(
+    connection: duckdb.DuckDBPyConnection, directory: Path, key: str, files: dict[Path, int | None]
+) -> None:
     """Raise Damaged unless every step has a rollout file. A directory without any is valid: users may delete all."""
-    numbers = [Path(path).stem.removeprefix("step-") for path in rollouts]
-    if unknown := [number for number in numbers if not (number.isascii() and number.isdecimal())]:
-        raise Damaged(f"{directory}: step-{unknown[0]}.parquet has no step number; move it away")
-    present = set(map(int, numbers))
+    if unknown := [file for file, step in files.items() if step is None]:
+        raise Damaged(f"{directory}: {unknown[0].name} has no step number; move it away")
+    present = set(files.values())
     steps = connection.execute("SELECT step FROM steps WHERE stage = ? ORDER BY step", [key]).fetchall()
     if missing := [step for (step,) in steps if step not in present]:
         raise Damaged(
@@ -267,7 +264,7 @@ def _names(error: duckdb.Error, path: Path) -> bool:
 
 
 def _manifest(directory: Path, key: str) -> dict[str, Any]:
-    path = directory / "manifest.json"
+    path = layout.manifest(directory)
     try:
         manifest = json.loads(path.read_text())
     except UNREADABLE as error:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import duckdb
 
-from passk.files.layout import EVALUATIONS
+from passk.files import layout
 
 _ESTIMATES = 'MAP(INTEGER, STRUCT("value" DOUBLE, "lower" DOUBLE, "upper" DOUBLE))'
 _COLUMNS = {
@@ -16,7 +16,7 @@ _COLUMNS = {
 
 def ingest(connection: duckdb.DuckDBPyConnection, stage: str, directory: Path) -> None:
     """Insert the evaluations of a stage: a row for each step, benchmark and k. A stage may have none."""
-    file = directory / EVALUATIONS
+    file = layout.training_evaluations(directory)
     if not file.exists() or not file.stat().st_size:
         return
     columns = ", ".join(f"'{name}': '{kind}'" for name, kind in _COLUMNS.items())

@@ -12,7 +12,7 @@ import pytest
 from safetensors.torch import load_file
 
 from passk import advantage, verifiers
-from passk.files.layout import METRICS, ROLLOUT_COLUMNS, SAMPLE_COLUMNS
+from passk.files.schema import METRICS, ROLLOUT_COLUMNS, SAMPLE_COLUMNS
 from passk.store import reading, rebuild
 
 from .conftest import Finished, passk

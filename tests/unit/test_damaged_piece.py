@@ -13,7 +13,8 @@ from passk.base.errors import PasskError, SomeFailed
 from passk.cli import main
 from passk.experiment.config import parse
 from passk.experiment.plan import plan
-from passk.files.layout import SAMPLE_COLUMNS, write_json
+from passk.files.layout import write_json
+from passk.files.schema import SAMPLE_COLUMNS
 from passk.pipeline import stages
 from passk.store import queries, reading
 from tests.unit.synthetic_run import write_parquet

@@ -9,7 +9,8 @@ import pytest
 from passk.base.errors import PasskError
 from passk.evaluation.generate import Part
 from passk.evaluation.shards import Shards
-from passk.files.layout import SAMPLE_COLUMNS, EvaluationRecord, is_finished
+from passk.files.layout import EvaluationRecord, is_finished
+from passk.files.schema import SAMPLE_COLUMNS
 from tests.said import lines_said
 
 N = 2

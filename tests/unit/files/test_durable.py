@@ -18,7 +18,8 @@ from passk.evaluation.shards import Shards
 from passk.experiment.advantage_schedule import AdvantageSchedule
 from passk.experiment.k_schedule import Schedule
 from passk.files import durable
-from passk.files.layout import SAMPLE_COLUMNS, EvaluationRecord, write_json
+from passk.files.layout import EvaluationRecord, write_json
+from passk.files.schema import SAMPLE_COLUMNS
 from passk.openrlhf import checkpoints
 from passk.openrlhf.settings import PluginSettings
 from passk.openrlhf.step_recorder import MetricsLog, StepRecorder, read_metrics

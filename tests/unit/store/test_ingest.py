@@ -5,7 +5,8 @@ import duckdb
 import pytest
 
 from passk.base.errors import PasskError
-from passk.files.layout import EVALUATION, METRICS, ROLLOUT_COLUMNS, SAMPLE_COLUMNS, write_json
+from passk.files.layout import write_json
+from passk.files.schema import EVALUATION, METRICS, ROLLOUT_COLUMNS, SAMPLE_COLUMNS
 from passk.store import (
     ingest_evaluation,
     ingest_experiment_record,
