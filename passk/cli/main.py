@@ -237,26 +237,12 @@ def _by_prefect(laid_out: Plan, file: Path) -> None:
 def _without_prefect(laid_out: Plan) -> None:
     """Evaluate without Prefect, whose server takes longer to start than many evaluations."""
     import reports
-    from passk.pipeline import stages
+    from passk.pipeline import local, stages
     from passk.pipeline.run_record import RunRecord, spelled_command
 
     with stages.alone(laid_out):
         run = RunRecord(laid_out, spelled_command())
-        with run.to_its_end():
-            with run.phase("prepare"):
-                stages.prepare(laid_out)
-            try:
-                with run.phase("evaluate"):
-                    stages.evaluate(laid_out)
-            except PasskError as error:
-                run.failed("evaluate", str(error))
-            run.ended()
-            try:
-                stages.ingest(laid_out)
-            except PasskError as error:
-                run.ingest_failed(str(error))
-            reports.write_report(laid_out.store, laid_out.directory)
-    run.require_no_failure()
+        local.run_all(run, local.Here(laid_out, run, reports.write_report))
 
 
 def main() -> None:
