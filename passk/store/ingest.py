@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+from passk.base import gpus
 from passk.base.errors import PasskError
 from passk.files import layout
 from passk.files.durable import FULL
@@ -145,7 +146,7 @@ def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     for table, column in STAGE_TABLES.items() if held else ():
         connection.execute(f"DELETE FROM {table} WHERE {column} = ?", [record.key])
     end = {name: manifest.get(name) for name in ("seconds", "startup_seconds", "ended", "models")}
-    _insert(connection, "stages", asdict(record) | end)
+    _insert(connection, "stages", asdict(record) | end | {"gpus": _gpus(directory, record.kind)})
     types = ", ".join(f"'{name}': '{kind}'" for name, kind in columns(connection, "steps") if name != "stage")
     # A step that was repeated after a stop has two lines; the later one counts.
     connection.execute(
@@ -166,6 +167,15 @@ def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
         _number_occurrences(connection, record.key, rollouts)
     training_evaluations.ingest(connection, record.key, directory)
     derived.of_stage(connection, record.key)
+
+
+def _gpus(directory: Path, kind: str) -> int | None:
+    """Return the number of GPUs that a stage holds, by its experiment's record; None on CPUs, or without a record."""
+    try:
+        compute = record_of(layout.experiment_record(directory.parents[1]), ExperimentRecord).config["compute"]
+        return gpus.held(compute, rollouts=kind == "rl") if compute["profile"] == "gpu" else None
+    except (PasskError, LookupError, TypeError):
+        return None
 
 
 def evaluation(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:

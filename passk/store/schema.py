@@ -10,7 +10,7 @@ import duckdb
 
 from passk.base.errors import PasskError
 
-VERSION = 19
+VERSION = 20
 """Version of the schema. Raise it with every change of a table, macro or view."""
 _FILES = ("schema.sql", "views.sql")
 

@@ -59,7 +59,8 @@ CREATE TABLE stages (
     seconds DOUBLE,
     startup_seconds DOUBLE,
     ended VARCHAR,
-    models JSON
+    models JSON,
+    gpus INTEGER
 );
 COMMENT ON TABLE stages IS 'A finished training stage: stage.json. Key: key; experiments with the same configuration share it';
 COMMENT ON COLUMN stages.key IS 'hash of everything that determines the result of the stage';
@@ -75,6 +76,7 @@ COMMENT ON COLUMN stages.versions IS 'package -> version';
 COMMENT ON COLUMN stages.seconds IS 'wall time of the run that finished it';
 COMMENT ON COLUMN stages.startup_seconds IS 'wall time of that run before the first step';
 COMMENT ON COLUMN stages.models IS 'models of other checkpoints: keep (the choice), last (steps of the last checkpoints, the last step first), best (step of the best one); NULL: the last model alone';
+COMMENT ON COLUMN stages.gpus IS 'GPUs that it holds, with those of its engines; NULL on CPUs';
 COMMENT ON COLUMN stages.ended IS 'why it ended: all of its steps are done, or a condition of it was met at an earlier one; NULL: trained by an earlier passk';
 
 CREATE TABLE problems (
