@@ -34,6 +34,7 @@ MERGED_SAMPLES = 2048
 _PLACE = "place"
 """Column of shards only: the place of the problem in its file."""
 _OWN = b"passk"
+_ARROW = {"VARCHAR": "string", "INTEGER": "int64", "BIGINT": "int64", "DOUBLE": "float64", "BOOLEAN": "bool"}
 
 
 class Shards:
@@ -185,8 +186,9 @@ class Shards:
 def _schema() -> "pyarrow.Schema":
     import pyarrow
 
-    types = {_PLACE: "int64"} | SAMPLE_COLUMNS
-    return pyarrow.schema({name: pyarrow.type_for_alias(kind) for name, kind in types.items()})
+    types = {name: _ARROW[column.type.removesuffix(" NOT NULL")] for name, column in SAMPLE_COLUMNS.items()}
+    fields = {_PLACE: "int64"} | types
+    return pyarrow.schema({name: pyarrow.type_for_alias(kind) for name, kind in fields.items()})
 
 
 def _verdict(future: "Future[Verdict]") -> Verdict:

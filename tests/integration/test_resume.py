@@ -212,7 +212,7 @@ def test_the_child_starts_where_the_stage_ended(runs):
 
 def test_the_rollouts_and_the_model_are_the_same_too(runs):
     pd.testing.assert_frame_equal(rollouts(runs.undisturbed), rollouts(runs.resumed), check_exact=True)
-    assert tuple(rollouts(runs.resumed).columns) == ROLLOUT_COLUMNS
+    assert tuple(rollouts(runs.resumed).columns) == tuple(ROLLOUT_COLUMNS)
     weights = [next((stage / "model").glob("*.safetensors")).read_bytes() for stage in (runs.undisturbed, runs.resumed)]
     assert weights[0] == weights[1]
 

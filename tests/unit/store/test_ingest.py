@@ -6,7 +6,7 @@ import pytest
 
 from passk.base.errors import PasskError
 from passk.files.layout import write_json
-from passk.files.schema import EVALUATION, METRICS, ROLLOUT_COLUMNS, SAMPLE_COLUMNS
+from passk.files.schema import METRICS, ROLLOUT_COLUMNS, SAMPLE_COLUMNS
 from passk.store import (
     ingest_evaluation,
     ingest_experiment_record,
@@ -15,7 +15,6 @@ from passk.store import (
     reading,
     rebuild,
     schema,
-    training_evaluations,
 )
 from passk.store.connection import transaction, turn
 
@@ -177,14 +176,20 @@ def test_a_write_that_fails_half_way_leaves_no_row(run):
 
 
 def test_the_files_have_the_columns_that_the_tables_describe():
-    """The tables of schema.sql are the one definition of a metric's meaning and type."""
+    """passk/files/schema.py is the one definition of a column's type and meaning."""
     with duckdb.connect() as connection:
         schema.create(connection)
         assert dict(schema.columns(connection, "steps"))["pass_at_k"] == "MAP(INTEGER, DOUBLE)"
+        meanings = {
+            (table, column): meaning
+            for table, column, meaning in connection.execute(
+                "SELECT table_name, column_name, comment FROM duckdb_columns()"
+            ).fetchall()
+        }
         for table, columns, more in (
             ("steps", METRICS, {"stage"}),
             ("rollouts", ROLLOUT_COLUMNS, {"stage", "occurrence"}),
             ("samples", SAMPLE_COLUMNS, {"experiment", "evaluation"}),
         ):
             assert {name for name, _ in schema.columns(connection, table)} == set(columns) | more
-    assert set(training_evaluations._COLUMNS) == set(EVALUATION) - {"reasons"}
+            assert all(meanings[table, name] == column.meaning for name, column in columns.items())
