@@ -14,8 +14,8 @@ class Column(NamedTuple):
     meaning: str
 
 
-# A line of metrics.jsonl. Every stage has the first five, an sft stage also `loss`, an rl stage all others. In the file,
-# k is text (JSON). Null stands for:
+# A line of metrics.jsonl. Every stage has the first five, an sft stage also `loss`, an rl stage all others.
+# In the file, k is text (JSON). Null stands for:
 # grad_norm, entropy: not measured; kl: a stage without `kl`; importance_*: a stage without `importance_correction`;
 # logprob_gap: no rollouts were sampled; reasons: another reward function.
 METRICS = {
