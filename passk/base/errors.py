@@ -84,13 +84,11 @@ class SomeFailed(PasskError):
 
 @contextmanager
 def under(section: str) -> Iterator[None]:
-    """Prefix the field of an error with the section that holds it."""
+    """Prefix the field of a ConfigError with the section that holds it. Other errors pass unchanged."""
     try:
         yield
     except ConfigError as error:
         raise error.replaced(field=f"{section}.{error.field}") from None
-    except PasskError as error:
-        raise PasskError(f"{section}.{error}") from None
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

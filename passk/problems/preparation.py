@@ -32,7 +32,7 @@ _NAMED = 3
 
 
 def prepare(specs: Mapping[str, Spec], files: Mapping[str, Path], seed: int) -> None:
-    """Make the sets whose files are missing. specs, files: by name of the set. Raise PasskError with the field."""
+    """Make the sets whose files are missing. specs, files: by name of the set. Raise ConfigError with the field."""
     made: dict[str, list[Problem]] = {}
     for name, spec in specs.items():
         if files[name].exists():
@@ -165,7 +165,7 @@ def require_metadata(named: str, field: str, file: Path) -> None:
 
 
 def _audit(rows: list[Problem]) -> None:
-    """Raise PasskError if the verdicts differ between two fresh processes with different hash seeds."""
+    """Raise ConfigError if the verdicts differ between two fresh processes with different hash seeds."""
     answers, demonstrations = [row.answer for row in rows], [row.demonstration for row in rows]
     audit.check(rows[0].verifier, answers, demonstrations)
 
