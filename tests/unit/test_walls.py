@@ -134,7 +134,7 @@ def test_flows_define_no_task_and_tasks_no_flow():
 def test_the_unit_tests_mirror_the_tree():
     tests = ROOT / "tests/unit"
     homes = {name.removeprefix("passk.").partition(".")[0] for name in rooms()} - {"adapters"}  # tests/adapters
-    assert {path.parent.name for path in tests.glob("*/__init__.py")} == homes | {"dev", "studies"}
+    assert {path.parent.name for path in tests.glob("*/test_*.py")} == homes | {"dev", "studies"}
     modules = {f"test_{file.stem}.py" for file in files()}
     loose = {path.name for path in tests.glob("test_*.py")} & modules
     assert not loose, f"move {loose} into the folder of the module"
