@@ -35,6 +35,11 @@ def one_line(error: BaseException, longest: int | None = None) -> str:
     return " ".join(str(error).split())[:longest]
 
 
+def typed_line(error: BaseException, longest: int | None = None) -> str:
+    """Return the type and the message of another library's exception as one line, cut after `longest` characters."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:longest]
+
+
 def clean(text: str) -> str:
     """Return a text as one line without keys, passwords and control characters."""
     lines = (part.strip() for part in hidden(text).splitlines())

@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoints, entry_points
 from typing import Any
 
 from passk.base import extras
-from passk.base.errors import ConfigError
+from passk.base.errors import ConfigError, typed_line
 
 
 @cache
@@ -50,5 +50,5 @@ def imported(where: str, what: str, name: str) -> Any:
     except Exception as error:
         if absent := extras.missing(error, f"{what} {name}"):
             raise absent from None
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        reason = typed_line(error)
         raise ConfigError(what, f"{name} cannot be imported from {module}: {reason}", "fix or uninstall it") from error

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from passk.base.errors import one_line
 from passk.files import layout
 from passk.files.metrics_log import NewLines
 from passk.runtime import failure_record, failures, process_tree, ray_cluster
@@ -125,7 +126,7 @@ class Job:
                 break
             except (RuntimeError, OSError) as error:
                 if "No available agent" not in str(error) or time.monotonic() - started > SUBMIT_SECONDS:
-                    reason = " ".join(str(error).split())[:300]
+                    reason = one_line(error, 300)
                     raise StageFailed(f"Ray did not accept the job: {reason}", "lost") from None
                 time.sleep(POLL_SECONDS)
         self._answered = time.monotonic()

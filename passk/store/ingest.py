@@ -73,29 +73,6 @@ def ingest_experiment_record(store: Path, directory: Path, wait: float = WAIT) -
         ingest(connection, (experiment_record, directory))
 
 
-def ingest_problems(store: Path, directory: Path, wait: float = WAIT) -> None:
-    """Ingest every problem set of an experiment's directory. Raises Damaged with the name of a damaged file."""
-    with turn(store, wait) as connection:
-        for path in layout.problem_files(directory):
-            ingest(connection, (problem_set, path))
-
-
-def ingest_stage(store: Path, directory: Path, wait: float = WAIT) -> None:
-    """Ingest a finished stage: its record, steps, rollouts and derived rows.
-
-    Raises Damaged with the directory's name if it is not finished or a file in it is damaged. The store is unchanged
-    then.
-    """
-    with turn(store, wait) as connection:
-        ingest(connection, (stage, directory))
-
-
-def ingest_evaluation(store: Path, directory: Path, wait: float = WAIT) -> None:
-    """Ingest a finished evaluation: its record and samples. Raises Damaged like `ingest_stage`."""
-    with turn(store, wait) as connection:
-        ingest(connection, (evaluation, directory))
-
-
 def experiment_record(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     """Ingest experiment.json and replace its earlier rows: its failures and sessions change from run to run."""
     record = record_of(layout.experiment_record(directory), ExperimentRecord)

@@ -24,9 +24,10 @@ from passk.openrlhf import checkpoints
 from passk.openrlhf.settings import PluginSettings
 from passk.openrlhf.step_recorder import MetricsLog, StepRecorder, read_metrics
 from passk.problems import Problem
-from passk.store import ingest_items, ingest_stage, items, rebuild
+from passk.store import ingest_items, items, rebuild
 from tests.unit.openrlhf.test_checkpoints import sealed
 from tests.unit.openrlhf.test_step_recorder import ONE_STEP, Letters, rollouts
+from tests.unit.store.one_item import ingest_stage
 from tests.unit.store.test_ingest import contents
 
 REASON = {"full": "No space left on device", "limit": "File too large"}

@@ -7,16 +7,9 @@ import pytest
 from passk.base.errors import PasskError
 from passk.files.layout import write_json
 from passk.files.schema import METRICS, ROLLOUT_COLUMNS, SAMPLE_COLUMNS
-from passk.store import (
-    ingest_evaluation,
-    ingest_experiment_record,
-    ingest_problems,
-    ingest_stage,
-    reading,
-    rebuild,
-    schema,
-)
+from passk.store import ingest_experiment_record, reading, rebuild, schema
 from passk.store.connection import transaction, turn
+from tests.unit.store.one_item import ingest_evaluation, ingest_problems, ingest_stage
 
 
 def grow(run):

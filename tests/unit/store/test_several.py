@@ -7,12 +7,13 @@ import time
 
 import pytest
 
-from passk.store import ingest_evaluation, ingest_experiment_record, ingest_problems, ingest_stage, reading
+from passk.store import ingest_experiment_record, reading
+from tests.unit.store.one_item import ingest_evaluation, ingest_problems, ingest_stage
 
 WRITE = """
 import sys
 from pathlib import Path
-from passk.store import ingest_evaluation, ingest_stage
+from tests.unit.store.one_item import ingest_evaluation, ingest_stage
 store, directories = Path(sys.argv[1]), list(map(Path, sys.argv[3:]))
 print("ready", flush=True)
 for _ in range(int(sys.argv[2])):
