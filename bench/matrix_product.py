@@ -1,12 +1,15 @@
-"""Measure bf16 linear layers with and without passk/cpu/matrix_product.py, forward and backward, on one thread.
+"""Measure bf16 linear layers and attention with and without passk/cpu/matrix_product.py, on one thread.
 
 python -m bench.matrix_product
 
-The two take turns, and the median of the turns counts. The sizes are those of a batch of the demo.
+Each is a forward and a backward pass. The two take turns, and the median of the turns counts. The sizes are those of
+batches of the demo and of mazes.
 """
 
 import statistics
 import time
+from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 
 import torch
@@ -14,27 +17,50 @@ import torch
 from passk.cpu import matrix_product
 
 SIZES = ((3520, 64, 64), (3520, 64, 128), (3520, 128, 64), (512, 64, 64))
-"""Tokens, inputs, outputs."""
+"""Tokens, inputs, outputs of a layer."""
+ATTENTION = ((128, 2, 26, 32), (128, 3, 47, 32))
+"""Sequences, heads, tokens, size of a head."""
 TURNS = 15
 
 
 def main() -> None:
     """Print the milliseconds of both and their ratio."""
     torch.set_num_threads(1)
-    functional = SimpleNamespace(linear=torch.nn.functional.linear)
-    matrix_product.linear(functional)
-    print("| tokens x inputs x outputs | torch, ms | passk, ms | ratio |\n|---|--:|--:|--:|")
+    ours = SimpleNamespace(linear=torch.nn.functional.linear, matmul=torch.matmul)
+    matrix_product.linear(ours)
+    matrix_product.matmul(ours)
+    print("| size | torch, ms | passk, ms | ratio |\n|---|--:|--:|--:|")
     for tokens, inputs, outputs in SIZES:
-        x = torch.randn(tokens, inputs, dtype=torch.bfloat16, requires_grad=True)
-        weight = torch.randn(outputs, inputs, dtype=torch.bfloat16, requires_grad=True)
-        seconds: dict[str, list[float]] = {"torch": [], "passk": []}
-        for _ in range(TURNS):
-            for name, linear in (("torch", torch.nn.functional.linear), ("passk", functional.linear)):
-                began = time.perf_counter()
-                linear(x, weight).sum().backward()
-                seconds[name].append(time.perf_counter() - began)
-        stock, ours = (statistics.median(seconds[name]) * 1e3 for name in ("torch", "passk"))
-        print(f"| {tokens} x {inputs} x {outputs} | {stock:.2f} | {ours:.2f} | {stock / ours:.1f} |")
+        x, weight = _random(tokens, inputs), _random(outputs, inputs)
+        layers = [partial(linear, x, weight) for linear in (torch.nn.functional.linear, ours.linear)]
+        _print(f"layer: {tokens} x {inputs} x {outputs}", *layers)
+    for shape in ATTENTION:
+        inputs = [_random(*shape) for _ in range(3)]
+        attentions = [partial(_attention, matmul, *inputs) for matmul in (torch.matmul, ours.matmul)]
+        _print(f"attention: {' x '.join(map(str, shape))}", *attentions)
+
+
+def _random(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, dtype=torch.bfloat16, requires_grad=True)
+
+
+def _attention(
+    matmul: Callable[..., torch.Tensor], query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
+) -> torch.Tensor:
+    """Return what HF's eager attention computes."""
+    scores = matmul(query, key.transpose(2, 3))
+    return matmul(torch.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype), value)
+
+
+def _print(name: str, *passes: Callable[[], torch.Tensor]) -> None:
+    seconds: list[list[float]] = [[] for _ in passes]
+    for _ in range(TURNS):
+        for forward, of_turns in zip(passes, seconds, strict=True):
+            began = time.perf_counter()
+            forward().sum().backward()
+            of_turns.append(time.perf_counter() - began)
+    stock, ours = (statistics.median(of_turns) * 1e3 for of_turns in seconds)
+    print(f"| {name} | {stock:.2f} | {ours:.2f} | {stock / ours:.1f} |")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--every", type=int, default=4, help="Steps between evaluations.")
     options = parser.parse_args()
+    if options.steps <= options.every:
+        parser.error(f"--every {options.every}: no step follows an evaluation; raise --steps")
 
     scratch = Path(tempfile.mkdtemp(prefix="passk-bench-"))
     training = Training.of(options.experiment, options.steps, scratch / "data", options.every)

@@ -29,6 +29,7 @@ def install_if_asked() -> None:
     on_import("cpuinfo", start.cpu_features)
     on_import("transformers.utils.import_utils", start.without_sklearn)
     on_import("torch", device.torch_cuda)
+    on_import("torch", matrix_product.matmul)
     on_import("torch.nn.functional", matrix_product.linear)
     on_import("openrlhf.models.actor", packing.actor)
     on_import("openrlhf.trainer.ppo_utils.replay_buffer", device.replay_buffer)

@@ -1,8 +1,8 @@
 """bf16 matrix products by fp32 arithmetic, on CPUs without bf16 instructions.
 
-OpenRLHF trains in bf16. Without AVX512-BF16 or AMX, torch's bf16 product is 6 to 14 times slower than the fp32 product
-with its conversions (`python -m bench.matrix_product`, an AMD EPYC with AVX2, 2026-11-30). The result is the same up to
-the order of summation: both accumulate in fp32 and round once to bf16.
+OpenRLHF trains in bf16. Without AVX512-BF16 or AMX, torch's bf16 products are slower than fp32 products with their
+conversions: 8 to 14 times in linear layers, and 4 times in attention (`python -m bench.matrix_product`, an AMD EPYC,
+AVX2, 2026-11-30). The result is the same up to the order of summation: both accumulate in fp32 and round once to bf16.
 """
 
 import functools
@@ -26,6 +26,21 @@ def linear(functional: ModuleType) -> None:
         return of_torch(input.float(), weight.float(), None if bias is None else bias.float()).bfloat16()
 
     functional.linear = by_fp32
+
+
+def matmul(module: ModuleType) -> None:
+    """Replace `torch.matmul` for bf16 tensors, unless the CPU has bf16 instructions. HF's eager attention calls it."""
+    of_torch = module.matmul
+
+    @functools.wraps(of_torch)
+    def by_fp32(input: "Tensor", other: "Tensor", **out: "Tensor") -> "Tensor":
+        import torch
+
+        if out or not (input.dtype is other.dtype is torch.bfloat16) or _has_bf16():
+            return of_torch(input, other, **out)
+        return of_torch(input.float(), other.float()).bfloat16()
+
+    module.matmul = by_fp32
 
 
 @functools.cache

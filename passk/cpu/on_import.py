@@ -12,20 +12,21 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 Hook = Callable[[ModuleType], None]
-_hooks: dict[str, Hook] = {}
+_hooks: dict[str, list[Hook]] = {}
 
 
 class _Finder(importlib.abc.MetaPathFinder):
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        hook = _hooks.pop(name, None)
-        spec = importlib.util.find_spec(name) if hook else None
-        if hook is None or spec is None or spec.loader is None:
+        hooks = _hooks.pop(name, [])
+        spec = importlib.util.find_spec(name) if hooks else None
+        if spec is None or spec.loader is None:
             return None
         execute = spec.loader.exec_module
 
         def execute_then_hook(module: ModuleType) -> None:
             execute(module)
-            hook(module)
+            for hook in hooks:
+                hook(module)
 
         spec.loader.exec_module = execute_then_hook
         return spec
@@ -38,4 +39,4 @@ def on_import(name: str, hook: Hook) -> None:
         return
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
-    _hooks[name] = hook
+    _hooks.setdefault(name, []).append(hook)

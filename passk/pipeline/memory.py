@@ -95,13 +95,16 @@ def _activations(size: ModelSize, longest: int, compute: Compute) -> float:
     "meta" at several sizes.
 
     On a CPU without bf16 instructions, the inputs of matrix products are kept in fp32 (passk/cpu/matrix_product.py).
-    Eager attention keeps scores of fp32 and bf16. Checkpointing keeps the input of each layer, and one layer's tensors.
+    Eager attention keeps its scores twice, in fp32 and as a product's input. Checkpoints keep each layer's input, and
+    one layer's tensors.
     """
     if compute.profile == "cpu":
         layer = 44 * size.hidden_size + 10 * size.feed_forward
     else:
         layer = 26 * size.hidden_size + 8 * size.feed_forward
-    if compute.attention == "eager":
+    if compute.attention == "eager" and compute.profile == "cpu":
+        layer += 6 * size.heads * size.head_size + 8 * size.heads * longest
+    elif compute.attention == "eager":
         layer += 6 * size.heads * longest
     if compute.gradient_checkpointing:
         return 2 * size.layers * size.hidden_size + layer

@@ -5,10 +5,14 @@ as a vLLM general plugin (pyproject.toml).
 """
 
 from passk import cpu
-from passk.runtime import loopback
+from passk.runtime import loopback, parent_monitor
 
 
 def install() -> None:
-    """Keep torch's rendezvous on loopback, and install the CPU stand-ins if the environment requests them."""
+    """Keep torch's rendezvous on loopback, and install the CPU stand-ins if the environment requests them.
+
+    A process that multiprocessing started ends with its parent from now on.
+    """
+    parent_monitor.install()
     loopback.install()
     cpu.install_if_asked()

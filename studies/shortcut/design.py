@@ -1,8 +1,8 @@
-"""Design of H1: one experiment file for each cell and seed, from the settings of the demo (experiments/shortcut.yaml).
+"""Design of H1: one experiment file for each cell and seed, from base.yaml beside it.
 
 A cell is a share e of correct hints and a number of states, whose inverse is the luck of a guess. Each file has both
 methods, which start from one warm start. All cells with the same seed and states share it, since its demonstrations
-are those of the demo in every cell. The test sets do not depend on e either. The tables weigh their two kinds by e.
+are those of the base in every cell. The test sets do not depend on e either. The tables weigh their two kinds by e.
 
 Walks over 20 states have 4 moves, as in the demo. Walks over 5 states have 6, so that both have 320 walks. Their
 demonstrations have fewer random states, so that a walk without any is as frequent in both.
@@ -16,7 +16,7 @@ from passk.experiment.config import Experiment
 from passk.experiment.validate import check
 from studies.shortcut.theory import KNOWN, PROMPTS, ROLLOUTS, STEPS
 
-DEMO = Path(__file__).parents[2] / "experiments" / "shortcut.yaml"
+BASE = Path(__file__).with_name("base.yaml")
 PREFIX = "shortcut-"
 E_PERCENT = (70, 50, 30, 90, 5)
 """Shares of correct hints in percent, in the order of the runs."""
@@ -64,7 +64,7 @@ def runs(seeds: int = SEEDS) -> list[Run]:
 
 def experiment(run: Run) -> Experiment:
     """Return the checked experiment of a run."""
-    raw: dict[str, Any] = yaml_file.read(DEMO).content
+    raw: dict[str, Any] = yaml_file.read(BASE).content
     moves = MOVES[run.states]
     raw["name"], raw["seed"] = f"{PREFIX}{run.name}", run.seed
     raw["question"] = f"Which method leaves the shortcut where {run.percent} % of the hints are correct?"
@@ -88,13 +88,13 @@ def experiment(run: Run) -> Experiment:
     return result
 
 
-def _stages(demo: dict[str, Any], moves: int) -> dict[str, Any]:
-    skill = {name: value for name, value in demo["skill"].items() if name != "evaluate"}
-    rl = demo["pass1"] | {"rollouts_per_prompt": ROLLOUTS, "prompts_per_step": PROMPTS, "steps": STEPS}
+def _stages(base: dict[str, Any], moves: int) -> dict[str, Any]:
+    skill = {name: value for name, value in base["skill"].items() if name != "evaluate"}
+    rl = base["pass1"] | {"rollouts_per_prompt": ROLLOUTS, "prompts_per_step": PROMPTS, "steps": STEPS}
     rl |= {"max_prompt": 6 + moves, "max_response": 12 + moves}
     return {
         "skill": skill,
-        "warm": demo["warm"],
+        "warm": base["warm"],
         "pass1": rl,
         "passk": rl | {"advantage": "passk_analytical", "k": 4, "steps": 100},
         "passk_pass1": rl | {"from": "passk", "steps": 50},

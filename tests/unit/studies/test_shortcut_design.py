@@ -12,7 +12,7 @@ from studies.shortcut import __main__ as cli
 from studies.shortcut import design, schedule, theory
 from studies.shortcut.design import Run
 
-DEMO = config.load(design.DEMO)
+BASE = config.load(design.BASE)
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +56,11 @@ def test_further_warm_starts_differ_in_their_demonstrations_alone(experiments):
 def test_warm_start_and_rl_are_those_of_the_demo_but_for_the_steps(experiments):
     own = experiments["e70-s20-101"]
     for name in ("skill", "habit"):
-        assert own.problems[name] == DEMO.problems[name]
-    assert own.stages["warm"] == DEMO.stages["warm"] and own.model == DEMO.model and own.compute == DEMO.compute
+        assert own.problems[name] == BASE.problems[name]
+    assert own.stages["warm"] == BASE.stages["warm"] and own.model == BASE.model and own.compute == BASE.compute
     for name, demo, steps in (("pass1", "pass1", 150), ("passk", "pass4", 100), ("passk_pass1", "pass4-pass1", 50)):
         renamed = {"parent": "passk"} if name == "passk_pass1" else {}
-        assert own.stages[name] == DEMO.stages[demo].model_copy(update={"steps": steps, **renamed})
+        assert own.stages[name] == BASE.stages[demo].model_copy(update={"steps": steps, **renamed})
     assert own.problems["training"].size == 150 * own.stages["pass1"].prompts_per_step
     for method, phases in theory.PHASES.items():
         named = [stage for stage in ("pass1", "passk", "passk_pass1") if (stage == "pass1") == (method == "pass1")]
