@@ -9,7 +9,7 @@ from passk.openrlhf.__main__ import runtime_environment
 
 
 def main(arguments: list[str]) -> None:
-    cpu.install_if_asked()
+    cpu.install_if_requested()
     import ray
 
     ray.init(runtime_env=runtime_environment(os.environ))

@@ -202,7 +202,7 @@ def samples_on_disk(run: Path) -> int:
 
 def _samples_of(evaluation: Path) -> int:
     whole = (evaluation.parent / "manifest.json").exists()
-    files = [evaluation.parent / "samples.parquet"] if whole else list(evaluation.parent.glob("parts/[0-9]*.parquet"))
+    files = [evaluation.parent / "samples.parquet"] if whole else list(evaluation.parent.glob("shards/[0-9]*.parquet"))
     return sum(pyarrow.parquet.read_metadata(file).num_rows for file in files)
 
 
@@ -211,7 +211,7 @@ def left_in(directory: Path, scratch: Path) -> list[str]:
     found = []
     for path in sorted((directory / "runs").rglob("*")):
         hidden = path.name.startswith(".") and path.name not in (".locks", ".writer")
-        unfinished = path.suffix in (".tmp", ".wal", ".new") or path.name in ("checkpoints", "parts")
+        unfinished = path.suffix in (".tmp", ".wal", ".new") or path.name in ("checkpoints", "shards")
         if (hidden or unfinished) and ".locks" not in path.parent.parts:
             found.append(str(path.relative_to(directory)))
     return found + [f"{scratch.name}/{path.name}" for path in sorted(scratch.glob("passk-*"))]

@@ -3,7 +3,7 @@
     python -m dev.cluster --nodes 2 --gpus 2 -- passk run EXPERIMENT.yaml
 
 A node is a set of Linux namespaces: processes, host name, mounts, and a network with its own address and loopback.
-A bridge joins the nodes. They share the files. The machine's own network stays as it is, and everything ends with the
+A bridge joins the nodes. They share the files. The machine's own network is unchanged, and everything ends with the
 caller. COMMAND runs on the first node, with RAY_ADDRESS set. It needs root, iproute2 and util-linux.
 """
 

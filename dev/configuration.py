@@ -1,4 +1,4 @@
-"""Write docs/configuration.md from the models of an experiment file.
+"""Write docs/configuration.md and the pages beside it from the models of an experiment file.
 
 python -m dev.configuration docs/configuration.md
 """
@@ -20,18 +20,38 @@ from passk.experiment.require import BaseRequirement, Require
 from passk.experiment.selection import KeepBest, StopWhen
 from passk.experiment.stage import RlStage, SftStage
 from passk.experiment.tracker_config import MlflowTracker, Trackers, WandbTracker
+from passk.experiment.units import with_units
 from passk.experiment.until import Until
 from passk.methods import get, names
 from passk.problems.sources import SPECS
 
-HEAD = """# Configuration
+PAGE, STAGES, SETS = "configuration.md", "configuration-stages.md", "configuration-problems.md"
+HEADS = {
+    PAGE: """# Configuration
 
-Every field of an experiment file, with its type, its default and its meaning. `passk schema` prints the same as a JSON
-schema for editors. [experiment-files.md](experiment-files.md) describes how passk reads the file and checks values.
-A field without a default is required. A whole number without an upper bound is below 10^9.
+Every field of an experiment file, with its type, its unit, its default and its meaning. `passk schema` prints the same
+as a JSON schema for editors. [experiment-files.md](experiment-files.md) describes how passk reads and checks the file.
 
-This page is generated: `python -m dev.configuration docs/configuration.md`.
-"""
+| page | fields of |
+|---|---|
+| this page | the experiment, the model, benchmarks, the engine, `compute`, `require` and trackers |
+| [configuration-stages.md](configuration-stages.md) | stages |
+| [configuration-problems.md](configuration-problems.md) | sets of problems |
+
+A field without a default is required. A whole number without an upper bound is below 10^9. A number with the unit
+`none` has no dimension.
+
+These pages are generated: `python -m dev.configuration docs/configuration.md`.
+""",
+    STAGES: """# Configuration of stages
+
+Every field of a stage. [configuration.md](configuration.md) explains the columns and has the other sections.
+""",
+    SETS: """# Configuration of problems
+
+Every field of a set of problems. [configuration.md](configuration.md) explains the columns and has the other sections.
+""",
+}
 SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
     "Experiment": ("The file itself.", Experiment),
     "`model:`": ("Either `tiny` or `path` is required.", Model),
@@ -67,38 +87,41 @@ SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
 METHODS = """## `stages.NAME.method:`
 `name` is required and decides which other fields there are. [methods.md](methods.md) describes the methods.
 
-| field | of | type | default | meaning |
-|---|---|---|---|---|
+| field | of | type | unit | default | meaning |
+|---|---|---|---|---|---|
 """
 PROBLEMS = """## `problems.NAME:`
 A set of problems. `source` is required and decides which other fields there are. [problems.md](problems.md) describes
 the sources.
 
-| field | of the sources | type | default | meaning |
-|---|---|---|---|---|
+| field | of the sources | type | unit | default | meaning |
+|---|---|---|---|---|---|
 """
 
 
-def page() -> str:
-    """Return the page: a table for each section of an experiment file."""
-    parts = [HEAD]
+def pages() -> dict[str, str]:
+    """Return each page by its name: a table for each section of an experiment file."""
+    parts = {name: [head] for name, head in HEADS.items()}
     for title, (about, model) in SECTIONS.items():
         rows = "\n".join(f"| `{name}` | {cells} |" for name, cells in _rows(model))
-        parts.append(f"## {title}\n{about}\n\n| field | type | default | meaning |\n|---|---|---|---|\n{rows}\n")
+        page = STAGES if title.startswith("`stages.") else PAGE
+        head = "| field | type | unit | default | meaning |\n|---|---|---|---|---|\n"
+        parts[page].append(f"## {title}\n{about}\n\n{head}{rows}\n")
     rows = "\n".join(f"| `{field}` | {name} | {cells} |" for name in names() for field, cells in _rows(get(name)))
-    parts.append(f"{METHODS}{rows}\n")
+    parts[STAGES].append(f"{METHODS}{rows}\n")
     sources: dict[tuple[str, str], list[str]] = {}
     for source, spec in SPECS.items():
         for row in _rows(spec):
             if row[0] != "source":
                 sources.setdefault(row, []).append(source)
     rows = "\n".join(f"| `{name}` | {', '.join(of)} | {cells} |" for (name, cells), of in sorted(sources.items()))
-    return "\n".join([*parts, f"{PROBLEMS}{rows}\n"])
+    parts[SETS].append(f"{PROBLEMS}{rows}\n")
+    return {name: "\n".join(texts) for name, texts in parts.items()}
 
 
 def _rows(model: type[BaseModel]) -> list[tuple[str, str]]:
-    """Return each field with its cells: type, default and meaning."""
-    schema = model.model_json_schema(by_alias=True)
+    """Return each field with its cells: type, unit, default and meaning."""
+    schema = with_units(model.model_json_schema(by_alias=True))
     required = schema.get("required", [])
     return [(name, _cells(field, name in required)) for name, field in schema["properties"].items()]
 
@@ -109,7 +132,7 @@ def _cells(field: dict[str, Any], required: bool) -> str:
         default = default["written"]
     shown = "" if required else "none" if default is None else f"`{json.dumps(default)}`"
     meaning = field.get("description", "").replace("|", "\\|").replace("<", "\\<")
-    return f"{_type(field)} | {shown} | {meaning}"
+    return f"{_type(field)} | {field.get('unit', '')} | {shown} | {meaning}"
 
 
 def _type(field: dict[str, Any]) -> str:
@@ -146,4 +169,5 @@ def _range(field: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(page())
+    for name, text in pages().items():
+        Path(sys.argv[1]).with_name(name).write_text(text)

@@ -4,11 +4,12 @@
     python -m dev.prose --figures    # print the number, mean and longest of the sentences of each page
 
 Pages and the help of the command line are checked for words and sentences, the Python files of FOLDERS and the files of
-PLAIN for words alone. `not_yet` in pyproject.toml under [tool.prose] lists what is not rewritten: patterns in which *
-also matches /.
+PLAIN for words alone. Of tests only docstrings and comments count, since their strings are data.
+`not_yet` in pyproject.toml under [tool.prose] lists what is not rewritten: patterns in which * also matches /.
 """
 
 import argparse
+import ast
 import re
 import sys
 import tokenize
@@ -26,8 +27,18 @@ from passk.base.terminal import aligned
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("*.md", "docs/*.md", "docs/*/README.md", "studies/*.md", "studies/*/README.md")
-FOLDERS = ("passk", "flows", "tasks", "reports")
-PLAIN = ("prefect.yaml", "reports/templates/*.j2")
+FOLDERS = ("passk", "flows", "tasks", "reports", "dev", "bench", "studies", "tests")
+PLAIN = (
+    "prefect.yaml",
+    "pyproject.toml",
+    "Makefile",
+    "deploy/*/*",
+    "experiments/*.yaml",
+    "passk/*/*.sql",
+    "reports/templates/*.j2",
+)
+NAMED = ("passk", "flows", "tasks", "reports")
+"""Folders whose names are checked too."""
 HELP = "passk --help"
 MEAN, LONGEST = 18, 35
 """Words in a sentence: the largest mean of a page, and the most of one sentence."""
@@ -57,6 +68,8 @@ WORDS = {
     r"arms?": "method",
     r"(?:dead|saturated) groups?": "all-incorrect groups, groups with fewer than k incorrect",
 }
+VAGUE = {"asked", "found", "given", "made", "own", "said", "told"}
+"""No names of functions, arguments and variables: a name is a noun."""
 _WORDS = {re.compile(rf"\b(?:{pattern})(?!\w)", re.IGNORECASE): instead for pattern, instead in WORDS.items()}
 # A full stop before white space ends a sentence, save that of an abbreviation.
 _END = re.compile(r"(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bal)(?<!\bEq)(?<!\bAlg)(?<!\bFig)[.!?][\"')*]*\s+")
@@ -93,13 +106,32 @@ def _words(inline: Token) -> str:
 
 
 def python(file: Path, name: str) -> Iterator[Text]:
-    """The comments and strings of a module, without names and values (no space) and regular expressions (raw)."""
+    """The comments and strings of a module, without names and values (no space) and regular expressions (raw).
+
+    Of a test, the comments and docstrings alone.
+    """
+    begins, data = True, name.startswith("tests/")
     with tokenize.open(file) as lines:
         for token in tokenize.generate_tokens(lines.readline):
-            if token.type in (tokenize.COMMENT, tokenize.STRING) and " " in token.string:
-                if _PATTERN.match(token.string):
-                    continue
+            prose = token.type == tokenize.COMMENT or (token.type == tokenize.STRING and (begins or not data))
+            if prose and " " in token.string and not _PATTERN.match(token.string):
                 yield Text(f"{name}:{token.start[0]}", _CODE.sub("`code`", token.string), False)
+            if token.type not in (tokenize.COMMENT, tokenize.NL):
+                begins = token.type in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+
+
+def names(file: Path, name: str) -> Iterator[str]:
+    """Yield a line for each function, argument, variable and attribute of a module that has a vague name."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        match node:
+            case ast.FunctionDef(name=word) | ast.ClassDef(name=word) | ast.arg(arg=word):
+                pass
+            case ast.Name(id=word, ctx=ast.Store()) | ast.Attribute(attr=word, ctx=ast.Store()):
+                pass
+            case _:
+                continue
+        if word.strip("_") in VAGUE:
+            yield f"{name}:{node.lineno}: the name {word!r}; write a noun"
 
 
 def plain(file: Path, name: str) -> Iterator[Text]:
@@ -167,6 +199,8 @@ def main() -> int:
             mean = f"{sum(counts) / len(counts):.1f}"
             rows.append((name, str(len(counts)), mean, str(max(counts)), "not yet rewritten" if left_out else ""))
         lines += [] if left_out else faults(name, texts)
+        if name.endswith(".py") and name.startswith(NAMED):
+            lines += names(ROOT / name, name)
     print("\n".join(aligned(rows) if figures else lines))
     return 0 if figures else int(bool(lines))
 

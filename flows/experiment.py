@@ -142,7 +142,7 @@ class TaskSteps:
         A stage that fails does not stop the others, except for the stages that start from it.
         """
         plan, run, slots = self._plan, self._run, self._slots
-        remaining = sorted((planned for planned in plan.stages if not planned.finished), key=stages.left)
+        remaining = sorted((planned for planned in plan.stages if not planned.finished), key=stages.remaining_share)
         if not remaining:
             return
         futures: dict[str, PrefectFuture] = {}

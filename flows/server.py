@@ -115,9 +115,9 @@ def locked(port: int, secret: str) -> dict[str, str]:
     }
 
 
-def protected(own: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's environment with the variables `own`. Prefect reads a name in upper or lower case."""
-    return {name: value for name, value in os.environ.items() if name.upper() not in own} | dict(own)
+def protected(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's environment with the variables `variables`. Prefect reads a name in upper or lower case."""
+    return {name: value for name, value in os.environ.items() if name.upper() not in variables} | dict(variables)
 
 
 def _require_access(configured: str) -> None:

@@ -27,13 +27,13 @@ def check(name: str | Estimator, k: int, n: int, options: Mapping[str, Any] | No
 
     Raise ConfigError otherwise: the field first, the fix last.
     """
-    found = get(name) if isinstance(name, str) else name
-    found.check_k(k, n)
-    complete = found.validated(options or {})
+    chosen = get(name) if isinstance(name, str) else name
+    chosen.check_k(k, n)
+    complete = chosen.validated(options or {})
     if "base" in complete:  # a transform of another estimator's advantages
-        if complete["base"] == found.name:
+        if complete["base"] == chosen.name:
             raise ConfigError(
-                "options.base", f"{found.name} cannot change its own advantages", "name another estimator"
+                "options.base", f"{chosen.name} cannot change its own advantages", "name another estimator"
             )
         try:
             check(complete["base"], k, n, complete.get("base_options"))
@@ -45,11 +45,11 @@ def check(name: str | Estimator, k: int, n: int, options: Mapping[str, Any] | No
             else:
                 field = "options.base" if section == "advantage" else section
             raise error.replaced(field=field) from None
-        if found.binary and get(complete["base"]).graded:
-            problem = f"{complete['base']} needs graded rewards, and {found.name} accepts only 0 and 1"
+        if chosen.binary and get(complete["base"]).graded:
+            problem = f"{complete['base']} needs graded rewards, and {chosen.name} accepts only 0 and 1"
             raise ConfigError("options.base", problem, "name another estimator")
-    if found.counts:
-        found.pairs(n, k, complete)
+    if chosen.counts:
+        chosen.pairs(n, k, complete)
     return complete
 
 
@@ -58,12 +58,12 @@ def needs(name: str | Estimator, options: Mapping[str, Any]) -> dict[str, str]:
 
     options: all of them, as `check` returns them.
     """
-    found = get(name) if isinstance(name, str) else name
+    chosen = get(name) if isinstance(name, str) else name
     below: dict[str, str] = {}
     if "base" in options:
         base = get(options["base"])
         below = needs(base, {**base.options, **(options.get("base_options") or {})})
-    return below | dict.fromkeys(found.needs, found.name)
+    return below | dict.fromkeys(chosen.needs, chosen.name)
 
 
 def compute(name: str | Estimator, rewards: "torch.Tensor", k: int, **inputs: Any) -> "torch.Tensor":

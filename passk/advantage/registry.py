@@ -23,7 +23,7 @@ def _locations() -> dict[str, str]:
         module.name: f"passk.advantage.estimators.{module.name}:{module.name}"
         for module in pkgutil.iter_modules([str(folder)])
     }
-    return plugins.found(GROUP, "advantage", ours)
+    return plugins.locations(GROUP, "advantage", ours)
 
 
 def package(name: str) -> str | None:

@@ -49,16 +49,16 @@ def require_checkout(subject: str) -> None:
 
 def _modules(extra: str) -> list[str]:
     """Return the modules of an extra and of the extras that it includes."""
-    found = []
+    modules = []
     for module in _extras().get(extra, []):
         included = re.fullmatch(r"passk\[([\w-]+)\]", module)
-        found += _modules(included[1]) if included else [module]
-    return found
+        modules += _modules(included[1]) if included else [module]
+    return modules
 
 
 def _extras() -> dict[str, list[str]]:
     """Return the modules of each extra. An extra that it includes stands there as passk[EXTRA]."""
-    found: dict[str, list[str]] = {}
+    modules: dict[str, list[str]] = {}
     try:
         listed = requires("passk") or []
     except PackageNotFoundError:
@@ -68,5 +68,5 @@ def _extras() -> dict[str, list[str]]:
         extra = re.search(r"extra == ['\"]([\w-]+)['\"]", requirement)
         if name and extra:
             package = name[0]
-            found.setdefault(extra[1], []).append(_MODULES.get(package, package.replace("-", "_")))
-    return found
+            modules.setdefault(extra[1], []).append(_MODULES.get(package, package.replace("-", "_")))
+    return modules

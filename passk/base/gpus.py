@@ -20,7 +20,7 @@ def listed() -> list[str]:
 
 def memory_gib() -> float | None:
     """Return the memory of the smallest GPU in GiB, or None without nvidia-smi."""
-    sizes = [int(found[1]) for found in map(_MEMORY.search, listed()) if found]
+    sizes = [int(match[1]) for match in map(_MEMORY.search, listed()) if match]
     return min(sizes) / 1024 if sizes else None
 
 
@@ -71,8 +71,8 @@ def _shown(devices: list[int | None]) -> list[int]:
 
 
 def _by_uuid(item: str, uuids: list[str]) -> int | None:
-    found = [number for number, uuid in enumerate(uuids) if item.strip() and uuid.startswith(item.strip())]
-    return found[0] if len(found) == 1 else None
+    matches = [number for number, uuid in enumerate(uuids) if item.strip() and uuid.startswith(item.strip())]
+    return matches[0] if len(matches) == 1 else None
 
 
 def _by_number(item: str, count: int) -> int | None:

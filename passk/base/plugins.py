@@ -16,13 +16,13 @@ def scan() -> EntryPoints:
     return entry_points()
 
 
-def found(group: str, what: str, own: Mapping[str, str]) -> dict[str, str]:
+def locations(group: str, what: str, builtin: Mapping[str, str]) -> dict[str, str]:
     """Return the location of each plugin by name, without importing one.
 
-    own: passk's own plugins; group: the entry points of other packages; what: the word for a plugin in messages.
-    Raise ConfigError if two packages use one name for different objects.
+    builtin: passk's own plugins; group: the entry points of other packages; what: the word for a plugin in messages.
+    Raise PasskError if two packages use one name for different objects.
     """
-    known = dict(own)
+    known = dict(builtin)
     for entry in scan().select(group=group):
         if known.get(entry.name, entry.value) != entry.value:
             raise ConfigError(

@@ -37,8 +37,8 @@ def list_benchmarks() -> None:
     from passk.experiment.benchmark_presets import PRESETS, PUZZLES, preset
 
     rows = [
-        (name, found.problems["source"], found.problems.get("split", "test"), str(found.max_response))
-        for name, found in ((name, preset(name)) for name in (*PRESETS, *PUZZLES))
+        (name, settings.problems["source"], settings.problems.get("split", "test"), str(settings.max_response))
+        for name, settings in ((name, preset(name)) for name in (*PRESETS, *PUZZLES))
     ]
     rows.append(("reasoning_gym.TASK", "reasoning_gym", "test", "4096"))
     typer.echo("\n".join(aligned([("benchmark", "source", "split", "max_response"), *rows], right=(3,))))
@@ -56,8 +56,9 @@ def list_experiments(runs: Runs = Path("runs")) -> None:
 def schema() -> None:
     """Print the JSON schema of experiment files, for editors."""
     from passk.experiment.config import Experiment
+    from passk.experiment.units import with_units
 
-    typer.echo(json.dumps(Experiment.model_json_schema(by_alias=True), indent=2))
+    typer.echo(json.dumps(with_units(Experiment.model_json_schema(by_alias=True)), indent=2))
 
 
 def _row(file: Path, done: dict[str, int]) -> tuple[str, str, str, str]:

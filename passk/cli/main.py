@@ -119,12 +119,14 @@ def sweep(
 
     estimators = [name.strip() for name in advantage.split(",") if name.strip()]
     ks, numbers = listed.whole("k", k), listed.whole("seeds", seeds)
-    made = {str(file): sweeps.experiments([], str(file), stage, estimators, ks, numbers, settings) for file in files}
-    for experiments in made.values():
+    experiments_by_file = {
+        str(file): sweeps.experiments([], str(file), stage, estimators, ks, numbers, settings) for file in files
+    }
+    for experiments in experiments_by_file.values():
         if not all(stages.all_finished(plan(each, runs)) for each in experiments):
             check_installation(experiments[0])  # what is missing for one is missing for all
     run_all(
-        made,
+        experiments_by_file,
         runs,
         # planned when its turn comes, since an experiment before it may have made its model
         run=lambda experiment, file: _run(plan(experiment, runs), file),
@@ -164,7 +166,7 @@ def evaluate(
     from passk.experiment import benchmark_presets, sweep
 
     names = [name.strip() for name in benchmark.split(",") if name.strip()]
-    made = benchmark_presets.experiment(
+    experiment = benchmark_presets.experiment(
         model,
         names,
         samples,
@@ -175,9 +177,9 @@ def evaluate(
         max_response=max_response,
         settings=settings,
     )
-    check_machine(made)  # before anything is written
-    sweep.write(made, runs)
-    laid_out = plan(made, runs)
+    check_machine(experiment)  # before anything is written
+    sweep.write(experiment, runs)
+    laid_out = plan(experiment, runs)
     _carry_out(laid_out, _without_prefect)
     typer.echo(f"\nmean over problems [95 % interval]:\n{table.table(laid_out.evaluations)}")
 

@@ -37,12 +37,12 @@ def interference(
     from passk.experiment.plan import plan
     from passk.pipeline.interference import as_json, measured
 
-    found = measured(plan(validate.load(file), runs), stage, last_steps, step)
+    result = measured(plan(validate.load(file), runs), stage, last_steps, step)
     if json:
-        typer.echo(as_json(found))
+        typer.echo(as_json(result))
         return
-    rows = [(each.of, each.by, each.gradient, f"{each.inner:.3e}", f"{each.cosine:+.3f}") for each in found.products]
+    rows = [(each.of, each.by, each.gradient, f"{each.inner:.3e}", f"{each.cosine:+.3f}") for each in result.products]
     head = ("pass@1 of", "step on", "gradient", "inner product", "cosine")
     typer.echo("\n".join(aligned([head, *rows], right=(3, 4))))
-    counts = ", ".join(f"{name} {number}" for name, number in sorted(found.problems.items()))
-    typer.echo(f"groups of rollouts: {counts}; steps {found.steps[0]} to {found.steps[-1]}")
+    counts = ", ".join(f"{name} {number}" for name, number in sorted(result.problems.items()))
+    typer.echo(f"groups of rollouts: {counts}; steps {result.steps[0]} to {result.steps[-1]}")

@@ -22,12 +22,14 @@ def prune(
 
     if not runs.is_dir():
         raise ConfigError("runs", f"{runs} is not a directory", "name the directory that contains the runs")
-    found = superseded_files.superseded(runs)
+    superseded = superseded_files.superseded(runs)
     if delete:
-        found = superseded_files.delete(runs, found)
-    rows = [(f"{each.size / MIB:,.1f}", printable(os.path.relpath(each.path)), printable(each.what)) for each in found]
+        superseded = superseded_files.delete(runs, superseded)
+    rows = [
+        (f"{each.size / MIB:,.1f}", printable(os.path.relpath(each.path)), printable(each.what)) for each in superseded
+    ]
     if rows:
         typer.echo("\n".join(aligned([("MiB", "path", "what"), *rows], right=(0,))))
-    total = sum(each.size for each in found) / MIB
+    total = sum(each.size for each in superseded) / MIB
     done = "deleted" if delete else "superseded, not deleted; add --delete"
-    typer.echo(f"{len(found)} items, {total:,.1f} MiB: {done}" if found else "nothing is superseded")
+    typer.echo(f"{len(superseded)} items, {total:,.1f} MiB: {done}" if superseded else "nothing is superseded")

@@ -48,8 +48,8 @@ def prepared(experiment: Experiment, directory: Path) -> tuple[Experiment, str]:
     from passk.models import stand_in
 
     source = stand_in.cached(experiment.model.path) if experiment.model.path else None
-    own = "own-tokenizer" if source else "bytes"
-    home = layout.stand_ins(directory) / f"{experiment.name}-{own}"
+    tokenizer = "own-tokenizer" if source else "bytes"
+    home = layout.stand_ins(directory) / f"{experiment.name}-{tokenizer}"
     rehearsed = rehearsal(
         experiment,
         cores=len(os.sched_getaffinity(0)),

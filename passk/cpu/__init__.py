@@ -14,15 +14,15 @@ ENVIRONMENT_SWITCH = "PASSK_CPU"
 _installed = False
 
 
-def asked() -> bool:
+def requested() -> bool:
     """Return whether the environment requests the stand-ins."""
     return os.environ.get(ENVIRONMENT_SWITCH) == "1"
 
 
-def install_if_asked() -> None:
+def install_if_requested() -> None:
     """Install the stand-ins if the environment requests them, at most once per process."""
     global _installed
-    if _installed or not asked():
+    if _installed or not requested():
         return
     _installed = True
     flash_attn.install()

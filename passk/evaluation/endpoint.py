@@ -1,6 +1,6 @@
 """Sample problems with an OpenAI-compatible endpoint in place of vLLM.
 
-Each reply is appended to parts/replies.jsonl as soon as it is there. So neither a failing endpoint nor a kill costs a
+Each reply is appended to shards/replies.jsonl as soon as it is there. So neither a failing endpoint nor a kill costs a
 finished sample, although a shard has whole problems only.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from passk.evaluation.endpoint_client import Choice, Client, Stopped
-from passk.evaluation.generate import PART_SECONDS, UNJUDGED, Part, Sampled, added, is_whole
+from passk.evaluation.generate import SHARD_SECONDS, UNJUDGED, Sampled, Shard, added, is_whole
 from passk.evaluation.judge import Judge
 from passk.evaluation.request import Request, problem_seed
 from passk.files import layout
@@ -46,19 +46,19 @@ class Endpoint:
     def load(self, request: Request) -> None:
         """Do nothing: the endpoint has its model."""
 
-    def sample(self, request: Request, rows: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
-        """Yield judged samples of all rows in parts. Raise PasskError if the endpoint fails for good."""
+    def sample(self, request: Request, rows: Sequence[Mapping[str, Any]]) -> Iterator[Shard]:
+        """Yield judged samples of all rows in shards. Raise PasskError if the endpoint fails for good."""
         replies = layout.replies(Path(request.directory))
         client = Client(request.engine)
         problems = {row["id"]: _Problem(row, problem_seed(row["id"], request.record["seed"])) for row in rows}
         _read(replies, problems, request)
         workers = _Workers(client, request, replies)
         try:
-            yield from self._parts(request, problems, workers)
+            yield from self._shards(request, problems, workers)
         finally:
             workers.stop()
 
-    def _parts(self, request: Request, problems: dict[str, _Problem], workers: "_Workers") -> Iterator[Part]:
+    def _shards(self, request: Request, problems: dict[str, _Problem], workers: "_Workers") -> Iterator[Shard]:
         at_once, size = request.engine["concurrency"], request.engine["responses_per_request"]
         waiting = deque(
             (problem, first)
@@ -67,10 +67,10 @@ class Endpoint:
             if first not in problem.choices
         )
         complete = [problem for problem in problems.values() if len(problem.choices) == request.samples]
-        running, sampled, part = 0, [], Part()
+        running, sampled, shard = 0, [], Shard()
         since = yielded = time.perf_counter()
         while waiting or running or sampled or complete:
-            sampled += [self._judged(problem, request, part) for problem in complete]
+            sampled += [self._judged(problem, request, shard) for problem in complete]
             complete = []
             while waiting and running < 2 * at_once and len(sampled) * request.samples < UNJUDGED:
                 workers.start(*waiting.popleft())
@@ -82,22 +82,22 @@ class Endpoint:
                     complete += [problem] if len(problem.choices) == request.samples else []
             elif sampled:
                 self._judge.wait(sampled[0].verdicts)
-            sampled[:] = [each for each in sampled if not added(part, each)]
+            sampled[:] = [each for each in sampled if not added(shard, each)]
             idle = not (running or sampled or complete)
-            if is_whole(part, time.perf_counter() - since, request, idle=idle, last=not waiting):
-                part.seconds, part.judging = time.perf_counter() - since, self._judge.seconds
+            if is_whole(shard, time.perf_counter() - since, request, idle=idle, last=not waiting):
+                shard.seconds, shard.judging = time.perf_counter() - since, self._judge.seconds
                 since, self._judge.seconds = time.perf_counter(), 0.0
-                yield part
-                part, yielded = Part(), time.perf_counter()
-            elif time.perf_counter() - yielded >= PART_SECONDS:
-                yield Part()
+                yield shard
+                shard, yielded = Shard(), time.perf_counter()
+            elif time.perf_counter() - yielded >= SHARD_SECONDS:
+                yield Shard()
                 yielded = time.perf_counter()
 
-    def _judged(self, problem: _Problem, request: Request, part: Part) -> Sampled:
+    def _judged(self, problem: _Problem, request: Request, shard: Shard) -> Sampled:
         responses = [problem.choices[place] for place in range(request.samples)]
         texts = (as_read(one.text, opens_thinking=request.opens_thinking) for one in responses)
         verdicts = [self._judge.submit(problem.row["verifier"], text, problem.row["answer"]) for text in texts]
-        part.prompt_tokens += problem.prompt_tokens
+        shard.prompt_tokens += problem.prompt_tokens
         return Sampled(problem.row, problem.seed, responses, verdicts)
 
     def close(self) -> None:
@@ -124,13 +124,13 @@ class _Workers:
         """Yield what has finished, after a short wait. Raise the error of a request after the others."""
         error = None
         with suppress(queue.Empty):
-            found = self._done.get(timeout=_POLL_SECONDS)
+            reply = self._done.get(timeout=_POLL_SECONDS)
             while True:
-                if isinstance(found, BaseException):
-                    error = error or found
+                if isinstance(reply, BaseException):
+                    error = error or reply
                 else:
-                    yield found
-                found = self._done.get_nowait()
+                    yield reply
+                reply = self._done.get_nowait()
         if error:
             raise error
 

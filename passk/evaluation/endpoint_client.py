@@ -159,10 +159,10 @@ class Client:
             self._length = "max_completion_tokens"
             raise _Renamed
         if status in _AGAIN or status >= 500:
-            raise _Failed(f"status {status}{_said(content)}", _wish(response), busy=status in _BUSY)
+            raise _Failed(f"status {status}{_error_message(content)}", _wish(response), busy=status in _BUSY)
         if status != 200:
             fix = {401: "; set the key in the variable of engine.key_variable", 404: "; correct engine.url or model"}
-            raise PasskError(self._message(f"status {status}{_said(content)}", fix.get(status, "")))
+            raise PasskError(self._message(f"status {status}{_error_message(content)}", fix.get(status, "")))
         try:
             reply = json.loads(content)
         except (ValueError, RecursionError):
@@ -178,11 +178,11 @@ class Client:
             raise _Failed(f"its reply has {number} choices instead of {n}")
         usage = reply.get("usage") if isinstance(reply.get("usage"), dict) else {}
         tokens = _count(usage.get("completion_tokens"))
-        made = []
+        parsed = []
         for place, choice in enumerate(choices):
             share = tokens // n + (place < tokens % n)
-            made.append(_choice(place, choice, share, chat=self._engine["api"] == "chat"))
-        return made, _count(usage.get("prompt_tokens"))
+            parsed.append(_choice(place, choice, share, chat=self._engine["api"] == "chat"))
+        return parsed, _count(usage.get("prompt_tokens"))
 
     def _wait(self) -> None:
         while True:
@@ -227,11 +227,11 @@ def _choice(place: int, choice: dict[str, Any], tokens: int, *, chat: bool) -> C
     )
 
 
-def _logprobs(found: Any, *, chat: bool) -> list[float]:
+def _logprobs(logprobs: Any, *, chat: bool) -> list[float]:
     """Return the log-probabilities of the tokens; [] if the reply lacks any of them."""
-    if not isinstance(found, dict):
+    if not isinstance(logprobs, dict):
         return []
-    items = found.get("content" if chat else "token_logprobs")
+    items = logprobs.get("content" if chat else "token_logprobs")
     if not isinstance(items, list):
         return []
     values = [item.get("logprob") if isinstance(item, dict) else item for item in items]
@@ -243,7 +243,7 @@ def _count(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**40 else 0
 
 
-def _said(content: bytes) -> str:
+def _error_message(content: bytes) -> str:
     """Return the endpoint's own message, shortened."""
     try:
         error = json.loads(content)["error"]

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from passk.base.errors import PasskError
-from passk.evaluation.generate import Part, parts
+from passk.evaluation.generate import Shard, shards
 from passk.evaluation.judge import Judge
 from passk.evaluation.request import Request, Work
 from passk.models import log_probs
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from vllm import LLM
 
 Rows = Sequence[Mapping[str, Any]]
-Parts = Generator[Part, None, None]
+ShardStream = Generator[Shard, None, None]
 AHEAD = 4
-"""Most parts that an actor makes before the first of them is fetched."""
+"""Most shards that an actor makes before the first of them is fetched."""
 
 
 class NotLoaded(Exception):
@@ -31,8 +31,8 @@ class Engines(Protocol):
     def load(self, request: Request) -> None:
         """Load the request's model into every engine. Raise NotLoaded."""
 
-    def sample(self, request: Request, rows: Rows) -> Parts:
-        """Yield judged samples of all rows in parts, in order of completion; closing the generator stops it."""
+    def sample(self, request: Request, rows: Rows) -> ShardStream:
+        """Yield judged samples of all rows in shards, in order of completion; closing the generator stops it."""
 
 
 class Engine:
@@ -84,9 +84,9 @@ class Engine:
             self.llm = None
             raise NotLoaded(str(error)) from None
 
-    def sample(self, request: Request, rows: Rows) -> Parts:
+    def sample(self, request: Request, rows: Rows) -> ShardStream:
         assert self.llm is not None
-        yield from parts(self.llm, request, rows, self._judge)
+        yield from shards(self.llm, request, rows, self._judge)
 
     def close(self) -> None:
         self._judge.close()
@@ -115,7 +115,7 @@ class _OnRay:
                 raise error.cause from error  # its text has vLLM's message
             raise
 
-    def sample(self, request: Request, rows: Rows) -> Parts:
+    def sample(self, request: Request, rows: Rows) -> ShardStream:
         import ray
 
         options = {"num_returns": "streaming", "_generator_backpressure_num_objects": AHEAD}
@@ -135,7 +135,7 @@ class _OnRay:
                     raise error.cause if isinstance(error.cause, PasskError) else error from None
         finally:
             if streams:
-                # the other actors would continue to sample, or wait forever for a reader of their parts
+                # the other actors would continue to sample, or wait forever for a reader of their shards
                 for actor in self._actors:
                     ray.kill(actor)
                 self._actors = self._start()

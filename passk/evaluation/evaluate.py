@@ -60,37 +60,37 @@ def sample(started: engines.Engines, request: Request, log: Path) -> None:
     record, directory = request.evaluation, Path(request.directory)
     rows = read_problems(Path(request.problems))
     write_json(layout.evaluation_record(directory), without_secrets(asdict(record)))
-    parts = Shards(directory, [row["id"] for row in rows])
+    shards = Shards(directory, [row["id"] for row in rows])
     total = len(rows) * request.samples
-    absent = {row["id"]: parts.missing(row["id"], request.samples) for row in rows}
+    absent = {row["id"]: shards.missing(row["id"], request.samples) for row in rows}
     remaining = [{**row, "missing": absent[row["id"]]} for row in rows if absent[row["id"]]]
     done = total - sum(map(len, absent.values()))
     most = record.config["max_failed"]
 
     def check() -> None:
-        where = f"{parts.reasons.total()} of {total} samples"
-        fix = f"fix the verifier or raise max_failed, then repeat the command to judge again what {parts.directory} has"
-        verifiers.stop_above(most, parts.shares(), where, fix)
+        where = f"{shards.reasons.total()} of {total} samples"
+        fix = f"fix the verifier or raise max_failed, then repeat the command to judge {shards.directory} again"
+        verifiers.stop_above(most, shards.shares(), where, fix)
 
-    if parts.failed > most * done:
-        _judge_again(parts, rows, most, opens_thinking=request.opens_thinking)
+    if shards.failed > most * done:
+        _judge_again(shards, rows, most, opens_thinking=request.opens_thinking)
         if done >= JUDGED_AT_LEAST:
             check()
     if remaining:
         started.load(request)
         report = progress.Progress(log, _name(record), total, done)
         # closed even after an error, since the next request needs the engines
-        with closing(started.sample(request, remaining)) as new_parts:
-            for part in new_parts:
-                parts.add(part)
-                report(len(part), sum(part.columns["tokens"]), part.in_flight)
-                if parts.reasons.total() >= JUDGED_AT_LEAST:
+        with closing(started.sample(request, remaining)) as new_shards:
+            for shard in new_shards:
+                shards.add(shard)
+                report(len(shard), sum(shard.columns["tokens"]), shard.in_flight)
+                if shards.reasons.total() >= JUDGED_AT_LEAST:
                     check()
     check()
-    parts.seal(record)
+    shards.seal(record)
 
 
-def _judge_again(parts: Shards, rows: list[dict[str, Any]], most: float, *, opens_thinking: bool) -> None:
+def _judge_again(shards: Shards, rows: list[dict[str, Any]], most: float, *, opens_thinking: bool) -> None:
     by_id = {row["id"]: row for row in rows}
     with Pool() as pool:
 
@@ -98,7 +98,7 @@ def _judge_again(parts: Shards, rows: list[dict[str, Any]], most: float, *, open
             read = as_read(response, opens_thinking=opens_thinking)
             return pool.submit(by_id[problem]["verifier"], read, by_id[problem]["answer"])
 
-        parts.judge_again(judge, most)
+        shards.judge_again(judge, most)
 
 
 def _name(record: EvaluationRecord) -> str:

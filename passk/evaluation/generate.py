@@ -27,20 +27,20 @@ if TYPE_CHECKING:
 QUEUED = 2
 UNJUDGED = 4096
 """Most samples that wait for their verdicts; beyond it, no new request starts."""
-PART_SAMPLES = 2048
-"""Samples of a full part."""
-PART_SECONDS = 5.0
-"""Longest time between two parts; a kill loses at most this and the samples in the engine."""
+SHARD_SAMPLES = 2048
+"""Samples of a full shard."""
+SHARD_SECONDS = 5.0
+"""Longest time between two shards; a kill loses at most this and the samples in the engine."""
 
 
 @dataclass
-class Part:
-    """Samples: all of a problem, or of a problem that takes longer than PART_SECONDS those that are complete."""
+class Shard:
+    """Samples: all of a problem, or of a problem that takes longer than SHARD_SECONDS those that are complete."""
 
     columns: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in SAMPLE_COLUMNS})
     """Values of SAMPLE_COLUMNS, one per sample."""
     seconds: float = 0.0
-    """Wall time since the previous part."""
+    """Wall time since the previous shard."""
     judging: float = 0.0
     """Seconds of this time in which verifiers held up the engine's process."""
     in_flight: int = 0
@@ -80,21 +80,22 @@ Running = dict[str, _Request]
 """The running requests by the number that vLLM gave them."""
 
 
-def parts(
+def shards(
     engine: "LLM", request: Request, rows: Sequence[Mapping[str, Any]], judge: Judge
-) -> Generator[Part, None, None]:
-    """Sample and judge `rows` (id, prompt, answer, verifier), in about their order, and yield parts.
+) -> Generator[Shard, None, None]:
+    """Sample and judge `rows` (id, prompt, answer, verifier), in about their order, and yield shards.
 
     A row may list the numbers of its samples that are missing, as `missing`; otherwise all are.
 
-    A part follows every PART_SECONDS or as soon as it is full; with `request.deterministic`, after each batch. An empty
-    part after PART_SECONDS without another one shows that the engine works. Raise PasskError if the engine refuses a
-    prompt or the verifier a gold answer. At the end, even after an error, all requests in the engine are aborted.
+    A shard follows every SHARD_SECONDS or as soon as it is full; with `request.deterministic`, after each batch. An
+    empty shard after SHARD_SECONDS without another one shows that the engine works. Raise PasskError if the engine
+    refuses a prompt or the verifier a gold answer. At the end, even after an error, all requests in the engine are
+    aborted.
     """
     running: Running = {}
     sampled: list[Sampled] = []
     try:
-        yield from _parts(engine, request, rows, judge, running, sampled)
+        yield from _shards(engine, request, rows, judge, running, sampled)
     finally:
         if running:
             engine.llm_engine.abort_request(list(running))
@@ -102,18 +103,18 @@ def parts(
             verdict.cancel()
 
 
-def _parts(
+def _shards(
     engine: "LLM",
     request: Request,
     rows: Sequence[Mapping[str, Any]],
     judge: Judge,
     running: Running,
     sampled: list[Sampled],
-) -> Iterator[Part]:
+) -> Iterator[Shard]:
     core = engine.llm_engine
     places = QUEUED * core.vllm_config.scheduler_config.max_num_seqs
     waiting = deque(rows)
-    part = Part()
+    shard = Shard()
     since = yielded = looked = time.perf_counter()
     while waiting or running or sampled:
         if request.piece:
@@ -130,19 +131,19 @@ def _parts(
                     sampled.append(_judged(outputs, ended, request, judge))
         else:
             judge.wait(sampled[0].verdicts)
-        if not request.piece and time.perf_counter() - looked >= PART_SECONDS:
+        if not request.piece and time.perf_counter() - looked >= SHARD_SECONDS:
             sampled += [_judged(*early, request, judge) for early in _complete(core, running)]
             looked = time.perf_counter()
         # a verdict that takes its whole deadline does not hold up the problems after it
-        sampled[:] = [each for each in sampled if not added(part, each)]
-        if is_whole(part, time.perf_counter() - since, request, idle=not running and not sampled, last=not waiting):
-            part.seconds, part.judging = time.perf_counter() - since, judge.seconds
+        sampled[:] = [each for each in sampled if not added(shard, each)]
+        if is_whole(shard, time.perf_counter() - since, request, idle=not running and not sampled, last=not waiting):
+            shard.seconds, shard.judging = time.perf_counter() - since, judge.seconds
             since, judge.seconds = time.perf_counter(), 0.0
-            part.in_flight = _tokens(core)
-            yield part
-            part, yielded = Part(), time.perf_counter()
-        elif time.perf_counter() - yielded >= PART_SECONDS:
-            yield Part(in_flight=_tokens(core))
+            shard.in_flight = _tokens(core)
+            yield shard
+            shard, yielded = Shard(), time.perf_counter()
+        elif time.perf_counter() - yielded >= SHARD_SECONDS:
+            yield Shard(in_flight=_tokens(core))
             yielded = time.perf_counter()
 
 
@@ -161,11 +162,11 @@ def _tokens(core: Any) -> int:
     return sum(state.detokenizer.num_output_tokens() for state in core.output_processor.request_states.values())
 
 
-def is_whole(part: Part, seconds: float, request: Request, *, idle: bool, last: bool) -> bool:
+def is_whole(shard: Shard, seconds: float, request: Request, *, idle: bool, last: bool) -> bool:
     if idle and (last or request.piece):
         return True
-    # the time of an empty part counts for the next one, since empty parts are not written
-    full = len(part) >= PART_SAMPLES or (len(part) > 0 and seconds >= PART_SECONDS)
+    # the time of an empty shard counts for the next one, since empty shards are not written
+    full = len(shard) >= SHARD_SAMPLES or (len(shard) > 0 and seconds >= SHARD_SECONDS)
     return full and not request.piece
 
 
@@ -222,8 +223,8 @@ def _judged(responses: "list[CompletionOutput]", of: _Request, request: Request,
     return Sampled(of.row, of.seed, responses, judged, of.first)
 
 
-def added(part: Part, sampled: Sampled) -> bool:
-    """Add samples to the part if all their verdicts are available, and return whether they are."""
+def added(shard: Shard, sampled: Sampled) -> bool:
+    """Add samples to the shard if all their verdicts are available, and return whether they are."""
     if not all(verdict.done() for verdict in sampled.verdicts):
         return False
     judged = verdicts(sampled.row["id"], sampled.verdicts)
@@ -243,5 +244,5 @@ def added(part: Part, sampled: Sampled) -> bool:
             (response.cumulative_logprob or 0.0) / max(tokens, 1),
         )
         for name, value in zip(SAMPLE_COLUMNS, values, strict=True):
-            part.columns[name].append(value)
+            shard.columns[name].append(value)
     return True

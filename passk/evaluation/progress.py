@@ -21,7 +21,7 @@ _POLL_SECONDS = 0.5
 
 
 class Progress:
-    """The progress of one evaluation; call it with each part."""
+    """The progress of one evaluation; call it with each shard."""
 
     def __init__(self, file: Path, name: str, total: int, done: int) -> None:
         """total, done: numbers of samples; the samples per second do not count those of earlier processes."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from passk.base.errors import PasskError, one_line
-from passk.evaluation.generate import Part
+from passk.evaluation.generate import Shard
 from passk.files import durable, layout
 from passk.files.layout import EvaluationRecord, write_json
 from passk.files.schema import SAMPLE_COLUMNS
@@ -38,7 +38,7 @@ _ARROW = {"VARCHAR": "string", "INTEGER": "int64", "BIGINT": "int64", "DOUBLE": 
 
 
 class Shards:
-    """The shards of one evaluation in `directory`/parts, and their totals."""
+    """The shards of one evaluation in `directory`/shards, and their totals."""
 
     def __init__(self, directory: Path, problems: list[str]) -> None:
         """Read the shards; remove and log damaged ones. problems: ids in the order of their file."""
@@ -61,7 +61,7 @@ class Shards:
                 self._count(*_read(file))
             except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
                 reason = one_line(error, 200)
-                log.warning("parts/%s: damaged (%s); its samples are drawn again", file.name, reason)
+                log.warning("shards/%s: damaged (%s); its samples are drawn again", file.name, reason)
                 shutil.rmtree(file) if file.is_dir() else file.unlink()
 
     def _count(self, columns: dict[str, list[Any]], times: dict[str, float]) -> None:
@@ -82,20 +82,20 @@ class Shards:
         have = self._have[problem]
         return [] if have == (1 << samples) - 1 else [number for number in range(samples) if not have >> number & 1]
 
-    def add(self, part: Part) -> None:
-        """Write a part as a shard, atomically. Raise PasskError if the disk is full."""
-        if not len(part):
+    def add(self, shard: Shard) -> None:
+        """Write a shard to its file, atomically. Raise PasskError if the disk is full."""
+        if not len(shard):
             return
         import pyarrow
 
-        places = [self._place[problem] for problem in part.columns["problem"]]
-        times = {"seconds": part.seconds, "judging": part.judging, "prompt_tokens": part.prompt_tokens}
-        table = pyarrow.table({_PLACE: places, **part.columns}, schema=_schema()).replace_schema_metadata(
+        places = [self._place[problem] for problem in shard.columns["problem"]]
+        times = {"seconds": shard.seconds, "judging": shard.judging, "prompt_tokens": shard.prompt_tokens}
+        table = pyarrow.table({_PLACE: places, **shard.columns}, schema=_schema()).replace_schema_metadata(
             {_OWN: json.dumps(times)}
         )
         self._number += 1
-        _write(layout.shard(self._evaluation, self._number), table.schema, [table])
-        self._count(part.columns, times)
+        _write(self.directory / f"{self._number:06d}.parquet", table.schema, [table])
+        self._count(shard.columns, times)
 
     @property
     def failed(self) -> int:

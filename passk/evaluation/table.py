@@ -43,10 +43,10 @@ def _further(samples: Samples, config: Benchmark) -> dict[str, Estimate]:
     """Return the further metrics that the benchmark asks for."""
     n = np.full(len(samples.correct), samples.correct.shape[1])
     counts = Counts(n, samples.correct.sum(axis=1), list(samples.correct), list(samples.logprob))
-    found = dict(each for name in config.metrics for each in columns(name, counts, sorted(config.k)))
-    plain = {title: values for title, values in found.items() if not isinstance(values, Estimate)}
-    made = summary(plain) if plain else {}
-    return {title: made.get(title, values) for title, values in found.items()}
+    values_by_title = dict(each for name in config.metrics for each in columns(name, counts, sorted(config.k)))
+    plain = {title: values for title, values in values_by_title.items() if not isinstance(values, Estimate)}
+    summaries = summary(plain) if plain else {}
+    return {title: summaries.get(title, values) for title, values in values_by_title.items()}
 
 
 def read(file: Path, samples: int, *, on_policy: bool) -> Samples:

@@ -95,7 +95,7 @@ class AdvantageSchedule:
         kept = type(self)(tuple(change for change in self.changes if change[0] <= steps))
         if len(kept.names) == 1:
             return kept, self.options(kept.names[0], options)
-        return kept, {name: own for name, own in options.items() if name in kept.names}
+        return kept, {name: each for name, each in options.items() if name in kept.names}
 
     def options(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return the options of one of the estimators, of the stage's `options`."""
@@ -104,13 +104,13 @@ class AdvantageSchedule:
     def check(self, k: Schedule, steps: int, rollouts: int, options: Mapping[str, Any]) -> None:
         """Raise ConfigError unless every estimator is defined for each k of its steps and accepts its options."""
         if len(self.names) > 1:
-            for name, own in options.items():
+            for name, of_estimator in options.items():
                 if name not in self.names:
                     problem = f"several estimators need their options by name, and {name} is none of them"
                     fix = f"{nearest(name, self.names)}, as in {{{self.names[-1]}: {{...}}}}"
                     raise ConfigError(f"options.{name}", problem, fix)
-                if not isinstance(own, Mapping):
-                    problem = f"must be the options of {name}, not {shortened(repr(own), 60)}"
+                if not isinstance(of_estimator, Mapping):
+                    problem = f"must be the options of {name}, not {shortened(repr(of_estimator), 60)}"
                     raise ConfigError(f"options.{name}", problem, "write them as in {sigma: false}")
         for step in sorted({step for step, _ in (*self.changes, *k.changes) if step <= steps}):
             name = self.at(step)

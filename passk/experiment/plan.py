@@ -173,13 +173,13 @@ def _base(experiment: Experiment) -> dict[str, Any]:
     """Return everything that decides the model that stages start from."""
     model = experiment.model
     if experiment.engine:
-        asked = model.model_dump(include={"opens_thinking", "system_prompt"}, exclude_defaults=True)
-        return {"engine": experiment.engine.identity(), "model": asked, "seed": experiment.seed}
+        prompting = model.model_dump(include={"opens_thinking", "system_prompt"}, exclude_defaults=True)
+        return {"engine": experiment.engine.identity(), "model": prompting, "seed": experiment.seed}
     files = contents(Path(_expanded(model.path))) if model.path else {}
-    asked = chat.decides(model)
+    fields = chat.decides(model)
     if files:
-        del asked["path"]  # the files are the model, wherever they lie
-    decides: dict[str, Any] = {"model": asked, "seed": experiment.seed}
+        del fields["path"]  # the files are the model, wherever they lie
+    decides: dict[str, Any] = {"model": fields, "seed": experiment.seed}
     if experiment.rehearses:
         decides["rehearsal"] = True  # no key of a rehearsal is that of a run
     return decides | ({"files": files} if files else {})

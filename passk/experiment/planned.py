@@ -28,7 +28,7 @@ class PlannedStage:
     record: StageRecord
     """Its `first_step` is right once the parent is finished: a parent with a condition may end early."""
     stage: SftStage | RlStage
-    own: Path
+    own_directory: Path
     """runs/<experiment>/stages/<key>"""
     parent: Optional["PlannedStage"]
     compute: Compute
@@ -36,7 +36,7 @@ class PlannedStage:
     @property
     def directory(self) -> Path:
         """Directory of its files. Each access looks for it, since other experiments may train the same stage."""
-        return _located(self.own, self.compute)
+        return _located(self.own_directory, self.compute)
 
     @property
     def finished(self) -> bool:
@@ -165,21 +165,23 @@ class PlannedEvaluation:
         return is_finished(self.directory)
 
 
-def _located(own: Path, compute: Compute) -> Path:
+def _located(own_directory: Path, compute: Compute) -> Path:
     """Return the directory of a stage, which may belong to another experiment.
 
     The same key means the same result, so a directory that another experiment finished is used. Otherwise the stage
     resumes in the directory with the most steps: its own, or one with the same `compute`, since a checkpoint fits only
     the devices that wrote it.
     """
-    if is_finished(own):
-        return own
-    others = [path for path in layout.stages_under(own.parents[2], own.name) if path != own]
+    if is_finished(own_directory):
+        return own_directory
+    same = layout.stages_under(own_directory.parents[2], own_directory.name)
+    others = [path for path in same if path != own_directory]
     for other in others:
         if is_finished(other):
             return other
-    begun = [path for path in (own, *others) if any(layout.checkpoints(path).glob("*"))]
-    return max((path for path in begun if path == own or _computed(path) == compute), key=_steps, default=own)
+    begun = [path for path in (own_directory, *others) if any(layout.checkpoints(path).glob("*"))]
+    usable = [path for path in begun if path == own_directory or _computed(path) == compute]
+    return max(usable, key=_steps, default=own_directory)
 
 
 def _is_step(value: Any) -> TypeGuard[int]:

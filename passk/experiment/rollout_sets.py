@@ -44,16 +44,16 @@ def _fingerprint(spec: RolloutProblems, stage: "PlannedStage", seed: int) -> str
 
 def verifiers(experiment: Experiment, names: Iterable[str]) -> set[str]:
     """Return the names of the verifiers of sets of problems."""
-    found: set[str] = set()
+    used: set[str] = set()
     for name in names:
         spec = experiment.problems[name]
         if not isinstance(spec, RolloutProblems):
-            found.add(str(getattr(spec, "verifier", spec.judged_by)))
+            used.add(str(getattr(spec, "verifier", spec.judged_by)))
         elif spec.make == "verify":
-            found.add(rollouts.VERIFY)
+            used.add(rollouts.VERIFY)
         else:
-            found |= verifiers(experiment, experiment.stages[spec.stage].weights)
-    return found
+            used |= verifiers(experiment, experiment.stages[spec.stage].weights)
+    return used
 
 
 def check(experiment: Experiment) -> None:

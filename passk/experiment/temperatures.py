@@ -23,18 +23,18 @@ def expanded(raw: dict[str, Any]) -> dict[str, Any]:
     }
     if not names:
         return raw
-    made: dict[Any, Any] = {}
+    single: dict[Any, Any] = {}
     for name, fields in benchmarks.items():
         if name not in names:
-            made[name] = fields
+            single[name] = fields
             continue
         for one, value in zip(names[name], fields["temperature"], strict=True):
             if one in benchmarks:
                 raise ConfigError(
                     f"benchmarks.{name}.temperature", f"{one} is also a benchmark", "rename one of the two"
                 )
-            made[one] = fields | {"temperature": value}
-    return raw | {"benchmarks": made} | _with_stages(raw, names)
+            single[one] = fields | {"temperature": value}
+    return raw | {"benchmarks": single} | _with_stages(raw, names)
 
 
 def each(benchmark: str, values: Iterable[float]) -> list[str]:

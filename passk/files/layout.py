@@ -37,8 +37,8 @@
         log.txt, ray.log, failure.json, .writer as for a stage
     runs/<experiment>/evaluations/<key>/
         evaluation.json                         EvaluationRecord
-        parts/000001.parquet                    shards of samples (passk/evaluation/shards.py)
-        parts/replies.jsonl                     replies of an endpoint (passk/evaluation/endpoint.py)
+        shards/000001.parquet                   shards of samples (passk/evaluation/shards.py)
+        shards/replies.jsonl                    replies of an endpoint (passk/evaluation/endpoint.py)
         samples.parquet                         one row per sample (SAMPLE_COLUMNS)
         manifest.json                           written last: the evaluation is finished
 
@@ -105,7 +105,7 @@ class EvaluationRecord:
     """Step of the stage whose model is evaluated; None for the stage's last step."""
     best: bool = False
     """Whether `keep_best` chose this step."""
-    asked: dict[str, Any] = field(default_factory=dict)
+    prompt_format: dict[str, Any] = field(default_factory=dict)
     """What stands around a prompt and what ends a response: "chat_template" (its text, or null), "system_prompt",
     "chat_options", "before" and "after" (the model sees before + prompt + after; null if the template changes the
     prompt), "end_tokens". It is {} in a plan."""
@@ -193,7 +193,7 @@ request = _path("request.json")
 # In an evaluation's directory.
 evaluation_record = _path("evaluation.json")
 samples = _path("samples.parquet")
-shards = _path("parts")
+shards = _path("shards")
 
 
 def experiment_records(runs: Path) -> list[Path]:

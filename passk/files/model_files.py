@@ -10,7 +10,7 @@ from pathlib import Path
 from passk.files import durable
 
 PATTERNS = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken", "*.py")
-"""Files that decide what a model computes and what it is asked: weights, configuration, tokenizer, template, code."""
+"""Files that decide what a model computes and which text it gets: weights, configuration, tokenizer, template, code."""
 LARGE = 2**26
 """Bytes of a file from which its hash is kept in the user's cache. A core hashes about 1 GB/s."""
 
@@ -38,12 +38,12 @@ def _known(path: str, status: tuple[int, ...]) -> str:
             if record["status"] == list(status):
                 return str(record["sha256"])
     with Path(path).open("rb") as opened:
-        found = hashlib.file_digest(opened, "sha256").hexdigest()
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
     if status[0] >= LARGE:
         with suppress(OSError, durable.PasskError):  # without it, the next command hashes the file again
             kept.parent.mkdir(parents=True, exist_ok=True)
-            durable.write_text(kept, json.dumps({"file": path, "status": list(status), "sha256": found}))
-    return found
+            durable.write_text(kept, json.dumps({"file": path, "status": list(status), "sha256": digest}))
+    return digest
 
 
 def _cache() -> Path:

@@ -17,7 +17,7 @@ _OURS = {"ar_opd": "AROPD", "gcpo": "GCPO", "resrl": "ResRL", "sage": "Sage", "s
 @cache
 def _locations() -> dict[str, str]:
     """Return "module:attribute" by name."""
-    return plugins.found(GROUP, "method", {name: f"passk.methods.{name}:{kind}" for name, kind in _OURS.items()})
+    return plugins.locations(GROUP, "method", {name: f"passk.methods.{name}:{kind}" for name, kind in _OURS.items()})
 
 
 def names() -> list[str]:

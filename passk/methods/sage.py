@@ -78,9 +78,9 @@ def surprisal(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     scaled = torch.zeros_like(values, dtype=torch.float32)
     for row, kept in enumerate(mask):
         if kept.any():
-            own = values[row, kept].float()
-            low, high = torch.quantile(own, _LOW), torch.quantile(own, _HIGH)
-            scaled[row, kept] = (own.clamp(low, high) - low) / (high - low).clamp(min=_LEAST)
+            chosen = values[row, kept].float()
+            low, high = torch.quantile(chosen, _LOW), torch.quantile(chosen, _HIGH)
+            scaled[row, kept] = (chosen.clamp(low, high) - low) / (high - low).clamp(min=_LEAST)
     return scaled
 
 

@@ -57,9 +57,9 @@ def _log_prob(model: Any, each: Response, temperature: float) -> torch.Tensor:
 
 
 def _flat(value: torch.Tensor, parameters: list[torch.Tensor]) -> torch.Tensor:
-    found = torch.autograd.grad(value, parameters, allow_unused=True)
+    per_parameter = torch.autograd.grad(value, parameters, allow_unused=True)
     parts = [
         torch.zeros_like(parameter) if gradient is None else gradient
-        for parameter, gradient in zip(parameters, found, strict=True)
+        for parameter, gradient in zip(parameters, per_parameter, strict=True)
     ]
     return torch.cat([part.detach().float().flatten() for part in parts])

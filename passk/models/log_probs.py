@@ -55,9 +55,9 @@ def of_checkpoint(directory: str) -> tuple[list[int], list[float]]:
     return tokens, logits.log_softmax(-1).gather(-1, sequence[0, 1:, None])[:, 0].tolist()
 
 
-def gap(own: Sequence[float], other: Sequence[float]) -> float:
+def gap(log_probs: Sequence[float], other: Sequence[float]) -> float:
     """Return the mean absolute difference, in nats."""
-    return sum(abs(a - b) for a, b in zip(own, other, strict=True)) / len(own)
+    return sum(abs(a - b) for a, b in zip(log_probs, other, strict=True)) / len(log_probs)
 
 
 def require_equal(difference: float, where: str) -> None:

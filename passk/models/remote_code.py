@@ -25,7 +25,7 @@ def refuse(directory: Path, *, model: str) -> None:
 
     model: its name or path, as in the experiment.
     """
-    if reason := found(directory):
+    if reason := code_of(directory):
         raise ConfigError(
             "model.path",
             f"loading {model} runs code that comes with it ({reason})",
@@ -33,7 +33,7 @@ def refuse(directory: Path, *, model: str) -> None:
         )
 
 
-def found(directory: Path) -> str | None:
+def code_of(directory: Path) -> str | None:
     """Return where a model's files name their own code, or None. An unreadable file counts as code."""
     if (directory / _CUSTOM_GENERATE).exists():
         return _CUSTOM_GENERATE
@@ -99,7 +99,7 @@ def check(model: Path | str, *, trusted: bool) -> None:
 def has_code(model: Path | str) -> bool:
     """Return whether a directory, or a hub model in the cache, has its own code."""
     files = _files(model)
-    return files is not None and found(files) is not None
+    return files is not None and code_of(files) is not None
 
 
 def _files(model: Path | str) -> Path | None:

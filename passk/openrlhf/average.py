@@ -45,9 +45,9 @@ class Average:
         """Write the averaged model in HF format, in the type of the model's weights."""
         names = {parameter.data_ptr(): name for name, parameter in model.named_parameters()}
         weights = {}
-        for name, own in model.state_dict().items():  # has tied weights twice
-            averaged = self.weights.get(names.get(own.data_ptr(), name))
-            weights[name] = own.detach().cpu().clone() if averaged is None else averaged.to(own.dtype)
+        for name, tensor in model.state_dict().items():  # has tied weights twice
+            averaged = self.weights.get(names.get(tensor.data_ptr(), name))
+            weights[name] = tensor.detach().cpu().clone() if averaged is None else averaged.to(tensor.dtype)
         model.save_pretrained(directory, state_dict=weights)
         model.config.to_json_file(directory / "config.json")
         tokenizer.save_pretrained(directory)

@@ -60,8 +60,8 @@ def sft(stage: SftStage, compute: Compute, paths: Paths, *, seed: int, max_token
         "--lr_warmup_ratio": stage.warmup / stage.steps,
         **_common(stage, compute, paths),
     }
-    own: Flags = {"--passk.record": str(paths.output), "--passk.export_every": stage.export_every}
-    return [*_spell(flags), *passthrough.words(stage.openrlhf), *_spell(own)]
+    of_plugin: Flags = {"--passk.record": str(paths.output), "--passk.export_every": stage.export_every}
+    return [*_spell(flags), *passthrough.words(stage.openrlhf), *_spell(of_plugin)]
 
 
 def _largest_divisor(number: int, most: int) -> int:
@@ -119,11 +119,11 @@ def rl(stage: RlStage, compute: Compute, paths: Paths, *, seed: int, held_out: H
     if compute.profile == "cpu":
         flags["--vllm.sync_backend"] = "gloo"
         flags["--vllm.enforce_eager"] = True
-    own = _own(stage, paths) | {"--passk.held_out": held_out.spelled if held_out else None}
-    return [*_spell(flags), *passthrough.words(stage.openrlhf), *_spell(own)]
+    of_plugin = _plugin_flags(stage, paths) | {"--passk.held_out": held_out.spelled if held_out else None}
+    return [*_spell(flags), *passthrough.words(stage.openrlhf), *_spell(of_plugin)]
 
 
-def _own(stage: RlStage, paths: Paths) -> Flags:
+def _plugin_flags(stage: RlStage, paths: Paths) -> Flags:
     """Return the plugin's flags (settings.py)."""
     estimators, options = stage.advantage.until(stage.steps, stage.options)
     return {

@@ -16,9 +16,9 @@ def penalties(experiences: "list[Experience]", args: Any) -> list[torch.Tensor]:
     """Return what OpenRLHF adds to the rewards for their length, one tensor [rows] each; the rewards stay unchanged."""
     before = [experience.rewards.clone() for experience in experiences]
     apply_length_penalties(experiences, args)
-    added = [experience.rewards - own for experience, own in zip(experiences, before, strict=True)]
-    for experience, own in zip(experiences, before, strict=True):
-        experience.rewards = own
+    added = [experience.rewards - rewards for experience, rewards in zip(experiences, before, strict=True)]
+    for experience, rewards in zip(experiences, before, strict=True):
+        experience.rewards = rewards
     return added
 
 

@@ -39,13 +39,13 @@ def merged_parameters(model: PeftModel) -> Iterator[tuple[str, torch.nn.Paramete
     base = model.get_base_model()
     layers = {name: module for name, module in base.named_modules() if isinstance(module, LoraLayer)}
     for name, parameter in base.named_parameters():
-        layer, _, own = name.partition(".base_layer.")
+        layer, _, parameter_name = name.partition(".base_layer.")
         if any(part.startswith("lora_") for part in name.split(".")):
             continue
-        if own == "weight":
+        if parameter_name == "weight":
             yield f"{layer}.weight", MergedWeight(layers[layer])
         else:
-            yield (f"{layer}.{own}" if own else layer), parameter
+            yield (f"{layer}.{parameter_name}" if parameter_name else layer), parameter
 
 
 def sendable(model: PeftModel) -> SimpleNamespace:

@@ -20,8 +20,10 @@ def require_known(stages: Mapping[str, SftStage | RlStage], model: Path | str, *
 
     config = AutoConfig.from_pretrained(model, trust_remote_code=trusted)
     with torch.device("meta"):
-        made = AutoModelForCausalLM.from_config(config, trust_remote_code=trusted)
-    layers = {name for name, module in made.named_modules() if isinstance(module, torch.nn.Linear | torch.nn.Embedding)}
+        empty_model = AutoModelForCausalLM.from_config(config, trust_remote_code=trusted)
+    layers = {
+        name for name, module in empty_model.named_modules() if isinstance(module, torch.nn.Linear | torch.nn.Embedding)
+    }
     known = layers | {name.rpartition(".")[2] for name in layers}
     for stage, targets in wanted.items():
         for target in targets:

@@ -112,5 +112,7 @@ def acted(
 
 
 def _moved(values: Any, device: Any) -> Any:
-    own = {field.name: getattr(values, field.name) for field in fields(values)}
-    return replace(values, **{name: each.to(device) for name, each in own.items() if isinstance(each, torch.Tensor)})
+    values_by_field = {field.name: getattr(values, field.name) for field in fields(values)}
+    return replace(
+        values, **{name: each.to(device) for name, each in values_by_field.items() if isinstance(each, torch.Tensor)}
+    )

@@ -43,7 +43,7 @@ class MethodLoss(nn.Module):
         **options: Any,
     ) -> tuple[torch.Tensor | None, ...]:
         assert self._forward, "no forward pass before the loss"
-        (sequences, *_), given, output = self._forward
+        (sequences, *_), options_of_forward, output = self._forward
         self._forward = None  # frees the logits as soon as the loss has its own
         actions = action_mask.shape[1]
         batch = LossBatch(
@@ -52,7 +52,7 @@ class MethodLoss(nn.Module):
             mask=action_mask.bool(),
             tokens=sequences[:, -actions:],
             entropy=output.entropy[:, -actions:],
-            of_logits=partial(of_logits, output["logits"], given["attention_mask"], actions),
+            of_logits=partial(of_logits, output["logits"], options_of_forward["attention_mask"], actions),
         )
         log_probs, advantages = self.method.in_loss(batch)
         return self.loss(log_probs, old_log_probs, advantages, action_mask=action_mask, **options)

@@ -40,8 +40,8 @@ class PolicyStates:
 
     def log_probs(self, group: Group, prompt: str) -> torch.Tensor:
         """Return the log-probabilities of the group's responses after another prompt, [N, A]; 0 outside the mask."""
-        own, other = (torch.tensor(self._tokens(text), device=group.mask.device) for text in (group.prompt, prompt))
-        rows, start = len(group.sequences), len(own)
+        tokens, other = (torch.tensor(self._tokens(text), device=group.mask.device) for text in (group.prompt, prompt))
+        rows, start = len(group.sequences), len(tokens)
         sequences = torch.cat([other.expand(rows, -1), group.sequences[:, start:]], dim=1)
         seen = group.attention_mask.new_ones(rows, len(other))
         attention_mask = torch.cat([seen, group.attention_mask[:, start:]], dim=1)

@@ -50,7 +50,7 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         options["worker_extension_cls"] = f"{__name__}.{PasskWorkerWrap.__name__}"
         # OpenRLHF sets True. A model with code reaches this point only if the experiment trusts it.
         options["trust_remote_code"] = remote_code.has_code(options["model"])
-        if self.deterministic and cpu.asked():
+        if self.deterministic and cpu.requested():
             # With chunked prompts vLLM rewinds a seeded request's generator, which a CPU generator cannot do.
             options["enable_chunked_prefill"] = False
         options["disable_log_stats"] = True  # metrics of a server that nobody reads
@@ -84,7 +84,7 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         """
         await self.llm.collective_rpc("seed_sampling", args=(seed,))
         # With chunked prompts vLLM rewinds a seeded request's generator, which a CPU generator cannot do.
-        seeded = self.deterministic or not cpu.asked()
+        seeded = self.deterministic or not cpu.requested()
         if self.deterministic:
             await self.pause_generation()
         tasks: list[list[asyncio.Task]] = []

@@ -206,8 +206,8 @@ def split_arguments(arguments: Sequence[str]) -> tuple[PluginSettings, list[str]
     )
     values, rest = parser.parse_known_args(arguments)
     if not 0 <= values.false_positive_rate <= 1:
-        given = f"{values.false_positive_rate:g}"
-        raise ConfigError("--passk.false_positive_rate", f"must be a share from 0 to 1, not {given}", "change it")
+        value = f"{values.false_positive_rate:g}"
+        raise ConfigError("--passk.false_positive_rate", f"must be a share from 0 to 1, not {value}", "change it")
     if not 0 <= values.max_failed <= 1:
         raise ConfigError("--passk.max_failed", f"must be a share from 0 to 1, not {values.max_failed:g}", "change it")
     until = flag_readers.parsed(Until, "--passk.until", values.until)

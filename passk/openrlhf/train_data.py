@@ -68,7 +68,7 @@ def write(
         durable.move(temporary, directory)
 
 
-def require_thinking_opened_as_said(
+def require_opened_thinking(
     opens_thinking: bool,
     files: Mapping[str, Path],
     model: Path | str,
@@ -101,8 +101,8 @@ def _mixed(sizes: list[int], weights: list[float], count: int, seed: int) -> np.
     chosen = np.random.default_rng([seed, *sizes]).choice(len(sizes), size=count, p=shares)
     order = np.empty(count, dtype=np.int64)
     for place, size in enumerate(sizes):
-        own = chosen == place
-        order[own] = sum(sizes[:place]) + _order(size, int(own.sum()), seed)
+        rows = chosen == place
+        order[rows] = sum(sizes[:place]) + _order(size, int(rows.sum()), seed)
     return order
 
 

@@ -15,19 +15,19 @@ def require_same_partition(plan: Plan) -> None:
     for planned in plan.stages:
         rollouts = isinstance(planned.stage, RlStage)
         ranks, product = compute.ranks(rollouts=rollouts), "nodes x gpus_per_node" if rollouts else "gpus_per_node"
-        found = None if planned.finished else checkpoints.partition(layout.checkpoints(planned.directory))
-        if found is None:
+        partition = None if planned.finished else checkpoints.partition(layout.checkpoints(planned.directory))
+        if partition is None:
             continue
         fix = f"or delete {os.path.relpath(planned.directory)} to train the stage again"
         stage = f"the checkpoints of stage {planned.record.name}"
-        if found.ranks != ranks:
+        if partition.ranks != ranks:
             raise ConfigError(
                 "compute.gpus_per_node",
-                f"{stage} were written by {found.ranks} ranks, and {ranks} cannot load them",
-                f"set {product} to {found.ranks}, {fix}",
+                f"{stage} were written by {partition.ranks} ranks, and {ranks} cannot load them",
+                f"set {product} to {partition.ranks}, {fix}",
             )
-        if found.weights != (compute.zero_stage == 3):
-            wanted = "3" if found.weights else "2 or less"
+        if partition.weights != (compute.zero_stage == 3):
+            wanted = "3" if partition.weights else "2 or less"
             raise ConfigError(
                 "compute.zero_stage",
                 f"{stage} were written with ZeRO {wanted}, and {compute.zero_stage} cannot load them",

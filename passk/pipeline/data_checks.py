@@ -36,6 +36,6 @@ def check(plan: Plan) -> None:
     judged |= {planned.benchmark.problems for planned in plan.evaluations if not planned.finished}
     judged |= problem_sets(plan)
     files = {name: file for name, file in plan.problems.items() if name in judged}
-    train_data.require_thinking_opened_as_said(
+    train_data.require_opened_thinking(
         model.opens_thinking, files, plan.model, format=format, trusted=model.trust_remote_code
     )

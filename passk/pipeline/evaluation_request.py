@@ -9,8 +9,8 @@ from passk.evaluation.request import Request, Work
 from passk.experiment.compute import Compute
 from passk.experiment.plan import Plan, PlannedEvaluation
 from passk.models import prompt_format, remote_code
-from passk.models.asked import asked
 from passk.models.prompt_format import PromptFormat
+from passk.models.prompt_record import prompt_record
 from passk.pipeline.evaluation_length import longest_sequence
 
 
@@ -48,7 +48,7 @@ def request(plan: Plan, planned: PlannedEvaluation) -> Request:
         remote_code.check(planned.model, trusted=trusted)
         engine = engine_settings(compute, seed=plan.experiment.seed) | {"trust_remote_code": trusted}
         engine["max_model_len"] = tiny.max_length if tiny else longest_sequence(plan)
-        record |= {"asked": asked(str(plan.model), format, trusted=trusted)}
+        record |= {"prompt_format": prompt_record(str(plan.model), format, trusted=trusted)}
     return Request(
         record=record,
         model=str(planned.model),

@@ -69,10 +69,10 @@ def measured(plan: Plan, name: str, last_steps: int, step: int | None = None) ->
     remote_code.check(model_path, trusted=trusted)
     responses, counts = _responses(plan, planned, rows, load_tokenizer(model_path, trusted=trusted), stage.stop)
     model = AutoModelForCausalLM.from_pretrained(model_path, dtype="float32", trust_remote_code=trusted).eval()
-    found = gradients(model, responses, stage.temperature)
-    names = [each for each in sorted(counts) if each in found]
+    by_difficulty = gradients(model, responses, stage.temperature)
+    names = [each for each in sorted(counts) if each in by_difficulty]
     pairs = [
-        Product(of, by, kind, *products(found[of][0], found[by][row]))
+        Product(of, by, kind, *products(by_difficulty[of][0], by_difficulty[by][row]))
         for row, kind in enumerate((REWARD, TRAINED))
         for of in names
         for by in names
@@ -155,7 +155,7 @@ def _tokens(tokenizer: Any, text: str) -> list[int]:
     return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
-def as_json(found: Interference) -> str:
+def as_json(interference: Interference) -> str:
     """Return the result as JSON."""
-    products = [vars(each) for each in found.products]
-    return json.dumps({"steps": found.steps, "problems": found.problems, "products": products}, indent=1)
+    products = [vars(each) for each in interference.products]
+    return json.dumps({"steps": interference.steps, "problems": interference.problems, "products": products}, indent=1)

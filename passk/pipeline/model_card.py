@@ -35,7 +35,7 @@ def write(plan: Plan, planned: PlannedStage) -> None:
 def write_all(plan: Plan) -> None:
     """Write the cards of all finished stages of this experiment, with their finished evaluations."""
     for planned in plan.stages:
-        if planned.finished and planned.directory == planned.own:
+        if planned.finished and planned.directory == planned.own_directory:
             write(plan, planned)
 
 

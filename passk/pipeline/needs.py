@@ -62,12 +62,12 @@ def _engine(experiment: Experiment, length: int, size: ModelSize) -> Iterator[Ne
     yield Need("engine's weights, a GPU", _gib(weights), "2 bytes a weight / tensor_parallel", ENGINE)
     kib = size.kv_bytes / 1024
     yield Need("KV cache, a token", f"{kib:.0f} KiB", "4 bytes x layers x KV heads x head size", ENGINE)
-    left = A100_MEMORY * compute.memory_utilization - weights
-    at_once = max(0, int(left * compute.tensor_parallel / size.kv_bytes / length))
+    free = A100_MEMORY * compute.memory_utilization - weights
+    at_once = max(0, int(free * compute.tensor_parallel / size.kv_bytes / length))
     formula = (
         f"{compute.memory_utilization:g} of 80 GB without the weights: {at_once:,} rollouts of full length at once"
     )
-    yield Need("KV cache that fits, a GPU", _gib(max(0.0, left)), formula, "A100-80G data sheet; memory_utilization")
+    yield Need("KV cache that fits, a GPU", _gib(max(0.0, free)), formula, "A100-80G data sheet; memory_utilization")
 
 
 def _trainer(experiment: Experiment, size: ModelSize) -> Iterator[Need]:

@@ -34,14 +34,14 @@ def superseded(runs: Path) -> list[Superseded]:
     records = {directory: _record(layout.experiment_record(directory)) for directory in _experiments(runs)}
     known = {directory: record for directory, record in records.items() if record is not None}
     keys = {str(key) for record in known.values() for key in (*record["stages"].values(), *record["evaluations"])}
-    found = [
+    leftovers = [
         each
         for directory, record in known.items()
         if not file_lock.is_held(layout.experiment_lock(runs, directory.name))
         for each in (*_keyed(runs, directory, keys), *_problem_sets(directory, record, keys))
     ]
     older = sorted(runs.glob(f"{STORE}.version-*"))
-    return [*found, *(Superseded(path, "database of an earlier passk", _size(path)) for path in older)]
+    return [*leftovers, *(Superseded(path, "database of an earlier passk", _size(path)) for path in older)]
 
 
 def delete(runs: Path, items: list[Superseded]) -> list[Superseded]:

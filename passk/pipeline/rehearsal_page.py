@@ -142,14 +142,14 @@ def _cut_down(real: Experiment, rehearsed: Experiment, runs: str) -> Iterator[tu
 def _flags(real: Experiment, rehearsed: Experiment) -> list[tuple[str, str, str, str]]:
     """Return (flag, real value, value here, what is not reached) of each flag that the profiles set differently."""
     unreached = {row.flag: row.unreached for row in gpu_coverage.ROWS}
-    found: dict[str, tuple[str, str, str, str]] = {}
+    differences: dict[str, tuple[str, str, str, str]] = {}
     for name in real.stages:
         one, other = (_values(_arguments(experiment, name)) for experiment in (real, rehearsed))
         for flag in unreached.keys() & (one.keys() | other.keys()):
             values = one.get(flag, "-"), other.get(flag, "-")
             if values[0] != values[1] or flag in ("--ds.attn_implementation", "--ds.packing_samples"):
-                found[flag] = (f"`{flag}`", *values, unreached[flag])
-    return [found[row.flag] for row in gpu_coverage.ROWS if row.flag in found]
+                differences[flag] = (f"`{flag}`", *values, unreached[flag])
+    return [differences[row.flag] for row in gpu_coverage.ROWS if row.flag in differences]
 
 
 def _arguments(experiment: Experiment, name: str) -> list[str]:

@@ -32,9 +32,9 @@ def prepare(plan: Plan, planned: PlannedStage) -> None:
             rows = preparation.loaded(plan.training_problems(source))
             files = list(layout.rollout_files(source.directory))
             with under(f"problems.{name}"):
-                made = rollouts.of_stage(spec, rows, files, random.Random(file.stem))
-            problems.save(made, file)
-            log.info("problems %s: %d to %s, from the rollouts of %s", name, len(made), spec.make, spec.stage)
+                problem_set = rollouts.of_stage(spec, rows, files, random.Random(file.stem))
+            problems.save(problem_set, file)
+            log.info("problems %s: %d to %s, from the rollouts of %s", name, len(problem_set), spec.make, spec.stage)
     training_problems.of_stage(plan, planned)
     model = plan.experiment.model
     lengths.require_fit(

@@ -95,8 +95,8 @@ def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> None
 
 def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> None:
     stage, compute, tiny = planned.stage, plan.experiment.compute, plan.experiment.model.tiny
-    directory = _mended(planned)
-    if directory == planned.own or not layout.stage_record(directory).exists():
+    directory = _repaired(planned)
+    if directory == planned.own_directory or not layout.stage_record(directory).exists():
         record = replace(planned.record, first_step=planned.first_step)
         write_json(layout.stage_record(directory), without_secrets(asdict(record)))
     if not layout.data(directory).exists():
@@ -145,7 +145,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> Non
         log.info("%s: %s", planned.record.name, ended)
 
 
-def _mended(planned: PlannedStage) -> Path:
+def _repaired(planned: PlannedStage) -> Path:
     """Remove damaged checkpoints, and return the directory in which the stage resumes.
 
     The removal may make another experiment's directory the one with the most steps.
@@ -234,7 +234,7 @@ def evaluate(plan: Plan, only: Sequence[PlannedEvaluation] | None = None) -> Non
         )
 
 
-def left(planned: PlannedStage) -> float:
+def remaining_share(planned: PlannedStage) -> float:
     """Return the share of a stage's steps that remain. A stage whose parent is not finished has all of them."""
     if planned.parent and not planned.parent.finished:
         return 1.0
@@ -252,8 +252,8 @@ def sampled(plan: Plan) -> tuple[int, int]:
 def standing(plan: Plan) -> str:
     """Return the progress of a run that survives a crash, as text that changes with every saved step of progress."""
     saved = [f"{planned.record.name}: {_saved(planned)}" for planned in plan.stages]
-    finished, parts = sampled(plan)
-    return ", ".join([*saved, f"{finished} evaluations and {parts} parts"])
+    finished, shards = sampled(plan)
+    return ", ".join([*saved, f"{finished} evaluations and {shards} shards"])
 
 
 def _saved(planned: PlannedStage) -> str:

@@ -33,22 +33,22 @@ _NAMED = 3
 
 def prepare(specs: Mapping[str, Spec], files: Mapping[str, Path], seed: int) -> None:
     """Make the sets whose files are missing. specs, files: by name of the set. Raise ConfigError with the field."""
-    made: dict[str, list[Problem]] = {}
+    prepared: dict[str, list[Problem]] = {}
     for name, spec in specs.items():
         if files[name].exists():
             continue
         activity = Activity()
         with under(f"problems.{name}"), activity.logged(name):
             rows = problems.generate(spec, seed)
-            made[name] = readable(rows, spec, activity)
+            prepared[name] = readable(rows, spec, activity)
             activity.now = "checking that verdicts repeat"
-            _audit(made[name])
-    if not made:
+            _audit(prepared[name])
+    if not prepared:
         return
-    overlaps = separate(specs, {name: made.get(name) or loaded(files[name]) for name in specs})
+    overlaps = separate(specs, {name: prepared.get(name) or loaded(files[name]) for name in specs})
     # before the sets, so that a run that is stopped in between checks again
-    write_json(layout.separation(files[next(iter(made))].parent), overlaps)
-    for name, rows in made.items():
+    write_json(layout.separation(files[next(iter(prepared))].parent), overlaps)
+    for name, rows in prepared.items():
         problems.save(rows, files[name])
         origin = f"content {set_hash(rows)}{_origin(rows)}"
         log.info("problems %s: %d of the %s split, %s", name, len(rows), specs[name].split, origin)

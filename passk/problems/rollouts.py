@@ -116,18 +116,18 @@ def of_stage(spec: RolloutProblems, problems: list[Problem], files: list[Path], 
         return [replace(row, content=content_hash(row)) for row in rated]
     picked = [_pick(rollouts[row.id], spec.make, rng) for row in rated]
     responses = _responses(files, [place for place, _ in picked])
-    made = zip(rated, responses, (correct for _, correct in picked), strict=True)
-    return [_prompt(spec, row, response, correct) for row, response, correct in made]
+    judged = zip(rated, responses, (correct for _, correct in picked), strict=True)
+    return [_prompt(spec, row, response, correct) for row, response, correct in judged]
 
 
 def _rollouts(files: list[Path]) -> dict[str, Rollouts]:
     """Return where the rollouts of each problem are. A rollout with the reward 1 is correct."""
-    found: dict[str, Rollouts] = defaultdict(Rollouts)
+    by_problem: dict[str, Rollouts] = defaultdict(Rollouts)
     for number, file in enumerate(files):
         rows = _read(file, ["problem", "reward"]).to_pydict()
         for row, (problem, reward) in enumerate(zip(rows["problem"], rows["reward"], strict=True)):
-            (found[problem].correct if reward >= 1 else found[problem].incorrect).append((number, row))
-    return found
+            (by_problem[problem].correct if reward >= 1 else by_problem[problem].incorrect).append((number, row))
+    return by_problem
 
 
 def _pick(rollouts: Rollouts, make: str, rng: random.Random) -> tuple[tuple[int, int], bool]:
@@ -148,7 +148,7 @@ def _responses(files: list[Path], places: list[tuple[int, int]]) -> list[str]:
 def _prompt(spec: RolloutProblems, row: Problem, response: str, correct: bool) -> Problem:
     before, after = spec.wording().split("{response}")  # a response may contain a slot itself
     slot, problem = "{problem}", row.prompt
-    made = replace(
+    derived = replace(
         row,
         id=f"{row.id}-{spec.make}",
         prompt=before.replace(slot, problem) + response + after.replace(slot, problem),
@@ -157,7 +157,7 @@ def _prompt(spec: RolloutProblems, row: Problem, response: str, correct: bool) -
         demonstration="",
         metadata=row.metadata | {"of": row.id},
     )
-    return replace(made, content=content_hash(made))
+    return replace(derived, content=content_hash(derived))
 
 
 def _read(file: Path, columns: list[str]) -> "pyarrow.Table":

@@ -41,10 +41,10 @@ def main() -> None:
     parameters = inspect.signature(start_node)
 
     def start_raylet(*arguments: Any, **options: Any) -> Any:
-        given = parameters.bind(*arguments, **options).arguments
+        bound = parameters.bind(*arguments, **options).arguments
         for name in AGENT_PORTS:
-            if given.get(name):
-                persist_port(given["session_dir"], given["node_id"], name, given[name])
+            if bound.get(name):
+                persist_port(bound["session_dir"], bound["node_id"], name, bound[name])
         return start_node(*arguments, **options)
 
     get_node = services.get_node

@@ -15,4 +15,4 @@ def install() -> None:
     """
     parent_monitor.install()
     loopback.install()
-    cpu.install_if_asked()
+    cpu.install_if_requested()

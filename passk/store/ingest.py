@@ -90,11 +90,11 @@ def experiment_record(connection: duckdb.DuckDBPyConnection, directory: Path) ->
 
 def _require_own(directory: Path, record: ExperimentRecord) -> None:
     """Raise Damaged for the record in a copy of an experiment's directory, since it would replace the experiment's."""
-    own = layout.experiment_record(directory.parent / record.name)
-    if directory.name != record.name and own.exists():
+    original = layout.experiment_record(directory.parent / record.name)
+    if directory.name != record.name and original.exists():
         raise Damaged(
-            f"{directory / own.name}: a copy of the record of {record.name}, which has {own}; move the copy out of "
-            f"{directory.parent}"
+            f"{directory / original.name}: a copy of the record of {record.name}, which has {original}; "
+            f"move the copy out of {directory.parent}"
         )
 
 

@@ -90,15 +90,15 @@ def evaluations(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFram
     """
     return connection.execute(
         """
-        SELECT own.checkpoint, own.step, own.benchmark, own.key, own.problems, own.seed, own.seconds,
-               own.prompt_tokens::DOUBLE AS prompt_tokens,
+        SELECT latest.checkpoint, latest.step, latest.benchmark, latest.key, latest.problems, latest.seed,
+               latest.seconds, latest.prompt_tokens::DOUBLE AS prompt_tokens,
                count(DISTINCT samples.problem) AS problem_count, count(*) AS sample_count,
                sum(samples.tokens)::BIGINT AS tokens,
                avg((samples.finish_reason = 'length')::INTEGER) AS truncated
-        FROM current_evaluations AS own
-        JOIN samples ON samples.experiment = own.experiment AND samples.evaluation = own.key
-        WHERE own.experiment = ?
-        GROUP BY ALL ORDER BY own.checkpoint, own.benchmark, own.step NULLS LAST
+        FROM current_evaluations AS latest
+        JOIN samples ON samples.experiment = latest.experiment AND samples.evaluation = latest.key
+        WHERE latest.experiment = ?
+        GROUP BY ALL ORDER BY latest.checkpoint, latest.benchmark, latest.step NULLS LAST
         """,
         [name],
     ).df()
@@ -112,11 +112,11 @@ def problem_counts(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataF
     """
     return connection.execute(
         """
-        SELECT own.checkpoint, own.step, own.benchmark, counts.problem, counts.difficulty, counts.n, counts.c
-        FROM current_evaluations AS own
-        JOIN problem_counts AS counts ON counts.experiment = own.experiment AND counts.evaluation = own.key
-        WHERE own.experiment = ?
-        ORDER BY own.checkpoint, own.benchmark, own.step NULLS LAST, counts.problem
+        SELECT latest.checkpoint, latest.step, latest.benchmark, counts.problem, counts.difficulty, counts.n, counts.c
+        FROM current_evaluations AS latest
+        JOIN problem_counts AS counts ON counts.experiment = latest.experiment AND counts.evaluation = latest.key
+        WHERE latest.experiment = ?
+        ORDER BY latest.checkpoint, latest.benchmark, latest.step NULLS LAST, counts.problem
         """,
         [name],
     ).df()
@@ -135,14 +135,14 @@ def transcripts(connection: duckdb.DuckDBPyConnection, name: str, checkpoint: st
         WITH judged AS (
             SELECT CASE WHEN samples.finish_reason = 'length' THEN 'truncated'
                         WHEN samples.correct THEN 'correct' ELSE 'incorrect' END AS sort,
-                   own.benchmark, samples.problem, samples.sample,
-                   concat(own.asked->>'before', problems.prompt, own.asked->>'after') AS prompt, problems.demonstration,
-                   samples.response, samples.extracted, samples.reason, samples.tokens,
-                   md5(concat_ws('/', own.benchmark, samples.problem, samples.sample, own.step)) AS draw
-            FROM current_evaluations AS own
-            JOIN samples ON samples.experiment = own.experiment AND samples.evaluation = own.key
-            LEFT JOIN problems ON problems.fingerprint = own.problems AND problems.id = samples.problem
-            WHERE own.experiment = ? AND own.checkpoint = ?
+                   latest.benchmark, samples.problem, samples.sample,
+                   concat(latest.prompt_format->>'before', problems.prompt, latest.prompt_format->>'after') AS prompt,
+                   problems.demonstration, samples.response, samples.extracted, samples.reason, samples.tokens,
+                   md5(concat_ws('/', latest.benchmark, samples.problem, samples.sample, latest.step)) AS draw
+            FROM current_evaluations AS latest
+            JOIN samples ON samples.experiment = latest.experiment AND samples.evaluation = latest.key
+            LEFT JOIN problems ON problems.fingerprint = latest.problems AND problems.id = samples.problem
+            WHERE latest.experiment = ? AND latest.checkpoint = ?
         ), one_a_problem AS (
             SELECT * FROM judged
             QUALIFY row_number() OVER (PARTITION BY sort, benchmark, problem ORDER BY draw) = 1

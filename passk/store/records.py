@@ -72,11 +72,16 @@ class _Experiment(_Shape):
 
 
 def record_of(path: Path, kind: type[Any]) -> Any:
-    """Read a record of passk/files/layout.py. Raises Damaged with the name of a missing or damaged file."""
+    """Read a record of passk/files/layout.py without fields of other versions of passk.
+
+    Raises Damaged with the name of a missing or damaged file.
+    """
     restore = RESTORE_EXPERIMENT if kind is ExperimentRecord else RESTORE
+    known = {field.name for field in fields(kind)}
     try:
         # A record that somebody edited may have secrets.
-        record = kind(**without_secrets(json.loads(path.read_text())))
+        content = dict(**without_secrets(json.loads(path.read_text())))
+        record = kind(**{name: value for name, value in content.items() if name in known})
         _shape(kind).model_validate(vars(record))
     except FileNotFoundError:
         raise Damaged(f"{path}: no such file; {restore}") from None

@@ -152,7 +152,7 @@ CREATE TABLE evaluations (
     config JSON NOT NULL,
     seed BIGINT NOT NULL,
     versions JSON NOT NULL,
-    asked JSON,
+    prompt_format JSON,
     step INTEGER,
     best BOOLEAN,
     seconds DOUBLE,
@@ -169,7 +169,7 @@ COMMENT ON COLUMN evaluations.problems IS 'problems.fingerprint of the benchmark
 COMMENT ON COLUMN evaluations.config IS 'the resolved benchmark: samples, k, temperature, top_p, max_response';
 COMMENT ON COLUMN evaluations.seed IS 'seed of the evaluation';
 COMMENT ON COLUMN evaluations.versions IS 'package -> version';
-COMMENT ON COLUMN evaluations.asked IS 'chat template, system prompt, text before and after each prompt, end tokens; {}: not recorded';
+COMMENT ON COLUMN evaluations.prompt_format IS 'chat template, system prompt, text before and after each prompt, end tokens; {}: not recorded';
 COMMENT ON COLUMN evaluations.step IS 'step of the stage whose model was sampled; NULL: its last step';
 COMMENT ON COLUMN evaluations.best IS 'whether keep_best chose this step';
 COMMENT ON COLUMN evaluations.seconds IS 'wall time of generation and judging, without the engine''s start';

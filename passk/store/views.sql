@@ -46,7 +46,7 @@ CREATE VIEW current_evaluations AS
 SELECT evaluations.experiment, evaluations.key,
        coalesce(named.name || CASE WHEN evaluations.best THEN '@best' ELSE '' END, evaluations.checkpoint) AS checkpoint,
        evaluations.step, evaluations.stage, evaluations.benchmark, evaluations.problems, evaluations.config, evaluations.seed,
-       evaluations.versions, evaluations.asked, evaluations.seconds, evaluations.prompt_tokens
+       evaluations.versions, evaluations.prompt_format, evaluations.seconds, evaluations.prompt_tokens
 FROM experiments
 JOIN evaluations ON evaluations.experiment = experiments.name AND list_contains(experiments.evaluations, evaluations.key)
 LEFT JOIN experiment_stages AS named ON named.experiment = evaluations.experiment AND named.stage = evaluations.stage;
@@ -61,7 +61,7 @@ COMMENT ON COLUMN current_evaluations.problems IS 'problems.fingerprint of the b
 COMMENT ON COLUMN current_evaluations.config IS 'the resolved benchmark: samples, k, temperature, top_p, max_response';
 COMMENT ON COLUMN current_evaluations.seed IS 'seed of the evaluation';
 COMMENT ON COLUMN current_evaluations.versions IS 'package -> version';
-COMMENT ON COLUMN current_evaluations.asked IS 'chat template, system prompt, text before and after each prompt, end tokens; {}: not recorded';
+COMMENT ON COLUMN current_evaluations.prompt_format IS 'chat template, system prompt, text before and after each prompt, end tokens; {}: not recorded';
 COMMENT ON COLUMN current_evaluations.seconds IS 'wall time of generation and judging, without the engine''s start';
 COMMENT ON COLUMN current_evaluations.prompt_tokens IS 'tokens of all prompts, as an endpoint counted them; NULL for vLLM';
 

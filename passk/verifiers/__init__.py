@@ -59,7 +59,7 @@ _VERIFIERS = {
 
 def names() -> list[str]:
     """Return the names of all verifiers."""
-    return sorted(_found())
+    return sorted(_locations())
 
 
 def verify(name: str, response: str, answer: str) -> Verdict:
@@ -102,12 +102,12 @@ def stop_above(most: float, shares: Mapping[str, float], where: str, fix: str = 
 @cache
 def load(name: str) -> ModuleType:
     """Return a verifier's module. Raise ConfigError if it is unknown, or cannot be imported."""
-    if name not in _found():
-        raise ConfigError("verifier", f"{name!r} does not exist", nearest(name, _found()))
-    return plugins.imported(_found()[name], "verifier", name)
+    if name not in _locations():
+        raise ConfigError("verifier", f"{name!r} does not exist", nearest(name, _locations()))
+    return plugins.imported(_locations()[name], "verifier", name)
 
 
 @cache
-def _found() -> dict[str, str]:
+def _locations() -> dict[str, str]:
     """Return name -> module."""
-    return plugins.found(GROUP, "verifier", _VERIFIERS)
+    return plugins.locations(GROUP, "verifier", _VERIFIERS)

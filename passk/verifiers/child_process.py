@@ -40,12 +40,12 @@ class ChildProcess:
             stdout=subprocess.PIPE,
             env={**inherited, **_FIXED, "PYTHONPATH": path, "PYTHONHASHSEED": str(hash_seed)},
         )
-        self.asked = 0
+        self.requests = 0
 
     def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Send a request and return the reply. Kill the child and raise Died without a reply within `seconds`."""
         assert self._process.stdin
-        self.asked += 1
+        self.requests += 1
         try:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()

@@ -18,7 +18,7 @@ from passk.verifiers import AnswerError, Verdict
 from passk.verifiers.extract import after_thinking, final
 from passk.verifiers.stated import RETRACTED, without_remnant
 
-REASONS = ("correct", "no answer", "several", "denied", "wrong")
+REASONS = ("correct", "no answer", "several options", "denied", "incorrect")
 EXAMPLE = ("The answer is (B).", "B")
 NEEDS_DEADLINE = False
 
@@ -92,7 +92,7 @@ def verify(response: str, answer: str) -> Verdict:
         return Verdict(0.0, False, "", "denied")
     before_reason = _REASON.split(rest, maxsplit=1)[0]
     if any(next(filter(None, other.groups())).upper() != letter for other in _OTHER.finditer(before_reason)):
-        return Verdict(0.0, False, "", "several")
+        return Verdict(0.0, False, "", "several options")
     return _verdict(letter, answer)
 
 
@@ -104,4 +104,4 @@ def check_answer(answer: str) -> str | None:
 
 def _verdict(letter: str, answer: str) -> Verdict:
     correct = letter == answer
-    return Verdict(float(correct), correct, letter, "correct" if correct else "wrong")
+    return Verdict(float(correct), correct, letter, "correct" if correct else "incorrect")

@@ -23,7 +23,7 @@ from passk.base.errors import one_line
 from passk.verifiers import LONGEST, AnswerError, Verdict, code_processes, pool
 from passk.verifiers.extract import after_thinking, last_answer
 
-REASONS = ("correct", "no program", "does not run", "wrong", "too slow", "ended")
+REASONS = ("correct", "no program", "does not run", "incorrect", "too slow", "exited early")
 EXAMPLE = (
     "```python\ndef add(a, b):\n    return a + b\n```",
     '{"tests": "assert add(1, 2) == 3", "functions": ["add"], "prompt": ""}',

@@ -81,11 +81,11 @@ def judge(gold: dict[str, Any], program: str) -> str:
         used = helper.end()
     if reason and reason.startswith("open "):
         raise NoSandbox(reason.removeprefix("open "))
-    if reason in ("correct", "wrong", "does not run") or (reason or "").startswith("unreadable"):
+    if reason in ("correct", "incorrect", "does not run") or (reason or "").startswith("unreadable"):
         return reason or ""
     # A kernel that counts CPU time by ticks ends a process before its usage shows the limit.
     slow = reason is None or max(used, usage.ru_utime + usage.ru_stime) >= 0.75 * CPU_SECONDS
-    return "too slow" if slow else "ended"
+    return "too slow" if slow else "exited early"
 
 
 def _test(reason: str | None, gold: dict[str, Any], program: str, replies: int, requests: int, reported: int) -> None:

@@ -119,7 +119,7 @@ class Remote:
 
 
 def verdict(gold: dict[str, Any], program: str, channel: Channel) -> str:
-    """Return "correct", `wrong`, "does not run", "ended", or "unreadable" and a reason for tests that cannot run."""
+    """Return the reason of the verdict. Of tests that cannot run it is "unreadable", followed by why."""
     random.seed(0)
     try:
         names = channel.define(program, gold["prompt"], gold["functions"])
@@ -142,11 +142,11 @@ def verdict(gold: dict[str, Any], program: str, channel: Channel) -> str:
     except NotRunning:
         return "does not run"
     except Ended:
-        return "ended"
+        return "exited early"
     except NotPlain as error:
         return f"unreadable {error}"
     except BaseException:
-        return "wrong"
+        return "incorrect"
     return "correct"
 
 

@@ -9,7 +9,7 @@ import unicodedata
 from passk.verifiers import LONGEST, AnswerError, Verdict
 from passk.verifiers.extract import after_thinking, last_answer, last_boxes
 
-REASONS = ("correct", "no answer", "wrong")
+REASONS = ("correct", "no answer", "incorrect")
 EXAMPLE = ("<answer>Old  Oak</answer>", "Old Oak")
 NEEDS_DEADLINE = False
 
@@ -25,7 +25,7 @@ def verify(response: str, answer: str) -> Verdict:
     if not extracted:
         return Verdict(0.0, False, "", "no answer")
     correct = extracted == _normal(answer)
-    return Verdict(float(correct), correct, extracted[:LONGEST], "correct" if correct else "wrong")
+    return Verdict(float(correct), correct, extracted[:LONGEST], "correct" if correct else "incorrect")
 
 
 def check_answer(answer: str) -> str | None:

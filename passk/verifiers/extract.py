@@ -101,15 +101,15 @@ def last_answer(response: str) -> str | None:
 
 def last_boxes(response: str) -> str | None:
     r"""Return the content of the last box. For adjacent \boxed{1} and \boxed{2} it is "1, 2"."""
-    found = boxes(response)
-    return _joined(response, found) if found else None
+    all_boxes = boxes(response)
+    return _joined(response, all_boxes) if all_boxes else None
 
 
 def boxes(response: str) -> list[Box]:
     r"""Return each \boxed{ }, \fbox{ } and \boxed without braces, in the order in which they begin."""
     if "box" not in response:
         return []
-    found = []
+    closed = []
     opened: list[tuple[int, int, bool]] = []  # positions of an open brace and its content; whether it is a box
     for brace in _BRACE.finditer(response):
         if brace[0][-1] == "{" and brace[0] != "\\{":
@@ -117,10 +117,10 @@ def boxes(response: str) -> list[Box]:
         elif brace[0] == "}" and opened:
             start, inner, is_box = opened.pop()
             if is_box:
-                found.append(Box(start, inner, brace.start(), brace.end()))
+                closed.append(Box(start, inner, brace.start(), brace.end()))
         elif brace[0][-1] not in "{}\\" and (bare := _BARE.match(response, brace.end())):
-            found.append(Box(brace.start(), bare.start(1), bare.end(), bare.end()))
-    return sorted(found)
+            closed.append(Box(brace.start(), bare.start(1), bare.end(), bare.end()))
+    return sorted(closed)
 
 
 def final(response: str, *, joined: bool = False, options: bool = False) -> str | None:
@@ -154,7 +154,7 @@ def clean(text: str) -> str:
     if len(text) > stated.WINDOW:
         return text
     text = _EDGE.sub("", text)
-    text = _DELIMITER.sub(lambda found: found[0] if found[0] == "\\\\" else " ", text)
+    text = _DELIMITER.sub(lambda match: match[0] if match[0] == "\\\\" else " ", text)
     text = _BOLD.sub("", _ORNAMENT.sub("", text))
     text = _BEFORE.sub("", text)
     while True:
@@ -171,25 +171,25 @@ def clean(text: str) -> str:
 
 def _last_box(response: str, *, joined: bool, options: bool) -> tuple[Box, str] | None:
     """Return the last box and its content; with `joined`, the content of all adjacent boxes."""
-    found = boxes(response)
+    remaining = boxes(response)
     for _ in range(stated.TRIES):
-        if not found:
+        if not remaining:
             break
-        last = found[-1]
-        text = _joined(response, found) if joined else _content(response, found.pop())
+        last = remaining[-1]
+        text = _joined(response, remaining) if joined else _content(response, remaining.pop())
         if not (options and stated.is_mathematics(text)):
             return last, text
     return None
 
 
-def _joined(response: str, found: list[Box]) -> str:
+def _joined(response: str, remaining: list[Box]) -> str:
     """Remove the last box and its adjacent boxes from the list, and return their contents."""
-    parts = [found.pop()]
-    while found:
-        box = found[-1]
+    parts = [remaining.pop()]
+    while remaining:
+        box = remaining[-1]
         if box.end >= parts[-1].start or not _JOINT.fullmatch(response, box.after, parts[-1].start):
             break
-        parts.append(found.pop())
+        parts.append(remaining.pop())
     return ", ".join(_content(response, box) for box in reversed(parts))
 
 

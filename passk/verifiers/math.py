@@ -23,7 +23,7 @@ from passk.verifiers.math_show import LONGEST, show
 from passk.verifiers.math_values import Unreadable, Value, Words, as_text, expressions
 from passk.verifiers.units import without_letter
 
-REASONS = ("correct", "no answer", "unreadable", "restated", "wrong")
+REASONS = ("correct", "no answer", "unreadable", "restated", "incorrect")
 EXAMPLE = (r"So the answer is $\boxed{\frac{1}{2}}$.", "0.5")
 NEEDS_DEADLINE = True
 
@@ -51,11 +51,11 @@ def _verdict(extracted: str, answer: str) -> Verdict:
         text = as_text(extracted)
         correct = text is not None and text == gold
         shown = text.text if text else " ".join(extracted.split())
-        return Verdict(float(correct), correct, shown, "correct" if correct else "wrong" if text else "unreadable")
+        return Verdict(float(correct), correct, shown, "correct" if correct else "incorrect" if text else "unreadable")
     if restated(gold, value):
         return Verdict(0.0, False, show(value, gold), "restated")
     correct = equal(gold, value)
-    return Verdict(float(correct), correct, show(value, gold), "correct" if correct else "wrong")
+    return Verdict(float(correct), correct, show(value, gold), "correct" if correct else "incorrect")
 
 
 def check_answer(answer: str) -> str | None:

@@ -19,8 +19,8 @@ def without_conditions(values: Sequence[Value]) -> list[Value]:
         if not (domain := _domain(condition)):
             continue
         others = [value for value in kept if value is not condition]
-        found = [symbol for value in others for part in _parts(value) for symbol in part.free_symbols]
-        names = [symbol for symbol in found if symbol.name == condition.label]
+        symbols = [symbol for value in others for part in _parts(value) for symbol in part.free_symbols]
+        names = [symbol for symbol in symbols if symbol.name == condition.label]
         if not names:
             continue
         kept = others

@@ -114,11 +114,11 @@ def _labelled(gold: Labelled, value: Labelled) -> bool:
 
 def _unnamed(value: Labelled) -> Value:
     """Return a value without its name. Several values of one variable are a set, not a tuple."""
-    found = value.value
-    several = isinstance(found, Listing) and found.kind == "list" and not value.label.startswith("(")
-    if several and not any(isinstance(item, Listing) for item in found.items):
-        return Listing("set", found.items)
-    return found
+    inner = value.value
+    several = isinstance(inner, Listing) and inner.kind == "list" and not value.label.startswith("(")
+    if several and not any(isinstance(item, Listing) for item in inner.items):
+        return Listing("set", inner.items)
+    return inner
 
 
 def _named(value: Value) -> bool:

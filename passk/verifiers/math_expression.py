@@ -32,21 +32,21 @@ def expression(text: str) -> "Basic":
             raise Unreadable
 
     try:
-        found = latex2sympy(_finished(text), is_real=True, convert_degrees=False, normalization_config=None)
+        parsed = latex2sympy(_finished(text), is_real=True, convert_degrees=False, normalization_config=None)
     except (MemoryError, RecursionError):
         raise
     except Exception:  # the lexer, the parser and sympy have different exceptions
         raise Unreadable from None
-    if found is None or isinstance(found, (str, list, tuple, bool)) or size(found) > DIGITS:
+    if parsed is None or isinstance(parsed, (str, list, tuple, bool)) or size(parsed) > DIGITS:
         raise Unreadable
-    imaginary = [symbol for symbol in getattr(found, "free_symbols", ()) if symbol.name in ("i", "imath")]
+    imaginary = [symbol for symbol in getattr(parsed, "free_symbols", ()) if symbol.name in ("i", "imath")]
     if imaginary:
-        found = (
-            found.subs({symbol: I for symbol in imaginary})
-            if isinstance(found, MatrixBase)
-            else found.xreplace({symbol: I for symbol in imaginary})
+        parsed = (
+            parsed.subs({symbol: I for symbol in imaginary})
+            if isinstance(parsed, MatrixBase)
+            else parsed.xreplace({symbol: I for symbol in imaginary})
         )
-    return found
+    return parsed
 
 
 _OTHER = {"I": "\\iota", "E": "\\Upsilon", "e": "\\Upsilon"}
@@ -58,7 +58,7 @@ def _finished(text: str) -> str:
     text = re.sub(r"(?<!\\log)(?<!\\log )_\{\s*([0-9A-Za-z])\s*\}", r"_\1", text)
     text = re.sub(r"(\\log ?_\{\s*[0-9A-Za-z]+\s*\})(?=\s*[0-9])", r"\1 ", text)
     # latex2sympy drops the power and the subscript of a capital I, and knows no subscript of e.
-    text = re.sub(r"\\[A-Za-z]+|I(?=\s*[\^_])|[Ee](?=\s*_)", lambda found: _OTHER.get(found[0], found[0]), text)
+    text = re.sub(r"\\[A-Za-z]+|I(?=\s*[\^_])|[Ee](?=\s*_)", lambda match: _OTHER.get(match[0], match[0]), text)
     text = re.sub(r"\\lg(?![a-zA-Z])", r"\\log", text)
     text = re.sub(r"(?<![A-Za-z0-9}])\\text\{([A-Za-z])\}", r"\1", text)
     return re.sub(r"^\+", "", text.strip())

@@ -28,8 +28,8 @@ def same(gold: Any, value: Any) -> bool:
     if isinstance(gold, Set) or isinstance(value, Set):
         return gold == value
     by_value = _same_numbers if is_number(gold) and is_number(value) else _same_functions
-    found = by_value(gold, value)
-    return _by_math_verify(gold, value) if found is None else found
+    is_same = by_value(gold, value)
+    return _by_math_verify(gold, value) if is_same is None else is_same
 
 
 def same_or_false(gold: Any, value: Any) -> bool:
@@ -47,9 +47,9 @@ def order(left: Any, right: Any) -> str | None:
     """Return one of = < > for two real numbers, = or <> for complex ones; None if one is no number."""
     if not is_number(left) or not is_number(right):
         return None
-    if (found := _same_numbers(left, right)) is None:
+    if (are_equal := _same_numbers(left, right)) is None:
         return None
-    if found:
+    if are_equal:
         return "="
     try:
         a, b = decimals(left)[0], decimals(right)[0]
@@ -65,10 +65,10 @@ def decimals(number: "Basic") -> list[Any]:
     from sympy import Integer
 
     per_cent = get_percent(number)
-    found = []
+    forms = []
     for part in (number,) if per_cent is None else (per_cent, per_cent / Integer(100)):
-        found.append(_decimal(part))
-    return found
+        forms.append(_decimal(part))
+    return forms
 
 
 def exact(number: "Basic") -> "Basic":
@@ -187,11 +187,11 @@ def _samples(*sides: "Basic", count: int = _POINTS) -> list[tuple[Any, ...]] | N
     names = sorted(set().union(*(side.free_symbols | side.atoms(AppliedUndef) for side in sides)), key=str)
     if not names:
         return None
-    rng, found = random.Random(0), []
+    rng, kept = random.Random(0), []
     towers = any(power.exp.free_symbols for side in sides for power in side.atoms(Pow))
     for turn in range(4 * count):
         # Small points keep towers of powers finite. Large points make |x - 50| differ from 50 - x.
-        most = 140 if towers or len(found) < 3 else 40_000
+        most = 140 if towers or len(kept) < 3 else 40_000
         point = {name: _coordinate(rng, most, negative=turn % 2 == 1) for name in names}
         try:
             # The exact value of a tower of powers may have millions of digits.
@@ -204,10 +204,10 @@ def _samples(*sides: "Basic", count: int = _POINTS) -> list[tuple[Any, ...]] | N
             continue
         # Roots and logarithms assume positive variables. |x| and x differ at a negative point.
         if turn % 2 == 0 or all(abs(value.imag) <= EXACT * abs(value) for value in values):
-            found.append(values)
-        if len(found) == count:
+            kept.append(values)
+        if len(kept) == count:
             break
-    return found
+    return kept
 
 
 def _coordinate(rng: random.Random, most: int, *, negative: bool) -> "Basic":

@@ -110,10 +110,10 @@ def _residue(residue: re.Match[str]) -> Value:
 
 def _joined(pieces: list[str], joints: list[str]) -> Value:
     """Return the value of several pieces: a list, or joined relations."""
-    found = [_piece(piece) for piece in pieces]
-    if alternatives := _alternatives(found, joints):
+    operands = [_piece(piece) for piece in pieces]
+    if alternatives := _alternatives(operands, joints):
         return alternatives
-    values = without_conditions(_listed(tuple(found)).items)
+    values = without_conditions(_listed(tuple(operands)).items)
     if len(values) == 1:
         return values[0]
     if all(isinstance(value, Relation) for value in values):
@@ -185,8 +185,8 @@ def _piece(text: str) -> Value:
         row = _bracketed(transposed[1])
         if isinstance(row, Listing) and row.kind in ("()", "[]"):
             return Listing("()", row.items)
-    if found := _bracketed(text):
-        return found
+    if bracketed := _bracketed(text):
+        return bracketed
     if point := _POINT.fullmatch(text):  # P(1, 2)
         return Labelled(text[0], None, _piece(point[1]))
     if len(parts := re.split(r"(?<!\{):(?!\})", text)) > 2:

@@ -25,8 +25,8 @@ def as_set(value: Value) -> "Set | None":
             closed = (kind[0] == "[", kind[1] == "]")
             if any(end is None or (end.is_infinite and is_closed) for end, is_closed in zip(ends, closed, strict=True)):
                 return None  # no number is infinite
-            found = Interval(*ends, left_open=kind[0] == "(", right_open=kind[1] == ")")
-            return None if found.is_empty else found  # (3, 1) is a point
+            interval = Interval(*ends, left_open=kind[0] == "(", right_open=kind[1] == ")")
+            return None if interval.is_empty else interval  # (3, 1) is a point
         case Labelled():
             return as_set(value.value) or _one(value)
         case Relation():
@@ -65,15 +65,15 @@ def _pieces(value: "Set") -> list[tuple[Any, ...]]:
     """
     from sympy import FiniteSet, Interval, Union
 
-    found: list[tuple[Any, ...]] = []
+    pieces: list[tuple[Any, ...]] = []
     for part in value.args if isinstance(value, Union) else (value,):
         if isinstance(part, Interval):
-            found.append((bool(part.left_open), bool(part.right_open), part.start, part.end))
+            pieces.append((bool(part.left_open), bool(part.right_open), part.start, part.end))
         elif isinstance(part, FiniteSet):
-            found += [(False, False, point, point) for point in part.args]
+            pieces += [(False, False, point, point) for point in part.args]
         else:
             return [(str(value),)]
-    return sorted(found, key=lambda piece: float(piece[2].evalf()))
+    return sorted(pieces, key=lambda piece: float(piece[2].evalf()))
 
 
 def _same_end(gold: Any, value: Any) -> bool:
@@ -129,7 +129,7 @@ def _solved(value: Relation) -> "Set | None":
     """Return the solutions of bounds on one isolated variable, or None: 1 < x <= 2, x > 3, x != 0."""
     from sympy import FiniteSet, Interval, Reals, oo
 
-    found = Reals
+    solutions = Reals
     if len(_variables(value)) != 1:
         return None
     if (distance := _distance(value)) is not None:
@@ -143,14 +143,14 @@ def _solved(value: Relation) -> "Set | None":
             return None
         match sign:
             case "<" | "<=":
-                found = found.intersect(Interval(-oo, bound, True, sign == "<"))
+                solutions = solutions.intersect(Interval(-oo, bound, True, sign == "<"))
             case ">" | ">=":
-                found = found.intersect(Interval(bound, oo, sign == ">", True))
+                solutions = solutions.intersect(Interval(bound, oo, sign == ">", True))
             case "!=":
-                found = found - FiniteSet(bound)
+                solutions = solutions - FiniteSet(bound)
             case _:
                 return None
-    return found
+    return solutions
 
 
 def _distance(value: Relation) -> "Set | None":

@@ -23,8 +23,8 @@ def show(value: Value, gold: Value) -> str:
         return _limited(relation)
     if isinstance(value, Labelled) and (not isinstance(gold, Labelled) or same_label(gold, value)):
         value = value.value
-    if _is_range(gold) and (found := as_set(value)) is not None:
-        return _limited(str(exact(found)))
+    if _is_range(gold) and (value_range := as_set(value)) is not None:
+        return _limited(str(exact(value_range)))
     ordered = isinstance(gold, Listing) and gold.kind not in ("list", "set", RATIO)
     if ordered and isinstance(value, Listing) and value.kind == "list":  # a tuple without brackets keeps its order
         return _limited(", ".join(map(_shown, value.items)))

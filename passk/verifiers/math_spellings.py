@@ -22,13 +22,13 @@ _SPELLINGS = (
     (re.compile(r"\\mathbb\{R\}\s*-\s*(?=(?:\\left\s*)?\\\{)"), r"\\mathbb{R}\\setminus "),
     (re.compile(r"(?<=[)\]\[])\s*U\s*(?=(?:\\left\s*)?(?:[(\[\]]|\\\{))"), r"\\cup "),
     (re.compile(r"(?<=[0-9])\s*\\ast(?![a-zA-Z])"), r"\\cdot "),
-    (re.compile(r"(?<![0-9!.])([0-9]{1,3})!!(?!!)"), lambda found: str(prod(range(int(found[1]), 0, -2)))),
+    (re.compile(r"(?<![0-9!.])([0-9]{1,3})!!(?!!)"), lambda match: str(prod(range(int(match[1]), 0, -2)))),
     (re.compile(r"\\cr(?![a-zA-Z])"), r"\\\\"), (re.compile(r"\{([pbBvV]?)smallmatrix\}"), r"{\1matrix}"),
     (re.compile(r"\\(max|min|gcd)\s*\\\{([^{}\\]*)\\\}"), r"\\\1(\2)"),
     (re.compile(r"\\log_10(?![0-9])"), r"\\log_{10} "), (re.compile(r"\\log_([0-9])(?=[0-9])"), r"\\log_{\1} "),
     (re.compile(r"\\(?:[bp]?mod)(?![a-zA-Z])\s*\{?\s*([0-9]+)\s*\}?|\(?\s*\\(?:text|mathrm|textrm)\{\s*\(?mod\s*\}"
                 r"(?:\s|~|\\[ ,;:])*([0-9]+)\s*\)|\(\s*mod\s+([0-9]+)\s*\)"),
-     lambda found: f"\\pmod{{{found[1] or found[2] or found[3]}}}"),
+     lambda match: f"\\pmod{{{match[1] or match[2] or match[3]}}}"),
     (re.compile(r"\\mathbb\{R\}\s*(?:\^|_)\s*(?:\+|\{\s*(?:\+|>\s*0)\s*\})"), r"(0,\\infty)"),
     (re.compile(r"\\(?:colon)(?![a-zA-Z])|\{:\}|\\!:\\!"), ":"),
     (re.compile(r"\\(?:space|thinspace)(?![a-zA-Z])"), "~"),
@@ -52,11 +52,11 @@ _SPELLINGS = (
     (re.compile(r"[,;]?\s*\\text\{\s*,?\s*for (?:all|any|every|each)\b[^{}]*\}[^,;]*$"), ""),
     (re.compile(r"\\big(cup|cap)(?![a-zA-Z])"), r"\\\1 "),
     (re.compile(r"\^\s*(?:\{((?:\s*\\prime(?![a-zA-Z])\s*){1,3})\}|\\prime(?![a-zA-Z]))"),
-     lambda found: "'" * found[0].count("prime")),
+     lambda match: "'" * match[0].count("prime")),
     # Subscripts that are signs: M_\odot, x_{+}.
     (re.compile(rf"(?<=[A-Za-z])_\s*(?:\{{\s*\\({_SIGNS})\s*\}}|\\({_SIGNS})(?![a-zA-Z]))"),
-     lambda found: f"_{{{found[1] or found[2]}}}"),
-    (re.compile(r"(?<=[A-Za-z])_\{\s*([-+*])\s*\}"), lambda found: f"_{{{_NAMES[found[1]]}}}"),
+     lambda match: f"_{{{match[1] or match[2]}}}"),
+    (re.compile(r"(?<=[A-Za-z])_\{\s*([-+*])\s*\}"), lambda match: f"_{{{_NAMES[match[1]]}}}"),
     # 1./3
     (re.compile(r"(?<=[0-9])\.(?=\s*(?:[-+*/)\]},]|\\(?:times|cdot|div|pi|sqrt|frac|leq?|geq?)(?![a-zA-Z])))"), ""),
     (re.compile(r"\\mathbb\s+([A-Z])|\\mathbf\{([NZQR])\}"), r"\\mathbb{\1\2}"),
@@ -79,23 +79,23 @@ _SPELLINGS = (
     (re.compile(r"(?<=[0-9}])\s*\\frac\{\\text\{([A-Za-z ]+)\}\}\{\\text\{([A-Za-z ]+)\}(?:\^\{?2\}?)?\}\s*$"),
      r"\\text{ \1/\2}"),
     (re.compile(r"^\s*([0-9]+)(?:\s*\\text\{\s*to\s*\}\s*|\s+to\s+)([0-9]+)\s*$|(?<=[0-9])\\text\{\s*:\s*\}(?=[0-9])"),
-     lambda found: f"{found[1]}:{found[2]}" if found[1] else ":"),
+     lambda match: f"{match[1]}:{match[2]}" if match[1] else ":"),
     (re.compile(r"^\s*(?:x\s*=\s*)?\\text\{\s*(?:the set of )?all real(?: number)?s (?:x )?(?:except|other than)"
                 r"(?: for)?\s*(?:\}\s*(.+)|([^{}]+)\})\s*$", re.IGNORECASE),
-     lambda found: f"\\mathbb{{R}}\\setminus\\{{{_AND.sub(', ', found[1] or found[2])}\\}}"),
+     lambda match: f"\\mathbb{{R}}\\setminus\\{{{_AND.sub(', ', match[1] or match[2])}\\}}"),
     (re.compile(r"^\s*(?:\\text\{)?\s*(?:the set of )?all (?:real numbers|reals)\.?\s*\}?\s*$", re.IGNORECASE),
      r"\\mathbb{R}"),
     (re.compile(r"\\text\{\s*(-?\s*)infinity\s*\}", re.IGNORECASE), r"\1\\infty "),
     (re.compile(r"(?<![a-zA-Z])C\(\s*([0-9]+)\s*,\s*([0-9]+)\s*\)|\{\s*([0-9]+)\s*\\choose\s*([0-9]+)\s*\}"),
-     lambda found: _binomial(found[1] or found[3], found[2] or found[4])),
+     lambda match: _binomial(match[1] or match[3], match[2] or match[4])),
     (re.compile(r"(?:\{\})?[_^]\{?([0-9]{1,4})\}?\s*(?:P|\\text\{\s*P\s*\})_\{?([0-9]{1,4})\}?"),
-     lambda found: f"\\frac{{{found[1]}!}}{{{max(int(found[1]) - int(found[2]), 0)}!}}"),
+     lambda match: f"\\frac{{{match[1]}!}}{{{max(int(match[1]) - int(match[2]), 0)}!}}"),
     (re.compile(r"\\text\{\s*C\s*\}(?=\s*[_^])"), "C"),
-    (re.compile(r"(?:\{\})?[_^]\{?([0-9]+)\}?\s*C_\{?([0-9]+)\}?"), lambda found: _binomial(found[1], found[2])),
+    (re.compile(r"(?:\{\})?[_^]\{?([0-9]+)\}?\s*C_\{?([0-9]+)\}?"), lambda match: _binomial(match[1], match[2])),
     (re.compile(r"(?<![a-zA-Z])C_\{?([0-9]+)\}?\^\{?([0-9]+)\}?|(?<![a-zA-Z])C\^\{?([0-9]+)\}?_\{?([0-9]+)\}?"),
-     lambda found: _binomial(*sorted(filter(None, found.groups()), key=int, reverse=True))),
+     lambda match: _binomial(*sorted(filter(None, match.groups()), key=int, reverse=True))),
     (re.compile(r"^\s*\\text\{\s*([(]?[A-Za-z]+[)]?(?:\s*,\s*(?:and\s)?\s*[(]?[A-Za-z]+[)]?|\s+and\s+[(]?[A-Za-z]+[)]?)+)\s*\.?\}\s*$"),
-     lambda found: re.sub(r"([A-Za-z]{2,})|\(([A-Za-z])\)", _word, found[1])),
+     lambda match: re.sub(r"([A-Za-z]{2,})|\(([A-Za-z])\)", _word, match[1])),
     # 1011 \text{ (base 2)} and (1011)_2
     (re.compile(
         r"(?<![0-9A-Za-z.,])([0-9A-F]+)(?:\s*\\text\{\s*\(?\s*|\s+)(?:in )?base[ -]?\s*(?:\}\s*\{?)?"
@@ -104,7 +104,7 @@ _SPELLINGS = (
     (re.compile(
         r"^\s*\(?\s*(?:\\text\{)?([0-9A-Fa-f]+)(?:\\text\{([A-Fa-f]+)\})?\}?\s*\)?\s*"
         r"_\s*\{?\s*\(?(?:\\text\{\s*base\s*\}?)?\s*([0-9]{1,2})\)?\s*\}{0,2}\s*$"),
-     lambda found: f"{found[1]}{found[2] or ''}_{{{found[3]}}}"),
+     lambda match: f"{match[1]}{match[2] or ''}_{{{match[3]}}}"),
 )  # fmt: skip
 _AND = re.compile(r"\\text\{\s*,?\s*(?:and|or)\s*\}|(?<![a-z])(?:and|or)(?![a-z])")
 _SYSTEM = re.compile(
@@ -137,6 +137,6 @@ def _binomial(above: str, below: str) -> str:
     return f"\\binom{{{above}}}{{{below}}}"
 
 
-def _word(found: re.Match[str]) -> str:
+def _word(match: re.Match[str]) -> str:
     r"""Return a word of a list in \text{ }; "and" as a comma, a letter without its brackets."""
-    return found[2] or (", " if found[1] == "and" else f"\\text{{{found[1]}}}")
+    return match[2] or (", " if match[1] == "and" else f"\\text{{{match[1]}}}")

@@ -130,8 +130,8 @@ def words(text: str) -> str | None:
     plain = " ".join(_WRAPPED.sub(r"\1", text).replace("\\ ", " ").split()).strip(".").strip()
     if not _WORD.fullmatch(plain):
         return None
-    found = _ARTICLE.sub("", plain.casefold())
-    return "does not exist" if _NO_VALUE.fullmatch(found) else found
+    without_article = _ARTICLE.sub("", plain.casefold())
+    return "does not exist" if _NO_VALUE.fullmatch(without_article) else without_article
 
 
 def is_empty(word: str) -> bool:

@@ -25,7 +25,7 @@ from passk.verifiers.math_text import numerals, ungrouped, unstyled
 from passk.verifiers.math_values import is_label
 from passk.verifiers.units import is_unit
 
-REASONS = ("correct", "no answer", "not a number", "wrong")
+REASONS = ("correct", "no answer", "not a number", "incorrect")
 EXAMPLE = (r"So it is \boxed{1,250 \text{ apples}}.", "1250")
 NEEDS_DEADLINE = False
 ROUNDING = Fraction(1, 10**6)
@@ -67,7 +67,7 @@ def verify(response: str, answer: str) -> Verdict:
     if number is None:
         return Verdict(0.0, False, "", "not a number")
     correct = number == gold or (gold.denominator > 1 and abs(number - gold) <= ROUNDING * abs(gold))
-    return Verdict(float(correct), correct, str(number), "correct" if correct else "wrong")
+    return Verdict(float(correct), correct, str(number), "correct" if correct else "incorrect")
 
 
 def check_answer(answer: str) -> str | None:

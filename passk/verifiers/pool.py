@@ -170,7 +170,7 @@ class _Keeper(threading.Thread):
             if self._stopped.is_set():
                 raise PasskError("verifiers: the pool was closed; make a new one") from None
             return _failed(job.request, str(died))
-        if child.asked >= RENEWED_AFTER:
+        if child.requests >= RENEWED_AFTER:
             self._end()
         if "unreadable" in reply:
             raise AnswerError(reply["unreadable"])
@@ -196,7 +196,7 @@ class _Keeper(threading.Thread):
                     self._end()
                     raise PasskError(f"verifier: {each} does not work: {reply['failed']}")
             reply = self._child.ask({"shut": True}, START_SECONDS)
-            self._child.asked = 0
+            self._child.requests = 0
         except Died as died:
             child, self._child = self._child, None
             status = child.end() if child else None

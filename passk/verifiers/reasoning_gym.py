@@ -35,7 +35,7 @@ from passk.verifiers import reasoning_gym_golds as golds
 from passk.verifiers.extract import after_thinking, last_answer
 from passk.verifiers.reasoning_gym_golds import ALGEBRA
 
-REASONS = ("correct", "no answer", "no tags", "not of the form", "partly right", "wrong")
+REASONS = ("correct", "no answer", "no tags", "malformed", "partly correct", "incorrect")
 EXAMPLE = (
     "<answer>42</answer>",
     '{"task": "chain_sum", "entry": {"question": "State the result: 40 + 2", "answer": "42", "metadata": {}}}',
@@ -89,19 +89,19 @@ def verify(response: str, answer: str) -> Verdict:
     if not text:
         return Verdict(0.0, False, "", "no answer")
     if len(text) > LONGEST or (task in _FORMS and not _FORMS[task].fullmatch(text)):
-        return Verdict(0.0, False, shown, "no tags" if _is_untagged(response, text, entry) else "not of the form")
+        return Verdict(0.0, False, shown, "no tags" if _is_untagged(response, text, entry) else "malformed")
     try:
         score = float(dataset.score_answer(text, entry))
         correct = score >= 1 - 1e-9 and (task not in _CHECKS or _CHECKS[task](text, entry))
     except MemoryError:
         raise
     except Exception:  # the scorer fails on the response
-        return Verdict(0.0, False, shown, "no tags" if _is_untagged(response, text, entry) else "not of the form")
+        return Verdict(0.0, False, shown, "no tags" if _is_untagged(response, text, entry) else "malformed")
     if correct:
         return Verdict(1.0, True, shown, "correct")
     if _is_untagged(response, text, entry):
         return Verdict(0.0, False, shown, "no tags")
-    return Verdict(0.0, False, shown, "partly right" if 0.05 < score < 1 else "wrong")
+    return Verdict(0.0, False, shown, "partly correct" if 0.05 < score < 1 else "incorrect")
 
 
 def check_answer(answer: str) -> str | None:
@@ -194,44 +194,44 @@ def _integers(text: str) -> list[int]:
     return sorted(int(number) for number in re.findall(r"[0-9]+", text))
 
 
-def _is_24(given: str, entry: dict[str, Any]) -> bool:
+def _is_24(extracted: str, entry: dict[str, Any]) -> bool:
     """Check numbers and value: the scorer accepts any four numbers, and 24.9 for 24."""
     from sympy.parsing.sympy_parser import parse_expr
 
-    return _integers(given) == sorted(entry["metadata"]["numbers"]) and parse_expr(given) == 24
+    return _integers(extracted) == sorted(entry["metadata"]["numbers"]) and parse_expr(extracted) == 24
 
 
-def _same_numbers(given: str, entry: dict[str, Any]) -> bool:
+def _same_numbers(extracted: str, entry: dict[str, Any]) -> bool:
     """Check all numbers: the scorer accepts numbers that differ by 1, and NaN."""
-    given, gold = (json.loads(text.replace("'", '"')) for text in (given, entry["answer"]))
-    return [float(number) for number in given] == [float(number) for number in gold]
+    extracted, gold = (json.loads(text.replace("'", '"')) for text in (extracted, entry["answer"]))
+    return [float(number) for number in extracted] == [float(number) for number in gold]
 
 
-def _same_count(given: str, entry: dict[str, Any]) -> bool:
+def _same_count(extracted: str, entry: dict[str, Any]) -> bool:
     """Check the count of numbers: the scorer reads only the first ones."""
-    return len(re.findall(_NUMBER, given)) == len(re.findall(_NUMBER, entry["answer"]))
+    return len(re.findall(_NUMBER, extracted)) == len(re.findall(_NUMBER, entry["answer"]))
 
 
-def _is_probability(given: str, entry: dict[str, Any]) -> bool:
+def _is_probability(extracted: str, entry: dict[str, Any]) -> bool:
     """Check the relative error: the scorer allows an error of 1e-4, which exceeds some probabilities."""
     gold = Fraction(entry["answer"])
-    return abs(Fraction(given.replace(",", "")) - gold) <= gold / 1000
+    return abs(Fraction(extracted.replace(",", "")) - gold) <= gold / 1000
 
 
-def _is_pooled(given: str, entry: dict[str, Any]) -> bool:
+def _is_pooled(extracted: str, entry: dict[str, Any]) -> bool:
     """Check two decimals, as the task requires: the scorer allows an error of 1 %, which another mean can have."""
-    pairs = zip(given.split(), entry["answer"].split(), strict=True)
+    pairs = zip(extracted.split(), entry["answer"].split(), strict=True)
     return all(abs(float(one) - float(other)) < 0.0101 for one, other in pairs)
 
 
-def _same_text(given: str, entry: dict[str, Any]) -> bool:
+def _same_text(extracted: str, entry: dict[str, Any]) -> bool:
     """Check the whole text: the scorer gives the full score if the parts match, whatever follows."""
-    return " ".join(given.casefold().split()) == " ".join(str(entry["answer"]).casefold().split())
+    return " ".join(extracted.casefold().split()) == " ".join(str(entry["answer"]).casefold().split())
 
 
 def _as_many(sign: str) -> Callable[[str, dict[str, Any]], bool]:
     """Return a check of the number of parts, counted by the sign between them."""
-    return lambda given, entry: given.count(sign) == entry["answer"].count(sign)
+    return lambda extracted, entry: extracted.count(sign) == entry["answer"].count(sign)
 
 
 _CHECKS: dict[str, Callable[[str, dict[str, Any]], bool]] = {
@@ -239,9 +239,9 @@ _CHECKS: dict[str, Callable[[str, dict[str, Any]], bool]] = {
     "coin_flip": _is_probability,
     # The scorer uses the last digit of a repeated letter.
     "cryptarithm": _as_many("="),
-    "figlet_font": lambda given, entry: _same_text("".join(given.split()), entry),
+    "figlet_font": lambda extracted, entry: _same_text("".join(extracted.split()), entry),
     # The scorer ignores rows and cells beyond the board.
-    "game_of_life": lambda given, entry: json.loads(given) == json.loads(entry["answer"]),
+    "game_of_life": lambda extracted, entry: json.loads(extracted) == json.loads(entry["answer"]),
     # The scorer checks only whether the text is empty.
     "game_of_life_halting": _same_text,
     "letter_jumble": _same_text,

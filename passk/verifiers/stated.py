@@ -187,16 +187,16 @@ def last(response: str, *, options: bool = False) -> Statement | None:
 def clause(text: str) -> str:
     """Return a statement up to the end of its clause, or all of it if the rest retracts the answer."""
     depth, is_value = 0, bool(_VALUE.match(text))
-    for found in _SPAN.finditer(text):
-        if found["opens"]:
+    for match in _SPAN.finditer(text):
+        if match["opens"]:
             depth += 1
-        elif found["closes"]:
+        elif match["closes"]:
             depth = max(0, depth - 1)
-        elif found["phrase"] and (not is_value or units.makes_another(found["phrase"])):
+        elif match["phrase"] and (not is_value or units.makes_another(match["phrase"])):
             continue
-        elif found["cut"] is not None and depth == 0 and (is_value or found["clause"] is None):
-            rest = text[found.start() :]
-            return text if takes_back(rest) else text[: found.start()]
+        elif match["cut"] is not None and depth == 0 and (is_value or match["clause"] is None):
+            rest = text[match.start() :]
+            return text if takes_back(rest) else text[: match.start()]
     return text
 
 

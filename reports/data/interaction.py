@@ -53,13 +53,13 @@ def effects(comparison: Comparison) -> list[Effect]:
 
 def _shared(comparison: Comparison) -> Iterator[tuple[tuple[str, str], list[tuple[Design, Pair]]]]:
     """Yield names of method and baseline with their entries in each setting. Settings that share one are left out."""
-    found: dict[tuple[str, str], list[tuple[Design, Pair]]] = {}
+    settings_by_pair: dict[tuple[str, str], list[tuple[Design, Pair]]] = {}
     for design in comparison.designs:
         if len(design) > 1:
             for a, b in against_baseline(design[0].methods):
                 pair = (comparison.entry(design, a.name), comparison.entry(design, b.name))
-                found.setdefault((a.name, b.name), []).append((design, pair))
-    for names, pairs in found.items():
+                settings_by_pair.setdefault((a.name, b.name), []).append((design, pair))
+    for names, pairs in settings_by_pair.items():
         entries = [entry for _, pair in pairs for entry in pair]
         if len(pairs) > 1 and len(set(entries)) == len(entries):
             yield names, pairs

@@ -60,21 +60,23 @@ def _metrics(comparison: Comparison, entry: Entry, benchmark: str, names: Sequen
         return {}
     cells: dict[str, str] = {}
     for name in names:
-        found = [dict(columns(name, _counts(run, entry.checkpoint, benchmark), ks)) for run in runs]
-        for title in found[0]:
-            cells[title] = _cell([each[title] for each in found], runs, entry.checkpoint, benchmark)
+        by_run = [dict(columns(name, _counts(run, entry.checkpoint, benchmark), ks)) for run in runs]
+        for title in by_run[0]:
+            cells[title] = _cell([each[title] for each in by_run], runs, entry.checkpoint, benchmark)
     return cells
 
 
-def _cell(found: Sequence[Any], runs: Sequence[Results], checkpoint: str, benchmark: str) -> str:
-    if isinstance(found[0], Estimate):
-        if len(found) == 1:
-            return interval(found[0])
-        return f"{np.mean([one.value for one in found]):.3f}"  # its interval covers one run's samples
-    if len(found) == 1:
-        [estimate] = intervals(np.asarray(found[0])[:, None], [(0.0, 1.0)], seed_statistics.DRAWS, seed_statistics.SEED)
+def _cell(values: Sequence[Any], runs: Sequence[Results], checkpoint: str, benchmark: str) -> str:
+    if isinstance(values[0], Estimate):
+        if len(values) == 1:
+            return interval(values[0])
+        return f"{np.mean([one.value for one in values]):.3f}"  # its interval covers one run's samples
+    if len(values) == 1:
+        [estimate] = intervals(
+            np.asarray(values[0])[:, None], [(0.0, 1.0)], seed_statistics.DRAWS, seed_statistics.SEED
+        )
         return "–" if np.isnan(estimate.value) else interval(estimate)
-    rows = [pd.Series(one, _problems(run, checkpoint, benchmark)) for one, run in zip(found, runs, strict=True)]
+    rows = [pd.Series(one, _problems(run, checkpoint, benchmark)) for one, run in zip(values, runs, strict=True)]
     return "–" if any(row.isna().any() for row in rows) else interval(seed_statistics.mean(rows))
 
 
@@ -108,12 +110,12 @@ def _by(comparison: Comparison, benchmark: str, field: str) -> list[list[str]]:
     number = Counter(value for values in of_run for value in values.values())
     if not number:
         return []
-    own = {value for value, _ in sorted(number.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST]}
-    shown = sorted(own) + ([REST] if set(number) - own else [])
+    frequent = {value for value, _ in sorted(number.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST]}
+    shown = sorted(frequent) + ([REST] if set(number) - frequent else [])
     lines = []
     for value in shown:
         chosen = {
-            id(run): {problem for problem, one in values.items() if (one if one in own else REST) == value}
+            id(run): {problem for problem, one in values.items() if (one if one in frequent else REST) == value}
             for run, values in zip(comparison.results, of_run, strict=True)
         }
         for entry in comparison.sampled:
@@ -145,7 +147,7 @@ def _values(run: Results, benchmark: str, field: str) -> dict[str, str]:
     rows = run.traits[run.traits["benchmark"] == benchmark]
     values = {}
     for problem, difficulty, metadata in zip(rows["problem"], rows["difficulty"], rows["metadata"], strict=True):
-        found = (json.loads(metadata) | {"difficulty": difficulty}).get(field)
-        if found not in (None, "", []):
-            values[problem] = ", ".join(map(str, found)) if isinstance(found, list) else str(found)
+        value = (json.loads(metadata) | {"difficulty": difficulty}).get(field)
+        if value not in (None, "", []):
+            values[problem] = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return values

@@ -9,10 +9,10 @@ from reports.sections.tables import marked
 
 def settings_table(comparison: Comparison) -> str:
     """Return one row for each combination of settings and benchmark; empty without several settings with seeds."""
-    found = effects(comparison)
-    ks = sorted({effect.k for effect in found})
+    estimates = effects(comparison)
+    ks = sorted({effect.k for effect in estimates})
     rows: dict[tuple[str, str], dict[int, str]] = {}
-    for effect in found:
+    for effect in estimates:
         benchmark = "all together" if effect.benchmark == ALL else code(effect.benchmark)
         rows.setdefault((_what(effect), benchmark), {})[effect.k] = marked(effect.estimate)
     lines = [[*names, *(cells.get(k, "–") for k in ks)] for names, cells in rows.items()]

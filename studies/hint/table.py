@@ -42,7 +42,7 @@ def text(samples: pd.DataFrame) -> str:
     ]
     for condition in CONDITIONS:
         rows = samples[samples["condition"] == condition]
-        silent = (~rows["reason"].isin(["correct", "wrong"])).mean()
+        silent = (~rows["reason"].isin(["correct", "incorrect"])).mean()
         copied = 0.0 if condition == "correct" else rows["copied"].mean()
         correct = rows["correct"].mean()
         rest = 1 - silent - copied - correct

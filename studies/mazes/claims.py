@@ -21,8 +21,8 @@ EDGE = 50
 DIVERSITY = {
     "entropy": "entropy, nats a token",
     "distinct": "distinct responses, share",
-    "all_wrong": "all-incorrect groups",
-    "few_wrong": "fewer than k incorrect",
+    "all_incorrect": "all-incorrect groups",
+    "few_incorrect": "fewer than k incorrect",
     "mixed": "mixed groups",
 }
 """Column of steps.parquet, or `mixed` for groups with correct and incorrect responses -> name in the table."""
@@ -68,11 +68,11 @@ def _name(method: str, checkpoint: str) -> str:
 
 def _diversity(study: Study) -> str:
     """Return a table of each training: mean of its first and last EDGE steps over seeds, and the range at the end."""
-    steps = study.steps.assign(mixed=1 - study.steps["all_wrong"] - study.steps["all_right"])
+    steps = study.steps.assign(mixed=1 - study.steps["all_incorrect"] - study.steps["all_correct"])
     rows = []
     for regime in study.regimes:
         for method in study.methods(regime):
-            of_method = steps[(steps["regime"] == regime) & (steps["arm"] == method)].sort_values("step")
+            of_method = steps[(steps["regime"] == regime) & (steps["method"] == method)].sort_values("step")
             trainings = {method: (FINAL, of_method)}
             if method == AFTER:
                 trainings = {AFTER_PASSK: (AFTER_PASSK, of_method[of_method["k"] > 1]), **trainings}

@@ -23,8 +23,8 @@ SHOWN = {
     "pass_at_8": "pass@8, own groups",
     "entropy": "entropy, nats",
     "distinct": "distinct responses",
-    "all_wrong": "all-incorrect groups",
-    "few_wrong": "< k incorrect",
+    "all_incorrect": "all-incorrect groups",
+    "few_incorrect": "< k incorrect",
 }
 """Column of steps.parquet -> label of the axis; the last three are shares."""
 POINTS = 240
@@ -145,9 +145,9 @@ def _curves(study: Study, stem: Path, colours: dict[str, str]) -> None:
             steps = study.steps[study.steps["regime"] == regime]
             for axes, metric in zip(grid[:, column], SHOWN, strict=True):
                 for method in study.methods(regime):
-                    rows = steps[(steps["arm"] == method) & steps["seed"].isin(study.seeds(regime, method))]
+                    rows = steps[(steps["method"] == method) & steps["seed"].isin(study.seeds(regime, method))]
                     # one line for each estimator, because "< k incorrect" depends on its k
-                    for _, rows_of_estimator in rows.groupby("rule"):
+                    for _, rows_of_estimator in rows.groupby("estimator"):
                         _track(axes, rows_of_estimator, metric, wide, colours[method])
             grid[0, column].set_title(regime, weight="bold")
             grid[-1, column].set_xlabel("rl steps")
@@ -167,7 +167,7 @@ def _frontier(study: Study, stem: Path, colours: dict[str, str]) -> None:
     with style.figure(stem, rows, columns, height) as (figure, grid):
         for axes, regime in zip(grid.flat, study.regimes, strict=False):
             for method in study.methods(regime):
-                steps = study.steps[(study.steps["regime"] == regime) & (study.steps["arm"] == method)]
+                steps = study.steps[(study.steps["regime"] == regime) & (study.steps["method"] == method)]
                 steps = steps[steps["seed"].isin(study.seeds(regime, method))]
                 draw_path(axes, _path(steps), style.Look(colours[method]))
             axes.set_title(regime, weight="bold")
@@ -186,8 +186,8 @@ def _path(steps: pd.DataFrame) -> pd.DataFrame:
     by_step = steps.sort_values("step").rename(columns=columns).set_index("step")
     return joined(
         {
-            rule: [run[list(columns.values())] for _, run in rows.groupby("seed")]
-            for rule, rows in by_step.groupby("rule", sort=False)
+            estimator: [run[list(columns.values())] for _, run in rows.groupby("seed")]
+            for estimator, rows in by_step.groupby("estimator", sort=False)
         }
     )
 

@@ -5,11 +5,11 @@
 
 An experiment study-trap-s3 is a seed of the regime trap. An experiment study-trap-more-s3 adds methods to this seed.
 
-problems.parquet    one row for each problem of a checkpoint: regime, arm (the method), seed, warm_start (key of its
+problems.parquet    one row for each problem of a checkpoint: regime, method, seed, warm_start (key of its
                     stage; equal after a repeated training), checkpoint (`final` at the end of the method, else the
                     name of an earlier stage), split, problem_id, n (samples), c (correct samples)
-steps.parquet       one row for each rl step of a method: regime, arm (the method), seed, step (of the whole method), k,
-                    rule (the estimator), and its metrics
+steps.parquet       one row for each rl step of a method: regime, method, seed, step (of the whole method), k,
+                    estimator, and its metrics
 
 The rows of a method are complete: each method has its own copy of shared stages. An export adds to the existing files,
 so several machines can train parts of the study, each with its own store.
@@ -34,12 +34,8 @@ from studies.frames import typed
 
 PREFIX, WARM, FINAL = "study-", "warm", "final"
 PROBLEMS, STEPS = "problems.parquet", "steps.parquet"
-KEYS = ["regime", "arm", "seed"]
+KEYS = ["regime", "method", "seed"]
 PROBLEM_COLUMNS = [*KEYS, "warm_start", "checkpoint", "split", "problem_id", "n", "c"]
-STORE_NAMES = {
-    "estimator": "rule", "all_incorrect": "all_wrong", "all_correct": "all_right", "few_incorrect": "few_wrong",
-}  # fmt: skip
-"""Column of frames.method_steps -> column of steps.parquet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,12 +53,12 @@ class Study:
     def methods(self, regime: str) -> list[str]:
         """Return the finished methods of a regime, those of MAIN first."""
         finished = self.problems[(self.problems["regime"] == regime) & (self.problems["checkpoint"] == FINAL)]
-        return sorted(set(finished["arm"]), key=lambda name: (name not in MAIN, name))
+        return sorted(set(finished["method"]), key=lambda name: (name not in MAIN, name))
 
     def seeds(self, regime: str, method: str, checkpoint: str = FINAL) -> list[int]:
         """Return the seeds in which the method's checkpoint has samples."""
         frame = self.problems
-        rows = frame[(frame["regime"] == regime) & (frame["arm"] == method) & (frame["checkpoint"] == checkpoint)]
+        rows = frame[(frame["regime"] == regime) & (frame["method"] == method) & (frame["checkpoint"] == checkpoint)]
         return sorted(map(int, rows["seed"].unique()))
 
     def scores(
@@ -70,7 +66,7 @@ class Study:
     ) -> dict[int, pd.Series]:
         """Return pass@k of each problem by (split, problem_id), one Series for each seed with all of the splits."""
         frame = self.problems
-        chosen = frame[(frame["regime"] == regime) & (frame["arm"] == method) & (frame["checkpoint"] == checkpoint)]
+        chosen = frame[(frame["regime"] == regime) & (frame["method"] == method) & (frame["checkpoint"] == checkpoint)]
         chosen = chosen[chosen["split"].isin(splits)]
         by_seed = {}
         for seed, rows in chosen.groupby("seed"):
@@ -137,7 +133,7 @@ def added(new: Study, old: Study) -> Study:
     for fresh, kept in ((new.problems, old.problems), (new.steps, old.steps)):
         parts = [fresh[~_keys(fresh).isin(kept_keys)], kept[_keys(kept).isin(kept_keys)]]
         # a stable sort keeps the order of a method's rows
-        merged.append(pd.concat(parts).sort_values(["regime", "seed", "arm"], kind="stable"))
+        merged.append(pd.concat(parts).sort_values(["regime", "seed", "method"], kind="stable"))
     return Study(*map(typed, merged))
 
 
@@ -155,7 +151,7 @@ def _problems(key: tuple[str, int, str], run: Results, method: Method) -> Iterat
                 rows = counts.reset_index().rename(columns={"benchmark": "split", "problem": "problem_id"})
                 checkpoint = FINAL if stage == name else stage
                 yield rows[["split", "problem_id", "n", "c"]].assign(
-                    regime=regime, arm=name, seed=seed, warm_start=warm, checkpoint=checkpoint
+                    regime=regime, method=name, seed=seed, warm_start=warm, checkpoint=checkpoint
                 )
 
 
@@ -163,5 +159,5 @@ def _steps(key: tuple[str, int, str], run: Results, method: Method) -> Iterator[
     regime, seed, name = key
     steps = frames.method_steps(run, method)
     if not steps.empty:
-        keys = pd.DataFrame({"regime": regime, "arm": name, "seed": seed}, index=steps.index)
-        yield pd.concat([keys, steps.rename(columns=STORE_NAMES)], axis=1)
+        keys = pd.DataFrame({"regime": regime, "method": name, "seed": seed}, index=steps.index)
+        yield pd.concat([keys, steps], axis=1)

@@ -183,7 +183,7 @@ def _by_seed(study: Study, regime: str) -> str:
 
 def _cost(study: Study) -> str:
     """Return a table of the rl steps and the sum of their time; steps that methods share count once."""
-    steps = study.steps.drop_duplicates(["regime", "seed", "step", "rule", "k", "reward", "seconds"])
+    steps = study.steps.drop_duplicates(["regime", "seed", "step", "estimator", "k", "reward", "seconds"])
     rows = []
     for regime in study.regimes:
         own_steps = steps[steps["regime"] == regime]

@@ -130,7 +130,7 @@ def test_a_rollout_that_verl_rejected_does_not_count_in_its_group(name, trainer_
     data = rejecting(data, rejected)
     kept = data.batch["response_mask"].any(dim=1)
     assert not kept[rejected].any() and kept.sum() == 6 * PROMPTS
-    # what a rejected rollout would have been paid must not matter
+    # the reward that a rejected rollout would have had must not matter
     data.batch["token_level_rewards"][rejected] = torch.nan
     keys = {} if trainer_function is compute_advantage else {"batch_keys": [f"u_{i}_0" for i in range(len(data))]}
     torch.manual_seed(7)

@@ -135,7 +135,7 @@ def actor_classes():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(cpu.ENVIRONMENT_SWITCH, "1")
         patch.setenv("DS_ACCELERATOR", "cpu")
-        cpu.install_if_asked()
+        cpu.install_if_requested()
         from openrlhf.trainer import ppo_trainer, sft_trainer
         from openrlhf.trainer.ppo_utils import experience_maker
 

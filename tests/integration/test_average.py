@@ -15,7 +15,7 @@ from passk.pipeline import stages
 from passk.runtime.ray_cluster import ray_cluster
 from passk.runtime.ray_job import StageFailed
 from tests.integration.test_resume import kill_the_policy_after_its_save
-from tests.said import lines_said
+from tests.log_lines import logged_lines
 
 pytestmark = pytest.mark.slow
 # From random weights nothing is solved: rewards at random, and penalties for lengths, make the gradients.
@@ -44,7 +44,7 @@ def trained(tmp_path_factory) -> tuple[plan.Plan, set[str]]:
     laid_out, files = plan.plan(config.parse(yaml.safe_load(EXPERIMENT)), directory), set()
     [planned] = laid_out.stages
     saves = planned.directory / "checkpoints" / "_actor"
-    with pytest.MonkeyPatch.context() as patch, lines_said() as said:
+    with pytest.MonkeyPatch.context() as patch, logged_lines() as said:
         patch.delenv("RAY_ADDRESS", raising=False)
         with ray_cluster(laid_out.experiment.compute, directory / "ray.log") as cluster:
             stages.prepare(laid_out)

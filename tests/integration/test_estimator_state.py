@@ -19,7 +19,7 @@ from passk.openrlhf.checkpoints import SEAL
 from passk.pipeline import stages
 from passk.runtime.ray_cluster import ray_cluster
 from passk.runtime.ray_job import StageFailed
-from tests.said import lines_said
+from tests.log_lines import logged_lines
 
 from .test_resume import CLOCK, kill_the_policy_when, lines, rollouts
 
@@ -72,7 +72,7 @@ def runs(tmp_path_factory) -> Runs:
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: counting\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("[passk.advantage]\ncounting = counting_estimator:counting\n")
     (package / "counting_estimator.py").write_text(COUNTING)
-    with pytest.MonkeyPatch.context() as patch, lines_said() as messages:
+    with pytest.MonkeyPatch.context() as patch, logged_lines() as messages:
         patch.delenv("RAY_ADDRESS", raising=False)
         patch.setenv("PYTHONPATH", str(package))  # of Ray's workers
         patch.syspath_prepend(str(package))

@@ -24,7 +24,7 @@ from passk.pipeline import evaluation_request, stages
 from passk.runtime.environment import environment
 from passk.runtime.ray_cluster import ray_cluster, request_headers
 from passk.store import reading
-from tests.said import lines_said
+from tests.log_lines import logged_lines
 
 from .conftest import left_after, passk, prepared
 
@@ -44,13 +44,13 @@ benchmarks:
   test: {{problems: test, samples: {SAMPLES}, k: [1, 4], max_response: 8}}
 compute: {{profile: cpu, deterministic: true}}
 """
-# The stream's parts are far apart for a model that answers 2,000 samples in a second.
+# The stream's shards are far apart for a model that answers 2,000 samples in a second.
 SMALL_PARTS = """
 import sys
 from pathlib import Path
 from passk.evaluation import evaluate, generate
 
-generate.PART_SAMPLES = 64
+generate.SHARD_SAMPLES = 64
 evaluate.main(Path(sys.argv[1]))
 """
 
@@ -81,11 +81,11 @@ def evaluated(tmp_path_factory) -> Evaluated:
     said = finished(command("whole"), directory, variables)
     with (directory / "cut.txt").open("w") as output:
         cut = subprocess.Popen(command("cut"), cwd=directory, env=variables, stdout=output, stderr=output)
-        killed_at_parts(cut, directory / "cut", 1)
+        killed_at_shards(cut, directory / "cut", 1)
     left_behind = left_after(directory, seconds=30)
-    parts = len(list((directory / "cut").rglob("parts/*.parquet")))
+    shards = len(list((directory / "cut").rglob("shards/*.parquet")))
     went_on = finished(command("cut"), directory, variables)
-    return Evaluated(directory, variables, parts, left_behind, said, went_on)
+    return Evaluated(directory, variables, shards, left_behind, said, went_on)
 
 
 def finished(command: list[str], directory: Path, variables: dict[str, str]) -> str:
@@ -94,11 +94,11 @@ def finished(command: list[str], directory: Path, variables: dict[str, str]) -> 
     return done.stdout + done.stderr
 
 
-def killed_at_parts(process: subprocess.Popen, directory: Path, parts: int) -> None:
-    """SIGKILL once there are so many parts."""
+def killed_at_shards(process: subprocess.Popen, directory: Path, shards: int) -> None:
+    """SIGKILL once there are so many shards."""
     deadline = time.monotonic() + 300
     try:
-        while len(list(directory.rglob("parts/*.parquet"))) < parts:
+        while len(list(directory.rglob("shards/*.parquet"))) < shards:
             assert process.poll() is None, "ended before it could be killed"
             assert time.monotonic() < deadline
             time.sleep(0.002)
@@ -124,7 +124,7 @@ def test_the_evaluation_that_was_killed_has_the_rows_of_the_one_that_was_not(eva
     assert len(whole) == PROBLEMS * SAMPLES
     assert not whole.duplicated(["problem", "sample"]).any()
     assert whole.groupby("problem").response.nunique().min() > 1
-    assert not list(evaluated.directory.rglob("parts"))
+    assert not list(evaluated.directory.rglob("shards"))
 
 
 def test_it_says_where_it_goes_on_how_far_it_is_and_how_long_it_takes(evaluated):
@@ -183,8 +183,8 @@ def test_as_a_stream_too_nothing_is_lost_or_doubled_when_it_is_killed(evaluated,
     Work([evaluation_request.request(laid_out, laid_out.evaluations[0])], engines=1, gpus=1, on_ray=False).write(file)
     variables = environment(laid_out.experiment.compute)
     small = [sys.executable, "-c", SMALL_PARTS, str(file)]
-    killed_at_parts(subprocess.Popen(small, env=variables), tmp_path, 2)
-    assert 2 <= len(list(tmp_path.rglob("parts/*.parquet"))) < PROBLEMS * SAMPLES // 64
+    killed_at_shards(subprocess.Popen(small, env=variables), tmp_path, 2)
+    assert 2 <= len(list(tmp_path.rglob("shards/*.parquet"))) < PROBLEMS * SAMPLES // 64
     assert not list(tmp_path.rglob("samples.parquet"))
     stages.evaluate(laid_out)
     same_rows(samples(tmp_path), samples(evaluated.directory / "whole"))
@@ -200,7 +200,7 @@ def test_on_a_cluster_that_runs_one_engine_or_two_sample_all_rows_there_each_its
         reset_auth_token_state()
         for gpus, on in ((1, ""), (2, " on 2 engines")):
             laid_out, _ = work(evaluated, tmp_path / str(gpus), gpus_per_node=gpus)
-            with lines_said() as said:
+            with logged_lines() as said:
                 stages.evaluate(laid_out)
             assert said[0] == f"evaluations to do: 1 of 1 checkpoints{on}"
             assert said[-1].startswith(f"base on test: {PROBLEMS * SAMPLES}/{PROBLEMS * SAMPLES} samples, ")

@@ -18,7 +18,7 @@ from passk.openrlhf.checkpoints import SEAL
 from passk.pipeline import stages
 from passk.runtime.ray_cluster import ray_cluster
 from passk.runtime.ray_job import StageFailed
-from tests.said import lines_said
+from tests.log_lines import logged_lines
 
 from .test_resume import CLOCK, kill_the_policy_when, lines, rollouts
 
@@ -115,7 +115,7 @@ def killed_and_resumed(laid_out, planned, cluster) -> list[str]:
     threading.Thread(target=kill_the_policy_when, args=(sealed.exists, saves), daemon=True).start()
     with pytest.raises(StageFailed):
         stages.train(laid_out, planned, cluster)
-    with lines_said() as messages:
+    with logged_lines() as messages:
         stages.train(laid_out, planned, cluster)
     return messages
 

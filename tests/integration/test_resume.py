@@ -1,4 +1,4 @@
-"""A stage that dies while it saves, and goes on: from a checkpoint that is whole, to the same last digit."""
+"""A stage that dies while it saves resumes from a complete checkpoint and ends with the same last digit."""
 
 import json
 import re
@@ -21,12 +21,12 @@ from passk.openrlhf.checkpoints import SEAL
 from passk.pipeline import stages
 from passk.runtime.ray_cluster import ray_cluster
 from passk.runtime.ray_job import StageFailed
+from tests.log_lines import logged_lines
 from tests.processes import command_lines, descendants
-from tests.said import lines_said
 
 pytestmark = pytest.mark.slow
 
-# From random weights nothing is solved: wrong answers that are paid at random make the gradients.
+# A model with random weights solves nothing. Incorrect rollouts with random rewards make the gradients.
 EXPERIMENT = """
 name: resumed
 question: Is a run that was killed the run that was not?
@@ -55,7 +55,7 @@ class Runs:
     undisturbed: Path
     resumed: Path
     said: list[str]
-    """by the run that went on"""
+    """Messages of the run that resumed."""
     sealed_at_kill: list[int]
     """steps whose checkpoints were sealed"""
     begun_at_kill: list[int]
@@ -73,7 +73,7 @@ def runs(tmp_path_factory) -> Runs:
         name: plan.plan(config.parse(yaml.safe_load(EXPERIMENT.replace("EVALUATED", fields))), directory / name)
         for name, fields in evaluated.items()
     }
-    with pytest.MonkeyPatch.context() as patch, lines_said() as said:
+    with pytest.MonkeyPatch.context() as patch, logged_lines() as said:
         patch.delenv("RAY_ADDRESS", raising=False)
         with ray_cluster(laid_out["whole"].experiment.compute, directory / "ray.log") as cluster:
             for one in laid_out.values():
@@ -93,7 +93,7 @@ def runs(tmp_path_factory) -> Runs:
             threading.Thread(target=kill_the_policy_after_its_save, args=(saves, 5), daemon=True).start()
             with pytest.raises(StageFailed):
                 stages.train(laid_out["cut"], cut, cluster)
-            with lines_said() as said_at_the_end:
+            with logged_lines() as said_at_the_end:
                 stages.train(laid_out["cut"], cut, cluster)
                 stages.train(laid_out["cut"], child, cluster)
     return Runs(

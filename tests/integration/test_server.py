@@ -18,8 +18,8 @@ from flows.server import prefect_server
 from passk.experiment.compute import Compute
 from passk.runtime.ports import free_port
 from tasks.train_slots import POLL_SECONDS, TrainSlots
+from tests.log_lines import logged_lines
 from tests.processes import command_lines, descendants
-from tests.said import lines_said
 
 pytestmark = pytest.mark.slow
 
@@ -104,7 +104,7 @@ def test_a_killed_server_comes_back_with_what_it_knew_and_the_flow_goes_on(home,
 
 def test_a_place_outlives_its_server_and_is_given_back_to_the_next_or_ends_by_itself(home, tmp_path):
     """With leases in memory, as Prefect has them, the new server would know of nobody who could give it back."""
-    with prefect_server(tmp_path / "prefect.log", free_port()) as address, lines_said() as said:
+    with prefect_server(tmp_path / "prefect.log", free_port()) as address, logged_lines() as said:
         asked("/v2/concurrency_limits/", {"name": "passk-cpu", "limit": 1})
         slots = TrainSlots(Compute(profile="cpu"))
         with slots.one():
@@ -119,7 +119,7 @@ def test_a_place_outlives_its_server_and_is_given_back_to_the_next_or_ends_by_it
 
 def test_a_stage_of_another_run_waits_for_the_servers_place_until_the_first_leaves_it(home, tmp_path):
     order = []
-    with prefect_server(tmp_path / "prefect.log"), lines_said() as said:
+    with prefect_server(tmp_path / "prefect.log"), logged_lines() as said:
         asked("/v2/concurrency_limits/", {"name": "passk-cpu", "limit": 1})
         first, second = TrainSlots(Compute(profile="cpu")), TrainSlots(Compute(profile="cpu"))
 

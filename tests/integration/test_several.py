@@ -16,7 +16,7 @@ WARM, ARM, MORE = 8, 2, 4
 
 
 def write(directory, name: str, **more) -> list[str]:
-    """An experiment of a warm start and an rl arm, and of what more it has; gives the command that runs it."""
+    """Write an experiment with a warm start, an rl stage and more fields. Return the command that runs it."""
     raw = yaml.safe_load(EXPERIMENT)
     warm, arm = raw["stages"].values()
     arm = {key: value for key, value in arm.items() if key != "save_every"}
@@ -74,7 +74,7 @@ def test_the_stages_that_both_share_were_trained_once_and_whoever_waited_said_so
         (only,) = stages(directory / "runs", name)
         assert steps(only) == list(range(1, count + 1))
     assert len(list(directory.glob("runs/*/stages/*/rollouts/*.parquet"))) == ARM
-    # whoever comes after its end does not wait, and says nothing
+    # a process that starts after its end neither waits nor logs
     waited = sum(" warm: waiting for experiment " in text for text in said.values())
     assert waited <= 1
     for name in ("warm", "arm"):

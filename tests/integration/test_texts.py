@@ -76,7 +76,7 @@ def test_every_sample_of_a_text_has_a_verdict_in_its_verifiers_words(run, benchm
 
 def test_what_the_model_learnt_to_write_is_read_as_mathematics(run):
     reasons = [row["reason"] for row in samples_of(run, "held", "warm")]
-    assert sum(reason in ("correct", "wrong") for reason in reasons) > len(reasons) / 2, reasons
+    assert sum(reason in ("correct", "incorrect") for reason in reasons) > len(reasons) / 2, reasons
 
 
 def test_training_pays_by_the_pools_verdicts_and_counts_their_reasons(run):

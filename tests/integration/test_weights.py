@@ -72,7 +72,7 @@ RELOADS = """
 import sys
 from types import SimpleNamespace
 from passk import cpu
-cpu.install_if_asked()
+cpu.install_if_requested()
 import torch
 from vllm.config import set_current_vllm_config
 from vllm.distributed import init_distributed_environment, initialize_model_parallel

@@ -111,6 +111,6 @@ def test_each_peak_of_memory_is_below_its_estimate_and_above_half_of_it(done):
 
 
 def test_the_record_shows_what_the_model_was_asked(done):
-    record = json.loads((done.plan.evaluations[0].directory / "evaluation.json").read_text())["asked"]
+    record = json.loads((done.plan.evaluations[0].directory / "evaluation.json").read_text())["prompt_format"]
     assert record["end_tokens"] == [END]
     assert record["before"].startswith("<|im_start|>system\nAnswer with one number.<|im_end|>")

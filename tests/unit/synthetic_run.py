@@ -12,7 +12,7 @@ from passk.files.layout import EvaluationRecord, ExperimentRecord, StageRecord, 
 from passk.files.schema import ROLLOUT_COLUMNS, SAMPLE_COLUMNS
 
 VERSIONS = {"openrlhf": "0.11.2", "vllm": "0.29.0"}
-ABILITY = {  # mean log-odds of a right answer, by checkpoint and benchmark
+ABILITY = {  # mean log-odds of a correct response, by checkpoint and benchmark
     "warm": {"easy": -0.2, "hard": -4.0},
     "pass1": {"easy": 0.5, "hard": -3.6},
     "pass4": {"easy": 0.1, "hard": -2.2},
@@ -57,7 +57,7 @@ def _rl(parent: str, advantage: str, k: int, steps: int) -> dict:
 def write_run(
     runs: Path, name: str = "maze-cpu", problems: int = 16, samples: int = 16, steps: int = 6, seed: int = 17
 ) -> SyntheticRun:
-    """warm -> {pass1 ; pass4 -> pass4-pass1} on easy and hard; an arm takes 3 x `steps` rl steps."""
+    """Stages warm -> {pass1 ; pass4 -> pass4-pass1} on easy and hard. A method has 3 x `steps` rl steps."""
     run, rng = SyntheticRun(runs, name), np.random.default_rng(seed - 10)
     graph = {
         "warm": {"kind": "sft", "from": None, "steps": steps, "problems": "train", "lr": 1e-3},

@@ -118,7 +118,7 @@ def written(filed, monkeypatch):
     run.failed("pass1", str(raised.value))
     run.failed("evaluate", f"ValueError: {FORMS['failure']}")
     run.ended()
-    # the stages and samples of the run that is there, under this record
+    # the stages and samples of the existing run, under this record
     written = json.loads((filed.directory / "experiment.json").read_text())
     before = json.loads((filed.directory / "before.json").read_text())
     stages = {"warm": before["stages"]["warm"], "pass1": before["stages"]["pass1"]}

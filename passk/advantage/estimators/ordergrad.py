@@ -53,13 +53,13 @@ def _weights(n: int, k: int, statistic: str, place: int) -> torch.Tensor:
     }[statistic]
     above = [sum(by_rank[h:]) for h in range(k + 1)]
 
-    def mean(rest: int, low: int, drawn: int, own: int) -> Fraction:
-        """Mean weight above a gap, over sets of `drawn` of `rest` rollouts, `low` of them and `own` more below it."""
+    def mean(rest: int, low: int, drawn: int, others: int) -> Fraction:
+        """Mean weight above a gap over sets of `drawn` of `rest`; `low` and `others` more are below it."""
         high = rest - low
         least, most = max(0, drawn - high), min(low, drawn)
         ways, total = comb(low, least) * comb(high, drawn - least), 0
         for h in range(least, most + 1):  # ways: those with h of `low`, each from the one before
-            total += ways * above[h + own]
+            total += ways * above[h + others]
             ways = ways * (low - h) * (drawn - h) // ((h + 1) * (high - drawn + h + 1))
         return Fraction(total, comb(rest, drawn) * above[0])
 

@@ -49,12 +49,12 @@ def tea(rewards: torch.Tensor, k: int, *, share: Annotated[float, Field(gt=0, le
 def _coefficients(n: int, k: int) -> list[float]:
     """Return c for a tail of 1 .. N rollouts, at the same index; that of 0 is 0."""
     best, normal = best_of(k), NormalDist()
-    found = [0.0]
+    values = [0.0]
     for size in range(1, n):
         threshold = normal.inv_cdf(1 - size / n)
         mean = normal.pdf(threshold) * n / size
-        found.append((best - mean) / math.sqrt(1 + threshold * mean - mean * mean))
-    return [*found, best]
+        values.append((best - mean) / math.sqrt(1 + threshold * mean - mean * mean))
+    return [*values, best]
 
 
 def best_of(k: int) -> float:

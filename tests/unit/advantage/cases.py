@@ -104,7 +104,7 @@ def tensor(rows):
 
 
 def staircase(n):
-    """[N + 1, N]: c right answers first, for c = 0 .. N."""
+    """Rewards of shape [N + 1, N]: c correct rollouts first, for c = 0 .. N."""
     return (torch.arange(n) < torch.arange(n + 1).unsqueeze(1)).float()
 
 

@@ -10,11 +10,11 @@ from math import comb
 
 from tests.unit.advantage import exact
 
-# Estimators of counts: (n, c, k) -> advantages of (a wrong, a right) answer, 0 < c < n
+# Estimators of counts: (n, c, k) -> advantages of (an incorrect, a correct) rollout, 0 < c < n
 
 
 def analytical(n, c, k, sigma=True):
-    """Eq. 7-15 as they are printed, (wrong, right)."""
+    """Eq. 7-15 of the paper: (incorrect, correct)."""
     solved = 1 - Fraction(comb(n - c, k), comb(n, k))
     deviation = exact.root(solved * (1 - solved)) if sigma else 1
     if solved * (1 - solved) == 0:

@@ -77,7 +77,7 @@ def test_a_prompts_advantages_sum_to_nothing_and_never_reward_an_incorrect_answe
 
 
 def reached(n, c, k):
-    """Share of the sets of k of n that hold one of c right answers."""
+    """Share of the sets of k of n rollouts that hold one of c correct ones."""
     sets = [any(i < c for i in members) for members in exact.combinations(range(n), k)]
     return sum(sets) / len(sets)
 

@@ -14,7 +14,7 @@ def log_choose(n, k):
 
 
 def snippet(n, c, k, eps=1e-8):
-    """(right, wrong), in float32 as it stands there: divided by the variance, and by no term of its own for wrong."""
+    """Return (correct, incorrect) in float32 by the published code, which divides by the variance."""
     n, c, k = (torch.tensor(float(x)) for x in (n, c, k))
     mean = 1 - torch.exp(log_choose(n - c, k) - log_choose(n, k))
     variance = mean * (1 - mean) + eps

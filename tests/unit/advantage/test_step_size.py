@@ -85,7 +85,7 @@ def test_kinds_are_what_the_estimator_gives_on_average_over_the_orders(name):
 
 
 def test_an_estimator_that_looks_at_places_is_averaged_over_orders():
-    # of 8 with one right in groups of 4 it is in one group of the two: +1 for it, and for three of the wrong
+    # One of 8 is correct, in groups of 4. Its group gives it +1, and three incorrect ones
     right, wrong = 1.0, (3 - 4) / 7
     assert step_size.kinds("passk_full", 8, 4)[1] == pytest.approx((wrong, right), abs=1e-6)
     again = [step_size.kinds("passk_bootstrap", 8, 4) for _ in range(2)]

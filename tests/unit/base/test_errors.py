@@ -1,4 +1,4 @@
-"""A message is shown as it is, in a terminal, a log, a page: whatever a model wrote into it does nothing there."""
+"""Control characters that a model writes into a message have no effect in a terminal, a log or a page."""
 
 import copy
 import pickle

@@ -16,7 +16,7 @@ from tests.unit.experiment.test_config import changed
 @pytest.fixture
 def scans(monkeypatch):
     """Number of scans; `scans.found`: what they find."""
-    caches = (plugins.scan, registry._locations, registry.get, verifiers._found, verifiers.load)
+    caches = (plugins.scan, registry._locations, registry.get, verifiers._locations, verifiers.load)
 
     def forget():
         for cached in caches:
@@ -43,8 +43,8 @@ def test_two_packages_with_one_name_are_refused_and_each_group_has_its_own_names
         [EntryPoint("a", "one", "passk.any"), EntryPoint("a", "two", "passk.any"), EntryPoint("b", "three", "other")]
     )
     with pytest.raises(PasskError, match="^any: a is both one and two; uninstall or rename one of them$"):
-        plugins.found("passk.any", "any", {})
-    assert plugins.found("other", "any", {"c": "ours"}) == {"c": "ours", "b": "three"}
+        plugins.locations("passk.any", "any", {})
+    assert plugins.locations("other", "any", {"c": "ours"}) == {"c": "ours", "b": "three"}
     assert plugins.package("other", "b") == "three" and plugins.package("other", "a") is None
     assert scans == ["scan"]
 

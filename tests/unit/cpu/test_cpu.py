@@ -10,7 +10,7 @@ import json, os, sys
 from passk import cpu
 
 def installed():
-    cpu.install_if_asked()
+    cpu.install_if_requested()
     finders = [finder for finder in sys.meta_path if type(finder).__module__.startswith("passk.")]
     return {
         "finder": bool(finders),

@@ -6,10 +6,10 @@ import sys
 # In a process of its own: the kernel's state is the process's.
 PROGRAM = """
 import os
-from passk.cpu import ENVIRONMENT_SWITCH, install_if_asked, operators
+from passk.cpu import ENVIRONMENT_SWITCH, install_if_requested, operators
 os.environ |= {ENVIRONMENT_SWITCH: "1", "DS_ACCELERATOR": "cpu", "TORCH_EXTENSIONS_DIR": str(operators.DIRECTORY)}
 os.environ["PATH"] = operators.path(os.environ)
-install_if_asked()
+install_if_requested()
 import torch
 from deepspeed.ops.adam import FusedAdam
 

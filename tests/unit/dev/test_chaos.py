@@ -52,18 +52,18 @@ def test_rows_of_a_finished_stage_that_a_rebuild_lost_are_counted_and_new_ones_m
 
 
 def test_samples_are_counted_in_parts_until_their_evaluation_is_sealed(tmp_path):
-    for name, parts in {"one": (3, 4), "two": (5,)}.items():
-        (tmp_path / "evaluations" / name / "parts").mkdir(parents=True)
+    for name, shards in {"one": (3, 4), "two": (5,)}.items():
+        (tmp_path / "evaluations" / name / "shards").mkdir(parents=True)
         (tmp_path / "evaluations" / name / "evaluation.json").write_text("{}")
-        for number, rows in enumerate(parts):
-            file = tmp_path / "evaluations" / name / "parts" / f"{number:06d}.parquet"
+        for number, rows in enumerate(shards):
+            file = tmp_path / "evaluations" / name / "shards" / f"{number:06d}.parquet"
             pyarrow.parquet.write_table(pyarrow.table({"sample": list(range(rows))}), file)
     assert samples_on_disk(tmp_path) == 12
     sealed = tmp_path / "evaluations" / "one"
     pyarrow.parquet.write_table(pyarrow.table({"sample": list(range(7))}), sealed / "samples.parquet")
     (sealed / "manifest.json").write_text("{}")
     assert samples_on_disk(tmp_path) == 12
-    shutil.rmtree(sealed / "parts")
+    shutil.rmtree(sealed / "shards")
     assert samples_on_disk(tmp_path) == 12
 
 

@@ -1,4 +1,4 @@
-"""dev/chaos_kill.py on real processes: a flow that makes a step at a time, and goes on from its last checkpoint."""
+"""dev/chaos_kill.py on real processes: a flow that makes a step at a time, and resumes from its last checkpoint."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""The check of deploy/ finds a wrong type and an unknown field; small schemas stand for those of the tools."""
+"""The check of deploy/ finds an invalid type and an unknown field. Small schemas replace those of the tools."""
 
 import json
 

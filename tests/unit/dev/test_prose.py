@@ -111,6 +111,40 @@ def test_comments_and_strings_of_python_are_checked_and_names_are_not(tmp_path):
     ]
 
 
+def test_the_strings_of_tests_are_data_and_their_docstrings_and_comments_are_prose(tmp_path):
+    file = tmp_path / "test_module.py"
+    file.write_text(
+        '"""Whoever asks."""\n\n'
+        "def test_it():\n"
+        '    """It is told."""\n'
+        "    lines = [\n"
+        "        # a run goes on\n"
+        '        "an answer that is wrong",\n'
+        "    ]\n"
+        '    assert lines == ["a wrong answer"], "it was said"\n'
+    )
+    found = list(prose.faults("tests/test_module.py", list(prose.python(file, "tests/test_module.py"))))
+    assert [line.split(";")[0] for line in found] == [
+        "tests/test_module.py:1: 'Whoever'",
+        "tests/test_module.py:4: 'told'",
+        "tests/test_module.py:6: 'goes on'",
+    ]
+
+
+def test_a_vague_name_of_a_function_an_argument_a_variable_or_an_attribute_is_a_fault(tmp_path):
+    file = tmp_path / "module.py"
+    file.write_text(
+        "def _told(own, left):\n"
+        "    found: int = own\n"
+        "    for given in (match := [1]):\n"
+        "        left.made = given.said\n"
+        "    return [asked for asked in match]\n"
+    )
+    lines = [line.split(":")[1:] for line in prose.names(file, "module.py")]
+    named = [("1", "_told"), ("1", "own"), ("2", "found"), ("3", "given"), ("4", "made"), ("5", "asked")]
+    assert sorted(lines) == [[number, f" the name {word!r}; write a noun"] for number, word in named]
+
+
 def test_templates_and_the_deployments_are_checked_without_expressions(tmp_path):
     (tmp_path / "reports" / "templates").mkdir(parents=True)
     (tmp_path / "reports" / "templates" / "a.md.j2").write_text(

@@ -1,4 +1,4 @@
-"""A faulty endpoint on loopback: what it does with each request is told to it in advance."""
+"""A faulty endpoint on loopback. A test decides in advance what it does with each request."""
 
 import json
 import socket

@@ -218,7 +218,7 @@ def test_no_finished_sample_is_asked_for_again(tmp_path, faulty):
     before = len(faulty.requests)
     rows, manifest = sampled(made, tmp_path)
     assert len(rows) == 8 and len(faulty.requests) - before == 3
-    assert manifest["prompt_tokens"] == 8 * 7 and not (tmp_path / "evaluation" / "parts").exists()
+    assert manifest["prompt_tokens"] == 8 * 7 and not (tmp_path / "evaluation" / "shards").exists()
     asked = [(body["messages"][0]["content"], body["seed"]) for body in faulty.requests]
     assert len(set(asked)) == 8 and len(asked) == 9
 

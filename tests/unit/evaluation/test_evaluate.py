@@ -10,7 +10,7 @@ import pytest
 
 from passk.base.errors import PasskError
 from passk.evaluation import engines, evaluate
-from passk.evaluation.generate import Part
+from passk.evaluation.generate import Shard
 from passk.evaluation.request import Request, Work
 from passk.files.layout import EvaluationRecord, is_finished
 from passk.files.schema import SAMPLE_COLUMNS
@@ -22,7 +22,7 @@ FAILED = Verdict(0.0, False, "", TIMEOUT)
 
 
 class Engines:
-    """All problems of a request in parts of two; verdicts fail by `failing`: which of a problem's samples."""
+    """All problems of a request in shards of two; verdicts fail by `failing`: which of a problem's samples."""
 
     def __init__(self, failing) -> None:
         self.failing, self.loaded, self.sampled = failing, [], 0
@@ -36,7 +36,7 @@ class Engines:
         if request.model == "broken":
             raise PasskError("p0: vLLM refuses the prompt")
         for first in range(0, len(rows), 2):
-            part = Part(seconds=1.0)
+            shard = Shard(seconds=1.0)
             for row in rows[first : first + 2]:
                 for number in range(request.samples):
                     self.sampled += 1
@@ -44,8 +44,8 @@ class Engines:
                     judged = (verdict.score, verdict.correct, verdict.extracted, verdict.reason)
                     values = (row["id"], number, "5", *judged, 3, "stop", number, -0.5)
                     for name, value in zip(SAMPLE_COLUMNS, values, strict=True):
-                        part.columns[name].append(value)
-            yield part
+                        shard.columns[name].append(value)
+            yield shard
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_one_that_fails_keeps_none_of_the_others_and_the_line_at_the_end_names_e
     assert started.loaded == ["refused", "prompt", "good", "too", "last"]
     assert [is_finished(tmp_path / name) for name in started.loaded] == [False, False, True, False, True]
     line = str(raised.value)
-    assert [part.partition(": ")[0] for part in line.split("; ") if " on test: " in part] == [
+    assert [shard.partition(": ")[0] for shard in line.split("; ") if " on test: " in shard] == [
         "refused on test", "prompt on test", "too on test",
     ]  # fmt: skip
     assert "\n" not in line and "prompt on test: p0: vLLM refuses the prompt" in line
@@ -169,7 +169,7 @@ def test_a_response_that_is_judged_again_has_the_thinking_that_its_prompt_opened
             ]
 
     for opens, reasons in ((False, ["correct", "correct"]), (True, ["no answer", "correct"])):
-        parts = Shards()
+        shards = Shards()
         row = {"id": "p", "verifier": "numeric", "answer": "5"}
-        evaluate._judge_again(parts, [row], 0.05, opens_thinking=opens)
-        assert parts.reasons == reasons
+        evaluate._judge_again(shards, [row], 0.05, opens_thinking=opens)
+        assert shards.reasons == reasons

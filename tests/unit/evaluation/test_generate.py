@@ -1,4 +1,4 @@
-"""Problems -> parts, with an engine that is none: nothing lost or doubled, memory bounded, verdicts overlapped."""
+"""Problems -> shards, with an engine that is none: nothing lost or doubled, memory bounded, verdicts overlapped."""
 
 from concurrent.futures import Future
 from dataclasses import asdict, replace
@@ -63,14 +63,14 @@ class Judge:
             self._end()
 
 
-def columns(parts) -> dict[str, list]:
-    parts = list(parts)
-    return {name: [value for part in parts for value in part.columns[name]] for name in SAMPLE_COLUMNS}
+def columns(shards) -> dict[str, list]:
+    shards = list(shards)
+    return {name: [value for shard in shards for value in shard.columns[name]] for name in SAMPLE_COLUMNS}
 
 
 @pytest.mark.parametrize("late", [0, 1, 40, 10**6])
 def test_every_problem_comes_once_with_all_its_samples_however_late_the_verdicts(request_, late):
-    made = columns(generate.parts(Engine(), request_, rows(200), Judge(late)))
+    made = columns(generate.shards(Engine(), request_, rows(200), Judge(late)))
     assert sorted(zip(made["problem"], made["sample"], strict=True)) == sorted(
         (f"p{i}", sample) for i in range(200) for sample in range(N)
     )
@@ -90,73 +90,73 @@ def test_a_response_is_judged_with_the_thinking_that_its_prompt_opened_and_kept_
             return super().submit(verifier, response, answer)
 
     seen = set()
-    made = columns(generate.parts(Engine(), replace(request_, opens_thinking=opens), rows(3), Seen()))
+    made = columns(generate.shards(Engine(), replace(request_, opens_thinking=opens), rows(3), Seen()))
     assert seen == {("<think>" if opens else "") + text for text in made["response"]}
 
 
 def test_a_part_holds_whole_problems_and_is_not_larger_than_said(request_, monkeypatch):
-    monkeypatch.setattr(generate, "PART_SAMPLES", 30)
-    parts = list(generate.parts(Engine(), request_, rows(200), Judge()))
-    assert len(parts) > 5
-    for part in parts:
-        assert {part.columns["problem"].count(problem) for problem in part.columns["problem"]} == {N}
-    most = max(len(part) for part in parts)
+    monkeypatch.setattr(generate, "SHARD_SAMPLES", 30)
+    shards = list(generate.shards(Engine(), request_, rows(200), Judge()))
+    assert len(shards) > 5
+    for shard in shards:
+        assert {shard.columns["problem"].count(problem) for problem in shard.columns["problem"]} == {N}
+    most = max(len(shard) for shard in shards)
     assert most <= 30 + generate.QUEUED * SIZE + N
 
 
 def test_parts_come_in_time_though_nothing_is_finished(request_, monkeypatch):
-    monkeypatch.setattr(generate, "PART_SECONDS", 0.0)
-    parts = list(generate.parts(Engine(), request_, rows(50), Judge(late=10**6)))
-    assert any(not len(part) for part in parts)
-    # the time of an empty part, which is written nowhere, is not lost
-    assert not any(part.seconds for part in parts if not len(part))
+    monkeypatch.setattr(generate, "SHARD_SECONDS", 0.0)
+    shards = list(generate.shards(Engine(), request_, rows(50), Judge(late=10**6)))
+    assert any(not len(shard) for shard in shards)
+    # the time of an empty shard, which is written nowhere, is not lost
+    assert not any(shard.seconds for shard in shards if not len(shard))
 
 
 def test_a_batch_that_takes_long_gives_signs_of_life_and_is_one_part_all_the_same(request_, monkeypatch):
-    monkeypatch.setattr(generate, "PART_SECONDS", 0.0)
+    monkeypatch.setattr(generate, "SHARD_SECONDS", 0.0)
     monkeypatch.setattr("passk.evaluation.request.PIECE_SAMPLES", 7 * N)
     engine, steps = Engine(), []
-    for part in generate.parts(engine, replace(request_, deterministic=True), rows(20), Judge()):
-        steps.append((engine.steps, len(part)))
+    for shard in generate.shards(engine, replace(request_, deterministic=True), rows(20), Judge()):
+        steps.append((engine.steps, len(shard)))
     assert [samples for _, samples in steps if samples] == [7 * N, 7 * N, 6 * N]
-    assert [step for step, _ in steps] == list(range(1, engine.steps + 1))  # whoever follows waits for one step at most
+    assert [step for step, _ in steps] == list(range(1, engine.steps + 1))  # a reader waits for one step at most
 
 
 @pytest.mark.parametrize("count", [100, 1000])
 def test_the_engine_holds_no_more_than_twice_what_it_runs_however_many_problems_there_are(request_, count):
     engine = Engine()
-    list(generate.parts(engine, request_, rows(count), Judge()))
+    list(generate.shards(engine, request_, rows(count), Judge()))
     assert generate.QUEUED * SIZE <= engine.most < generate.QUEUED * SIZE + N
 
 
 def test_more_samples_a_problem_than_the_engine_runs_at_once_are_one_request_all_the_same(request_):
     many = replace(request_, record={**request_.record, "config": {**request_.record["config"], "samples": 100}})
-    made = columns(generate.parts(Engine(), many, rows(5), Judge()))
+    made = columns(generate.shards(Engine(), many, rows(5), Judge()))
     assert len(made["problem"]) == 500
 
 
 def test_few_verdicts_are_open_however_slow_they_are(request_, monkeypatch):
     monkeypatch.setattr(generate, "UNJUDGED", 60)
     judge = Judge(late=10**6)
-    made = columns(generate.parts(Engine(), request_, rows(500), judge))
+    made = columns(generate.shards(Engine(), request_, rows(500), judge))
     assert len(made["problem"]) == 500 * N
     assert judge.most <= 60 + (generate.QUEUED * SIZE + N) * N
 
 
 def test_slow_verdicts_hold_up_no_generation(request_):
     quick, slow, judge = Engine(), Engine(), Judge(late=30)
-    list(generate.parts(quick, request_, rows(500), Judge()))
-    list(generate.parts(slow, request_, rows(500), judge))
+    list(generate.shards(quick, request_, rows(500), Judge()))
+    list(generate.shards(slow, request_, rows(500), judge))
     assert slow.steps == quick.steps
     assert judge.waited <= 30  # when nothing was left to generate
 
 
 def test_a_verdict_that_takes_its_whole_deadline_keeps_none_behind_it(request_, monkeypatch):
-    monkeypatch.setattr(generate, "PART_SAMPLES", 30)
+    monkeypatch.setattr(generate, "SHARD_SAMPLES", 30)
     judge = Judge(late=2)  # the first two come last
-    parts = list(generate.parts(Engine(), request_, rows(200), judge))
-    assert {problem for part in parts[-1:] for problem in part.columns["problem"]} & {"p0", "p1", "p2", "p3"}
-    assert len(parts) > 5
+    shards = list(generate.shards(Engine(), request_, rows(200), judge))
+    assert {problem for shard in shards[-1:] for problem in shard.columns["problem"]} & {"p0", "p1", "p2", "p3"}
+    assert len(shards) > 5
 
 
 def test_an_answer_of_ours_that_cannot_be_read_is_one_line_that_names_the_problem(request_):
@@ -167,17 +167,17 @@ def test_an_answer_of_ours_that_cannot_be_read_is_one_line_that_names_the_proble
             return verdict
 
     with pytest.raises(PasskError, match=r"^p\d+: answer: not a number$"):
-        list(generate.parts(Engine(), request_, rows(3), Refuses()))
+        list(generate.shards(Engine(), request_, rows(3), Refuses()))
 
 
 def test_a_deterministic_evaluation_has_the_same_batches_whatever_was_done_before(request_, monkeypatch):
     monkeypatch.setattr("passk.evaluation.request.PIECE_SAMPLES", 7 * N)
     fixed = replace(request_, deterministic=True)
     whole = Engine()
-    parts = list(generate.parts(whole, fixed, rows(40), Judge(late=5)))
-    assert [len(part) for part in parts] == [7 * N] * 5 + [5 * N]
+    shards = list(generate.shards(whole, fixed, rows(40), Judge(late=5)))
+    assert [len(shard) for shard in shards] == [7 * N] * 5 + [5 * N]
     resumed = Engine(seed=1)
-    list(generate.parts(resumed, fixed, rows(40)[14:], Judge()))
+    list(generate.shards(resumed, fixed, rows(40)[14:], Judge()))
 
     def begun(engine):
         """the prompts of each batch as it began"""
@@ -206,26 +206,26 @@ def test_the_engines_share_the_problems_and_pieces_stay_together(engines, piece)
 def test_a_prompt_that_the_engine_refuses_is_one_line_that_names_the_problem(request_):
     bad = [*rows(3), {"id": "long-one", "prompt": "too long", "answer": "", "verifier": "fake"}]
     with pytest.raises(PasskError, match=r"^long-one: vLLM refuses .*maximum model length$"):
-        list(generate.parts(Engine(), request_, bad, Judge()))
+        list(generate.shards(Engine(), request_, bad, Judge()))
 
 
 @pytest.mark.parametrize("deterministic", [False, True])
 def test_a_evaluation_that_is_left_leaves_nothing_in_the_engine_and_no_verdict_to_wait_for(
     request_, monkeypatch, deterministic
 ):
-    monkeypatch.setattr(generate, "PART_SAMPLES", 30)
+    monkeypatch.setattr(generate, "SHARD_SAMPLES", 30)
     monkeypatch.setattr("passk.evaluation.request.PIECE_SAMPLES", 30)
     own = replace(request_, deterministic=deterministic)
     engine, judge = Engine(), Judge(late=40)
-    parts = generate.parts(engine, own, rows(200), judge)
-    next(parts)
+    shards = generate.shards(engine, own, rows(200), judge)
+    next(shards)
     waiting = list(judge.open)
-    parts.close()
+    shards.close()
     assert engine.get_num_unfinished_requests() == 0
     assert all(verdict.cancelled() for verdict in waiting)
     with pytest.raises(PasskError, match="^long: vLLM refuses"):
-        list(generate.parts(engine, own, [*rows(5), rows(1)[0] | {"id": "long", "prompt": "too long"}], Judge()))
-    again = columns(generate.parts(engine, own, rows(20), Judge()))
+        list(generate.shards(engine, own, [*rows(5), rows(1)[0] | {"id": "long", "prompt": "too long"}], Judge()))
+    again = columns(generate.shards(engine, own, rows(20), Judge()))
     assert sorted(set(again["problem"])) == sorted(row["id"] for row in rows(20))
 
 
@@ -237,7 +237,7 @@ def test_a_problem_is_asked_as_the_format_says(request_):
     engine = Engine()
     engine.get_tokenizer = Tokenizer
     format = {"chat": True, "system_prompt": "Be short.", "options": {"quiet": True}}
-    list(generate.parts(engine, replace(request_, format=format), rows(2), Judge()))
+    list(generate.shards(engine, replace(request_, format=format), rows(2), Judge()))
     assert set().union(*engine.batches) == {"Be short.|ask 0{'quiet': True}", "Be short.|ask 1{'quiet': True}"}
 
 
@@ -248,16 +248,16 @@ def test_a_kill_loses_only_what_is_in_flight_and_the_rest_is_the_same_as_without
         return sorted(zip(found["problem"], found["sample"], found["response"], found["seed"], strict=True))
 
     many = replace(request_, record={**request_.record, "config": {**request_.record["config"], "samples": 12}})
-    undisturbed = sorted_rows(columns(generate.parts(Engine(), many, rows(6), Judge())))
-    monkeypatch.setattr(generate, "PART_SECONDS", 0.0)
+    undisturbed = sorted_rows(columns(generate.shards(Engine(), many, rows(6), Judge())))
+    monkeypatch.setattr(generate, "SHARD_SECONDS", 0.0)
     engine = Engine()
-    parts, kept = generate.parts(engine, many, rows(6), Judge()), {name: [] for name in SAMPLE_COLUMNS}
+    shards, kept = generate.shards(engine, many, rows(6), Judge()), {name: [] for name in SAMPLE_COLUMNS}
     while not 0 < len(kept["problem"]) < 30:
-        part = next(parts)
-        assert part.in_flight == 2 * engine.get_num_unfinished_requests()
-        for name, values in part.columns.items():
+        shard = next(shards)
+        assert shard.in_flight == 2 * engine.get_num_unfinished_requests()
+        for name, values in shard.columns.items():
             kept[name] += values
-    parts.close()
+    shards.close()
     taken = set(zip(kept["problem"], kept["sample"], strict=True))
     assert len(taken) == len(kept["problem"])
     remaining = []
@@ -265,6 +265,6 @@ def test_a_kill_loses_only_what_is_in_flight_and_the_rest_is_the_same_as_without
         missing = [sample for sample in range(12) if (row["id"], sample) not in taken]
         remaining += [{**row, "missing": missing}] if missing else []
     assert any(len(row["missing"]) < 12 for row in remaining), "no problem was interrupted"
-    rest = columns(generate.parts(Engine(seed=3), many, remaining, Judge()))
+    rest = columns(generate.shards(Engine(seed=3), many, remaining, Judge()))
     both = {name: kept[name] + rest[name] for name in SAMPLE_COLUMNS}
     assert sorted_rows(both) == undisturbed

@@ -1,7 +1,7 @@
-"""What is said while checkpoints are sampled."""
+"""Log lines while checkpoints are sampled."""
 
 from passk.evaluation import progress
-from tests.said import lines_said
+from tests.log_lines import logged_lines
 
 
 def test_lines_tell_done_of_total_pace_and_time_left_and_reach_whoever_follows(tmp_path, monkeypatch, capsys):
@@ -9,7 +9,7 @@ def test_lines_tell_done_of_total_pace_and_time_left_and_reach_whoever_follows(t
     monkeypatch.setattr(progress.time, "perf_counter", lambda: clock[0])
     file = tmp_path / "metrics.jsonl"
     file.write_text('{"time": 1, "line": "of the run before"}\n')
-    with lines_said() as said, progress.followed(file):
+    with logged_lines() as said, progress.followed(file):
         tell = progress.Progress(file, "warm on easy", total=1000, done=200)
         clock[0] += 1
         tell(0, 0, 50)
@@ -30,6 +30,6 @@ def test_lines_tell_done_of_total_pace_and_time_left_and_reach_whoever_follows(t
 
 def test_a_damaged_line_is_not_shown_and_those_after_it_are(tmp_path):
     file = tmp_path / "metrics.jsonl"
-    with lines_said() as said, progress.followed(file):
+    with logged_lines() as said, progress.followed(file):
         file.write_bytes(b'{"line": "one"}\n\xff\n[]\n{}\n{"line": "two"}\n')
     assert said == ["one", "two"]

@@ -10,7 +10,7 @@ from passk.experiment.result_versions import VERIFIER_PACKAGES, engine_versions
 from passk.experiment.validate import check
 from passk.files.layout import BASE, write_json
 from passk.pipeline import stages as steps
-from tests.said import lines_said
+from tests.log_lines import logged_lines
 from tests.unit.experiment.test_config import GOOD, changed
 
 
@@ -163,9 +163,9 @@ def test_an_arm_after_one_that_filters_takes_the_problems_after_all_that_it_samp
     raw = changed("stages.arm.filter_groups", True)
     raw["stages"]["then"] = {**raw["stages"]["arm"], "from": "arm", "advantage": "grpo", "k": 1}
     plan = laid_out(tmp_path, raw)
-    write_json(plan.stages[1].own / "manifest.json", {"steps": 2, "prompts": 77})
+    write_json(plan.stages[1].own_directory / "manifest.json", {"steps": 2, "prompts": 77})
     assert plan.stages[2].first_prompt == 77 and plan.stages[2].first_step == 2
-    write_json(plan.stages[1].own / "manifest.json", [])  # damaged
+    write_json(plan.stages[1].own_directory / "manifest.json", [])  # damaged
     assert plan.stages[2].first_prompt == 2 * 32
 
 
@@ -180,8 +180,8 @@ def test_a_stage_that_another_experiment_finished_is_taken_from_there(tmp_path):
 
 def begun(planned, steps: int) -> None:
     """Leave a stage as one looks that was stopped after a checkpoint and `steps` steps."""
-    (planned.own / "checkpoints" / "step").mkdir(parents=True)
-    (planned.own / "metrics.jsonl").write_text("{}\n" * steps)
+    (planned.own_directory / "checkpoints" / "step").mkdir(parents=True)
+    (planned.own_directory / "metrics.jsonl").write_text("{}\n" * steps)
 
 
 def ask(laid_out: Plan) -> None:
@@ -192,37 +192,37 @@ def ask(laid_out: Plan) -> None:
 def test_a_stage_that_another_experiment_finishes_meanwhile_is_found_without_a_new_plan(tmp_path):
     first, second = laid_out(tmp_path), laid_out(tmp_path, changed("name", "other"))
     warm, arm = second.stages
-    assert warm.directory == warm.own
+    assert warm.directory == warm.own_directory
     write_json(first.stages[0].directory / "manifest.json", {})
-    theirs = first.stages[0].own
+    theirs = first.stages[0].own_directory
     assert warm.finished
     assert warm.directory == theirs
     assert second.parent_model(arm) == theirs / "model"
-    assert {evaluation.model for evaluation in second.evaluations} == {theirs / "model", arm.own / "model"}
+    assert {evaluation.model for evaluation in second.evaluations} == {theirs / "model", arm.own_directory / "model"}
 
 
 def test_a_stage_that_another_experiment_began_goes_on_where_it_is_the_furthest(tmp_path):
     first, second = laid_out(tmp_path), laid_out(tmp_path, changed("name", "other"))
     ask(first)
     begun(first.stages[0], steps=5)
-    assert second.stages[0].directory == first.stages[0].own
+    assert second.stages[0].directory == first.stages[0].own_directory
     assert not second.stages[0].finished
     begun(second.stages[0], steps=5)
-    assert second.stages[0].directory == second.stages[0].own
-    (first.stages[0].own / "metrics.jsonl").write_text("{}\n" * 6)
-    assert second.stages[0].directory == first.stages[0].own
+    assert second.stages[0].directory == second.stages[0].own_directory
+    (first.stages[0].own_directory / "metrics.jsonl").write_text("{}\n" * 6)
+    assert second.stages[0].directory == first.stages[0].own_directory
 
 
 def test_a_stage_begun_on_other_devices_or_without_a_checkpoint_is_left_to_its_experiment(tmp_path):
     first, second = laid_out(tmp_path, changed("compute.engines", 2)), laid_out(tmp_path, changed("name", "other"))
     begun(first.stages[0], steps=5)
-    assert second.stages[0].directory == second.stages[0].own  # nobody knows on what it ran
+    assert second.stages[0].directory == second.stages[0].own_directory  # nobody knows on what it ran
     ask(first)
-    assert second.stages[0].directory == second.stages[0].own
+    assert second.stages[0].directory == second.stages[0].own_directory
     ask(laid_out(tmp_path))
-    assert second.stages[0].directory == first.stages[0].own
-    (first.stages[0].own / "checkpoints" / "step").rmdir()
-    assert second.stages[0].directory == second.stages[0].own
+    assert second.stages[0].directory == first.stages[0].own_directory
+    (first.stages[0].own_directory / "checkpoints" / "step").rmdir()
+    assert second.stages[0].directory == second.stages[0].own_directory
 
 
 def test_a_model_by_name_needs_no_warm_start_and_is_sampled_too(tmp_path):
@@ -289,10 +289,10 @@ def test_a_stage_is_trained_where_it_is_once_damaged_checkpoints_are_gone(tmp_pa
     first, second = laid_out(tmp_path), laid_out(tmp_path, changed("name", "other"))
     ask(first)
     planned = second.stages[0]
-    torn = first.stages[0].own / "checkpoints" / "global_step2"
+    torn = first.stages[0].own_directory / "checkpoints" / "global_step2"
     torn.mkdir(parents=True)
-    (first.stages[0].own / "metrics.jsonl").write_text('{"step": 1}\n{"step": 2}\n')
-    assert planned.directory == first.stages[0].own
-    with lines_said() as said:
-        assert steps._mended(planned) == planned.own == planned.directory
+    (first.stages[0].own_directory / "metrics.jsonl").write_text('{"step": 1}\n{"step": 2}\n')
+    assert planned.directory == first.stages[0].own_directory
+    with logged_lines() as said:
+        assert steps._repaired(planned) == planned.own_directory == planned.directory
     assert len(said) == 1 and "the checkpoint of step 2 is not used" in said[0]

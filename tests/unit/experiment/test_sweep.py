@@ -11,7 +11,7 @@ from passk.base.errors import ConfigError
 from passk.experiment import config, sweep, validate
 from passk.experiment.plan import plan
 from passk.problems import preparation
-from tests.said import lines_said
+from tests.log_lines import logged_lines
 
 ROOT = Path(__file__).parents[3]
 MAZE = str(ROOT / "experiments" / "maze-cpu.yaml")
@@ -78,7 +78,7 @@ def test_an_evaluation_says_which_of_its_problems_are_in_the_training_sets_of_it
     raw["problems"]["demonstrations"]["size"] = 8
     made = evaluation(config.parse(raw), tmp_path, benchmarks=["easy"])
     laid_out = plan(made, tmp_path / "runs")
-    with lines_said() as said:
+    with logged_lines() as said:
         preparation.prepare(made.problems, laid_out.problems, made.seed)
     start = "problems easy: NOT SEPARATE, of its 1 problems 1 is exactly in training"
     assert any(line.startswith(start) for line in said)

@@ -13,7 +13,7 @@ import pytest
 
 from passk import problems
 from passk.base.errors import PasskError
-from passk.evaluation.generate import Part
+from passk.evaluation.generate import Shard
 from passk.evaluation.shards import Shards
 from passk.experiment.advantage_schedule import AdvantageSchedule
 from passk.experiment.k_schedule import Schedule
@@ -206,25 +206,25 @@ def test_an_error_that_is_not_the_disks_stays_what_it_is(tmp_path):
 
 def test_samples_that_do_not_fit_leave_the_parts_before_them_and_the_evaluation_unfinished(small):
     record = EvaluationRecord("key", "small", "warm", "stage", "test", "problems", {"samples": 1000}, 1, {})
-    parts = Shards(small.directory / "key", ["first", "second"])
-    parts.add(samples("first"))
+    shards = Shards(small.directory / "key", ["first", "second"])
+    shards.add(samples("first"))
     with small.refuses():
-        parts.add(samples("second"))
-    parts = Shards(small.directory / "key", ["first", "second"])
-    assert [len(parts.missing(problem, 1000)) for problem in ("first", "second")] == [0, 1000]
-    parts.add(samples("second"))
+        shards.add(samples("second"))
+    shards = Shards(small.directory / "key", ["first", "second"])
+    assert [len(shards.missing(problem, 1000)) for problem in ("first", "second")] == [0, 1000]
+    shards.add(samples("second"))
     with small.refuses():
-        parts.seal(record)
-    assert names(small.directory / "key") == ["parts"]
-    parts.seal(record)
+        shards.seal(record)
+    assert names(small.directory / "key") == ["shards"]
+    shards.seal(record)
     assert names(small.directory / "key") == ["manifest.json", "samples.parquet"]
 
 
-def samples(problem: str) -> Part:
+def samples(problem: str) -> Shard:
     row = {"problem": problem, "response": "x", "correct": False, "extracted": "", "reason": "", "finish_reason": ""}
     numbers = {"score": 0.0, "tokens": 1, "seed": 1, "logprob": 0.0}
     same = {name: [value] * 1000 for name, value in (row | numbers).items()} | {"sample": list(range(1000))}
-    return Part(columns={name: same[name] for name in SAMPLE_COLUMNS})
+    return Shard(columns={name: same[name] for name in SAMPLE_COLUMNS})
 
 
 def test_the_store_keeps_what_was_filed_and_takes_the_rest_when_there_is_room(small, run):

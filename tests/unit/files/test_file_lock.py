@@ -8,7 +8,7 @@ import pytest
 
 from passk.base.errors import PasskError
 from passk.files import file_lock
-from tests.said import lines_said
+from tests.log_lines import logged_lines
 
 HOLD = """
 import sys, time
@@ -52,7 +52,7 @@ def ours(tmp_path):
     @contextmanager
     def take(act=None):
         lock = file_lock.alone(tmp_path / "locks" / "key", what="warm", experiment="a", does="trains it")
-        with lines_said(act) as said, lock:
+        with logged_lines(act) as said, lock:
             yield said
 
     return take
@@ -132,7 +132,7 @@ def test_a_lock_that_is_kept_is_free_when_the_process_is_gone(tmp_path):
     kept = process(code, tmp_path / "stage" / ".writer")
     assert kept.stdout.readline() == "held\n"
     lock = file_lock.alone(tmp_path / "stage" / ".writer", what="warm", experiment="a", does="still writes there")
-    with lines_said(lambda _: kept.kill()) as said, lock:
+    with logged_lines(lambda _: kept.kill()) as said, lock:
         assert kept.wait() == -signal.SIGKILL
     assert len(said) == 1
     assert f"waiting for process {kept.pid} on" in said[0]
@@ -149,7 +149,7 @@ def test_who_keeps_a_lock_says_once_for_whom_it_waits(holder, tmp_path, monkeypa
             holder.wait()
 
     monkeypatch.setattr(file_lock.time, "sleep", sleep)
-    with lines_said() as said:
+    with logged_lines() as said:
         file_lock.keep(tmp_path / "locks" / "key")
     who = f"experiment b, process {holder.pid} on {os.uname().nodename}"
     assert said == [f"locks: waiting for {who}, which still writes there"]

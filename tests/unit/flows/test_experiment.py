@@ -12,7 +12,7 @@ from passk.cli import main
 from passk.experiment import plan as planning
 from passk.experiment import validate, yaml_file
 from tasks import logs
-from tests.said import lines_said
+from tests.log_lines import logged_lines
 from tests.unit.experiment.test_config import GOOD
 
 
@@ -22,7 +22,7 @@ def test_filing_that_fails_while_others_train_is_a_line_in_the_log_and_no_end_of
         raise error
 
     monkeypatch.setattr(experiment.tasks, "ingest", ingest)
-    with lines_said() as said:
+    with logged_lines() as said:
         experiment.ingest_meanwhile(None, SimpleNamespace(phase=lambda _: nullcontext()))
     assert said == [f"not ingested yet ({error}); the run retries at its end"]
 

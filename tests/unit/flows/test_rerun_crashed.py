@@ -16,7 +16,7 @@ from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.states import Cancelled, Completed, Crashed, Failed, Pending, Running
 
 from flows import rerun_crashed
-from tests.said import lines_said
+from tests.log_lines import logged_lines
 
 NOW = datetime.now(UTC)
 
@@ -93,7 +93,7 @@ def looked(monkeypatch, crashed, read_deployment, times=1):
         create_flow_run_from_deployment=lambda deployment, **_: begun.append(deployment) or run(),
     )
     monkeypatch.setattr(rerun_crashed, "get_client", lambda **_: nullcontext(client))
-    with lines_said() as lines:
+    with logged_lines() as lines:
         for _ in range(times):
             rerun_crashed.look([], ["cpu"])
     return begun, [line for line in lines if "rerun as" not in line]

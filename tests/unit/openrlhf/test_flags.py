@@ -1,4 +1,4 @@
-"""What OpenRLHF is told of a stage; that it knows each flag is tests/integration/test_contract_flags.py's matter."""
+"""Flags of OpenRLHF for a stage. tests/integration/test_contract_flags.py checks that OpenRLHF knows each."""
 
 import itertools
 import os

@@ -18,7 +18,7 @@ from passk.openrlhf.prompt_label import ANSWER_HALVES, NO_VERDICT, REASON, Label
 from passk.openrlhf.settings import PluginSettings
 from passk.openrlhf.step_recorder import MetricsLog, Rollouts, StepRecorder, gathered
 from passk.pipeline.progress import Progress
-from tests.said import lines_said
+from tests.log_lines import logged_lines
 
 GRPO = AdvantageSchedule.of("grpo")
 
@@ -57,7 +57,7 @@ def test_metrics_are_those_of_the_groups():
     }
     assert metrics["all_incorrect"] == pytest.approx(1 / 3)
     assert metrics["all_correct"] == 0
-    assert metrics["few_incorrect"] == pytest.approx(1 / 3)  # one wrong answer is fewer than k = 2
+    assert metrics["few_incorrect"] == pytest.approx(1 / 3)  # one incorrect rollout is fewer than k = 2
     assert metrics["correct_counts"] == [1, 1, 0, 1, 0]
     assert metrics["distinct"] == pytest.approx(3 / 4)
     assert (metrics["tokens"], metrics["length"]) == (15, pytest.approx(15 / 12))
@@ -226,7 +226,7 @@ def test_the_reward_hands_the_number_of_the_reason_on_and_judges_in_the_pool_wha
         ("maze", "S.E", "L", "off the grid"),
         ("math", "5", "\\boxed{5}<|im_end|>", "correct"),
         ("exact", "5", "5<|im_end|>\n<|endoftext|>", "correct"),
-        ("math", "5", "\\boxed{6}", "wrong"),
+        ("math", "5", "\\boxed{6}", "incorrect"),
     ):
         label = Label("problem-1", verifier, answer).dump()
         info = reward_func(["<prompt>" + response], ["<prompt>"], [label])["extra_logs"]
@@ -248,7 +248,7 @@ def test_the_reward_of_a_response_whose_prompt_opened_the_thinking_needs_its_end
 
 def test_progress_says_stage_step_reward_speed_and_time_left():
     progress = Progress("pass4", 10)
-    with lines_said() as said:
+    with logged_lines() as said:
         progress({"step": 4, "seconds": 10.0, **ONE_STEP.metrics()})
     assert said == ["pass4  step 4/10  k 2  reward 0.333  pass@4 0.667  10.00 s/step  1:00 left"]
 

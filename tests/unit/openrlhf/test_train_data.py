@@ -1,4 +1,4 @@
-"""A stage's training data: just the rows that it takes, in an order that the arms share."""
+"""A stage's training data: the rows that it uses, in an order that all methods share."""
 
 import itertools
 import json
@@ -82,13 +82,13 @@ def test_a_field_that_does_not_fit_the_chat_template_is_refused(source, tmp_path
     model, files, opens = tmp_path / "tiny", {"train": source}, TEMPLATES[template]
     make_tiny(TinyModel(), model, seed=1)
     (model / "chat_template.jinja").write_text(template)
-    train_data.require_thinking_opened_as_said(opens, files, model, format=PromptFormat(chat=True))
-    train_data.require_thinking_opened_as_said(False, files, model, format=PLAIN)  # mazes end with no tag of their own
+    train_data.require_opened_thinking(opens, files, model, format=PromptFormat(chat=True))
+    train_data.require_opened_thinking(False, files, model, format=PLAIN)  # mazes end with no tag of their own
     does, value = ("ends", "true") if opens else ("does not end", "false")
     with pytest.raises(
         ConfigError, match=rf"^model.opens_thinking: the prompt of maze-\S+ in train {does} .* set it to {value}$"
     ):
-        train_data.require_thinking_opened_as_said(not opens, files, model, format=PromptFormat(chat=True))
+        train_data.require_opened_thinking(not opens, files, model, format=PromptFormat(chat=True))
 
 
 def test_a_demonstration_ends_with_the_end_token_so_that_openrlhf_adds_no_space(source, tmp_path):

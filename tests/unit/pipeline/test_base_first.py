@@ -87,7 +87,7 @@ def test_a_begun_stage_goes_before_one_that_was_not_and_never_before_its_parent(
     laid_out = plan(config.parse(content), tmp_path)
 
     def order():
-        return [planned.record.name for planned in sorted(laid_out.stages, key=stages.left)]
+        return [planned.record.name for planned in sorted(laid_out.stages, key=stages.remaining_share)]
 
     assert order() == ["warm", "arm", "late"]
     late = laid_out.stages[2]

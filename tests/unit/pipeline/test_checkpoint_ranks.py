@@ -52,19 +52,19 @@ def test_another_number_of_ranks_is_refused_with_its_fix(tmp_path, ranks, zero, 
     laid_out = plan(config.parse(raw), tmp_path)
     require_same_partition(laid_out)
     warm = laid_out.stages[0]
-    saved(warm.own / "checkpoints", 1, OPTIMIZER.format(0), OPTIMIZER.format(1))
+    saved(warm.own_directory / "checkpoints", 1, OPTIMIZER.format(0), OPTIMIZER.format(1))
     if refused is None:
         require_same_partition(laid_out)
         return
     with pytest.raises(ConfigError) as error:
         require_same_partition(laid_out)
     assert str(error.value).startswith(refused) and "; set " in str(error.value) and "or delete " in str(error.value)
-    (warm.own / "manifest.json").touch()
+    (warm.own_directory / "manifest.json").touch()
     require_same_partition(laid_out)  # a finished stage does not resume
 
 
 def test_a_supervised_stage_has_the_ranks_of_one_node(tmp_path):
     raw = changed("compute", {"profile": "cpu", "nodes": 2, "gpus_per_node": 2, "engines": 1})
     laid_out = plan(config.parse(raw), tmp_path)
-    saved(laid_out.stages[0].own / "checkpoints", 1, OPTIMIZER.format(0), OPTIMIZER.format(1))
+    saved(laid_out.stages[0].own_directory / "checkpoints", 1, OPTIMIZER.format(0), OPTIMIZER.format(1))
     require_same_partition(laid_out)

@@ -23,8 +23,8 @@ LINE = {
 def finished(raw, tmp_path) -> Plan:
     laid_out = plan(config.parse(raw), tmp_path)
     for planned in laid_out.stages:
-        write_json(planned.own / "manifest.json", {"steps": 2})
-        (planned.own / "model").mkdir()
+        write_json(planned.own_directory / "manifest.json", {"steps": 2})
+        (planned.own_directory / "model").mkdir()
     write_json(laid_out.directory / "experiment.json", {"command": "passk run small.yaml --runs x"})
     return laid_out
 
@@ -51,7 +51,7 @@ def test_it_has_the_chain_of_stages_the_schedule_the_data_and_the_command(tmp_pa
     raw["question"] = "Does | it\nhelp?"
     laid_out = finished(raw, tmp_path)
     model_card.write_all(laid_out)
-    card = ModelCard.load(laid_out.stages[1].own / "model" / "README.md")
+    card = ModelCard.load(laid_out.stages[1].own_directory / "model" / "README.md")
     assert card.data.library_name == "transformers" and card.data.license is None and card.data.base_model is None
     text = card.content
     for part in (
@@ -69,7 +69,7 @@ def test_it_has_the_metrics_of_its_own_evaluations_with_their_intervals(tmp_path
     evaluated(laid_out, "arm", [16, 8, 0, 4])
     evaluated(laid_out, "warm", [0, 0, 0, 0])
     earlier = LINE | {"step": 1, "pass_at_k": {"1": {"value": 0.1, "lower": 0, "upper": 1}}}
-    file = laid_out.stages[1].own / "evaluations.jsonl"
+    file = laid_out.stages[1].own_directory / "evaluations.jsonl"
     file.write_text("".join(json.dumps(each) + "\n" for each in (earlier, LINE)))
     text = card_of_the_last(laid_out)
     [pass_1] = [row for row in text.splitlines() if row.startswith("| test | 16 | pass@1 |")]
@@ -82,16 +82,16 @@ def test_it_has_the_metrics_of_its_own_evaluations_with_their_intervals(tmp_path
 
 def test_the_card_of_an_average_says_that_the_weights_were_evaluated_during_the_training(tmp_path):
     laid_out = finished(changed("stages.arm.ema", 0.9), tmp_path)
-    (laid_out.stages[1].own / "evaluations.jsonl").write_text(json.dumps(LINE) + "\n")
+    (laid_out.stages[1].own_directory / "evaluations.jsonl").write_text(json.dumps(LINE) + "\n")
     assert "| test (during the training, of the weights and not of their average) | 4 |" in card_of_the_last(laid_out)
 
 
 def test_a_model_that_was_exported_has_a_card_with_its_step(tmp_path):
     laid_out = finished(yaml.safe_load(GOOD), tmp_path)
     evaluated(laid_out, "arm", [16, 8, 0, 4])
-    (laid_out.stages[1].own / "exports" / "step-000001").mkdir(parents=True)
+    (laid_out.stages[1].own_directory / "exports" / "step-000001").mkdir(parents=True)
     model_card.write_all(laid_out)
-    text = (laid_out.stages[1].own / "exports" / "step-000001" / "README.md").read_text()
+    text = (laid_out.stages[1].own_directory / "exports" / "step-000001" / "README.md").read_text()
     assert "| step | 1 of 2 |" in text and "No benchmark is evaluated yet." in text
 
 
@@ -132,5 +132,5 @@ def test_damaged_samples_cost_the_card_their_rows_alone(tmp_path, harm):
     samples.unlink()
     samples.mkdir() if harm is None else samples.write_bytes(harm)
     model_card.write_all(laid_out)
-    cards = [(planned.own / "model" / "README.md").read_text() for planned in laid_out.stages]
+    cards = [(planned.own_directory / "model" / "README.md").read_text() for planned in laid_out.stages]
     assert "| pass@1 | 0.500 |" in cards[0] and "No benchmark is evaluated yet." in cards[1]

@@ -1,4 +1,4 @@
-"""experiment.json while a run goes on: what it took, what failed and was tried again, and nothing lost by a kill."""
+"""experiment.json during a run: times, failures and retries. A kill loses nothing."""
 
 import json
 import os

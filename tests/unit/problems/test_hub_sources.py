@@ -167,7 +167,7 @@ def test_the_reference_program_passes_its_tests_and_another_does_not(made, sourc
         assert verifiers.verify("code", problem.demonstration, problem.answer).correct
         other = problem.demonstration.replace("return sum(xs)", "return 1 + sum(xs)").replace("pair.b", "0")
         other = other.replace("0.5", "0.25")
-        assert verifiers.verify("code", other, problem.answer).reason == "wrong"
+        assert verifiers.verify("code", other, problem.answer).reason == "incorrect"
 
 
 def test_a_base_model_continues_the_function_and_its_further_text_does_not_count(made):

@@ -14,7 +14,7 @@ from passk.pipeline import stages
 from passk.problems import preparation
 from passk.problems.files import JsonlProblems
 from passk.problems.maze import MazeProblems
-from tests.said import lines_said
+from tests.log_lines import logged_lines
 from tests.unit.experiment.test_config import changed
 from tests.unit.problems import copies
 
@@ -41,7 +41,7 @@ def prepare(tmp_path):
         files = {
             name: tmp_path / "problems" / f"{problems.fingerprint(spec, 1)}.parquet" for name, spec in specs.items()
         }
-        with lines_said() as run.said:
+        with logged_lines() as run.said:
             preparation.prepare(specs, files, 1)
         return files, run.said
 
@@ -128,7 +128,7 @@ def test_a_set_that_takes_long_says_what_is_done_with_it_until_it_is_there(jsonl
             heard.notify_all()
 
     def once_said(words, work):
-        """The same, that takes until the words are said."""
+        """The same source, which waits for the words."""
 
         def waits(*given):
             with heard:
@@ -148,7 +148,7 @@ def test_a_set_that_takes_long_says_what_is_done_with_it_until_it_is_there(jsonl
     monkeypatch.setattr(preparation, "_audit", once_said("checking that verdicts repeat", preparation._audit))
     before = threading.active_count()
     spec = jsonl("train", [row(n, grid) for n, grid in enumerate(GRIDS[:2])], "train")
-    with lines_said(say):
+    with logged_lines(say):
         preparation.prepare({"train": spec}, {"train": tmp_path / "problems" / "train.parquet"}, 1)
     assert "so far" not in said[-1] and threading.active_count() == before
 

@@ -1,4 +1,4 @@
-"""What a training job takes along is seen by whoever sees Ray's dashboard."""
+"""Everyone who sees Ray's dashboard sees the environment of a training job."""
 
 from passk.experiment.compute import Compute
 from passk.openrlhf.__main__ import runtime_environment

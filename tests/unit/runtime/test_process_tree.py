@@ -1,4 +1,4 @@
-"""Nothing outlives whoever asked for it: proved on real processes that detach themselves."""
+"""No process outlives its owner: proved on real processes that detach themselves."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from passk.runtime import process_tree
-from tests.said import lines_said
+from tests.log_lines import logged_lines
 
 # A process that leaves its session, its parent and its terminal, and ignores requests to end: a daemon.
 DAEMON = """
@@ -116,7 +116,7 @@ def started(pids, count: int) -> list[list[int]]:
 
 
 def test_a_kept_command_is_started_again_after_it_or_its_guard_was_killed_and_ends_with_stop(tmp_path):
-    with lines_said() as said:
+    with logged_lines() as said:
         sleeper = kept(tmp_path, SLEEPER)
         assert sleeper.wait_until((tmp_path / "pids").exists, 20)
         for number, victim in enumerate((0, 1), start=1):
@@ -132,7 +132,7 @@ def test_a_kept_command_is_started_again_after_it_or_its_guard_was_killed_and_en
 
 
 def test_a_command_that_was_never_ready_is_not_started_again(tmp_path):
-    with lines_said() as said:
+    with logged_lines() as said:
         broken = kept(tmp_path, "raise SystemExit(1)")
         assert not broken.wait_until(lambda: False, 20)
         broken.stop()

@@ -33,7 +33,7 @@ def test_it_is_the_mean_over_all_sets(n):
 
 
 def counted(winners, wrong, n, k):
-    """The mean over all sets, of which those are counted in which the right answer has m votes and t others too."""
+    """Mean over all sets. A set counts if the gold answer has m votes; t other answers may have m too."""
     worth = Fraction(0)
     for m in range(1, min(winners, k) + 1):
         rivals = [count for count in wrong if count >= m]
@@ -85,7 +85,7 @@ def test_by_hand():
     assert maj_at_k([[9, 9, a, a, b]], right, 5) == pytest.approx([1 / 2])  # a tie of two
     assert maj_at_k([[9, 9, a, b, none]], right, 5) == pytest.approx([1])
     assert maj_at_k([[9, 9, a, a, a]], right, 5) == pytest.approx([0])
-    assert maj_at_k([[9, 8, a, b, none]], right, 5) == pytest.approx([1])  # right answers are one
+    assert maj_at_k([[9, 8, a, b, none]], right, 5) == pytest.approx([1])  # correct answers count as one
     assert maj_at_k([[9, 9, a, a, b]], right, 1) == pytest.approx([2 / 5])
     assert maj_at_k([[none] * 3], np.zeros((1, 3), bool), 2) == [0]
 

@@ -83,7 +83,8 @@ def test_a_transcript_shows_the_prompt_as_the_model_saw_it(filed):
     directories = sorted((filed.directory / "evaluations").iterdir())
     for directory in directories:
         record = json.loads((directory / "evaluation.json").read_text())
-        write_json(directory / "evaluation.json", record | {"asked": {"before": "<user>", "after": "</user>"}})
+        more = {"prompt_format": {"before": "<user>", "after": "</user>"}, "field_of_another_version": 1}
+        write_json(directory / "evaluation.json", record | more)
     assert rebuild(filed.runs).skipped == []
     with reading(filed.store) as connection:
         after = queries.transcripts(connection, filed.name, "pass4-pass1")

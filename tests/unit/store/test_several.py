@@ -67,7 +67,9 @@ def test_a_writer_that_is_killed_leaves_a_store_that_opens_and_the_next_filing_c
     expected = rows(filed_once)
     everything = [*run.stages(), *run.evaluations()]
     writing = process(WRITE, run.store, 100, *everything)
-    time.sleep(random.Random(seed).uniform(0, 0.1 if seed % 2 else 1.0))  # into its making, or into the filing
+    time.sleep(
+        random.Random(seed).uniform(0, 0.1 if seed % 2 else 1.0)
+    )  # while the store is created, or during the ingest
     writing.kill()
     writing.communicate()
     if run.store.exists():

@@ -76,7 +76,7 @@ def test_gpu_time_is_wall_time_on_all_gpus_that_a_stage_holds(filed, colocate):
 def test_group_diagnostics_add_up_to_the_groups(filed_once, parquet):
     rows = dicts(filed_once.store, "FROM group_diagnostics WHERE stage = 'pass4' ORDER BY step")
     assert [row["step"] for row in rows] == list(range(1, 13))
-    # two groups of four rollouts a step, two of them right: 2 wrong ones are fewer than k = 4
+    # two groups of four rollouts a step, two of them correct: 2 incorrect ones are fewer than k = 4
     for row in rows:
         assert (row["difficulty"], row["k"], row["estimator"]) == ("train", 4, "passk_analytical")
         counts = ("groups", "zero_advantage", "all_incorrect", "all_correct", "few_incorrect")

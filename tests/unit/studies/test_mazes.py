@@ -25,12 +25,12 @@ def mean(*where):
 
 def test_the_files_have_the_documented_columns_and_each_row_once(made_study):
     problems, steps = pd.read_parquet(made_study / "problems.parquet"), pd.read_parquet(made_study / "steps.parquet")
-    columns = ["regime", "arm", "seed", "warm_start", "checkpoint", "split", "problem_id", "n", "c"]
+    columns = ["regime", "method", "seed", "warm_start", "checkpoint", "split", "problem_id", "n", "c"]
     assert list(problems.columns) == columns
     assert not problems.duplicated(columns[:7]).any()
-    assert list(steps.columns)[:5] == ["regime", "arm", "seed", "step", "k"]
-    assert {"reward", "pass_at_8", "entropy", "distinct", "all_wrong", "few_wrong"} <= set(steps.columns)
-    assert not steps.duplicated(["regime", "arm", "seed", "step"]).any()
+    assert list(steps.columns)[:5] == ["regime", "method", "seed", "step", "k"]
+    assert {"reward", "pass_at_8", "entropy", "distinct", "all_incorrect", "few_incorrect"} <= set(steps.columns)
+    assert not steps.duplicated(["regime", "method", "seed", "step"]).any()
 
 
 def test_an_export_adds_to_what_another_machine_has_trained_and_takes_nothing_away(made_study, study_runs, tmp_path):
@@ -64,18 +64,18 @@ def test_regimes_seeds_methods_and_checkpoints_are_named_as_in_the_study(made_st
     assert read.regimes == ["trap", "control"]
     assert read.methods("trap") == ["pass1", "passk_pass1", "passk_all"]
     trap = read.problems[read.problems["regime"] == "trap"]
-    assert set(trap.loc[trap["arm"] == "passk_pass1", "checkpoint"]) == {"warm", "passk", "final"}
-    assert set(trap.loc[trap["arm"] == "passk_all", "seed"]) == {12}
-    assert set(trap.loc[trap["arm"] == "pass1", "seed"]) == {11, 12}
+    assert set(trap.loc[trap["method"] == "passk_pass1", "checkpoint"]) == {"warm", "passk", "final"}
+    assert set(trap.loc[trap["method"] == "passk_all", "seed"]) == {12}
+    assert set(trap.loc[trap["method"] == "pass1", "seed"]) == {11, 12}
     assert set(trap["split"]) == {"easy", "hard"}
     assert trap.groupby("seed")["warm_start"].nunique().eq(1).all() and trap["warm_start"].nunique() == 2
 
 
 def test_a_method_has_all_its_steps_one_after_the_other_with_the_k_of_each(made_study):
     steps = study.read(made_study).steps
-    for (_, method, _), own in steps.groupby(["regime", "arm", "seed"]):
+    for (_, method, _), own in steps.groupby(["regime", "method", "seed"]):
         assert list(own["step"]) == list(range(1, 19)), method
-    own = steps[(steps["regime"] == "trap") & (steps["arm"] == "passk_pass1") & (steps["seed"] == 11)]
+    own = steps[(steps["regime"] == "trap") & (steps["method"] == "passk_pass1") & (steps["seed"] == 11)]
     assert list(own["k"]) == [4] * 12 + [1] * 6
 
 
@@ -121,7 +121,7 @@ def test_a_claim_is_the_difference_of_its_two_checkpoints_and_stands_in_the_tabl
     assert len({one[1].estimate.value for one in (narrows, keeps, turns, higher)}) == 4
     text = study_claims.markdown(alone)
     assert "`passk` − before rl" in text
-    own = alone.steps[(alone.steps["regime"] == "trap") & (alone.steps["arm"] == "pass1")]
+    own = alone.steps[(alone.steps["regime"] == "trap") & (alone.steps["method"] == "pass1")]
     ends = own[own["step"] > 18 - study_claims.EDGE].groupby("seed")["entropy"].mean()
     assert f"→ {ends.mean():.2f} ({ends.min():.2f}–{ends.max():.2f})" in text
 
@@ -179,7 +179,7 @@ def test_a_regime_without_a_goal_has_its_tables_and_figures_of_its_own_and_chang
 def test_with_one_seed_nothing_is_bold_and_with_two_what_is_clear_of_zero_is(made_study):
     alone = study.read(made_study)
     problems = alone.problems.copy()
-    mine = (problems["arm"] == "passk_pass1") & (problems["checkpoint"] == "final")
+    mine = (problems["method"] == "passk_pass1") & (problems["checkpoint"] == "final")
     problems.loc[mine, "c"] = 16
     both, one = (study.Study(frame, alone.steps) for frame in (problems, problems[problems["seed"] == 12]))
     for data, bold in ((both, True), (one, False)):
@@ -193,7 +193,7 @@ def test_with_one_seed_nothing_is_bold_and_with_two_what_is_clear_of_zero_is(mad
 def test_a_method_that_is_not_at_its_end_is_in_no_row_of_diversity_and_in_no_curve(made_study, tmp_path):
     alone = study.read(made_study)
     whole = study_claims.markdown(alone)
-    of_method = (alone.problems["arm"] == "passk_pass1") & (alone.problems["seed"] == 12)
+    of_method = (alone.problems["method"] == "passk_pass1") & (alone.problems["seed"] == 12)
     running = alone.problems[~(of_method & (alone.problems["checkpoint"] == "final"))]
     cut = study.Study(running, alone.steps)
     row = re.compile(r"^\| trap +\| `passk_pass1` +\| +(\d) ", re.M)
@@ -208,7 +208,7 @@ def test_a_method_without_samples_of_its_end_is_exported_as_far_as_it_is(study_r
         shutil.rmtree(directory)
     rebuild(tmp_path / "runs")
     exported = study.export(tmp_path / "runs" / "passk.duckdb", tmp_path / "out", ["study-control-s11"])
-    own = exported.problems[exported.problems["arm"] == "passk_pass1"]
+    own = exported.problems[exported.problems["method"] == "passk_pass1"]
     assert set(own["checkpoint"]) == {"warm", "passk"} and exported.methods("control") == ["pass1"]
     assert "`passk_pass1`" not in tables.texts(exported, "", study_claims.markdown(exported), "")[0]
 

@@ -16,8 +16,8 @@ def verdicts(problems, alone):
 def test_a_goal_that_is_not_reached_is_ruled_out_or_not_shown_and_one_that_was_not_run_is_left_open(made_study):
     alone = study.read(made_study)
     same = alone.problems.copy()
-    mine = (same["arm"] == "passk_pass1") & (same["checkpoint"] == "final")
-    theirs = (same["arm"] == "pass1") & (same["checkpoint"] == "final")
+    mine = (same["method"] == "passk_pass1") & (same["checkpoint"] == "final")
+    theirs = (same["method"] == "pass1") & (same["checkpoint"] == "final")
     same.loc[mine, "c"] = same.loc[theirs, "c"].to_numpy()
     by_regime = verdicts(same, alone)
     assert by_regime["trap"] == [goals.NO, goals.OPEN, goals.NO]
@@ -33,8 +33,8 @@ def test_a_goal_that_is_not_reached_is_ruled_out_or_not_shown_and_one_that_was_n
 def test_a_gain_that_reaches_its_goal_but_may_be_zero_is_not_a_plain_yes(made_study):
     alone = study.read(made_study)
     problems = alone.problems[alone.problems["regime"] == "trap"].assign(regime="collapse")
-    mine = (problems["arm"] == "passk_pass1") & (problems["checkpoint"] == "final")
-    theirs = (problems["arm"] == "pass1") & (problems["checkpoint"] == "final")
+    mine = (problems["method"] == "passk_pass1") & (problems["checkpoint"] == "final")
+    theirs = (problems["method"] == "pass1") & (problems["checkpoint"] == "final")
     problems.loc[mine, "c"] = problems.loc[theirs, "c"].to_numpy()
     problems.loc[mine & (problems["seed"] == 12), "c"] = 16  # only one seed gains
     assert verdicts(problems, alone)["collapse"] == [goals.UNCLEAR, goals.YES]
@@ -43,8 +43,8 @@ def test_a_gain_that_reaches_its_goal_but_may_be_zero_is_not_a_plain_yes(made_st
 def test_so_many_times_the_baseline_is_ruled_out_by_an_interval_and_not_by_the_mean_alone(made_study):
     alone = study.read(made_study)
     problems = alone.problems.copy()
-    mine = (problems["arm"] == "passk_pass1") & (problems["checkpoint"] == "final")
-    theirs = (problems["arm"] == "pass1") & (problems["checkpoint"] == "final")
+    mine = (problems["method"] == "passk_pass1") & (problems["checkpoint"] == "final")
+    theirs = (problems["method"] == "pass1") & (problems["checkpoint"] == "final")
     problems.loc[mine, "c"], problems.loc[theirs, "c"] = 8, 4
     assert verdicts(problems, alone)["trap"][0] == goals.NO, "twice in every seed is not five times"
     first = problems["seed"] == problems["seed"].min()

@@ -19,7 +19,7 @@ def committed():
 def by_hand(frame, regime, splits):
     """Return seed -> difference of pass@1, the mean of splits by their weights, from the counts alone."""
     rows = frame[(frame.regime == regime) & (frame.checkpoint == "final")]
-    means = rows.assign(share=rows.c / rows.n).groupby(["arm", "split", "seed"]).share.mean()
+    means = rows.assign(share=rows.c / rows.n).groupby(["method", "split", "seed"]).share.mean()
     return sum(weight * (means["passk_pass1"][split] - means["pass1"][split]) for split, weight in splits.items())
 
 

@@ -42,7 +42,7 @@ def test_every_number_of_the_main_tables_is_that_of_the_committed_samples(proble
         assert len(rows) >= 4 * 4, regime
         for split, label, seeds, cells in rows:
             method, at = ENDS.get(label, (label.strip("`"), "final"))
-            of_method = (problems.regime == regime) & (problems.arm == method) & (problems.checkpoint == at)
+            of_method = (problems.regime == regime) & (problems.method == method) & (problems.checkpoint == at)
             own = problems[of_method & problems.split.isin(SPLITS[split])]
             assert own.seed.nunique() == int(seeds)
             shown = [float(cell.split()[0]) for cell in cells.split("|")]
@@ -83,11 +83,11 @@ def test_tables_page_and_figures_are_remade_from_the_committed_files_alone(remad
 
 def test_the_files_have_32_samples_of_200_mazes_a_split_each_row_once_and_are_small(problems):
     assert (problems.n == 32).all()
-    whose = ["regime", "arm", "seed", "checkpoint", "split"]
+    whose = ["regime", "method", "seed", "checkpoint", "split"]
     assert (problems.groupby(whose).problem_id.nunique() == 200).all()
     assert not problems.duplicated([*whose, "problem_id"]).any()
     steps = pd.read_parquet(DOCS / study.STEPS)
-    assert not steps.duplicated(["regime", "arm", "seed", "step"]).any()
+    assert not steps.duplicated(["regime", "method", "seed", "step"]).any()
     assert sum((DOCS / name).stat().st_size for name in (study.PROBLEMS, study.STEPS)) < 5_000_000
 
 

@@ -17,7 +17,7 @@ def test_the_printed_deviations_are_computed_from_the_committed_samples():
     assert run_to_run.measured(committed) == MEASURED["maze"]
     frame = committed.problems
     rows = frame[(frame.regime == "trap") & (frame.checkpoint == "final") & frame.split.isin(["easy", "hard"])]
-    at_1 = rows.assign(share=rows.c / rows.n).groupby(["arm", "seed"]).share.mean().unstack(0)
+    at_1 = rows.assign(share=rows.c / rows.n).groupby(["method", "seed"]).share.mean().unstack(0)
     pooled = np.sqrt((at_1.pass1.var() + at_1.passk_pass1.var()) / 2)
     assert MEASURED["maze"].checkpoint[1] == pytest.approx(pooled, abs=5e-4)
     assert MEASURED["maze"].difference[1] == pytest.approx((at_1.passk_pass1 - at_1.pass1).std(), abs=5e-4)

@@ -13,7 +13,7 @@ from tasks.train_slots import TrainSlots
 
 
 def attempts(reached, *errors):
-    """Try with one error after the other; `reached`: the step that each comes to. Retries made, waits, why given up."""
+    """Retry on each error in turn. `reached`: the step of each attempt. Return retries, waits and the last reason."""
     waits, now = [], [0]
     tried = Retries(waits.append)
     for number, error in enumerate(errors, 1):
@@ -39,7 +39,7 @@ def test_a_stage_that_comes_further_each_time_may_lose_a_worker_as_often_as_it_l
 
 def test_a_stage_that_fails_at_the_same_step_again_and_again_is_given_up_with_its_reason():
     made, waits, given_up = attempts(lambda number: 3, *[lost() for _ in range(3 * FRUITLESS)])
-    assert made == FRUITLESS + 1  # the first one came to step 3
+    assert made == FRUITLESS + 1  # the first one reached step 3
     assert given_up == "a worker died; see log.txt"
     assert waits[1:] == sorted(waits[1:]) and max(waits) > retries.LONGEST_SECONDS
     assert 600 <= sum(waits) <= 1000

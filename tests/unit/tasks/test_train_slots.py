@@ -11,7 +11,7 @@ from passk.base.errors import ConfigError
 from passk.experiment.compute import Compute
 from tasks import train_slots as module
 from tasks.train_slots import TrainSlots
-from tests.said import lines_said
+from tests.log_lines import logged_lines
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def test_so_many_train_at_once_and_no_more(max_parallel_stages):
                 time.sleep(0.01)
             inside.remove(name)
 
-    with lines_said() as said, ThreadPoolExecutor(6) as pool:
+    with logged_lines() as said, ThreadPoolExecutor(6) as pool:
         for future in [pool.submit(copy_context().run, train, name) for name in range(6)]:
             future.result()
     assert max(most) == max_parallel_stages
@@ -89,6 +89,6 @@ def test_memory_is_waited_for_with_a_place_in_hand_and_then_refused(monkeypatch,
 
 def test_a_run_on_gpus_waits_for_no_place_to_be_told_of_memory():
     slots = TrainSlots(Compute(profile="gpu"))
-    with slots.one(), lines_said() as said:
+    with slots.one(), logged_lines() as said:
         slots.require_memory(None)
     assert said == []

@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def no_login(monkeypatch, tmp_path):
-    """Nothing of whoever runs the tests; and W&B reads its environment once a process."""
+    """Remove the trackers' variables of the caller. W&B reads its environment once per process."""
     for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))

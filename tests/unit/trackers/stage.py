@@ -14,7 +14,7 @@ from passk.files.layout import write_json
 from passk.files.schema import EVALUATION
 from passk.openrlhf.evaluation_log import EvaluationLog
 from passk.openrlhf.step_recorder import MetricsLog, read_metrics
-from tests.said import lines_said
+from tests.log_lines import logged_lines
 from tests.unit.experiment.test_config import changed
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -22,7 +22,7 @@ KEY = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Stage:
-    """The arm of an experiment that names trackers."""
+    """The rl stage of an experiment that names trackers."""
 
     def __init__(self, tmp_path, named=None, name="small", steps=None):
         raw = changed("name", name)
@@ -34,7 +34,7 @@ class Stage:
 
     @property
     def metrics(self):
-        return self.planned.own / "metrics.jsonl"
+        return self.planned.own_directory / "metrics.jsonl"
 
     @property
     def tensorboard(self):
@@ -42,7 +42,7 @@ class Stage:
 
     def listening(self):
         """Gather the log lines of the block in `said`."""
-        return lines_said(self.said.append)
+        return logged_lines(self.said.append)
 
     @contextmanager
     def following(self):
@@ -56,7 +56,7 @@ class Stage:
             yield trackers.Following(self.plan, self.planned)
 
     def step(self, follow, step):
-        log = MetricsLog(self.planned.own)
+        log = MetricsLog(self.planned.own_directory)
         log.write(
             {
                 **{
@@ -76,12 +76,12 @@ class Stage:
         value = (step + 1) / 100 + time.time() % 1e-4
         line = dict.fromkeys(EVALUATION.keys() - {"seconds", "time"}, 0) | {"step": step, "benchmark": benchmark}
         line["pass_at_k"] = line["maj_at_k"] = {"1": {"value": value, "lower": value, "upper": value}}
-        self.planned.own.mkdir(parents=True, exist_ok=True)
-        EvaluationLog(self.planned.own).write(line, 1.5)
+        self.planned.own_directory.mkdir(parents=True, exist_ok=True)
+        EvaluationLog(self.planned.own_directory).write(line, 1.5)
         follow(self.evaluations()[-1])
 
     def evaluations(self):
-        return read_metrics(layout.training_evaluations(self.planned.own))
+        return read_metrics(layout.training_evaluations(self.planned.own_directory))
 
     def evaluated(self, benchmark):
         return [
@@ -91,12 +91,12 @@ class Stage:
         ]
 
     def forget_after(self, step):
-        EvaluationLog(self.planned.own).forget_after(step)
+        EvaluationLog(self.planned.own_directory).forget_after(step)
         kept = [line for line in read_metrics(self.metrics) if line["step"] <= step]
         self.metrics.write_text("".join(json.dumps(line) + "\n" for line in kept))
 
     def finish(self):
-        write_json(self.planned.own / "manifest.json", {})
+        write_json(self.planned.own_directory / "manifest.json", {})
 
     def recorded(self):
         return [(line["step"], pytest.approx(line["reward"], rel=1e-6)) for line in read_metrics(self.metrics)]

@@ -33,7 +33,7 @@ class Unreachable:
 
 
 def followed(stage, tracker, steps):
-    to = Outside("It", tracker.open, stage.planned.own)
+    to = Outside("It", tracker.open, stage.planned.own_directory)
     for step in steps:
         stage.step(lambda line: None, step)
         to.wake()
@@ -66,7 +66,7 @@ def test_a_tracker_that_does_not_answer_keeps_nobody_waiting(tmp_path, monkeypat
     monkeypatch.setattr(outside, "HURRY_SECONDS", 0.1)
     answers = threading.Event()
     stage = Stage(tmp_path)
-    to = Outside("It", answers.wait, stage.planned.own)
+    to = Outside("It", answers.wait, stage.planned.own_directory)
     stage.step(lambda line: to.wake(), 1)
     to.end(succeeded=False)
     to.join(hurry=True)
@@ -99,7 +99,7 @@ def test_steps_that_end_while_others_are_sent_are_sent_too_and_the_run_ends_once
             assert self.sent == [1, 2]
 
     tracker = Slow(failures=0)
-    to = Outside("It", tracker.open, stage.planned.own)
+    to = Outside("It", tracker.open, stage.planned.own_directory)
     stage.step(lambda line: None, 1)
     to.wake()
     to.join(hurry=False)
@@ -121,7 +121,7 @@ def test_evaluations_follow_their_step_and_those_that_the_tracker_has_are_not_se
         stage.step(lambda line: None, step)
         stage.evaluate(lambda line: None, step, "easy")
     stage.evaluate(lambda line: None, 2, "hard")
-    to = Outside("It", tracker.open, stage.planned.own)
+    to = Outside("It", tracker.open, stage.planned.own_directory)
     to.end(succeeded=True)
     to.join(hurry=False)
     assert tracker.sent == [(1, "easy"), (2, None), (2, "easy"), (2, "hard")]

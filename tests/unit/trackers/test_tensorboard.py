@@ -49,8 +49,8 @@ def evaluation(step: int, time: float) -> dict:
 
 def test_tensorboard_has_every_evaluation_once_at_its_step_also_after_a_resume_that_repeats_some(tmp_path):
     stage = Stage(tmp_path)
-    stage.planned.own.mkdir(parents=True)
-    file = layout.training_evaluations(stage.planned.own)
+    stage.planned.own_directory.mkdir(parents=True)
+    file = layout.training_evaluations(stage.planned.own_directory)
 
     def evaluate(follow, step, time):
         with file.open("a") as lines:
@@ -114,7 +114,7 @@ def test_events_that_are_whole_are_left_and_those_of_a_stage_that_ended_elsewher
     trackers.show_finished(stage.plan, stage.planned)
     assert list(stage.tensorboard.iterdir()) == [whole]
     stage.step(lambda line: None, 2)
-    write_json(stage.planned.own / "manifest.json", {})
+    write_json(stage.planned.own_directory / "manifest.json", {})
     trackers.show_finished(stage.plan, stage.planned)
     assert drawn(stage.tensorboard) == stage.recorded()
 

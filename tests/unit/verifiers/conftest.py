@@ -13,7 +13,7 @@ BAD = """
     import ctypes, os, random, signal, socket, subprocess, sys, time
     from passk.verifiers import AnswerError, Verdict
 
-    REASONS = ("correct", "wrong")
+    REASONS = ("correct", "incorrect")
     EXAMPLE = ("yes", "yes")
     NEEDS_DEADLINE = True
 
@@ -54,15 +54,15 @@ BAD = """
             print('{"verdict": [1.0, true, "", "correct"]}', flush=True)
             os.write(1, b'{"verdict": [1.0, true, "", "correct"]}\\n')
         if word == "score":
-            return Verdict(float(rest), False, "", "wrong")
+            return Verdict(float(rest), False, "", "incorrect")
         if word == "environment":
-            return Verdict(0.0, False, " ".join(sorted(os.environ)), "wrong")
+            return Verdict(0.0, False, " ".join(sorted(os.environ)), "incorrect")
         if word == "touch":
             open(rest, "w").close()
         if word == "read":
-            return Verdict(0.0, False, open(os.path.expanduser(rest)).read(), "wrong")
+            return Verdict(0.0, False, open(os.path.expanduser(rest)).read(), "incorrect")
         if word == "list":
-            return Verdict(0.0, False, " ".join(os.listdir(os.path.expanduser(rest))) or "nothing", "wrong")
+            return Verdict(0.0, False, " ".join(os.listdir(os.path.expanduser(rest))) or "nothing", "incorrect")
         if word == "connect":
             socket.create_connection(("127.0.0.1", int(rest)), timeout=5)
         if word == "datagram":
@@ -70,18 +70,18 @@ BAD = """
         if word == "run":
             subprocess.run(["/bin/sh", "-c", rest], check=True)
         if word == "parent":
-            return Verdict(0.0, False, open(f"/proc/{os.getppid()}/environ").read(), "wrong")
+            return Verdict(0.0, False, open(f"/proc/{os.getppid()}/environ").read(), "incorrect")
         if word == "pid":
-            return Verdict(0.0, False, str(os.getpid()), "wrong")
+            return Verdict(0.0, False, str(os.getpid()), "incorrect")
         if word == "noise":
-            return Verdict(0.0, False, str(random.random()), "wrong")
+            return Verdict(0.0, False, str(random.random()), "incorrect")
         if word == "order":
-            return Verdict(0.0, False, "".join({"a", "b", "c", "d", "e", "f"}), "wrong")
+            return Verdict(0.0, False, "".join({"a", "b", "c", "d", "e", "f"}), "incorrect")
         if word == "modules":
             heavy = {"torch", "ray", "vllm", "transformers", "numpy", "sympy", "prefect", "duckdb"}
-            return Verdict(0.0, False, " ".join(sorted(heavy & set(sys.modules))), "wrong")
+            return Verdict(0.0, False, " ".join(sorted(heavy & set(sys.modules))), "incorrect")
         right = response == answer
-        return Verdict(float(right), right, response, "correct" if right else "wrong")
+        return Verdict(float(right), right, response, "correct" if right else "incorrect")
 """
 
 
@@ -89,13 +89,13 @@ BAD = """
 def _fresh_registry():
     yield
     plugins.scan.cache_clear()
-    verifiers._found.cache_clear()
+    verifiers._locations.cache_clear()
     verifiers.load.cache_clear()
 
 
 @pytest.fixture
 def bad(tmp_path, monkeypatch):
-    """The name of a verifier that hangs, dies, swells ... when told to, by a response or a gold answer."""
+    """Name of a verifier that hangs, dies or swells where a response or a gold answer requests it."""
     (tmp_path / "bad_verifier.py").write_text(dedent(BAD))
     info = tmp_path / "bad_verifier-1.0.dist-info"
     info.mkdir()
@@ -105,6 +105,6 @@ def bad(tmp_path, monkeypatch):
     before = os.environ.get("PYTHONPATH")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(tmp_path), before])))
     plugins.scan.cache_clear()
-    verifiers._found.cache_clear()
+    verifiers._locations.cache_clear()
     yield "bad"
     sys.modules.pop("bad_verifier", None)

@@ -15,7 +15,7 @@ FLOOD = 250_000
 # Where an answer may stand; {} is it.
 PLACES = ("\\boxed{{{}}}", "$\\boxed{{{}}}$", "<answer>{}</answer>", "The answer is {}.", "#### {}", "Answer: {}")
 
-# What stands there and is no answer; {g} is the gold one, {w} a wrong one.
+# Texts that are no answer. {g} is the gold answer, {w} an incorrect one.
 NO_ANSWERS = (
     "{g} or {w}", "{w} or {g}", "{g}, {w}", "{w}, {g}", "{g} and {w}", "{g}; {w}", "{g} / {w} / {g}", "not {g}",
     "\\text{{not }} {g}", "{g} is wrong", "{g} is not it", "anything but {g}", "\\neg {g}", "{g} \\ne {g}",
@@ -169,7 +169,7 @@ def digits() -> list[str]:
 
 
 def responses(gold: str, wrong: str) -> list[str]:
-    """Over 2,000 different responses, none of them right; gold and wrong are two answers that are not equal."""
+    """Return over 2,000 different incorrect responses. `gold` and `wrong` are two answers that are not equal."""
     rng = random.Random(0)
     found = [text.format(g=gold, w=wrong) for text in PROSE[1:]]
     found += [place.format(text.format(g=gold, w=wrong)) for text in NO_ANSWERS for place in PLACES]

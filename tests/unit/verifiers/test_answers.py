@@ -18,6 +18,7 @@ def test_every_verifier_has_what_it_needs_and_its_example_is_right(name):
     assert verdict.correct and verdict.reason == verifiers.reasons(name)[0] == "correct"
     assert verifiers.check_answer(name, answer) is None
     assert verifiers.reasons(name)[-2:] == ("timeout", "crash")
+    assert not {"right", "wrong"} & set(" ".join(verifiers.reasons(name)).split())  # docs/glossary.md
     assert module.__doc__
     unreadable = verifiers.check_answer(name, "")
     assert unreadable.startswith("answer: ") and "\n" not in unreadable
@@ -54,10 +55,10 @@ def test_maze_strict_wants_the_tag_and_a_path_alone(response, reason):
         ("So: \\boxed{Old Oak}.", "correct"),
         ("<answer>so \\boxed{Old Oak}</answer>", "correct"),
         ("<think>hm</think>\nOld Oak", "correct"),
-        ("old oak", "wrong"),
-        ("Old Oak.", "wrong"),
-        ("It is Old Oak", "wrong"),
-        ("\\boxed{Elm}, \\boxed{Old Oak}", "wrong"),
+        ("old oak", "incorrect"),
+        ("Old Oak.", "incorrect"),
+        ("It is Old Oak", "incorrect"),
+        ("\\boxed{Elm}, \\boxed{Old Oak}", "incorrect"),
         ("<answer></answer> Old Oak", "no answer"),
     ],
 )
@@ -222,7 +223,7 @@ def test_a_letter_that_is_denied_is_no_choice(given):
 
 @pytest.mark.parametrize("after", [" or I", " and I.", ", I", "/I", ", (I)", ", C, or I because", " or A because"])
 def test_an_i_in_a_list_of_letters_is_one_of_them(after):
-    assert verify("choice", f"The answer is (B){after}", "B").reason == "several"
+    assert verify("choice", f"The answer is (B){after}", "B").reason == "several options"
     assert verify("choice", "The answer is (I) because", "I").correct
 
 
@@ -250,7 +251,7 @@ def test_an_i_in_a_list_of_letters_is_one_of_them(after):
         "(B) is never true", "B. (a) and (c) only", "B) Both (a) and (b)", "B. Either (a) or (b)", "(B) x = 3",
         "(B), x = 3", "(B) is a false positive", "(B) is a wrong turn", "B) probably not",
         "B. Certainly not",
-        # said of statements, where the question asks for the one that is false
+        # about statements, where the question asks for the false one
         "(B) is clearly false", "(B), which is wrong",
     ],
 )  # fmt: skip
@@ -267,7 +268,7 @@ def test_a_package_that_takes_a_name_of_ours_or_does_not_import_is_told_in_one_l
         verify(bad, "yes", "yes")
     entry.write_text("[passk.verifiers]\nmaze = bad_verifier\n")
     plugins.scan.cache_clear()
-    verifiers._found.cache_clear()
+    verifiers._locations.cache_clear()
     with pytest.raises(PasskError, match="maze is both passk.verifiers.maze and bad_verifier"):
         verifiers.names()
 

@@ -44,9 +44,9 @@ def test_the_last_block_counts_else_the_whole_text_and_an_open_thinking_has_none
     ("program", "reason"),
     [
         (PROGRAM, "correct"),
-        (PROGRAM.replace("x * x", "x + x"), "wrong"),
-        (PROGRAM.replace("x * x", "x * y"), "wrong"),
-        (PROGRAM.replace("square", "cube"), "wrong"),
+        (PROGRAM.replace("x * x", "x + x"), "incorrect"),
+        (PROGRAM.replace("x * x", "x * y"), "incorrect"),
+        (PROGRAM.replace("square", "cube"), "incorrect"),
         ("def square(x:", "does not run"),
         ("raise ValueError", "does not run"),
         ("import no_such_package", "does not run"),
@@ -99,7 +99,7 @@ def test_tests_use_classes_of_the_program_helpers_of_the_prompt_and_built_ins_of
     prompt = 'def helper(x):\n    return x + 1\n\ndef f(x):\n    """Doubles."""\n'
     tests = "assert f(2) == helper(3)"
     assert judge("    return 2 * x\n\ndef f(x):\n    return 0", gold(tests, ["f"], prompt)).correct
-    assert judge("def helper(x): return 0\ndef f(x): return 0", gold(tests, ["f"], prompt)).reason == "wrong"
+    assert judge("def helper(x): return 0\ndef f(x): return 0", gold(tests, ["f"], prompt)).reason == "incorrect"
     assert code_program.whole("y = 1", prompt, ["f"]) == prompt + "\n"
 
 
@@ -107,13 +107,13 @@ def test_a_module_in_the_tests_is_not_the_programs(judge):
     tests = "assert math.isclose(f(2), 4)"
     fake = "class math:\n    isclose = staticmethod(lambda *a: True)\n"
     assert judge("def f(x): return 4.0000000001", gold(tests, ["f"])).correct
-    assert judge(f"{fake}def f(x): return 5", gold(tests, ["f"])).reason == "wrong"
+    assert judge(f"{fake}def f(x): return 5", gold(tests, ["f"])).reason == "incorrect"
 
 
 def test_an_exception_of_the_program_is_one_of_the_tests(judge):
     tests = "try:\n    f(1)\nexcept ValueError as error:\n    assert str(error) == 'no'\nelse:\n    assert False"
     assert judge("def f(x): raise ValueError('no')", gold(tests, ["f"])).correct
-    assert judge("def f(x): raise KeyError('no')", gold(tests, ["f"])).reason == "wrong"
+    assert judge("def f(x): raise KeyError('no')", gold(tests, ["f"])).reason == "incorrect"
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def nothing_is_left(judge, others):
 )  # fmt: skip
 def test_a_program_that_does_not_solve_the_task_is_not_correct(judge, program):
     verdict = judge(program)
-    assert not verdict.correct and verdict.reason in ("wrong", "does not run", "ended", "too slow")
+    assert not verdict.correct and verdict.reason in ("incorrect", "does not run", "exited early", "too slow")
 
 
 @pytest.mark.parametrize("call", ["while True: pass", "time.sleep(1000)", "while True: print('x' * 10**6)"])
@@ -139,7 +139,7 @@ def test_a_program_that_ignores_its_limit_of_time_is_killed(judge):
     ],
 )  # fmt: skip
 def test_the_program_cannot(judge, call):
-    assert judge(DOING.format(call)).reason == "wrong"
+    assert judge(DOING.format(call)).reason == "incorrect"
 
 
 def test_an_attack_is_what_fails_and_not_its_imports(judge):
@@ -162,7 +162,7 @@ def test_no_datagram_leaves(judge):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
         send = f"socket.socket(2, 2).sendto(b'x', ('127.0.0.1', {server.getsockname()[1]}))"
-        assert judge(DOING.format(send)).reason == "wrong"
+        assert judge(DOING.format(send)).reason == "incorrect"
         server.settimeout(0.1)
         with pytest.raises(TimeoutError):
             server.recv(1)

@@ -75,7 +75,8 @@ def test_the_answer_is_read_in_every_form_and_judged(form):
                 text.replace("%s", given)
             )
         for given in ("6", "50", "5.5", "-5", "\\frac{5}{2}"):
-            assert verify("numeric", text.replace("%s", given), "5").reason == "wrong", final(text.replace("%s", given))
+            response = text.replace("%s", given)
+            assert verify("numeric", response, "5").reason == "incorrect", final(response)
 
 
 @pytest.mark.parametrize("form", [

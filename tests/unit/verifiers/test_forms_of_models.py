@@ -111,7 +111,7 @@ def test_an_expression_that_is_asked_for_may_stand_before_its_value(given):
 
 def test_an_absolute_value_is_not_its_argument_and_roots_assume_positive_variables():
     for given, answer in (("|x|", "x"), ("\\sqrt{x^2}", "x"), ("x", "|x|"), ("|x-2|", "2-x")):
-        assert boxed(given, answer) == "wrong"
+        assert boxed(given, answer) == "incorrect"
     assert boxed("60\\sqrt{x^3}", "60x\\sqrt{x}") == boxed("\\ln x^2", "2\\ln x") == "correct"
 
 

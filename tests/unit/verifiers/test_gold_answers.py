@@ -1,4 +1,4 @@
-"""A gold answer may make its verifier hang or die as a response may: it is said, and the preparation goes on."""
+"""A gold answer can make its verifier hang or die. The preparation logs it and continues."""
 
 from functools import partial
 
@@ -9,7 +9,7 @@ from passk.problems import preparation
 from passk.problems.files import JsonlProblems
 from passk.problems.record import Problem
 from passk.verifiers.pool import Pool
-from tests.said import lines_said
+from tests.log_lines import logged_lines
 
 GOLD = ["yes", "hang", "sleep 0.2", "exit 3", "unreadable", "kill", "no"]
 
@@ -21,7 +21,7 @@ def readable(bad, monkeypatch):
 
     def run(unreadable):
         spec = JsonlProblems(source="jsonl", split="test", file="-", verifier=bad, unreadable=unreadable)
-        with lines_said() as said:
+        with logged_lines() as said:
             return [row.id for row in preparation.readable(rows, spec, preparation.Activity())], said
 
     return run

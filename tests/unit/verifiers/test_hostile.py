@@ -12,7 +12,7 @@ from passk.verifiers.pool import Pool
 from tests.unit.verifiers import hostile
 from tests.unit.verifiers.test_maze_verifier import GRID, RIGHT, independent
 
-# verifier: the gold answer as a response gives it, a wrong one, and what the verifier judges by
+# verifier: the gold answer in a response, an incorrect one, and the gold answer of the problem
 PROBLEMS = {
     "choice": ("Q", "P", "Q"),
     "code": (
@@ -62,7 +62,7 @@ def test_no_hostile_response_hangs_raises_or_is_right(name):
     with Pool(2, seconds=0.5) as judges:
         futures = [judges.submit(name, response, answer) for response in responses]
         verdicts = [future.result(300) for future in futures]
-        # the corpus would be worth nothing for a verifier that calls everything wrong
+        # a verifier that rejects everything would pass the rest of this test
         assert judges.submit(name, f"<answer>{gold}</answer>", answer).result(60).correct
     counts = Counter(verdict.reason for verdict in verdicts)
     assert set(counts) <= set(verifiers.reasons(name))

@@ -1,4 +1,4 @@
-"""math: math-verify's reading of what is right, and its leniencies mended."""
+"""math: the forms that math-verify reads, without its leniencies."""
 
 import threading
 
@@ -43,22 +43,22 @@ def test_what_is_equal_is_right(given, answer):
         ("\\sum_{i=1}^{5} 1", "5", "restated"),
         ("\\lim_{x \\to 5} x", "5", "restated"),
         ("2x+3=13", "x=5", "restated"),
-        ("0.00000002", "0.00000001", "wrong"),
-        ("0.0010004", "0.001", "wrong"),
-        ("on", "no", "wrong"),
-        # and these wrong
-        ("5 \\text{ or } 6", "5", "wrong"),
-        ("4, 5", "5", "wrong"),
-        ("\\pm 5", "5", "wrong"),
-        ("y=5", "x=5", "wrong"),
-        ("(2,1)", "(1,2)", "wrong"),
-        ("[1,2]", "(1,2)", "wrong"),
-        ("x^2", "y^2", "wrong"),
-        ("2^{2024}", "2^{2023}", "wrong"),
-        ("0.333", "\\frac{1}{3}", "wrong"),
-        ("\\frac{0}{0}", "5", "wrong"),
-        ("5 < 6", "5", "wrong"),
-        ("\\text{not } 5", "5", "wrong"),
+        ("0.00000002", "0.00000001", "incorrect"),
+        ("0.0010004", "0.001", "incorrect"),
+        ("on", "no", "incorrect"),
+        # and these are incorrect
+        ("5 \\text{ or } 6", "5", "incorrect"),
+        ("4, 5", "5", "incorrect"),
+        ("\\pm 5", "5", "incorrect"),
+        ("y=5", "x=5", "incorrect"),
+        ("(2,1)", "(1,2)", "incorrect"),
+        ("[1,2]", "(1,2)", "incorrect"),
+        ("x^2", "y^2", "incorrect"),
+        ("2^{2024}", "2^{2023}", "incorrect"),
+        ("0.333", "\\frac{1}{3}", "incorrect"),
+        ("\\frac{0}{0}", "5", "incorrect"),
+        ("5 < 6", "5", "incorrect"),
+        ("\\text{not } 5", "5", "incorrect"),
         ("\\frac{1}{", "5", "no answer"),
         ("5]", "5", "unreadable"),
         ("9^{9^{9^{9}}}", "5", "unreadable"),
@@ -99,11 +99,11 @@ def test_a_text_that_is_no_unit_makes_a_value_unreadable(after):
 def test_a_text_that_is_a_unit_is_passed_over(after):
     assert judged(f"5{after}", "5") == "correct"
     assert judged("5", f"5{after}") == "correct"
-    assert judged(f"6{after}", "5") == "wrong"
+    assert judged(f"6{after}", "5") == "incorrect"
 
 
 def test_values_with_units_are_as_many_as_there_are():
-    assert judged("5 \\text{ cm}, 6 \\text{ cm}", "5") == "wrong"
+    assert judged("5 \\text{ cm}, 6 \\text{ cm}", "5") == "incorrect"
     assert judged("5 \\text{ cm} \\text{ and } 6 \\text{ cm}", "5, 6") == "correct"
     assert judged("x = 1 \\text{ or } x = 2", "1, 2") == "correct"
 
@@ -130,7 +130,7 @@ def test_an_answer_in_words_or_upright_letters_stays_one(given, answer):
     ],
 )  # fmt: skip
 def test_small_numbers_differ_by_their_own_measure(given, answer):
-    assert judged(given, answer) == "wrong"
+    assert judged(given, answer) == "incorrect"
     assert judged(answer, answer) == judged(given, given) == "correct"
 
 
@@ -168,14 +168,14 @@ def test_what_math_verify_takes_and_passk_does_not_is_still_so():
 def test_the_gold_answer_goes_first():
     # asymmetric: an interval is right for the inequality, not the other way
     assert judged("(1,2)", "1<x<2") == "correct"
-    assert judged("1<x<2", "(1,2)") == "wrong"
+    assert judged("1<x<2", "(1,2)") == "incorrect"
 
 
 @pytest.mark.parametrize(
     ("response", "reason"),
     [
         ("\\boxed{4} no, \\boxed{5}", "correct"),
-        ("\\boxed{5} no, \\boxed{4}", "wrong"),
+        ("\\boxed{5} no, \\boxed{4}", "incorrect"),
         ("The answer is 5.", "correct"),
         ("The answer is $5$.", "correct"),
         ("#### 5", "correct"),
@@ -185,7 +185,7 @@ def test_the_gold_answer_goes_first():
         ("\\boxed{5", "no answer"),
         ("<think>\\boxed{5}</think>", "no answer"),
         ("\\boxed{5} and then \\boxed{??}", "unreadable"),  # math-verify goes back to the 5
-        ("\\boxed{\\text{final answer is $5$. I hope}}", "wrong"),
+        ("\\boxed{\\text{final answer is $5$. I hope}}", "incorrect"),
     ],
 )
 def test_the_last_answer_is_read_and_no_other(response, reason):
@@ -194,8 +194,8 @@ def test_the_last_answer_is_read_and_no_other(response, reason):
 
 def test_boxes_side_by_side_are_one_answer():
     assert verify("math", "$\\boxed{2}$ and $\\boxed{1}$", "1,2").correct
-    assert verify("math", "\\boxed{2}, so \\boxed{1}", "1,2").reason == "wrong"
-    assert verify("math", "\\boxed{1}, \\boxed{2}", "2").reason == "wrong"
+    assert verify("math", "\\boxed{2}, so \\boxed{1}", "1,2").reason == "incorrect"
+    assert verify("math", "\\boxed{1}, \\boxed{2}", "2").reason == "incorrect"
 
 
 def test_the_same_answer_has_one_form_however_it_is_written():

@@ -83,7 +83,7 @@ def test_a_name_before_a_value_is_left_out_or_compared(given, answer):
      ("x=8, y=3", "x=3, y=8"), ("a=2, b=1", "a=1, b=2"), ("f(x)=2x", "f(x)=2x+1"), ("x=2\\text{ or }x=3", "-3,2")],
 )  # fmt: skip
 def test_another_value_under_a_name_is_wrong(given, answer):
-    assert reason(given, answer) == "wrong"
+    assert reason(given, answer) == "incorrect"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_bounds_and_intervals_are_one_set(answer, forms, others):
 def test_a_gold_answer_that_is_no_expression_is_compared_as_text(answer, form, other):
     assert verifiers.check_answer("math", answer) is None
     assert reason(form, answer) == "correct"
-    assert reason(other, answer) == "wrong"
+    assert reason(other, answer) == "incorrect"
     assert extracted(form, answer) == extracted(answer, answer) != extracted(other, answer)
 
 

@@ -17,7 +17,7 @@ def agree(forms: list[str], others: list[str]) -> None:
         for given in forms:
             assert reason(given, answer) == "correct", (given, answer)
     for given in others:
-        assert reason(given, forms[0]) in ("wrong", "unreadable", "restated"), (given, forms[0])
+        assert reason(given, forms[0]) in ("incorrect", "unreadable", "restated"), (given, forms[0])
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_lists_sets_and_tuples(given, answer, correct):
      ("101_3", "101_2"), ("100_2", "101_2"), ("1e-8", "0"), ("\\sqrt{2}", "1.41")],
 )  # fmt: skip
 def test_numbers_that_are_close_are_not_equal(given, answer):
-    assert reason(given, answer) == "wrong"
+    assert reason(given, answer) == "incorrect"
     assert reason(answer, answer) == reason(given, given) == "correct"
 
 

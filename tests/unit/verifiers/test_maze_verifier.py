@@ -63,7 +63,7 @@ def independent(letters):
         (f"<answer>L</answer><answer>{RIGHT}", RIGHT, "correct"),
         (rf"<answer>L \boxed{{{RIGHT}}} L</answer>", RIGHT, "correct"),
         (rf"<answer>L \boxed{{{RIGHT}</answer> L", RIGHT, "correct"),
-        (rf"\boxed{{L}} \boxed{{{RIGHT}", RIGHT, "correct"),  # a box that never closes goes on to the end
+        (rf"\boxed{{L}} \boxed{{{RIGHT}", RIGHT, "correct"),  # a box that never closes extends to the end
         (rf"\boxed{{\{{{RIGHT}\}}}} L", RIGHT, "correct"),  # an escaped brace is a brace
         (f"$\\boxed {RIGHT}$ L", RIGHT, "correct"),
         (f"\\boxed {RIGHT}", RIGHT, "correct"),

@@ -50,7 +50,7 @@ def test_a_bad_response_costs_itself_its_score_and_the_next_one_nothing(bad, res
             RIGHT,
             lost(reason),
             RIGHT,
-            Verdict(0.0, False, "no", "wrong"),
+            Verdict(0.0, False, "no", "incorrect"),
         ]
 
 
@@ -58,7 +58,7 @@ def test_what_sleeps_is_ended_by_the_clock_and_what_waits_for_a_core_is_not_hurr
     monkeypatch.setattr(pool, "PATIENCE", 12)
     with Pool(1, seconds=0.5) as judges:
         # longer than its deadline, by no CPU of its own
-        assert judges.submit(bad, "sleep 0.8", "yes").result(60).reason == "wrong"
+        assert judges.submit(bad, "sleep 0.8", "yes").result(60).reason == "incorrect"
         assert judges.submit(bad, "sleep", "yes").result(60) == lost("timeout")
 
 
@@ -75,7 +75,7 @@ def test_verdicts_belong_to_their_responses_whatever_the_order_and_whoever_dies(
 
 def test_a_verifier_that_prints_judges_all_the_same(bad):
     with Pool(1) as judges:
-        assert judges.submit(bad, "print", "yes").result(60) == Verdict(0.0, False, "print", "wrong")
+        assert judges.submit(bad, "print", "yes").result(60) == Verdict(0.0, False, "print", "incorrect")
         assert judges.submit(bad, "yes", "yes").result(60) == RIGHT
 
 

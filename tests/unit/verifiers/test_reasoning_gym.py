@@ -1,4 +1,4 @@
-"""reasoning_gym: full marks are right, all else is wrong, and no scorer is asked what it would run as Python."""
+"""reasoning_gym: only the full score is correct, and no scorer gets a text that it would run as Python."""
 
 import ast
 import contextlib
@@ -49,12 +49,12 @@ def test_its_own_answer_is_right_and_what_holds_it_is_not(task):
 @pytest.mark.parametrize(
     ("response", "reason"),
     [
-        ("<answer>41</answer>", "wrong"),
-        ("41", "wrong"),
+        ("<answer>41</answer>", "incorrect"),
+        ("41", "incorrect"),
         ("Let me add. 20 + 21 is 40, then one more.\nThe answer is 41.", "no tags"),
         ("I add the numbers one after the other, from the left to the right, and I get 42", "no tags"),
-        ("The answer is <answer>about 41</answer> or so", "wrong"),
-        ("<think>long\nthoughts</think>41", "wrong"),
+        ("The answer is <answer>about 41</answer> or so", "incorrect"),
+        ("<think>long\nthoughts</think>41", "incorrect"),
         ("", "no answer"),
     ],
 )
@@ -211,11 +211,11 @@ def test_what_the_package_takes_for_right_and_is_not():
     entry, answer = problem("puzzle24")
     assert reasoning_gym.get_score_answer_fn("puzzle24")("6*4*1*1", entry) == 1
     assert sorted(entry["metadata"]["numbers"]) != [1, 1, 4, 6]
-    assert verify("reasoning_gym", "6*4*1*1", answer).reason == "wrong"
+    assert verify("reasoning_gym", "6*4*1*1", answer).reason == "incorrect"
     entry, answer = problem("game_of_life_halting")
     assert reasoning_gym.get_score_answer_fn("game_of_life_halting")("anything", entry) == 1
     wrong = {"True": "False", "False": "True"}[entry["answer"]]
-    assert verify("reasoning_gym", wrong, answer).reason == "wrong"
+    assert verify("reasoning_gym", wrong, answer).reason == "incorrect"
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,12 @@
-"""The record of what a model is asked."""
+"""The prompt format in the record of an evaluation."""
 
 import json
 
 import pytest
 
 from passk.experiment.model import TinyModel
-from passk.models.asked import around, asked
 from passk.models.prompt_format import PLAIN, PromptFormat
+from passk.models.prompt_record import around, prompt_record
 from passk.models.tiny import load_tokenizer, make_tiny
 
 TEMPLATE = "{% for m in messages %}<{{ m.content }}>{% endfor %}{% if add_generation_prompt %}:{% endif %}"
@@ -23,11 +23,11 @@ def directory(tmp_path_factory):
 
 
 def test_the_record_has_the_template_the_text_around_a_prompt_and_every_end_token(directory):
-    record = asked(directory, PromptFormat(chat=True, system_prompt="Be short."))
+    record = prompt_record(directory, PromptFormat(chat=True, system_prompt="Be short."))
     assert record["chat_template"] == TEMPLATE and record["system_prompt"] == "Be short."
     assert (record["before"], record["after"]) == ("<Be short.><", ">:")
     assert record["end_tokens"][0] == "<|end|>" and len(record["end_tokens"]) == 2
-    plain = asked(directory, PLAIN)
+    plain = prompt_record(directory, PLAIN)
     assert (plain["chat_template"], plain["before"], plain["after"]) == (None, "", "")
 
 

@@ -1,4 +1,4 @@
-"""What a model is asked, for the record of an evaluation: the text around a prompt, and what ends a response."""
+"""The prompt format in the record of an evaluation: the text around a prompt, and what ends a response."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,8 @@ _PROMPT = "passk's prompt"
 _known: dict[tuple[str, str, bool], dict[str, Any]] = {}
 
 
-def asked(model: str, format: PromptFormat, *, trusted: bool = False) -> dict[str, Any]:
-    """Return the content of EvaluationRecord.asked (passk/files/layout.py) for a model's directory or hub name."""
+def prompt_record(model: str, format: PromptFormat, *, trusted: bool = False) -> dict[str, Any]:
+    """Return EvaluationRecord.prompt_format (passk/files/layout.py) for a model's directory or hub name."""
     place = (model, format.spelled, trusted)
     if place not in _known:
         tokenizer = load_tokenizer(model, trusted=trusted)
@@ -33,8 +33,8 @@ def asked(model: str, format: PromptFormat, *, trusted: bool = False) -> dict[st
 def around(format: PromptFormat, tokenizer: "PreTrainedTokenizerBase") -> tuple[str | None, str | None]:
     """Return the text before and after a prompt, or (None, None) if the template does not copy the prompt once."""
     [text] = format.prompts(tokenizer, [_PROMPT])
-    before, found, after = text.partition(_PROMPT)
-    return (before, after) if found and _PROMPT not in after else (None, None)
+    before, prompt, after = text.partition(_PROMPT)
+    return (before, after) if prompt and _PROMPT not in after else (None, None)
 
 
 def end_tokens(model: str, tokenizer: "PreTrainedTokenizerBase", *, trusted: bool = False) -> list[str]:
@@ -45,8 +45,8 @@ def end_tokens(model: str, tokenizer: "PreTrainedTokenizerBase", *, trusted: boo
         settings = GenerationConfig.from_pretrained(model, trust_remote_code=trusted)
     except OSError:  # a model without the file
         settings = GenerationConfig()
-    own = settings.eos_token_id
-    numbers = [tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])]
+    ends = settings.eos_token_id
+    numbers = [tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])]
     return [str(tokenizer.convert_ids_to_tokens(number)) for number in dict.fromkeys(numbers) if number is not None]
 
 

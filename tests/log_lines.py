@@ -7,7 +7,7 @@ from passk.base import logs
 
 
 @contextmanager
-def lines_said(act: Callable[[str], object] | None = None) -> Iterator[list[str]]:
+def logged_lines(act: Callable[[str], object] | None = None) -> Iterator[list[str]]:
     """Give the lines of passk's loggers in this block. act: is called with each."""
     lines: list[str] = []
 
