@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -37,6 +38,7 @@ def file_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
+@cache
 def known() -> set[str]:
     """Return the names that layout.py writes, and the beginnings of those that it makes."""
     return {name for _, name in names(ast.parse(LAYOUT.read_text())) if name} | {layout.STORE}
