@@ -214,8 +214,8 @@ def every_estimator() -> list[str]:
         ):
             continue  # of another package, with a required option
         k = 1 if estimator.k == "1" else K
-        given = graded if name in GRADED else rewards
-        timed[name] = lambda of=estimator, given=given, k=k, extra=extra: advantage.compute(of, given, k, **extra)
+        values = graded if name in GRADED else rewards
+        timed[name] = lambda of=estimator, values=values, k=k, extra=extra: advantage.compute(of, values, k, **extra)
     medians = seconds(timed, TURNS // 4)
     clone = medians.pop("clone")
     return [

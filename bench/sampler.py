@@ -53,7 +53,9 @@ def main() -> None:
     print(f"\n{options.rows} rows of {options.vocabulary} entries, top-p {TOP_P}, CPU time, {options.rounds} rounds\n")
     print("| sampler | ms a row | passk / this |\n|---|---|---|")
     for name, seconds in times.items():
-        ratio = statistics.median(own / other for own, other in zip(times["passk with seeds"], seconds, strict=True))
+        ratio = statistics.median(
+            reference / other for reference, other in zip(times["passk with seeds"], seconds, strict=True)
+        )
         print(f"| {name} | {1000 * statistics.median(seconds) / options.rows:.3f} | {ratio:.3f} |")
 
 

@@ -54,8 +54,8 @@ class Training:
         record = json.loads((experiment / "experiment.json").read_text())
         name = next(name for name, stage in record["config"]["stages"].items() if stage.get("advantage") == "grpo")
         if every:
-            own = {"evaluate_every": every, "evaluate_on": None, "evaluate_samples": None}
-            record["config"]["stages"][name] |= own
+            evaluations = {"evaluate_every": every, "evaluate_on": None, "evaluate_samples": None}
+            record["config"]["stages"][name] |= evaluations
         laid_out = planning.plan(config.parse(record["config"]), experiment.parent)
         planned = next(each for each in laid_out.stages if each.record.name == name)
         stage = planned.stage.model_copy(update={"save_every": 10**6, "steps": steps, "until": None})

@@ -49,12 +49,12 @@ def main() -> None:
 
     scratch = Path(tempfile.mkdtemp(prefix="passk-bench-"))
     (scratch / "sitecustomize.py").write_text(TIMED)
-    own = {"PYTHONPATH": str(scratch), "PASSK_BENCH_TIMES": str(scratch / "times.txt")}
-    os.environ.update(own)  # Ray's processes inherit it
+    timing = {"PYTHONPATH": str(scratch), "PASSK_BENCH_TIMES": str(scratch / "times.txt")}
+    os.environ.update(timing)  # Ray's processes inherit it
     training = Training.of(options.experiment, options.steps, scratch / "data")
     with ray_cluster(training.compute, scratch / "ray.log") as cluster:
         command = [sys.executable, "-m", "passk.openrlhf", *training.arguments(scratch / "stage")]
-        variables = environment(training.compute) | cluster | own
+        variables = environment(training.compute) | cluster | timing
         job = process_tree.start(command, log=scratch / "log.txt", environment=variables)
         try:
             while job.poll() is None:

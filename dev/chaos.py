@@ -145,11 +145,11 @@ def _compared(run: Run, campaign: Campaign) -> list[str]:
         calm.stop_servers()
     finally:
         calm.close()
-    found = differences(run.runs / "passk.duckdb", calm.runs / "passk.duckdb")
-    print(shown(found), flush=True)
+    compared = differences(run.runs / "passk.duckdb", calm.runs / "passk.duckdb")
+    print(shown(compared), flush=True)
     if run.setup.deterministic:
-        return [f"{each.table}: {each.apart} rows in one store alone" for each in found if each.apart]
-    return [f"{each.table}: {each.rows} rows, not {each.rows_undisturbed}" for each in found
+        return [f"{each.table}: {each.apart} rows in one store alone" for each in compared if each.apart]
+    return [f"{each.table}: {each.rows} rows, not {each.rows_undisturbed}" for each in compared
             if each.rows != each.rows_undisturbed]  # fmt: skip
 
 

@@ -79,15 +79,15 @@ class Run:
         self.scratch = Path(tempfile.gettempdir()) / f"c{mark}"
         self.scratch.mkdir(mode=0o700, exist_ok=True)
         kept = {name: value for name, value in os.environ.items() if name not in ("RAY_ADDRESS", "PREFECT_API_URL")}
-        own = {MARK: str(directory), "PREFECT_HOME": str(directory / "prefect"), "TMPDIR": str(self.scratch)}
-        self.environment = {**kept, **own, "PREFECT_WORKER_QUERY_SECONDS": "2"}
+        variables = {MARK: str(directory), "PREFECT_HOME": str(directory / "prefect"), "TMPDIR": str(self.scratch)}
+        self.environment = {**kept, **variables, "PREFECT_WORKER_QUERY_SECONDS": "2"}
         self._held, self._spared = ExitStack(), 0
         if not setup.own_ray:
             self._spared = os.getpid()  # its guard is this process's, and is not killed
             self._join_cluster()
         self._log = (directory / "output.txt").open("a")
         self.flow: subprocess.Popen[bytes] | None = None
-        self._port, self._asked = free_port(), False
+        self._port, self._requested = free_port(), False
 
     def _join_cluster(self) -> None:
         compute = Compute(profile="cpu", **self.setup.compute)
@@ -182,14 +182,14 @@ class Run:
             logs = str(self.directory / "logs")
             words = ["-m", "flows.serve", "--port", str(self._port), "--pool", "cpu", "--logs", logs]
             self.flow = self._start([sys.executable, *words])
-        said = (self.directory / "output.txt").read_text(errors="replace")
-        if self._asked or "watch it at" not in said:
+        output = (self.directory / "output.txt").read_text(errors="replace")
+        if self._requested or "watch it at" not in output:
             return
-        self._asked = True
+        self._requested = True
         parameters = [f"file={self.directory / NAME}.yaml", f"runs={self.runs}"]
         prefect = f"{sys.executable} -m prefect deployment run experiment/maze-nightly"
         words = " ".join(f"--param {parameter}" for parameter in parameters)
-        self._start(["bash", "-c", "; ".join([*_EXPORT.findall(said), f"{prefect} {words}"])])
+        self._start(["bash", "-c", "; ".join([*_EXPORT.findall(output), f"{prefect} {words}"])])
 
 
 def samples_on_disk(run: Path) -> int:
@@ -208,10 +208,10 @@ def _samples_of(evaluation: Path) -> int:
 
 def left_in(directory: Path, scratch: Path) -> list[str]:
     """What an experiment that is done must not leave: unfinished files under runs/, passk's own in TMPDIR."""
-    found = []
+    remains = []
     for path in sorted((directory / "runs").rglob("*")):
         hidden = path.name.startswith(".") and path.name not in (".locks", ".writer")
         unfinished = path.suffix in (".tmp", ".wal", ".new") or path.name in ("checkpoints", "shards")
         if (hidden or unfinished) and ".locks" not in path.parent.parts:
-            found.append(str(path.relative_to(directory)))
-    return found + [f"{scratch.name}/{path.name}" for path in sorted(scratch.glob("passk-*"))]
+            remains.append(str(path.relative_to(directory)))
+    return remains + [f"{scratch.name}/{path.name}" for path in sorted(scratch.glob("passk-*"))]

@@ -29,7 +29,7 @@ class Compared(NamedTuple):
 
 def differences(store: Path, other: Path) -> list[Compared]:
     """Table by table, all numbers to their last digit."""
-    found = []
+    rows = []
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{store}' AS one (READ_ONLY); ATTACH '{other}' AS other (READ_ONLY)")
         tables = connection.execute(
@@ -40,14 +40,14 @@ def differences(store: Path, other: Path) -> list[Compared]:
             sides = [f"SELECT {compared} FROM {side}.{table} WHERE {where}" for side in ("one", "other")]
             apart = f"({sides[0]} EXCEPT ALL {sides[1]}) UNION ALL ({sides[1]} EXCEPT ALL {sides[0]})"
             counts = [connection.execute(f"SELECT count(*) FROM ({query})").fetchone()[0] for query in (*sides, apart)]
-            found.append(Compared(table, *counts))
-    return found
+            rows.append(Compared(table, *counts))
+    return rows
 
 
-def shown(found: Sequence[Compared]) -> str:
+def shown(compared: Sequence[Compared]) -> str:
     """As a markdown table."""
     head = ["", "| table | rows | rows undisturbed | in one of them alone |", "|---|---:|---:|---:|"]
-    return "\n".join([*head, *(f"| {' | '.join(map(str, each))} |" for each in found)])
+    return "\n".join([*head, *(f"| {' | '.join(map(str, each))} |" for each in compared)])
 
 
 def finished_rows(store: Path) -> dict[tuple[str, str], int]:

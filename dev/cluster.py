@@ -154,12 +154,12 @@ class Nodes:
             return []
         holder = self._holders[number]
         namespace = Path(f"/proc/{holder.pid}/ns/pid").readlink()
-        found = []
+        processes = []
         for process in psutil.process_iter():
             with contextlib.suppress(OSError):
                 if process.pid not in holder.pids and Path(f"/proc/{process.pid}/ns/pid").readlink() == namespace:
-                    found.append(process)
-        return found
+                    processes.append(process)
+        return processes
 
     def kill(self, number: int) -> None:
         """End every process on a node, which stays connected."""

@@ -30,15 +30,15 @@ def rows(lock: dict[str, Any], project: str) -> list[tuple[str, str, int, str]]:
     present = _closure(packages, [PRESENT]) - {BUILDS}
     direct = [each["name"] for each in packages[project].get("dependencies", []) if each["name"] not in ENGINES]
     needs = {name: name for name in ENGINES} | dict.fromkeys([*direct, BUILDS], "passk")
-    found: dict[str, str] = {}
+    chosen: dict[str, str] = {}
     queue = deque(needs.items())
     while queue:
         name, need = queue.popleft()
-        if name in found or name in present:
+        if name in chosen or name in present:
             continue
-        found[name] = need
+        chosen[name] = need
         queue.extend((child, need) for child in _children(packages, name))
-    return [(name, packages[name]["version"], _bytes(packages[name]), need) for name, need in sorted(found.items())]
+    return [(name, packages[name]["version"], _bytes(packages[name]), need) for name, need in sorted(chosen.items())]
 
 
 def _closure(packages: dict[str, Any], roots: list[str]) -> set[str]:

@@ -29,48 +29,48 @@ def room(file: Path) -> str:
 @cache
 def imported(file: Path, root: Path = ROOT) -> frozenset[str]:
     """Return every module that a file imports, wherever in the file; `from a import b` gives a and a.b."""
-    found: set[str] = set()
+    modules: set[str] = set()
     for node in ast.walk(ast.parse((root / file).read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return frozenset(found)
+            modules |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(modules)
 
 
 def arrows(root: Path = ROOT) -> dict[tuple[str, str], set[Path]]:
     """Return each pair of rooms of which the first imports the second, with the files that do."""
     known = {room(file) for file in files(root=root)}
-    found: dict[tuple[str, str], set[Path]] = {}
+    pairs: dict[tuple[str, str], set[Path]] = {}
     for file in files(root=root):
         for module in imported(file, root):
             parts = module.split(".")
             above = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
             target = next((name for name in above if name in known), None)
             if target and target not in (room(file), "passk"):
-                found.setdefault((room(file), target), set()).add(file)
-    return found
+                pairs.setdefault((room(file), target), set()).add(file)
+    return pairs
 
 
 def rooms(root: Path = ROOT) -> dict[str, set[str]]:
     """Return each room with the rooms that it imports."""
-    found: dict[str, set[str]] = {room(file): set() for file in files(root=root)}
+    imported_rooms: dict[str, set[str]] = {room(file): set() for file in files(root=root)}
     for source, target in arrows(root):
-        found[source].add(target)
-    return {name: targets for name, targets in found.items() if name != "passk"}
+        imported_rooms[source].add(target)
+    return {name: targets for name, targets in imported_rooms.items() if name != "passk"}
 
 
 def circles(graph: dict[str, set[str]]) -> list[list[str]]:
     """Return circles of rooms, each from a room back to it. Without one arrow of each, the graph has none."""
     left = {name: set(targets) for name, targets in graph.items()}
-    found = []
+    circles_of_graph = []
     while True:
         try:
             TopologicalSorter(left).prepare()
-            return found
+            return circles_of_graph
         except CycleError as error:
             circle: list[str] = error.args[1][::-1]
-            found.append(circle)
+            circles_of_graph.append(circle)
             left[circle[0]].discard(circle[1])
 
 
@@ -85,12 +85,12 @@ def floors(graph: dict[str, set[str]]) -> dict[str, int]:
 def main() -> None:
     graph = rooms()
     why = arrows()
-    if found := circles(graph):
-        for circle in found:
+    if all_circles := circles(graph):
+        for circle in all_circles:
             print(f"circle: {' -> '.join(circle)}")
             for source, target in pairwise(circle):
                 print(f"    {source} -> {target}: {', '.join(map(str, sorted(why[source, target])))}")
-        raise SystemExit(f"{len(graph)} rooms, {len(why)} arrows, {len(found)} circles")
+        raise SystemExit(f"{len(graph)} rooms, {len(why)} arrows, {len(all_circles)} circles")
     levels = floors(graph)
     for level in sorted(set(levels.values()), reverse=True):
         print(f"floor {level}: {', '.join(sorted(name for name, floor in levels.items() if floor == level))}")

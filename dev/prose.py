@@ -37,7 +37,7 @@ PLAIN = (
     "passk/*/*.sql",
     "reports/templates/*.j2",
 )
-NAMED = ("passk", "flows", "tasks", "reports")
+NAMED = ("passk", "flows", "tasks", "reports", "dev", "bench", "studies")
 """Folders whose names are checked too."""
 HELP = "passk --help"
 MEAN, LONGEST = 18, 35

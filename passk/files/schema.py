@@ -25,6 +25,10 @@ METRICS = {
     "lr": Column("DOUBLE", "learning rate"),
     "grad_norm": Column("DOUBLE", "norm of the gradient before clipping"),
     "loss": Column("DOUBLE", "sft only: mean negative log-likelihood of a response token, in nats"),
+    "policy_loss": Column(
+        "DOUBLE",
+        "rl only: policy loss of the step without KL penalty and entropy bonus, mean of its optimizer steps by tokens",
+    ),
     "estimator": Column("VARCHAR", "advantage estimator"),
     "k": Column("INTEGER", "k of the estimator in this step"),
     "reward": Column("DOUBLE", "mean reward of the step's rollouts"),

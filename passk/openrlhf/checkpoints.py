@@ -6,10 +6,13 @@ written last. Before a stage resumes, `repair` removes checkpoints that do not m
 the newest that does. The checkpoints of an rl stage lie under `_actor/`.
 """
 
+import contextlib
 import hashlib
 import json
+import os
 import re
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +29,8 @@ LEAST_KEPT = 2
 _NUMBER = re.compile(r"global_step[0-9]+")
 _PARTITION = re.compile(r"zero_pp_rank_([0-9]+)_mp_rank_[0-9]+_(?:model|optim)_states\.pt$")
 """A file of DeepSpeed with one rank's share of the states."""
+_WHOLE = re.compile(r"mp_rank_[0-9]+_model_states\.pt$")
+"""A file of DeepSpeed with what every rank has."""
 _PIECES, _PIECE = 64, 2**20
 """A file is hashed whole up to 64 MiB, else in 64 pieces of 1 MiB: a checkpoint may have 100 GB."""
 
@@ -44,6 +49,7 @@ class Partition(NamedTuple):
     """How DeepSpeed divides a checkpoint. It loads only a checkpoint that is divided as its own states are."""
 
     ranks: int
+    """Ranks that have a share of the optimizer's state; 0 if each rank has the whole state, as at ZeRO 0."""
     weights: bool
     """Whether the weights are divided too, as by ZeRO 3."""
 
@@ -52,6 +58,7 @@ class Partition(NamedTuple):
 def saving(checkpoint: Path) -> Iterator[None]:
     """Seal the checkpoint after the save in this context, if one was due. Raise PasskError if the disk is full."""
     try:
+        _order(checkpoint.parent)
         yield
         if checkpoint.is_dir():
             seal(checkpoint)
@@ -63,6 +70,18 @@ def saving(checkpoint: Path) -> Iterator[None]:
             shutil.rmtree(checkpoint, ignore_errors=True)
             raise full from None
         raise
+
+
+def _order(root: Path) -> None:
+    """Give later checkpoints later modification times.
+
+    OpenRLHF deletes the checkpoint with the oldest time. Without this, a node whose clock is behind, or a clock that is
+    set back, would make it delete the newest one.
+    """
+    checkpoints, now = sorted(_checkpoints(root), key=_step), time.time()
+    for age, checkpoint in enumerate(reversed(checkpoints)):
+        with contextlib.suppress(OSError):  # another user's
+            os.utime(checkpoint, (now - age, now - age))
 
 
 def seal(checkpoint: Path) -> None:
@@ -137,7 +156,7 @@ def sealed(directory: Path) -> list[int]:
 
 
 def partition(directory: Path) -> Partition | None:
-    """Return how the newest sealed checkpoint in a stage's checkpoints/ is divided; None if each rank has it whole."""
+    """Return how the newest sealed checkpoint in a stage's checkpoints/ is divided; None without one of DeepSpeed."""
     sealed = [
         checkpoint
         for root in (directory, directory / "_actor")
@@ -149,7 +168,7 @@ def partition(directory: Path) -> Partition | None:
     names = [file.name for file in _files(max(sealed, key=_step))]
     ranks = {int(match[1]) for name in names if (match := _PARTITION.search(name))}
     weights = any(_PARTITION.search(name) and "model_states" in name for name in names)
-    return Partition(len(ranks), weights) if ranks else None
+    return Partition(len(ranks), weights) if ranks or any(map(_WHOLE.search, names)) else None
 
 
 def _checkpoints(root: Path) -> list[Path]:

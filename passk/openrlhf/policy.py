@@ -18,7 +18,7 @@ from passk.openrlhf.sum_of_tokens import SumOfTokens
 
 
 class PasskActorTrainer(ActorPPOTrainer):
-    """OpenRLHF's policy trainer, with entropy and KL in nats per token for any micro-batch size."""
+    """OpenRLHF's policy trainer, whose loss, entropy and KL are those of the step for any micro-batch size."""
 
     average: Average | None = None
     """Average of the weights, on the first rank of a stage with `ema`."""
@@ -44,7 +44,8 @@ class PasskActorTrainer(ActorPPOTrainer):
                 self.average.update(self.actor.model.module)
         metrics, tokens = status["metrics"], status["num_action_tokens"]
         # With the KL in the reward OpenRLHF has its mean over the rollouts, [rows], and not a sum over the loss.
-        summed = [name for name in ("entropy_loss", "kl") if name in metrics and metrics[name].dim() == 0]
+        means = ("policy_loss", "entropy_loss", "kl")
+        summed = [name for name in means if name in metrics and metrics[name].dim() == 0]
         for name in summed:
             # OpenRLHF sums them over the tokens of the whole optimizer step, as the loss needs it. It then
             # averages like a mean over the micro-batch, which would depend on the number of micro-batches.

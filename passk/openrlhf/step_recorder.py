@@ -248,6 +248,7 @@ class StepRecorder:
                 "seconds": seconds,
                 "lr": status.get("actor_lr"),
                 "grad_norm": status.get("actor_grad_norm"),
+                "policy_loss": status.get("policy_loss"),
                 "estimator": self.advantage.at(step),
                 "entropy": status.get("entropy_loss"),
                 "clip_ratio": status.get("ppo_clip_ratio"),

@@ -1,4 +1,7 @@
-"""Refuse to resume a stage on another number of ranks: DeepSpeed cannot load such a checkpoint."""
+"""Refuse to resume a stage on another number of ranks or kind of ZeRO: DeepSpeed cannot load such a checkpoint.
+
+At ZeRO 0 each rank has the whole state, and any number of ranks loads it.
+"""
 
 import os
 
@@ -20,16 +23,16 @@ def require_same_partition(plan: Plan) -> None:
             continue
         fix = f"or delete {os.path.relpath(planned.directory)} to train the stage again"
         stage = f"the checkpoints of stage {planned.record.name}"
-        if partition.ranks != ranks:
+        written = "3" if partition.weights else "1 or 2" if partition.ranks else "0"
+        if written != {0: "0", 3: "3"}.get(compute.zero_stage, "1 or 2"):
+            raise ConfigError(
+                "compute.zero_stage",
+                f"{stage} were written with ZeRO {written}, and {compute.zero_stage} cannot load them",
+                f"set it to {written}, {fix}",
+            )
+        if partition.ranks not in (0, ranks):
             raise ConfigError(
                 "compute.gpus_per_node",
                 f"{stage} were written by {partition.ranks} ranks, and {ranks} cannot load them",
                 f"set {product} to {partition.ranks}, {fix}",
-            )
-        if partition.weights != (compute.zero_stage == 3):
-            wanted = "3" if partition.weights else "2 or less"
-            raise ConfigError(
-                "compute.zero_stage",
-                f"{stage} were written with ZeRO {wanted}, and {compute.zero_stage} cannot load them",
-                f"set it to {wanted}, {fix}",
             )

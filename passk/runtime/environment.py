@@ -89,7 +89,9 @@ def environment(compute: Compute) -> dict[str, str]:
             # its 4 KiB pages takes longer than computing its values (docs/openrlhf.md).
             "GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"),
         }
-        if compute.nodes == 1:  # a cluster of several nodes names its interface, or Gloo takes the host name's
+        # On any other cluster an engine may be on another node than the trainer. Such a cluster names its interface, or
+        # Gloo takes that of the host's name.
+        if loopback.is_loopback(os.environ.get("RAY_ADDRESS", "").rpartition("//")[2].rpartition(":")[0]):
             variables.setdefault("GLOO_SOCKET_IFNAME", "lo")
     return variables
 

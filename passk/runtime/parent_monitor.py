@@ -3,6 +3,8 @@
 vLLM starts processes with multiprocessing. They hold a GPU's memory and do not notice that the Ray actor that started
 them was killed. On the node of a job, the job watchdog ends them. On every other node, only they can.
 
+In a Ray actor vLLM spawns its processes, and each of them loads passk's plugin (worker_setup.py).
+
 Linux's PR_SET_PDEATHSIG would end them when the thread that started them ends, and the threads of an actor may end
 before the actor does. So a thread of the child looks for a new parent.
 """

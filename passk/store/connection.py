@@ -30,7 +30,7 @@ _QUIET = 2.0
 """Seconds of waiting before a log line."""
 POLL = 0.1
 """Seconds between two attempts to open a held store."""
-_INGEST = "SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'"
+INGEST_SETTINGS = "SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'"
 """Settings for ingest. Rows of many small files are inserted twice as fast without an order, which tables do not need.
 DuckDB merges its log into the file at the end of a turn instead of every 16 MiB. Each merge compresses and writes the
 last rows again."""
@@ -51,7 +51,7 @@ def turn(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnection]
             # This process alone has the store open, so these are spilled rows of a killed process.
             shutil.rmtree(store.with_name(f"{store.name}.tmp"), ignore_errors=True)
             _named(store, schema.require_current, connection)
-            connection.execute(_INGEST)
+            connection.execute(INGEST_SETTINGS)
             yield connection
 
 

@@ -7,7 +7,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from passk.files import durable, layout, scratch
 from passk.files.layout import REHEARSALS, STORE, EvaluationRecord, ExperimentRecord, StageRecord
 from passk.store import connection as connections
 from passk.store import ingest, queries, schema
-from passk.store.connection import POLL, WAIT, held, log_of, sealed, turn
+from passk.store.connection import INGEST_SETTINGS, POLL, WAIT, held, log_of, sealed, turn
 from passk.store.ingest import Item, Unfinished
 from passk.store.records import Damaged, record_of
 from passk.store.schema import OlderStore
@@ -71,12 +71,10 @@ def ingest_items(store: Path, wanted: Iterable[Item], wait: float = WAIT) -> Ing
     """
     remove_abandoned(store)
     try:
-        with turn(store, wait):
-            pass  # creates the store, even without an item
+        present = _present_in(store, wait)
     except OlderStore:
         renew(store, wait)
-    with reading(store, wait) as connection:
-        present = _Present.of(connection)
+        present = _present_in(store, wait)
     remaining, ingested = [item for item in wanted if not present.has(*item)][::-1], Ingested()
     while remaining:
         with turn(store, wait) as connection:
@@ -100,21 +98,29 @@ def rebuild(runs: Path, wait: float = WAIT) -> Ingested:
     """
     store, ingested = layout.store(runs), Ingested()
     remove_abandoned(store)
-    with scratch.beside(store) as directory:
+    with scratch.beside(store) as directory, ExitStack() as stack:
         fresh = directory / STORE
-        with turn(fresh) as connection:
+        with sealed(fresh) as connection:
+            schema.create(connection)
+            connection.execute(INGEST_SETTINGS)
             skipped = {item for item in items(runs) if not _attempt(connection, item, ingested)}
-        with held(store, wait):
+            connection.execute("CHECKPOINT")  # the longest write, before the old store is held
+            stack.enter_context(held(store, wait))
             # Other processes may have ingested items into the old store meanwhile.
-            with sealed(fresh) as connection:
-                present, ingested = _Present.of(connection), Ingested()
-                for item in items(runs):
-                    if item in skipped or not present.has(*item):
-                        _attempt(connection, item, ingested)
-            _keep_older(store)
-            log_of(store).unlink(missing_ok=True)
-            durable.move(fresh, store)
+            present, ingested = _Present.of(connection), Ingested()
+            for item in items(runs):
+                if item in skipped or not present.has(*item):
+                    _attempt(connection, item, ingested)
+        _keep_older(store)
+        log_of(store).unlink(missing_ok=True)
+        durable.move(fresh, store)
     return ingested
+
+
+def _present_in(store: Path, wait: float) -> "_Present":
+    """Return the items in a store, which is created if it does not exist."""
+    with turn(store, wait) as connection:
+        return _Present.of(connection)
 
 
 def remove_abandoned(store: Path) -> None:
@@ -140,12 +146,12 @@ def _is_open(store: Path) -> bool:
 @contextmanager
 def reading(store: Path, wait: float = WAIT) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the store read-only. Rebuild it first if an older passk made it. Raise PasskError like `turn`."""
-    try:
-        with connections.reading(store, wait):
-            pass
-    except OlderStore:
-        renew(store, wait)
-    with connections.reading(store, wait) as connection:
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(connections.reading(store, wait))
+        except OlderStore:
+            renew(store, wait)
+            connection = stack.enter_context(connections.reading(store, wait))
         yield connection
 
 

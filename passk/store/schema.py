@@ -12,7 +12,7 @@ import duckdb
 from passk.base.errors import PasskError
 from passk.files.schema import METRICS, ROLLOUT_COLUMNS, SAMPLE_COLUMNS, Column
 
-VERSION = 21
+VERSION = 22
 """Version of the schema. Raise it with every change of a table, macro or view."""
 _STAGE = Column("VARCHAR NOT NULL", "stages.key")
 _OCCURRENCE = Column(

@@ -29,8 +29,8 @@ class Sum(NamedTuple):
 
     def prompt(self, condition: str) -> str:
         hint = self.hint(condition)
-        said = "" if hint is None else f"My friend thinks that it is {hint}. "
-        return f"What is {self.left} + {self.right}? {said}{FORM}"
+        opinion = "" if hint is None else f"My friend thinks that it is {hint}. "
+        return f"What is {self.left} + {self.right}? {opinion}{FORM}"
 
 
 def sums() -> list[Sum]:

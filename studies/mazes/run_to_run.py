@@ -30,16 +30,16 @@ def measured(study: Study) -> RunToRun | None:
 
 def markdown(study: Study) -> str:
     """Return the section with the standard deviations; empty with fewer than two seeds."""
-    found = measured(study)
-    if found is None:
+    measurement = measured(study)
+    if measurement is None:
         return ""
     rows = [
-        ["a method's last checkpoint, both methods pooled", *(f"{found.checkpoint[k]:.3f}" for k in KS)],
-        ["`passk_pass1` − `pass1`, same seed", *(f"{found.difference[k]:.3f}" for k in KS)],
+        ["a method's last checkpoint, both methods pooled", *(f"{measurement.checkpoint[k]:.3f}" for k in KS)],
+        ["`passk_pass1` − `pass1`, same seed", *(f"{measurement.difference[k]:.3f}" for k in KS)],
     ]
     lead = (
-        f"Standard deviation over the {found.seeds} seeds of the {REGIME}, {SPLIT} mazes. Each seed has its own warm\n"
-        "start and test mazes. A report of one training run prints these numbers."
+        f"Standard deviation over the {measurement.seeds} seeds of the {REGIME}, {SPLIT} mazes. "
+        "Each seed has its own warm\nstart and test mazes. A report of one training run prints these numbers."
     )
     return f"## Run-to-run variation\n\n{lead}\n\n{table(['of', *(f'pass@{k}' for k in KS)], rows)}"
 

@@ -24,8 +24,8 @@ class Share(NamedTuple):
     @property
     def interval(self) -> tuple[float, float]:
         """Return the interval of Clopper and Pearson."""
-        found = exact_share(self.leave, self.runs)
-        return found.low, found.high
+        estimate = exact_share(self.leave, self.runs)
+        return estimate.low, estimate.high
 
 
 def outcomes(problems: pd.DataFrame) -> pd.DataFrame:
@@ -77,8 +77,8 @@ def paired_p(rows: pd.DataFrame) -> tuple[int, int, int, float]:
 def near(e: float, luck: float, method: str) -> bool:
     """Return whether e is near the turning point, which depends on the skill of the start."""
     points = [theory.turning_point(luck, method, start=start) for start in (theory.START, theory.WEAK)]
-    found = [point for point in points if point is not None]
-    return bool(found) and min(found) - MARGIN <= e <= max(found) + MARGIN
+    defined = [point for point in points if point is not None]
+    return bool(defined) and min(defined) - MARGIN <= e <= max(defined) + MARGIN
 
 
 def verdict(rows: pd.DataFrame, e: float, luck: float, method: str) -> str:

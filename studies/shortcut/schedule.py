@@ -28,9 +28,9 @@ def files(directory: Path, only: str = "") -> list[Path]:
     if only and only not in cells:
         raise ConfigError("only", f"no cell has the name {only!r}", f"choose one of {', '.join(cells)}")
     named = [directory / f"{run.name}.yaml" for run in planned if only in ("", run.cell)]
-    if not (found := [file for file in named if file.is_file()]):
+    if not (existing := [file for file in named if file.is_file()]):
         raise ConfigError("directory", f"{directory} has no experiment file of the study", "write them with `design`")
-    return found
+    return existing
 
 
 def run_all(

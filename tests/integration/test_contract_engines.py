@@ -102,6 +102,15 @@ def test_vllm_reloads_weights_as_we_ask_it_to():
     assert [point.value for point in points if point.name == "passk"] == ["passk.runtime.worker_setup:install"]
 
 
+def test_vllms_processes_load_the_plugin_that_ends_them_with_their_parent():
+    for module in ("vllm.v1.engine.core", "vllm.v1.worker.worker_base"):
+        assert "load_general_plugins()" in source_of(module)
+    assert "context.Process(" in source_of("vllm.v1.engine.utils"), "so multiprocessing.parent_process() is known"
+    assert "context.Process(" in source_of("vllm.v1.executor.multiproc_executor")
+    # a forked process would inherit that the plugins are loaded, and skip them
+    assert "In a Ray actor and can only be spawned" in source_of("vllm.utils.system_utils")
+
+
 def test_vllms_cpu_kernels_hold_packed_copies_where_our_stand_in_looks_for_them():
     layers = source_of("vllm.model_executor.layers.utils")
     assert layers.count("layer.cpu_linear = ") >= 4

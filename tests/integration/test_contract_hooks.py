@@ -205,6 +205,7 @@ def test_the_trainer_writes_the_status_names_that_the_record_reads(actor_classes
     actor = source_of("openrlhf.trainer.ray.ppo_actor")
     for name in ("actor_lr", "actor_grad_norm", "entropy_loss"):
         assert f'metrics["{name}"]' in actor
+    assert 'metrics = {"policy_loss": actor_loss.detach()}' in actor
     assert 'experience.info["ppo_clip_ratio"]' in actor
 
 

@@ -184,9 +184,7 @@ def test_every_engine_is_compared_with_every_rank_before_a_batch(actor_classes, 
 
 
 @pytest.mark.parametrize("dynamic", [False, True])
-def test_the_entropy_of_a_step_is_the_mean_over_its_tokens_however_the_batch_is_cut(
-    actor_classes, dynamic, monkeypatch
-):
+def test_the_loss_and_the_entropy_of_a_step_are_the_same_however_the_batch_is_cut(actor_classes, dynamic, monkeypatch):
     import torch
     from openrlhf.models.loss import aggregate_loss
     from openrlhf.trainer.ray.ppo_actor import ActorPPOTrainer
@@ -204,6 +202,9 @@ def test_the_entropy_of_a_step_is_the_mean_over_its_tokens_however_the_batch_is_
         )
         entropy = aggregate_loss(entropies[step], experience.action_mask, **own)
         metrics = {"entropy_loss": entropy, "kl": entropy * 2, "length": experience.action_mask.sum(-1)}
+        metrics["policy_loss"] = aggregate_loss(
+            entropies[step], experience.action_mask, token_level_loss=False, **own
+        )  # of an aggregation by sequences
         return {"metrics": metrics, "num_action_tokens": float(experience.action_mask.sum())}
 
     monkeypatch.setattr(ActorPPOTrainer, "training_step", upstream)
@@ -212,13 +213,15 @@ def test_the_entropy_of_a_step_is_the_mean_over_its_tokens_however_the_batch_is_
     trainer.strategy, trainer.args = None, SimpleNamespace(train=SimpleNamespace(dynamic_batch_enable=dynamic))
     trainer.replay_buffer = SimpleNamespace(dynamic_batch_num_tokens=[tokens] * 3, dynamic_global_batch_size=[3.0] * 3)
     info = None if dynamic else loss_utils._optimizer_step_loss_norm(masks, None, 1, len(masks))
-    weighted = kl = 0.0
+    weighted = kl = loss = 0.0
     for step, mask in enumerate(masks):
         status = trainer.training_step(SimpleNamespace(action_mask=mask), 0.0, step, info)
         weighted += float(status["metrics"]["entropy_loss"]) * status["num_action_tokens"]  # as ppo_train does
         kl += float(status["metrics"]["kl"]) * status["num_action_tokens"]
+        loss += float(status["metrics"]["policy_loss"]) * status["num_action_tokens"]
     assert weighted / tokens == pytest.approx((3.0 * 1 + 1.0 * 9 + 2.0 * 2) / tokens)
     assert kl == pytest.approx(2 * weighted)
+    assert loss / tokens == pytest.approx((3.0 + 1.0 + 2.0) / 3)
 
 
 def test_every_answer_trains_on_its_own_advantage_wherever_it_was_dealt_to(actor_classes, monkeypatch):

@@ -194,7 +194,7 @@ def _rl_line(settings: dict, step: int, first_step: int, rng) -> dict:
     }
     phases = {"generation": 1.1, "experience": 0.4, "training": 0.8, "sync": 0.2, "advantage": 0.001}
     return {
-        **{"step": step, "time": 1e9 + done, "seconds": 2.6, "lr": 1e-4, "grad_norm": 0.4},
+        **{"step": step, "time": 1e9 + done, "seconds": 2.6, "lr": 1e-4, "grad_norm": 0.4, "policy_loss": 0.01},
         **{"estimator": settings["advantage"], "k": k, "reward": reward, "pass_at_k": curve, **shares},
         **{"correct_counts": [14, *[1] * 15, 3], "distinct": 0.6, "length": 4.6, "truncated": 0.01},
         **{"entropy": 0.55 - (0.001 if k > 1 else 0.002) * done, "clip_ratio": 0.0, "tokens": 2355},

@@ -8,6 +8,7 @@ import pytest
 
 from passk import advantage
 from passk.advantage import cards, step_size
+from tests.unit.each import every
 
 DOCS = Path(__file__).parents[2] / "docs"
 N, K = 32, 4
@@ -64,7 +65,7 @@ def anchors(page):
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize(
+@every(
     "page",
     sorted([*DOCS.parent.glob("*.md"), *DOCS.rglob("README.md"), *DOCS.glob("*.md")]),
     ids=lambda page: page.name,
@@ -95,7 +96,7 @@ def pass_1(c):
     return 1 / math.sqrt(c / N * (1 - c / N))
 
 
-@pytest.mark.parametrize(
+@every(
     ("name", "k", "options", "weight"),
     [
         ("dr_grpo", 1, {}, lambda c: 1),

@@ -6,9 +6,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from dev.imports import ROOT, arrows, circles, files, floors, imported, room, rooms
+from tests.unit.each import every
 
 # From bottom to top. A room imports rooms of its own layer and of those below it.
 LAYERS = (
@@ -77,14 +76,14 @@ def test_of_passk_only_the_command_line_knows_the_flows_and_the_reports():
         assert room(file) == "passk.cli" or not packages(file) & {"flows", "tasks", "reports"}, file
 
 
-@pytest.mark.parametrize("package", ALONE)
+@every("package", ALONE)
 def test_a_package_behind_a_wall_is_imported_in_its_rooms_alone(package):
     users = {room(file) for file in files() if package in packages(file)}
     assert users, f"no room imports {package}; take it out of this test"
     assert users <= ALONE[package]
 
 
-@pytest.mark.parametrize("folder", LIGHT)
+@every("folder", LIGHT)
 def test_light_rooms_load_neither_torch_nor_ray_nor_vllm(folder):
     """Neither directly, in a function, nor through what they import when they are loaded."""
     assert not third_party(folder) & HEAVY
@@ -245,7 +244,7 @@ def test_a_configuration_error_is_made_of_three_parts_and_no_errors_text_is_edit
         assert not list(edited(each, errors, configuration)), f"{file}: use the error's attributes, or replaced()"
 
 
-@pytest.mark.parametrize(
+@every(
     "code",
     [
         "raise ConfigError('k: must be 1; raise it')",
@@ -261,7 +260,7 @@ def test_an_error_of_another_form_is_found(code):
     assert not list(badly_made(list(ast.walk(good)), {"ConfigError"}))
 
 
-@pytest.mark.parametrize(
+@every(
     "use",
     [
         "field = str(error).partition(':')[0]",

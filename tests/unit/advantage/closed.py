@@ -41,8 +41,13 @@ def weighted(weight):
 
 @cache
 def choose(n, k):
-    """C(0, k) .. C(n, k); k may be -1."""
-    return [comb(i, k) if k >= 0 else 0 for i in range(n + 1)]
+    """C(0, k) .. C(n, k), each from the one before it; k may be -1."""
+    found = [0] * (n + 1 if k < 0 else min(k, n + 1))
+    if 0 <= k <= n:
+        found.append(1)
+        for i in range(k, n):
+            found.append(found[-1] * (i + 1) // (i + 1 - k))
+    return found
 
 
 class Sorted:

@@ -12,7 +12,7 @@ from math import comb
 import mpmath
 
 from tests.unit.advantage.arithmetic import power
-from tests.unit.advantage.closed import Sorted, whole
+from tests.unit.advantage.closed import Sorted, choose, whole
 
 _comb = cache(comb)
 
@@ -50,11 +50,13 @@ def _ranked(n, k, statistic, place):
     """Weights of the sorted rewards in the mean over the sets of k of n, and what they are over."""
     every = comb(n - 1, k - 1)
     if statistic == "quantile":
-        return [k * comb(p, place - 1) * comb(n - 1 - p, k - place) for p in range(n)], n * every
+        lower, higher = choose(n - 1, place - 1), choose(n - 1, k - place)
+        return [k * lower[p] * higher[n - 1 - p] for p in range(n)], n * every
     # Sets in which fewer than `place` of the other k - 1 lie below rank p: one rank more loses those with place - 1
     fewer = [every]
+    lower, higher = choose(n - 2, place - 1), choose(n - 2, k - 1 - place)
     for p in range(n - 1):
-        fewer.append(fewer[-1] - (comb(p, place - 1) * comb(n - 2 - p, k - 1 - place) if place < k else 0))
+        fewer.append(fewer[-1] - (lower[p] * higher[n - 2 - p] if place < k else 0))
     return [k * ways for ways in (fewer if statistic == "cvar" else fewer[::-1])], n * every * place
 
 

@@ -21,6 +21,7 @@ from tests.unit.advantage.arithmetic import (
     root,
     share,
     standardised,
+    total,
 )
 
 __all__ = ["RULES", "best", "centred", "elected", "log", "mean", "others", "places", "root", "share", "standardised"]
@@ -65,7 +66,7 @@ def from_groups(r, groups, value=standardised, reduce="mean"):
     found = []
     for i in range(len(r)):
         own = [value for group, value in zip(groups, values, strict=True) if i in group]
-        found.append(Fraction(sum(own), len(own) if reduce == "mean" else 1) if own else Fraction(0))
+        found.append(total(own) / (len(own) if reduce == "mean" else 1) if own else Fraction(0))
     return found
 
 
@@ -109,7 +110,7 @@ def passk_adaptive(batch, k, entropy):
 def s(r, k, members, i):
     """PKPO's S(i, k, members): over the sets of k members with i, the sum of the best by the number of all sets."""
     rest = [j for j in members if j != i]
-    return Fraction(sum(best(r, (*kept, i)) for kept in combinations(rest, k - 1)), math.comb(len(members), k))
+    return total(best(r, (*kept, i)) for kept in combinations(rest, k - 1)) / math.comb(len(members), k)
 
 
 def pkpo_s(r, k):
@@ -120,7 +121,7 @@ def pkpo_sloo(r, k):
     n, found = len(r), []
     for i in range(n):
         without = others(n, i)
-        found.append(s(r, k, range(n), i) - Fraction(sum(s(r, k, without, j) for j in without), n - 1))
+        found.append(s(r, k, range(n), i) - total(s(r, k, without, j) for j in without) / (n - 1))
     return found
 
 

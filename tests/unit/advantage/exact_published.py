@@ -5,7 +5,18 @@ from collections import Counter
 from fractions import Fraction
 from itertools import combinations, pairwise, product
 
-from tests.unit.advantage.arithmetic import centred, exp, mean, others, power, root, rounded, share, standardised
+from tests.unit.advantage.arithmetic import (
+    centred,
+    exp,
+    mean,
+    others,
+    power,
+    root,
+    rounded,
+    share,
+    standardised,
+    total,
+)
 
 
 def weighted(r, weight):
@@ -121,9 +132,9 @@ def ucpo(r, k, entropy, tau=0.2, std="population"):
     if not correct:
         return found
     tau, likely = Fraction(tau), [exp(-entropy[i]) for i in correct]
-    every = sum(likely)
+    every = total(likely)
     unlikely = [rounded(1 / max(x / every, Fraction(1e-6))) for x in likely]
-    scale = tau * len(correct) / sum(unlikely)
+    scale = tau * len(correct) / total(unlikely)
     for i, value in zip(correct, unlikely, strict=True):
         found[i] *= 1 - tau + scale * value
     return found
@@ -149,7 +160,7 @@ def riskpo(batch, k, bundle=5, lower=0.2, upper=0.9, w=1.5):
     for start in range(0, len(batch) // bundle * bundle, bundle):
         scores = [sum(batch[p][j] for p in range(start, start + bundle)) for j in range(n)]
         low, high = quantile(scores, lower), quantile(scores, upper)
-        spread = sum(x**2 for x in centred(scores))
+        spread = total(x**2 for x in centred(scores))
         deviation = root(spread / (n - 1)) if spread else None
         paper = []
         for s in scores:

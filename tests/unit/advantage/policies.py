@@ -4,7 +4,14 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from itertools import combinations_with_replacement, product
+
+import torch
+
+from passk import advantage
+from tests.unit.advantage import cases
+from tests.unit.advantage.arithmetic import total
 
 
 @dataclass(frozen=True)
@@ -18,15 +25,17 @@ class Policy:
 
     def update(self, n, advantages, ordered=False):
         """E[sum of A_i grad log p(y_i)] over n rollouts. advantages: (rewards, answers) -> [n]."""
-        draws = product if ordered else _multisets
-        total = [Fraction(0)] * len(self.scores[0])
-        for drawn in draws(range(len(self.chances)), repeat=n):
-            weight = math.prod(self.chances[y] for y in drawn) * (1 if ordered else _orders(drawn))
+        draws, outcomes = product if ordered else _multisets, range(len(self.chances))
+        found = [Fraction(0)] * len(self.scores[0])
+        for drawn in draws(outcomes, repeat=n):
+            weight = math.prod(self.chances[y] ** drawn.count(y) for y in outcomes) * (1 if ordered else _orders(drawn))
             values = advantages([self.rewards[y] for y in drawn], [self.answers[y] for y in drawn])
-            for j in range(len(total)):
-                total[j] += weight * sum(a * self.scores[y][j] for a, y in zip(values, drawn, strict=True))
-        return total
+            of_outcome = [weight * total(a for a, z in zip(values, drawn, strict=True) if z == y) for y in outcomes]
+            for j in range(len(found)):
+                found[j] += total(of_outcome[y] * self.scores[y][j] for y in outcomes)
+        return found
 
+    @cache  # noqa: B019
     def gradient(self, k, objective):
         """Of E[objective] over k rollouts: what no estimator has to be known for."""
         return self.update(k, lambda rewards, answers: [objective(rewards, answers)] * k)
@@ -70,3 +79,18 @@ DIVERSE = [
     categorical(("1/7", "3/7", "3/7"), (1, 1, 0), ("a", "a", "b")),
 ]
 EASY = [*COINS, *SOLVING]
+
+
+def sums_of_counts(name, n, k, options):
+    """Sums of the estimator's advantages over the correct and over the incorrect rollouts, by c at any N."""
+    rewards = cases.staircase(n)
+    found = advantage.compute(name, rewards, k, **options).double()
+    return (found * rewards).sum(dim=1), (found * (1 - rewards)).sum(dim=1)
+
+
+def of_counts(sums, n, p):
+    """Expected update of the estimator by p, c binomial."""
+    right, wrong = sums
+    choose = [math.lgamma(n + 1) - math.lgamma(c + 1) - math.lgamma(n - c + 1) for c in range(n + 1)]
+    weight = [math.exp(x + c * math.log(p) + (n - c) * math.log1p(-p)) for c, x in enumerate(choose)]
+    return float((torch.tensor(weight) * (right / p - wrong / (1 - p))).sum() / n)

@@ -1,5 +1,7 @@
 """A constant factor on the advantages: Adam divides it out, SGD follows it. So no learning rate has to follow k."""
 
+from functools import cache
+
 import pytest
 import torch
 
@@ -10,6 +12,7 @@ N, PROMPTS, ACTIONS, STEPS = 16, 8, 5, 40
 FACTOR = N / max(step_size.curve("passk_analytical", N, 4))
 
 
+@cache
 def trained(make, factor: float, max_norm: float | None = None) -> torch.Tensor:
     """Return the logits of a softmax policy after STEPS policy-gradient steps; the advantages are multiplied."""
     draws = torch.Generator().manual_seed(0)
@@ -34,6 +37,7 @@ def moved(make, factor: float, max_norm: float | None = None) -> float:
     return float((trained(make, factor, max_norm) - plain).abs().max() / (plain - start).abs().max())
 
 
+@cache
 def adam(epsilon: float):
     return lambda weights: torch.optim.AdamW(weights, lr=1e-2, betas=(0.9, 0.95), eps=epsilon, weight_decay=0.0)
 

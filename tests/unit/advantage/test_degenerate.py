@@ -10,6 +10,7 @@ import torch
 from passk import advantage
 from tests.unit.advantage import cases
 from tests.unit.advantage.cases import compute
+from tests.unit.each import every
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -17,14 +18,14 @@ FLAT = [*("grpo", "dr_grpo", "rloo", "passk_full", "passk_bootstrap", "loo_max",
         *("rs_grpo", "remax", "poly_epo", "ordergrad", "rspo", "riskpo", "tea")]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", FLAT)
-@pytest.mark.parametrize("value", [0.0, -0.0, 1.0, 0.1, -7.3, 1e-45, 3e38])
+@every("name", FLAT)
+@every("value", [0.0, -0.0, 1.0, 0.1, -7.3, 1e-45, 3e38])
 def test_a_group_without_spread_gets_exactly_nothing(name, value):
     for n, k in cases.shapes(name, 7):
         assert not compute(name, torch.full((2, n), value), k).any(), (n, k)
 
 
-@pytest.mark.parametrize("value", [1.0, 0.1, -7.3, 1e-30, 3e38])
+@every("value", [1.0, 0.1, -7.3, 1e-30, 3e38])
 def test_a_group_without_spread_gets_what_pkpo_gives_a_constant(value):
     for n in range(2, 8):
         rewards = torch.full((1, n), value)
@@ -40,7 +41,7 @@ def test_a_group_without_spread_gets_what_pkpo_gives_a_constant(value):
 CENTRED_ON_COUNTS = sorted(set(cases.BINARY) - {"psr", "nsr", "w_reinforce", "edas"})
 
 
-@pytest.mark.parametrize("name", CENTRED_ON_COUNTS)
+@every("name", CENTRED_ON_COUNTS)
 def test_all_correct_and_all_incorrect_get_exactly_nothing(name):
     for n, k in cases.shapes(name, 9):
         assert not compute(name, [[0.0] * n, [1.0] * n], k).any(), (n, k)

@@ -9,6 +9,7 @@ from pydantic import Field
 from passk import advantage
 from passk.advantage import Estimator, count_estimator, estimator
 from passk.base.errors import ConfigError
+from tests.unit.each import every
 
 
 @estimator(k="<= N", binary=True, formula="f", source="s", estimates="e", scale="sum")
@@ -48,7 +49,7 @@ def test_options_come_back_complete():
     assert untyped.validated({}) == {"by": 3}
 
 
-@pytest.mark.parametrize(
+@every(
     ("options", "message"),
     [
         ({}, "options.kind: is invalid for everything: field required"),

@@ -10,6 +10,7 @@ import torch
 from passk import advantage
 from passk.advantage.estimators.passk_bootstrap import from_groups
 from tests.unit.advantage import cases, exact
+from tests.unit.each import every
 
 VARIANTS = [  # estimator, options of the code, options of the definition
     ("grpo", {}, {}),
@@ -71,14 +72,14 @@ def test_every_estimator_has_a_definition_here():
     assert {name for name, *_ in VARIANTS} == set(exact.RULES) - elsewhere
 
 
-@pytest.mark.parametrize("variant", VARIANTS, ids=identity)
+@every("variant", VARIANTS, ids=identity)
 def test_0_and_1_for_every_count_and_k(variant):
     name, options, definition = variant
     for n, k in cases.shapes(name, 8):
         equals_definition(name, options, definition, binary(n), k)
 
 
-@pytest.mark.parametrize("variant", [v for v in VARIANTS if v[0] in cases.REAL], ids=identity)
+@every("variant", [v for v in VARIANTS if v[0] in cases.REAL], ids=identity)
 def test_rewards_of_any_sign_and_with_ties_for_every_k(variant):
     name, options, definition = variant
     for n, k in cases.shapes(name, 8):
@@ -137,7 +138,7 @@ def test_majority_for_every_pattern_of_answers():
                 cases.assert_equal(found, truth, where=("majority", n, k))
 
 
-@pytest.mark.parametrize(
+@every(
     ("options", "ks"),
     [
         ({}, lambda n: [1]),

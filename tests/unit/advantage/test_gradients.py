@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from itertools import product
 
 import pytest
@@ -16,7 +17,8 @@ import torch
 
 from passk import advantage
 from tests.unit.advantage import cases, exact, exact_published
-from tests.unit.advantage.policies import COINS, DIVERSE, EASY, SCORING, VOTING, bernoulli
+from tests.unit.advantage.policies import COINS, DIVERSE, EASY, SCORING, VOTING, bernoulli, of_counts, sums_of_counts
+from tests.unit.each import every
 
 
 def best(rewards, answers):
@@ -154,15 +156,20 @@ def largest(policy):
     return 8 if len(policy.chances) == 2 else 5
 
 
+@cache
+def by_definition(name, options, rewards, answers, k):
+    """The advantages of one group; the three coins have the same groups."""
+    extra = {"answers": answers} if votes(name, dict(options)) else {}
+    return exact.RULES[name](rewards, k, **dict(options), **extra)
+
+
 @CLAIMS
 def test_the_expected_update_is_exactly_the_gradient_that_is_claimed(claim):
-    estimator, options = exact.RULES[claim.estimator], dict(claim.options)
     for policy in claim.policies:
         for n, k in cases.shapes(claim.estimator, largest(policy), start=2 if claim.estimator == "rloo" else 1):
 
             def advantages(rewards, answers, k=k):
-                extra = {"answers": answers} if votes(claim.estimator, options) else {}
-                return estimator(rewards, k, **options, **extra)
+                return by_definition(claim.estimator, claim.options, tuple(rewards), tuple(answers), k)
 
             update = policy.update(n, advantages, ordered=claim.estimator in cases.PLACES)
             wanted = policy.gradient(k, claim.objective)
@@ -177,19 +184,31 @@ def test_the_expected_update_is_exactly_the_gradient_that_is_claimed(claim):
 def test_the_estimator_itself_has_that_expected_update(claim):
     for policy in claim.policies:
         for n, k in cases.shapes(claim.estimator, largest(policy), start=2 if claim.estimator == "rloo" else 1):
-            found = expected_update(policy, claim.estimator, n, k, **dict(claim.options))
+            found = expected_update(policy, claim.estimator, n, k, claim.options)
             wanted = [float(claim.factor(n, k) * x) for x in policy.gradient(k, claim.objective)]
             assert found == pytest.approx(wanted, rel=1e-5, abs=1e-6), (n, k)
 
 
-def expected_update(policy, name, n, k, **options):
-    """Of the code: every order of outcomes is a row of one batch."""
-    drawn = torch.tensor(list(product(range(len(policy.chances)), repeat=n)))
-    chances, rewards = (torch.tensor([float(x) for x in row]).double() for row in (policy.chances, policy.rewards))
-    scores = torch.tensor([[float(x) for x in row] for row in policy.scores]).double()
+@cache
+def orders(outcomes, n):
+    """[outcomes^n, n]: every order of outcomes."""
+    return torch.tensor(list(product(range(outcomes), repeat=n)))
+
+
+@cache
+def of_every_order(name, options, rewards, answers, n, k):
+    """The advantages by the code, where every order of outcomes is a row of one batch."""
+    drawn, options = orders(len(rewards), n), dict(options)
     if votes(name, options):
-        options["answers"] = [[policy.answers[y] for y in row] for row in drawn.tolist()]
-    found = advantage.compute(name, rewards[drawn], k, **options).double()
+        options["answers"] = [[answers[y] for y in row] for row in drawn.tolist()]
+    return advantage.compute(name, torch.tensor([float(x) for x in rewards]).double()[drawn], k, **options).double()
+
+
+def expected_update(policy, name, n, k, options=()):
+    drawn = orders(len(policy.chances), n)
+    chances = torch.tensor([float(x) for x in policy.chances]).double()
+    scores = torch.tensor([[float(x) for x in row] for row in policy.scores]).double()
+    found = of_every_order(name, options, policy.rewards, policy.answers, n, k)
     rows = (found.unsqueeze(2) * scores[drawn]).sum(dim=1)
     return (chances[drawn].prod(dim=1) @ rows * float(per_rollout(name, n))).tolist()
 
@@ -214,16 +233,6 @@ def test_maxrl_climbs_the_series_of_log_pass_at_1_cut_at_n_minus_1(policy):
 
 
 # Estimators that claim a gradient only as N grows: biased before, and there in the end.
-
-
-def of_counts(name, n, k, p, **options):
-    """Expected update of the estimator by p, at any N: its advantages over c, c binomial."""
-    rewards = cases.staircase(n)
-    found = advantage.compute(name, rewards, k, **options).double()
-    right, wrong = (found * rewards).sum(dim=1), (found * (1 - rewards)).sum(dim=1)
-    choose = [math.lgamma(n + 1) - math.lgamma(c + 1) - math.lgamma(n - c + 1) for c in range(n + 1)]
-    weight = [math.exp(x + c * math.log(p) + (n - c) * math.log1p(-p)) for c, x in enumerate(choose)]
-    return float((torch.tensor(weight) * (right / p - wrong / (1 - p))).sum() / n)
 
 
 def arcsine(p, k):
@@ -252,11 +261,11 @@ LIMITS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "k", "options", "gradient"), LIMITS)
+@every(("name", "k", "options", "gradient"), LIMITS)
 def test_a_gradient_claimed_as_n_grows_is_missed_by_one_over_n(name, k, options, gradient):
-    few = []
+    few, sums = [], {n: sums_of_counts(name, n, k, options) for n in (k + 1, 256, 1024)}
     for p in (0.15, 0.4, 0.6):
-        bias = {n: abs(of_counts(name, n, k, p, **options) - gradient(p)) for n in (k + 1, 256, 1024)}
+        bias = {n: abs(of_counts(of_n, n, p) - gradient(p)) for n, of_n in sums.items()}
         assert bias[1024] < 0.04 * gradient(p)
         assert bias[1024] < max(0.3 * bias[256], 1e-6)  # a quarter, as N is four times as large
         few.append(bias[k + 1] / gradient(p))

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from passk import advantage
+from tests.unit.each import every
 
 
 def grpo(rewards, **options):
@@ -19,13 +20,13 @@ def test_the_samples_deviation_is_openrlhfs():
     assert torch.allclose(grpo(rewards, std="sample"), theirs, rtol=1e-6)
 
 
-@pytest.mark.parametrize("std", ["population", "sample"])
-@pytest.mark.parametrize("value", [0.0, 1.0, 0.1, -7.3, 1e-45, 3e38])
+@every("std", ["population", "sample"])
+@every("value", [0.0, 1.0, 0.1, -7.3, 1e-45, 3e38])
 def test_a_group_without_spread_gets_exactly_nothing(std, value):
     assert torch.equal(grpo(torch.full((2, 7), value), std=std), torch.zeros(2, 7))
 
 
-@pytest.mark.parametrize(("scale", "offset"), [(1e-40, 0.0), (1e30, 0.0), (2.0**-10, 1.0), (1.0, -1024.0)])
+@every(("scale", "offset"), [(1e-40, 0.0), (1e30, 0.0), (2.0**-10, 1.0), (1.0, -1024.0)])
 def test_scale_and_offset_change_nothing_whatever_their_size(scale, offset):
     rewards = torch.tensor([[0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0]])
     assert torch.allclose(grpo(rewards * scale + offset), grpo(rewards), rtol=1e-5)

@@ -3,11 +3,11 @@
 import math
 from itertools import combinations
 
-import pytest
 import torch
 
 from passk import advantage
 from tests.unit.advantage import cases
+from tests.unit.each import every
 
 P_DERIVATIVES = [
     ("f_grpo", {"gamma": 0.5}, "(1 - p) ** 0.5 / sqrt(p * (1 - p))"),
@@ -21,7 +21,7 @@ P_DERIVATIVES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "options", "derivative"), P_DERIVATIVES)
+@every(("name", "options", "derivative"), P_DERIVATIVES)
 def test_it_is_the_surrogate_with_this_derivative(name, options, derivative):
     for n in (2, 3, 8, 32):
         rewards = cases.staircase(n)

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from passk import advantage
 from tests.unit.advantage import cases, exact
+from tests.unit.each import every
 
 
 def correct_and_incorrect(n, c, k, **options):
@@ -12,7 +13,7 @@ def correct_and_incorrect(n, c, k, **options):
     return row[0], row[-1]
 
 
-@pytest.mark.parametrize(
+@every(
     ("n", "c", "k", "right", "wrong"),
     [
         (8, 1, 4, 1.000000, -0.142857),
@@ -38,7 +39,7 @@ def test_worked_means_and_deviations(c, solved, deviation):
     assert right / correct_and_incorrect(8, c, 4)[0] == pytest.approx(deviation, abs=1e-6)
 
 
-@pytest.mark.parametrize("n", [2, 5, 16, 32])
+@every("n", [2, 5, 16, 32])
 def test_k_of_one_is_grpo(n):
     rewards = cases.staircase(n)
     analytical = advantage.compute("passk_analytical", rewards, 1)
@@ -53,7 +54,7 @@ def test_it_is_pkpos_s_less_its_mean_by_the_deviation():
         assert torch.allclose(plain, (s - s.mean(dim=1, keepdim=True)) * n / k, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize(("n", "k"), [(8, 4), (32, 8), (1024, 512), (1024, 1023)])
+@every(("n", "k"), [(8, 4), (32, 8), (1024, 512), (1024, 1023)])
 def test_no_correct_answer_and_fewer_incorrect_ones_than_k_give_exactly_nothing(n, k):
     rewards = cases.staircase(n)
     assert not advantage.compute("passk_analytical", rewards[[0, n - k + 1, n]], k).any()

@@ -11,6 +11,7 @@ from passk import advantage
 from tests.unit.advantage import cases, closed_published, exact
 from tests.unit.advantage.closed import Sorted
 from tests.unit.advantage.test_precision import SIZES, assert_close, groups
+from tests.unit.each import every
 
 ORDER = [(statistic, level) for statistic in ("top", "cvar", "quantile") for level in (0.01, 0.5, 1.0)]
 
@@ -41,7 +42,7 @@ def of_group(name, truth, groups_of, step=25, **options):
 # Closed forms and definitions
 
 
-@pytest.mark.parametrize("m", [None, 1, 0.5, 2.5, 7])
+@every("m", [None, 1, 0.5, 2.5, 7])
 def test_the_closed_form_of_remax_is_the_definition(m):
     for n, k in cases.shapes("remax", 5):
         for row in cases.dyadic(n, 4):
@@ -51,7 +52,7 @@ def test_the_closed_form_of_remax_is_the_definition(m):
                 assert abs(found(i) - truth[x.order[i]]) < Fraction(1, 10**60)
 
 
-@pytest.mark.parametrize(("statistic", "level"), ORDER)
+@every(("statistic", "level"), ORDER)
 def test_the_closed_form_of_ordergrad_is_the_definition(statistic, level):
     for n, k in cases.shapes("ordergrad", 6):
         for row in cases.dyadic(n, 4):
@@ -87,7 +88,7 @@ def test_nothing_is_lost_of_remax_on_real_rewards(m):
     by_rank("remax", lambda x, k: closed_published.remax(x, k if m is None else m), ks, **options)
 
 
-@pytest.mark.parametrize(("statistic", "level"), ORDER)
+@every(("statistic", "level"), ORDER)
 def test_nothing_is_lost_of_any_form_of_ordergrad(statistic, level):
     def closed(x, k):
         return closed_published.ordergrad(x, k, statistic, math.ceil(Fraction(str(level)) * k))
@@ -193,7 +194,7 @@ VOTES = [
 ]
 
 
-@pytest.mark.parametrize(("answered", "silent", "k"), VOTES)
+@every(("answered", "silent", "k"), VOTES)
 def test_nothing_is_lost_of_vote_k(answered, silent, k):
     correct, rivals = answered
     sizes = [correct, *rivals, silent]

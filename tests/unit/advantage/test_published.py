@@ -14,6 +14,7 @@ from passk.advantage.estimators import tea
 from passk.base.errors import ConfigError, PasskError
 from tests.unit.advantage import cases, exact
 from tests.unit.advantage.test_precision import EXTREMES
+from tests.unit.each import every
 
 
 def patterns(n, seed=0):
@@ -48,7 +49,7 @@ def test_vote_k_has_no_digits_of_noise():
     assert not found[1:].any() and found[0].any() and abs(float(found[0].double().sum())) < 1e-5
 
 
-@pytest.mark.parametrize("options", [{}, {"tau": 0.0}, {"tau": 1.0}, {"tau": 0.5, "std": "sample"}])
+@every("options", [{}, {"tau": 0.0}, {"tau": 1.0}, {"tau": 0.5, "std": "sample"}])
 def test_ucpo_for_many_entropies(options):
     generator = random.Random(5)
     for n in range(1, 9):
@@ -70,7 +71,7 @@ def test_ucpo_moves_advantage_to_what_the_policy_finds_unlikely_and_keeps_the_su
     assert torch.equal(advantage.compute("ucpo", rewards, 1, entropy=entropy, tau=0.0), grpo)
 
 
-@pytest.mark.parametrize("options", [{}, {"alpha": 0.0}, {"alpha": 1.0}, {"alpha": 2.5}])
+@every("options", [{}, {"alpha": 0.0}, {"alpha": 1.0}, {"alpha": 2.5}])
 def test_cue_grpo_for_many_answers(options):
     for n in range(1, 8):
         rewards, answers = patterns(n, seed=1)
@@ -106,7 +107,7 @@ def test_poly_epo_asks_for_answers_only_with_diversity():
         advantage.compute("poly_epo", torch.zeros(1, 4), 2, diversity=True)
 
 
-@pytest.mark.parametrize("options", [{}, {"w": 0.0}, {"bundle": 1}, {"bundle": 3, "lower": 0.5, "upper": 0.75}])
+@every("options", [{}, {"w": 0.0}, {"bundle": 1}, {"bundle": 3, "lower": 0.5, "upper": 0.75}])
 def test_riskpo_for_bundles_of_prompts(options):
     generator = random.Random(7)
     for n in range(2, 9):
@@ -129,7 +130,7 @@ def test_riskpo_refuses_quantiles_in_the_wrong_order_before_training():
             advantage.check("riskpo", 1, 8, {"lower": lower, "upper": upper})
 
 
-@pytest.mark.parametrize("share", [0.1, 0.25, 0.5, 1.0])
+@every("share", [0.1, 0.25, 0.5, 1.0])
 def test_tea_given_its_coefficients(share):
     for n in range(1, 9):
         rows = [row for row in cases.dyadic(n, 24) if set(row) - {0, 1}]

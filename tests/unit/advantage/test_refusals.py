@@ -9,6 +9,7 @@ import torch
 from passk import advantage
 from passk.base.errors import ConfigError, PasskError
 from tests.unit.advantage import cases
+from tests.unit.each import case, every
 
 NAN, INF = math.nan, math.inf
 
@@ -21,27 +22,28 @@ def refused(call, field, *words, of=PasskError):
     assert all(word in message for word in words), message[:500]
 
 
-@pytest.mark.parametrize("name", advantage.names())
-@pytest.mark.parametrize(
-    ("rewards", "words"),
-    [
-        (torch.zeros(8), ["[prompts, rollouts]", "[8]"]),
-        (torch.zeros(2, 8, 1), ["[prompts, rollouts]", "[2, 8, 1]"]),
-        (torch.zeros(2, 0), ["[prompts, rollouts]", "[2, 0]"]),
-        (torch.tensor(1.0), ["[prompts, rollouts]", "[]"]),
-        (torch.tensor([[0.0, 1.0, NAN]]), ["1 of 3", "NaN or infinite"]),
-        (torch.tensor([[0.0, INF, -INF]]), ["2 of 3", "NaN or infinite"]),
-        (torch.tensor([[1.0, 1.0, 1.0], [INF, 0.0, 0.5]]), ["1 of 6", "NaN or infinite"]),
-        (torch.tensor([[0.0, 1e300, 0.0]], dtype=torch.float64), ["1 of 3", "NaN or infinite"]),
-    ],
-)
-def test_rewards_of_another_shape_or_not_finite(name, rewards, words):
+REWARDS = [
+    (torch.zeros(8), ["[prompts, rollouts]", "[8]"]),
+    (torch.zeros(2, 8, 1), ["[prompts, rollouts]", "[2, 8, 1]"]),
+    (torch.zeros(2, 0), ["[prompts, rollouts]", "[2, 0]"]),
+    (torch.tensor(1.0), ["[prompts, rollouts]", "[]"]),
+    (torch.tensor([[0.0, 1.0, NAN]]), ["1 of 3", "NaN or infinite"]),
+    (torch.tensor([[0.0, INF, -INF]]), ["2 of 3", "NaN or infinite"]),
+    (torch.tensor([[1.0, 1.0, 1.0], [INF, 0.0, 0.5]]), ["1 of 6", "NaN or infinite"]),
+    (torch.tensor([[0.0, 1e300, 0.0]], dtype=torch.float64), ["1 of 3", "NaN or infinite"]),
+]
+
+
+@every("name", advantage.names())
+def test_rewards_of_another_shape_or_not_finite(name):
     k = cases.some_k(name, 3)
-    more = {**cases.OPTIONS.get(name, {}), **(cases.inputs(name, rewards) if rewards.dim() == 2 else {})}
-    refused(lambda: advantage.compute(name, rewards, k, **more), "rewards", *words)
+    for rewards, words in REWARDS:
+        with case(rewards):
+            more = {**cases.OPTIONS.get(name, {}), **(cases.inputs(name, rewards) if rewards.dim() == 2 else {})}
+            refused(lambda r=rewards, m=more: advantage.compute(name, r, k, **m), "rewards", *words)
 
 
-@pytest.mark.parametrize("name", cases.BINARY)
+@every("name", cases.BINARY)
 def test_rewards_other_than_0_and_1_where_only_these_are_taken(name):
     k = cases.some_k(name, 3)
     rewards = torch.tensor([[0.0, 1.0, 0.5], [2.0, -1.0, 1.0]])
@@ -50,14 +52,17 @@ def test_rewards_other_than_0_and_1_where_only_these_are_taken(name):
         refused(lambda v=value: cases.compute(name, torch.tensor([[0.0, 1.0, v]]), k), "rewards", "only 0 and 1")
 
 
-@pytest.mark.parametrize("name", advantage.names())
-@pytest.mark.parametrize(
-    "k", [0, -1, -(10**30), 1.5, 4.0, NAN, INF, "4", None, [4], True, np.float64(2), np.bool_(True)]
-)
-def test_k_that_is_no_whole_number_of_1_or_more(name, k):
+NO_K = [0, -1, -(10**30), 1.5, 4.0, NAN, INF, "4", None, [4], True, np.float64(2), np.bool_(True)]
+
+
+@every("name", advantage.names())
+def test_k_that_is_no_whole_number_of_1_or_more(name):
     more = cases.OPTIONS.get(name, {})
-    refused(lambda: cases.compute(name, torch.zeros(1, 8), k), "k", "whole number of 1 or more", of=ConfigError)
-    refused(lambda: advantage.check(name, k, 8, more), "k", "whole number of 1 or more", of=ConfigError)
+    for k in NO_K:
+        with case(k):
+            said = ("k", "whole number of 1 or more")
+            refused(lambda k=k: cases.compute(name, torch.zeros(1, 8), k), *said, of=ConfigError)
+            refused(lambda k=k: advantage.check(name, k, 8, more), *said, of=ConfigError)
 
 
 @pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8])
@@ -72,7 +77,7 @@ def test_an_integer_of_numpy_is_an_integer(kind):
     assert advantage.check("passk_bootstrap", 4, 16, groups) == advantage.check("passk_bootstrap", 4, 16, {"groups": 8})
 
 
-@pytest.mark.parametrize("name", advantage.names())
+@every("name", advantage.names())
 def test_k_outside_of_the_domain(name):
     more = cases.OPTIONS.get(name, {})
     for n in (1, 2, 7, 8):
@@ -111,18 +116,17 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize("name", cases.VOTING)
-@pytest.mark.parametrize(("answers", "word"), ANSWERS)
-def test_answers_that_are_missing_or_of_another_shape(name, answers, word):
-    k = cases.some_k(name, 4)
-    more = {} if answers is None else {"answers": answers}
-    more |= cases.OPTIONS.get(name, {})
-    refused(lambda: advantage.compute(name, torch.zeros(2, 4), k, **more), "answers", word)
-    if answers is None:
-        refused(lambda: advantage.compute(name, torch.zeros(2, 4), k, answers=None, **more), "answers", word)
+@every("name", cases.VOTING)
+def test_answers_that_are_missing_or_of_another_shape(name):
+    k, options = cases.some_k(name, 4), cases.OPTIONS.get(name, {})
+    refused(lambda: advantage.compute(name, torch.zeros(2, 4), k, **options), "answers", "needs it")
+    for answers, word in ANSWERS:
+        with case(answers):
+            more = {**options, "answers": answers}
+            refused(lambda m=more: advantage.compute(name, torch.zeros(2, 4), k, **m), "answers", word)
 
 
-@pytest.mark.parametrize(
+@every(
     "entropy",
     [None, torch.zeros(2, 3), torch.zeros(4), torch.zeros(2, 4, 1), torch.full((2, 4), NAN), [[0.0, 1, 2, INF]] * 2],
 )
@@ -169,7 +173,7 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "option"), OPTIONS)
+@every(("name", "option"), OPTIONS)
 def test_an_option_of_another_type_or_size(name, option):
     (field,) = option
     options, k = {**cases.OPTIONS.get(name, {}), **option}, cases.some_k(name, 8)
@@ -179,7 +183,7 @@ def test_an_option_of_another_type_or_size(name, option):
     refused(lambda: advantage.compute(name, rewards, k, **more), f"options.{field}", name, of=ConfigError)
 
 
-@pytest.mark.parametrize("name", advantage.names())
+@every("name", advantage.names())
 def test_an_option_that_there_is_not(name):
     options, k = {**cases.OPTIONS.get(name, {}), "epsilon": 1e-6}, cases.some_k(name, 8)
     refused(lambda: advantage.check(name, k, 8, options), "options.epsilon", name, of=ConfigError)
@@ -190,7 +194,7 @@ REQUIRED = [("passk_easy_masked", "threshold"), ("surrogate", "derivative"), ("f
             ("rs_grpo", "beta"), ("ordergrad", "statistic")]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "field"), REQUIRED)
+@every(("name", "field"), REQUIRED)
 def test_an_option_that_a_person_has_to_choose(name, field):
     k = cases.some_k(name, 8)
     refused(lambda: advantage.check(name, k, 8), f"options.{field}", "required", of=ConfigError)
@@ -231,19 +235,21 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("formula", HOSTILE, ids=lambda formula: ascii(formula)[:30])
-def test_a_formula_that_is_more_than_arithmetic_or_has_no_value(formula):
-    options, rewards = {"derivative": formula}, torch.tensor([[1.0, 0, 0, 0]])
-    refused(lambda: advantage.check("surrogate", 4, 8, options), "options.derivative", of=ConfigError)
-    refused(lambda: advantage.compute("surrogate", rewards, 4, **options), "options.derivative", of=ConfigError)
+def test_a_formula_that_is_more_than_arithmetic_or_has_no_value():
+    rewards = torch.tensor([[1.0, 0, 0, 0]])
+    for formula in HOSTILE:
+        with case(formula[:30]):
+            own = {"derivative": formula}
+            refused(lambda o=own: advantage.check("surrogate", 4, 8, o), "options.derivative", of=ConfigError)
+            refused(lambda o=own: advantage.compute("surrogate", rewards, 4, **o), "options.derivative", of=ConfigError)
 
 
-@pytest.mark.parametrize("formula", ["1 / (p - 0.5)", "log(0.6 - p)", "sqrt(0.6 - p)", "1e308 / (1 - p)"])
+@every("formula", ["1 / (p - 0.5)", "log(0.6 - p)", "sqrt(0.6 - p)", "1e308 / (1 - p)"])
 def test_a_formula_without_a_value_somewhere_between_0_and_1_is_refused_before_training(formula):
     refused(lambda: advantage.check("surrogate", 4, 8, {"derivative": formula}), "options.derivative", of=ConfigError)
 
 
-@pytest.mark.parametrize(
+@every(
     ("formula", "value"),
     [
         ("1", 1.0),

@@ -15,6 +15,7 @@ from passk.advantage import estimators as estimators
 from passk.base import plugins
 from passk.base.errors import ConfigError, PasskError
 from tests.unit.advantage import cases
+from tests.unit.each import every
 
 FILES = sorted(path for path in Path(estimators.__file__).parent.glob("*.py") if path.stem != "__init__")
 MINE = """
@@ -85,7 +86,7 @@ def test_names_and_checks_of_counts_leave_torch_and_numpy_out_of_a_fresh_process
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
+@every("file", FILES, ids=lambda path: path.stem)
 def test_an_estimator_is_a_short_file_named_as_the_estimator(file):
     text = file.read_text()
     tree = ast.parse(text)
@@ -95,7 +96,7 @@ def test_an_estimator_is_a_short_file_named_as_the_estimator(file):
     assert advantage.get(file.stem).function.__module__ == f"{estimators.__name__}.{file.stem}"
 
 
-@pytest.mark.parametrize("name", advantage.names())
+@every("name", advantage.names())
 def test_every_card_is_whole(name):
     estimator = advantage.get(name)
     assert estimator.name == name and estimator.scale in ("mean", "sum")
@@ -152,7 +153,7 @@ def test_an_estimator_that_changes_anothers_advantages_needs_what_that_one_needs
     assert needs("edas", base="passk_adaptive") == {"answers": "edas", "entropy": "passk_adaptive"}
 
 
-@pytest.mark.parametrize("name", ["pass_analytical", "zzz", "", "__init__", "grpo:grpo", "../grpo", "os"])
+@every("name", ["pass_analytical", "zzz", "", "__init__", "grpo:grpo", "../grpo", "os"])
 def test_a_name_that_is_none_is_refused(name):
     error = refused(lambda: advantage.get(name), repr(name), "does not exist")
     assert isinstance(error, ConfigError)

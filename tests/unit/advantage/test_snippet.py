@@ -7,6 +7,7 @@ import torch
 
 from passk import advantage
 from passk.base.errors import ConfigError
+from tests.unit.each import every
 
 
 def log_choose(n, k):
@@ -26,7 +27,7 @@ def ours(n, c, k):
     return row[0], row[-1]
 
 
-@pytest.mark.parametrize(
+@every(
     ("n", "c", "k", "theirs", "right"),
     [
         (8, 2, 4, (1.2727, 1.2727), (0.5222, -0.1741)),

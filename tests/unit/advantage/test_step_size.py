@@ -8,6 +8,7 @@ from passk import advantage
 from passk.advantage import step_size
 from passk.base.errors import ConfigError, PasskError
 from tests.unit.advantage import cases
+from tests.unit.each import every
 
 K4 = (
     "5.29 7.16 8.37 9.20 9.76 10.12 10.31 10.36 10.29 10.11 9.83 9.47 9.04 8.54 7.99 7.39 6.75 6.09 5.41 4.73 "
@@ -19,7 +20,7 @@ K8 = (
 )
 
 
-@pytest.mark.parametrize(
+@every(
     ("k", "peak", "height", "zero_from"),
     [(1, 16, 32.00, 32), (2, 12, 18.91, 31), (4, 8, 10.36, 29), (8, 4, 5.18, 25), (16, 2, 2.26, 17)],
 )
@@ -65,9 +66,7 @@ def test_grpo_peaks_at_n():
         assert step_size.curve("passk_analytical", n, 1) == pytest.approx(curve, rel=1e-5)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in advantage.names() if not advantage.get(name).needs and name not in cases.GRADED]
-)
+@every("name", [name for name in advantage.names() if not advantage.get(name).needs and name not in cases.GRADED])
 def test_kinds_are_what_the_estimator_gives_on_average_over_the_orders(name):
     n, k = 6, cases.some_k(name, 6)
     options = cases.OPTIONS.get(name)
@@ -97,7 +96,7 @@ def test_an_estimator_of_graded_rewards_has_no_curve_over_the_correct():
         step_size.kinds("tea", 8, 4)
 
 
-@pytest.mark.parametrize("name", [name for name in advantage.names() if advantage.get(name).needs])
+@every("name", [name for name in advantage.names() if advantage.get(name).needs])
 def test_an_estimator_that_needs_more_than_rewards_has_no_curve(name):
     for of in (step_size.kinds, step_size.curve):
         with pytest.raises(ConfigError, match="^advantage: "):

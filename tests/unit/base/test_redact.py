@@ -1,9 +1,8 @@
-import pytest
-
 from passk.base.redact import HIDDEN, hidden, without_secrets
+from tests.unit.each import every
 
 
-@pytest.mark.parametrize(
+@every(
     "secret",
     [
         "hf_" + "aB3" * 10, "sk-proj-" + "x9_Y" * 8, "ghp_" + "a1B2" * 9, "AKIA" + "Q7" * 8,
@@ -18,7 +17,7 @@ def test_what_has_the_form_of_a_key_is_hidden_and_the_words_around_it_stay(secre
     assert secret.split()[-1].split("=")[-1].strip('"') not in shown
 
 
-@pytest.mark.parametrize("who", ["ann:pw123", "ann:p@ss", ":pw123", "a-token-that-is-no-name"])
+@every("who", ["ann:pw123", "ann:p@ss", ":pw123", "a-token-that-is-no-name"])
 def test_a_password_in_an_address_is_hidden_and_the_address_stays(who):
     assert hidden(f"at https://{who}@example.org/x@y") == f"at https://{HIDDEN}@example.org/x@y"
 
@@ -52,7 +51,7 @@ def test_what_the_environment_calls_a_secret_is_hidden_whatever_its_form(monkeyp
     assert shown == f"login {HIDDEN} by /etc/passk/token"
 
 
-@pytest.mark.parametrize(
+@every(
     "text",
     [
         "max_tokens_per_gpu: 16384, tokens: 251,177", "Response, 12 tokens:", "seconds a token: 0.5",

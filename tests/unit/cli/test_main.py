@@ -15,10 +15,27 @@ from passk.pipeline import stages as steps
 from tests.unit.experiment.test_config import GOOD, changed
 
 
-def passk(directory: Path, *words: str) -> subprocess.CompletedProcess:
+def process(directory: Path, *words: str) -> subprocess.CompletedProcess:
     command = [str(Path(sys.executable).with_name("passk")), *words]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture
+def passk(tmp_path, monkeypatch, capsys):
+    """The command in `tmp_path`, in this process, which spares its imports."""
+
+    def run(*words: str) -> subprocess.CompletedProcess:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["passk", *words])
+        with pytest.raises(SystemExit) as ended:
+            main.main()
+        return subprocess.CompletedProcess(words, ended.value.code, *capsys.readouterr())
+
+    return run
+
+
+HUB_MODEL = "nobody-of-this-name/no-such-model"
 
 
 @pytest.mark.parametrize(
@@ -28,12 +45,14 @@ def passk(directory: Path, *words: str) -> subprocess.CompletedProcess:
         ("sede", 1, "bad.yaml:24: sede"),
         ("compute.kv_cache_gib", 1_000_000, "compute.kv_cache_gib"),
         ("model", {"path": "./none"}, "model.path"),
-        ("model", {"path": "nobody-of-this-name/no-such-model"}, "model.path"),
+        ("model", {"path": HUB_MODEL}, "model.path"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2_and_nothing_is_written(tmp_path, path, value, field):
+def test_bad_input_is_one_line_and_status_2_and_nothing_is_written(tmp_path, passk, path, value, field):
     (tmp_path / "bad.yaml").write_text(yaml.safe_dump(changed(path, value)))
-    done = passk(tmp_path, "run", "bad.yaml")
+    words = ("run", "bad.yaml")
+    # the hub's settings are read at the start of a process
+    done = process(tmp_path, *words) if value == {"path": HUB_MODEL} else passk(*words)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith(f"passk: {field}:")
@@ -41,9 +60,9 @@ def test_bad_input_is_one_line_and_status_2_and_nothing_is_written(tmp_path, pat
     assert [file.name for file in tmp_path.iterdir()] == ["bad.yaml"]
 
 
-def test_a_plan_prints_every_stage_with_a_command_and_writes_nothing(tmp_path):
+def test_a_plan_prints_every_stage_with_a_command_and_writes_nothing(tmp_path, passk):
     (tmp_path / "good.yaml").write_text(GOOD)
-    done = passk(tmp_path, "plan", "good.yaml")
+    done = passk("plan", "good.yaml")
     assert done.returncode == 0
     assert "# warm: sft, 2 steps" in done.stdout
     assert "# arm: rl, passk_analytical k=4, 2 steps from warm" in done.stdout
@@ -59,9 +78,9 @@ def test_a_plan_prints_every_stage_with_a_command_and_writes_nothing(tmp_path):
         ("1,1", "seeds: 1 is listed twice"),
     ],
 )
-def test_seeds_of_a_sweep_that_are_none_are_one_line_and_nothing_is_written(tmp_path, seeds, said):
+def test_seeds_of_a_sweep_that_are_none_are_one_line_and_nothing_is_written(tmp_path, passk, seeds, said):
     (tmp_path / "good.yaml").write_text(GOOD)
-    done = passk(tmp_path, "sweep", "good.yaml", "--seeds", seeds)
+    done = passk("sweep", "good.yaml", "--seeds", seeds)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"passk: {said}") and done.stderr.count("\n") == 1
     assert [file.name for file in tmp_path.iterdir()] == ["good.yaml"]
@@ -138,7 +157,7 @@ def test_ctrl_c_stops_all_seeds_of_a_sweep(swept):
 
 
 def test_a_command_that_does_not_exist_is_status_2(tmp_path):
-    assert passk(tmp_path, "rnu").returncode == 2
+    assert process(tmp_path, "rnu").returncode == 2
 
 
 def test_every_command_is_in_the_quickstart():

@@ -9,6 +9,7 @@ from passk.base.errors import ConfigError
 from passk.cli import problems
 from passk.cli.main import app
 from passk.problems.sources import SPECS
+from tests.unit.each import every
 
 
 def run(*words):
@@ -23,7 +24,7 @@ def test_every_source_is_listed_with_its_splits_and_its_verifier():
     assert rows["gsm8k"][1:3] == ["train test", "numeric"] and rows["math500"][1:3] == ["test", "math"]
 
 
-@pytest.mark.parametrize("name", sorted(SPECS))
+@every("name", sorted(SPECS))
 def test_a_source_is_shown_with_every_field_and_every_template_word_for_word(name):
     shown = run("show", name)
     for field in SPECS[name].model_fields:

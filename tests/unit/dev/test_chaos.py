@@ -15,6 +15,7 @@ from dev.chaos_store import Compared, differences, finished_rows, rows_lost
 from passk.experiment import config
 from passk.experiment.validate import check
 from passk.store.connection import turn
+from tests.unit.each import every
 
 STEP = "INSERT INTO steps (stage, step, reward, seconds) VALUES ('a', {step}, {reward}, {seconds})"
 SESSION = "INSERT INTO costs VALUES ('maze', 'session', '{started}', 'train', 1, NULL)"
@@ -71,7 +72,7 @@ def killed(kind="driver", stage="93d9", lost=0, kinds=()):
     return Kill("one engine", [kind, *kinds], "SIGKILL", vars(Standing(1, stage, 9, 5, 64)), lost, 1.0, False)
 
 
-@pytest.mark.parametrize(
+@every(
     ("kind", "stage", "lost", "too_much"),
     [("driver", "93d9", 5, False), ("driver", "93d9", 6, True), ("sampler", "", 0, False), ("sampler", "", 1, True),
      (REBUILD, "93d9", 1, True)],

@@ -11,6 +11,7 @@ from passk.experiment.config import Experiment
 from passk.experiment.stage import STAGES
 from passk.methods import get, names
 from passk.problems.sources import SPECS
+from tests.unit.each import every
 
 PAGES = configuration.pages()
 
@@ -49,7 +50,7 @@ def check(model, name, kind, unit, default, meaning):
     assert bool(default) is not field.is_required(), name
 
 
-@pytest.mark.parametrize("title", configuration.SECTIONS)
+@every("title", configuration.SECTIONS)
 def test_every_field_has_a_row_with_a_type_and_a_meaning(title):
     _, model = configuration.SECTIONS[title]
     section = "\n".join(PAGES.values()).split(f"## {title}\n")[1].split("\n## ")[0]
@@ -59,7 +60,7 @@ def test_every_field_has_a_row_with_a_type_and_a_meaning(title):
         check(model, *row)
 
 
-@pytest.mark.parametrize("name", names())
+@every("name", names())
 def test_every_option_of_a_method_has_one_row_that_names_the_method(name):
     section = PAGES[configuration.STAGES].split("## `stages.NAME.method:`\n")[1]
     rows = [row for row in map(cells, section.splitlines()) if row and row[1] == name]
@@ -104,7 +105,7 @@ def test_the_schema_for_editors_has_the_units(section, field, unit):
     assert schema["$defs"][section]["properties"][field]["unit"] == unit
 
 
-@pytest.mark.parametrize("source", SPECS)
+@every("source", SPECS)
 def test_every_field_of_a_source_has_one_row_that_names_the_source(source):
     section = PAGES[configuration.SETS].split("## `problems.NAME:`\n")[1]
     rows = [cells(line) for line in section.splitlines() if line.startswith("| `")]

@@ -7,9 +7,10 @@ import pytest
 
 from bench.metrics import worst
 from dev import coverage
+from tests.unit.each import every
 
 
-@pytest.mark.parametrize("name", coverage.POPULATIONS)
+@every("name", coverage.POPULATIONS)
 def test_the_mean_of_a_population_is_the_known_one(name):
     a, b = coverage.POPULATIONS[name]
     rate = np.random.default_rng(0).beta(a, b, size=200_000)

@@ -1,8 +1,7 @@
 """dev/prose.py finds words and long sentences, and leaves code, tables and names alone."""
 
-import pytest
-
 from dev import prose
+from tests.unit.each import every
 
 LONG = " ".join(["word"] * 36)
 
@@ -11,7 +10,7 @@ def faults(text):
     return list(prose.faults("page.md", list(prose.markdown("page.md", text))))
 
 
-@pytest.mark.parametrize(
+@every(
     ("sentence", "instead"),
     [
         ("The failure is told in one line.", "print, log, report"),
@@ -33,7 +32,7 @@ def test_a_word_of_the_list_is_found_with_what_to_write_instead(sentence, instea
     assert any(line.startswith("page.md:1: ") and line.endswith(f"write: {instead}") for line in faults(sentence))
 
 
-@pytest.mark.parametrize(
+@every(
     "sentence",
     [
         "The right-hand panel shows k on the right of the axis.",
@@ -73,7 +72,7 @@ def test_the_mean_of_a_page_is_at_most_18_words():
     assert faults(f"{long} Three words here.") == []
 
 
-@pytest.mark.parametrize(
+@every(
     ("text", "counts"),
     [
         ("Use e.g. A100 nodes. Then run it.", [4, 3]),

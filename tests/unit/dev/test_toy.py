@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from dev import toy
+from tests.unit.each import every
 
 
 @pytest.mark.parametrize(("k", "theta", "height"), [(1, 0.862, 0.661), (4, 0.939, 0.892), (16, 0.986, 0.971)])
@@ -18,7 +19,7 @@ def test_the_exact_value_is_that_of_many_tries():
     assert float(best.mean()) == pytest.approx(float(toy.max_at_k(torch.tensor([0.9]), 4)), abs=4 * error)
 
 
-@pytest.mark.parametrize("name", toy.ESTIMATORS)
+@every("name", toy.ESTIMATORS)
 def test_every_estimator_but_the_biased_one_has_the_gradient_as_its_mean(name):
     estimator, _ = toy.ESTIMATORS[name]
     values = toy.estimates(estimator, 16)

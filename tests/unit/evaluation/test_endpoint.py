@@ -25,6 +25,7 @@ from passk.experiment.engine import Engine
 from passk.files import layout
 from passk.pipeline import endpoint_check
 from passk.problems import Problem, save
+from tests.unit.each import every
 from tests.unit.evaluation.faulty import endpoint
 
 CONFIG = {"samples": 2, "k": [1], "temperature": 0.5, "top_p": 0.9, "max_response": 12, "max_failed": 0.05, "stop": []}
@@ -152,7 +153,7 @@ def test_a_system_prompt_is_a_message_of_its_own(tmp_path, faulty):
     assert {len(body["messages"]) for body in faulty.requests} == {2}
 
 
-@pytest.mark.parametrize(
+@every(
     ("changes", "field"),
     [
         ({"model": {"path": "m", "chat_template": "none"}}, r"model\.chat_template"),

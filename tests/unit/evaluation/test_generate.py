@@ -13,6 +13,7 @@ from passk.evaluation.request import Request, problem_seed
 from passk.files.layout import EvaluationRecord
 from passk.files.schema import SAMPLE_COLUMNS
 from passk.verifiers import AnswerError, Verdict
+from tests.unit.each import every
 
 from .engine import SIZE, Engine
 
@@ -190,8 +191,8 @@ def test_a_deterministic_evaluation_has_the_same_batches_whatever_was_done_befor
     assert begun(whole)[2:] == begun(resumed)
 
 
-@pytest.mark.parametrize("engines", [1, 2, 3, 8])
-@pytest.mark.parametrize("piece", [None, 7])
+@every("engines", [1, 2, 3, 8])
+@every("piece", [None, 7])
 def test_the_engines_share_the_problems_and_pieces_stay_together(engines, piece):
     dealt = shares(rows(40), engines, piece)
     assert sorted(row["id"] for share in dealt for row in share) == sorted(row["id"] for row in rows(40))

@@ -13,6 +13,7 @@ from passk.experiment.advantage_schedule import AdvantageSchedule
 from passk.experiment.k_schedule import Schedule
 from passk.openrlhf import flags
 from passk.openrlhf.settings import split_arguments
+from tests.unit.each import every
 from tests.unit.experiment.test_config import GOOD, changed
 
 TWO = {1: "grpo", 3: "passk_analytical"}
@@ -26,7 +27,7 @@ def test_a_name_is_the_estimator_all_the_way():
     assert schedule.plain == schedule.spelled == schedule.label == "grpo"
 
 
-@pytest.mark.parametrize("written", FORMS)
+@every("written", FORMS)
 def test_an_estimator_holds_from_its_step_on_in_every_form(written):
     schedule = AdvantageSchedule.of(written)
     assert [schedule.at(step) for step in (1, 2, 3, 99)] == ["grpo", "grpo", "passk_analytical", "passk_analytical"]
@@ -34,14 +35,14 @@ def test_an_estimator_holds_from_its_step_on_in_every_form(written):
     assert schedule.label == "grpo→passk_analytical" and schedule.names == ("grpo", "passk_analytical")
 
 
-@pytest.mark.parametrize("written", ["grpo", TWO, {1: "grpo"}, [[1, "a"], [2, "b"], [9, "a"]]])
+@every("written", ["grpo", TWO, {1: "grpo"}, [[1, "a"], [2, "b"], [9, "a"]]])
 def test_a_command_line_and_json_carry_it_whole(written):
     schedule = AdvantageSchedule.of(written)
     assert AdvantageSchedule.parse(schedule.spelled) == schedule
     assert AdvantageSchedule.of(json.loads(json.dumps(schedule.plain))) == schedule
 
 
-@pytest.mark.parametrize(
+@every(
     ("written", "message"),
     [
         (4, "4 is not an estimator or a schedule of them; write a name, or {step: name"),
@@ -75,7 +76,7 @@ def checked(**fields):
     return experiment
 
 
-@pytest.mark.parametrize(
+@every(
     ("fields", "message"),
     [
         ({"advantage": TWO, "k": 4}, "stages.arm.k: must be 1 for grpo, not 4"),

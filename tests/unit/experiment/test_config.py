@@ -8,6 +8,7 @@ from passk.base.errors import ConfigError
 from passk.experiment import config
 from passk.experiment.validate import check
 from passk.pipeline.preflight import check_machine
+from tests.unit.each import every
 
 SFT = {"kind": "sft", "problems": "train", "steps": 2, "lr": 1.0e-3}
 GOOD = """
@@ -57,7 +58,7 @@ def test_a_good_experiment_is_read_and_passes():
     assert experiment.stages["arm"].parent == "warm"
 
 
-@pytest.mark.parametrize(
+@every(
     ("path", "value", "field", "mend"),
     [
         ("sede", 1, "sede", "did you mean seed?"),

@@ -1,10 +1,10 @@
 """Engine settings that exclude each other are refused before anything starts, one line each."""
 
-import pytest
 import yaml
 
 from passk.experiment import config
 from passk.experiment.validate import check
+from tests.unit.each import every
 from tests.unit.experiment.test_config import GOOD, changed, refusal
 
 
@@ -12,7 +12,7 @@ def arm(**fields):
     return changed("stages.arm", yaml.safe_load(GOOD)["stages"]["arm"] | fields)
 
 
-@pytest.mark.parametrize(
+@every(
     "fields",
     [
         {"kl": {"coef": 0.1}},
@@ -29,7 +29,7 @@ def test_settings_that_work_together_pass(fields):
     check(config.parse(arm(**fields)))
 
 
-@pytest.mark.parametrize(
+@every(
     ("fields", "message"),
     [
         ({"kl": {"coef": 0.1, "reference": "wram"}}, "kl.reference: wram is not a stage that arm comes from; did you"),
@@ -75,7 +75,7 @@ def test_settings_that_exclude_each_other_are_one_line(fields, message):
     assert refusal(arm(**fields)).startswith(f"stages.arm.{message}")
 
 
-@pytest.mark.parametrize(
+@every(
     ("compute", "stage", "fields", "message"),
     [
         ({"zero_stage": 3}, "arm", {"lora": {"rank": 4}}, "lora: needs whole weights on each GPU; set compute.zero_st"),

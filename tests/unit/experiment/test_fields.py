@@ -4,7 +4,6 @@ import copy
 import math
 from typing import get_args
 
-import pytest
 import yaml
 
 from passk.base.errors import ConfigError
@@ -21,6 +20,7 @@ from passk.experiment import (
     until,
 )
 from passk.problems.sources import SPECS
+from tests.unit.each import case, every
 from tests.unit.experiment.engine_fields import CORRECTION, KL, LORA, LOSS, OVERLONG
 from tests.unit.experiment.evaluation_fields import BENCHMARK, ENGINE, REFERENCE
 from tests.unit.experiment.stage_fields import KEEP_BEST, RL, SFT, STOP_WHEN, UNTIL
@@ -198,20 +198,30 @@ def written(path: str, value):
     return raw
 
 
-@pytest.mark.parametrize("path", TABLE)
-def test_a_field_takes_what_it_should(path):
-    for value in TABLE[path][1]:
-        config.parse(written(path, value))
+SECTIONS = sorted({path.rpartition(".")[0] for path in TABLE})
 
 
-@pytest.mark.parametrize("path", TABLE)
-def test_a_field_refuses_another_type_or_a_value_out_of_range_in_one_line_that_names_it(path):
-    kind, _, bad = TABLE[path]
-    for value in [*BAD.get(kind, []), *bad]:
-        line = refusal(written(path, value))
-        sections = {path, path.rpartition(".")[0]} - {""}  # a check of two fields names their section
-        assert any(line.startswith((f"{section}:", f"{section}.")) for section in sections), (value, line)
-        assert "\n" not in line and ";" in line, (value, line)
+def fields_of(section: str) -> list[str]:
+    return [path for path in TABLE if path.rpartition(".")[0] == section]
+
+
+@every("section", SECTIONS)
+def test_a_field_takes_what_it_should(section):
+    for path in fields_of(section):
+        for value in TABLE[path][1]:
+            with case(path, value):
+                config.parse(written(path, value))
+
+
+@every("section", SECTIONS)
+def test_a_field_refuses_another_type_or_a_value_out_of_range_in_one_line_that_names_it(section):
+    for path in fields_of(section):
+        kind, _, bad = TABLE[path]
+        for value in [*BAD.get(kind, []), *bad]:
+            line = refusal(written(path, value))
+            sections = {path, section} - {""}  # a check of two fields names their section
+            assert any(line.startswith((f"{one}:", f"{one}.")) for one in sections), (path, value, line)
+            assert "\n" not in line and ";" in line, (path, value, line)
 
 
 def refusal(raw) -> str:

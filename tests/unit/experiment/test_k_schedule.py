@@ -8,6 +8,7 @@ from passk.base.errors import ConfigError
 from passk.experiment import config
 from passk.experiment.k_schedule import Schedule
 from passk.experiment.validate import check
+from tests.unit.each import every
 from tests.unit.experiment.test_config import changed
 
 
@@ -39,9 +40,7 @@ def test_a_list_holds_from_each_of_its_steps_on(first):
     assert [listed.at(step) for step in range(1, 7)] == [8, 8, 4, 4, 2, 2]
 
 
-@pytest.mark.parametrize(
-    "written", [3, {"from": 8, "to": 1, "every": 10}, {"from": 8, "to": 1, "at": 15}, [[1, 2], [9, 7]]]
-)
+@every("written", [3, {"from": 8, "to": 1, "every": 10}, {"from": 8, "to": 1, "at": 15}, [[1, 2], [9, 7]]])
 def test_a_command_line_carries_it_whole(written):
     schedule = Schedule.of(written)
     assert Schedule.parse(schedule.spelled).changes == schedule.changes
@@ -52,7 +51,7 @@ def test_a_reader_sees_where_it_starts_and_ends(written, label):
     assert Schedule.of(written).label == label
 
 
-@pytest.mark.parametrize(
+@every(
     ("written", "message"),
     [
         (0, "1 or more at every step, not 0"),
@@ -79,7 +78,7 @@ def test_what_is_no_schedule_is_refused_in_one_line(written, message):
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["", "four", "1:8,", "1:8:3", "8,4", "4.0"])
+@every("text", ["", "four", "1:8,", "1:8:3", "8,4", "4.0"])
 def test_a_command_line_that_is_no_schedule_is_refused(text):
     with pytest.raises(ValueError):
         Schedule.parse(text)

@@ -9,6 +9,7 @@ from passk.base.errors import ConfigError
 from passk.experiment import config, plan, rollout_sets
 from passk.experiment.rehearsal import rehearsal
 from passk.experiment.validate import check
+from tests.unit.each import every
 from tests.unit.experiment.test_config import GOOD
 
 NEXT = {"from": "arm", "problems": "failed"}
@@ -36,7 +37,7 @@ def test_a_stage_may_train_on_what_an_ancestor_failed_alone_or_in_a_mix(tmp_path
     check(config.parse(mixed))
 
 
-@pytest.mark.parametrize(
+@every(
     ("content", "line"),
     [
         (raw(**{"from": "warm"}), "stages.next.problems: failed is made of the rollouts of arm, from which next does"),

@@ -11,6 +11,7 @@ from passk.experiment.plan import plan
 from passk.experiment.selection import KeepBest, StopWhen
 from passk.experiment.stage_end import Conditions
 from passk.experiment.until import Until
+from tests.unit.each import every
 from tests.unit.experiment.test_config import GOOD
 
 
@@ -77,8 +78,8 @@ def raw(benchmark: dict | None = None, **fields) -> dict:
 BY_HELD = {"benchmark": "held", "k": 8}
 
 
-@pytest.mark.parametrize("field", ["keep_best", "stop_when"])
-@pytest.mark.parametrize(
+@every("field", ["keep_best", "stop_when"])
+@every(
     ("choice", "more", "line"),
     [
         (BY_HELD, {"evaluate_every": None}, "needs evaluations during the training; set evaluate_every"),
@@ -101,7 +102,7 @@ def test_a_choice_without_its_evaluations_or_on_the_test_benchmark_is_refused_in
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize(("steps", "every"), [(9, 2), (8, 2), (1, 5), (40, 20)])
+@every(("steps", "every"), [(9, 2), (8, 2), (1, 5), (40, 20)])
 def test_a_condition_that_no_evaluations_can_meet_is_refused(steps, every):
     points = sorted({*range(0, steps + 1, every), steps})
     flat = [line | {"step": step} for step, line in zip(points, evaluations(*[0.3] * len(points)), strict=True)]

@@ -12,6 +12,7 @@ from passk.experiment import config, sweep, validate
 from passk.experiment.plan import plan
 from passk.problems import preparation
 from tests.log_lines import logged_lines
+from tests.unit.each import every
 
 ROOT = Path(__file__).parents[3]
 MAZE = str(ROOT / "experiments" / "maze-cpu.yaml")
@@ -161,7 +162,7 @@ def test_an_evaluation_on_a_file_of_problems_that_was_written_over_has_another_d
     assert len(names) == 2
 
 
-@pytest.mark.parametrize(
+@every(
     ("asked", "said"),
     [
         ({}, "files: nothing to run"),

@@ -10,6 +10,7 @@ from passk.experiment import config, validate
 from passk.experiment.plan import plan
 from passk.experiment.until import Until
 from passk.files.layout import write_json
+from tests.unit.each import every
 from tests.unit.experiment.test_config import GOOD, changed
 
 
@@ -30,7 +31,7 @@ def until(**fields) -> Until:
     return Until.model_validate({"metric": "reward", "window": 2} | fields)
 
 
-@pytest.mark.parametrize(
+@every(
     ("condition", "rewards", "step"),
     [
         (until(above=0.5), [0.9, 0.2, 0.8, 0.9], 2),

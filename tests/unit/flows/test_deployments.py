@@ -4,7 +4,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
 
-import pytest
 import yaml
 from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.responses import DeploymentResponse
@@ -14,6 +13,7 @@ from prefect.utilities.importtools import import_object
 from flows import checkout
 from flows.serve import POOLS, switch_back
 from passk.experiment import config
+from tests.unit.each import every
 
 ROOT = Path(__file__).parents[3]
 DEPLOYMENTS = {entry["name"]: entry for entry in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
@@ -30,7 +30,7 @@ def test_the_deployments_are_there():
     assert DEPLOYMENTS["maze-nightly"]["schedules"][0].get("active", True)
 
 
-@pytest.mark.parametrize("name", DEPLOYMENTS)
+@every("name", DEPLOYMENTS)
 def test_a_form_says_what_each_field_is(name):
     entry = DEPLOYMENTS[name]
     schema = flow_of(entry).parameters.model_dump()["properties"]
@@ -40,7 +40,7 @@ def test_a_form_says_what_each_field_is(name):
         assert content.get("type") or content.get("anyOf"), field
 
 
-@pytest.mark.parametrize("name", DEPLOYMENTS)
+@every("name", DEPLOYMENTS)
 def test_a_deployment_runs_on_a_pool_of_its_experiments_profile(name):
     entry = DEPLOYMENTS[name]
     pool = entry["work_pool"]["name"]
@@ -61,7 +61,7 @@ def deployed(identity, paused, **active):
     return DeploymentResponse(id=identity, name="a", flow_id=uuid4(), paused=paused, schedules=schedules)
 
 
-@pytest.mark.parametrize(
+@every(
     ("before", "after", "switched"),
     [
         ((True, {"nightly": False}), (False, {"nightly": True}), [("pause",), ("nightly", False)]),

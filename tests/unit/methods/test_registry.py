@@ -15,6 +15,7 @@ from passk.experiment.validate import check
 from passk.methods import registry
 from passk.methods.method import LossBatch, Method
 from passk.openrlhf.settings import split_arguments
+from tests.unit.each import every
 from tests.unit.experiment.test_config import changed, refusal
 from tests.unit.experiment.test_engine_checks import arm
 
@@ -29,7 +30,7 @@ class Doubled(Method):
         return batch.log_probs, batch.advantages * self.factor
 
 
-@pytest.mark.parametrize("name", methods.names())
+@every("name", methods.names())
 def test_a_method_says_what_it_changes_and_survives_the_way_to_a_worker(name):
     kind = methods.get(name)
     method = kind()
@@ -39,7 +40,7 @@ def test_a_method_says_what_it_changes_and_survives_the_way_to_a_worker(name):
     assert pickle.loads(pickle.dumps(method)) == method
 
 
-@pytest.mark.parametrize(
+@every(
     ("method", "line"),
     [
         ({"name": "simk"}, "stages.arm.method.name: 'simk' does not exist; did you mean simko?"),

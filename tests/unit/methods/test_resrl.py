@@ -7,6 +7,7 @@ from passk.base.errors import ConfigError
 from passk.experiment.method_field import chosen
 from passk.methods.method import Group
 from passk.methods.resrl import ResRL, _principal
+from tests.unit.each import every
 
 # Mean 0 and variance 1, so that the layer norm leaves them, and orthogonal.
 A, B = torch.tensor([1.0, -1, 1, -1]), torch.tensor([1.0, 1, -1, -1])
@@ -45,7 +46,7 @@ def test_the_method_scales_both_kinds_of_rollouts():
     assert changes.advantages[2].tolist() == pytest.approx([-0.4, -4, -2.2], abs=0.02)
 
 
-@pytest.mark.parametrize(
+@every(
     ("correct", "mask"),
     [
         (torch.tensor([False] * 3), None),

@@ -1,5 +1,6 @@
 """What a resume takes: the newest checkpoint that is whole, whatever a crash left beside it."""
 
+import os
 import random
 from pathlib import Path
 
@@ -163,3 +164,15 @@ def test_what_else_lies_beside_the_checkpoints_is_left_alone(tmp_path):
     assert (repaired.step, repaired.removed) == (4, [])
     assert checkpoints.newest(tmp_path) == 4
     assert (tmp_path / "global_step_old").is_dir() and (tmp_path / "global_step9").is_file()
+
+
+def test_the_times_of_checkpoints_follow_their_steps_although_the_clock_of_a_node_is_behind(tmp_path):
+    checkpoints_written = [sealed(tmp_path, step) for step in (9, 10, 100)]
+    for hours_ahead, checkpoint in zip((1, 2, 0), checkpoints_written, strict=True):
+        later = checkpoint.stat().st_mtime + 3600 * hours_ahead
+        os.utime(checkpoint, (later, later))
+    with checkpoints.saving(tmp_path / "global_step101"):
+        # as OpenRLHF chooses the one that it deletes
+        by_age = sorted(checkpoints_written, key=os.path.getmtime)
+    assert by_age == checkpoints_written
+    assert [checkpoints.fault(checkpoint) for checkpoint in checkpoints_written] == [None] * 3

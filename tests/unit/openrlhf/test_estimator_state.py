@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from passk.base.errors import PasskError
 from passk.openrlhf.estimator_state import KEY, restored, saved
+from tests.unit.each import every
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -25,7 +26,7 @@ def test_a_first_step_and_a_checkpoint_of_an_earlier_passk_have_no_state():
     assert restored({"global_step": 0}) == {}
 
 
-@pytest.mark.parametrize("value", [{1: 2}, (1, 2), float("nan"), float("inf"), {"a"}, b"text", object()])
+@every("value", [{1: 2}, (1, 2), float("nan"), float("inf"), {"a"}, b"text", object()])
 def test_a_state_that_would_come_back_as_another_is_refused(value):
     if value == float("inf"):
         assert restored(saved({"mine": {"x": value}})) == {"mine": {"x": value}}  # JSON of Python has it

@@ -9,6 +9,7 @@ import pytest
 from passk.experiment import config
 from passk.openrlhf import flags
 from passk.runtime import environment
+from tests.unit.each import every
 from tests.unit.experiment.test_config import changed
 
 ROOT = Path(__file__).parents[3]
@@ -52,7 +53,7 @@ def test_operators_are_compiled_by_the_environments_own_ninja_and_kept_where_sta
     assert variables["PATH"] == operators.path(os.environ)
 
 
-@pytest.mark.parametrize(
+@every(
     ("loss", "mode", "sums"),
     [
         ({}, "token-mean", False),

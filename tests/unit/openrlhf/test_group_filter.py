@@ -1,11 +1,10 @@
 """The filter of groups: what it drops, and that each step is full."""
 
-import pytest
-
 from passk.openrlhf.group_filter import filled, teaches
+from tests.unit.each import every
 
 
-@pytest.mark.parametrize(("k", "kept"), [(1, [1, 2, 3]), (2, [1, 2]), (3, [1]), (4, [])])
+@every(("k", "kept"), [(1, [1, 2, 3]), (2, [1, 2]), (3, [1]), (4, [])])
 def test_a_group_is_kept_if_it_has_a_correct_rollout_and_k_incorrect_ones(k, kept):
     assert [correct for correct in range(5) if teaches(correct, 4, k)] == kept
 

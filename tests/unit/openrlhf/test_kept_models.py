@@ -9,6 +9,7 @@ from passk.experiment.keep import Keep
 from passk.experiment.selection import KeepBest
 from passk.files.layout import kept_model, kept_steps, write_json
 from passk.openrlhf.kept_models import KeptModels
+from tests.unit.each import every
 
 
 class Killed(Exception):
@@ -120,7 +121,7 @@ def test_without_a_choice_nothing_is_kept(tmp_path):
     assert kept_steps(tmp_path) == []
 
 
-@pytest.mark.parametrize(
+@every(
     ("every", "last", "step", "final"),
     [(20, 5, 100, [100, 80, 60, 40, 20]), (20, 3, 50, [50, 40, 20]), (20, 3, 30, [30, 20]), (20, 1, 50, [50])],
 )

@@ -8,6 +8,7 @@ from passk.base.errors import ConfigError
 from passk.openrlhf.__main__ import check
 from passk.openrlhf.settings import split_arguments
 from passk.openrlhf.step_recorder import MetricsLog
+from tests.unit.each import every
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +70,7 @@ NO_KL = ["--algo.kl.init_coef=0"]
 ENTROPY = ["--actor.entropy_coef", "0"]
 
 
-@pytest.mark.parametrize(
+@every(
     ("name", "words", "fault"),
     [
         ("simko", NO_KL, "reads the entropy of each token, which is off; add --actor.entropy_coef 0"),

@@ -11,6 +11,7 @@ from passk.base.errors import ConfigError
 from passk.experiment import config
 from passk.openrlhf import flags, passthrough
 from passk.openrlhf.installed_parser import installed
+from tests.unit.each import every
 from tests.unit.experiment.test_config import changed
 
 RL = {
@@ -37,7 +38,7 @@ def test_free_flags_stand_on_the_command_line_as_openrlhf_reads_them():
     assert getattr(values, "actor.adam.lr") == 1e-4, "passk's own flags are there as well"
 
 
-@pytest.mark.parametrize(
+@every(
     ("stage", "flag", "value", "message"),
     [
         ("arm", "--actor.adam.epsilon", 1, "OpenRLHF has no such flag for rl; did you mean --actor.adam.eps?"),

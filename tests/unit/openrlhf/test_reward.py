@@ -1,12 +1,11 @@
 """The response that the reward function judges."""
 
-import pytest
-
 from passk.openrlhf.prompt_label import Label
 from passk.openrlhf.reward import reward_func, stopped
+from tests.unit.each import every
 
 
-@pytest.mark.parametrize(
+@every(
     ("response", "stop", "judged"),
     [
         ("4\n\nQ: 5", ["\n\n"], "4"),

@@ -4,6 +4,7 @@ import pytest
 
 from passk.base.errors import ConfigError
 from passk.openrlhf.settings import split_arguments
+from tests.unit.each import every
 
 
 def test_our_flags_are_taken_out_and_the_rest_is_left_as_it_is():
@@ -16,7 +17,7 @@ def test_our_flags_are_taken_out_and_the_rest_is_left_as_it_is():
     assert [settings.k.at(step) for step in (1, 4, 5)] == [8, 8, 1]
 
 
-@pytest.mark.parametrize(
+@every(
     ("flag", "value", "message"),
     [
         ("--passk.k", "four", "--passk.k: 'four' is not a schedule; write a number"),

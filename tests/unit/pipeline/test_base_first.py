@@ -10,6 +10,7 @@ from passk.experiment import config, validate
 from passk.experiment.plan import plan
 from passk.files.layout import write_json
 from passk.pipeline import base_first, stages
+from tests.unit.each import every
 from tests.unit.experiment.test_config import GOOD
 
 
@@ -103,7 +104,7 @@ def test_bounds_are_two_shares_the_lower_first(band):
     assert config.parse(raw(pass_at_8=band)).require.base.bounds == {8: tuple(band)}
 
 
-@pytest.mark.parametrize("band", [[1, 1], [0.9, 0.1], [0.5], [0, 1.1], "0", 1, [True, 1], None])
+@every("band", [[1, 1], [0.9, 0.1], [0.5], [0, 1.1], "0", 1, [True, 1], None])
 def test_other_bounds_are_refused_in_one_line(band):
     with pytest.raises(ConfigError, match=r"^require\.base.*;") as refusal:
         config.parse(raw(pass_at_8=band))

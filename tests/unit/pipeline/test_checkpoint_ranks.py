@@ -25,7 +25,7 @@ def saved(directory: Path, step: int, *names: str, sealed: bool = True) -> None:
 def test_the_newest_sealed_checkpoint_counts(tmp_path):
     assert partition(tmp_path) is None
     saved(tmp_path / "_actor", 1)
-    assert partition(tmp_path) is None, "each rank has it whole"
+    assert partition(tmp_path) == Partition(0, False), "each rank has it whole"
     saved(tmp_path / "_actor", 9, OPTIMIZER.format(0))
     assert partition(tmp_path) == Partition(1, False)
     saved(tmp_path / "_actor", 10, *(name.format(rank) for rank in range(12) for name in (OPTIMIZER, WEIGHTS)))
@@ -37,14 +37,15 @@ def test_the_newest_sealed_checkpoint_counts(tmp_path):
     ("ranks", "zero", "refused"),
     [
         (2, 2, None),
-        (2, 0, None),
+        (2, 1, None),
+        (2, 0, "compute.zero_stage: the checkpoints of stage warm were written with ZeRO 1 or 2, and 0 cannot "),
         (
             1,
             2,
             "compute.gpus_per_node: the checkpoints of stage warm were written by 2 ranks, and 1 cannot ",
         ),
         (4, 2, "compute.gpus_per_node: "),
-        (2, 3, "compute.zero_stage: the checkpoints of stage warm were written with ZeRO 2 or less, and 3 cannot "),
+        (2, 3, "compute.zero_stage: the checkpoints of stage warm were written with ZeRO 1 or 2, and 3 cannot "),
     ],
 )
 def test_another_number_of_ranks_is_refused_with_its_fix(tmp_path, ranks, zero, refused):
@@ -68,3 +69,21 @@ def test_a_supervised_stage_has_the_ranks_of_one_node(tmp_path):
     laid_out = plan(config.parse(raw), tmp_path)
     saved(laid_out.stages[0].own_directory / "checkpoints", 1, OPTIMIZER.format(0), OPTIMIZER.format(1))
     require_same_partition(laid_out)
+
+
+@pytest.mark.parametrize(("ranks", "zero"), [(1, 0), (4, 0), (2, 1), (2, 2), (2, 3)])
+def test_any_number_of_ranks_resumes_at_zero_0_and_no_other_zero_stage_does(tmp_path, ranks, zero):
+    raw = changed("compute", {"profile": "cpu", "gpus_per_node": ranks, "zero_stage": zero})
+    laid_out = plan(config.parse(raw), tmp_path)
+    saved(laid_out.stages[0].own_directory / "checkpoints", 1)
+    if zero == 0:
+        require_same_partition(laid_out)
+    else:
+        with pytest.raises(ConfigError, match="^compute.zero_stage: .* were written with ZeRO 0, and "):
+            require_same_partition(laid_out)
+
+
+def test_a_directory_that_is_no_checkpoint_of_deepspeed_is_left_to_the_trainer(tmp_path):
+    (tmp_path / "global_step1").mkdir()
+    (tmp_path / "global_step1" / SEAL).touch()
+    assert partition(tmp_path) is None

@@ -9,6 +9,7 @@ from passk.base.errors import ConfigError
 from passk.experiment import config, validate
 from passk.experiment.plan import plan
 from passk.pipeline import held_out_request, stages
+from tests.unit.each import every
 from tests.unit.experiment.test_config import GOOD
 
 
@@ -72,7 +73,7 @@ def test_the_prompts_of_the_benchmarks_are_checked_before_the_training(tmp_path)
         stages.prepare(refused)
 
 
-@pytest.mark.parametrize(
+@every(
     ("fields", "line"),
     [
         ({"evaluate_on": ["test"]}, "stages.arm.evaluate_on: has no effect without evaluate_every; set it, or remove"),

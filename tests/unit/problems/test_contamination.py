@@ -7,6 +7,7 @@ import pytest
 
 from passk.problems import contamination
 from passk.problems.contamination import COMMON, PHRASE, Match, Texts
+from tests.unit.each import every
 
 LONG = (
     "A train leaves the station at noon and goes north at a speed of 60 miles an hour while a second train leaves "
@@ -48,7 +49,7 @@ def by_brute_force(train, test):
     return found
 
 
-@pytest.mark.parametrize("seed", range(5))
+@every("seed", range(5))
 def test_every_near_duplicate_is_found_and_nothing_else(seed):
     rng = random.Random(seed)
     words = [f"w{'abcdefghij'[number % 10]}{'x' * (number // 10)}" for number in range(rng.choice([8, 40, 200]))]

@@ -8,6 +8,7 @@ from passk import problems, verifiers
 from passk.base.errors import ConfigError, PasskError
 from passk.experiment import config
 from passk.problems import sources
+from tests.unit.each import every
 from tests.unit.problems import copies
 
 SPLITS = {
@@ -238,7 +239,7 @@ def test_the_fingerprint_of_a_copy_is_that_of_its_bytes_and_of_a_revision_its_na
     assert len({problems.fingerprint(one, 1) for one in hub}) == 2
 
 
-@pytest.mark.parametrize("source", sorted(sources.SPECS))
+@every("source", sorted(sources.SPECS))
 def test_every_source_can_be_written_in_an_experiment_file_and_refuses_what_it_does_not_know(source):
     required = {
         "split": "test", "size": 1, "hint_correct": 1, "task": "chain_sum", "file": "a.jsonl", "verifier": "maze",

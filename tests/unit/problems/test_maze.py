@@ -9,6 +9,7 @@ from passk.base.errors import ConfigError
 from passk.problems import fingerprint, generate
 from passk.problems.maze import ALPHABET, MazeProblems
 from passk.problems.record import set_hash
+from tests.unit.each import every
 
 STEPS = {"L": (0, -1), "R": (0, 1), "U": (-1, 0), "D": (1, 0)}
 
@@ -41,7 +42,7 @@ def manhattan(grid):
     return abs(r - er) + abs(c - ec)
 
 
-@pytest.mark.parametrize(
+@every(
     "changes",
     [
         {},
@@ -75,7 +76,7 @@ def test_every_maze_is_what_the_spec_and_its_own_metadata_say(changes):
             assert set(ring) == {"*"}
 
 
-@pytest.mark.parametrize(("count", "easy", "easy_ones"), [(100, 0.25, 25), (7, 0.5, 4), (40, 1.0, 40), (40, 0.0, 0)])
+@every(("count", "easy", "easy_ones"), [(100, 0.25, 25), (7, 0.5, 4), (40, 1.0, 40), (40, 0.0, 0)])
 def test_the_share_of_easy_mazes_is_exact_and_they_are_interleaved(count, easy, easy_ones):
     difficulties = [problem.difficulty for problem in generate(spec(size=count, easy_fraction=easy), seed=1)]
     assert len(difficulties) == count and difficulties.count("easy") == easy_ones

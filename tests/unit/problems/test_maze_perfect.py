@@ -10,6 +10,7 @@ from passk.problems import generate
 from passk.problems.maze import ALPHABET
 from passk.problems.maze_perfect import PerfectMazeProblems, carve
 from passk.problems.preparation import separate
+from tests.unit.each import every
 
 STEPS = {"L": (0, -1), "R": (0, 1), "U": (-1, 0), "D": (1, 0)}
 
@@ -42,7 +43,7 @@ def corners(asked):
     return (asked.border, asked.border), (asked.width - 1 - asked.border,) * 2
 
 
-@pytest.mark.parametrize(
+@every(
     "changes",
     [{}, {"split": "test"}, {"width": 3, "size": 2}, {"width": 7, "border": True}, {"width": 17}, {"border": True}],
 )

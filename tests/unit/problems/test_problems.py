@@ -11,6 +11,7 @@ from passk.base.errors import PasskError
 from passk.problems import Problem, fingerprint, generate, load, save
 from passk.problems.maze import MazeProblems
 from passk.problems.text_problems import gold
+from tests.unit.each import every
 
 SPEC = MazeProblems(source="maze", split="train", size=20, random_move_prob=0.2)
 DIGEST = (
@@ -112,7 +113,7 @@ def test_importing_problems_loads_neither_datasets_nor_torch():
     assert run("import sys, passk.problems.maze; print({'datasets', 'torch'} & set(sys.modules))") == "set()\n"
 
 
-@pytest.mark.parametrize(
+@every(
     ("solution", "answer"),
     [
         ("Choice $\\boxed{\\text{C}}.$\n\nA calculator gives the answer $33.98$ for the actual cost.", "\\text{C}"),

@@ -9,6 +9,7 @@ from passk.base.errors import ConfigError
 from passk.problems import check, generate, rollouts
 from passk.problems.record import Problem, content_hash
 from passk.problems.rollouts import RolloutProblems
+from tests.unit.each import every
 
 PROBLEMS = [
     Problem(name, f"What is {name}?", name.upper(), "exact", "train", "easy", "shown", {"of": "test"})
@@ -112,7 +113,7 @@ def test_no_problem_is_an_error_of_one_line(files):
         made(files, pass_rate=(1, 1), make="revise")
 
 
-@pytest.mark.parametrize(
+@every(
     ("fields", "line"),
     [
         ({"pass_rate": (0.5, 0.2)}, "pass_rate: 0.5 to 0.2 is no range of shares;"),

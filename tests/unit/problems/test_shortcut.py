@@ -9,6 +9,7 @@ from passk.base.errors import ConfigError
 from passk.problems import shortcut
 from passk.problems.shortcut import ShortcutProblems
 from passk.verifiers import verify
+from tests.unit.each import every
 
 
 def made(**settings):
@@ -31,7 +32,7 @@ def test_the_example_of_the_command_is_right():
     assert r"sotj\boxed{j}" in ShortcutProblems.example
 
 
-@pytest.mark.parametrize("states", [3, 5, 20, 26])
+@every("states", [3, 5, 20, 26])
 def test_each_move_is_a_permutation_and_the_two_differ(states):
     first, second = shortcut.permutations(states).values()
     assert sorted(first) == sorted(first.values()) == sorted(second) == sorted(second.values())
@@ -57,7 +58,7 @@ def test_both_strategies_are_verified_by_the_final_symbol_alone():
         assert not verify(row.verifier, walked(row.metadata["walk"], 20), answer).correct
 
 
-@pytest.mark.parametrize(("computed", "noise"), [(0.05, 0.4), (0.8, 0.0), (1.0, 1.0), (0.0, 0.0)])
+@every(("computed", "noise"), [(0.05, 0.4), (0.8, 0.0), (1.0, 1.0), (0.0, 0.0)])
 def test_demonstrations_compute_and_err_as_often_as_they_should(computed, noise):
     rows = made(size=4000, computed=computed, step_noise=noise)
     computing = [row for row in rows if not row.demonstration.startswith(r"\boxed")]

@@ -12,6 +12,7 @@ import pytest
 
 from passk.base.errors import PasskError
 from passk.problems import tables
+from tests.unit.each import every
 from tests.unit.problems import copies
 
 
@@ -32,7 +33,7 @@ def golds(file):
     return [row["gold"] for row in tables.read(file, ["gold"])]
 
 
-@pytest.mark.parametrize(
+@every(
     ("value", "plain"),
     [
         ("7", "7"),
@@ -59,7 +60,7 @@ def test_a_cell_is_its_text_and_a_number_its_plain_digits(value, plain):
     assert tables.text(value) == plain
 
 
-@pytest.mark.parametrize(
+@every(
     ("value", "kind"),
     [
         ([1], "a list"),

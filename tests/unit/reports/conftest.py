@@ -4,7 +4,8 @@ import shutil
 import pytest
 
 from passk.files.layout import write_json
-from passk.store import ingest_experiment_record, rebuild
+from passk.store import ingest, ingest_experiment_record, rebuild
+from passk.store.connection import turn
 from reports import write_report
 from reports.data.comparison import Comparison
 from reports.data.results import load
@@ -22,6 +23,23 @@ def amend(run, **changes):
     record = json.loads((run.directory / "experiment.json").read_text()) | changes
     write_json(run.directory / "experiment.json", record)
     ingest_experiment_record(run.store, run.directory)
+
+
+def ingest_again(run, *items):
+    """Ingest what a test changed: directories of an experiment, of stages and of evaluations, and problem sets.
+
+    A rebuild would read everything else too, which takes ten times as long.
+    """
+    kinds = {"stages": ingest.stage, "evaluations": ingest.evaluation, "problems": ingest.problem_set}
+    with turn(run.store) as connection:
+        for item in items:
+            ingest.ingest(connection, (kinds.get(item.parent.name, ingest.experiment_record), item))
+
+
+@pytest.fixture(scope="session")
+def text_once(filed_once):
+    """The Markdown of the report of the default run."""
+    return text_of(filed_once.store, filed_once.name)
 
 
 @pytest.fixture(scope="session")

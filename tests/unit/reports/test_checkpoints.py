@@ -8,11 +8,11 @@ import pytest
 from passk.files.layout import EvaluationRecord, write_json
 from passk.statistics.bootstrap import mean_intervals
 from passk.statistics.pass_at_k import pass_at_k
-from passk.store import reading, rebuild
+from passk.store import reading
 from reports.data.comparison import Comparison
 from reports.data.results import load
-from tests.unit.reports.conftest import text_of
-from tests.unit.synthetic_run import VERSIONS, write_evaluation
+from tests.unit.reports.conftest import ingest_again, text_of
+from tests.unit.synthetic_run import ABILITY, VERSIONS, write_evaluation
 
 STEPS = (12, 15)
 """Steps of the earlier checkpoints of the stage pass1, whose last step is 18."""
@@ -54,10 +54,18 @@ def counts(run, key: str) -> np.ndarray:
     return table.groupby("problem")["correct"].sum().sort_index().to_numpy()
 
 
-def test_the_row_is_the_mean_over_checkpoints_and_its_interval_is_over_problems_alone(run):
+def added(run) -> list:
+    """What the tests here change: the experiment's record, the stage pass1, and the evaluations that a store lacks."""
+    of_run = {f"key-{stage}-{benchmark}" for stage in ABILITY for benchmark in ("easy", "hard")}
+    new = [path for path in run.evaluations() if path.name not in of_run]
+    return [run.directory, run.directory / "stages" / "key-pass1", *new]
+
+
+def test_the_row_is_the_mean_over_checkpoints_and_its_interval_is_over_problems_alone(filed):
+    run = filed
     for step in STEPS:
         add(run, step)
-    assert rebuild(run.runs).skipped == []
+    ingest_again(run, *added(run))
     keys = ["key-pass1-easy", *(f"key-pass1-easy-{step}" for step in STEPS)]
     each = np.stack([counts(run, key) for key in keys])
     comparison = Comparison([load(run.store, run.name)])
@@ -78,10 +86,11 @@ def test_the_row_is_the_mean_over_checkpoints_and_its_interval_is_over_problems_
     assert problems == each.shape[1]
 
 
-def test_the_report_says_which_checkpoints_a_row_is_of_and_how_far_they_are_apart(run):
+def test_the_report_says_which_checkpoints_a_row_is_of_and_how_far_they_are_apart(filed):
+    run = filed
     for step in STEPS:
         add(run, step)
-    assert rebuild(run.runs).skipped == []
+    ingest_again(run, *added(run))
     text = text_of(run.store, run.name)
     assert "`pass1`: mean over the last 3 checkpoints of each training run." in text
     each = [counts(run, key) for key in ("key-pass1-hard", *(f"key-pass1-hard-{step}" for step in STEPS))]
@@ -92,10 +101,11 @@ def test_the_report_says_which_checkpoints_a_row_is_of_and_how_far_they_are_apar
     assert "no run-to-run variation" in text
 
 
-def test_the_best_checkpoint_has_a_row_of_its_own_and_a_choice_on_a_compared_benchmark_is_flagged(run):
+def test_the_best_checkpoint_has_a_row_of_its_own_and_a_choice_on_a_compared_benchmark_is_flagged(filed):
+    run = filed
     add(run, 12, best=True)
     keep(run, benchmark="hard", k=8, select_on_test=True)
-    assert rebuild(run.runs).skipped == []
+    ingest_again(run, *added(run))
     text = text_of(run.store, run.name)
     rows = [line for line in text.splitlines() if line.startswith("| all together") and "pass1" in line]
     assert any("`pass1@best`" in line for line in rows) and any("`pass1` " in line for line in rows)
@@ -109,15 +119,17 @@ def test_the_best_checkpoint_has_a_row_of_its_own_and_a_choice_on_a_compared_ben
     assert estimates["pass1"].value == pytest.approx(pass_at_k(16, counts(run, "key-pass1-hard"), 8).mean())
 
 
-def test_a_choice_on_a_validation_benchmark_is_not_flagged(run):
+def test_a_choice_on_a_validation_benchmark_is_not_flagged(filed):
+    run = filed
     add(run, 12, best=True)
     keep(run, benchmark="held", k=8)
-    assert rebuild(run.runs).skipped == []
+    ingest_again(run, *added(run))
     text = text_of(run.store, run.name)
     assert "the highest held-out pass@8 on `held` of its training." in text and "Selected on" not in text
 
 
-def test_best_checkpoints_are_compared_with_each_other_where_both_methods_have_one(run):
+def test_best_checkpoints_are_compared_with_each_other_where_both_methods_have_one(filed):
+    run = filed
     add(run, 12, best=True)
     record = json.loads((run.directory / "experiment.json").read_text())
     for benchmark in ("easy", "hard"):
@@ -128,7 +140,7 @@ def test_best_checkpoints_are_compared_with_each_other_where_both_methods_have_o
         write_evaluation(run, evaluation, np.linspace(-2, 2, 16), 16, np.random.default_rng(0))
         record["evaluations"].append(key)
     write_json(run.directory / "experiment.json", record)
-    assert rebuild(run.runs).skipped == []
+    ingest_again(run, *added(run))
     comparison = Comparison([load(run.store, run.name)])
     pairs = [(of.label, to.label) for of, to in comparison.comparisons]
     assert pairs == [("pass4-pass1", "pass1"), ("pass4-pass1@best", "pass1@best")]
@@ -139,6 +151,6 @@ def test_a_field_that_an_earlier_record_lacks_and_that_is_not_used_does_not_spli
     record["config"]["benchmarks"]["easy"]["validation"] = False
     record["config"]["stages"]["pass1"] |= {"evaluate_last": None, "keep_best": None, "stop_when": None}
     write_json(seeds[0].directory / "experiment.json", record)
-    assert rebuild(seeds[0].runs).skipped == []
+    ingest_again(seeds[0], seeds[0].directory)
     comparison = Comparison([load(seeds[0].store, run.name) for run in seeds])
     assert [len(design) for design in comparison.designs] == [3]

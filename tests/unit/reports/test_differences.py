@@ -13,6 +13,7 @@ from reports.data.comparison import Comparison, Difference
 from reports.data.results import ALL, load
 from reports.sections.answer import answer, interval, p_text
 from studies.mazes.tables import Paired
+from tests.unit.each import every
 
 
 def test_every_difference_over_seeds_has_its_p_value_and_one_corrected_for_all_of_them(compared, seeds_text):
@@ -43,9 +44,7 @@ def test_a_difference_that_does_not_survive_the_correction_is_named_in_the_answe
     ]
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "sign"), [(0.0004, 0.1, 0), (0.0005, 0.1, 1), (-0.1, -0.0004, 0), (-0.1, -0.0005, -1)]
-)
+@every(("low", "high", "sign"), [(0.0004, 0.1, 0), (0.0005, 0.1, 1), (-0.1, -0.0004, 0), (-0.1, -0.0005, -1)])
 def test_what_is_called_clear_is_clear_at_the_digits_that_are_printed(low, high, sign):
     estimate = Estimate((low + high) / 2, low, high)
     assert Difference("all", "a", "b", 1, 0.5, 0.5, estimate, (0.1, 0.2)).sign == sign

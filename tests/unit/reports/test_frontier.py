@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from passk.store import rebuild
 from reports.data.comparison import Comparison
 from reports.data.results import load
 from reports.figures import frontier
 from reports.sections.health import health
-from tests.unit.reports.conftest import text_of
+from tests.unit.reports.conftest import ingest_again, text_of
 
 
 def stage(first: int, steps: int, value: float) -> pd.DataFrame:
@@ -51,8 +50,8 @@ def test_without_a_step_there_is_no_figure_and_no_table(filed_once, tmp_path):
     assert health(empty) == ""
 
 
-def test_the_health_table_has_the_gap_between_the_weights_and_whether_clipping_was_active(filed):
-    text = text_of(filed.store, filed.name)
+def test_the_health_table_has_the_gap_between_the_weights_and_whether_clipping_was_active(filed, text_once):
+    text = text_once
     assert re.search(r"^\| `pass1` +\| +– \| +– \| +0 \| +0\.4 \| +0\.4 \| +1\.0% \|$", text, re.M)
     assert "PPO clipping was never active" in text
     metrics = filed.directory / "stages" / "key-pass1" / "metrics.jsonl"
@@ -60,7 +59,7 @@ def test_the_health_table_has_the_gap_between_the_weights_and_whether_clipping_w
     for i, line in enumerate(lines):
         line |= {"logprob_gap": 0.02 if i else 0.2, "clip_ratio": 0.5 if i == 0 else 0.0}
     metrics.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    rebuild(filed.runs)
+    ingest_again(filed, metrics.parent)
     text = text_of(filed.store, filed.name)
     assert re.search(r"^\| `pass1` +\| +0\.03 \| +0\.2 \| +0\.0278 \|", text, re.M)
     assert "never active" not in text

@@ -1,6 +1,7 @@
 """A method's recipe says where each stage with `until` ended and why."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -9,14 +10,14 @@ from passk.store import reading, rebuild
 from reports.data.comparison import Comparison
 from reports.data.results import load
 from reports.sections.recipes import recipes
-from tests.unit.reports.conftest import text_of
+from tests.unit.reports.conftest import ingest_again, text_of
 
 UNTIL = {"metric": "reward", "above": 0.2, "window": 3}
 CONDITION = "until mean reward over 3 steps is above 0.2"
 
 
-def end_early(run, stage: str, steps: int) -> None:
-    """Rewrite a run as one whose stage had a condition and ended after `steps` steps."""
+def end_early(run, stage: str, steps: int) -> Path:
+    """Rewrite a run as one whose stage had a condition and ended after `steps` steps; return the stage's directory."""
     [directory] = [path for path in run.stages() if path.name.partition("-")[2] == stage]
     record = json.loads((directory / "stage.json").read_text())
     record["config"] |= {"steps": 99, "until": UNTIL}
@@ -32,11 +33,11 @@ def end_early(run, stage: str, steps: int) -> None:
     experiment = json.loads((run.directory / "experiment.json").read_text())
     experiment["config"]["stages"][stage] |= {"steps": 99, "until": UNTIL}
     write_json(run.directory / "experiment.json", experiment)
+    return directory
 
 
 def test_the_recipe_and_the_store_have_the_step_at_which_a_stage_ended(filed):
-    end_early(filed, "pass4", 4)
-    assert rebuild(filed.runs).skipped == []
+    ingest_again(filed, end_early(filed, "pass4", 4), filed.directory)
     text = text_of(filed.store, filed.name)
     line = r"passk\_analytical k=4, ended at step 4 of 99: mean reward over 3 steps is 0.3, above 0.2 → grpo, 6 steps"
     assert f"- `pass4-pass1`: {line}, from `warm`" in text
@@ -51,15 +52,12 @@ def test_the_recipe_and_the_store_have_the_step_at_which_a_stage_ended(filed):
 @pytest.mark.parametrize(("steps", "shown"), [((3, 5, 4), "3 to 5"), ((4, 4, 4), "4")])
 def test_seeds_that_end_at_different_steps_show_their_range(seeds, steps, shown):
     for run, last in zip(seeds, steps, strict=True):
-        end_early(run, "pass1", last)
-    assert rebuild(seeds[0].runs).skipped == []
+        ingest_again(run, end_early(run, "pass1", last), run.directory)
     shown_recipes = [recipe for _, recipe, _ in recipes(Comparison([load(run.store, run.name) for run in seeds]))]
     assert f"grpo, {shown} of at most 99 steps, {CONDITION}" in shown_recipes
 
 
 def test_a_stage_that_is_not_finished_shows_its_condition(filed):
-    end_early(filed, "pass1", 4)
-    [directory] = [path for path in filed.stages() if path.name == "key-pass1"]
-    (directory / "manifest.json").unlink()
+    (end_early(filed, "pass1", 4) / "manifest.json").unlink()
     rebuild(filed.runs)
     assert f"grpo, at most 99 steps, {CONDITION}, from `warm`" in text_of(filed.store, filed.name)

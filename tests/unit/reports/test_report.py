@@ -21,7 +21,7 @@ from reports.data.results import load
 from reports.figures.style import spread
 from reports.report import FIGURES
 from reports.sections.answer import NO_DIFFERENCE, answer
-from tests.unit.reports.conftest import amend, text_of
+from tests.unit.reports.conftest import amend, ingest_again, text_of
 
 
 def test_the_first_screen_has_question_answer_table_and_differences(written):
@@ -40,8 +40,8 @@ def test_the_first_screen_has_question_answer_table_and_differences(written):
     assert "| all together" not in rest
 
 
-def test_the_report_of_a_rehearsal_begins_with_a_banner(filed):
-    assert "rehearsal" not in text_of(filed.store, filed.name)
+def test_the_report_of_a_rehearsal_begins_with_a_banner(filed, text_once):
+    assert "rehearsal" not in text_once
     record = json.loads((filed.directory / "experiment.json").read_text())
     amend(filed, config={**record["config"], "rehearses": "real"})
     title, _, banner, *_ = text_of(filed.store, filed.name).split("\n")
@@ -59,12 +59,12 @@ def test_no_blank_line_is_there_twice_before_the_run_has_an_end(filed):
     assert "Where the wall time" not in text and "\n\n\n" not in text
 
 
-def test_a_report_states_that_no_sample_was_cut_off(filed, parquet):
-    assert "None was cut off." not in text_of(filed.store, filed.name)
+def test_a_report_states_that_no_sample_was_cut_off(filed, parquet, text_once):
+    assert "None was cut off." not in text_once
     for file in (filed.directory / "evaluations").glob("key-pass4-pass1-*/samples.parquet"):
         rows = parquet.columns(file)
         pq.write_table(pa.table({**rows, "finish_reason": ["stop"] * len(rows["sample"])}), file)
-    rebuild(filed.runs)
+        ingest_again(filed, file.parent)
     assert "None was cut off." in text_of(filed.store, filed.name)
 
 
@@ -93,13 +93,11 @@ def test_the_same_data_give_the_same_bytes(written, filed):
 
 
 def test_no_difference_is_claimed_where_the_interval_holds_zero(filed):
-    source = filed.directory / "evaluations" / "key-pass1-easy" / "samples.parquet"
+    evaluations = filed.directory / "evaluations"
     for benchmark in ("easy", "hard"):
-        own = source.parent.parent / f"key-pass1-{benchmark}" / "samples.parquet"
-        (filed.directory / "evaluations" / f"key-pass4-pass1-{benchmark}" / "samples.parquet").write_bytes(
-            own.read_bytes()
-        )
-    rebuild(filed.runs)
+        own, other = evaluations / f"key-pass1-{benchmark}", evaluations / f"key-pass4-pass1-{benchmark}"
+        (other / "samples.parquet").write_bytes((own / "samples.parquet").read_bytes())
+        ingest_again(filed, other)
     comparison = Comparison([load(filed.store, filed.name)])
     first = answer(comparison)[0]
     assert "(difference 0.000 [" in first and not re.search(f"more|less|{NO_DIFFERENCE}", first)
@@ -224,7 +222,7 @@ def test_verdicts_that_a_verifier_did_not_reach_are_seen_in_training_and_on_benc
     incorrect = [i for i, correct in enumerate(rows["correct"]) if not correct]
     rows["reason"][incorrect[0]] = "crash"
     pq.write_table(pa.table(rows), samples)
-    rebuild(filed.runs)
+    ingest_again(filed, metrics.parent, samples.parent)
     text = text_of(filed.store, filed.name)
     header = re.search(r"^\| checkpoint .*\| correct \|.*$", text, re.M)[0]
     assert header.split("|")[-3:-1] == [" `timeout` ", " `crash` "]
@@ -243,8 +241,9 @@ def test_an_evaluation_alone_states_what_is_solved_and_nothing_of_methods(filed)
     value = r"0\.\d{3} \[0\.\d{3}, 0\.\d{3}\]"
     assert re.fullmatch(f"warm solves {value} at pass@1 and {value} at pass@8 of all benchmarks together.", first)
     assert re.fullmatch(f"At pass@1: easy {value} and hard {value}.", second)
-    assert "### Methods" not in text_of(filed.store, filed.name)
-    assert "**Bold**" not in text_of(filed.store, filed.name), "there is nothing to be better than"
+    text = text_of(filed.store, filed.name)
+    assert "### Methods" not in text
+    assert "**Bold**" not in text, "there is nothing to be better than"
     amend(filed, failures={"evaluate": "the engine died"})
     assert answer(Comparison([load(filed.store, filed.name)]))[0] == "Evaluation failed."
 

@@ -1,8 +1,8 @@
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.data.markdown import code, fenced, inline, listed, plain_table, shorten, table, visible
+from tests.unit.each import every
 
 
 @given(st.text(alphabet=st.sampled_from("`~ab\n \x1b\u202e<"), max_size=60))
@@ -20,7 +20,7 @@ def test_nothing_invisible_is_left(text):
     assert not set(shown) & {"\x1b", "\r", "\x00", "\u202e", "\u200b", "\u2028"}
 
 
-@pytest.mark.parametrize(
+@every(
     ("text", "shown"),
     [
         ("a\x1b[31m", "a␛[31m"),
@@ -33,7 +33,7 @@ def test_control_characters_are_shown_as_what_they_are(text, shown):
     assert visible(text) == shown
 
 
-@pytest.mark.parametrize("text", ["a`b", "``", "`", "a | b", "two\nlines", "x``y`z"])
+@every("text", ["a`b", "``", "`", "a | b", "two\nlines", "x``y`z"])
 def test_a_code_span_holds_any_text_on_one_line_of_a_table(text):
     span = code(text)
     ticks = len(span) - len(span.lstrip("`"))
@@ -42,7 +42,7 @@ def test_a_code_span_holds_any_text_on_one_line_of_a_table(text):
     assert "`" * ticks not in span[ticks:-ticks]
 
 
-@pytest.mark.parametrize(
+@every(
     ("text", "shown"),
     [
         ("<script>", r"\<script\>"),

@@ -1,8 +1,7 @@
 """What a log tells: each case holds lines as vLLM, Ray, torch, OpenRLHF or passk print them."""
 
-import pytest
-
 from passk.runtime.failures import StageFailed, failure, read
+from tests.unit.each import every
 
 # What Ray says of an actor that was killed, and what all the others then say.
 KILLED_ACTOR = """
@@ -83,7 +82,7 @@ ValueError: Tokenizer class Q does not exist or is not currently imported.
 """
 
 
-@pytest.mark.parametrize(
+@every(
     ("log", "kind", "reason"),
     [
         (KILLED_ACTOR, "lost", "ActorDiedError: The actor died unexpectedly before finishing this task."),

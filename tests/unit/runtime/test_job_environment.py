@@ -29,5 +29,8 @@ def test_gloo_stays_on_loopback_unless_a_cluster_of_the_user_names_its_interface
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     assert environment(one)["GLOO_SOCKET_IFNAME"] == environment(two)["GLOO_SOCKET_IFNAME"] == "eth0"
     monkeypatch.delenv("GLOO_SOCKET_IFNAME")
-    assert environment(one)["GLOO_SOCKET_IFNAME"] == "lo"
-    assert "GLOO_SOCKET_IFNAME" not in environment(two), "loopback connects no two nodes"
+    for compute in (one, two):
+        assert "GLOO_SOCKET_IFNAME" not in environment(compute), "loopback connects no two nodes"
+    for address in ("127.0.0.1:6379", "http://localhost:8265", "http://[::1]:8265"):
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        assert environment(one)["GLOO_SOCKET_IFNAME"] == "lo", "a cluster of this machine"

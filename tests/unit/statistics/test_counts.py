@@ -9,6 +9,7 @@ import pytest
 
 from passk.statistics.counts import bayes_at_n, best_of_k, cover_at, g_pass_at_k, mean_g_pass_at_k
 from passk.statistics.pass_at_k import pass_at_k, pass_hat_k
+from tests.unit.each import every
 
 TAUS = (0.05, 0.25, 0.5, 0.55, 0.7, 0.75, 1.0)
 
@@ -20,7 +21,7 @@ def g_pass(n, c, k, tau):
     return Fraction(sum(sum(sample < c for sample in drawn) >= least for drawn in sets), len(sets))
 
 
-@pytest.mark.parametrize("n", [1, 2, 5, 8])
+@every("n", [1, 2, 5, 8])
 def test_g_pass_is_the_share_of_sets_with_enough_correct_samples(n):
     for c in range(n + 1):
         for k in range(1, n + 1):
@@ -50,7 +51,7 @@ def test_cover_counts_problems_with_that_share_and_takes_tau_as_written():
     assert cover_at(3, [0, 1], 1e-9).tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("tau", [0, -1, 1.01, math.nan])
+@every("tau", [0, -1, 1.01, math.nan])
 def test_another_threshold_is_refused(tau):
     for metric in (lambda: cover_at(1, 1, tau), lambda: g_pass_at_k(1, 1, 1, tau)):
         with pytest.raises(ValueError, match=r"^tau: must be above 0 and at most 1, not "):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from passk.statistics.maj_at_k import maj_at_k
+from tests.unit.each import every
 
 
 def enumerated(answers, correct, k):
@@ -21,7 +22,7 @@ def enumerated(answers, correct, k):
     return total / sets
 
 
-@pytest.mark.parametrize("n", [1, 2, 5, 8, 11])
+@every("n", [1, 2, 5, 8, 11])
 def test_it_is_the_mean_over_all_sets(n):
     rng = np.random.default_rng(n)
     answers = rng.integers(-1, 5, (8, n))
@@ -50,7 +51,7 @@ def counted(winners, wrong, n, k):
     return worth / math.comb(n, k)
 
 
-@pytest.mark.parametrize(
+@every(
     ("n", "k", "winners", "wrong"),
     [
         (1024, 12, 30, [1] * 150 + [2] * 20 + [31, 31, 29, 300]),
@@ -113,7 +114,7 @@ def test_many_samples_agree_with_drawing_them():
     assert maj_at_k(codes[None], right[None], 64)[0] == pytest.approx(drawn / 4000, abs=0.03)
 
 
-@pytest.mark.parametrize("k", [1, 4, 7, 200, 1024])
+@every("k", [1, 4, 7, 200, 1024])
 def test_between_two_answers_it_is_exact_for_a_thousand_samples(k):
     n, c = 1024, 500
     ways = {m: math.comb(c, m) * math.comb(n - c, k - m) for m in range(max(0, k - n + c), min(c, k) + 1)}

@@ -5,6 +5,7 @@ from scipy.stats import ttest_rel
 from passk.statistics.bootstrap import mean_interval
 from passk.statistics.nested import crossed_p, difference_crossed, difference_nested, mean_nested, nested_p
 from passk.statistics.paired import paired_difference, sign_flip_p
+from tests.unit.each import every
 
 
 def drawn(rng, seeds, problems, spread, shift=0.0):
@@ -31,8 +32,8 @@ def test_seeds_that_agree_do_not_widen_it():
     assert nested.high - nested.low < 1.01 * (pooled.high - pooled.low)
 
 
-@pytest.mark.parametrize("seeds", [2, 3, 5])
-@pytest.mark.parametrize("spread", [0.0, 0.03, 0.1])
+@every("seeds", [2, 3, 5])
+@every("spread", [0.0, 0.03, 0.1])
 def test_the_interval_holds_the_truth_about_as_often_as_it_says(seeds, spread):
     rng = np.random.default_rng(seeds)
     held = 0

@@ -12,9 +12,10 @@ from passk.statistics.pass_at_k import (
     share,
     token_mean,
 )
+from tests.unit.each import every
 
 
-@pytest.mark.parametrize("n", [1, 2, 5, 16, 32, 100, 256])
+@every("n", [1, 2, 5, 16, 32, 100, 256])
 def test_pass_at_k_is_exact_for_every_count_and_k(n):
     c, k = np.meshgrid(np.arange(n + 1), np.arange(1, n + 1), indexing="ij")
     computed = pass_at_k(n, c, k)
@@ -37,7 +38,7 @@ def test_pass_at_k_broadcasts_and_takes_whole_floats_as_a_database_sums_them():
     assert pass_at_k(np.int32(8), 0, 8) == 0
 
 
-@pytest.mark.parametrize(
+@every(
     ("n", "c", "k", "message"),
     [
         ([16, 8], 1, 9, "k: pass@9 needs 9 samples or more, not n = 8"),
@@ -55,7 +56,7 @@ def test_pass_at_k_refuses_what_it_is_not_defined_for(n, c, k, message):
     assert str(raised.value) == message
 
 
-@pytest.mark.parametrize("n", [1, 7, 32, 256])
+@every("n", [1, 7, 32, 256])
 def test_all_of_k_correct_is_exact_too_and_of_one_it_is_pass_1(n):
     for k in {1, 2, 3, n // 2, n - 1, n} & set(range(1, n + 1)):
         for c in {0, 1, k - 1, k, n - 1, n}:
@@ -119,7 +120,7 @@ def test_the_share_is_of_a_problems_samples():
     assert share(np.array([[True, False], [True, True]])).tolist() == [0.5, 1.0]
 
 
-@pytest.mark.parametrize(
+@every(
     ("call", "message"),
     [
         (lambda: avg_at_n([1, 0]), "scores: must have shape [problems, samples], not (2,)"),

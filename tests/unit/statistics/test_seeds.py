@@ -4,6 +4,7 @@ import scipy.stats
 
 from passk.statistics.bootstrap import mean_interval
 from passk.statistics.seeds import difference_over_seeds, exact_share, mean_over_seeds
+from tests.unit.each import every
 
 
 def test_seeds_that_agree_give_the_interval_of_the_problems():
@@ -60,7 +61,7 @@ def test_methods_are_compared_on_the_same_problems():
         difference_over_seeds(np.zeros((2, 3)), np.zeros((2, 2)))
 
 
-@pytest.mark.parametrize(("successes", "runs"), [(0, 7), (7, 7), (4, 5), (1, 2), (0, 1), (13, 40)])
+@every(("successes", "runs"), [(0, 7), (7, 7), (4, 5), (1, 2), (0, 1), (13, 40)])
 def test_a_share_of_runs_has_the_exact_binomial_interval(successes, runs):
     share = exact_share(successes, runs)
     exact = scipy.stats.binomtest(successes, runs).proportion_ci(0.95, method="exact")

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from passk.store import ingest_experiment_record, reading
-from tests.unit.store.one_item import ingest_evaluation, ingest_problems, ingest_stage
+from passk.store import ingest_items, items, reading
+from tests.unit.store.one_item import ingest_problems
 
 WRITE = """
 import sys
@@ -46,8 +46,12 @@ def rows(run) -> dict[str, int]:
         return {name: store.execute(f"select count(*) from {name}").fetchone()[0] for name in names}
 
 
-def test_two_writers_and_a_reader_at_once_all_get_through_and_nothing_is_there_twice(run, filed_once):
-    expected = rows(filed_once)
+@pytest.fixture(scope="module")
+def expected(filed_once) -> dict[str, int]:
+    return rows(filed_once)
+
+
+def test_two_writers_and_a_reader_at_once_all_get_through_and_nothing_is_there_twice(run, expected):
     ingest_problems(run.store, run.directory)
     everything = [*run.stages(), *run.evaluations()]
     working = [
@@ -63,8 +67,7 @@ def test_two_writers_and_a_reader_at_once_all_get_through_and_nothing_is_there_t
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_writer_that_is_killed_leaves_a_store_that_opens_and_the_next_filing_completes_it(run, filed_once, seed):
-    expected = rows(filed_once)
+def test_a_writer_that_is_killed_leaves_a_store_that_opens_and_the_next_filing_completes_it(run, expected, seed):
     everything = [*run.stages(), *run.evaluations()]
     writing = process(WRITE, run.store, 100, *everything)
     time.sleep(
@@ -76,7 +79,5 @@ def test_a_writer_that_is_killed_leaves_a_store_that_opens_and_the_next_filing_c
         with reading(run.store) as store:
             whole = store.execute("select count(*) from samples group by evaluation union select 256").fetchall()
             assert whole == [(256,)]
-    ingest_experiment_record(run.store, run.directory)
-    for directory in everything:
-        (ingest_evaluation if directory.parent.name == "evaluations" else ingest_stage)(run.store, directory)
+    assert ingest_items(run.store, items(run.runs)).skipped == []
     assert rows(run) == expected

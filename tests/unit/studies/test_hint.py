@@ -6,6 +6,7 @@ import pytest
 
 from passk import verifiers
 from studies.hint import sums, table
+from tests.unit.each import every
 
 
 def test_the_conditions_differ_in_the_hint_alone_and_incorrect_hints_are_incorrect(tmp_path):
@@ -24,7 +25,7 @@ def test_the_form_that_the_prompt_asks_for_is_read_by_the_verifier():
     assert verify("The answer is 61.", "61").correct and verify("The answer is 60.", "61").extracted == "60"
 
 
-@pytest.mark.parametrize("e", [0.05, 0.5, 0.7, 0.9])
+@every("e", [0.05, 0.5, 0.7, 0.9])
 def test_at_the_turning_point_the_gain_of_computing_equals_its_loss(e):
     odds = (e / (1 - e)) ** 2
     assert table.turning_point(odds) == pytest.approx(e)

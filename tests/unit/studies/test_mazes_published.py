@@ -73,6 +73,7 @@ def remade(tmp_path_factory):
     return directory, panels
 
 
+@pytest.mark.slow  # all intervals and figures of the whole study; test_mazes.py remakes a small one
 def test_tables_page_and_figures_are_remade_from_the_committed_files_alone(remade):
     directory, _ = remade
     for name in ("README.md", "tables.md"):
@@ -91,6 +92,7 @@ def test_the_files_have_32_samples_of_200_mazes_a_split_each_row_once_and_are_sm
     assert sum((DOCS / name).stat().st_size for name in (study.PROBLEMS, study.STEPS)) < 5_000_000
 
 
+@pytest.mark.slow
 def test_no_line_of_a_figure_leaves_its_panel(remade):
     _, panels = remade
     assert len(panels) > 20

@@ -10,6 +10,7 @@ from scipy.special import expit, logit
 from passk import advantage
 from studies.shortcut import calibration, tables, theory
 from studies.shortcut.theory import State
+from tests.unit.each import every
 
 PAGE = Path(theory.__file__).with_name("README.md")
 AT = State(-0.7, 0.4)
@@ -33,8 +34,8 @@ def enumerated(state, e, luck, estimator, k, n):
     return mean, square
 
 
-@pytest.mark.parametrize(("estimator", "k"), [("grpo", 1), ("passk_analytical", 2), ("passk_analytical", 3)])
-@pytest.mark.parametrize("luck", [0.05, 0.2])
+@every(("estimator", "k"), [("grpo", 1), ("passk_analytical", 2), ("passk_analytical", 3)])
+@every("luck", [0.05, 0.2])
 def test_the_moments_are_those_of_all_outcomes_of_a_group_of_4(estimator, k, luck):
     found = theory.moments(AT, 0.7, luck, estimator, k, n=4)
     mean, square = enumerated(AT, 0.7, luck, estimator, k, n=4)

@@ -10,6 +10,7 @@ from passk import trackers
 from passk.base.errors import ConfigError
 from passk.experiment import config
 from passk.trackers.scalars import scalars
+from tests.unit.each import every
 from tests.unit.experiment.test_config import GOOD, refusal
 from tests.unit.trackers.stage import KEY, Stage
 
@@ -20,7 +21,7 @@ def test_scalars_are_the_numbers_of_a_line_under_names_that_every_tracker_takes(
     assert scalars(line) == {"train/k": 4, "train/pass_at_k/4": 0.5, "train/reasons/no answer_ 100_ _cut_": 1}
 
 
-@pytest.mark.parametrize(
+@every(
     ("named", "field", "mend"),
     [
         ({"wandb": {"project": "mazes", "api_key": KEY}}, "trackers.wandb.api_key", "choose one of entity, project"),

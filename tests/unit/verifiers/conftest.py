@@ -85,14 +85,6 @@ BAD = """
 """
 
 
-@pytest.fixture(autouse=True)
-def _fresh_registry():
-    yield
-    plugins.scan.cache_clear()
-    verifiers._locations.cache_clear()
-    verifiers.load.cache_clear()
-
-
 @pytest.fixture
 def bad(tmp_path, monkeypatch):
     """Name of a verifier that hangs, dies or swells where a response or a gold answer requests it."""
@@ -108,3 +100,6 @@ def bad(tmp_path, monkeypatch):
     verifiers._locations.cache_clear()
     yield "bad"
     sys.modules.pop("bad_verifier", None)
+    plugins.scan.cache_clear()
+    verifiers._locations.cache_clear()
+    verifiers.load.cache_clear()

@@ -176,8 +176,9 @@ def responses(gold: str, wrong: str) -> list[str]:
     found += CLAIMS
     found += [f"{claim} {gold}" for claim in CLAIMS]
     found += [place.format(text) for text in CODE for place in (*PLACES[:4], "{}")]
-    # A bomb takes its deadline wherever it stands.
-    found += [place.format(text) for i, text in enumerate(BOMBS) for place in (PLACES[0], PLACES[1 + i % 3], "{}")]
+    # A bomb takes its deadline wherever it stands: each is in a box and at one other place.
+    elsewhere = (*PLACES[1:4], "{}")
+    found += [place.format(text) for i, text in enumerate(BOMBS) for place in (PLACES[0], elsewhere[i % 4])]
     for opening in NESTED:
         found += [opening * depth for depth in (1, 30, 300, 3000)]
         found += [opening * depth + (wrong if "boxed" in opening else gold) + "})]$" * depth for depth in (2, 40, 4000)]

@@ -6,11 +6,12 @@ from passk import verifiers
 from passk.base import plugins
 from passk.base.errors import ConfigError, PasskError
 from passk.verifiers import AnswerError, verify
+from tests.unit.each import every
 
 OTHERS = ["choice", "exact", "maze_strict", "numeric"]
 
 
-@pytest.mark.parametrize("name", verifiers.names())
+@every("name", verifiers.names())
 def test_every_verifier_has_what_it_needs_and_its_example_is_right(name):
     module = verifiers.load(name)
     response, answer = module.EXAMPLE
@@ -26,7 +27,7 @@ def test_every_verifier_has_what_it_needs_and_its_example_is_right(name):
         verify(name, response, "")
 
 
-@pytest.mark.parametrize(
+@every(
     ("response", "reason"),
     [
         ("<answer>DRRRU</answer>", "correct"),
@@ -47,7 +48,7 @@ def test_maze_strict_wants_the_tag_and_a_path_alone(response, reason):
     assert verify("maze_strict", response, "....\nS*.E\n....\n*...").reason == reason
 
 
-@pytest.mark.parametrize(
+@every(
     ("response", "reason"),
     [
         ("Old Oak", "correct"),
@@ -70,7 +71,7 @@ def test_exact_takes_a_letter_and_its_accent_for_the_letter_with_it():
     assert verify("exact", "Ame\u0301lie", "Am\u00e9lie").correct
 
 
-@pytest.mark.parametrize(
+@every(
     ("given", "answer"),
     [
         ("1250", "1250"), ("1,250", "1250"), ("1{,}250", "1250"), ("1250.00", "1,250"), ("$1250", "1250"),
@@ -98,7 +99,7 @@ def test_a_number_is_right_however_it_is_written(given, answer):
         assert verify("numeric", place % given, answer).correct, place % given
 
 
-@pytest.mark.parametrize(
+@every(
     "given",
     [
         "1251", "1250.5", "125", "12,50", "1250 or 1251", "1249, 1250", "not 1250", "1250 is wrong", "1250 and more",
@@ -112,7 +113,7 @@ def test_what_is_not_one_number_or_another_one_is_not_right(given):
         assert not verify("numeric", place % given, "1250").correct, place % given
 
 
-@pytest.mark.parametrize(
+@every(
     "after",
     [
         "\u00b2", "\u00b3", " \u00b2", "\u2074", "k", " k", "K", "M", "B", "G", " pi", "\u03c0", "i", " i", "j", "x",
@@ -135,7 +136,7 @@ def test_what_makes_another_number_of_it_is_no_unit(after):
     assert not verify("numeric", "\\boxed{~5}", "5").correct
 
 
-@pytest.mark.parametrize(
+@every(
     ("given", "answer"),
     [
         ("2\\frac{1}{2}", "2.5"), ("-2\\frac{1}{2}", "-2.5"), ("2 \\dfrac{1}{2} \\text{ cm}", "5/2"),
@@ -148,7 +149,7 @@ def test_a_whole_number_before_a_fraction_is_added_to_it(given, answer):
     assert not verify("numeric", f"\\boxed{{{given}}}", "10.5").correct
 
 
-@pytest.mark.parametrize(
+@every(
     "given",
     [
         "\\frac{1}{2}3", "\\frac{1}{2}.5", "\\frac{1}{2},000", "\\frac{1}{2}e3", "1e\\frac{3}{1}", ".\\frac{5}{10}",
@@ -169,7 +170,7 @@ def test_an_integer_is_compared_exactly_and_a_rounded_fraction_is_a_fraction():
     assert not verify("numeric", "1250", "1250").correct  # nothing says that it is the answer
 
 
-@pytest.mark.parametrize(
+@every(
     "response",
     [
         "B", "(B)", "b", "B.", "\\boxed{B}", "\\boxed{\\text{B}}", "\\boxed{(B)}", "<answer>B</answer>",
@@ -184,7 +185,7 @@ def test_a_choice_is_its_letter_however_it_is_given(response):
     assert verify("choice", response, "C").reason != "correct"
 
 
-@pytest.mark.parametrize(
+@every(
     "response",
     [
         "A or B", "<answer>B or C</answer>", "\\boxed{A, B}", "\\boxed{B}, \\boxed{C}", "The answer is A",
@@ -201,7 +202,7 @@ def test_what_names_another_letter_too_or_none_is_no_choice(response):
     assert not verify("choice", response, "B").correct
 
 
-@pytest.mark.parametrize(
+@every(
     "given",
     [
         "(B) is incorrect", "(B) is wrong, I do not know.", "(B), not", "B: wrong", "B. No wait, none of them.",
@@ -221,13 +222,13 @@ def test_a_letter_that_is_denied_is_no_choice(given):
         assert verify("choice", place % given, "B").reason == "denied", place
 
 
-@pytest.mark.parametrize("after", [" or I", " and I.", ", I", "/I", ", (I)", ", C, or I because", " or A because"])
+@every("after", [" or I", " and I.", ", I", "/I", ", (I)", ", C, or I because", " or A because"])
 def test_an_i_in_a_list_of_letters_is_one_of_them(after):
     assert verify("choice", f"The answer is (B){after}", "B").reason == "several options"
     assert verify("choice", "The answer is (I) because", "I").correct
 
 
-@pytest.mark.parametrize(
+@every(
     "given",
     [
         "(B) because it is not possible that others hold", "B since the rest is wrong", "(B), which is not prime",

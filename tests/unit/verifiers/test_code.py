@@ -7,6 +7,7 @@ import pytest
 from passk import verifiers
 from passk.verifiers import AnswerError, code, code_program, plain_data
 from passk.verifiers.pool import Pool
+from tests.unit.each import every
 
 PROGRAM = "def square(x):\n    return x * x"
 
@@ -21,7 +22,7 @@ def judge():
         yield lambda program, answer=None: judges.submit("code", program, answer or gold()).result(120)
 
 
-@pytest.mark.parametrize(
+@every(
     ("response", "program"),
     [
         (PROGRAM, PROGRAM),
@@ -64,7 +65,7 @@ def test_a_verdict_says_what_the_program_did(judge, program, reason):
     assert (verdict.reason, verdict.correct) == (reason, reason == "correct")
 
 
-@pytest.mark.parametrize(
+@every(
     "value",
     [
         None, True, 0, -1, 2**53, -(2**200), 1.5, float("inf"), 1 + 2j, "", "\ud800 ü\n", b"\0\xff", [], [1, [2.0]],
@@ -80,7 +81,7 @@ def test_plain_values_pass_as_they_are(value):
     assert repr(back) == repr(value) and type(back) is type(value)
 
 
-@pytest.mark.parametrize(
+@every(
     "value", [{}, {"i": "x"}, {"i": 1}, {"r": True}, {"r": "0"}, {"t": 1}, {"d": [[1]]}, {"s": [[1]]}, {"x": 1},
               {"b": "0"}, {"c": [1, 2, 3]}, {"i": "1", "t": []}, {"d": 1}]
 )  # fmt: skip
@@ -116,7 +117,7 @@ def test_an_exception_of_the_program_is_one_of_the_tests(judge):
     assert judge("def f(x): raise KeyError('no')", gold(tests, ["f"])).reason == "incorrect"
 
 
-@pytest.mark.parametrize(
+@every(
     ("answer", "message"),
     [
         ("", "answer: not a JSON object"),

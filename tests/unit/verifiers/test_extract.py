@@ -9,6 +9,7 @@ import pytest
 
 from passk.verifiers import verify
 from passk.verifiers.extract import as_read, final, opens_thinking
+from tests.unit.each import every
 
 PAGE = Path(__file__).parents[3] / "docs" / "verifiers.md"
 ROW = re.compile(r"^\| `(.+)` \| (?:`(.+)`|(none)|(an empty text)) \|$", re.MULTILINE)
@@ -61,12 +62,12 @@ def test_the_page_has_tables_of_examples():
     assert len(rows()) >= 30
 
 
-@pytest.mark.parametrize(("response", "answer"), rows())
+@every(("response", "answer"), rows())
 def test_what_the_page_says_is_read_is_read(response, answer):
     assert final(response, joined=True) == answer
 
 
-@pytest.mark.parametrize("form", (*BOXES, *STATEMENTS))
+@every("form", (*BOXES, *STATEMENTS))
 def test_the_answer_is_read_in_every_form_and_judged(form):
     before = "First I thought of \\boxed{3}, and of x > 4.\n\n"
     for text in (form, before + form):
@@ -79,7 +80,7 @@ def test_the_answer_is_read_in_every_form_and_judged(form):
             assert verify("numeric", response, "5").reason == "incorrect", final(response)
 
 
-@pytest.mark.parametrize("form", [
+@every("form", [
     "The answer is \\(%s\\).", "**Answer:** \\(%s\\), where x is real", "\\boxed{\\(%s\\)}",
     "<answer>\\[%s\\]</answer>", "The answer is\n\\[\n%s\n\\]", "Answer: $%s$. I hope so.",
 ])  # fmt: skip
@@ -94,7 +95,7 @@ def test_math_reads_a_letter_behind_its_delimiter(form):
     assert "\\\\[2pt]" in final(form.replace("%s", "\\begin{pmatrix} 1 \\\\[2pt] 2 \\end{pmatrix}"))
 
 
-@pytest.mark.parametrize(
+@every(
     "response",
     [
         "The answer is 5. No wait, it is not.", "The answer is 5, which is wrong.",
@@ -116,7 +117,7 @@ def test_an_answer_that_is_not_the_one_given_is_not_read(response):
     assert not verify("numeric", response, "5").correct, final(response)
 
 
-@pytest.mark.parametrize(
+@every(
     "after",
     [
         "So the answer is correct.", "The answer is what we wanted.", "This answer is a good one.",
@@ -129,7 +130,7 @@ def test_words_about_the_answer_do_not_take_the_place_of_a_box(after):
     assert verify("numeric", f"\\boxed{{5}}. {after}".replace(". #", ".\n#"), "5").correct
 
 
-@pytest.mark.parametrize(
+@every(
     "response",
     [
         "$\\boxed{E > 0}$, so the third one holds.\n\n**Answer: D**", "\\boxed{5}\n\nThe correct option is (D).",
@@ -150,7 +151,7 @@ def test_a_choice_is_read_past_boxes_that_name_no_option(response):
         assert not verify("choice", response, other).correct
 
 
-@pytest.mark.parametrize(
+@every(
     "response",
     [
         "\\boxed{D}\n\n**Answer: B**", "**Answer: D**\n\\boxed{B}", "\\boxed{D}. The correct option is (B).",
@@ -169,8 +170,8 @@ THOUGHTS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("thought", THOUGHTS)
-@pytest.mark.parametrize("name", ["numeric", "math", "exact", "choice"])
+@every("thought", THOUGHTS)
+@every("name", ["numeric", "math", "exact", "choice"])
 def test_thinking_that_never_ended_is_no_answer(thought, name):
     gold = "B" if name == "choice" else "5"
     for given in (f"\\boxed{{{gold}}}", f"<answer>{gold}</answer>", f"The answer is {gold}.", f"#### {gold}"):
@@ -193,7 +194,7 @@ def test_a_prompt_that_opens_the_thinking_is_known_by_its_end(prompt):
         assert not opens_thinking(other)
 
 
-@pytest.mark.parametrize("name", ["numeric", "math", "exact", "choice"])
+@every("name", ["numeric", "math", "exact", "choice"])
 def test_a_response_to_such_a_prompt_has_to_end_its_thinking(name):
     gold = "B" if name == "choice" else "5"
     cut_off, whole = f"I guess \\boxed{{{gold}}}", f"I guess \\boxed{{7}}\n</think>\n\\boxed{{{gold}}}"
@@ -210,7 +211,7 @@ FILLERS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("filler", FILLERS)
+@every("filler", FILLERS)
 def test_reading_is_linear_in_the_response(filler):
     def seconds(size: int, *, options: bool) -> Iterator[float]:
         """CPU time of three tries, of which the least counts: other work on the machine only adds to it."""

@@ -1,17 +1,16 @@
 r"""Forms that language models write: systems, conditions, bases, decimals, boxes in formulas, JSON, retractions."""
 
-import pytest
-
 from passk import verifiers
 from passk.verifiers import verify
 from passk.verifiers.extract import final
+from tests.unit.each import every
 
 
 def boxed(given: str, answer: str) -> str:
     return verify("math", f"So it is $\\boxed{{{given}}}$.", answer).reason
 
 
-@pytest.mark.parametrize(
+@every(
     ("answer", "forms", "others"),
     [
         (
@@ -80,7 +79,7 @@ def test_a_form_is_read_and_an_incorrect_answer_in_it_is_not_correct(answer, for
     assert [given for given in others if boxed(given, answer) == "correct"] == []
 
 
-@pytest.mark.parametrize(
+@every(
     ("answer", "correct", "incorrect"),
     [
         ("7", ["7.0", "7.00000"], ["6.999999", "7.000001", "7.0000001"]),
@@ -97,14 +96,12 @@ def test_a_decimal_is_exact_where_the_gold_answer_is(answer, correct, incorrect)
     assert [given for given in incorrect if boxed(given, answer) == "correct"] == []
 
 
-@pytest.mark.parametrize(
-    ("given", "answer"), [("2x=24", "24"), ("x^2=24", "24"), ("x+5=24", "24"), ("\\sqrt{x}=24", "24")]
-)
+@every(("given", "answer"), [("2x=24", "24"), ("x^2=24", "24"), ("x+5=24", "24"), ("\\sqrt{x}=24", "24")])
 def test_an_unsolved_equation_is_no_number(given, answer):
     assert boxed(given, answer) == "restated"
 
 
-@pytest.mark.parametrize("given", ["a+b=24", "\\frac{AB}{CD}=24", "24\\cos A=24\\cos A=24", "x+\\frac1x=24", "f(2)=24"])
+@every("given", ["a+b=24", "\\frac{AB}{CD}=24", "24\\cos A=24\\cos A=24", "x+\\frac1x=24", "f(2)=24"])
 def test_an_expression_that_is_asked_for_may_stand_before_its_value(given):
     assert boxed(given, "24") == "correct"
 
@@ -115,7 +112,7 @@ def test_an_absolute_value_is_not_its_argument_and_roots_assume_positive_variabl
     assert boxed("60\\sqrt{x^3}", "60x\\sqrt{x}") == boxed("\\ln x^2", "2\\ln x") == "correct"
 
 
-@pytest.mark.parametrize(
+@every(
     ("response", "answer"),
     [
         ("$x = -\\boxed{5}$", "-5"), ("$\\boxed{5}^2$", "5^2"), ("$\\boxed{1101}_2$", "1101_2"),
@@ -137,7 +134,7 @@ def test_the_answer_of_a_response(response, answer):
     assert final(response, joined=True) == answer
 
 
-@pytest.mark.parametrize(
+@every(
     "response",
     [
         "\\boxed{5} is not the answer.", "\\boxed{5} is wrong", "No, $\\boxed{5}$ is incorrect; it is 6.",
@@ -150,12 +147,12 @@ def test_the_answer_of_a_response(response, answer):
         '{"answer": "5"}\nThe answer is 6.', "If the answer is 5, then 25 = 26.",
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("name", ["math", "numeric"])
+@every("name", ["math", "numeric"])
 def test_an_answer_that_is_taken_back_or_supposed_is_not_correct(response, name):
     assert not verify(name, response, "5").correct
 
 
-@pytest.mark.parametrize(
+@every(
     "response",
     [
         "\\boxed{5} is the answer.", "\\boxed{5} is correct, not 6.", "\\boxed{5}, not 4.", "$\\boxed{5}$ (not 4)",
@@ -167,7 +164,7 @@ def test_an_answer_that_is_confirmed_stays(response):
     assert verify("math", response, "5").correct
 
 
-@pytest.mark.parametrize(
+@every(
     ("response", "letter"),
     [
         ("C is the correct answer.", "C"), ("A is wrong. So option (C) is the best choice.", "C"),

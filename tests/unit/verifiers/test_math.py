@@ -6,13 +6,14 @@ import pytest
 
 from passk import verifiers
 from passk.verifiers import verify
+from tests.unit.each import every
 
 
 def judged(given: str, answer: str) -> str:
     return verify("math", f"So it is $\\boxed{{{given}}}$.", answer).reason
 
 
-@pytest.mark.parametrize(
+@every(
     ("given", "answer"),
     [
         ("0.5", "\\frac{1}{2}"), ("\\frac12", "\\frac{1}{2}"), ("\\dfrac{2}{4}", "\\frac{1}{2}"), ("1/2", "0.5"),
@@ -33,7 +34,7 @@ def test_what_is_equal_is_right(given, answer):
     assert judged(given, answer) == "correct"
 
 
-@pytest.mark.parametrize(
+@every(
     ("given", "answer", "reason"),
     [
         # math-verify alone calls all but the equation right
@@ -70,7 +71,7 @@ def test_what_is_not_the_answer_is_not_right(given, answer, reason):
     assert judged(given, answer) == reason
 
 
-@pytest.mark.parametrize(
+@every(
     "after",
     [
         " \\text{ million}", " \\text { million}", " \\mbox{ hundred}", "\\text{ squared}", "\\text{!}",
@@ -86,7 +87,7 @@ def test_a_text_that_is_no_unit_makes_a_value_unreadable(after):
     assert verifiers.check_answer("math", f"5{after}")
 
 
-@pytest.mark.parametrize(
+@every(
     "after",
     [
         " \\text{ cm}", "\\,\\mathrm{cm}", " \\text{ dollars}", "^\\circ", "^\\circ \\text{C}",
@@ -108,7 +109,7 @@ def test_values_with_units_are_as_many_as_there_are():
     assert judged("x = 1 \\text{ or } x = 2", "1, 2") == "correct"
 
 
-@pytest.mark.parametrize(
+@every(
     ("given", "answer"),
     [
         ("\\text{Monday}", "\\text{Monday}"), ("\\text{even}", "even"), ("(\\text{A})", "A"),
@@ -120,7 +121,7 @@ def test_an_answer_in_words_or_upright_letters_stays_one(given, answer):
     assert judged(given, answer) == judged(answer, given) == "correct"
 
 
-@pytest.mark.parametrize(
+@every(
     ("given", "answer"),
     [
         ("\\frac{1}{20!}", "\\frac{1}{21!}"), ("-\\frac{1}{20!}", "\\frac{1}{20!}"),
@@ -134,7 +135,7 @@ def test_small_numbers_differ_by_their_own_measure(given, answer):
     assert judged(answer, answer) == judged(given, given) == "correct"
 
 
-@pytest.mark.parametrize(
+@every(
     ("given", "answer"),
     [
         ("\\frac{1}{2432902008176640000}", "\\frac{1}{20!}"), ("\\frac{1}{21 \\cdot 20!}", "\\frac{1}{21!}"),
@@ -171,7 +172,7 @@ def test_the_gold_answer_goes_first():
     assert judged("1<x<2", "(1,2)") == "incorrect"
 
 
-@pytest.mark.parametrize(
+@every(
     ("response", "reason"),
     [
         ("\\boxed{4} no, \\boxed{5}", "correct"),
@@ -207,7 +208,7 @@ def test_the_same_answer_has_one_form_however_it_is_written():
     assert form("3") != form("4")
 
 
-@pytest.mark.parametrize("answer", ["", " ", "\\frac{1}{", "??", "x" * 500, "9^{9^{9^{9}}}", "\\boxed{}"])
+@every("answer", ["", " ", "\\frac{1}{", "??", "x" * 500, "9^{9^{9^{9}}}", "\\boxed{}"])
 def test_an_unreadable_gold_answer_says_so_in_one_line(answer):
     said = verifiers.check_answer("math", answer)
     assert said.startswith("answer: ") and "\n" not in said

@@ -3,9 +3,8 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from passk.verifiers import verify
+from tests.unit.each import every
 
 PAGE = (Path(__file__).parents[3] / "docs" / "verifiers-math.md").read_text(encoding="utf-8")
 CODE = re.compile(r"`([^`]+)`")
@@ -34,7 +33,7 @@ def reason(given: str, answer: str) -> str:
     return verify("math", f"\\boxed{{{given}}}", answer).reason
 
 
-@pytest.mark.parametrize("row", TABLES["what how it reads example is"], ids=lambda row: row[0])
+@every("row", TABLES["what how it reads example is"], ids=lambda row: row[0])
 def test_a_number_is_read_as_the_page_says(row):
     examples = CODE.findall(row[2])
     values = [value.strip(" `|") for value in row[3].split(", ")]
@@ -46,7 +45,7 @@ def test_a_number_is_read_as_the_page_says(row):
             assert reason(example, value) == "correct", (example, value)
 
 
-@pytest.mark.parametrize("row", TABLES["what how it reads example equal to"], ids=lambda row: row[0])
+@every("row", TABLES["what how it reads example equal to"], ids=lambda row: row[0])
 def test_a_value_is_read_as_the_page_says(row):
     compared = 0
     for example in CODE.findall(row[2]):
@@ -56,7 +55,7 @@ def test_a_value_is_read_as_the_page_says(row):
     assert compared
 
 
-@pytest.mark.parametrize("row", TABLES["what example taken for"], ids=lambda row: row[0])
+@every("row", TABLES["what example taken for"], ids=lambda row: row[0])
 def test_what_is_forgiven(row):
     examples = CODE.findall(row[1])
     values = [value.strip(" `|") for value in re.split(", | and ", row[2])]
@@ -65,7 +64,7 @@ def test_what_is_forgiven(row):
             assert reason(example, value) == "correct", (example, value)
 
 
-@pytest.mark.parametrize("row", TABLES["what example gold answer reason"], ids=lambda row: row[0])
+@every("row", TABLES["what example gold answer reason"], ids=lambda row: row[0])
 def test_what_is_not_forgiven(row):
     answers = [value.strip(" `|") for value in row[2].split(", ")]
     for place, example in enumerate(CODE.findall(row[1])):

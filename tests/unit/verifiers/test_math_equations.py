@@ -2,10 +2,9 @@
 
 from itertools import combinations
 
-import pytest
-
 from passk import verifiers
 from passk.verifiers import verify
+from tests.unit.each import every
 
 
 def reason(given: str, answer: str) -> str:
@@ -16,7 +15,7 @@ def extracted(given: str, answer: str) -> str:
     return verify("math", f"So it is $\\boxed{{{given}}}$.", answer).extracted
 
 
-@pytest.mark.parametrize(
+@every(
     "forms",
     [
         ["3x-4y=8", "6x-8y=16", "3x-4y-8=0", "y=\\frac{3}{4}x-2", "8=3x-4y", "4y = 3x - 8", "x = \\frac{4y+8}{3}"],
@@ -37,7 +36,7 @@ def test_equations_that_are_scaled_or_rearranged_are_equal(forms):
         assert {given: reason(given, answer) for given in forms} == dict.fromkeys(forms, "correct"), answer
 
 
-@pytest.mark.parametrize(
+@every(
     ("answer", "others"),
     [
         ("3x-4y=8", ["3x-4y=9", "6x-8y=8", "4x-3y=8", "3x+4y=8", "8", "x=x", "0=0", "3x-4y", "3x-4z=8", "3x-4y<8"]),
@@ -59,7 +58,7 @@ def test_an_equation_that_is_not_solved_and_a_false_one_restate_the_question():
     assert reason("x = 2+2 = 5", "x=5") == reason("3=5", "5") == reason("1<0", "5") == "restated"
 
 
-@pytest.mark.parametrize(
+@every(
     ("given", "answer"),
     [
         ("7", "m_{\\max}=7"), ("m_{\\max}=7", "7"), ("m_{max} = 7", "m_{\\max}=7"), ("m_{\\text{max}}=7",
@@ -77,7 +76,7 @@ def test_a_name_before_a_value_is_left_out_or_compared(given, answer):
     assert reason(given, answer) == "correct"
 
 
-@pytest.mark.parametrize(
+@every(
     ("given", "answer"),
     [("m_{\\max}=8", "m_{\\max}=7"), ("E_2", "E_{1}"), ("(x,y)=(8,3)", "(x,y)=(3,8)"), ("x=8,y=3", "(x,y)=(3,8)"),
      ("x=8, y=3", "x=3, y=8"), ("a=2, b=1", "a=1, b=2"), ("f(x)=2x", "f(x)=2x+1"), ("x=2\\text{ or }x=3", "-3,2")],
@@ -86,7 +85,7 @@ def test_another_value_under_a_name_is_wrong(given, answer):
     assert reason(given, answer) == "incorrect"
 
 
-@pytest.mark.parametrize(
+@every(
     ("answer", "forms", "others"),
     [
         ("(-\\infty,1)\\cup(4,\\infty)", ["x<1 \\text{ or } x>4", "x > 4 \\text{ or } x < 1", "x<1, x>4",
@@ -107,7 +106,7 @@ def test_bounds_and_intervals_are_one_set(answer, forms, others):
     assert [given for given in others if reason(given, answer) == "correct"] == []
 
 
-@pytest.mark.parametrize(
+@every(
     ("answer", "form", "other"),
     [
         ("\\text{March 4}", "March 4", "March 5"),
@@ -127,9 +126,7 @@ def test_a_gold_answer_that_is_no_expression_is_compared_as_text(answer, form, o
     assert extracted(form, answer) == extracted(answer, answer) != extracted(other, answer)
 
 
-@pytest.mark.parametrize(
-    "answer", ["\\frac{12}{5,\\!525}", "\\frac \\pi7 + 3 - \\sqrt5", "\\frac{1}{2004!}", "90\\text{ square\nunits}"]
-)
+@every("answer", ["\\frac{12}{5,\\!525}", "\\frac \\pi7 + 3 - \\sqrt5", "\\frac{1}{2004!}", "90\\text{ square\nunits}"])
 def test_golds_that_math_verify_refuses_are_read_at_once(answer):
     assert verifiers.check_answer("math", answer) is None
     assert verify("math", f"\\boxed{{{answer}}}", answer).correct
@@ -147,14 +144,14 @@ DIFFERENT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("answer", ["7", "x=7", "(7,8)", "y=7x", "4:45", "\\text{seven}", "7,8"])
+@every("answer", ["7", "x=7", "(7,8)", "y=7x", "4:45", "\\text{seven}", "7,8"])
 def test_different_answers_have_different_forms(answer):
     forms = {given: extracted(given, answer) for given in DIFFERENT}
     alike = [pair for pair in combinations(DIFFERENT, 2) if forms[pair[0]] == forms[pair[1]]]
     assert alike == []
 
 
-@pytest.mark.parametrize(
+@every(
     "forms",
     [
         ["0.25", "\\frac14", "\\frac{2}{8}", "1/4", "x=\\frac{1}{4}", "0.250"],

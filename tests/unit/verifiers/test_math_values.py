@@ -1,9 +1,8 @@
 """math: the forms of one value that models write, each with an answer that is not it."""
 
-import pytest
-
 from passk import verifiers
 from passk.verifiers import verify
+from tests.unit.each import every
 
 
 def reason(given: str, answer: str) -> str:
@@ -20,7 +19,7 @@ def agree(forms: list[str], others: list[str]) -> None:
         assert reason(given, forms[0]) in ("incorrect", "unreadable", "restated"), (given, forms[0])
 
 
-@pytest.mark.parametrize(
+@every(
     ("forms", "others"),
     [
         (
@@ -51,7 +50,7 @@ def test_thin_blanks_and_commas_part_groups_of_three_digits(forms, others):
     agree(forms, others)
 
 
-@pytest.mark.parametrize(
+@every(
     "text",
     ["5 7", "5\\ 7", "5 \\quad 7", "5\\,7", "12\\,34", "1\\,2345", "1 251", "10\\ 000", "\\sqrt{5 7}", "x^{1 2}",
         "1 1/2",
@@ -63,7 +62,7 @@ def test_digits_side_by_side_are_no_number_in_an_answer_and_in_a_gold_answer(tex
     assert verifiers.check_answer("math", text).startswith("answer: ")
 
 
-@pytest.mark.parametrize(
+@every(
     ("forms", "others"),
     [
         (["e^2", "\\mathrm{e}^2", "\\text{e}^{2}", "{\\rm e}^2", "e\u00b2"], ["e^3", "2e", "\\mathrm{e}"]),
@@ -83,7 +82,7 @@ def test_constants_and_operators_may_be_upright(forms, others):
     agree(forms, others)
 
 
-@pytest.mark.parametrize(
+@every(
     ("forms", "others"),
     [
         (["x^3", "x\u00b3"], ["3x", "x^2"]),
@@ -108,7 +107,7 @@ def test_signs_of_unicode_are_read(forms, others):
     agree(forms, others)
 
 
-@pytest.mark.parametrize(
+@every(
     ("forms", "others"),
     [
         (["0.00003", "3e-5", "3E-5", "3e-05", "3 \\times 10^{-5}", "3\u00d710\u207b\u2075"], ["3e-6", "3e5", "0.0003"]),
@@ -126,7 +125,7 @@ def test_e_with_blanks_or_a_letter_beside_it_is_the_constant():
     assert reason("\\frac{2e-1}{3}", "\\frac{2\\mathrm{e}-1}{3}") == "correct"
 
 
-@pytest.mark.parametrize(
+@every(
     ("forms", "others"),
     [
         (
@@ -146,7 +145,7 @@ def test_short_and_styled_forms_are_read(forms, others):
     agree(forms, others)
 
 
-@pytest.mark.parametrize(
+@every(
     ("given", "answer"),
     [
         ("14 cm^2", "14"), ("14 cm\u00b2", "14"), ("14cm", "14"), ("300 dollars", "300"), ("\\$300", "300"),
@@ -162,7 +161,7 @@ def test_units_in_plain_text_are_passed_over(given, answer):
     assert reason(given, answer) == "correct"
 
 
-@pytest.mark.parametrize(
+@every(
     ("given", "answer"),
     [("15 cm^2", "14"), ("14x", "14"), ("14 x", "14"), ("14 million", "14"), ("14t", "14"), ("14c", "14"),
         ("14 dozen eggs", "14"),
@@ -172,7 +171,7 @@ def test_letters_that_are_no_unit_make_another_value(given, answer):
     assert reason(given, answer) != "correct"
 
 
-@pytest.mark.parametrize(
+@every(
     ("forms", "others"),
     [
         (["4:30", "\\text{4:30 p.m.}", "4:30\\text{ p.m.}"], ["6:45", "4:03", "3:30", "\\frac{2}{15}"]),
@@ -187,14 +186,12 @@ def test_a_time_of_the_day_is_no_ratio(forms, others):
     agree(forms, others)
 
 
-@pytest.mark.parametrize(
-    ("given", "answer"), [("6:4", "3:2"), ("3:2", "\\frac32"), ("\\frac{1}{25}", "1:25"), ("2:3:4", "2:3:4")]
-)
+@every(("given", "answer"), [("6:4", "3:2"), ("3:2", "\\frac32"), ("\\frac{1}{25}", "1:25"), ("2:3:4", "2:3:4")])
 def test_a_ratio_stays_one(given, answer):
     assert reason(given, answer) == "correct"
 
 
-@pytest.mark.parametrize(
+@every(
     ("given", "answer", "correct"),
     [
         ("(4,9)", "\\{4,9\\}", False), ("\\{4,9\\}", "(4,9)", False), ("9, 4", "\\{4,9\\}", True),
@@ -216,7 +213,7 @@ def test_lists_sets_and_tuples(given, answer, correct):
     assert (reason(given, answer) == "correct") is correct
 
 
-@pytest.mark.parametrize(
+@every(
     ("given", "answer"),
     [("2^{3000}+1", "2^{3000}"), ("10^{40}", "10^{40}+1"), ("\\frac{1}{2003!}", "\\frac{1}{2004!}"),
         ("2^{-80}", "2^{-81}"),
@@ -227,7 +224,7 @@ def test_numbers_that_are_close_are_not_equal(given, answer):
     assert reason(answer, answer) == reason(given, given) == "correct"
 
 
-@pytest.mark.parametrize(
+@every(
     ("text", "gold", "correct"),
     [
         ("-1./3", "-\\frac{1}{3}", True),

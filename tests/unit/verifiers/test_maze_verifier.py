@@ -11,6 +11,7 @@ from passk import verifiers
 from passk.base.errors import ConfigError
 from passk.verifiers import Verdict, verify
 from passk.verifiers.maze import REASONS
+from tests.unit.each import every
 
 # S at the left, E at the right of the middle row; the straight way is blocked.
 DOCS = Path(__file__).parents[3] / "docs" / "verifiers-maze.md"
@@ -30,7 +31,7 @@ def independent(letters):
     return bool(letters) and cells[x, y] == "E"
 
 
-@pytest.mark.parametrize(
+@every(
     ("response", "extracted", "reason"),
     [
         (RIGHT, RIGHT, "correct"),
@@ -87,7 +88,7 @@ def documented():
             yield cells[1:]
 
 
-@pytest.mark.parametrize(("response", "walk", "reason", "strict_reason"), documented())
+@every(("response", "walk", "reason", "strict_reason"), documented())
 def test_every_form_of_the_docs_has_the_verdict_that_stands_there(response, walk, reason, strict_reason):
     verdict = verify("maze", response, GRID)
     assert (verdict.extracted, verdict.reason) == (walk, reason)
@@ -98,7 +99,7 @@ def test_the_table_of_forms_is_read():
     assert len(list(documented())) == 33
 
 
-@pytest.mark.parametrize("letter", ["\ufb02", "\ufb04", "\uff32", "\u0280", "\u1d3f", "\u216e", "\u01c7", "\u0131"])
+@every("letter", ["\ufb02", "\ufb04", "\uff32", "\u0280", "\u1d3f", "\u216e", "\u01c7", "\u0131"])
 def test_only_ascii_letters_move_whatever_they_upper_case_to(letter):
     verdict = verify("maze", letter + RIGHT, GRID)
     assert verdict.extracted == RIGHT and verdict.correct
@@ -109,7 +110,7 @@ def test_a_path_through_the_end_that_goes_on_is_wrong():
     assert verify("maze", "RRD", "S.E\n...\n...").reason == "not at the end"
 
 
-@pytest.mark.parametrize("answer", ["", "...", "S..", "..E", "SSE", "SEE", "S" * 9])
+@every("answer", ["", "...", "S..", "..E", "SSE", "SEE", "S" * 9])
 def test_an_answer_that_is_no_maze_is_an_error_not_a_wrong_response(answer):
     with pytest.raises(ValueError, match="answer: not a maze"):
         verify("maze", RIGHT, answer)
@@ -179,7 +180,7 @@ def test_the_last_tag_decides_whatever_stands_before_it(path, before):
     assert verdict.extracted == path and verdict.correct == independent(path)
 
 
-@pytest.mark.parametrize(
+@every(
     "unit",
     [
         "<answer>",

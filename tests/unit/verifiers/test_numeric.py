@@ -1,16 +1,15 @@
 """numeric: the forms of one number, and what is no number."""
 
-import pytest
-
 from passk import verifiers
 from passk.verifiers import verify
+from tests.unit.each import every
 
 
 def reason(given: str, answer: str) -> str:
     return verify("numeric", f"So it is $\\boxed{{{given}}}$.", answer).reason
 
 
-@pytest.mark.parametrize(
+@every(
     ("answer", "forms", "others"),
     [
         ("1251", ["1\\,251", "1{,}251", "1,\\!251", "1~251", "1\u202f251", "1\u2009251", "1,251"], ["251", "1.251"]),
@@ -35,9 +34,7 @@ def test_one_number_in_its_forms(answer, forms, others):
     assert [given for given in others if reason(given, answer) == "correct"] == []
 
 
-@pytest.mark.parametrize(
-    "text", ["5 7", "5\\,7", "1 251", "1\\ 251", "12\\,34", "5 \\quad 7", "6:30", "1 1/2", "x=y", "5=5"]
-)
+@every("text", ["5 7", "5\\,7", "1 251", "1\\ 251", "12\\,34", "5 \\quad 7", "6:30", "1 1/2", "x=y", "5=5"])
 def test_digits_side_by_side_and_what_is_no_number(text):
     for answer in ("12", "57", "1251", "5", "1.5"):
         assert reason(text, answer) == "not a number"

@@ -1,15 +1,14 @@
 """Ordered pairs with names, separators that are no product, and what stands beside a stated answer."""
 
-import pytest
-
 from passk.verifiers import verify
+from tests.unit.each import every
 
 
 def _judge(text: str, gold: str) -> bool:
     return verify("math", f"So the answer is $\\boxed{{{text}}}$.", gold).correct
 
 
-@pytest.mark.parametrize(
+@every(
     ("text", "gold", "correct"),
     [
         ("(x,y)=(3,4)", "(3,4)", True),
@@ -32,18 +31,18 @@ def test_a_tuple_keeps_its_order_where_one_side_has_names(text, gold, correct):
     assert _judge(text, gold) is correct
 
 
-@pytest.mark.parametrize("text", ["10'000", "10_000", "10\\_000", "10\\mathord{,}000", "10\\text{,}000"])
+@every("text", ["10'000", "10_000", "10\\_000", "10\\mathord{,}000", "10\\text{,}000"])
 def test_separators_of_thousands_in_other_habits_are_read(text):
     assert _judge(text, "10000")
     assert not _judge(text, "0") and not _judge(text, "10")
 
 
-@pytest.mark.parametrize("text", ["10'00", "5'7", "5\\foo 7", "10\\foo{000}"])
+@every("text", ["10'00", "5'7", "5\\foo 7", "10\\foo{000}"])
 def test_a_prime_or_an_unknown_command_between_digits_is_no_product(text):
     assert not any(_judge(text, gold) for gold in ("0", "35", "1000", "57", "12"))
 
 
-@pytest.mark.parametrize(
+@every(
     ("text", "gold"),
     [
         ("3+4\\mathrm i", "3+4i"),
@@ -59,7 +58,7 @@ def test_more_signs_and_upright_letters_are_read(text, gold):
     assert _judge(text, gold)
 
 
-@pytest.mark.parametrize(
+@every(
     "response",
     [
         "Answer: 5 ✅",
@@ -81,14 +80,12 @@ def test_ornaments_and_remarks_beside_an_answer_are_no_part_of_it(response):
     assert not verify("math", response, "6").correct
 
 
-@pytest.mark.parametrize(
-    "response", ["Answer: 5 ❌", "Answer: >5", "The answer is 5 (mod 7)", "The answer is $5\\square 2$"]
-)
+@every("response", ["Answer: 5 ❌", "Answer: >5", "The answer is 5 (mod 7)", "The answer is $5\\square 2$"])
 def test_a_cross_a_bound_and_a_modulus_are_part_of_the_answer(response):
     assert not verify("math", response, "5").correct
 
 
-@pytest.mark.parametrize(
+@every(
     ("sentence", "replaces"),
     [
         ("Rounding gives the answer $6$ for the whole trip.", False),
@@ -112,7 +109,7 @@ def test_an_answer_inside_a_sentence_counts_where_it_is_the_only_one():
     assert verify("math", "Rounding gives the answer $6$ for the whole trip.", "6").correct
 
 
-@pytest.mark.parametrize(
+@every(
     "response",
     [
         "The answer is 42 for this problem.",
@@ -132,7 +129,7 @@ def test_a_phrase_after_a_stated_number_is_no_part_of_it(response):
     assert not verify("math", response, "43").correct
 
 
-@pytest.mark.parametrize(
+@every(
     "phrase",
     [
         "of 50",

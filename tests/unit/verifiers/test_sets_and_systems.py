@@ -4,6 +4,7 @@ import pytest
 
 from passk import verifiers
 from passk.verifiers import verify
+from tests.unit.each import every
 
 
 def reason(given: str, answer: str) -> str:
@@ -14,7 +15,7 @@ def extracted(given: str, answer: str) -> str:
     return verify("math", f"So it is $\\boxed{{{given}}}$.", answer).extracted
 
 
-@pytest.mark.parametrize(
+@every(
     ("answer", "forms", "others"),
     [
         (
@@ -58,7 +59,7 @@ def test_a_set_may_be_spelled_in_another_way(answer, forms, others):
     assert [given for given in others if reason(given, answer) == "correct"] == []
 
 
-@pytest.mark.parametrize(
+@every(
     ("answer", "forms", "others"),
     [
         (
@@ -88,7 +89,7 @@ def test_systems_functions_residues_and_matrices(answer, forms, others):
     assert [given for given in others if reason(given, answer) == "correct"] == []
 
 
-@pytest.mark.parametrize(
+@every(
     ("answer", "forms", "others"),
     [
         ("\\frac{7}{3}", ["\\nicefrac{7}{3}", "\\sfrac73"], ["\\nicefrac{3}{7}"]),
@@ -122,7 +123,7 @@ def test_a_tower_of_powers_is_compared_by_its_decimals(given):
     assert reason(given, given.replace("(x+y)", "(y+x)")) == "correct"
 
 
-@pytest.mark.parametrize(
+@every(
     ("answer", "forms", "others"),
     [
         ("7", ["\\frac{\\pi}{2}", "0.5\\pi"], ["\\pi", "0.25\\pi"]),
