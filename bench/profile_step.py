@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.step import WARM_UP, Training, timed_steps
-from passk.files.layout import EVALUATIONS
+from passk.files import layout
 from passk.files.metrics_log import read_metrics
 from passk.runtime.environment import environment
 from passk.runtime.ray_cluster import ray_cluster
@@ -47,7 +47,7 @@ def main() -> None:
         command = [sys.executable, "-m", "bench.profiled", *training.arguments(output)]
         timed_steps(command, environment(training.compute) | cluster, output / "log.txt")
     parts, lines = json.loads((output / FILE).read_text()), read_metrics(output / "metrics.jsonl")
-    evaluated = read_metrics(output / EVALUATIONS)
+    evaluated = read_metrics(layout.training_evaluations(output))
     shutil.rmtree(scratch, ignore_errors=True)
     _print_parts([{part: value for part, value in step.items() if part != EVALUATION} for step in parts[WARM_UP:]])
     _print_evaluations(lines, evaluated)

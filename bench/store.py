@@ -25,15 +25,8 @@ import pyarrow.parquet as pq
 
 import reports
 from passk import store
-from passk.files.layout import (
-    METRICS,
-    ROLLOUT_COLUMNS,
-    SAMPLE_COLUMNS,
-    EvaluationRecord,
-    ExperimentRecord,
-    StageRecord,
-    write_json,
-)
+from passk.files.layout import EvaluationRecord, ExperimentRecord, StageRecord, write_json
+from passk.files.schema import METRICS, ROLLOUT_COLUMNS, SAMPLE_COLUMNS
 from passk.store import queries, reading, schema
 
 STAGES, STEPS, PROMPTS, N = 20, 500, 10, 10

@@ -18,7 +18,6 @@ import pyarrow.parquet
 from dev import chaos_setups
 from dev.chaos_setups import NAME, Setup
 from passk.experiment.compute import Compute
-from passk.files.metrics_log import WRITER
 from passk.runtime.ports import free_port
 from passk.runtime.ray_cluster import ray_cluster
 
@@ -211,7 +210,7 @@ def left_in(directory: Path, scratch: Path) -> list[str]:
     """What an experiment that is done must not leave: unfinished files under runs/, passk's own in TMPDIR."""
     remains = []
     for path in sorted((directory / "runs").rglob("*")):
-        hidden = path.name.startswith(".") and path.name not in (".locks", WRITER)
+        hidden = path.name.startswith(".") and path.name not in (".locks", ".writer")
         unfinished = path.suffix in (".tmp", ".wal", ".new") or path.name in ("checkpoints", "shards")
         if (hidden or unfinished) and ".locks" not in path.parent.parts:
             remains.append(str(path.relative_to(directory)))

@@ -11,12 +11,12 @@ from prefect.runtime import flow_run
 from prefect.states import State
 
 from flows import rerun_crashed
-from passk.base.errors import ConfigError
+from passk.base.errors import ConfigError, PasskError
 from passk.experiment import validate
 from passk.experiment.config import Experiment
 from passk.experiment.plan import Plan, plan
-from passk.files.layout import BASE
-from passk.pipeline import base_first, stages
+from passk.files import layout
+from passk.pipeline import base_first, local, stages
 from passk.pipeline.capacity import check_disk
 from passk.pipeline.preflight import check_installation
 from passk.pipeline.run_record import RunRecord
@@ -91,76 +91,88 @@ def carry_out(laid_out: Plan, command: str) -> None:
 def run_through(laid_out: Plan, command: str, slots: TrainSlots) -> None:
     """Run the unfinished steps of an experiment, and raise SomeFailed if one failed."""
     run = RunRecord(laid_out, command)
-    with run.to_its_end():
-        attempt_all(laid_out, run, slots)
-    run.require_no_failure()
+    local.run_all(run, TaskSteps(laid_out, run, slots))
 
 
-def attempt_all(laid_out: Plan, run: RunRecord, slots: TrainSlots) -> None:
-    """Attempt all steps, even after a failure of a stage, the evaluation or the ingest; `run` records failures."""
-    with run.phase("prepare"):
-        prepared = tasks.prepare(laid_out, return_state=True)
-    prepared.result()
-    retries = Retries(slots.pause)
-    sampled = prepared
-    if reason := unmet_after_base(laid_out, run, slots, retries):
-        run.failed(BASE, reason)
-    else:
-        trained = train_all(laid_out, run, slots, retries, prepared)
-        awaited = [allow_failure(future) for future in trained] or [prepared]
-        sampled = tasks.evaluate(laid_out, run, slots, retries, wait_for=awaited, return_state=True)
-        if not sampled.is_completed():
-            run.failed("evaluate", str(sampled.result(raise_on_failure=False)))
-    run.ended()
-    ingested = tasks.ingest(laid_out, wait_for=[allow_failure(sampled)], return_state=True)
-    if not ingested.is_completed():
-        run.ingest_failed(str(ingested.result(raise_on_failure=False)))
-    tasks.report(laid_out, run, wait_for=[allow_failure(ingested)])
+class TaskSteps:
+    """The steps of a run (passk/pipeline/local.py) as tasks of Prefect, each after those that it needs."""
+
+    def __init__(self, plan: Plan, run: RunRecord, slots: TrainSlots) -> None:
+        self._plan, self._run, self._slots = plan, run, slots
+        self._retries = Retries(slots.pause)
+        self._trained: list[PrefectFuture] = []
+
+    def prepare(self) -> None:
+        self._prepared = self._last = tasks.prepare(self._plan, return_state=True)
+        self._prepared.result()
+
+    def train(self) -> str | None:
+        if reason := self._unmet_after_base():
+            return reason
+        self._train_all()
+        return None
+
+    def evaluate(self) -> None:
+        awaited = [allow_failure(future) for future in self._trained] or [self._prepared]
+        self._last = tasks.evaluate(
+            self._plan, self._run, self._slots, self._retries, wait_for=awaited, return_state=True
+        )
+        _require_completed(self._last)
+
+    def ingest(self) -> None:
+        self._last = tasks.ingest(self._plan, wait_for=[allow_failure(self._last)], return_state=True)
+        _require_completed(self._last)
+
+    def report(self) -> None:
+        tasks.report(self._plan, wait_for=[allow_failure(self._last)])
+
+    def _unmet_after_base(self) -> str | None:
+        """Evaluate the base model if stages remain, and return why `require` ends the run, or None.
+
+        If the evaluation fails, the evaluation at the end of the run attempts it again.
+        """
+        if base_first.remaining(self._plan):
+            tasks.evaluate_base(self._plan, self._run, self._slots, self._retries, return_state=True)
+            ingest_meanwhile(self._plan, self._run)
+        return base_first.unmet(self._plan)
+
+    def _train_all(self) -> None:
+        """Train the unfinished stages, each as soon as its parent is finished and a slot is free, begun ones first.
+
+        A stage that fails does not stop the others, except for the stages that start from it.
+        """
+        plan, run, slots = self._plan, self._run, self._slots
+        remaining = sorted((planned for planned in plan.stages if not planned.finished), key=stages.remaining_share)
+        if not remaining:
+            return
+        futures: dict[str, PrefectFuture] = {}
+        names: dict[PrefectFuture, str] = {}
+        with ExitStack() as held:
+            with run.phase("start Ray"):
+                cluster = held.enter_context(
+                    ray_cluster(plan.experiment.compute, layout.ray_log(plan.directory), slots.stopped)
+                )
+            held.enter_context(slots.stopped_with_the_flow())
+            for planned in remaining:
+                parent = futures.get(planned.record.parent or "", self._prepared)
+                future = tasks.train.submit(plan, planned, cluster, run, slots, self._retries, wait_for=[parent])
+                futures[planned.record.key], names[future] = future, planned.record.name
+            for future in as_completed(list(names)):
+                future.wait()  # it has ended, but until this call its state is the server's, which lags behind
+                state = future.state
+                if state.is_completed():
+                    ingest_meanwhile(plan, run)
+                elif state.is_pending():
+                    run.failed(names[future], "not trained, since the stage that it starts from failed")
+                else:
+                    run.failed(names[future], str(state.result(raise_on_failure=False)))
+        self._trained = list(names)
 
 
-def unmet_after_base(laid_out: Plan, run: RunRecord, slots: TrainSlots, retries: Retries) -> str | None:
-    """Evaluate the base model if stages remain, and return why `require` ends the run, or None.
-
-    If the evaluation fails, the evaluation at the end of the run attempts it again.
-    """
-    if base_first.remaining(laid_out):
-        tasks.evaluate_base(laid_out, run, slots, retries, return_state=True)
-        ingest_meanwhile(laid_out, run)
-    return base_first.unmet(laid_out)
-
-
-def train_all(
-    laid_out: Plan, run: RunRecord, slots: TrainSlots, retries: Retries, prepared: State
-) -> list[PrefectFuture]:
-    """Train the unfinished stages, each as soon as its parent is finished and a slot is free, begun ones first.
-
-    A stage that fails does not stop the others, except for the stages that start from it.
-    """
-    remaining = sorted((planned for planned in laid_out.stages if not planned.finished), key=stages.remaining_share)
-    if not remaining:
-        return []
-    futures: dict[str, PrefectFuture] = {}
-    names: dict[PrefectFuture, str] = {}
-    with ExitStack() as held:
-        with run.phase("start Ray"):
-            cluster = held.enter_context(
-                ray_cluster(laid_out.experiment.compute, laid_out.directory / "ray.log", slots.stopped)
-            )
-        held.enter_context(slots.stopped_with_the_flow())
-        for planned in remaining:
-            parent = futures.get(planned.record.parent or "", prepared)
-            future = tasks.train.submit(laid_out, planned, cluster, run, slots, retries, wait_for=[parent])
-            futures[planned.record.key], names[future] = future, planned.record.name
-        for future in as_completed(list(names)):
-            future.wait()  # it has ended, but until this call its state is the server's, which lags behind
-            state = future.state
-            if state.is_completed():
-                ingest_meanwhile(laid_out, run)
-            elif state.is_pending():
-                run.failed(names[future], "not trained, since the stage that it starts from failed")
-            else:
-                run.failed(names[future], str(state.result(raise_on_failure=False)))
-    return list(names)
+def _require_completed(state: State) -> None:
+    """Raise PasskError with the reason if a task failed after all retries."""
+    if not state.is_completed():
+        raise PasskError(str(state.result(raise_on_failure=False)))
 
 
 def ingest_meanwhile(laid_out: Plan, run: RunRecord) -> None:

@@ -28,6 +28,7 @@ from flows.server import prefect_server
 from passk.base import gpus, logs
 from passk.base.errors import ConfigError, PasskError
 from passk.base.redact import hidden
+from passk.files.layout import SERVE
 from passk.runtime import process_tree
 from passk.runtime.environment import be_quiet
 from tasks.train_slots import limit_name
@@ -173,7 +174,7 @@ def main() -> None:
         help="Most stages that train at once on GPUs (default: the server's limit, else 1).",
     )
     parser.add_argument(
-        "--logs", type=Path, default=CHECKOUT / "runs" / "serve", help="Directory of the logs (default: runs/serve)."
+        "--logs", type=Path, default=CHECKOUT / "runs" / SERVE, help="Directory of the logs (default: runs/serve)."
     )
     options = parser.parse_args()
     pools = options.pool or (["cpu", "a100"] if gpus.visible() else ["cpu"])

@@ -12,9 +12,9 @@ from passk.base.errors import PasskError
 from passk.experiment import sweep as sweeps
 from passk.experiment.config import Experiment
 from passk.experiment.plan import plan
+from passk.files import layout
 from passk.pipeline.preflight import check_installation
 from passk.pipeline.sweep import run_all
-from passk.store import STORE
 from tasks import artifacts
 from tasks.logs import to_run
 
@@ -70,7 +70,7 @@ def _run(experiments: list[Experiment], directory: Path) -> None:
             raise PasskError(str(error)) from error
 
     def compare(names: list[str]) -> None:
-        written, _ = reports.compare(directory / STORE, names, None)
+        written, _ = reports.compare(layout.store(directory), names, None)
         log.info("comparison: %s", written)
 
     run_all(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from passk.base.errors import PasskError
-from passk.files import durable
+from passk.files import durable, layout
 from passk.files.layout import BASE
 from reports import html
 from reports.data import results
@@ -69,7 +69,7 @@ def compare(store: Path, experiments: Sequence[str], directory: Path | None = No
     if len(set(names)) < len(names) or len(names) < 2:
         raise PasskError("experiments: fewer than two different names; add one, or use `passk report NAME` for one")
     comparison = Comparison([load(store, name) for name in names])
-    target = directory or store.resolve().parent.parent / "comparisons" / joined(names)
+    target = directory or layout.comparisons(store.resolve().parent.parent) / joined(names)
     path = _write(store, comparison, target, _title(comparison))
     return path, _plain(comparison)
 
@@ -118,11 +118,11 @@ def results_rows(store: Path, experiment: str) -> list[dict[str, str]]:
 
 
 def _write(store: Path, comparison: Comparison, directory: Path, title: str) -> Path:
-    drawn = {name: draw(comparison, directory / "figures" / name) for name, draw in FIGURES.items()}
+    drawn = {name: draw(comparison, layout.figures(directory) / name) for name, draw in FIGURES.items()}
     text = render(store, comparison, title, drawn)
-    path = directory / "report.md"
+    path = layout.report(directory)
     durable.write_text(path, text)
-    durable.write_text(directory / "report.html", html.twin(text, title, directory))
+    durable.write_text(layout.report_page(directory), html.twin(text, title, directory))
     return path
 
 

@@ -22,7 +22,7 @@ from prefect.logging import get_run_logger
 
 from passk.base.redact import hidden
 from passk.experiment.plan import PlannedStage
-from passk.files.layout import EVALUATIONS
+from passk.files import layout
 from passk.files.metrics_log import read_metrics
 from reports.data.markdown import code, fenced, table
 
@@ -30,7 +30,7 @@ ROWS = 12
 LOG_LINES = 40
 # Prefect stores artifacts in its database and sends them to the browser as a whole.
 LARGEST_FIGURES = 2 * 2**20
-FILES = ("stage.json", "metrics.jsonl", "rollouts", "model", "log.txt")
+FILES = (layout.stage_record, layout.metrics, layout.rollouts, layout.model, layout.log)
 # A line of a paragraph, not of a heading, table, list, fence, figure or indented code.
 _PROSE = re.compile(r"(?![#|>!\s]|- |\d+\. |`{3}).")
 # A line with one of the report's figures, as in reports/html.py. The surrounding link to the SVG file is dropped, since
@@ -71,7 +71,7 @@ class StageView:
         """Show the reason of a failure and the end of the stage's log."""
         if self._page:
             with _optional():
-                log = fenced(_tail(self._planned.directory / "log.txt"), 12_000, LOG_LINES)
+                log = fenced(_tail(layout.log(self._planned.directory)), 12_000, LOG_LINES)
                 _rewrite(self._page, f"{stage_page(self._planned, f'failed: {reason}')}\n\nThe log ends:\n\n{log}")
 
 
@@ -82,13 +82,13 @@ def steps_done(planned: PlannedStage) -> int:
 
 def stage_page(planned: PlannedStage, line: str = "") -> str:
     """Return a page in Markdown with a stage's progress, its latest steps and its files."""
-    record = planned.record
+    record, files = planned.record, [of(planned.directory) for of in FILES]
     parts = [
         f"# {code(record.experiment)}, stage {code(record.name)}",
         code(line) if line else "",
         _steps(_metrics(planned)[-ROWS:]),
-        _evaluations(read_metrics(planned.directory / EVALUATIONS)),
-        table(["file", "where"], [[name, code(str(planned.directory / name))] for name in FILES], left=2),
+        _evaluations(read_metrics(layout.training_evaluations(planned.directory))),
+        table(["file", "where"], [[file.name, code(str(file))] for file in files], left=2),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -111,8 +111,9 @@ def report(experiment: str, file: Path) -> None:
 
 def sweep(name: str, outcomes: Mapping[str, str], runs: Path) -> None:
     """Show each experiment of a sweep with its outcome and the path of its report."""
+    runs = runs.resolve()
     rows = [
-        {"experiment": experiment, "outcome": hidden(outcome), "report": str(runs.resolve() / experiment / "report.md")}
+        {"experiment": experiment, "outcome": hidden(outcome), "report": str(layout.report(runs / experiment))}
         for experiment, outcome in outcomes.items()
     ]
     with _optional():
@@ -136,7 +137,7 @@ def _rewrite(page: Any, markdown: str) -> None:
 
 
 def _metrics(planned: PlannedStage) -> list[dict[str, Any]]:
-    return read_metrics(planned.directory / "metrics.jsonl")
+    return read_metrics(layout.metrics(planned.directory))
 
 
 def _steps(lines: list[dict[str, Any]]) -> str:

@@ -75,9 +75,9 @@ def ingest(plan: Plan) -> None:
 
 
 @task(task_run_name="write the report", cache_policy=NO_CACHE)
-def report(plan: Plan, run: RunRecord) -> Path:
+def report(plan: Plan) -> Path:
     name = plan.experiment.name
-    with to_run(), run.noting("report"):
+    with to_run():
         written = reports.write_report(plan.store, plan.directory)
     artifacts.results(name, reports.results_rows(plan.store, name))
     artifacts.report(name, written)

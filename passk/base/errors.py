@@ -35,6 +35,11 @@ def one_line(error: BaseException, longest: int | None = None) -> str:
     return " ".join(str(error).split())[:longest]
 
 
+def typed_line(error: BaseException, longest: int | None = None) -> str:
+    """Return the type and the message of another library's exception as one line, cut after `longest` characters."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:longest]
+
+
 def clean(text: str) -> str:
     """Return a text as one line without keys, passwords and control characters."""
     lines = (part.strip() for part in hidden(text).splitlines())
@@ -84,13 +89,11 @@ class SomeFailed(PasskError):
 
 @contextmanager
 def under(section: str) -> Iterator[None]:
-    """Prefix the field of an error with the section that holds it."""
+    """Prefix the field of a ConfigError with the section that holds it. Other errors pass unchanged."""
     try:
         yield
     except ConfigError as error:
         raise error.replaced(field=f"{section}.{error.field}") from None
-    except PasskError as error:
-        raise PasskError(f"{section}.{error}") from None
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoints, entry_points
 from typing import Any
 
 from passk.base import extras
-from passk.base.errors import PasskError
+from passk.base.errors import ConfigError, typed_line
 
 
 @cache
@@ -25,8 +25,8 @@ def locations(group: str, what: str, builtin: Mapping[str, str]) -> dict[str, st
     known = dict(builtin)
     for entry in scan().select(group=group):
         if known.get(entry.name, entry.value) != entry.value:
-            raise PasskError(
-                f"{what}: {entry.name} is both {known[entry.name]} and {entry.value}; uninstall or rename one of them"
+            raise ConfigError(
+                what, f"{entry.name} is both {known[entry.name]} and {entry.value}", "uninstall or rename one of them"
             )
         known[entry.name] = entry.value
     return known
@@ -40,7 +40,7 @@ def package(group: str, name: str) -> str | None:
 
 
 def imported(where: str, what: str, name: str) -> Any:
-    """Import "module" or "module:attribute". Raise PasskError for any error of the import but a lack of memory."""
+    """Import "module" or "module:attribute". Raise ConfigError for any error of the import but a lack of memory."""
     module, _, attribute = (part.strip() for part in where.partition(":"))
     try:
         loaded = importlib.import_module(module)
@@ -50,5 +50,5 @@ def imported(where: str, what: str, name: str) -> Any:
     except Exception as error:
         if absent := extras.missing(error, f"{what} {name}"):
             raise absent from None
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise PasskError(f"{what}: {name} cannot be imported from {module}: {reason}; fix or uninstall it") from error
+        reason = typed_line(error)
+        raise ConfigError(what, f"{name} cannot be imported from {module}: {reason}", "fix or uninstall it") from error

@@ -9,7 +9,7 @@ import typer
 
 from passk.base.errors import ConfigError
 from passk.base.terminal import aligned, printable
-from passk.files import file_lock
+from passk.files import file_lock, layout
 
 benchmarks = typer.Typer(help="List the named benchmarks.", no_args_is_help=True)
 
@@ -49,7 +49,7 @@ def list_experiments(runs: Runs = Path("runs")) -> None:
     if not runs.is_dir():
         raise ConfigError("runs", f"{runs} is not a directory", "name the directory that contains the runs")
     done = _steps(runs)
-    rows = [_row(record, done) for record in sorted(runs.glob("*/experiment.json"))]
+    rows = [_row(record, done) for record in layout.experiment_records(runs)]
     typer.echo("\n".join(aligned([("experiment", "state", "step", "of"), *rows], right=(2, 3))))
 
 
@@ -76,14 +76,14 @@ def _row(file: Path, done: dict[str, int]) -> tuple[str, str, str, str]:
         state = {"done": "done", "failed": "failed"}.get(ended, "stopped")
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return printable(name), "damaged record", "-", "-"
-    running = file_lock.is_held(runs / ".locks" / f"experiment-{name}")
+    running = file_lock.is_held(layout.experiment_lock(runs, name))
     return printable(name), "running" if running else state, str(finished), str(steps)
 
 
 def _steps(runs: Path) -> dict[str, int]:
     """Return the number of recorded steps by the key of their stage, the most of several directories."""
     steps: dict[str, int] = {}
-    for file in runs.glob("*/stages/*/metrics.jsonl"):
+    for stage in layout.stages_under(runs):
         with suppress(OSError):
-            steps[file.parent.name] = max(steps.get(file.parent.name, 0), file.read_bytes().count(b"\n"))
+            steps[stage.name] = max(steps.get(stage.name, 0), layout.metrics(stage).read_bytes().count(b"\n"))
     return steps

@@ -23,6 +23,7 @@ from passk.cli.show_plan import File, show_plan
 from passk.cli.verifiers import OpensThinking
 from passk.experiment import validate
 from passk.experiment.plan import Plan, plan
+from passk.files import layout
 from passk.files.durable import FULL
 from passk.pipeline.capacity import check_disk
 from passk.pipeline.preflight import check_installation, check_machine
@@ -199,7 +200,7 @@ def _carry_out(laid_out: Plan, do: Callable[[Plan], None]) -> None:
     from passk.pipeline import stages
     from passk.pipeline.run_record import is_reported
 
-    name, report = laid_out.experiment.name, laid_out.directory / "report.md"
+    name, report = laid_out.experiment.name, layout.report(laid_out.directory)
     failed: SomeFailed | None = None
     if stages.all_finished(laid_out) and is_reported(laid_out):
         typer.echo(f"{name}: finished, nothing to do")
@@ -230,7 +231,7 @@ def _by_prefect(laid_out: Plan, file: Path) -> None:
     from passk.pipeline.run_record import spelled_command
 
     asks = page_asks()
-    with prefect_server(laid_out.directory / "prefect.log") as address:
+    with prefect_server(layout.prefect_log(laid_out.directory)) as address:
         typer.echo(hidden(f"Prefect UI: {address.removesuffix('/api')}{asks}"))
         run_here(laid_out, file, spelled_command())
 
@@ -238,26 +239,12 @@ def _by_prefect(laid_out: Plan, file: Path) -> None:
 def _without_prefect(laid_out: Plan) -> None:
     """Evaluate without Prefect, whose server takes longer to start than many evaluations."""
     import reports
-    from passk.pipeline import stages
+    from passk.pipeline import local, stages
     from passk.pipeline.run_record import RunRecord, spelled_command
 
     with stages.alone(laid_out):
         run = RunRecord(laid_out, spelled_command())
-        with run.to_its_end():
-            with run.phase("prepare"):
-                stages.prepare(laid_out)
-            try:
-                with run.phase("evaluate"):
-                    stages.evaluate(laid_out)
-            except PasskError as error:
-                run.failed("evaluate", str(error))
-            run.ended()
-            try:
-                stages.ingest(laid_out)
-            except PasskError as error:
-                run.ingest_failed(str(error))
-            reports.write_report(laid_out.store, laid_out.directory)
-    run.require_no_failure()
+        local.run_all(run, local.Here(laid_out, run, reports.write_report))
 
 
 def main() -> None:

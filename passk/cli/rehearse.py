@@ -11,11 +11,7 @@ from passk.experiment import sweep, validate
 from passk.experiment.config import Experiment
 from passk.experiment.plan import Plan, plan
 from passk.experiment.rehearsal import longest, rehearsal
-from passk.files import durable, scratch
-from passk.files.layout import REHEARSALS
-
-_MODELS = ".models"
-"""Directory of the stand-ins; no experiment has a name with a leading dot."""
+from passk.files import durable, layout, scratch
 
 
 def rehearse(file: Path, runs: Path, run: Callable[[Plan, Path], None]) -> None:
@@ -28,7 +24,7 @@ def rehearse(file: Path, runs: Path, run: Callable[[Plan, Path], None]) -> None:
         raise ConfigError("rehearses", f"{file} is a rehearsal already", "run it with `passk run`")
     if experiment.engine:
         raise ConfigError("engine", "an endpoint has no rehearsal", "run the experiment with `passk run`")
-    rehearsed, tokenizer = prepared(experiment, runs.resolve() / REHEARSALS)
+    rehearsed, tokenizer = prepared(experiment, layout.rehearsals(runs.resolve()))
     validate.check(rehearsed)
     os.environ["WANDB_MODE"] = "offline"  # nothing of a rehearsal reaches a tracker's server
     laid_out = plan(rehearsed, runs)
@@ -39,7 +35,7 @@ def rehearse(file: Path, runs: Path, run: Callable[[Plan, Path], None]) -> None:
     except SomeFailed as error:
         failed = error
     size = published_sizes.find(experiment.model.path) if experiment.model.path else None
-    page = laid_out.directory / rehearsal_page.FILE
+    page = layout.rehearsal_page(laid_out.directory)
     text = rehearsal_page.page(experiment, laid_out, tokenizer=tokenizer, size=size, file=str(file))
     durable.write_text(page, text)
     typer.echo(f"\nrehearsal, not a result: {os.path.relpath(page)}")
@@ -53,13 +49,13 @@ def prepared(experiment: Experiment, directory: Path) -> tuple[Experiment, str]:
 
     source = stand_in.cached(experiment.model.path) if experiment.model.path else None
     tokenizer = "own-tokenizer" if source else "bytes"
-    home = directory / _MODELS / f"{experiment.name}-{tokenizer}"
+    home = layout.stand_ins(directory) / f"{experiment.name}-{tokenizer}"
     rehearsed = rehearsal(
         experiment,
         cores=len(os.sched_getaffinity(0)),
         model=str(home),
         own_tokenizer=source is not None,
-        trackers=(directory / "mlflow").as_uri(),
+        trackers=layout.mlflow_of_rehearsals(directory).as_uri(),
     )
     if experiment.model.tiny:
         return rehearsed, "The experiment's tiny model keeps its tokenizer."

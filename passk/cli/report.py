@@ -8,6 +8,7 @@ import typer
 
 from passk.base import extras
 from passk.cli.listing import Runs
+from passk.files import layout
 
 
 def require(command: str, extra: str) -> None:
@@ -22,9 +23,8 @@ def report(
     """Rewrite the report of an experiment from the database."""
     require("report", "report")
     import reports
-    from passk.store import STORE
 
-    typer.echo(f"report: {os.path.relpath(reports.write_report(runs / STORE, runs / experiment))}")
+    typer.echo(f"report: {os.path.relpath(reports.write_report(layout.store(runs), runs / experiment))}")
 
 
 def compare(
@@ -35,7 +35,6 @@ def compare(
     """Compare experiments in one report: methods by name, over all seeds."""
     require("compare", "report")
     import reports
-    from passk.store import STORE
 
-    written, table = reports.compare(runs / STORE, experiments, to)
+    written, table = reports.compare(layout.store(runs), experiments, to)
     typer.echo(f"{table}\n\nreport: {os.path.relpath(written)}")

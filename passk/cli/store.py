@@ -16,6 +16,7 @@ import typer
 from passk.base.errors import ConfigError
 from passk.base.terminal import aligned, printable
 from passk.cli.listing import Runs
+from passk.files import layout
 
 ROWS, CELL = 100, 60
 """Most rows of a table in the terminal, and most characters of a cell."""
@@ -45,7 +46,7 @@ def ingest(
 
     if not runs.is_dir():
         raise ConfigError("runs", f"{runs} is not a directory", "name the directory that contains the runs")
-    path = runs / store.STORE
+    path = layout.store(runs)
     if rebuild:
         ingested, done = store.rebuild(runs), "rebuilt"
     else:
@@ -70,7 +71,7 @@ def sql(
 
     if form is Format.PARQUET and sys.stdout.isatty():
         raise ConfigError("format", "parquet is binary and not for a terminal", "redirect it with > FILE")
-    result = store.ask(runs / store.STORE, query)
+    result = store.ask(layout.store(runs), query)
     if form is Format.PARQUET:
         import pyarrow.parquet
 
@@ -93,7 +94,7 @@ def export(
     """Write each table and view of the database as a Parquet file."""
     from passk import store
 
-    names = store.export(runs / store.STORE, directory)
+    names = store.export(layout.store(runs), directory)
     typer.echo(f"{os.path.relpath(directory)}: {len(names)} Parquet files")
 
 

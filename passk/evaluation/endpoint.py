@@ -19,9 +19,9 @@ from passk.evaluation.endpoint_client import Choice, Client, Stopped
 from passk.evaluation.generate import SHARD_SECONDS, UNJUDGED, Sampled, Shard, added, is_whole
 from passk.evaluation.judge import Judge
 from passk.evaluation.request import Request, problem_seed
+from passk.files import layout
 from passk.verifiers.extract import as_read
 
-REPLIES = "replies.jsonl"
 _POLL_SECONDS = 0.2
 
 
@@ -48,7 +48,7 @@ class Endpoint:
 
     def sample(self, request: Request, rows: Sequence[Mapping[str, Any]]) -> Iterator[Shard]:
         """Yield judged samples of all rows in shards. Raise PasskError if the endpoint fails for good."""
-        replies = Path(request.directory) / "shards" / REPLIES
+        replies = layout.replies(Path(request.directory))
         client = Client(request.engine)
         problems = {row["id"]: _Problem(row, problem_seed(row["id"], request.record["seed"])) for row in rows}
         _read(replies, problems, request)

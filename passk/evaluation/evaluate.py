@@ -20,9 +20,8 @@ from passk.base.redact import without_secrets
 from passk.evaluation import engines, progress
 from passk.evaluation.request import Request, Work
 from passk.evaluation.shards import Shards
-from passk.files import file_lock
+from passk.files import file_lock, layout
 from passk.files.layout import EvaluationRecord, write_json
-from passk.files.metrics_log import WRITER
 from passk.runtime import failure_record
 from passk.verifiers import Verdict
 from passk.verifiers.extract import as_read
@@ -36,12 +35,12 @@ def main(file: Path) -> None:
     """Evaluate all requests of a file. Raise PasskError or NotLoaded after the last if any of them failed."""
     work = Work.read(file)
     # A killed process may need some seconds to end, and this one must see all that it writes.
-    file_lock.keep(file.with_name(WRITER))
+    file_lock.keep(layout.writer(file.parent))
     failed, unloaded = [], None
     with engines.started(work) as started:
         for request in work.requests:
             try:
-                sample(started, request, file.with_name(progress.FILE))
+                sample(started, request, layout.metrics(file.parent))
             except (PasskError, engines.NotLoaded) as error:
                 failed.append(f"{_name(request.evaluation)}: {error}")
                 print(f"evaluation failed: {failed[-1]}", flush=True)
@@ -60,7 +59,7 @@ def sample(started: engines.Engines, request: Request, log: Path) -> None:
     """
     record, directory = request.evaluation, Path(request.directory)
     rows = read_problems(Path(request.problems))
-    write_json(directory / "evaluation.json", without_secrets(asdict(record)))
+    write_json(layout.evaluation_record(directory), without_secrets(asdict(record)))
     shards = Shards(directory, [row["id"] for row in rows])
     total = len(rows) * request.samples
     absent = {row["id"]: shards.missing(row["id"], request.samples) for row in rows}

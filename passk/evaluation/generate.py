@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from passk.base.errors import PasskError, one_line
 from passk.evaluation.judge import Judge
 from passk.evaluation.request import Request, problem_seed
-from passk.files.layout import SAMPLE_COLUMNS
+from passk.files.schema import SAMPLE_COLUMNS
 from passk.models.prompt_format import PromptFormat
 from passk.models.sampling import parameters, submitted, verdicts
 from passk.verifiers import Verdict

@@ -17,8 +17,6 @@ from passk.base.progress_line import ProgressLine
 from passk.base.terminal import clock
 
 log = logging.getLogger(__name__)
-FILE = "metrics.jsonl"
-"""File whose growth shows job.train that the process is alive."""
 _POLL_SECONDS = 0.5
 
 

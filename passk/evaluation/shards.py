@@ -17,8 +17,9 @@ import numpy as np
 
 from passk.base.errors import PasskError, one_line
 from passk.evaluation.generate import Shard
-from passk.files import durable
-from passk.files.layout import SAMPLE_COLUMNS, EvaluationRecord, write_json
+from passk.files import durable, layout
+from passk.files.layout import EvaluationRecord, write_json
+from passk.files.schema import SAMPLE_COLUMNS
 from passk.verifiers import FAILURES, AnswerError, Verdict
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ MERGED_SAMPLES = 2048
 _PLACE = "place"
 """Column of shards only: the place of the problem in its file."""
 _OWN = b"passk"
+_ARROW = {"VARCHAR": "string", "INTEGER": "int64", "BIGINT": "int64", "DOUBLE": "float64", "BOOLEAN": "bool"}
 
 
 class Shards:
@@ -40,7 +42,7 @@ class Shards:
 
     def __init__(self, directory: Path, problems: list[str]) -> None:
         """Read the shards; remove and log damaged ones. problems: ids in the order of their file."""
-        self._evaluation, self.directory = directory, directory / "shards"
+        self._evaluation, self.directory = directory, layout.shards(directory)
         self._place = {problem: place for place, problem in enumerate(problems)}
         self._number = 0
         self._have: Counter[str] = Counter()
@@ -53,7 +55,7 @@ class Shards:
         self.directory.mkdir(parents=True, exist_ok=True)
         for half in self.directory.glob(".*"):  # of a killed process, as passk/files/durable.py leaves it
             shutil.rmtree(half) if half.is_dir() else half.unlink()
-        for file in self._files():
+        for file in layout.shard_files(self._evaluation):
             self._number = int(file.stem)
             try:
                 self._count(*_read(file))
@@ -61,9 +63,6 @@ class Shards:
                 reason = one_line(error, 200)
                 log.warning("shards/%s: damaged (%s); its samples are drawn again", file.name, reason)
                 shutil.rmtree(file) if file.is_dir() else file.unlink()
-
-    def _files(self) -> list[Path]:
-        return sorted(file for file in self.directory.glob("*.parquet") if file.stem.isdecimal())
 
     def _count(self, columns: dict[str, list[Any]], times: dict[str, float]) -> None:
         # These fail for a damaged shard, before anything of it is counted.
@@ -116,7 +115,7 @@ class Shards:
         import pyarrow.parquet
 
         remaining = most * self.reasons.total()
-        for file in self._files():
+        for file in layout.shard_files(self._evaluation):
             table = pyarrow.parquet.read_table(file)
             columns = table.to_pydict()
             rows = [row for row, reason in enumerate(columns["reason"]) if reason in FAILURES]
@@ -143,12 +142,12 @@ class Shards:
         """
         schema = _schema()
         _write(
-            self._evaluation / "samples.parquet",
+            layout.samples(self._evaluation),
             schema.remove(schema.get_field_index(_PLACE)),
             self._in_order(record.config["samples"]),
         )
         write_json(
-            self._evaluation / "manifest.json",
+            layout.manifest(self._evaluation),
             {
                 "key": record.key,
                 "samples": len(self._place) * record.config["samples"],
@@ -164,7 +163,8 @@ class Shards:
     def _in_order(self, samples: int) -> "Iterator[pyarrow.Table]":
         import pyarrow.dataset
 
-        shards = pyarrow.dataset.dataset([str(file) for file in self._files()], schema=_schema(), format="parquet")
+        files = list(map(str, layout.shard_files(self._evaluation)))
+        shards = pyarrow.dataset.dataset(files, schema=_schema(), format="parquet")
         each, place = max(1, MERGED_SAMPLES // samples), pyarrow.dataset.field(_PLACE)
         for first in range(0, len(self._place), each):
             last = min(first + each, len(self._place))
@@ -186,8 +186,9 @@ class Shards:
 def _schema() -> "pyarrow.Schema":
     import pyarrow
 
-    types = {_PLACE: "int64"} | SAMPLE_COLUMNS
-    return pyarrow.schema({name: pyarrow.type_for_alias(kind) for name, kind in types.items()})
+    types = {name: _ARROW[column.type.removesuffix(" NOT NULL")] for name, column in SAMPLE_COLUMNS.items()}
+    fields = {_PLACE: "int64"} | types
+    return pyarrow.schema({name: pyarrow.type_for_alias(kind) for name, kind in fields.items()})
 
 
 def _verdict(future: "Future[Verdict]") -> Verdict:

@@ -10,6 +10,7 @@ from passk.base.errors import PasskError, one_line
 from passk.base.terminal import aligned
 from passk.experiment.benchmark import Benchmark
 from passk.experiment.plan import PlannedEvaluation
+from passk.files import layout
 from passk.statistics.bootstrap import Estimate
 from passk.statistics.further import Counts, columns
 from passk.statistics.summary import Samples, by_problem, summary
@@ -29,7 +30,7 @@ def table(evaluations: Sequence[PlannedEvaluation]) -> str:
 def _figures(evaluation: PlannedEvaluation) -> dict[str, Estimate]:
     config = evaluation.benchmark
     on_policy = config.temperature == 1 and config.top_p == 1
-    file = evaluation.directory / "samples.parquet"
+    file = layout.samples(evaluation.directory)
     try:
         samples = read(file, config.samples, on_policy=on_policy)
     except (OSError, ValueError, TypeError, KeyError) as error:

@@ -26,8 +26,10 @@ from passk.experiment.result_versions import (
     verdicts,
 )
 from passk.experiment.stage import RlStage, SftStage
-from passk.files.layout import BASE, BEST, REHEARSALS, STORE, EvaluationRecord, StageRecord, require_usable
+from passk.files import layout
+from passk.files.layout import BASE, BEST, REHEARSALS, EvaluationRecord, StageRecord
 from passk.files.model_files import contents
+from passk.files.usable import require_usable
 
 _WITHOUT_EFFECT = {"evaluate", "save_every", "keep_checkpoints", "max_failed", "export_every"}
 _WITHOUT_EFFECT |= {"evaluate_every", "evaluate_on", "evaluate_samples", "evaluate_last", "keep_best"}
@@ -59,22 +61,22 @@ class Plan:
 
     @property
     def store(self) -> Path:
-        return self.directory.parent / STORE
+        return layout.store(self.directory.parent)
 
     @property
     def locks(self) -> Path:
         """Directory of the lock files (passk/files/file_lock.py) of all experiments and stage keys."""
-        return self.directory.parent / ".locks"
+        return layout.locks(self.directory.parent)
 
     def training_problems(self, planned: PlannedStage) -> Path:
         """Return the Parquet file of a stage's problems; of all of them, if it mixes sets."""
-        return self.directory / "problems" / f"{planned.record.problems}.parquet"
+        return layout.problem_set(self.directory, planned.record.problems)
 
     def parent_model(self, planned: PlannedStage) -> Path | str:
         """Return the directory or name of the model that a stage starts from."""
         for other in self.stages:
             if other.record.key == planned.record.parent:
-                return other.directory / "model"
+                return layout.model(other.directory)
         return self.model
 
 
@@ -84,7 +86,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
     A rehearsal lies in a directory of its own below `runs`, with a database of its own.
     """
     if experiment.rehearses and runs.name != REHEARSALS:
-        runs = runs / REHEARSALS
+        runs = layout.rehearsals(runs)
     require_usable(runs, experiment.name)
     directory = runs.resolve() / experiment.name
     versions = engine_versions()
@@ -131,9 +133,9 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
             first_step=sum(a.steps for a in (parent.lineage if parent else ()) if a.stage.kind == "rl"),
             versions=trainers,
         )
-        stages[name] = PlannedStage(record, stage, directory / "stages" / key, parent, experiment.compute)
+        stages[name] = PlannedStage(record, stage, layout.stages(directory) / key, parent, experiment.compute)
         fingerprints |= rollout_sets.fingerprints(experiment, stages[name])
-    model: Path | str = directory / "model" if experiment.model.tiny else _expanded(str(experiment.model.path))
+    model: Path | str = layout.model(directory) if experiment.model.tiny else _expanded(str(experiment.model.path))
     for planned in stages.values():
         require_kept(planned)
     evaluations = [
@@ -146,7 +148,7 @@ def plan(experiment: Experiment, runs: Path) -> Plan:
     return Plan(
         experiment=experiment,
         directory=directory,
-        problems={name: directory / "problems" / f"{mark}.parquet" for name, mark in fingerprints.items()},
+        problems={name: layout.problem_set(directory, mark) for name, mark in fingerprints.items()},
         model=model,
         stages=tuple(stages.values()),
         all_evaluations=tuple(evaluations),
@@ -259,7 +261,7 @@ def _evaluation(
         versions=versions,
         best=kind.best,
     )
-    return PlannedEvaluation(record, config, stage, model, directory / "evaluations" / key, kind.before_last)
+    return PlannedEvaluation(record, config, stage, model, layout.evaluations(directory) / key, kind.before_last)
 
 
 def verifier_of(experiment: Experiment, problem_set: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Optional, TypeGuard
 from passk.experiment.benchmark import Benchmark
 from passk.experiment.compute import Compute
 from passk.experiment.stage import RlStage, SftStage
+from passk.files import layout
 from passk.files.layout import EvaluationRecord, StageRecord, is_finished, kept_model
 
 
@@ -95,7 +96,7 @@ class PlannedStage:
     def _manifest(self) -> dict[str, Any]:
         """The manifest of the finished stage; {} if it is damaged, which the ingest names."""
         try:
-            manifest = json.loads((self.directory / "manifest.json").read_text())
+            manifest = json.loads(layout.manifest(self.directory).read_text())
         except (OSError, ValueError, RecursionError):
             return {}
         return manifest if isinstance(manifest, dict) else {}
@@ -157,7 +158,7 @@ class PlannedEvaluation:
         if self.stage is None:
             return self.base
         directory, step = self.stage.directory, self.step
-        return directory / "model" if step is None else kept_model(directory, step)
+        return layout.model(directory) if step is None else kept_model(directory, step)
 
     @property
     def finished(self) -> bool:
@@ -173,12 +174,12 @@ def _located(own_directory: Path, compute: Compute) -> Path:
     """
     if is_finished(own_directory):
         return own_directory
-    pattern = f"*/stages/{own_directory.name}"
-    others = sorted(path for path in own_directory.parents[2].glob(pattern) if path != own_directory)
+    same = layout.stages_under(own_directory.parents[2], own_directory.name)
+    others = [path for path in same if path != own_directory]
     for other in others:
         if is_finished(other):
             return other
-    begun = [path for path in (own_directory, *others) if any(path.glob("checkpoints/*"))]
+    begun = [path for path in (own_directory, *others) if any(layout.checkpoints(path).glob("*"))]
     usable = [path for path in begun if path == own_directory or _computed(path) == compute]
     return max(usable, key=_steps, default=own_directory)
 
@@ -190,12 +191,12 @@ def _is_step(value: Any) -> TypeGuard[int]:
 def _computed(directory: Path) -> Compute | None:
     """Return the `compute` of the experiment that a stage's directory belongs to, as of its last run."""
     try:
-        record = json.loads((directory.parents[1] / "experiment.json").read_text())
+        record = json.loads(layout.experiment_record(directory.parents[1]).read_text())
         return Compute.model_validate(record["config"]["compute"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
 def _steps(directory: Path) -> int:
-    metrics = directory / "metrics.jsonl"
+    metrics = layout.metrics(directory)
     return metrics.read_bytes().count(b"\n") if metrics.is_file() else 0

@@ -16,12 +16,11 @@ from passk.base.errors import ConfigError, InvalidError, nearest
 from passk.experiment import config, validate, yaml_file
 from passk.experiment.config import Experiment
 from passk.experiment.stage import RlStage
-from passk.files import durable
-from passk.files.layout import require_usable
+from passk.files import durable, layout
 from passk.files.model_files import contents
+from passk.files.usable import require_usable
 from passk.problems import fingerprint
 
-FILE = "experiment.yaml"
 _OF_THE_MODEL = {"chat_template", "system_prompt", "chat_options", "opens_thinking", "trust_remote_code"}
 """Fields of `model:` that an evaluation takes from its experiment file."""
 
@@ -187,7 +186,7 @@ def _mark(evaluated: Experiment, model: str) -> str:
 def write(experiment: Experiment, runs: Path) -> Path:
     """Write an experiment as YAML into the directory of its run, and return the file."""
     require_usable(runs, experiment.name)
-    file = runs / experiment.name / FILE
+    file = layout.experiment_file(runs / experiment.name)
     raw = experiment.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     # `stages` is required even if it is empty
     durable.write_text(file, yaml_file.dump({"stages": {}, **raw}))

@@ -1,15 +1,23 @@
 """Paths and records of a run. The files are the source of truth; the DuckDB database is built from them.
 
+    comparisons/<names of experiments>/         report.md, report.html and figures/ of `passk compare`, beside runs/
     runs/passk.duckdb                           the index over all experiments
+    runs/.locks/                                locks of experiments and of stages (passk/files/file_lock.py)
     runs/rehearsals/                            the same tree for rehearsals (`passk rehearse`)
+    runs/rehearsals/.models/, mlflow/           tiny models of the rehearsals, and their MLflow store
     runs/<experiment>/experiment.json           configuration and sessions: ExperimentRecord
-    runs/<experiment>/report.md                 results, figures/*.png beside it
+    runs/<experiment>/experiment.yaml           the file of an experiment that passk made, as in a sweep
+    runs/<experiment>/report.md, report.html    results, figures/*.png beside them
+    runs/<experiment>/rehearsal.md              what a rehearsal exercised
+    runs/<experiment>/ray.log, prefect.log      output of the run's Ray cluster and of its Prefect server
+    runs/<experiment>/model/                    the experiment's tiny model
     runs/<experiment>/problems/<fingerprint>.parquet
                                                 Problem records (passk/problems)
     runs/<experiment>/problems/separation.json  problems in both train and test (passk/problems/contamination.py)
     runs/<experiment>/stages/<key>/
         stage.json                              StageRecord
-        metrics.jsonl                           one line per step (METRICS)
+        data/                                   the training data, as OpenRLHF reads it
+        metrics.jsonl                           one line per step (METRICS in passk/files/schema.py)
         evaluations.jsonl                       one line per evaluation during the training (EVALUATION)
         rollouts/step-000001.parquet            one row per rollout (ROLLOUT_COLUMNS)
         checkpoints/                            OpenRLHF's, each with a seal (passk/openrlhf/checkpoints.py)
@@ -19,13 +27,18 @@
         log.txt                                 the trainer's output
         failure.json                            cause of the last attempt's failure (passk/runtime/failure_record.py)
         manifest.json                           written last: the stage is finished
+        .writer, .alive-<job>                   lock of the process that writes there, heartbeat of the one that waits
     runs/<experiment>/tensorboard/<stage's name>/
                                                 the metrics for TensorBoard (passk/trackers)
     runs/<experiment>/wandb/                    files of W&B's client, if W&B is a tracker
-    runs/<experiment>/evaluations/metrics.jsonl progress of the evaluation: lines for people, with their times
+    runs/<experiment>/evaluations/
+        metrics.jsonl                           progress of the evaluation: lines for people, with their times
+        request.json                            the evaluations to do (passk/evaluation/request.py)
+        log.txt, ray.log, failure.json, .writer as for a stage
     runs/<experiment>/evaluations/<key>/
-        evaluation.json                           EvaluationRecord
+        evaluation.json                         EvaluationRecord
         shards/000001.parquet                   shards of samples (passk/evaluation/shards.py)
+        shards/replies.jsonl                    replies of an endpoint (passk/evaluation/endpoint.py)
         samples.parquet                         one row per sample (SAMPLE_COLUMNS)
         manifest.json                           written last: the evaluation is finished
 
@@ -33,12 +46,11 @@ A directory with a manifest is finished and never changes. A directory without o
 """
 
 import json
-import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from passk.base.errors import ConfigError
 from passk.files.durable import write_text
 
 STORE = "passk.duckdb"
@@ -46,59 +58,12 @@ SERVE = "serve"
 """Directory with the logs of `make serve`."""
 REHEARSALS = "rehearsals"
 """Directory of the rehearsals, which have a database of their own."""
-_SPLITTERS = {
-    ",": "OpenRLHF splits a path there",
-    "@": "OpenRLHF splits a path there",
-    "::": "the datasets library splits a path there",
-    "?": "DuckDB splits a path there",
-    "\\": "DuckDB reads it as a /",
-}
-_LONGEST_PATH = 3500
-"""Most bytes of the directory of runs. Linux limits paths to 4,096, and a checkpoint's files have the longest ones."""
 BASE = "base"
 """Checkpoint name of the model before the first stage."""
 BEST = "@best"
 """End of the checkpoint name of a stage's best model (`keep_best`). No stage's name has an @."""
 INGEST = "the ingest"
 """Name of the ingest among an experiment's failures. No stage can have this name."""
-
-# Fields of a line of metrics.jsonl. Every stage has the first five, an sft stage also `loss`, an rl stage all others.
-# The table `steps` in passk/store/schema.sql describes and types each. In the file, k is text (JSON). Null stands for:
-# grad_norm, entropy: not measured; kl: a stage without `kl`; importance_*: a stage without `importance_correction`;
-# logprob_gap: no rollouts were sampled; reasons: another reward function.
-METRICS = (
-    "step", "time", "seconds", "lr", "grad_norm", "loss", "policy_loss", "estimator", "k", "reward",
-    "pass_at_k", "reward_by_difficulty", "pass_at_k_by_difficulty",
-    "all_incorrect", "all_correct", "few_incorrect", "generated_groups", "used_groups", "correct_counts", "distinct",
-    "entropy", "length", "truncated", "clip_ratio", "kl",
-    "importance_gap", "importance_ratio", "importance_filtered", "logprob_gap", "tokens",
-    "seconds_generation", "seconds_experience", "seconds_training", "seconds_sync", "seconds_advantage", "reasons",
-)  # fmt: skip
-EVALUATIONS = "evaluations.jsonl"
-# Fields of its lines. A step and a benchmark have one line.
-EVALUATION = {
-    "step": "int, steps before the evaluation; 0 is the start of the stage",
-    "benchmark": "str",
-    "time": "float, Unix seconds at its end",
-    "seconds": "float, its wall time",
-    "problems": "str, fingerprint of the benchmark's problems",
-    "samples": "int, samples per problem",
-    "pass_at_k": "object, k as text -> {value, lower, upper}: pass@k, mean over problems, with its 95 % interval",
-    "maj_at_k": "object, k above 1 as text -> {value, lower, upper}: maj@k in the same form",
-    "correct": "object, problem -> correct samples",
-    "length": "float, mean response tokens",
-    "truncated": "float, share of responses cut at max_response",
-    "tokens": "int, response tokens",
-    "reasons": "object, reason of a verdict -> share of the samples",
-}
-# Columns of the Parquet files, which the tables `rollouts` and `samples` of passk/store/schema.sql describe.
-ROLLOUT_COLUMNS = ("step", "problem", "sample", "response", "reward", "advantage", "k", "tokens", "truncated")
-SAMPLE_COLUMNS = {
-    "problem": "string", "sample": "int64", "response": "string",
-    "score": "float64", "correct": "bool", "extracted": "string", "reason": "string",
-    "tokens": "int64", "finish_reason": "string", "seed": "int64", "logprob": "float64",
-}  # fmt: skip
-"""Column -> its Arrow type."""
 
 
 @dataclass(frozen=True)
@@ -171,47 +136,149 @@ class ExperimentRecord:
     killed or running), "report_before" (inode, time and size of the report at its start)}"""
 
 
-def require_usable(runs: Path, name: str) -> None:
-    """Raise ConfigError if experiment `name` cannot run under `runs`; call this before anything is written there."""
-    path = str(runs.resolve())
-    if not path.isprintable():
-        raise ConfigError("runs", f"{path!r} has an unprintable character", "name another directory")
-    for text, why in _SPLITTERS.items():
-        if text in path:
-            raise ConfigError("runs", f"{path} contains {text!r}, and {why}", "name a directory without it")
-    if (length := len(os.fsencode(path))) > _LONGEST_PATH:
-        raise ConfigError("runs", f"the path has {length} bytes", f"name a directory with {_LONGEST_PATH} or fewer")
-    if name in (SERVE, STORE, REHEARSALS) or name.startswith(f"{STORE}."):
-        raise ConfigError("name", f"{name} is reserved in the directory of runs", "choose another name")
-
-
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file atomically: no reader sees a partial file. Raise PasskError if the disk is full."""
     write_text(path, json.dumps(content if isinstance(content, dict | list) else asdict(content), indent=1) + "\n")
 
 
+def _path(name: str) -> Callable[[Path], Path]:
+    """Return the function from a directory to the path of `name` in it."""
+    return lambda directory: directory / name
+
+
+# Beside the directory of all runs.
+comparisons = _path("comparisons")
+# In the directory of all runs.
+rehearsals = _path(REHEARSALS)
+store = _path(STORE)
+locks = _path(".locks")
+# In the directory of rehearsals.
+stand_ins = _path(".models")
+mlflow_of_rehearsals = _path("mlflow")
+# In an experiment's directory.
+experiment_record = _path("experiment.json")
+experiment_file = _path("experiment.yaml")
+"""The file of an experiment that passk made."""
+report = _path("report.md")
+report_page = _path("report.html")
+figures = _path("figures")
+rehearsal_page = _path("rehearsal.md")
+prefect_log = _path("prefect.log")
+problem_sets = _path("problems")
+stages = _path("stages")
+evaluations = _path("evaluations")
+tensorboard = _path("tensorboard")
+wandb = _path("wandb")
+# In the directory of problem sets.
+separation = _path("separation.json")
+# In the directory of a stage, of an evaluation or of all evaluations, some also in that of an experiment.
+manifest = _path("manifest.json")
+metrics = _path("metrics.jsonl")
+log = _path("log.txt")
+ray_log = _path("ray.log")
+failure = _path("failure.json")
+model = _path("model")
+writer = _path(".writer")
+"""Lock of the process that writes into the directory."""
+# In a stage's directory.
+stage_record = _path("stage.json")
+training_evaluations = _path("evaluations.jsonl")
+rollouts = _path("rollouts")
+checkpoints = _path("checkpoints")
+_exports = _path("exports")
+_kept = _path("models")
+data = _path("data")
+# In the directory of all evaluations.
+request = _path("request.json")
+# In an evaluation's directory.
+evaluation_record = _path("evaluation.json")
+samples = _path("samples.parquet")
+shards = _path("shards")
+
+
+def experiment_records(runs: Path) -> list[Path]:
+    """Return the record of each experiment under `runs`."""
+    return sorted(runs.glob("*/experiment.json"))
+
+
+def stages_under(runs: Path, key: str = "*") -> list[Path]:
+    """Return the directories of the stages of all experiments under `runs`. key: of the only stage that is wanted."""
+    return sorted(runs.glob(f"*/stages/{key}"))
+
+
+def experiment_lock(runs: Path, name: str) -> Path:
+    """Return the lock of an experiment's name."""
+    return locks(runs) / f"experiment-{name}"
+
+
+def problem_set(experiment: Path, fingerprint: str) -> Path:
+    return problem_sets(experiment) / f"{fingerprint}.parquet"
+
+
+def problem_files(experiment: Path) -> list[Path]:
+    """Return the problem sets of an experiment."""
+    return sorted(problem_sets(experiment).glob("*.parquet"))
+
+
+def shard(evaluation: Path, number: int) -> Path:
+    return shards(evaluation) / f"{number:06d}.parquet"
+
+
+def shard_files(evaluation: Path) -> list[Path]:
+    """Return the shards of an evaluation in their order."""
+    return sorted(file for file in shards(evaluation).glob("*.parquet") if file.stem.isdecimal())
+
+
+def replies(evaluation: Path) -> Path:
+    """Return the file of an endpoint's replies (passk/evaluation/endpoint.py)."""
+    return shards(evaluation) / "replies.jsonl"
+
+
+def heartbeat(directory: Path, job: str) -> Path:
+    """Return the file that lives as long as the process that follows a Ray job (passk/runtime/job_watchdog.py)."""
+    return directory / f".alive-{job}"
+
+
+def heartbeats(directory: Path) -> dict[str, Path]:
+    """Return the heartbeat of each job of a directory."""
+    return {path.name.removeprefix(".alive-"): path for path in directory.glob(".alive-*")}
+
+
+def rollouts_of(stage: Path, step: int) -> Path:
+    return rollouts(stage) / f"step-{step:06d}.parquet"
+
+
+def rollout_files(stage: Path) -> dict[Path, int | None]:
+    """Return the files of a stage's rollouts in their order, with their steps. A damaged name has None."""
+    files = sorted(rollouts(stage).glob("step-*.parquet"))
+    return {file: int(name) if (name := file.stem[5:]).isascii() and name.isdecimal() else None for file in files}
+
+
 def export_of(stage: Path, step: int) -> Path:
     """Return the directory of the model that a stage exported after a step."""
-    return stage / "exports" / f"step-{step:06d}"
+    return _exports(stage) / f"step-{step:06d}"
 
 
 def exported_steps(stage: Path) -> list[int]:
     """Return the steps after which a stage exported its model."""
-    names = [path.name.removeprefix("step-") for path in (stage / "exports").glob("step-*") if path.is_dir()]
-    return sorted(int(name) for name in names if name.isdecimal())
+    return _steps(_exports(stage))
 
 
 def kept_model(stage: Path, step: int) -> Path:
     """Return the directory of the model of an earlier checkpoint of a stage."""
-    return stage / "models" / f"step-{step:06d}"
+    return _kept(stage) / f"step-{step:06d}"
 
 
 def kept_steps(stage: Path) -> list[int]:
     """Return the steps of the models of earlier checkpoints that a stage's directory has."""
-    names = [path.name.removeprefix("step-") for path in stage.glob("models/step-*")]
-    return sorted(int(name) for name in names if name.isdecimal())
+    return _steps(_kept(stage))
 
 
 def is_finished(directory: Path) -> bool:
     """Return whether a stage or an evaluation is finished."""
-    return (directory / "manifest.json").is_file()
+    return manifest(directory).is_file()
+
+
+def _steps(models: Path) -> list[int]:
+    names = [path.name.removeprefix("step-") for path in models.glob("step-*") if path.is_dir()]
+    return sorted(int(name) for name in names if name.isdecimal())

@@ -7,9 +7,6 @@ from typing import Any
 
 from passk.base.errors import PasskError
 
-WRITER = ".writer"
-"""Name of the lock of the process that writes into a stage's directory."""
-
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """Return the steps of a metrics.jsonl up to its first damaged line.

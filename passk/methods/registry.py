@@ -6,7 +6,7 @@ Another package offers a method as an entry point of the group `passk.methods`, 
 from functools import cache
 
 from passk.base import plugins
-from passk.base.errors import ConfigError, PasskError, nearest
+from passk.base.errors import ConfigError, nearest
 from passk.methods.method import Method
 
 GROUP = "passk.methods"
@@ -27,10 +27,10 @@ def names() -> list[str]:
 
 @cache
 def get(name: str) -> type[Method]:
-    """Return the method of that name. Raise ConfigError for an unknown name, PasskError for another object."""
+    """Return the method of that name. Raise ConfigError for an unknown name, and for another object."""
     if name not in _locations():
         raise ConfigError("name", f"{name!r} does not exist", nearest(name, _locations()))
     method = plugins.imported(_locations()[name], "method", name)
     if not (isinstance(method, type) and issubclass(method, Method)):
-        raise PasskError(f"method: {_locations()[name]} is not a method; derive it from passk.methods.Method")
+        raise ConfigError("method", f"{_locations()[name]} is not a method", "derive it from passk.methods.Method")
     return method

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from passk.base.errors import ConfigError, PasskError
+from passk.base.errors import ConfigError, PasskError, typed_line
 from passk.experiment.model import TinyModel
 from passk.problems.maze import ALPHABET
 
@@ -55,7 +55,7 @@ def load_tokenizer(model: Path | str, *, trusted: bool = False) -> "PreTrainedTo
 
 def _unreadable(model: Path | str, error: Exception) -> PasskError:
     """Return the error for a model whose tokenizer is damaged or missing."""
-    reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    reason = typed_line(error, 300)
     return PasskError(
         f"{model}: its tokenizer cannot be read ({reason}); restore it, or delete the model to download it again"
     )

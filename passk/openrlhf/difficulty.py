@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from passk.base.errors import ConfigError, nearest
+from passk.base.errors import ConfigError, nearest, one_line
 
 
 def difficulties(problems: Path | None) -> dict[str, str]:
@@ -20,7 +20,7 @@ def difficulties(problems: Path | None) -> dict[str, str]:
     try:
         table = pyarrow.parquet.read_table(problems, columns=["id", "difficulty"])
     except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise ConfigError("--passk.problems", f"{problems} cannot be read ({reason})", "name a problem set") from None
     pairs = zip(table["id"].to_pylist(), table["difficulty"].to_pylist(), strict=True)
     return {problem: str(difficulty) for problem, difficulty in pairs if difficulty is not None}

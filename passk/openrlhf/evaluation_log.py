@@ -6,16 +6,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-from passk.files import durable
-from passk.files.layout import EVALUATION, EVALUATIONS
+from passk.files import durable, layout
 from passk.files.metrics_log import read_metrics
+from passk.files.schema import EVALUATION
 
 
 class EvaluationLog:
     """The evaluations during a stage's training. The stage's directory has one writer (step_recorder.py)."""
 
     def __init__(self, directory: Path) -> None:
-        self._path = directory / EVALUATIONS
+        self._path = layout.training_evaluations(directory)
 
     def forget_after(self, step: int) -> None:
         """Delete the evaluations of later steps, which a resumed training repeats, and an incomplete last line."""
@@ -35,7 +35,7 @@ class EvaluationLog:
     def write(self, line: dict[str, Any], seconds: float) -> None:
         """Append an evaluation, durably. seconds: its wall time."""
         whole = {**line, "seconds": seconds, "time": time.time()}
-        assert whole.keys() == EVALUATION.keys(), f"not the fields of passk/files/layout.py: {sorted(whole)}"
+        assert whole.keys() == EVALUATION.keys(), f"not the fields of passk/files/schema.py: {sorted(whole)}"
         with durable.telling_when_full(self._path), self._path.open("a") as file:
             file.write(json.dumps(whole) + "\n")
             file.flush()

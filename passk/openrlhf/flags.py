@@ -10,6 +10,7 @@ from pathlib import Path
 
 from passk.experiment.compute import Compute
 from passk.experiment.stage import RlStage, SftStage
+from passk.files import layout
 from passk.openrlhf import engine_flags, passthrough
 from passk.openrlhf.checkpoints import LEAST_KEPT
 from passk.openrlhf.held_out import HeldOut
@@ -154,8 +155,8 @@ def _common(stage: SftStage | RlStage, compute: Compute, paths: Paths) -> Flags:
         "--ds.zero_stage": compute.zero_stage,
         "--ds.attn_implementation": compute.attention,
         "--ds.packing_samples": compute.packing,
-        "--ckpt.output_dir": str(paths.output / "model"),
-        "--ckpt.path": str(paths.output / "checkpoints"),
+        "--ckpt.output_dir": str(layout.model(paths.output)),
+        "--ckpt.path": str(layout.checkpoints(paths.output)),
         "--ckpt.save_steps": stage.save_every,
         "--ckpt.max_num": max(stage.keep_checkpoints, LEAST_KEPT),
         "--ckpt.load_enable": True,

@@ -3,7 +3,7 @@
 An evaluation draws no random number of the training. Its engines are seeded from the run's seed and the step, and the
 next training step seeds them again. It resets vLLM's prefix cache, so no rollout depends on it.
 
-Each evaluation, a step and a benchmark, is one line of evaluations.jsonl (passk/files/layout.py, EVALUATION). A kill
+Each evaluation, a step and a benchmark, is one line of evaluations.jsonl (passk/files/schema.py, EVALUATION). A kill
 loses an evaluation as a whole, and the resumed training repeats it.
 """
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from passk.base.errors import ConfigError, PasskError
-from passk.files import durable, file_lock
-from passk.files.layout import METRICS, ROLLOUT_COLUMNS
-from passk.files.metrics_log import WRITER, read_metrics
+from passk.files import durable, file_lock, layout
+from passk.files.metrics_log import read_metrics
+from passk.files.schema import METRICS, ROLLOUT_COLUMNS
 from passk.openrlhf import mismatch
 from passk.openrlhf.difficulty import difficulties, means
 from passk.openrlhf.group_filter import teaches
@@ -140,7 +140,7 @@ class Rollouts:
         )
 
     def metrics(self, difficulty: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Return the metrics of all groups that were generated (passk/files/layout.py, METRICS).
+        """Return the metrics of all groups that were generated (passk/files/schema.py, METRICS).
 
         difficulty: of each problem that has one.
         """
@@ -208,23 +208,22 @@ class StepRecorder:
         self.advantage = settings.advantage
         self.difficulty = difficulties(settings.problems)
         self.log = MetricsLog(settings.record)
-        self.rollouts = settings.record / "rollouts"
-        self.rollouts.mkdir(parents=True, exist_ok=True)
+        self._directory = settings.record
+        layout.rollouts(settings.record).mkdir(parents=True, exist_ok=True)
 
     def begin_anew(self) -> None:
         """Lock the directory for this run. Raise ConfigError if it holds another run's steps, or another run writes."""
         try:
-            file_lock.keep(self.log.path.with_name(WRITER), waits=False)
+            file_lock.keep(layout.writer(self._directory), waits=False)
         except PasskError as error:
             raise ConfigError("--passk.record", str(error), "choose another directory") from None
-        require_new(self.log.path.parent)
+        require_new(self._directory)
 
     def forget_after(self, step: int) -> None:
         """Delete the records of steps after `step`."""
         self.log.forget_after(step)
-        for file in self.rollouts.glob("step-*.parquet"):
-            number = file.stem.removeprefix("step-")
-            if number.isdecimal() and int(number) > step:
+        for file, recorded in layout.rollout_files(self._directory).items():
+            if recorded is not None and recorded > step:
                 file.unlink()
 
     def write(
@@ -239,7 +238,7 @@ class StepRecorder:
         import pyarrow
         import pyarrow.parquet
 
-        file = self.rollouts / f"step-{step:06d}.parquet"
+        file = layout.rollouts_of(self._directory, step)
         table = pyarrow.table(rollouts.table(step, tokenizer))
         with durable.written(file) as output:
             pyarrow.parquet.write_table(table, output, compression="zstd")
@@ -267,7 +266,7 @@ class StepRecorder:
 
 def require_new(directory: Path) -> None:
     """Raise ConfigError if `directory` holds a run's recorded steps, which a new run would erase."""
-    if read_metrics(directory / "metrics.jsonl") or any((directory / "rollouts").glob("*.parquet")):
+    if read_metrics(layout.metrics(directory)) or any(layout.rollouts(directory).glob("*.parquet")):
         raise ConfigError(
             "--passk.record",
             f"{directory} holds the steps of another run, which this run would erase",
@@ -280,11 +279,11 @@ class MetricsLog:
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self.path = directory / "metrics.jsonl"
+        self.path = layout.metrics(directory)
 
     def write(self, metrics: dict[str, Any]) -> None:
         unknown = metrics.keys() - set(METRICS)
-        assert not unknown, f"metrics that passk/files/layout.py does not define: {sorted(unknown)}"
+        assert not unknown, f"metrics that passk/files/schema.py does not define: {sorted(unknown)}"
         with durable.telling_when_full(self.path), self.path.open("a") as file:
             file.write(json.dumps({**metrics, "time": time.time()}) + "\n")
             # A checkpoint that survives a machine crash needs its record.
@@ -293,6 +292,6 @@ class MetricsLog:
 
     def forget_after(self, step: int) -> None:
         """Lock the file, and drop the lines of later steps and an incomplete last line."""
-        file_lock.keep(self.path.with_name(WRITER))
+        file_lock.keep(layout.writer(self.path.parent))
         kept = [line for line in read_metrics(self.path) if line["step"] <= step]
         durable.write_text(self.path, "".join(json.dumps(line) + "\n" for line in kept))

@@ -5,6 +5,7 @@ import numpy as np
 from passk.evaluation.table import correct_counts
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedEvaluation
+from passk.files import layout
 from passk.files.layout import BASE
 from passk.statistics.pass_at_k import pass_at_k
 
@@ -28,7 +29,7 @@ def unmet(plan: Plan) -> str | None:
     )
     if not evaluation.finished:
         return "the base model could not be evaluated, so require.base is not known to hold"
-    correct = correct_counts(evaluation.directory / "samples.parquet")
+    correct = correct_counts(layout.samples(evaluation.directory))
     for k, (low, high) in require.base.bounds.items():
         value = float(np.mean(pass_at_k(evaluation.benchmark.samples, correct, k)))
         if not low <= value <= high:

@@ -12,6 +12,7 @@ from passk.base.errors import ConfigError
 from passk.experiment.config import Experiment
 from passk.experiment.plan import Plan
 from passk.experiment.stage import RlStage
+from passk.files import layout
 from passk.models.model_size import ModelSize
 from passk.pipeline import memory
 from passk.pipeline.memory import GIB
@@ -140,4 +141,4 @@ def check_disk(plan: Plan) -> None:
 
 def _there(directory: Path) -> int:
     """Return the bytes of a stage's checkpoints that exist already."""
-    return sum(file.stat().st_size for file in directory.glob("checkpoints/**/*") if file.is_file())
+    return sum(file.stat().st_size for file in layout.checkpoints(directory).rglob("*") if file.is_file())

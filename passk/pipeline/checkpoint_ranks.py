@@ -8,6 +8,7 @@ import os
 from passk.base.errors import ConfigError
 from passk.experiment.plan import Plan
 from passk.experiment.stage import RlStage
+from passk.files import layout
 from passk.openrlhf import checkpoints
 
 
@@ -17,7 +18,7 @@ def require_same_partition(plan: Plan) -> None:
     for planned in plan.stages:
         rollouts = isinstance(planned.stage, RlStage)
         ranks, product = compute.ranks(rollouts=rollouts), "nodes x gpus_per_node" if rollouts else "gpus_per_node"
-        partition = None if planned.finished else checkpoints.partition(planned.directory / "checkpoints")
+        partition = None if planned.finished else checkpoints.partition(layout.checkpoints(planned.directory))
         if partition is None:
             continue
         fix = f"or delete {os.path.relpath(planned.directory)} to train the stage again"

@@ -2,6 +2,7 @@
 
 from passk.experiment.plan import Plan
 from passk.experiment.stage import RlStage, SftStage
+from passk.files import layout
 from passk.openrlhf import difficulty, lengths, lora_targets, train_data
 from passk.pipeline import evaluation_length, training_problems
 from passk.pipeline.checkpoint_ranks import require_same_partition
@@ -19,7 +20,7 @@ def check(plan: Plan) -> None:
         until = stage.until if isinstance(stage, RlStage) else None
         if until and until.difficulty and not planned.finished:
             difficulty.require(f"stages.{name}.until.difficulty", until.difficulty, plan.training_problems(planned))
-        if not planned.finished and not (planned.directory / "data").exists():
+        if not planned.finished and not layout.data(planned.directory).exists():
             unstarted[name] = stage
     if plan.experiment.engine:
         return  # the endpoint has the model and its template

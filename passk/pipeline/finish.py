@@ -6,8 +6,8 @@ from typing import Any
 from passk.base.errors import PasskError
 from passk.experiment.planned import PlannedStage
 from passk.experiment.stage import RlStage
-from passk.files import durable
-from passk.files.layout import EVALUATIONS, kept_model, kept_steps, write_json
+from passk.files import durable, layout
+from passk.files.layout import kept_model, kept_steps, write_json
 from passk.files.metrics_log import read_metrics
 from passk.runtime import ray_job
 
@@ -15,22 +15,22 @@ from passk.runtime import ray_job
 def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> str:
     """Check that a stage has all its steps and its model, write its manifest, and return why it ended."""
     directory = planned.directory
-    lines = read_metrics(directory / "metrics.jsonl")
+    lines = read_metrics(layout.metrics(directory))
     last, ended = _end(planned, lines)
     if [line["step"] for line in lines] != list(range(1, last + 1)):
         raise PasskError(
-            f"OpenRLHF ended after {len(lines)} of {last} steps; see {ray_job.shown(directory / 'log.txt')}"
+            f"OpenRLHF ended after {len(lines)} of {last} steps; see {ray_job.shown(layout.log(directory))}"
         )
-    if not (directory / "model" / "config.json").is_file():
-        raise PasskError(f"OpenRLHF ended without writing a model; see {ray_job.shown(directory / 'log.txt')}")
-    durable.flush_all(directory / "model")
+    if not (layout.model(directory) / "config.json").is_file():
+        raise PasskError(f"OpenRLHF ended without writing a model; see {ray_job.shown(layout.log(directory))}")
+    durable.flush_all(layout.model(directory))
     end = {"key": planned.record.key, "steps": last, "ended": ended, "seconds": seconds, "startup_seconds": startup}
     if isinstance(planned.stage, RlStage) and planned.stage.filter_groups:
         end["prompts"] = sum(line["generated_groups"] for line in lines)
-    write_json(directory / "manifest.json", end | _kept(planned, last))
+    write_json(layout.manifest(directory), end | _kept(planned, last))
     # A finished stage is never resumed, and its children start from model/. Its checkpoints are removed only after the
     # manifest is on the disk, so a kill or a power loss in between loses nothing.
-    shutil.rmtree(directory / "checkpoints", ignore_errors=True)
+    shutil.rmtree(layout.checkpoints(directory), ignore_errors=True)
     return ended
 
 
@@ -40,7 +40,7 @@ def _kept(planned: PlannedStage, last: int) -> dict[str, Any]:
     keep = stage.keep if isinstance(stage, RlStage) else None
     if keep is None:
         return {}
-    best = keep.best_step(last, read_metrics(directory / EVALUATIONS))
+    best = keep.best_step(last, read_metrics(layout.training_evaluations(directory)))
     wanted = {*keep.final(last), best}
     for step in kept_steps(directory):
         if step not in wanted or step == last:
@@ -60,7 +60,7 @@ def _end(planned: PlannedStage, lines: list[dict[str, Any]]) -> tuple[int, str]:
     whole = f"all {stage.steps} steps are done"
     if not isinstance(stage, RlStage):
         return stage.steps, whole
-    end = stage.conditions.end(lines, read_metrics(planned.directory / EVALUATIONS))
+    end = stage.conditions.end(lines, read_metrics(layout.training_evaluations(planned.directory)))
     if end is None:
         return stage.steps, "; ".join(filter(None, (whole, stage.conditions.unmet(lines))))
     return end.step, f"ended at step {end.step} of {stage.steps}: {end.reason}"

@@ -12,6 +12,7 @@ from passk.base.errors import ConfigError, nearest
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedStage
 from passk.experiment.stage import RlStage
+from passk.files import layout
 from passk.files.layout import export_of, exported_steps, kept_model, kept_steps
 from passk.models import remote_code
 from passk.models.tiny import load_tokenizer
@@ -96,7 +97,7 @@ def _model(planned: PlannedStage, step: int) -> Path:
     directory = planned.directory
     models = {each: kept_model(directory, each) for each in kept_steps(directory)}
     models |= {each: export_of(directory, each) for each in exported_steps(directory)}
-    models[planned.steps] = directory / "model"
+    models[planned.steps] = layout.model(directory)
     if step not in models:
         known = ", ".join(map(str, sorted(models)))
         raise ConfigError("step", f"{planned.record.name} has no model of step {step}", f"name one of {known}")
@@ -107,8 +108,8 @@ def _rollouts(planned: PlannedStage, last_steps: int, step: int) -> tuple[list[d
     """Return the rollouts of the last steps up to a step, and these steps."""
     import pyarrow.parquet
 
-    directory = planned.directory / "rollouts"
-    files = [file for file in sorted(directory.glob("step-*.parquet")) if int(file.stem[5:]) <= step][-last_steps:]
+    steps = layout.rollout_files(planned.directory)
+    files = [file for file, number in steps.items() if number is not None and number <= step][-last_steps:]
     if not files:
         raise ConfigError("stage", f"{planned.record.name} has no rollouts", "run the experiment again")
     columns = ["step", "problem", "response", "reward", "advantage", "truncated"]

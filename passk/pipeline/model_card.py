@@ -13,8 +13,9 @@ from passk.evaluation.table import correct_counts
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
 from passk.experiment.stage import RlStage, SftStage
+from passk.files import layout
 from passk.files.durable import write_text
-from passk.files.layout import EVALUATIONS, export_of, exported_steps, kept_model, kept_steps
+from passk.files.layout import export_of, exported_steps, kept_model, kept_steps
 from passk.files.metrics_log import read_metrics
 from passk.openrlhf.held_out import figures
 
@@ -24,7 +25,7 @@ UNKNOWN = "not known; see the base model"
 
 def write(plan: Plan, planned: PlannedStage) -> None:
     """Write the cards of the models of a finished stage."""
-    models = {planned.directory / "model": planned.steps}
+    models = {layout.model(planned.directory): planned.steps}
     models |= {export_of(planned.directory, step): step for step in exported_steps(planned.directory)}
     models |= {kept_model(planned.directory, step): step for step in kept_steps(planned.directory)}
     for model, step in models.items():
@@ -99,7 +100,7 @@ def licence_of(model: Path | str) -> str | None:
 
 def _command(plan: Plan) -> str:
     try:
-        return str(json.loads((plan.directory / "experiment.json").read_text())["command"])
+        return str(json.loads(layout.experiment_record(plan.directory).read_text())["command"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return f"passk run {plan.experiment.name}.yaml"
 
@@ -124,7 +125,7 @@ def _results(plan: Plan, planned: PlannedStage, model: Path, step: int) -> str:
             rows += _evaluated(evaluation)
     averages = isinstance(planned.stage, RlStage) and planned.stage.ema
     when = f"during the training{', of the weights and not of their average' if averages else ''}"
-    for line in read_metrics(planned.directory / EVALUATIONS):
+    for line in read_metrics(layout.training_evaluations(planned.directory)):
         if line["step"] == step:
             benchmark = f"{line['benchmark']} ({when})"
             rows += [_row(benchmark, line["samples"], k, each) for k, each in line["pass_at_k"].items()]
@@ -138,7 +139,7 @@ def _evaluated(evaluation: PlannedEvaluation) -> list[tuple[str, ...]]:
     """Return the rows of a finished evaluation; none if its samples are damaged, which the ingest names."""
     config = evaluation.benchmark
     try:
-        each = figures(config.samples, correct_counts(evaluation.directory / "samples.parquet"), config.k)
+        each = figures(config.samples, correct_counts(layout.samples(evaluation.directory)), config.k)
     except PasskError:
         return []
     return [_row(evaluation.record.benchmark, config.samples, k, figure) for k, figure in each.items()]

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from passk.base.errors import PasskError
-from passk.files import file_lock
+from passk.files import file_lock, layout
 from passk.files.layout import REHEARSALS, SERVE, STORE
 
-_RECORDS = {"stages": "stage.json", "evaluations": "evaluation.json"}
+_RECORDS = {layout.stages: layout.stage_record, layout.evaluations: layout.evaluation_record}
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Superseded:
 
 def superseded(runs: Path) -> list[Superseded]:
     """Return what no experiment under `runs` stands on. Raise PasskError if a record cannot be read."""
-    records = {directory: _record(directory / "experiment.json") for directory in _experiments(runs)}
+    records = {directory: _record(layout.experiment_record(directory)) for directory in _experiments(runs)}
     known = {directory: record for directory, record in records.items() if record is not None}
     keys = {str(key) for record in known.values() for key in (*record["stages"].values(), *record["evaluations"])}
     leftovers = [
         each
         for directory, record in known.items()
-        if not file_lock.is_held(runs / ".locks" / f"experiment-{directory.name}")
+        if not file_lock.is_held(layout.experiment_lock(runs, directory.name))
         for each in (*_keyed(runs, directory, keys), *_problem_sets(directory, record, keys))
     ]
     older = sorted(runs.glob(f"{STORE}.version-*"))
@@ -51,7 +51,7 @@ def delete(runs: Path, items: list[Superseded]) -> list[Superseded]:
     for each in deleted:
         if each.path.is_dir() and not each.path.is_symlink():
             # Without its manifest a directory is no finished result, should the deletion be interrupted.
-            (each.path / "manifest.json").unlink(missing_ok=True)
+            layout.manifest(each.path).unlink(missing_ok=True)
             shutil.rmtree(each.path)
         else:
             each.path.unlink()
@@ -80,10 +80,10 @@ def _record(file: Path) -> dict[str, Any] | None:
 
 def _keyed(runs: Path, directory: Path, keys: set[str]) -> Iterator[Superseded]:
     for folder, record in _RECORDS.items():
-        for path in sorted((directory / folder).glob("*")):
-            if not path.is_dir() or path.name in keys or file_lock.is_held(runs / ".locks" / path.name):
+        for path in sorted(folder(directory).glob("*")):
+            if not path.is_dir() or path.name in keys or file_lock.is_held(layout.locks(runs) / path.name):
                 continue
-            yield Superseded(path, f"{_name(path / record)} of an earlier configuration", _size(path))
+            yield Superseded(path, f"{_name(record(path))} of an earlier configuration", _size(path))
 
 
 def _problem_sets(directory: Path, record: dict[str, Any], keys: set[str]) -> Iterator[Superseded]:
@@ -91,15 +91,16 @@ def _problem_sets(directory: Path, record: dict[str, Any], keys: set[str]) -> It
 
     Without a directory for each key of its record, the experiment is not finished and may still need them all.
     """
-    wanted = {"stages": record["stages"].values(), "evaluations": record["evaluations"]}
+    wanted = {layout.stages: record["stages"].values(), layout.evaluations: record["evaluations"]}
     for folder, names in wanted.items():
-        if not set(map(str, names)) <= {path.name for path in directory.parent.glob(f"*/{folder}/*")}:
+        present = {path.name for experiment in directory.parent.iterdir() for path in folder(experiment).glob("*")}
+        if not set(map(str, names)) <= present:
             return
     named: dict[bool, set[str]] = {True: set(), False: set()}
-    for folder, name in _RECORDS.items():
-        for path in directory.glob(f"{folder}/*/{name}"):
-            named[path.parent.name in keys].add(str((_content(path) or {}).get("problems")))
-    for path in sorted((directory / "problems").glob("*.parquet")):
+    for folder, record_of in _RECORDS.items():
+        for path in folder(directory).glob("*"):
+            named[path.name in keys].add(str((_content(record_of(path)) or {}).get("problems")))
+    for path in layout.problem_files(directory):
         if path.stem in named[False] - named[True]:
             yield Superseded(path, "problems of an earlier configuration", _size(path))
 

@@ -11,14 +11,13 @@ from passk.experiment.config import Experiment
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
 from passk.experiment.rehearsal import changes
-from passk.files.layout import EVALUATIONS
+from passk.files import layout
 from passk.files.metrics_log import read_metrics
 from passk.models.model_size import ModelSize
 from passk.openrlhf import flags, gpu_coverage
 from passk.pipeline.needs import needs
 from passk.problems.sources import SPECS
 
-FILE = "rehearsal.md"
 BANNER = (
     "**This is a rehearsal, not a result.** A tiny model with random weights ran a cut-down copy of the experiment. "
     "Its numbers say nothing about the experiment."
@@ -84,7 +83,7 @@ def _exercised(laid_out: Plan) -> Iterator[tuple[str, str, Path]]:
     seen += ", packed sequences" if compute.packing else ""
     seen += ", dynamic batches" if compute.max_tokens_per_gpu else ""
     seen += ", gradient checkpointing" if compute.gradient_checkpointing else ""
-    yield "topology", seen, laid_out.directory / "experiment.json"
+    yield "topology", seen, layout.experiment_record(laid_out.directory)
     for name, spec in laid_out.experiment.problems.items():
         judged = getattr(spec, "verifier", SPECS[spec.source].judged_by)
         template = getattr(spec, "template", "-")
@@ -94,12 +93,12 @@ def _exercised(laid_out: Plan) -> Iterator[tuple[str, str, Path]]:
         yield from _stage(planned)
     for evaluation in laid_out.evaluations:
         yield _evaluation(evaluation)
-    report = laid_out.directory / "report.md"
+    report = layout.report(laid_out.directory)
     yield "report", "written" if report.exists() else "not written", report
 
 
 def _stage(planned: PlannedStage) -> Iterator[tuple[str, str, Path]]:
-    name, file = planned.record.name, planned.directory / "metrics.jsonl"
+    name, file = planned.record.name, layout.metrics(planned.directory)
     lines = read_metrics(file)
     seen = f"{planned.stage.kind}: {len(lines)} of {planned.stage.steps} steps"
     if planned.stage.kind == "rl":
@@ -109,16 +108,16 @@ def _stage(planned: PlannedStage) -> Iterator[tuple[str, str, Path]]:
         seen += f", {planned.stage.advantage.label} with k = {ks or '-'}, {tokens} response tokens"
         seen += f", verdicts: {', '.join(reasons)}" if reasons else ""
     yield f"stage {name}", seen, file
-    model = planned.directory / "model" / "config.json"
+    model = layout.model(planned.directory) / "config.json"
     yield f"stage {name}: weights", "written" if model.exists() else "not written", model
-    if (evaluations := planned.directory / EVALUATIONS).exists():
+    if (evaluations := layout.training_evaluations(planned.directory)).exists():
         count = len(evaluations.read_text().splitlines())
         yield f"stage {name}: evaluations during the training", str(count), evaluations
 
 
 def _evaluation(planned: PlannedEvaluation) -> tuple[str, str, Path]:
     what = f"evaluation of {planned.record.checkpoint} on {planned.record.benchmark}"
-    manifest = planned.directory / "manifest.json"
+    manifest = layout.manifest(planned.directory)
     if not manifest.exists():
         return what, "not finished", manifest
     content: Mapping[str, Any] = json.loads(manifest.read_text())

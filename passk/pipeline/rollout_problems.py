@@ -8,6 +8,7 @@ from passk.base.errors import under
 from passk.experiment import rollout_sets
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedStage
+from passk.files import layout
 from passk.openrlhf import lengths
 from passk.pipeline import training_problems
 from passk.pipeline.evaluation_request import format_of
@@ -29,7 +30,7 @@ def prepare(plan: Plan, planned: PlannedStage) -> None:
         if not file.exists():
             source = next(each for each in planned.lineage[1:] if each.record.name == spec.stage)
             rows = preparation.loaded(plan.training_problems(source))
-            files = sorted((source.directory / "rollouts").glob("step-*.parquet"))
+            files = list(layout.rollout_files(source.directory))
             with under(f"problems.{name}"):
                 problem_set = rollouts.of_stage(spec, rows, files, random.Random(file.stem))
             problems.save(problem_set, file)

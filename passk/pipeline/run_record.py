@@ -22,6 +22,7 @@ from passk.base.errors import PasskError, SomeFailed, line
 from passk.base.redact import hidden, without_secrets
 from passk.experiment.plan import Plan
 from passk.experiment.result_versions import VERIFIER_PACKAGES, engine_versions, installed
+from passk.files import layout
 from passk.files.layout import INGEST, ExperimentRecord, write_json
 from passk.store import ingest_experiment_record
 from passk.store.records import record_of
@@ -167,14 +168,14 @@ def is_reported(plan: Plan) -> bool:
 def _stamp(plan: Plan) -> list[int] | None:
     """Return a stamp that differs between reports, since each is a new file; None without a report."""
     try:
-        status = (plan.directory / "report.md").stat()
+        status = layout.report(plan.directory).stat()
     except OSError:
         return None
     return [status.st_ino, status.st_mtime_ns, status.st_size]
 
 
 def _file(plan: Plan) -> Path:
-    return plan.directory / "experiment.json"
+    return layout.experiment_record(plan.directory)
 
 
 def _config(plan: Plan) -> dict[str, Any]:

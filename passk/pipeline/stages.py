@@ -23,9 +23,9 @@ from passk.experiment.compute import Compute
 from passk.experiment.plan import Plan
 from passk.experiment.planned import PlannedEvaluation, PlannedStage
 from passk.experiment.stage import RlStage
-from passk.files import durable, file_lock, scratch
+from passk.files import durable, file_lock, layout, scratch
 from passk.files.layout import write_json
-from passk.files.metrics_log import WRITER, damaged_line, read_metrics
+from passk.files.metrics_log import damaged_line, read_metrics
 from passk.models import remote_code
 from passk.models.tiny import ENDS, load_tokenizer, make_tiny
 from passk.openrlhf import checkpoints, flags, lengths, train_data
@@ -64,7 +64,9 @@ def prepare(plan: Plan) -> None:
 def alone(plan: Plan) -> AbstractContextManager[None]:
     """Hold the lock of an experiment's name, after a wait for another process that runs it."""
     name = plan.experiment.name
-    return file_lock.alone(plan.locks / f"experiment-{name}", what=name, experiment=name, does="runs it")
+    return file_lock.alone(
+        layout.experiment_lock(plan.directory.parent, name), what=name, experiment=name, does="runs it"
+    )
 
 
 def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> None:
@@ -84,7 +86,7 @@ def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> None
         # The lock is free as soon as its holder dies, but the holder's job may need some seconds to end.
         ray_job.end_jobs(planned.directory)
         try:
-            with alone(planned.directory / WRITER, does="still writes there", longest=LAST_WRITER_SECONDS):
+            with alone(layout.writer(planned.directory), does="still writes there", longest=LAST_WRITER_SECONDS):
                 pass
         except file_lock.StillHeld as error:
             raise ray_job.StageFailed(str(error), "lost") from None
@@ -94,16 +96,16 @@ def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> None
 def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> None:
     stage, compute, tiny = planned.stage, plan.experiment.compute, plan.experiment.model.tiny
     directory = _repaired(planned)
-    if directory == planned.own_directory or not (directory / "stage.json").exists():
+    if directory == planned.own_directory or not layout.stage_record(directory).exists():
         record = replace(planned.record, first_step=planned.first_step)
-        write_json(directory / "stage.json", without_secrets(asdict(record)))
-    if not (directory / "data").exists():
+        write_json(layout.stage_record(directory), without_secrets(asdict(record)))
+    if not layout.data(directory).exists():
         rollout_problems.prepare(plan, planned)
         format, trusted = format_of(plan), plan.experiment.model.trust_remote_code
         train_data.write(
             stage,
             {plan.problems[name]: weight for name, weight in stage.weights.items()},
-            directory / "data",
+            layout.data(directory),
             seed=planned.record.seed,
             first_prompt=planned.first_prompt,
             end=ENDS[tiny.alphabet] if tiny else "",
@@ -151,10 +153,10 @@ def _repaired(planned: PlannedStage) -> Path:
     name = planned.record.name
     while True:
         directory = planned.directory
-        done = len(read_metrics(directory / "metrics.jsonl"))
-        if number := damaged_line(directory / "metrics.jsonl"):
+        done = len(read_metrics(layout.metrics(directory)))
+        if number := damaged_line(layout.metrics(directory)):
             log.info("%s: line %d of metrics.jsonl is damaged; its step and the later ones are repeated", name, number)
-        repaired = checkpoints.repair(directory / "checkpoints", recorded=done)
+        repaired = checkpoints.repair(layout.checkpoints(directory), recorded=done)
         for line in repaired.removed:
             log.info("%s: %s", name, line)
         if planned.directory == directory:
@@ -173,10 +175,10 @@ def command(plan: Plan, planned: PlannedStage) -> list[str]:
     experiment, stage = plan.experiment, planned.stage
     paths = flags.Paths(
         str(plan.parent_model(planned)),
-        planned.directory / "data",
+        layout.data(planned.directory),
         planned.directory,
         plan.training_problems(planned),
-        reference=str(planned.reference.directory / "model") if planned.reference else None,
+        reference=str(layout.model(planned.reference.directory)) if planned.reference else None,
     )
     remote_code.check(plan.parent_model(planned), trusted=experiment.model.trust_remote_code)
     if isinstance(stage, RlStage):
@@ -210,14 +212,14 @@ def evaluate(plan: Plan, only: Sequence[PlannedEvaluation] | None = None) -> Non
     remaining = [planned for planned in chosen if not planned.finished and _has_model(planned)]
     if not remaining:
         return
-    compute, directory = plan.experiment.compute, plan.directory / "evaluations"
-    file, work = directory / "request.json", all_requests(plan, remaining)
+    compute, directory = plan.experiment.compute, layout.evaluations(plan.directory)
+    file, work = layout.request(directory), all_requests(plan, remaining)
     work.write(file)
     command = [sys.executable, "-m", "passk.evaluation.evaluate", str(file)]
     on = f" on {work.engines} engines" if work.engines > 1 else ""
     checkpoints_left = len({str(planned.model) for planned in remaining})
     log.info("evaluations to do: %d of %d checkpoints%s", len(remaining), checkpoints_left, on)
-    with progress.followed(directory / progress.FILE):
+    with progress.followed(layout.metrics(directory)):
         if work.on_ray:
             _sample_on_ray(plan, command, directory)
         else:
@@ -228,7 +230,7 @@ def evaluate(plan: Plan, only: Sequence[PlannedEvaluation] | None = None) -> Non
     missing = sorted({planned.record.checkpoint for planned in remaining if not planned.finished})
     if missing:
         raise PasskError(
-            f"the evaluation of {', '.join(missing)} is incomplete; see {ray_job.shown(directory / 'log.txt')}"
+            f"the evaluation of {', '.join(missing)} is incomplete; see {ray_job.shown(layout.log(directory))}"
         )
 
 
@@ -236,30 +238,31 @@ def remaining_share(planned: PlannedStage) -> float:
     """Return the share of a stage's steps that remain. A stage whose parent is not finished has all of them."""
     if planned.parent and not planned.parent.finished:
         return 1.0
-    return 1 - len(read_metrics(planned.directory / "metrics.jsonl")) / planned.stage.steps
+    return 1 - len(read_metrics(layout.metrics(planned.directory))) / planned.stage.steps
 
 
 def sampled(plan: Plan) -> tuple[int, int]:
     """Return the progress of the evaluations: the number of finished ones, and of shards of the others."""
     evaluations = plan.evaluations
     remaining = [planned for planned in evaluations if not planned.finished]
-    shards = sum(1 for planned in remaining for _ in planned.directory.glob("shards/[0-9]*.parquet"))
+    shards = sum(len(layout.shard_files(planned.directory)) for planned in remaining)
     return len(evaluations) - len(remaining), shards
 
 
 def standing(plan: Plan) -> str:
     """Return the progress of a run that survives a crash, as text that changes with every saved step of progress."""
-    saved = [
-        f"{planned.record.name}: {'all' if planned.finished else checkpoints.newest(planned.directory / 'checkpoints')}"
-        for planned in plan.stages
-    ]
+    saved = [f"{planned.record.name}: {_saved(planned)}" for planned in plan.stages]
     finished, shards = sampled(plan)
     return ", ".join([*saved, f"{finished} evaluations and {shards} shards"])
 
 
+def _saved(planned: PlannedStage) -> str:
+    return "all" if planned.finished else str(checkpoints.newest(layout.checkpoints(planned.directory)))
+
+
 def _sample_on_ray(plan: Plan, command: list[str], directory: Path) -> None:
     compute = plan.experiment.compute
-    with ray_cluster(compute, directory / "ray.log") as cluster:
+    with ray_cluster(compute, layout.ray_log(directory)) as cluster:
         ray_job.train(
             command,
             cluster=cluster,

@@ -54,13 +54,15 @@ def generate(spec: Spec, seed: int) -> list[Problem]:
     and test sets of a generated source are disjoint, since the problem itself decides its split. For other sources,
     `passk.problems.contamination` compares the sets.
 
-    Raise ConfigError that begins with the field if the specification cannot be met. Raise PasskError if a data set or
-    package is not available.
+    Raise ConfigError that begins with the field if the specification cannot be met, or if a data set or a package is
+    not available.
     """
     check(spec)
     result = sources.module(spec).generate(spec, random.Random(fingerprint(spec, seed)))
     if repeated := [name for name, count in Counter(problem.id for problem in result).items() if count > 1]:
-        raise PasskError(f"source: {spec.source} has two problems with the id {repeated[0]!r}; make the ids unique")
+        raise ConfigError(
+            "source", f"{spec.source} has two problems with the id {repeated[0]!r}", "make the ids unique"
+        )
     return [replace(problem, content=content_hash(problem)) for problem in result]
 
 

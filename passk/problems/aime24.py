@@ -30,7 +30,7 @@ class Aime24Problems(hub.HubSpec):
 
 
 def generate(spec: Aime24Problems, rng: random.Random) -> list[Problem]:
-    """Return all 30 problems. Raise PasskError if the data set is not available."""
+    """Return all 30 problems. Raise ConfigError if the data set is not available."""
     rows, origin = hub.rows(spec, ("id", "problem", "solution", "answer"))
     items = [
         Item(

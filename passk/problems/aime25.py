@@ -31,7 +31,7 @@ class Aime25Problems(hub.HubSpec):
 
 
 def generate(spec: Aime25Problems, rng: random.Random) -> list[Problem]:
-    """Return all 30 problems. Raise PasskError if the data set is not available."""
+    """Return all 30 problems. Raise ConfigError if the data set is not available."""
     rows, origin = hub.rows(spec, ("id", "problem", "answer"))
     items = [Item(f"aime25-{row['id']}", row["problem"], whole(row["answer"]), metadata=origin) for row in rows]
     return problems(spec, items, rng, verifier=VERIFIER)

@@ -83,12 +83,12 @@ class OlympiadBenchProblems(_Competition):
 
 
 def generate(spec: _Competition, rng: random.Random) -> list[Problem]:
-    """Return all problems. Raise PasskError if the data set is not available."""
+    """Return all problems. Raise ConfigError if the data set is not available."""
     return problems(spec, items(spec), rng, verifier=VERIFIER)
 
 
 def items(spec: Answered) -> list[Item]:
-    """Return an item for each row. Raise PasskError if the data set is not available or a row has another form."""
+    """Return an item for each row. Raise ConfigError if the data set is not available or a row has another form."""
     problem, answer = spec.columns
     wanted = (problem, answer, *spec.labels, *filter(None, [spec.rated]))
     rows, origin = hub.rows(spec, wanted, words=(problem,), shaped=(answer, *spec.labels))

@@ -37,7 +37,7 @@ class GpqaProblems(hub.HubSpec):
 
 
 def generate(spec: GpqaProblems, rng: random.Random) -> list[Problem]:
-    """Return all questions. Raise PasskError if the data set is not available."""
+    """Return all questions. Raise ConfigError if the data set is not available."""
     columns = ("Question", *_OPTIONS, "High-level domain", "Subdomain")
     rows, origin = hub.rows(spec, columns, words=("Question", *_OPTIONS))
     items = []

@@ -38,7 +38,7 @@ class Gsm8kProblems(hub.HubSpec):
 
 
 def generate(spec: Gsm8kProblems, rng: random.Random) -> list[Problem]:
-    """Return the split's problems. Raise PasskError if the data set is not available."""
+    """Return the split's problems. Raise ConfigError if the data set is not available."""
     rows, origin = hub.rows(spec, ("question", "answer"), words=("question",))
     items = []
     for number, row in enumerate(rows):

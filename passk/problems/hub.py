@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from passk.base.errors import ConfigError, PasskError
+from passk.base.errors import ConfigError
 from passk.problems import tables
 from passk.problems.text_problems import Worded
 
@@ -73,7 +73,7 @@ def rows(
 ) -> tuple[list[tables.Row], dict[str, str]]:
     """Return the split's rows as text (tables.read) and their origin {"dataset", "revision"}, a commit or "copy".
 
-    Raise PasskError that begins with the field if the hub is unreachable, lacks the data set, or a cell is invalid.
+    Raise ConfigError that begins with the field if the hub is unreachable, lacks the data set, or a cell is invalid.
     """
     directory = Path(spec.dataset).expanduser()
     commit = "copy"
@@ -108,7 +108,7 @@ def _whole(files: Sequence[Path]) -> bool:
 
 
 def fetch(dataset: str, revision: str, patterns: Sequence[str]) -> Path:
-    """Return the folder of the cache that has the files. Raise PasskError if they are not available."""
+    """Return the folder of the cache that has the files. Raise ConfigError if they are not available."""
     import huggingface_hub
     from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
     from huggingface_hub.errors import RevisionNotFoundError as NoSuchRevision
@@ -137,34 +137,38 @@ def fetch(dataset: str, revision: str, patterns: Sequence[str]) -> Path:
     try:
         folder = snapshot(cached=False)
     except GatedRepoError:
-        raise PasskError(f"dataset: {dataset} is gated; accept its terms on its page, and set HF_TOKEN") from None
+        raise ConfigError("dataset", f"{dataset} is gated", "accept its terms on its page, and set HF_TOKEN") from None
     except RepositoryNotFoundError:
-        raise PasskError(
-            f"dataset: {dataset} does not exist on the HF hub or is private; correct the name, or set HF_TOKEN"
+        raise ConfigError(
+            "dataset", f"{dataset} does not exist on the HF hub or is private", "correct the name, or set HF_TOKEN"
         ) from None
     except NoSuchRevision:
-        raise PasskError(f"revision: {dataset} has no revision {revision}; name an existing commit") from None
+        raise ConfigError("revision", f"{dataset} has no revision {revision}", "name an existing commit") from None
     except Exception as error:  # of any library that the hub's client uses
-        raise PasskError(_out_of_reach(dataset, revision, error)) from None
+        raise _out_of_reach(dataset, revision, error) from None
     finally:
         if shown:
             enable_progress_bars()
     if not _whole(matching(folder, patterns)):
         # without access to the hub, the cache may have only other files of the data set
-        raise PasskError(
-            f"dataset: {dataset}@{revision[:12]} has no file {' or '.join(patterns)}, or not all of its shards, "
-            "in the cache or on the HF hub; name a revision that has them"
+        raise ConfigError(
+            "dataset",
+            f"{dataset}@{revision[:12]} has no file {' or '.join(patterns)}, or not all of its shards, in the cache or "
+            "on the HF hub",
+            "name a revision that has them",
         )
     return folder
 
 
-def _out_of_reach(dataset: str, revision: str, error: Exception) -> str:
+def _out_of_reach(dataset: str, revision: str, error: Exception) -> ConfigError:
     import huggingface_hub
 
     why = (
         "HF_HUB_OFFLINE is set" if huggingface_hub.constants.HF_HUB_OFFLINE else type(error.__cause__ or error).__name__
     )
-    return (
-        f"dataset: {dataset}@{revision[:12]} is not in the cache, and the HF hub is unreachable ({why}); with access, "
-        f"run `hf download --repo-type dataset {dataset} --revision {revision}`, or name the directory of a copy"
+    return ConfigError(
+        "dataset",
+        f"{dataset}@{revision[:12]} is not in the cache, and the HF hub is unreachable ({why})",
+        f"with access, run `hf download --repo-type dataset {dataset} --revision {revision}`, or name the directory of "
+        "a copy",
     )

@@ -39,7 +39,7 @@ class HumanEvalProblems(hub.HubSpec):
 
 
 def generate(spec: HumanEvalProblems, rng: random.Random) -> list[Problem]:
-    """Return all problems. Raise PasskError if the data set is not available."""
+    """Return all problems. Raise ConfigError if the data set is not available."""
     columns = ("task_id", "prompt", "canonical_solution", "test", "entry_point")
     rows, origin = hub.rows(spec, columns, words=("prompt", "test", "entry_point"))
     items = [

@@ -40,7 +40,7 @@ class MathProblems(hub.HubSpec):
 
 
 def generate(spec: MathProblems, rng: random.Random) -> list[Problem]:
-    """Return the split's problems, subject after subject. Raise PasskError if the data set is not available."""
+    """Return the split's problems, subject after subject. Raise ConfigError if the data set is not available."""
     rows, origin = hub.rows(spec, ("problem", "level", "type", "solution"))
     items = [
         Item(

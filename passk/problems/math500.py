@@ -30,7 +30,7 @@ class Math500Problems(hub.HubSpec):
 
 
 def generate(spec: Math500Problems, rng: random.Random) -> list[Problem]:
-    """Return all 500 problems. Raise PasskError if the data set is not available."""
+    """Return all 500 problems. Raise ConfigError if the data set is not available."""
     rows, origin = hub.rows(spec, ("problem", "solution", "answer", "subject", "level", "unique_id"))
     items = [
         Item(

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from passk.base.errors import PasskError
+from passk.base.errors import ConfigError
 from passk.problems import hub, maze
 from passk.problems.record import Problem
 from passk.problems.text_problems import Item, problems
@@ -41,7 +41,7 @@ class PublishedMazeProblems(hub.HubSpec):
 
 
 def generate(spec: PublishedMazeProblems, rng: random.Random) -> list[Problem]:
-    """Return the split's mazes; `difficulty` is the size. Raise PasskError if the data set is not available."""
+    """Return the split's mazes; `difficulty` is the size. Raise ConfigError if the data set is not available."""
     rows, origin = hub.rows(spec, COLUMNS, shaped=COLUMNS)
     items = []
     for number, row in enumerate(rows):
@@ -49,9 +49,11 @@ def generate(spec: PublishedMazeProblems, rng: random.Random) -> list[Problem]:
             grid = row["reward_model"]["ground_truth"].strip("\n")
             message = _message(row["prompt"])
         except (TypeError, KeyError, AttributeError, ValueError):
-            raise PasskError(
-                f"dataset: row {number} of {spec.dataset} lacks a maze in reward_model.ground_truth or a single user "
-                "message in prompt; name a revision that has them"
+            raise ConfigError(
+                "dataset",
+                f"row {number} of {spec.dataset} lacks a maze in reward_model.ground_truth or a single user message in "
+                "prompt",
+                "name a revision that has them",
             ) from None
         size = len(grid.split("\n"))
         text = message if spec.template == "published" else grid

@@ -43,7 +43,7 @@ class MbppProblems(hub.HubSpec):
 
 
 def generate(spec: MbppProblems, rng: random.Random) -> list[Problem]:
-    """Return the split's problems. Raise PasskError if the data set is not available."""
+    """Return the split's problems. Raise ConfigError if the data set is not available."""
     task, before = _COLUMNS[spec.subset]
     columns = ("task_id", task, "code", "test_list", before)
     rows, origin = hub.rows(spec, columns, words=(task, "code"), shaped=("test_list", before))

@@ -35,7 +35,7 @@ class OlymMathProblems(hub.HubSpec):
 
 
 def generate(spec: OlymMathProblems, rng: random.Random) -> list[Problem]:
-    """Return the problems of the grades, easy first. Raise PasskError if the data set is not available."""
+    """Return the problems of the grades, easy first. Raise ConfigError if the data set is not available."""
     rows, origin = hub.rows(spec, ("problem", "answer", "subject", "unique_id"))
     items = [
         Item(

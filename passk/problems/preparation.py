@@ -16,6 +16,7 @@ from passk import problems, verifiers
 from passk.base.errors import ConfigError, nearest, under
 from passk.base.progress_line import ProgressLine
 from passk.base.terminal import clock
+from passk.files import layout
 from passk.files.layout import write_json
 from passk.problems import contamination
 from passk.problems.record import Problem, Spec, bare, set_hash
@@ -24,8 +25,6 @@ from passk.verifiers import audit
 from passk.verifiers.pool import Pool
 
 log = logging.getLogger(__name__)
-SEPARATION = "separation.json"
-"""File beside the problem sets: {test set: {training set: {"exact": [[id, id]], "near": [[id, id, share]]}}}."""
 _LISTED = 20
 """Most unreadable gold answers that are logged one by one."""
 _NAMED = 3
@@ -33,7 +32,7 @@ _NAMED = 3
 
 
 def prepare(specs: Mapping[str, Spec], files: Mapping[str, Path], seed: int) -> None:
-    """Make the sets whose files are missing. specs, files: by name of the set. Raise PasskError with the field."""
+    """Make the sets whose files are missing. specs, files: by name of the set. Raise ConfigError with the field."""
     prepared: dict[str, list[Problem]] = {}
     for name, spec in specs.items():
         if files[name].exists():
@@ -48,7 +47,7 @@ def prepare(specs: Mapping[str, Spec], files: Mapping[str, Path], seed: int) -> 
         return
     overlaps = separate(specs, {name: prepared.get(name) or loaded(files[name]) for name in specs})
     # before the sets, so that a run that is stopped in between checks again
-    write_json(files[next(iter(prepared))].parent / SEPARATION, overlaps)
+    write_json(layout.separation(files[next(iter(prepared))].parent), overlaps)
     for name, rows in prepared.items():
         problems.save(rows, files[name])
         origin = f"content {set_hash(rows)}{_origin(rows)}"
@@ -112,7 +111,7 @@ def _read(answers: list[tuple[str, str]], activity: Activity) -> list[str | None
 def separate(specs: Mapping[str, Spec], rows: Mapping[str, list[Problem]]) -> dict[str, Any]:
     """Log which problems of each test set are in each training set, and which are repeated.
 
-    Return the content of SEPARATION.
+    Return {test set: {training set: {"exact": [[id, id]], "near": [[id, id, share]]}}}, the content of separation.json.
     """
     texts = {name: contamination.Texts([bare(specs[name], row.prompt) for row in each]) for name, each in rows.items()}
     overlaps: dict[str, Any] = {}
@@ -166,7 +165,7 @@ def require_metadata(named: str, field: str, file: Path) -> None:
 
 
 def _audit(rows: list[Problem]) -> None:
-    """Raise PasskError if the verdicts differ between two fresh processes with different hash seeds."""
+    """Raise ConfigError if the verdicts differ between two fresh processes with different hash seeds."""
     answers, demonstrations = [row.answer for row in rows], [row.demonstration for row in rows]
     audit.check(rows[0].verifier, answers, demonstrations)
 

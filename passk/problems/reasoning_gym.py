@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from passk.base.errors import ConfigError, PasskError, nearest, one_line
+from passk.base.errors import ConfigError, nearest, one_line
 from passk.problems import text_problems
 from passk.problems.record import Problem
 from passk.problems.text_problems import Item, Worded
@@ -95,7 +95,7 @@ def tasks() -> dict[str, type]:
 def generate(spec: ReasoningGymProblems, rng: random.Random) -> list[Problem]:
     """Return `spec.size` different problems.
 
-    Raise ConfigError if the task has fewer, and PasskError if it fails. The answer is JSON for the task's scorer:
+    Raise ConfigError if the task has fewer, or if it fails. The answer is JSON for the task's scorer:
     {"task", "entry", "config"}, the last only with options.
     """
     items = []
@@ -145,4 +145,4 @@ def _drawn(spec: ReasoningGymProblems, seed: int) -> Iterator[tuple[str, dict[st
         raise ConfigError(failure["field"], failure["problem"], failure["fix"])
     if child.returncode:
         last = log.splitlines()[-1] if log else f"status {child.returncode}"
-        raise PasskError(f"task: {spec.task} of reasoning_gym failed: {last[:300]}; change options, or the task")
+        raise ConfigError("task", f"{spec.task} of reasoning_gym failed: {last[:300]}", "change options, or the task")

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from passk.base.errors import PasskError
+from passk.base.errors import ConfigError
 from passk.problems import competitions, hub
 from passk.problems.record import Problem
 from passk.problems.text_problems import Item, problems
@@ -63,7 +63,7 @@ class DeepScalerProblems(_TrainingSet):
 
 
 def generate(spec: _TrainingSet, rng: random.Random) -> list[Problem]:
-    """Return the problems. Raise PasskError if the data set is not available or a row has another form."""
+    """Return the problems. Raise ConfigError if the data set is not available or a row has another form."""
     items = _dapo(spec) if isinstance(spec, DapoProblems) else competitions.items(spec)
     return problems(spec, items, rng, verifier=VERIFIER)
 
@@ -86,8 +86,9 @@ def _parts(row: dict[str, Any], where: str) -> tuple[str, str, str]:
     except (TypeError, ValueError, KeyError):
         text = answer = name = None
     if not (isinstance(text, str) and isinstance(answer, str) and isinstance(name, str) and text.strip()):
-        raise PasskError(
-            f"dataset: {where} lacks a prompt of one message, reward_model.ground_truth or extra_info.index; "
-            "name a revision that has them"
+        raise ConfigError(
+            "dataset",
+            f"{where} lacks a prompt of one message, reward_model.ground_truth or extra_info.index",
+            "name a revision that has them",
         )
     return text.removeprefix(_BEFORE).removesuffix(_AFTER), answer, name

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import get_args
 
 from passk.base.errors import ConfigError, PasskError, line
+from passk.files import layout
 from passk.files.layout import write_json
 from passk.runtime.failures import ROOT_CAUSES, Failure, Kind, of_exception
 
-FILE = "failure.json"
 VARIABLE = "PASSK_FAILURE"
 """Variable with the path of failure.json, in the environment of a stage's processes."""
 
@@ -52,7 +52,7 @@ def write(file: Path, failure: Failure) -> None:
 def read(directory: Path) -> Failure | None:
     """Return the failure that a process recorded in its directory; None without a file, or if it is damaged."""
     try:
-        content = json.loads((directory / FILE).read_text())
+        content = json.loads(layout.failure(directory).read_text())
         kind, reason = content["kind"], content["reason"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
@@ -61,7 +61,7 @@ def read(directory: Path) -> Failure | None:
 
 def forget(directory: Path) -> None:
     """Remove the failure of an earlier attempt."""
-    (directory / FILE).unlink(missing_ok=True)
+    layout.failure(directory).unlink(missing_ok=True)
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -15,6 +15,7 @@ import time
 import uuid
 from pathlib import Path
 
+from passk.files import layout
 from passk.runtime import failure_record, process_marks, process_tree
 from passk.runtime.failures import Failure
 
@@ -132,7 +133,7 @@ def main(alive: Path, log: Path, command: list[str]) -> int:
     os.dup2(output, 2)
     if MARK in os.environ:
         end_earlier(os.environ[MARK])
-    failure_file = alive.with_name(failure_record.FILE)
+    failure_file = layout.failure(alive.parent)
     os.environ[failure_record.VARIABLE] = str(failure_file.resolve())
     follower, memory = Follower(alive), Memory()
 

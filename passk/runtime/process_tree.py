@@ -18,11 +18,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import psutil
 
-from passk.base import logs
+from passk.base import logs, parent_death
 from passk.runtime import process_marks
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,6 @@ WATCH_SECONDS = 0.5
 ASK_SECONDS, SILENT_SECONDS = 5.0, 120.0
 """Interval between two readiness checks of a kept command, and the longest time without a success."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 60.0
-_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -191,21 +191,16 @@ def keep(command: Sequence[str], caller_is_gone: Callable[[], bool]) -> int:
 
     Only for a process that does nothing else: it handles the process's signals and all its children.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signals: list[int] = []
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, lambda number, _: signals.append(number))
     guard = os.getpid()
 
-    def die_with_the_guard() -> None:
-        """Let Linux kill the command when the guard is killed."""
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != guard:  # the guard ended before prctl took effect
-            os._exit(1)
-
     marked = {**os.environ, process_marks.MARK: process_marks.name_of(guard, os.getppid())}
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=marked, preexec_fn=die_with_the_guard).pid
+    child = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, env=marked, preexec_fn=partial(parent_death.end_with, guard)
+    ).pid
     status = None
     while status is None:
         pid, code = os.waitpid(-1, os.WNOHANG)

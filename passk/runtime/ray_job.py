@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from passk.files.layout import EVALUATIONS
+from passk.base.errors import one_line
+from passk.files import layout
 from passk.files.metrics_log import NewLines
 from passk.runtime import failure_record, failures, process_tree, ray_cluster
 from passk.runtime.failures import StageFailed
@@ -47,10 +48,10 @@ def run(command: Sequence[str], *, environment: Mapping[str, str], directory: Pa
 
     stall_timeout_s: seconds without a new line in directory/metrics.jsonl.
     """
-    log, metrics = directory / "log.txt", directory / "metrics.jsonl"
+    log, metrics = layout.log(directory), layout.metrics(directory)
     start = _size(log)
     failure_record.forget(directory)
-    recording = {failure_record.VARIABLE: str(directory / failure_record.FILE)}
+    recording = {failure_record.VARIABLE: str(layout.failure(directory))}
     process = process_tree.start(command, log=log, environment={**environment, **recording})
     moved, seen = time.monotonic(), _size(metrics)
     try:
@@ -93,7 +94,7 @@ class Job:
                 ) from None
         self.name = job_name(directory)
         self._directory = directory
-        self._alive = directory / f".alive-{self.name}"
+        self._alive = layout.heartbeat(directory, self.name)
         self._released = threading.Event()
         self._details: JobDetails | None = None
         self._answered, self._refuses = time.monotonic(), False
@@ -108,7 +109,7 @@ class Job:
         self._end_earlier()
         failure_record.forget(self._directory)
         self._beat()
-        log = self._directory / "log.txt"
+        log = layout.log(self._directory)
         watchdog = [sys.executable, "-m", "passk.runtime.job_watchdog", str(self._alive), str(log), *command]
         # The experiment's paths may be relative to the working directory of its command.
         entrypoint = f"cd {shlex.quote(str(Path.cwd()))} 2>/dev/null; exec {shlex.join(watchdog)}"
@@ -125,7 +126,7 @@ class Job:
                 break
             except (RuntimeError, OSError) as error:
                 if "No available agent" not in str(error) or time.monotonic() - started > SUBMIT_SECONDS:
-                    reason = " ".join(str(error).split())[:300]
+                    reason = one_line(error, 300)
                     raise StageFailed(f"Ray did not accept the job: {reason}", "lost") from None
                 time.sleep(POLL_SECONDS)
         self._answered = time.monotonic()
@@ -135,8 +136,7 @@ class Job:
 
     def _end_earlier(self) -> None:
         """End earlier jobs of this stage whose follower died: two jobs must not write in one directory."""
-        for alive in self._directory.glob(".alive-*"):
-            name = alive.name.removeprefix(".alive-")
+        for name, alive in layout.heartbeats(self._directory).items():
             with contextlib.suppress(RuntimeError, OSError):  # unknown here: the job ended with its cluster
                 _answered(lambda name=name: self._client.stop_job(name))
                 _until(lambda name=name: self._status(name).is_terminal(), STOP_SECONDS)
@@ -210,9 +210,9 @@ def train(
     actors request their own. is_open: returns False once the run is stopped. on_evaluation: `on_step` of
     evaluations.jsonl. Raises StageFailed, and KeyboardInterrupt if it is stopped.
     """
-    log, metrics = directory / "log.txt", directory / "metrics.jsonl"
+    log, metrics = layout.log(directory), layout.metrics(directory)
     start = _size(log)
-    new_lines, new_evaluations, job = NewLines(metrics), NewLines(directory / EVALUATIONS), None
+    new_lines, new_evaluations, job = NewLines(metrics), NewLines(layout.training_evaluations(directory)), None
     try:
         job = Job(cluster["RAY_API_SERVER_ADDRESS"], directory, ray_cluster.request_headers(cluster))
         job.submit(command, environment=environment, gpus=gpus, about=about)

@@ -10,12 +10,7 @@ Every call opens the store, runs one transaction and closes the store.
 
 from passk.store.export import export
 from passk.store.index import STORE, ingest_items, items, reading, rebuild
-from passk.store.ingest import (
-    ingest_evaluation,
-    ingest_experiment_record,
-    ingest_problems,
-    ingest_stage,
-)
+from passk.store.ingest import ingest_experiment_record
 from passk.store.sql import Answer, ask
 
 __all__ = [
@@ -23,11 +18,8 @@ __all__ = [
     "Answer",
     "ask",
     "export",
-    "ingest_evaluation",
     "ingest_experiment_record",
     "ingest_items",
-    "ingest_problems",
-    "ingest_stage",
     "items",
     "reading",
     "rebuild",

@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from passk.base.errors import PasskError
-from passk.files import durable, scratch
+from passk.files import durable, layout, scratch
 from passk.files.layout import REHEARSALS, STORE, EvaluationRecord, ExperimentRecord, StageRecord
 from passk.store import connection as connections
 from passk.store import ingest, queries, schema
@@ -55,11 +55,11 @@ def items(runs: Path) -> Iterator[Item]:
         if experiment.name == REHEARSALS:
             continue
         yield ingest.experiment_record, experiment
-        for problems in sorted((experiment / "problems").glob("*.parquet")):
+        for problems in layout.problem_files(experiment):
             yield ingest.problem_set, problems
-        for stage in _directories(experiment / "stages"):
+        for stage in _directories(layout.stages(experiment)):
             yield ingest.stage, stage
-        for evaluation in _directories(experiment / "evaluations"):
+        for evaluation in _directories(layout.evaluations(experiment)):
             yield ingest.evaluation, evaluation
 
 
@@ -96,7 +96,7 @@ def rebuild(runs: Path, wait: float = WAIT) -> Ingested:
     Raises PasskError if another process holds the old store for longer than `wait` seconds, or if the new store cannot
     be written, for example on a full disk.
     """
-    store, ingested = runs / STORE, Ingested()
+    store, ingested = layout.store(runs), Ingested()
     remove_abandoned(store)
     with scratch.beside(store) as directory, ExitStack() as stack:
         fresh = directory / STORE
@@ -216,13 +216,13 @@ class _Present:
             return path.stem in self.problems
         try:
             if take is ingest.experiment_record:
-                record = record_of(path / "experiment.json", ExperimentRecord)
+                record = record_of(layout.experiment_record(path), ExperimentRecord)
                 return self.experiments.get(record.name) == record
             if take is ingest.stage:
-                record = record_of(path / "stage.json", StageRecord)
+                record = record_of(layout.stage_record(path), StageRecord)
                 # If two experiments trained a stage, the store has that of the first name.
                 return record.key in self.stages and self.stages[record.key] <= record.experiment
-            record = record_of(path / "evaluation.json", EvaluationRecord)
+            record = record_of(layout.evaluation_record(path), EvaluationRecord)
             return (record.experiment, record.key) in self.evaluations
         except PasskError:
             return False  # ingest reports the error

@@ -13,16 +13,12 @@ from typing import Any
 
 import duckdb
 
+from passk.base import gpus
 from passk.base.errors import PasskError
+from passk.files import layout
 from passk.files.durable import FULL
-from passk.files.layout import (
-    ROLLOUT_COLUMNS,
-    SAMPLE_COLUMNS,
-    EvaluationRecord,
-    ExperimentRecord,
-    StageRecord,
-    is_finished,
-)
+from passk.files.layout import EvaluationRecord, ExperimentRecord, StageRecord, is_finished
+from passk.files.schema import ROLLOUT_COLUMNS, SAMPLE_COLUMNS
 from passk.store import derived, training_evaluations
 from passk.store.connection import WAIT, one_line, transaction, turn
 from passk.store.records import RESTORE, UNREADABLE, Damaged, reason, record_of
@@ -77,32 +73,9 @@ def ingest_experiment_record(store: Path, directory: Path, wait: float = WAIT) -
         ingest(connection, (experiment_record, directory))
 
 
-def ingest_problems(store: Path, directory: Path, wait: float = WAIT) -> None:
-    """Ingest every problem set of an experiment's directory. Raises Damaged with the name of a damaged file."""
-    with turn(store, wait) as connection:
-        for path in sorted((directory / "problems").glob("*.parquet")):
-            ingest(connection, (problem_set, path))
-
-
-def ingest_stage(store: Path, directory: Path, wait: float = WAIT) -> None:
-    """Ingest a finished stage: its record, steps, rollouts and derived rows.
-
-    Raises Damaged with the directory's name if it is not finished or a file in it is damaged. The store is unchanged
-    then.
-    """
-    with turn(store, wait) as connection:
-        ingest(connection, (stage, directory))
-
-
-def ingest_evaluation(store: Path, directory: Path, wait: float = WAIT) -> None:
-    """Ingest a finished evaluation: its record and samples. Raises Damaged like `ingest_stage`."""
-    with turn(store, wait) as connection:
-        ingest(connection, (evaluation, directory))
-
-
 def experiment_record(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     """Ingest experiment.json and replace its earlier rows: its failures and sessions change from run to run."""
-    record = record_of(directory / "experiment.json", ExperimentRecord)
+    record = record_of(layout.experiment_record(directory), ExperimentRecord)
     _require_own(directory, record)
     connection.execute("DELETE FROM experiments WHERE name = ?", [record.name])
     connection.execute("DELETE FROM experiment_stages WHERE experiment = ?", [record.name])
@@ -117,7 +90,7 @@ def experiment_record(connection: duckdb.DuckDBPyConnection, directory: Path) ->
 
 def _require_own(directory: Path, record: ExperimentRecord) -> None:
     """Raise Damaged for the record in a copy of an experiment's directory, since it would replace the experiment's."""
-    original = directory.parent / record.name / "experiment.json"
+    original = layout.experiment_record(directory.parent / record.name)
     if directory.name != record.name and original.exists():
         raise Damaged(
             f"{directory / original.name}: a copy of the record of {record.name}, which has {original}; "
@@ -142,7 +115,7 @@ def problem_set(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     """Ingest a finished stage's directory."""
     _require_finished(directory, "stage")
-    record = record_of(directory / "stage.json", StageRecord)
+    record = record_of(layout.stage_record(directory), StageRecord)
     manifest = _manifest(directory, record.key)
     held = connection.execute("SELECT experiment FROM stages WHERE key = ?", [record.key]).fetchone()
     if held and held[0] < record.experiment:
@@ -150,18 +123,19 @@ def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     for table, column in STAGE_TABLES.items() if held else ():
         connection.execute(f"DELETE FROM {table} WHERE {column} = ?", [record.key])
     end = {name: manifest.get(name) for name in ("seconds", "startup_seconds", "ended", "models")}
-    _insert(connection, "stages", asdict(record) | end)
+    _insert(connection, "stages", asdict(record) | end | {"gpus": _gpus(directory, record.kind)})
     types = ", ".join(f"'{name}': '{kind}'" for name, kind in columns(connection, "steps") if name != "stage")
     # A step that was repeated after a stop has two lines; the later one counts.
     connection.execute(
         "INSERT INTO steps BY NAME SELECT ? AS stage, * FROM "
         f"read_json(?, format = 'newline_delimited', columns = {{{types}}}, hive_partitioning = false) "
         "QUALIFY row_number() OVER (PARTITION BY step ORDER BY time DESC) = 1 ORDER BY step",
-        [record.key, str(directory / "metrics.jsonl")],
+        [record.key, str(layout.metrics(directory))],
     )
-    _require_all_steps(connection, directory / "metrics.jsonl", record.key, manifest.get("steps", 0))
-    if rollouts := [str(path) for path in sorted((directory / "rollouts").glob("step-*.parquet"))]:
-        _require_every_file(connection, directory / "rollouts", record.key, rollouts)
+    _require_all_steps(connection, layout.metrics(directory), record.key, manifest.get("steps", 0))
+    if files := layout.rollout_files(directory):
+        _require_every_file(connection, layout.rollouts(directory), record.key, files)
+        rollouts = list(map(str, files))
         names = ", ".join(ROLLOUT_COLUMNS)
         connection.execute(
             f"INSERT INTO rollouts BY NAME SELECT ? AS stage, {names}, 1 AS occurrence FROM {PARQUET}",
@@ -172,12 +146,21 @@ def stage(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     derived.of_stage(connection, record.key)
 
 
+def _gpus(directory: Path, kind: str) -> int | None:
+    """Return the number of GPUs that a stage holds, by its experiment's record; None on CPUs, or without a record."""
+    try:
+        compute = record_of(layout.experiment_record(directory.parents[1]), ExperimentRecord).config["compute"]
+        return gpus.held(compute, rollouts=kind == "rl") if compute["profile"] == "gpu" else None
+    except (PasskError, LookupError, TypeError):
+        return None
+
+
 def evaluation(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     """Ingest a finished evaluation's directory."""
     _require_finished(directory, "evaluation")
-    record = record_of(directory / "evaluation.json", EvaluationRecord)
+    record = record_of(layout.evaluation_record(directory), EvaluationRecord)
     manifest = _manifest(directory, record.key)
-    file, key = directory / "samples.parquet", [record.experiment, record.key]
+    file, key = layout.samples(directory), [record.experiment, record.key]
     for table, column in EVALUATION_TABLES.items():
         connection.execute(f"DELETE FROM {table} WHERE experiment = ? AND {column} = ?", key)
     _insert(connection, "evaluations", asdict(record) | {name: manifest.get(name) for name in MEASURED})
@@ -199,12 +182,13 @@ def evaluation(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
     derived.of_evaluation(connection, record.experiment, record.key)
 
 
-def _require_every_file(connection: duckdb.DuckDBPyConnection, directory: Path, key: str, rollouts: list[str]) -> None:
+def _require_every_file(
+    connection: duckdb.DuckDBPyConnection, directory: Path, key: str, files: dict[Path, int | None]
+) -> None:
     """Raise Damaged unless every step has a rollout file. A directory without any is valid: users may delete all."""
-    numbers = [Path(path).stem.removeprefix("step-") for path in rollouts]
-    if unknown := [number for number in numbers if not (number.isascii() and number.isdecimal())]:
-        raise Damaged(f"{directory}: step-{unknown[0]}.parquet has no step number; move it away")
-    present = set(map(int, numbers))
+    if unknown := [file for file, step in files.items() if step is None]:
+        raise Damaged(f"{directory}: {unknown[0].name} has no step number; move it away")
+    present = set(files.values())
     steps = connection.execute("SELECT step FROM steps WHERE stage = ? ORDER BY step", [key]).fetchall()
     if missing := [step for (step,) in steps if step not in present]:
         raise Damaged(
@@ -267,7 +251,7 @@ def _names(error: duckdb.Error, path: Path) -> bool:
 
 
 def _manifest(directory: Path, key: str) -> dict[str, Any]:
-    path = directory / "manifest.json"
+    path = layout.manifest(directory)
     try:
         manifest = json.loads(path.read_text())
     except UNREADABLE as error:

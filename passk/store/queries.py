@@ -66,7 +66,7 @@ def steps(connection: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
     """Return every step of the finished stages.
 
     Columns: stage (its name), kind, total_step (with the rl steps of ancestors) and all metrics of
-    passk/files/layout.py; pass_at_k is a dict k -> value, correct_counts a list.
+    passk/files/schema.py; pass_at_k is a dict k -> value, correct_counts a list.
     """
     return connection.execute(
         """

@@ -1,5 +1,5 @@
--- The tables of the store, with their version in passk/store/schema.py. Every row can be rebuilt from the files that
--- passk/files/layout.py describes. Small tables have their natural key as PRIMARY KEY. Rollouts and samples grow to
+-- The tables of the store, with their version in passk/store/schema.py. It makes the tables steps, rollouts and samples
+-- from passk/files/schema.py. Every row can be rebuilt from the files that passk/files/layout.py describes. Small tables have their natural key as PRIMARY KEY. Rollouts and samples grow to
 -- millions of rows, so only the comment names their key: an index would be larger than the rows.
 
 CREATE TABLE store_version (
@@ -59,7 +59,8 @@ CREATE TABLE stages (
     seconds DOUBLE,
     startup_seconds DOUBLE,
     ended VARCHAR,
-    models JSON
+    models JSON,
+    gpus INTEGER
 );
 COMMENT ON TABLE stages IS 'A finished training stage: stage.json. Key: key; experiments with the same configuration share it';
 COMMENT ON COLUMN stages.key IS 'hash of everything that determines the result of the stage';
@@ -75,6 +76,7 @@ COMMENT ON COLUMN stages.versions IS 'package -> version';
 COMMENT ON COLUMN stages.seconds IS 'wall time of the run that finished it';
 COMMENT ON COLUMN stages.startup_seconds IS 'wall time of that run before the first step';
 COMMENT ON COLUMN stages.models IS 'models of other checkpoints: keep (the choice), last (steps of the last checkpoints, the last step first), best (step of the best one); NULL: the last model alone';
+COMMENT ON COLUMN stages.gpus IS 'GPUs that it holds, with those of its engines; NULL on CPUs';
 COMMENT ON COLUMN stages.ended IS 'why it ended: all of its steps are done, or a condition of it was met at an earlier one; NULL: trained by an earlier passk';
 
 CREATE TABLE problems (
@@ -98,85 +100,6 @@ COMMENT ON COLUMN problems.split IS 'train or test';
 COMMENT ON COLUMN problems.difficulty IS 'difficulty that its source assigns';
 COMMENT ON COLUMN problems.demonstration IS 'a correct response';
 COMMENT ON COLUMN problems.metadata IS 'all other fields of its source';
-
-CREATE TABLE steps (
-    stage VARCHAR NOT NULL,
-    step INTEGER NOT NULL,
-    time DOUBLE,
-    seconds DOUBLE,
-    lr DOUBLE,
-    grad_norm DOUBLE,
-    loss DOUBLE,
-    policy_loss DOUBLE,
-    estimator VARCHAR,
-    k INTEGER,
-    reward DOUBLE,
-    pass_at_k MAP(INTEGER, DOUBLE),
-    reward_by_difficulty MAP(VARCHAR, DOUBLE),
-    pass_at_k_by_difficulty MAP(VARCHAR, DOUBLE),
-    all_incorrect DOUBLE,
-    all_correct DOUBLE,
-    few_incorrect DOUBLE,
-    generated_groups INTEGER,
-    used_groups INTEGER,
-    correct_counts INTEGER[],
-    "distinct" DOUBLE,
-    entropy DOUBLE,
-    length DOUBLE,
-    truncated DOUBLE,
-    clip_ratio DOUBLE,
-    kl DOUBLE,
-    importance_gap DOUBLE,
-    importance_ratio DOUBLE,
-    importance_filtered DOUBLE,
-    logprob_gap DOUBLE,
-    tokens BIGINT,
-    seconds_generation DOUBLE,
-    seconds_experience DOUBLE,
-    seconds_training DOUBLE,
-    seconds_sync DOUBLE,
-    seconds_advantage DOUBLE,
-    reasons MAP(VARCHAR, DOUBLE),
-    PRIMARY KEY (stage, step)
-);
-COMMENT ON TABLE steps IS 'A training step: a line of metrics.jsonl. Key: stage, step';
-COMMENT ON COLUMN steps.stage IS 'stages.key';
-COMMENT ON COLUMN steps.step IS 'step of the stage, from 1';
-COMMENT ON COLUMN steps.time IS 'Unix seconds at the end of the step';
-COMMENT ON COLUMN steps.seconds IS 'wall time of the step';
-COMMENT ON COLUMN steps.lr IS 'learning rate';
-COMMENT ON COLUMN steps.grad_norm IS 'norm of the gradient before clipping';
-COMMENT ON COLUMN steps.loss IS 'sft only: mean negative log-likelihood of a response token, in nats';
-COMMENT ON COLUMN steps.policy_loss IS 'rl only: policy loss of the step without KL penalty and entropy bonus, mean of its optimizer steps by tokens';
-COMMENT ON COLUMN steps.estimator IS 'advantage estimator';
-COMMENT ON COLUMN steps.k IS 'k of the estimator in this step';
-COMMENT ON COLUMN steps.reward IS 'mean reward of the step''s rollouts';
-COMMENT ON COLUMN steps.pass_at_k IS 'k -> unbiased pass@k of the step''s own groups';
-COMMENT ON COLUMN steps.reward_by_difficulty IS 'difficulty -> mean reward of its problems';
-COMMENT ON COLUMN steps.pass_at_k_by_difficulty IS 'difficulty -> unbiased pass@k of its groups at k of the step';
-COMMENT ON COLUMN steps.all_incorrect IS 'share of groups without a correct rollout';
-COMMENT ON COLUMN steps.all_correct IS 'share of groups without an incorrect rollout';
-COMMENT ON COLUMN steps.few_incorrect IS 'share of groups with fewer than k incorrect rollouts, where the Pass@k advantage is 0';
-COMMENT ON COLUMN steps.generated_groups IS 'groups that were sampled; the other columns about groups, rewards and lengths are theirs';
-COMMENT ON COLUMN steps.used_groups IS 'groups that were trained on; as many as generated_groups without filter_groups';
-COMMENT ON COLUMN steps.correct_counts IS 'number of groups with 0, 1, ... N correct rollouts';
-COMMENT ON COLUMN steps."distinct" IS 'distinct responses of a group / N, mean over groups';
-COMMENT ON COLUMN steps.entropy IS 'policy entropy, nats a token';
-COMMENT ON COLUMN steps.length IS 'mean response tokens';
-COMMENT ON COLUMN steps.truncated IS 'share of responses cut at max_response';
-COMMENT ON COLUMN steps.clip_ratio IS 'share of tokens whose PPO ratio was clipped';
-COMMENT ON COLUMN steps.kl IS 'nats a token: KL divergence from the reference model, by the estimator of the stage';
-COMMENT ON COLUMN steps.importance_gap IS 'nats: mean difference between vLLM''s and the trainer''s log-probabilities of the response tokens';
-COMMENT ON COLUMN steps.importance_ratio IS 'mean of the trainer''s probability of a response token / vLLM''s';
-COMMENT ON COLUMN steps.importance_filtered IS 'share of tokens (or sequences) out of the bounds of importance_correction';
-COMMENT ON COLUMN steps.logprob_gap IS 'nats: mean difference between vLLM''s and the trainer''s log-probabilities of fixed tokens before the step''s rollouts, largest over the engines';
-COMMENT ON COLUMN steps.tokens IS 'response tokens of the step';
-COMMENT ON COLUMN steps.seconds_generation IS 'wall time of generating the rollouts';
-COMMENT ON COLUMN steps.seconds_experience IS 'wall time of log-probabilities and advantages';
-COMMENT ON COLUMN steps.seconds_training IS 'wall time of the optimizer';
-COMMENT ON COLUMN steps.seconds_sync IS 'wall time of copying the weights to vLLM';
-COMMENT ON COLUMN steps.seconds_advantage IS 'wall time of the advantage estimator, part of seconds_experience';
-COMMENT ON COLUMN steps.reasons IS 'reason of the verdict -> share of the rollouts';
 
 CREATE TABLE training_evaluations (
     stage VARCHAR NOT NULL,
@@ -219,32 +142,6 @@ COMMENT ON COLUMN training_evaluations.length IS 'mean response tokens';
 COMMENT ON COLUMN training_evaluations.seconds IS 'wall time of the evaluation';
 COMMENT ON COLUMN training_evaluations.time IS 'Unix seconds at its end';
 
-CREATE TABLE rollouts (
-    stage VARCHAR NOT NULL,
-    step INTEGER NOT NULL,
-    problem VARCHAR NOT NULL,
-    sample INTEGER NOT NULL,
-    response VARCHAR NOT NULL,
-    reward DOUBLE,
-    advantage DOUBLE,
-    k INTEGER,
-    tokens INTEGER,
-    truncated BOOLEAN,
-    occurrence INTEGER NOT NULL
-);
-COMMENT ON TABLE rollouts IS 'A rollout of training. Key: stage, step, problem, occurrence, sample (not indexed)';
-COMMENT ON COLUMN rollouts.stage IS 'stages.key';
-COMMENT ON COLUMN rollouts.step IS 'step of the stage, from 1';
-COMMENT ON COLUMN rollouts.problem IS 'problems.id in the stage''s problems';
-COMMENT ON COLUMN rollouts.sample IS 'index in the group';
-COMMENT ON COLUMN rollouts.response IS 'response of the model: untrusted text';
-COMMENT ON COLUMN rollouts.reward IS 'the verifier''s score';
-COMMENT ON COLUMN rollouts.advantage IS 'advantage from the group''s rewards';
-COMMENT ON COLUMN rollouts.k IS 'k of the estimator in this step';
-COMMENT ON COLUMN rollouts.tokens IS 'response tokens';
-COMMENT ON COLUMN rollouts.truncated IS 'cut at max_response';
-COMMENT ON COLUMN rollouts.occurrence IS '1; counts up if a step has the problem more than once, for example at the end of an epoch';
-
 CREATE TABLE evaluations (
     experiment VARCHAR NOT NULL,
     key VARCHAR NOT NULL,
@@ -277,36 +174,6 @@ COMMENT ON COLUMN evaluations.step IS 'step of the stage whose model was sampled
 COMMENT ON COLUMN evaluations.best IS 'whether keep_best chose this step';
 COMMENT ON COLUMN evaluations.seconds IS 'wall time of generation and judging, without the engine''s start';
 COMMENT ON COLUMN evaluations.prompt_tokens IS 'tokens of all prompts, as an endpoint counted them; NULL for vLLM';
-
-CREATE TABLE samples (
-    experiment VARCHAR NOT NULL,
-    evaluation VARCHAR NOT NULL,
-    problem VARCHAR NOT NULL,
-    sample INTEGER NOT NULL,
-    response VARCHAR NOT NULL,
-    score DOUBLE,
-    correct BOOLEAN NOT NULL,
-    extracted VARCHAR,
-    reason VARCHAR,
-    tokens INTEGER,
-    finish_reason VARCHAR,
-    seed BIGINT,
-    logprob DOUBLE
-);
-COMMENT ON TABLE samples IS 'A response of an evaluation. Key: experiment, evaluation, problem, sample (not indexed)';
-COMMENT ON COLUMN samples.experiment IS 'experiments.name';
-COMMENT ON COLUMN samples.evaluation IS 'evaluations.key';
-COMMENT ON COLUMN samples.problem IS 'problems.id in the evaluation''s problems';
-COMMENT ON COLUMN samples.sample IS 'index among the problem''s samples, from 0';
-COMMENT ON COLUMN samples.response IS 'response of the model: untrusted text';
-COMMENT ON COLUMN samples.score IS 'the verifier''s score in [0, 1]';
-COMMENT ON COLUMN samples.correct IS 'the verifier''s verdict';
-COMMENT ON COLUMN samples.extracted IS 'answer that the verifier extracted: untrusted text';
-COMMENT ON COLUMN samples.reason IS 'reason of the verdict';
-COMMENT ON COLUMN samples.tokens IS 'response tokens';
-COMMENT ON COLUMN samples.finish_reason IS 'stop, or length when cut at max_response';
-COMMENT ON COLUMN samples.seed IS 'seed of the request';
-COMMENT ON COLUMN samples.logprob IS 'mean log-probability of a response token, in nats';
 
 CREATE TABLE groups (
     stage VARCHAR NOT NULL,

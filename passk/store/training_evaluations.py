@@ -4,22 +4,16 @@ from pathlib import Path
 
 import duckdb
 
-from passk.files.layout import EVALUATIONS
-
-_ESTIMATES = 'MAP(INTEGER, STRUCT("value" DOUBLE, "lower" DOUBLE, "upper" DOUBLE))'
-_COLUMNS = {
-    "step": "INTEGER", "benchmark": "VARCHAR", "time": "DOUBLE", "seconds": "DOUBLE", "problems": "VARCHAR",
-    "samples": "INTEGER", "pass_at_k": _ESTIMATES, "maj_at_k": _ESTIMATES,
-    "correct": "MAP(VARCHAR, INTEGER)", "length": "DOUBLE", "truncated": "DOUBLE", "tokens": "BIGINT",
-}  # fmt: skip
+from passk.files import layout
+from passk.files.schema import EVALUATION
 
 
 def ingest(connection: duckdb.DuckDBPyConnection, stage: str, directory: Path) -> None:
     """Insert the evaluations of a stage: a row for each step, benchmark and k. A stage may have none."""
-    file = directory / EVALUATIONS
+    file = layout.training_evaluations(directory)
     if not file.exists() or not file.stat().st_size:
         return
-    columns = ", ".join(f"'{name}': '{kind}'" for name, kind in _COLUMNS.items())
+    columns = ", ".join(f"'{name}': '{column.type}'" for name, column in EVALUATION.items())
     # Each step and benchmark has one line. Of two lines, which only an edited file has, the later one counts.
     connection.execute(
         "INSERT INTO training_evaluations BY NAME "

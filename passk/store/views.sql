@@ -113,25 +113,13 @@ COMMENT ON COLUMN pass_at_k.problems IS 'problems';
 COMMENT ON COLUMN pass_at_k.samples IS 'samples of the problem with the fewest';
 
 CREATE VIEW leaderboard AS
-WITH computed AS (
-    SELECT stages.key AS stage, stages.kind, json_extract(experiments.config, '$.compute') AS compute
-    FROM stages JOIN experiments ON experiments.name = stages.experiment
-    WHERE json_extract_string(experiments.config, '$.compute.profile') = 'gpu'
-), held AS (  -- passk/base/gpus.py, held()
-    SELECT stage,
-           json_extract(compute, '$.gpus_per_node')::INTEGER
-           * CASE WHEN kind = 'rl' THEN json_extract(compute, '$.nodes')::INTEGER ELSE 1 END
-           + CASE WHEN kind = 'rl' AND NOT json_extract(compute, '$.colocate')::BOOLEAN THEN
-                 json_extract(compute, '$.engines')::INTEGER * json_extract(compute, '$.tensor_parallel')::INTEGER
-             ELSE 0 END AS gpus
-    FROM computed
-), spent AS (
+WITH spent AS (
     SELECT lineage.stage, sum(costs.seconds ORDER BY lineage.distance, costs.phase) AS seconds,
            sum(costs.tokens)::BIGINT AS tokens,
-           sum(costs.seconds * held.gpus ORDER BY lineage.distance, costs.phase) AS gpu_seconds
+           sum(costs.seconds * stages.gpus ORDER BY lineage.distance, costs.phase) AS gpu_seconds
     FROM lineage
     JOIN costs ON costs.kind = 'stage' AND costs.item = lineage.ancestor
-    LEFT JOIN held ON held.stage = lineage.ancestor
+    LEFT JOIN stages ON stages.key = lineage.ancestor
     GROUP BY lineage.stage
 ), totals AS (
     SELECT own.experiment, own.benchmark, own.checkpoint, own.stage,

@@ -16,7 +16,7 @@ from typing import Any, Self
 from passk.base.errors import ConfigError
 from passk.experiment.config import Experiment
 from passk.experiment.plan import Plan, PlannedStage
-from passk.files.layout import EVALUATIONS
+from passk.files import layout
 from passk.files.metrics_log import read_metrics
 from passk.runtime.failures import StageFailed
 from passk.trackers.mlflow_run import MlflowRun, uri_of
@@ -25,7 +25,6 @@ from passk.trackers.tensorboard import TensorBoard
 from passk.trackers.wandb_run import WandbRun, require_login
 
 log = logging.getLogger(__name__)
-DIRECTORY = "tensorboard"
 _NEEDS = {"wandb": "wandb", "mlflow": "mlflow-skinny"}
 """Package to install, by module."""
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true"}
@@ -120,7 +119,7 @@ def show_finished(plan: Plan, planned: PlannedStage) -> None:
     """Show a finished stage in TensorBoard under this experiment, even if another experiment trained it."""
     board = _board(plan, planned)
     try:
-        if not board.is_newer_than(planned.directory / "manifest.json"):
+        if not board.is_newer_than(layout.manifest(planned.directory)):
             board.rewrite()
             board.close()
     except Exception as error:
@@ -128,9 +127,10 @@ def show_finished(plan: Plan, planned: PlannedStage) -> None:
 
 
 def _board(plan: Plan, planned: PlannedStage) -> TensorBoard:
-    read = partial(read_metrics, planned.directory / "metrics.jsonl")
-    read_evaluations = partial(read_metrics, planned.directory / EVALUATIONS)
-    return TensorBoard(plan.directory / DIRECTORY / planned.record.name, planned.record.key, read, read_evaluations)
+    read = partial(read_metrics, layout.metrics(planned.directory))
+    read_evaluations = partial(read_metrics, layout.training_evaluations(planned.directory))
+    directory = layout.tensorboard(plan.directory) / planned.record.name
+    return TensorBoard(directory, planned.record.key, read, read_evaluations)
 
 
 def _be_quiet() -> None:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from passk.base.errors import one_line
 from passk.base.redact import hidden
-from passk.files.layout import EVALUATIONS
+from passk.files import layout
 from passk.files.metrics_log import read_metrics
 from passk.trackers.scalars import is_evaluation
 
@@ -44,7 +44,7 @@ class Outside:
     def __init__(self, name: str, open_run: Callable[[], Run], directory: Path) -> None:
         """Start the thread. directory: of the stage. The run is opened with the first step."""
         self._name, self._open_run = name, open_run
-        self._metrics, self._evaluations = directory / "metrics.jsonl", directory / EVALUATIONS
+        self._metrics, self._evaluations = layout.metrics(directory), layout.training_evaluations(directory)
         self._run: Run | None = None
         self._news: list[str] = []
         self._failed, self._next_try = "", 0.0

@@ -9,6 +9,7 @@ from typing import Any
 from passk.base.errors import ConfigError, PasskError, one_line
 from passk.experiment.plan import Plan
 from passk.experiment.tracker_config import WandbTracker
+from passk.files import layout
 from passk.files.layout import StageRecord
 from passk.trackers.scalars import is_evaluation, parameters, scalars
 
@@ -43,7 +44,7 @@ class WandbRun:
         if wandb.setup().settings.mode in _OFFLINE:
             # Offline, no server can report the stored steps, so the file is rewritten from the first step. A run that
             # was already synced to a server stays: W&B marks it.
-            for directory in (plan.directory / "wandb").glob(f"offline-run-*-{name}"):
+            for directory in layout.wandb(plan.directory).glob(f"offline-run-*-{name}"):
                 if not any(directory.glob("*.synced")):
                     shutil.rmtree(directory)
         self._run = wandb.init(

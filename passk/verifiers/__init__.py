@@ -101,7 +101,7 @@ def stop_above(most: float, shares: Mapping[str, float], where: str, fix: str = 
 
 @cache
 def load(name: str) -> ModuleType:
-    """Return a verifier's module. Raises ConfigError if it is unknown, PasskError if it cannot be imported."""
+    """Return a verifier's module. Raise ConfigError if it is unknown, or cannot be imported."""
     if name not in _locations():
         raise ConfigError("verifier", f"{name!r} does not exist", nearest(name, _locations()))
     return plugins.imported(_locations()[name], "verifier", name)

@@ -8,7 +8,7 @@ do not average out, and a resumed run differs from an uninterrupted one. Verdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from passk.base.errors import PasskError
+from passk.base.errors import ConfigError
 from passk.verifiers import Verdict
 from passk.verifiers.pool import MEMORY, SECONDS, Pool
 
@@ -42,7 +42,7 @@ def audit(
 
 
 def check(name: str, answers: Sequence[str], demonstrations: Sequence[str] = ()) -> None:
-    """Raise PasskError with the first difference if the verdicts on responses to these answers vary.
+    """Raise ConfigError with the first difference if the verdicts on responses to these answers vary.
 
     answers: gold answers, of which about 200, evenly spread, are judged. demonstrations: correct responses, one per
     answer, or none.
@@ -55,9 +55,11 @@ def check(name: str, answers: Sequence[str], demonstrations: Sequence[str] = ())
     ]
     if differences := audit(rows):
         (_, response, answer), (one, other) = differences[0]
-        raise PasskError(
-            f"verifier: {name} is noisy: {len(differences)} of {len(rows)} verdicts differ between two runs, first for "
-            f"{response[:80]!r} and the answer {answer[:80]!r}: {one.reason} and {other.reason}; fix the verifier"
+        raise ConfigError(
+            "verifier",
+            f"{name} is noisy: {len(differences)} of {len(rows)} verdicts differ between two runs, first for "
+            f"{response[:80]!r} and the answer {answer[:80]!r}: {one.reason} and {other.reason}",
+            "fix the verifier",
         )
 
 

@@ -18,7 +18,6 @@ Requests and replies are JSON objects, ASCII, a line each:
                                                          {"raised": error}: the verifier is not total
 """
 
-import ctypes
 import io
 import json
 import os
@@ -28,17 +27,16 @@ import sys
 from typing import Any
 
 from passk import verifiers
+from passk.base import parent_death
+from passk.base.errors import typed_line
 from passk.verifiers import sandbox
 
-_PR_SET_PDEATHSIG = 1
 OUT_OF_MEMORY = 99
 """Exit status."""
 
 
 def main(parent: int, memory: int) -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # the parent ended before prctl took effect
-        os._exit(0)
+    parent_death.end_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C, and the child ends with it
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
@@ -83,7 +81,7 @@ def _reply(request: dict[str, Any]) -> dict[str, Any]:
     except MemoryError:
         raise
     except Exception as error:
-        return {"raised": " ".join(f"{type(error).__name__}: {error}".split())[:300]}
+        return {"raised": typed_line(error, 300)}
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
 
@@ -95,7 +93,7 @@ def _load(name: str) -> dict[str, Any]:
     except MemoryError:
         raise
     except Exception as error:
-        return {"failed": " ".join(f"{type(error).__name__}: {error}".split())[:300]}
+        return {"failed": typed_line(error, 300)}
     return {} if verdict.correct else {"failed": f"its example is not correct: {verdict.reason}"}
 
 

@@ -19,6 +19,7 @@ import sys
 from functools import lru_cache
 from typing import Any
 
+from passk.base.errors import one_line
 from passk.verifiers import LONGEST, AnswerError, Verdict, code_processes, pool
 from passk.verifiers.extract import after_thinking, last_answer
 
@@ -109,7 +110,7 @@ def _gold(answer: str) -> dict[str, Any]:
         try:
             tree = ast.parse(gold[name])
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(error, 200)
             raise AnswerError(f"answer: {name}: not Python: {reason}; correct the source") from None
     if not any(isinstance(node, ast.Assert) for node in ast.walk(tree)):
         raise AnswerError("answer: tests: no assert, so every program would pass; add one")

@@ -6,7 +6,6 @@ as garbage. They are connected by pipes, and only the process of the tests has t
 """
 
 import contextlib
-import ctypes
 import json
 import os
 import resource
@@ -20,6 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from passk.base import parent_death
 from passk.verifiers import code_program, code_tests, sandbox
 
 CPU_SECONDS = 3
@@ -29,7 +29,6 @@ WALL_SECONDS = 18.0
 MEMORY = 2**30
 """Bytes of address space of each process, in addition to that of the process that it was forked from."""
 OPEN_FILES = 32
-_PR_SET_PDEATHSIG = 1
 _RUN, _END = b"r", b"e"
 _CPU_TIME = struct.Struct("=d")
 _ENVIRONMENT = {"HOME": "", "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -65,7 +64,7 @@ def judge(gold: dict[str, Any], program: str) -> str:
     tests = os.fork()
     if not tests:
         with contextlib.suppress(BaseException):
-            _end_with(parent)
+            parent_death.end_with(parent)
             _keep_open(to_tests, from_tests, reported, helper.place.home)
             missing = _confine(helper.place)
             reason = f"open {' and '.join(missing)}" if missing else None
@@ -141,7 +140,7 @@ class _Helper:
         parent = os.getpid()
         if not os.fork():
             with contextlib.suppress(BaseException):
-                _end_with(parent)
+                parent_death.end_with(parent)
                 _keep_open(theirs.fileno(), home)
                 _discard_output()
                 _fork_programs(theirs, self.place)
@@ -178,7 +177,7 @@ def _fork_programs(ours: socket.socket, place: _Place) -> None:
         if request == _RUN:
             if not (pid := os.fork()):
                 with contextlib.suppress(BaseException):
-                    _end_with(helper)
+                    parent_death.end_with(helper)
                     _keep_open(*ends, place.home)
                     if not _confine(place):
                         code_program.serve(*ends)
@@ -196,12 +195,6 @@ def _fork_programs(ours: socket.socket, place: _Place) -> None:
 def _address_space() -> int:
     """Return the bytes of address space of this process."""
     return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-
-
-def _end_with(parent: int) -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(0)
 
 
 def _keep_open(*kept: int) -> None:

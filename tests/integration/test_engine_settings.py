@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from passk.files.layout import EVALUATION, METRICS
+from passk.files.schema import EVALUATION, METRICS
 from tests.integration.conftest import MARK, left_after, passk
 
 pytestmark = pytest.mark.slow

@@ -18,7 +18,7 @@ from passk.evaluation.request import PIECE_SAMPLES, Work, problem_seed
 from passk.experiment import config, plan
 from passk.experiment.compute import Compute
 from passk.experiment.model import TinyModel
-from passk.files.layout import SAMPLE_COLUMNS
+from passk.files.schema import SAMPLE_COLUMNS
 from passk.models.tiny import make_tiny
 from passk.pipeline import evaluation_request, stages
 from passk.runtime.environment import environment

@@ -12,7 +12,7 @@ import pytest
 from safetensors.torch import load_file
 
 from passk import advantage, verifiers
-from passk.files.layout import METRICS, ROLLOUT_COLUMNS, SAMPLE_COLUMNS
+from passk.files.schema import METRICS, ROLLOUT_COLUMNS, SAMPLE_COLUMNS
 from passk.store import reading, rebuild
 
 from .conftest import Finished, passk
@@ -54,7 +54,7 @@ def test_every_step_and_rollout_stands_once_in_the_files(finished):
     assert [line["step"] for line in metrics(finished, "pass4")] == list(range(1, 9))
     assert [line["step"] for line in metrics(finished, "warm")] == list(range(1, 25))
     frame = rollouts(finished)
-    assert tuple(frame.columns) == ROLLOUT_COLUMNS
+    assert tuple(frame.columns) == tuple(ROLLOUT_COLUMNS)
     assert len(frame) == 8 * 8 * 8
     assert not frame.duplicated(["step", "problem", "sample"]).any()
 

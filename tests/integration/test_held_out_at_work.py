@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from passk.files.layout import EVALUATION
+from passk.files.schema import EVALUATION
 
 
 def test_the_policy_is_evaluated_between_steps_when_it_is_due_and_not_recorded(actor_classes, monkeypatch, tmp_path):

@@ -64,25 +64,6 @@ def test_the_training_step_calls_the_actor_and_the_loss_as_ours_expects(actor_cl
     assert "position_ids=position_ids, **mm_inputs)" in forward, "output_hidden_states gets through"
 
 
-@pytest.mark.parametrize("method", [None, SimKO()], ids=["off", "simko"])
-def test_without_a_method_the_actor_and_its_loss_are_openrlhfs_own(actor_classes, monkeypatch, method):
-    from openrlhf.models.loss import PolicyLoss
-    from openrlhf.trainer.ray.ppo_actor import ActorPPOTrainer
-
-    from passk.openrlhf.policy import PasskPolicy
-
-    def init(policy, *_arguments):
-        policy.trainer = ActorPPOTrainer.__new__(ActorPPOTrainer)
-        policy.trainer.actor, policy.trainer.actor_loss_fn = torch.nn.Linear(1, 1), PolicyLoss()
-
-    monkeypatch.setattr(PasskPolicy.__mro__[1], "init_model_from_pretrained", init)
-    policy = PasskPolicy.__new__(PasskPolicy)
-    policy.ema, policy.method, policy.sum_tokens = None, method, False
-    policy.init_model_from_pretrained()
-    assert (type(policy.trainer.actor_loss_fn) is PolicyLoss) == (method is None)
-    assert bool(policy.trainer.actor._forward_hooks) == (method is not None)
-
-
 def test_the_policy_group_runs_a_method_on_each_item_of_a_list(actor_classes):
     from openrlhf.trainer.ppo_utils.experience import Experience
     from openrlhf.trainer.ray.launcher import BaseModelActor, RayActorGroup

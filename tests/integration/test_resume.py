@@ -15,7 +15,8 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from passk.experiment import config, plan
-from passk.files.layout import EVALUATION, EVALUATIONS, METRICS, ROLLOUT_COLUMNS
+from passk.files import layout
+from passk.files.schema import EVALUATION, METRICS, ROLLOUT_COLUMNS
 from passk.openrlhf.checkpoints import SEAL
 from passk.pipeline import stages
 from passk.runtime.ray_cluster import ray_cluster
@@ -185,8 +186,8 @@ def test_a_stage_ends_where_its_recorded_steps_meet_its_condition_however_often_
 
 def test_a_stage_that_is_evaluated_is_the_stage_that_is_not_and_each_evaluation_is_recorded_once(runs):
     assert runs.undisturbed.name == runs.resumed.name, "one key"
-    assert not (runs.undisturbed / EVALUATIONS).exists()
-    evaluations = [json.loads(line) for line in (runs.resumed / EVALUATIONS).read_text().splitlines()]
+    assert not layout.training_evaluations(runs.undisturbed).exists()
+    evaluations = [json.loads(line) for line in layout.training_evaluations(runs.resumed).read_text().splitlines()]
     assert [(line["step"], line["benchmark"]) for line in evaluations] == [(s, "test") for s in (0, 2, 4, 5)]
     for line in evaluations:
         assert line.keys() == EVALUATION.keys()
@@ -211,7 +212,7 @@ def test_the_child_starts_where_the_stage_ended(runs):
 
 def test_the_rollouts_and_the_model_are_the_same_too(runs):
     pd.testing.assert_frame_equal(rollouts(runs.undisturbed), rollouts(runs.resumed), check_exact=True)
-    assert tuple(rollouts(runs.resumed).columns) == ROLLOUT_COLUMNS
+    assert tuple(rollouts(runs.resumed).columns) == tuple(ROLLOUT_COLUMNS)
     weights = [next((stage / "model").glob("*.safetensors")).read_bytes() for stage in (runs.undisturbed, runs.resumed)]
     assert weights[0] == weights[1]
 

@@ -237,3 +237,22 @@ def test_without_a_method_in_the_loss_there_is_no_hook_and_openrlhfs_own_loss(
     policy.init_model_from_pretrained()
     assert (len(policy.trainer.actor._forward_hooks) == 1) == hooked
     assert (policy.trainer.actor_loss_fn is not loss) == hooked
+
+
+@pytest.mark.parametrize("method", [None, SimKO()], ids=["off", "simko"])
+def test_without_a_method_the_actor_and_its_loss_are_openrlhfs_own(actor_classes, monkeypatch, method):
+    from openrlhf.models.loss import PolicyLoss
+    from openrlhf.trainer.ray.ppo_actor import ActorPPOTrainer
+
+    from passk.openrlhf.policy import PasskPolicy
+
+    def init(policy, *_arguments):
+        policy.trainer = ActorPPOTrainer.__new__(ActorPPOTrainer)
+        policy.trainer.actor, policy.trainer.actor_loss_fn = torch.nn.Linear(1, 1), PolicyLoss()
+
+    monkeypatch.setattr(PasskPolicy.__mro__[1], "init_model_from_pretrained", init)
+    policy = PasskPolicy.__new__(PasskPolicy)
+    policy.ema, policy.method, policy.sum_tokens = None, method, False
+    policy.init_model_from_pretrained()
+    assert (type(policy.trainer.actor_loss_fn) is PolicyLoss) == (method is None)
+    assert bool(policy.trainer.actor._forward_hooks) == (method is not None)

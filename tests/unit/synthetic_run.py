@@ -8,14 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from passk.files.layout import (
-    ROLLOUT_COLUMNS,
-    SAMPLE_COLUMNS,
-    EvaluationRecord,
-    ExperimentRecord,
-    StageRecord,
-    write_json,
-)
+from passk.files.layout import EvaluationRecord, ExperimentRecord, StageRecord, write_json
+from passk.files.schema import ROLLOUT_COLUMNS, SAMPLE_COLUMNS
 
 VERSIONS = {"openrlhf": "0.11.2", "vllm": "0.29.0"}
 ABILITY = {  # mean log-odds of a correct response, by checkpoint and benchmark

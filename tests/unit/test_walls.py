@@ -130,6 +130,15 @@ def test_flows_define_no_task_and_tasks_no_flow():
         assert "@flow" not in (ROOT / file).read_text()
 
 
+def test_the_unit_tests_mirror_the_tree():
+    tests = ROOT / "tests/unit"
+    homes = {name.removeprefix("passk.").partition(".")[0] for name in rooms()} - {"adapters"}  # tests/adapters
+    assert {path.parent.name for path in tests.glob("*/test_*.py")} == homes | {"dev", "studies"}
+    modules = {f"test_{file.stem}.py" for file in files()}
+    loose = {path.name for path in tests.glob("test_*.py")} & modules
+    assert not loose, f"move {loose} into the folder of the module"
+
+
 def written(root: Path, modules: dict[str, str]) -> Path:
     for name, text in modules.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)

@@ -17,11 +17,12 @@ import pytest
 
 from passk.base.errors import ConfigError, PasskError
 from passk.evaluation import endpoint_client, evaluate
-from passk.evaluation.endpoint import REPLIES, Endpoint
+from passk.evaluation.endpoint import Endpoint
 from passk.evaluation.endpoint_client import Client
 from passk.evaluation.request import Request, Work, problem_seed
 from passk.experiment import config, validate
 from passk.experiment.engine import Engine
+from passk.files import layout
 from passk.pipeline import endpoint_check
 from passk.problems import Problem, save
 from tests.unit.each import every
@@ -210,10 +211,10 @@ def test_no_finished_sample_is_asked_for_again(tmp_path, faulty):
     faulty.script = ["good"] * 5 + ["not JSON"]
     with pytest.raises(PasskError, match="its reply is not JSON, 1 times"):
         sampled(made, tmp_path)
-    kept = (tmp_path / "evaluation" / "shards" / REPLIES).read_text().splitlines()
+    kept = layout.replies(tmp_path / "evaluation").read_text().splitlines()
     assert len(kept) == 5
     # a kill may cut the last line off
-    with (tmp_path / "evaluation" / "shards" / REPLIES).open("a") as file:
+    with layout.replies(tmp_path / "evaluation").open("a") as file:
         file.write(kept[0][:40])
     before = len(faulty.requests)
     rows, manifest = sampled(made, tmp_path)
@@ -229,7 +230,7 @@ def test_a_kill_costs_the_requests_under_way_and_no_finished_sample(tmp_path, fa
     faulty.script = [0.05] * 40
     words = [sys.executable, "-m", "passk.evaluation.evaluate", str(tmp_path / "request.json")]
     killed = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    replies = tmp_path / "evaluation" / "shards" / REPLIES
+    replies = layout.replies(tmp_path / "evaluation")
     while not replies.exists() or replies.read_bytes().count(b"\n") < 12:
         assert killed.poll() is None
         time.sleep(0.01)

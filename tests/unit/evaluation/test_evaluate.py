@@ -12,7 +12,8 @@ from passk.base.errors import PasskError
 from passk.evaluation import engines, evaluate
 from passk.evaluation.generate import Shard
 from passk.evaluation.request import Request, Work
-from passk.files.layout import SAMPLE_COLUMNS, EvaluationRecord, is_finished
+from passk.files.layout import EvaluationRecord, is_finished
+from passk.files.schema import SAMPLE_COLUMNS
 from passk.verifiers import TIMEOUT, Verdict
 from passk.verifiers.pool import Pool
 

@@ -10,7 +10,8 @@ from passk.base.errors import PasskError
 from passk.evaluation import generate
 from passk.evaluation.engines import shares
 from passk.evaluation.request import Request, problem_seed
-from passk.files.layout import SAMPLE_COLUMNS, EvaluationRecord
+from passk.files.layout import EvaluationRecord
+from passk.files.schema import SAMPLE_COLUMNS
 from passk.verifiers import AnswerError, Verdict
 from tests.unit.each import every
 

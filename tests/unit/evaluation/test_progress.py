@@ -7,7 +7,7 @@ from tests.log_lines import logged_lines
 def test_lines_tell_done_of_total_pace_and_time_left_and_reach_whoever_follows(tmp_path, monkeypatch, capsys):
     clock = [100.0]
     monkeypatch.setattr(progress.time, "perf_counter", lambda: clock[0])
-    file = tmp_path / progress.FILE
+    file = tmp_path / "metrics.jsonl"
     file.write_text('{"time": 1, "line": "of the run before"}\n')
     with logged_lines() as said, progress.followed(file):
         tell = progress.Progress(file, "warm on easy", total=1000, done=200)
@@ -29,7 +29,7 @@ def test_lines_tell_done_of_total_pace_and_time_left_and_reach_whoever_follows(t
 
 
 def test_a_damaged_line_is_not_shown_and_those_after_it_are(tmp_path):
-    file = tmp_path / progress.FILE
+    file = tmp_path / "metrics.jsonl"
     with logged_lines() as said, progress.followed(file):
         file.write_bytes(b'{"line": "one"}\n\xff\n[]\n{}\n{"line": "two"}\n')
     assert said == ["one", "two"]

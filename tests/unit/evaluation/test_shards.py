@@ -9,7 +9,8 @@ import pytest
 from passk.base.errors import PasskError
 from passk.evaluation.generate import Shard
 from passk.evaluation.shards import Shards
-from passk.files.layout import SAMPLE_COLUMNS, EvaluationRecord, is_finished
+from passk.files.layout import EvaluationRecord, is_finished
+from passk.files.schema import SAMPLE_COLUMNS
 from tests.log_lines import logged_lines
 
 N = 2

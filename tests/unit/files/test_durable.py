@@ -18,14 +18,16 @@ from passk.evaluation.shards import Shards
 from passk.experiment.advantage_schedule import AdvantageSchedule
 from passk.experiment.k_schedule import Schedule
 from passk.files import durable
-from passk.files.layout import SAMPLE_COLUMNS, EvaluationRecord, write_json
+from passk.files.layout import EvaluationRecord, write_json
+from passk.files.schema import SAMPLE_COLUMNS
 from passk.openrlhf import checkpoints
 from passk.openrlhf.settings import PluginSettings
 from passk.openrlhf.step_recorder import MetricsLog, StepRecorder, read_metrics
 from passk.problems import Problem
-from passk.store import ingest_items, ingest_stage, items, rebuild
+from passk.store import ingest_items, items, rebuild
 from tests.unit.openrlhf.test_checkpoints import sealed
 from tests.unit.openrlhf.test_step_recorder import ONE_STEP, Letters, rollouts
+from tests.unit.store.one_item import ingest_stage
 from tests.unit.store.test_ingest import contents
 
 REASON = {"full": "No space left on device", "limit": "File too large"}

@@ -4,14 +4,14 @@ import pytest
 
 from passk.base.errors import ConfigError
 from passk.files import temporary
-from passk.files.layout import require_usable
+from passk.files.usable import require_usable
 
 
 @pytest.mark.parametrize(
     "name", ["a,b", "a@b", "a?b", "a\\b", "a::b", "a\nb", "a\tb", "a\udcffb", "x" * 200 + "/" + "y" * 200]
 )
 def test_a_directory_of_runs_that_cannot_work_is_refused_by_field(tmp_path, name, monkeypatch):
-    monkeypatch.setattr("passk.files.layout._LONGEST_PATH", 400)
+    monkeypatch.setattr("passk.files.usable._LONGEST_PATH", 400)
     with pytest.raises(ConfigError, match=r"^runs: .+; name (a|another) directory") as raised:
         require_usable(tmp_path / name / "runs", "maze")
     assert "\n" not in str(raised.value)

@@ -8,8 +8,9 @@ import pytest
 
 from passk import problems
 from passk.base.errors import ConfigError, PasskError
-from passk.files.layout import EVALUATION, EVALUATIONS
+from passk.files import layout
 from passk.files.metrics_log import read_metrics
+from passk.files.schema import EVALUATION
 from passk.models.prompt_format import PromptFormat
 from passk.openrlhf.evaluation_log import EvaluationLog
 from passk.openrlhf.held_out import HeldOut, Response, evaluate, figures, majorities
@@ -145,12 +146,12 @@ def test_the_record_has_each_evaluation_once_and_forgets_those_that_a_resume_rep
         assert not log.has(step, "easy")
         log.write(line(step=step), seconds=1.5)
         assert log.has(step, "easy") and not log.has(step, "hard")
-    with (tmp_path / EVALUATIONS).open("a") as file:
+    with layout.training_evaluations(tmp_path).open("a") as file:
         file.write('{"step": 47, "benchmark": "easy", "pass')
     log.forget_after(30)
-    lines = read_metrics(tmp_path / EVALUATIONS)
+    lines = read_metrics(layout.training_evaluations(tmp_path))
     assert [each["step"] for each in lines] == [0, 20]
-    assert (tmp_path / EVALUATIONS).read_text().endswith("}\n")
+    assert layout.training_evaluations(tmp_path).read_text().endswith("}\n")
     assert lines[0].keys() == EVALUATION.keys() and lines[0]["seconds"] == 1.5
     with pytest.raises(AssertionError, match="not the fields"):
         log.write({"step": 1}, seconds=1.0)

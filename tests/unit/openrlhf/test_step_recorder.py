@@ -12,7 +12,7 @@ import pytest
 from passk.base.errors import ConfigError
 from passk.experiment.advantage_schedule import AdvantageSchedule
 from passk.experiment.k_schedule import Schedule
-from passk.files.metrics_log import WRITER, read_metrics
+from passk.files.metrics_log import read_metrics
 from passk.openrlhf import difficulty
 from passk.openrlhf.prompt_label import ANSWER_HALVES, NO_VERDICT, REASON, Label, identity, problem_of, reason_of
 from passk.openrlhf.settings import PluginSettings
@@ -160,7 +160,7 @@ def test_a_run_that_begins_anew_is_refused_while_another_writes_and_takes_a_dire
     # Another process, since a lock that is kept lasts as long as its process.
     code = "import sys; from pathlib import Path; from passk.files import file_lock\n"
     code += "file_lock.keep(Path(sys.argv[1])); print('held', flush=True); sys.stdin.readline()"
-    command = [sys.executable, "-c", code, str(tmp_path / WRITER)]
+    command = [sys.executable, "-c", code, str(tmp_path / ".writer")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
         message = rf"^--passk\.record: .*process {other.pid} .*; choose another directory$"

@@ -7,7 +7,7 @@ import pytest
 
 from passk import problems, verifiers
 from passk.base import progress_line
-from passk.base.errors import ConfigError, PasskError
+from passk.base.errors import ConfigError
 from passk.experiment.config import parse
 from passk.experiment.plan import plan
 from passk.pipeline import stages
@@ -155,12 +155,12 @@ def test_a_set_that_takes_long_says_what_is_done_with_it_until_it_is_there(jsonl
 
 def test_a_hub_out_of_reach_is_told_with_the_sets_name(prepare, monkeypatch):
     def out_of_reach(*_):
-        raise PasskError("dataset: out of reach")
+        raise ConfigError("dataset", "out of reach", "copy it")
 
     monkeypatch.setattr("passk.problems.hub.fetch", out_of_reach)
     from passk.problems.gsm8k import Gsm8kProblems
 
-    with pytest.raises(PasskError, match=r"^problems\.school\.dataset: out of reach$"):
+    with pytest.raises(ConfigError, match=r"^problems\.school\.dataset: out of reach; copy it$"):
         prepare(school=Gsm8kProblems(source="gsm8k", split="test"))
 
 
@@ -176,9 +176,9 @@ def test_a_verifier_that_is_noisy_on_a_set_stops_it_before_it_is_saved(jsonl, pr
 
     def noisy(name, answers, demonstrations):
         looked_at.append((name, list(answers), list(demonstrations)))
-        raise PasskError("verifier: maze is noisy")
+        raise ConfigError("verifier", "maze is noisy", "fix it")
 
     monkeypatch.setattr("passk.verifiers.audit.check", noisy)
-    with pytest.raises(PasskError, match=r"^problems\.train\.verifier: maze is noisy$"):
+    with pytest.raises(ConfigError, match=r"^problems\.train\.verifier: maze is noisy; fix it$"):
         prepare(train=jsonl("train", [row(0), row(1, "ES", "L")], "train", solution="way"))
     assert looked_at == [("maze", ["SE", "ES"], ["R", "L"])] and not (tmp_path / "problems").exists()

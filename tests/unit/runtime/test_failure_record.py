@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from passk.base.errors import ConfigError, PasskError
+from passk.files import layout
 from passk.runtime import failure_record, ray_job
 from passk.runtime.failures import Failure, StageFailed
 
@@ -68,8 +69,8 @@ CASES = [
 
 @pytest.fixture
 def file(tmp_path, monkeypatch):
-    monkeypatch.setenv(failure_record.VARIABLE, str(tmp_path / failure_record.FILE))
-    return tmp_path / failure_record.FILE
+    monkeypatch.setenv(failure_record.VARIABLE, str(layout.failure(tmp_path)))
+    return layout.failure(tmp_path)
 
 
 @pytest.mark.parametrize(("error", "kind", "reason"), CASES)
@@ -86,7 +87,7 @@ def test_a_process_records_its_own_failure_and_not_the_effect_of_anothers(file, 
     if recorded:
         assert recorded.reason.startswith(reason)
         assert "\n" not in recorded.reason and len(recorded.reason) <= 300
-    assert [path.name for path in file.parent.iterdir()] == ([failure_record.FILE] if kind else [])
+    assert [path.name for path in file.parent.iterdir()] == (["failure.json"] if kind else [])
 
 
 def test_an_error_that_causes_itself_ends(file):

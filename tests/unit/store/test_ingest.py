@@ -5,18 +5,11 @@ import duckdb
 import pytest
 
 from passk.base.errors import PasskError
-from passk.files.layout import EVALUATION, METRICS, ROLLOUT_COLUMNS, SAMPLE_COLUMNS, write_json
-from passk.store import (
-    ingest_evaluation,
-    ingest_experiment_record,
-    ingest_problems,
-    ingest_stage,
-    reading,
-    rebuild,
-    schema,
-    training_evaluations,
-)
+from passk.files.layout import write_json
+from passk.files.schema import METRICS, ROLLOUT_COLUMNS, SAMPLE_COLUMNS
+from passk.store import ingest_experiment_record, reading, rebuild, schema
 from passk.store.connection import transaction, turn
+from tests.unit.store.one_item import ingest_evaluation, ingest_problems, ingest_stage
 
 
 def grow(run):
@@ -168,14 +161,20 @@ def test_a_write_that_fails_half_way_leaves_no_row(run):
 
 
 def test_the_files_have_the_columns_that_the_tables_describe():
-    """The tables of schema.sql are the one definition of a metric's meaning and type."""
+    """passk/files/schema.py is the one definition of a column's type and meaning."""
     with duckdb.connect() as connection:
         schema.create(connection)
         assert dict(schema.columns(connection, "steps"))["pass_at_k"] == "MAP(INTEGER, DOUBLE)"
+        meanings = {
+            (table, column): meaning
+            for table, column, meaning in connection.execute(
+                "SELECT table_name, column_name, comment FROM duckdb_columns()"
+            ).fetchall()
+        }
         for table, columns, more in (
             ("steps", METRICS, {"stage"}),
             ("rollouts", ROLLOUT_COLUMNS, {"stage", "occurrence"}),
             ("samples", SAMPLE_COLUMNS, {"experiment", "evaluation"}),
         ):
             assert {name for name, _ in schema.columns(connection, table)} == set(columns) | more
-    assert set(training_evaluations._COLUMNS) == set(EVALUATION) - {"reasons"}
+            assert all(meanings[table, name] == column.meaning for name, column in columns.items())

@@ -7,12 +7,13 @@ import time
 
 import pytest
 
-from passk.store import ingest_items, ingest_problems, items, reading
+from passk.store import ingest_items, items, reading
+from tests.unit.store.one_item import ingest_problems
 
 WRITE = """
 import sys
 from pathlib import Path
-from passk.store import ingest_evaluation, ingest_stage
+from tests.unit.store.one_item import ingest_evaluation, ingest_stage
 store, directories = Path(sys.argv[1]), list(map(Path, sys.argv[3:]))
 print("ready", flush=True)
 for _ in range(int(sys.argv[2])):

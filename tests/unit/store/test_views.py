@@ -5,10 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from passk.base import gpus
 from passk.files.layout import write_json
 from passk.statistics import pass_at_k
-from passk.store import ask, ingest_experiment_record
+from passk.store import ask, ingest_experiment_record, rebuild
 
 
 def dicts(store, sql):
@@ -64,14 +63,14 @@ def test_gpu_time_is_wall_time_on_all_gpus_that_a_stage_holds(filed, colocate):
     compute = {"profile": "gpu", "nodes": 2, "gpus_per_node": 4, **own}
     record["config"]["compute"] = compute
     write_json(filed.directory / "experiment.json", record)
-    ingest_experiment_record(filed.store, filed.directory)
+    rebuild(filed.runs)
+    held = {row["kind"]: row["gpus"] for row in dicts(filed.store, "SELECT kind, gpus FROM stages")}
+    assert held == {"sft": 4, "rl": 8 if colocate else 14}
     board = {row["checkpoint"]: row for row in dicts(filed.store, "FROM leaderboard WHERE benchmark = 'easy'")}
     supervised = board["warm"]["train_seconds"]
     for row in board.values():
         rl = row["train_seconds"] - supervised
-        assert row["train_gpu_seconds"] == pytest.approx(
-            gpus.held(compute, rollouts=False) * supervised + gpus.held(compute, rollouts=True) * rl
-        )
+        assert row["train_gpu_seconds"] == pytest.approx(held["sft"] * supervised + held["rl"] * rl)
 
 
 def test_group_diagnostics_add_up_to_the_groups(filed_once, parquet):

@@ -9,7 +9,9 @@ import pytest
 from passk import trackers
 from passk.experiment import config
 from passk.experiment.plan import plan
-from passk.files.layout import EVALUATION, EVALUATIONS, write_json
+from passk.files import layout
+from passk.files.layout import write_json
+from passk.files.schema import EVALUATION
 from passk.openrlhf.evaluation_log import EvaluationLog
 from passk.openrlhf.step_recorder import MetricsLog, read_metrics
 from tests.log_lines import logged_lines
@@ -79,7 +81,7 @@ class Stage:
         follow(self.evaluations()[-1])
 
     def evaluations(self):
-        return read_metrics(self.planned.own_directory / EVALUATIONS)
+        return read_metrics(layout.training_evaluations(self.planned.own_directory))
 
     def evaluated(self, benchmark):
         return [

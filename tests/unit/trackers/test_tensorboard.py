@@ -7,7 +7,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
 
 from passk import trackers
-from passk.files.layout import EVALUATIONS, write_json
+from passk.files import layout
+from passk.files.layout import write_json
 from tests.unit.trackers.stage import Stage
 
 
@@ -49,7 +50,7 @@ def evaluation(step: int, time: float) -> dict:
 def test_tensorboard_has_every_evaluation_once_at_its_step_also_after_a_resume_that_repeats_some(tmp_path):
     stage = Stage(tmp_path)
     stage.planned.own_directory.mkdir(parents=True)
-    file = stage.planned.own_directory / EVALUATIONS
+    file = layout.training_evaluations(stage.planned.own_directory)
 
     def evaluate(follow, step, time):
         with file.open("a") as lines:

@@ -1,6 +1,7 @@
-"""A report leaves out a damaged item only, and every ingest lists it until it is repaired."""
+"""The steps of a run: the command and the flow record the same, and a damaged item is named until it is restored."""
 
 import json
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,9 +14,12 @@ from passk.base.errors import PasskError, SomeFailed
 from passk.cli import main
 from passk.experiment.config import parse
 from passk.experiment.plan import plan
-from passk.files.layout import SAMPLE_COLUMNS, write_json
+from passk.files.layout import write_json
+from passk.files.schema import SAMPLE_COLUMNS
 from passk.pipeline import stages
 from passk.store import queries, reading
+from tasks import logs
+from tasks import stages as task_steps
 from tests.unit.synthetic_run import write_parquet
 
 
@@ -58,28 +62,66 @@ def by_command(laid_out):
 
 
 def by_flow(laid_out):
-    experiment.run_through(laid_out, "passk run tiny.yaml", SimpleNamespace(pause=None))
+    experiment.run_through(laid_out, "passk run tiny.yaml", SimpleNamespace(pause=None, one=nullcontext))
 
 
 @pytest.fixture
 def tasks(monkeypatch):
-    """The flow's tasks without Prefect."""
+    """The flow's tasks without Prefect: each function is called at once."""
 
-    def ended(do):
-        error = None
-        try:
-            do()
-        except PasskError as raised:
-            error = raised
-        return SimpleNamespace(is_completed=lambda: error is None, result=lambda **_: error)
+    def task(function):
+        def run(*words, return_state=False, **_):
+            if not return_state:
+                return function(*words)
+            error = None
+            try:
+                function(*words)
+            except PasskError as raised:
+                error = raised
 
-    own = SimpleNamespace(
-        prepare=lambda *_, **__: ended(lambda: None),
-        evaluate=lambda *_, **__: ended(lambda: None),
-        ingest=lambda laid_out, **_: ended(lambda: stages.ingest(laid_out)),
-        report=lambda laid_out, *_, **__: reports.write_report(laid_out.store, laid_out.directory),
-    )
-    monkeypatch.setattr(experiment, "tasks", own)
+            def result(raise_on_failure=True):
+                if error and raise_on_failure:
+                    raise error
+                return error
+
+            return SimpleNamespace(is_completed=lambda: error is None, result=result)
+
+        return run
+
+    shown = SimpleNamespace(results=lambda *_: None, report=lambda *_: None)
+    monkeypatch.setattr(task_steps, "artifacts", shown)
+    monkeypatch.setattr(logs, "get_run_logger", lambda: SimpleNamespace(log=print))
+    names = ("prepare", "evaluate", "ingest", "report")
+    own = {name: task(getattr(task_steps, name).fn) for name in names}
+    monkeypatch.setattr(experiment, "tasks", SimpleNamespace(**own))
+
+
+def failing(*_):
+    raise PasskError("no room")
+
+
+RECORDED = {
+    (): (["prepare", "evaluate"], [], "done", {}),
+    ("prepare",): (["prepare"], [("prepare", "no room")], "failed", {}),
+    ("evaluate",): (["prepare", "evaluate"], [("evaluate", "no room")], "failed", {"evaluate": "no room"}),
+    ("ingest",): (["prepare", "evaluate"], [], "failed", {"the ingest": "no room"}),
+    ("report",): (["prepare", "evaluate"], [("report", "no room")], "failed", {}),
+}
+"""Steps that fail -> phases, failures of phases, end and failures of the record."""
+
+
+@pytest.mark.parametrize("fails", RECORDED)
+@pytest.mark.parametrize("carry_out", [main._without_prefect, by_flow])
+def test_the_command_and_the_flow_record_the_same_phases_and_failures(laid_out, tasks, monkeypatch, carry_out, fails):
+    write_samples(cut(laid_out))
+    for name in fails:
+        monkeypatch.setattr(*(reports, "write_report") if name == "report" else (stages, name), failing)
+    with pytest.raises(PasskError, match="no room") if fails else nullcontext():
+        carry_out(laid_out)
+    record = json.loads((laid_out.directory / "experiment.json").read_text())
+    session = record["sessions"][-1]
+    failed = [(each["what"], each["reason"]) for each in session["failed"]]
+    assert (list(session["phases"]), failed, session["ended"], record["failures"]) == RECORDED[fails]
 
 
 @pytest.mark.parametrize("carry_out", [by_command, by_flow])
