@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from passk.base.errors import ConfigError
 from passk.cli.main import app
-from tests.unit.cli.test_main import passk
+from tests.unit.cli.test_main import process
 
 
 def test_verdicts_are_printed_in_the_order_of_the_file(tmp_path):
@@ -19,7 +19,7 @@ def test_verdicts_are_printed_in_the_order_of_the_file(tmp_path):
     ]
     lines = [json.dumps({"response": response, "answer": answer}) for response, answer in rows]
     (tmp_path / "rows.jsonl").write_text("\n".join(lines) + "\n\n")
-    done = passk(tmp_path, "verify", "--verifier", "math", "--file", "rows.jsonl", "--seconds", "0.5")
+    done = process(tmp_path, "verify", "--verifier", "math", "--file", "rows.jsonl", "--seconds", "0.5")
     verdicts = [json.loads(line) for line in done.stdout.splitlines()]
     assert [verdict["reason"] for verdict in verdicts] == ["correct", "no answer", "correct", "timeout"]
     assert [verdict["score"] for verdict in verdicts] == [1, 0, 1, 0]
@@ -32,7 +32,7 @@ def test_a_response_to_a_prompt_that_opened_the_thinking_has_to_end_it(tmp_path)
     (tmp_path / "rows.jsonl").write_text("\n".join(lines))
     command = ("verify", "--verifier", "numeric", "--file", "rows.jsonl")
     for more, reasons in (((), ["correct", "correct"]), (("--opens-thinking",), ["no answer", "correct"])):
-        done = passk(tmp_path, *command, *more)
+        done = process(tmp_path, *command, *more)
         assert [json.loads(line)["reason"] for line in done.stdout.splitlines()] == reasons
 
 
@@ -57,7 +57,7 @@ def test_what_cannot_be_judged_is_one_line(tmp_path, monkeypatch, content, verif
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path):
-    done = passk(tmp_path, "verify", "--verifier", "math", "--file", "none.jsonl")
+    done = process(tmp_path, "verify", "--verifier", "math", "--file", "none.jsonl")
     assert (done.returncode, done.stdout) == (2, "") and done.stderr.startswith(
         "passk: file: none.jsonl is not readable"
     )
