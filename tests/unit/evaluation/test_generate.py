@@ -69,12 +69,12 @@ def columns(shards) -> dict[str, list]:
     return {name: [value for shard in shards for value in shard.columns[name]] for name in SAMPLE_COLUMNS}
 
 
-@pytest.mark.parametrize("late", [0, 1, 40, 10**6])
 def test_each_problem_and_seed_has_a_number_of_its_own_that_is_the_same_in_every_process():
     numbers = [problem_seed(problem, seed) for problem, seed in (("p0", 3), ("p0", 4), ("p1", 3))]
     assert numbers == [427671685, 815123866, 1807788429]
 
 
+@pytest.mark.parametrize("late", [0, 1, 40, 10**6])
 def test_every_problem_comes_once_with_all_its_samples_however_late_the_verdicts(request_, late):
     made = columns(generate.shards(Engine(), request_, rows(200), Judge(late)))
     assert sorted(zip(made["problem"], made["sample"], strict=True)) == sorted(
