@@ -94,6 +94,11 @@ def test_links_count_by_their_words_and_inline_code_counts_as_one():
     assert only.text == "Read the two pages and `code` first."
 
 
+def python_faults(file, name):
+    """Return the faults of a Python file that has this name in the project, without their advice."""
+    return [line.split(";")[0] for line in prose.faults(name, list(prose.python(file, name)))]
+
+
 def test_comments_and_strings_of_python_are_checked_and_names_are_not(tmp_path):
     file = tmp_path / "module.py"
     file.write_text(
@@ -102,8 +107,7 @@ def test_comments_and_strings_of_python_are_checked_and_names_are_not(tmp_path):
         'table = {"wrong": f"no {wrong} here"}\n'
         'message = f"{told} was filed under `told`"\n'
     )
-    found = list(prose.faults("module.py", list(prose.python(file, "module.py"))))
-    assert [line.split(";")[0] for line in found] == [
+    assert python_faults(file, "module.py") == [
         "module.py:1: 'whoever'",
         "module.py:4: 'goes on'",
         "module.py:6: 'filed'",
@@ -122,8 +126,7 @@ def test_the_strings_of_tests_are_data_and_their_docstrings_and_comments_are_pro
         "    ]\n"
         '    assert lines == ["a wrong answer"], "it was said"\n'
     )
-    found = list(prose.faults("tests/test_module.py", list(prose.python(file, "tests/test_module.py"))))
-    assert [line.split(";")[0] for line in found] == [
+    assert python_faults(file, "tests/test_module.py") == [
         "tests/test_module.py:1: 'Whoever'",
         "tests/test_module.py:4: 'told'",
         "tests/test_module.py:6: 'goes on'",
