@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             files = design.write(options.experiments, options.seeds)
             sys.stdout.write(f"{len(files)} files in {options.experiments}\n")
         elif options.command == "run":
-            schedule.run_all(options.experiments, options.runs, options.only, options.hours)
+            schedule.run_all(options.experiments, options.runs, options.only, options.hours, options.directory)
         else:
             if options.command == "export":
                 data.export(options.runs / STORE, options.directory)
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("predict", help="Print the predictions of theory for each cell.")
     for name, text in (
         ("design", "Write an experiment file for each cell and seed."),
-        ("run", "Run the experiment files in the declared order; skip finished ones."),
+        ("run", "Run the experiment files in the declared order; skip finished and exported ones."),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("experiments", metavar="DIRECTORY", type=Path, help="Directory of the experiment files.")
@@ -77,10 +77,12 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--only", default="", metavar="CELL", help="Cell, as e70-s20 (default: all).")
             command.add_argument("--hours", type=float, help="Hours after which none starts (default: no limit).")
     for name, text in (
-        ("export", "Write the Parquet files from the store, then tables, figure and page."),
+        ("export", "Add the store to the Parquet files, then write tables, figure and page."),
         ("remake", "Write tables, figure and page from the Parquet files."),
     ):
-        command = commands.add_parser(name, help=text)
+        commands.add_parser(name, help=text)
+    for name in ("run", "export", "remake"):
+        command = commands.choices[name]
         command.add_argument("--directory", type=Path, default=HERE, help="Directory of the files (default: this one).")
     for name in ("run", "export"):
         command = commands.choices[name]

@@ -2,10 +2,11 @@
 
 problems.parquet    one row for each test problem of a checkpoint: e, luck, method, seed, warm_start (key of its stage),
                     problem_id, hint_correct, n (samples), c (correct samples). The method is the name of the last
-                    stage: pass1 and passk_pass1 are the methods. skill, warm and passk are checkpoints on the way.
+                    stage: pass1 and passk_pass1 are the methods. skill and warm are checkpoints on the way.
 steps.parquet       one row for each rl step of a method: e, luck, method, seed, warm_start, step, k, estimator, metrics
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,15 @@ RUN = ["e", "luck", "seed", "warm_start"]
 """Columns that identify an experiment."""
 PROBLEM_COLUMNS = ["e", "luck", "method", "seed", "warm_start", "problem_id", "hint_correct", "n", "c"]
 METHODS = ("pass1", "passk_pass1")
+Key = tuple[float, float, int, str]
+"""Values of the columns RUN."""
 
 
 def export(store: Path, directory: Path) -> None:
-    """Write the two files from all experiments of the study in a store. Raise PasskError without any result."""
+    """Add all experiments of the study in a store to the two files. Raise PasskError without any result.
+
+    Rows of experiments that the store does not have are kept, so that several machines can run the study.
+    """
     with reading(store) as connection:
         names = [name for name in queries.names(connection) if name.startswith(f"{PREFIX}e")]
     problems, steps = [], []
@@ -41,10 +47,19 @@ def export(store: Path, directory: Path) -> None:
         raise PasskError(f"{store}: no trained and evaluated experiment of the study; finish one with `run`")
     # e and luck stay float64, so they equal the values of the design
     table = pd.concat(problems).astype({"seed": "int32", "n": "int32", "c": "int32"})
-    frames.write(table[PROBLEM_COLUMNS].reset_index(drop=True), directory / PROBLEMS)
     curves = pd.concat(steps)
     exact = curves[["e", "luck"]].reset_index(drop=True)
-    frames.write(typed(curves).assign(e=exact["e"], luck=exact["luck"]), directory / STEPS)
+    _add(table[PROBLEM_COLUMNS].reset_index(drop=True), directory / PROBLEMS)
+    _add(typed(curves).assign(e=exact["e"], luck=exact["luck"]), directory / STEPS)
+
+
+def _add(rows: pd.DataFrame, file: Path) -> None:
+    """Add rows to a file; those of the same runs are replaced."""
+    if file.is_file():
+        before = pd.read_parquet(file)
+        kept = ~pd.MultiIndex.from_frame(before[RUN]).isin(pd.MultiIndex.from_frame(rows[RUN]))
+        rows = pd.concat([before[kept], rows])
+    frames.write(rows.sort_values(RUN, kind="stable").reset_index(drop=True), file)
 
 
 def read(directory: Path) -> pd.DataFrame:
@@ -52,15 +67,21 @@ def read(directory: Path) -> pd.DataFrame:
     return frames.read(directory / PROBLEMS, "shortcut")
 
 
+def runs(directory: Path) -> set[Key]:
+    """Return the keys of all runs in problems.parquet; none if it is missing."""
+    file = directory / PROBLEMS
+    return set(pd.read_parquet(file, columns=RUN).itertuples(index=False, name=None)) if file.is_file() else set()
+
+
+def key(seed: int, training: Mapping[str, Any], warm_start: str) -> Key:
+    """Return the columns RUN of an experiment. training: its training problems; warm_start: the key of the stage."""
+    return training["hint_correct"], 1 / training["states"], seed, warm_start
+
+
 def _keys(run: Results) -> dict[str, Any]:
-    training = run.record.config["problems"]["training"]
     (warm,) = {method.warm_start for method in run.methods}
-    return {
-        "e": training["hint_correct"],
-        "luck": 1 / training["states"],
-        "seed": run.seed,
-        "warm_start": run.record.stages[warm],
-    }
+    own = key(run.seed, run.record.config["problems"]["training"], run.record.stages[warm])
+    return dict(zip(RUN, own, strict=True))
 
 
 def _problems(run: Results, keys: dict[str, Any]) -> list[pd.DataFrame]:

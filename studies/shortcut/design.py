@@ -1,4 +1,4 @@
-"""Design of H1: one experiment file for each cell and seed, from base.yaml beside it.
+"""Design of H1: one experiment file for each cell and seed, from the demo's file.
 
 A cell is a share e of correct hints and a number of states, whose inverse is the luck of a guess. Each file has both
 methods, which start from one warm start. All cells with the same seed and states share it, since its demonstrations
@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from passk.experiment import config, yaml_file
 from passk.experiment.config import Experiment
 from passk.experiment.validate import check
-from studies.shortcut.theory import KNOWN, PROMPTS, ROLLOUTS, STEPS
+from studies.shortcut.theory import KNOWN, PROMPTS, ROLLOUTS, STEPS, SWITCH
 
-BASE = Path(__file__).with_name("base.yaml")
+BASE = Path(__file__).parents[2] / "experiments" / "shortcut.yaml"
 PREFIX = "shortcut-"
 E_PERCENT = (70, 50, 30, 90, 5)
 """Shares of correct hints in percent, in the order of the runs."""
@@ -91,13 +91,12 @@ def experiment(run: Run) -> Experiment:
 def _stages(base: dict[str, Any], moves: int) -> dict[str, Any]:
     skill = {name: value for name, value in base["skill"].items() if name != "evaluate"}
     rl = base["pass1"] | {"rollouts_per_prompt": ROLLOUTS, "prompts_per_step": PROMPTS, "steps": STEPS}
-    rl |= {"max_prompt": 6 + moves, "max_response": 12 + moves}
+    rl |= {"max_prompt": 6 + moves, "max_response": 12 + moves, "evaluate_every": None}
     return {
         "skill": skill,
         "warm": base["warm"],
         "pass1": rl,
-        "passk": rl | {"advantage": "passk_analytical", "k": 4, "steps": 100},
-        "passk_pass1": rl | {"from": "passk", "steps": 50},
+        "passk_pass1": rl | {"advantage": "passk_analytical", "k": {"from": 4, "to": 1, "at": SWITCH}},
     }
 
 

@@ -1,9 +1,12 @@
-"""Run the experiments of the study one after the other. Finished ones are skipped, so the command can be repeated."""
+"""Run the experiments of the study one after the other.
+
+Finished ones are skipped, so the command can be repeated. So are those in problems.parquet, which another machine ran.
+"""
 
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from passk.base.errors import ConfigError, SomeFailed
 from passk.experiment.config import load
 from passk.experiment.plan import plan
 from passk.files.layout import is_finished
-from studies.shortcut import design
+from studies.shortcut import data, design
 
 COMMAND = (sys.executable, "-c", "from passk.cli.main import main; main()", "run")
 """The command `passk run` of this environment."""
@@ -38,16 +41,19 @@ def run_all(
     runs: Path,
     only: str = "",
     hours: float | None = None,
+    exported: Path | None = None,
     command: tuple[str, ...] = COMMAND,
     show: Callable[[str], None] = _print,
 ) -> None:
     """Run each unfinished experiment and print a line with its wall time. The output is in a .log file beside its file.
 
-    hours: no experiment starts later than this. A failure does not stop the others. Raise SomeFailed at the end.
+    hours: no experiment starts later than this. exported: directory of problems.parquet (None: no such file).
+    A failure does not stop the others. Raise SomeFailed at the end.
     """
     started, failed = time.monotonic(), []
+    known = data.runs(exported) if exported else set()
     for file in files(directory, only):
-        if finished(file, runs):
+        if finished(file, runs, known):
             show(f"{file.stem}: finished before")
             continue
         before = time.monotonic()
@@ -67,10 +73,13 @@ def run_all(
         raise SomeFailed(f"run: {', '.join(failed)} failed; repeat the command to resume them")
 
 
-def finished(file: Path, runs: Path) -> bool:
-    """Return whether all stages, all evaluations and the report of an experiment exist."""
+def finished(file: Path, runs: Path, known: Collection[data.Key] = ()) -> bool:
+    """Return whether all stages, all evaluations and the report of an experiment exist, or its key is known."""
     experiment = load(file)
+    whole = plan(experiment, runs)
+    warm = next(stage.record.key for stage in whole.stages if stage.record.name == "warm")
+    if data.key(experiment.seed, experiment.problems["training"].model_dump(), warm) in known:
+        return True
     if not (runs / experiment.name / "report.md").is_file():
         return False
-    whole = plan(experiment, runs)
     return all(stage.finished for stage in whole.stages) and all(is_finished(e.directory) for e in whole.evaluations)

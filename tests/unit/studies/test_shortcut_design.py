@@ -58,16 +58,18 @@ def test_warm_start_and_rl_are_those_of_the_demo_but_for_the_steps(experiments):
     for name in ("skill", "habit"):
         assert own.problems[name] == BASE.problems[name]
     assert own.stages["warm"] == BASE.stages["warm"] and own.model == BASE.model and own.compute == BASE.compute
-    for name, demo, steps in (("pass1", "pass1", 150), ("passk", "pass4", 100), ("passk_pass1", "pass4-pass1", 50)):
-        renamed = {"parent": "passk"} if name == "passk_pass1" else {}
-        assert own.stages[name] == BASE.stages[demo].model_copy(update={"steps": steps, **renamed})
-    assert own.problems["training"].size == 150 * own.stages["pass1"].prompts_per_step
+    switch = {"k": {"from": 4, "to": 1, "at": theory.SWITCH}}
+    for name, demo, changed in (("pass1", "pass1", {}), ("passk_pass1", "pass4-pass1", switch)):
+        declared = BASE.stages[demo].model_dump(by_alias=True) | {"steps": theory.STEPS, "evaluate_every": None}
+        assert own.stages[name].model_dump(by_alias=True) == declared | changed
+    assert own.problems["training"].size == theory.STEPS * own.stages["pass1"].prompts_per_step
+
+
+def test_the_theory_has_the_estimator_and_the_k_of_each_step(experiments):
     for method, phases in theory.PHASES.items():
-        named = [stage for stage in ("pass1", "passk", "passk_pass1") if (stage == "pass1") == (method == "pass1")]
-        declared = [
-            (own.stages[name].advantage.names[0], own.stages[name].k.at(1), own.stages[name].steps) for name in named
-        ]
-        assert declared == list(phases)
+        stage = experiments["e70-s20-101"].stages[method]
+        each = [(estimator, k) for estimator, k, steps in phases for _ in range(steps)]
+        assert each == [(stage.advantage.names[0], stage.k.at(step)) for step in range(1, stage.steps + 1)]
 
 
 def test_demonstrations_have_walks_without_a_random_state_as_often_with_more_luck(experiments):
@@ -113,7 +115,7 @@ def test_a_cell_without_files_is_refused(three, only, message):
 
 
 def test_finished_experiments_are_skipped_and_a_failure_does_not_stop_the_others(three, tmp_path, monkeypatch):
-    monkeypatch.setattr(schedule, "finished", lambda file, runs: file.stem == "e70-s20-101")
+    monkeypatch.setattr(schedule, "finished", lambda file, runs, known: file.stem == "e70-s20-101")
     lines, code = [], "import sys; print(sys.argv[1:]); sys.exit('s5' in sys.argv[1])"
     with pytest.raises(SomeFailed, match="e05-s5-101"):
         schedule.run_all(three, tmp_path / "runs", command=(sys.executable, "-c", code), show=lines.append)
@@ -126,7 +128,7 @@ def test_finished_experiments_are_skipped_and_a_failure_does_not_stop_the_others
 
 
 def test_no_experiment_starts_after_the_hours(three, tmp_path, monkeypatch):
-    monkeypatch.setattr(schedule, "finished", lambda file, runs: False)
+    monkeypatch.setattr(schedule, "finished", lambda file, runs, known: False)
     lines = []
     schedule.run_all(three, tmp_path, hours=0, command=(sys.executable, "-c", ""), show=lines.append)
     assert lines == ["stopped after 0 h; repeat the command to continue with e70-s20-101"]
@@ -150,6 +152,16 @@ def test_an_experiment_is_finished_with_its_last_evaluation_and_its_report(exper
     assert not schedule.finished(file, runs)
     (whole.directory / "report.md").write_text("")
     assert schedule.finished(file, runs)
+
+
+def test_an_exported_experiment_is_finished_by_its_cell_seed_and_warm_start(experiments, tmp_path):
+    own = experiments["e70-s20-101"]
+    file = tmp_path / "e70-s20-101.yaml"
+    file.write_text(schedule.design.yaml_file.dump(own.model_dump(mode="json", by_alias=True, exclude_defaults=True)))
+    row = (0.7, 1 / 20, 101, keys(own, tmp_path)["warm"])
+    assert schedule.finished(file, tmp_path, {row})
+    for other in ((0.5, *row[1:]), (0.7, 1 / 5, *row[2:]), (0.7, 1 / 20, 102, row[3]), (*row[:3], "other")):
+        assert not schedule.finished(file, tmp_path, {other})
 
 
 def test_a_mistake_is_one_line(tmp_path, capsys):

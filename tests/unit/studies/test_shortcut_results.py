@@ -160,3 +160,17 @@ def test_an_export_has_the_counts_and_steps_of_each_method(store, tmp_path):
     for method, own in steps.groupby("method"):
         assert list(own["step"]) == list(range(1, 19)), method
     assert list(steps.loc[steps["method"] == "passk_pass1", "k"]) == [4] * 12 + [1] * 6
+
+
+def test_an_export_keeps_the_runs_of_other_machines_and_replaces_its_own(store, tmp_path):
+    data.export(store, tmp_path)
+    own, steps = data.read(tmp_path), pd.read_parquet(tmp_path / data.STEPS)
+    other, stale = own.assign(seed=100), own.assign(c=0)
+    pd.concat([other, stale]).astype({"seed": "int32"}).to_parquet(tmp_path / PROBLEMS)
+    pd.concat([steps.assign(seed=100), steps.assign(reward=-1.0)]).to_parquet(tmp_path / data.STEPS)
+    data.export(store, tmp_path)
+    both, curves = data.read(tmp_path), pd.read_parquet(tmp_path / data.STEPS)
+    pd.testing.assert_frame_equal(both[both["seed"] == 100].reset_index(drop=True), other, check_dtype=False)
+    pd.testing.assert_frame_equal(both[both["seed"] == 101].reset_index(drop=True), own, check_dtype=False)
+    assert len(curves) == 2 * len(steps) and (curves["reward"] >= 0).all()
+    assert {key[2] for key in data.runs(tmp_path)} == {100, 101} and data.runs(tmp_path / "none") == set()
