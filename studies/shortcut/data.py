@@ -80,8 +80,9 @@ def key(seed: int, training: Mapping[str, Any], warm_start: str) -> Key:
 
 def _keys(run: Results) -> dict[str, Any]:
     (warm,) = {method.warm_start for method in run.methods}
-    own = key(run.seed, run.record.config["problems"]["training"], run.record.stages[warm])
-    return dict(zip(RUN, own, strict=True))
+    return dict(
+        zip(RUN, key(run.seed, run.record.config["problems"]["training"], run.record.stages[warm]), strict=True)
+    )
 
 
 def _problems(run: Results, keys: dict[str, Any]) -> list[pd.DataFrame]:
