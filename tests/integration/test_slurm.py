@@ -1,5 +1,6 @@
-"""The script of `passk launch --slurm` under the real slurmctld and slurmd, with a stand-in for the command itself."""
+"""`passk launch --slurm` under the real slurmctld and slurmd: a job that is queued again resumes and finishes."""
 
+import json
 import os
 import re
 import shutil
@@ -15,7 +16,7 @@ import yaml
 from passk.experiment import config
 from passk.experiment.slurm import script
 from passk.runtime.ports import free_port
-from tests.integration.conftest import EXPERIMENT, prepared
+from tests.integration.conftest import EXPERIMENT, left_after, passk, prepared
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol", "squeue")
 CONFIGURATION = """
@@ -134,6 +135,26 @@ def begin_again(environment: dict[str, str], job: str, *, restarts: int, log: Pa
     """Wait until the job is queued again, and start it at once: by default it waits two minutes."""
     wait_for(lambda: f"Restarts={restarts}" in shown(environment, job), log)
     asked(environment, "scontrol", "update", f"jobid={job}", "starttime=now")
+
+
+def test_an_experiment_that_is_queued_again_resumes_with_the_same_command_and_finishes(slurm):
+    directory, environment = slurm
+    raw = yaml.safe_load(EXPERIMENT)
+    raw["stages"] = {"warm": {**raw["stages"]["warm"], "steps": 40, "save_every": 4}}
+    raw["benchmarks"]["test"]["samples"] = 4
+    (directory / "small.yaml").write_text(yaml.safe_dump(raw))
+    text = asked(environment, *passk("launch", "--slurm", "small.yaml"), cwd=directory)
+    job = asked(environment, "sbatch", "--parsable", "--overcommit", input=text, cwd=directory).strip()
+    log = directory / f"slurm-small-{job}.log"
+    wait_for(lambda: list(directory.glob("runs/small/stages/*/checkpoints/global_step*/seal.json")), log)
+    asked(environment, "scontrol", "requeue", job)
+    begin_again(environment, job, restarts=1, log=log)
+    state = wait_for(lambda: re.search("JobState=(COMPLETED|FAILED)", shown(environment, job)), log)[1]
+    assert state == "COMPLETED", log.read_text()[-4000:]
+    assert re.search(r"warm: resuming from the last checkpoint, step \d+; \d+ of 40 steps were done", log.read_text())
+    sessions = json.loads((directory / "runs/small/experiment.json").read_text())["sessions"]
+    assert [session["ended"] for session in sessions] == [None, "done"]
+    assert left_after(directory, seconds=30) == []
 
 
 def wait_for(true, log: Path):
