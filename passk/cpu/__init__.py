@@ -7,7 +7,7 @@ place of OpenRLHF 0.11.2 and vLLM 0.29.0.
 
 import os
 
-from passk.cpu import device, flash_attn, matrix_product, optimizer, packing, sampler, start, weights
+from passk.cpu import device, flash_attn, gathering, matrix_product, optimizer, packing, sampler, start, weights
 from passk.cpu.on_import import on_import
 
 ENVIRONMENT_SWITCH = "PASSK_CPU"
@@ -35,6 +35,7 @@ def install_if_requested() -> None:
     on_import("openrlhf.trainer.ppo_utils.replay_buffer", device.replay_buffer)
     on_import("openrlhf.utils.deepspeed.deepspeed", device.device_mesh)
     on_import("deepspeed.ops.adam.fused_adam", optimizer.fused_adam)
+    on_import("deepspeed.runtime.zero.partition_parameters", gathering.parameters)
     on_import("openrlhf.utils.distributed_util", weights.process_group)
     on_import("openrlhf.trainer.ray.vllm_worker_wrap", weights.worker)
     on_import("vllm.v1.worker.cpu_model_runner", weights.model_runner)

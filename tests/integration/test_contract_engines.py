@@ -95,6 +95,12 @@ def test_what_the_cpu_stand_ins_replace_is_still_there():
     ]
 
 
+def test_deepspeed_waits_for_the_last_of_several_gathers_alone():
+    source = source_of("deepspeed.runtime.zero.partition_parameters")
+    assert "from deepspeed import comm as dist" in source and "launch_handles[-1].wait()" in source
+    assert re.search(r"h = dist\.all_gather_into_tensor\(.*?async_op=True\)", source, re.DOTALL)
+
+
 def test_vllm_reloads_weights_as_we_ask_it_to():
     source = source_of("vllm.v1.worker.gpu_model_runner")
     assert re.search(r"def reload_weights\(\s*self,\s*weights_iterator.*?weights_path", source, re.DOTALL)
