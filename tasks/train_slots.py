@@ -17,7 +17,7 @@ from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectNotFound
 
-from passk.base.errors import ConfigError
+from passk.base.errors import ConfigError, PasskError
 from passk.experiment.compute import Compute
 from passk.experiment.config import Experiment
 from passk.pipeline.capacity import check_memory
@@ -28,6 +28,7 @@ SLOT_SECONDS = 5.0  # longest wait for the server's slot in one call, so that a 
 LEASE_SECONDS = 60.0  # time for which a killed flow keeps its slot; Prefect allows no less
 END_SECONDS = 20.0
 MEMORY_SECONDS = 30.0  # time in which the processes of a finished stage free their memory
+AWAY_SECONDS = 600.0  # longest wait for a server that does not answer, as long as for a node (tasks/retries.py)
 
 
 def limit_name(profile: str) -> str:
@@ -95,20 +96,33 @@ class TrainSlots:
             raise KeyboardInterrupt
 
     def _take_slot(self, held: ExitStack) -> None:
-        logged = False
+        answered, logged = time.monotonic(), set[str]()
+
+        def wait(reason: str) -> None:
+            if reason not in logged:
+                log.info("waiting: %s", reason)
+                logged.add(reason)
+            self._wait(POLL_SECONDS)
+
         with get_client(sync_client=True) as client:
             while True:
                 try:
                     limit = client.read_global_concurrency_limit_by_name(self._limit)
+                    answered = time.monotonic()
+                    # Read the limit first, since each wait that times out is an error in Prefect's log.
+                    if limit.active_slots < limit.limit and self._took_slot(held):
+                        return
                 except ObjectNotFound:
                     return
-                # Read the limit first, since each wait that times out is an error in Prefect's log.
-                if limit.active_slots < limit.limit and self._took_slot(held):
-                    return
-                if not logged:
-                    log.info("waiting: all %d slots of the server's limit %s are in use", limit.limit, self._limit)
-                    logged = True
-                self._wait(POLL_SECONDS)
+                except httpx.TransportError as error:  # Prefect retries only after a first connection
+                    if time.monotonic() - answered > AWAY_SECONDS:
+                        raise PasskError(
+                            f"Prefect's server has not answered for {AWAY_SECONDS:.0f} s ({error}); start it, and "
+                            "repeat the command to resume"
+                        ) from None
+                    wait("Prefect's server does not answer")
+                else:
+                    wait(f"all {limit.limit} slots of the server's limit {self._limit} are in use")
 
     def _took_slot(self, held: ExitStack) -> bool:
         slot = concurrency(self._limit, timeout_seconds=SLOT_SECONDS, lease_duration=LEASE_SECONDS)

@@ -1,17 +1,21 @@
-"""How many stages train at once, and that none trains on when its flow is stopped."""
+"""How many stages train at once, that none trains on when its flow is stopped, and that a lost server is waited for."""
 
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
+import httpx
 import pytest
+from prefect.exceptions import ObjectNotFound
 
-from passk.base.errors import ConfigError
+from passk.base.errors import ConfigError, PasskError
 from passk.experiment.compute import Compute
 from tasks import train_slots as module
 from tasks.train_slots import TrainSlots
 from tests.log_lines import logged_lines
+
+TAKE_SLOT = TrainSlots._take_slot
 
 
 @pytest.fixture(autouse=True)
@@ -92,3 +96,37 @@ def test_a_run_on_gpus_waits_for_no_place_to_be_told_of_memory():
     with slots.one(), logged_lines() as said:
         slots.require_memory(None)
     assert said == []
+
+
+@pytest.mark.parametrize("away", [2, None])
+def test_a_server_that_does_not_answer_is_waited_for_and_then_named(monkeypatch, away):
+    """away: requests that fail. A server without a limit answers that it knows none."""
+    asked = []
+
+    class Client:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *raised):
+            return None
+
+        def read_global_concurrency_limit_by_name(self, name):
+            asked.append(name)
+            if away is None or len(asked) <= away:
+                raise httpx.ConnectError("no route to host")
+            raise ObjectNotFound(Exception())
+
+    monkeypatch.setattr(TrainSlots, "_take_slot", TAKE_SLOT)
+    monkeypatch.setattr(module, "get_client", lambda sync_client: Client())
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(module, "AWAY_SECONDS", 0.05 if away is None else 30.0)
+    slots = TrainSlots(Compute(profile="cpu"))
+    with logged_lines() as said:
+        if away is None:
+            with pytest.raises(PasskError, match="^Prefect's server has not answered for 0 s .no route to host.; "):
+                slots.one().__enter__()
+        else:
+            with slots.one():
+                assert len(asked) == away + 1
+    assert said == ["waiting: Prefect's server does not answer"]
+    assert slots._free.acquire(blocking=False), "the place was kept"
