@@ -33,6 +33,8 @@ HEAD, WORKER, FLOW, SERVER, COUNT = 0, 1, 2, 3, 4
 STEPS, PROMPTS, ROLLOUTS = 6, 4, 4
 DISK_MIB = 256
 SUSPENDED_SECONDS, AWAY_SECONDS = 20, 30
+LONGEST_SECONDS = 600
+"""Longest wait for a step, or for the end of a run."""
 PORT = 4200
 HOUR = 3600
 FILLER = "filler"
@@ -103,7 +105,11 @@ class Faults:
             self.prefect = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
         health = [sys.executable, "-c", ANSWERS, f"{self.environment['PREFECT_API_URL']}/health"]
         asked = self.nodes.command(FLOW, health)
-        wait_for(lambda: subprocess.run(asked, capture_output=True, check=False).returncode == 0, 200, self.output)
+        wait_for(
+            lambda: subprocess.run(asked, capture_output=True, check=False).returncode == 0,
+            LONGEST_SECONDS,
+            self.output,
+        )
 
     def run(self) -> None:
         """Run the experiment, with the faults of the stages that are not finished, until the command ends."""
@@ -113,17 +119,19 @@ class Faults:
             self.process = subprocess.Popen(command, env=self.environment, stdout=output, stderr=output)
         for name in STAGES if not self.statuses else ():
             self.bring(name)
-        self.statuses.append(self.process.wait(timeout=400))
+        self.statuses.append(self.process.wait(timeout=LONGEST_SECONDS))
         self.lines.append(file.read_text())
 
     def bring(self, name: str) -> None:
         """Bring the fault of a stage when it has a step, and wait for its next one."""
-        wait_for(lambda: self.running() and self.steps(name) >= 1, 400, self.output)
+        wait_for(lambda: self.running() and self.steps(name) >= 1, LONGEST_SECONDS, self.output)
         getattr(self, name)()
         if name == "full":
             return
         ended, before = time.monotonic(), self.steps(name)
-        wait_for(lambda: self.running() and (self.steps(name) > before or before == STEPS), 400, self.output)
+        wait_for(
+            lambda: self.running() and (self.steps(name) > before or before == STEPS), LONGEST_SECONDS, self.output
+        )
         self.seconds[name] = time.monotonic() - ended
 
     def running(self) -> bool:

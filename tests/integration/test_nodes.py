@@ -69,14 +69,14 @@ def ran(tmp_path_factory) -> Ran:
                 assert run.poll() is None, output()
                 return any(len(steps_of(stage)) >= steps for stage in stages_of(experiment).values())
 
-            wait_for(lambda: reached(2), 400, output)
+            wait_for(lambda: reached(2), 600, output)
             hosts = {number for number in range(COUNT) if ours(nodes, number)}
             nodes.link(1, up=False)
             time.sleep(2)
             nodes.kill(1)
             nodes.link(1, up=True)
             ray.start(1)
-            assert run.wait(timeout=480) == 0, output()
+            assert run.wait(timeout=600) == 0, output()
             left = left_on(nodes, COUNT, seconds=20)
         finally:
             ray.remove()
