@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import get_args
 
 from passk.base.errors import ConfigError, PasskError, line
-from passk.files import layout
+from passk.files import durable, layout
 from passk.files.layout import write_json
 from passk.runtime.failures import ROOT_CAUSES, Failure, Kind, of_exception
 
@@ -57,6 +57,19 @@ def read(directory: Path) -> Failure | None:
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
     return Failure(kind, reason) if kind in get_args(Kind) and isinstance(reason, str) else None
+
+
+def cause(directory: Path) -> Failure | None:
+    """Return the recorded failure. Without one, return that of a full disk, on which neither record nor log fits."""
+    if recorded := read(directory):
+        return recorded
+    try:
+        durable.require_room(directory)
+    except PasskError as full:
+        return Failure("disk", str(full))
+    except OSError:
+        pass
+    return None
 
 
 def forget(directory: Path) -> None:

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from passk.base.errors import one_line
-from passk.files import layout
+from passk.base.errors import PasskError, one_line
+from passk.files import durable, layout
 from passk.files.metrics_log import NewLines
 from passk.runtime import failure_record, failures, process_tree, ray_cluster
 from passk.runtime.failures import StageFailed
@@ -64,7 +64,7 @@ def run(command: Sequence[str], *, environment: Mapping[str, str], directory: Pa
     finally:
         process.stop()
     if status != 0:
-        raise _failed(log, failure_record.read(directory) or failures.read(log, start, status))
+        raise _failed(log, failure_record.cause(directory) or failures.read(log, start, status))
 
 
 class Job:
@@ -93,8 +93,7 @@ class Job:
                     "configuration",
                 ) from None
         self.name = job_name(directory)
-        self._directory = directory
-        self._alive = layout.heartbeat(directory, self.name)
+        self._directory, self._alive = directory, layout.heartbeat(directory, self.name)
         self._released = threading.Event()
         self._details: JobDetails | None = None
         self._answered, self._refuses = time.monotonic(), False
@@ -147,11 +146,12 @@ class Job:
         return _answered(lambda: self._client.get_job_status(name))
 
     def _beat(self) -> None:
-        self._alive.write_text(str(time.monotonic_ns()))
+        with durable.telling_when_full(self._alive):
+            self._alive.write_text(str(time.monotonic_ns()))
 
     def _keep_beating(self) -> None:
         while not self._released.wait(BEAT_SECONDS):
-            with contextlib.suppress(OSError):  # a full disk: the training reports it
+            with contextlib.suppress(OSError, PasskError):  # a full disk: the training reports it
                 self._beat()
 
     def _keep_polling(self) -> None:
@@ -239,7 +239,7 @@ def train(
         if job is not None:
             job.stop()
     if ended.status.value != "SUCCEEDED":
-        raise _failed(log, failure_record.read(directory) or _why(log, start, ended))
+        raise _failed(log, failure_record.cause(directory) or _why(log, start, ended))
 
 
 def _answered(ask: Callable[[], T]) -> T:

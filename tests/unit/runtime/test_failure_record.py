@@ -152,3 +152,18 @@ def test_the_entry_points_of_training_and_evaluation_record(file):
         file.unlink(missing_ok=True)
         assert subprocess.run([sys.executable, "-m", module, *words], capture_output=True).returncode != 0
         assert failure_record.read(file.parent)
+
+
+def test_a_full_disk_is_the_cause_where_no_record_and_no_log_could_be_written(tmp_path, monkeypatch):
+    assert failure_record.cause(tmp_path) is None
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    cause = failure_record.cause(tmp_path)
+    assert cause.kind == "disk" and "No space left on device; free space and repeat the command" in cause.reason
+    monkeypatch.undo()
+    failure_record.write(layout.failure(tmp_path), Failure("memory", "too little"))
+    assert failure_record.cause(tmp_path) == Failure("memory", "too little")
+    assert failure_record.cause(tmp_path / "none") is None
