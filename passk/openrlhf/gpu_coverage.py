@@ -36,17 +36,17 @@ ROWS = (
     Row("--actor.num_nodes", "1", "ranks on several nodes"),
     Row(
         "--actor.num_gpus_per_node",
-        "1 rank; 2 ranks over Gloo in a rehearsal, which no test repeats",
+        "1 and 2 ranks over Gloo (tests/integration/test_ranks.py)",
         "NCCL between the ranks; more than 2 ranks",
     ),
     Row(
         "--vllm.num_engines",
-        "1 engine; 2 engines in a rehearsal, which no test repeats",
+        "1 and 2 engines (tests/integration/test_ranks.py)",
         "more than 2 engines; the placement of engines on GPUs",
     ),
     Row(
         "--ds.zero_stage",
-        "2 (tests/integration/test_hooks_at_work.py); 0 and 3 in runs by hand",
+        "0, 2 and 3 (tests/integration/test_ranks.py)",
         "NCCL; overlap of communication and computation",
     ),
     Row(
@@ -61,14 +61,14 @@ ROWS = (
     ),
     Row(
         "--train.dynamic_batch_enable",
-        "dynamic batches with ZeRO 3 in a rehearsal, which no test repeats",
+        "dynamic batches with ZeRO 3 (tests/integration/test_ranks.py)",
         "the memory that they save",
     ),
     Row("--train.max_tokens_per_gpu", "the same", "the largest number that fits in a GPU"),
     Row("--rollout.max_tokens_per_gpu", "the same", "the largest number that fits in a GPU"),
     Row(
         "--actor.gradient_checkpointing_enable",
-        "in a rehearsal, which no test repeats",
+        "with dynamic batches (tests/integration/test_ranks.py)",
         "the memory that it saves",
     ),
     Row("--model.gradient_checkpointing_enable", "the flag is parsed", "the memory that it saves"),
