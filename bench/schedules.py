@@ -1,19 +1,18 @@
 """Measure what scheduled runs leave: the nightly deployment of `make serve`, with a clock of seconds.
 
-    python -m bench.schedules FILE RUNS [--runs 100] [--every 10]
+    python -m bench.schedules FILE RUNS [--runs 100] [--every 30]
 
 FILE is an experiment that is finished in RUNS, so each run verifies it, ingests nothing new and writes its report. The
-command works on a copy of the experiment's directory, with a Prefect server and a worker of its own. It prints the
-sizes of Prefect's database, of passk's store and of all logs after each tenth of the runs, and what each run adds.
+command works on a copy of the experiment's directory, with a Prefect server and a worker of its own. `--every` must be
+longer than a run: runs that wait for another one load the server. The command prints the sizes of Prefect's database,
+of passk's store and of all logs after each tenth of the runs, and what each run adds.
 """
 
 import argparse
 import contextlib
 import os
 import shutil
-import signal
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,6 +28,7 @@ from prefect.client.schemas.schedules import IntervalSchedule
 from flows.server_auth import FILE
 from passk.experiment import config
 from passk.files import layout
+from passk.runtime import process_tree
 from passk.runtime.ports import free_port
 
 DEPLOYMENT = "experiment/maze-nightly"
@@ -38,7 +38,7 @@ RUN_SECONDS = 300
 TABLES = ("flow_run", "task_run", "log", "artifact", "events")
 SCHEDULER = {
     "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",
-    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "2",
+    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "10",
     "PREFECT_WORKER_QUERY_SECONDS": "2",
 }
 
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("file", type=Path, help="Experiment file.")
     parser.add_argument("runs_directory", metavar="RUNS", type=Path, help="Directory of runs in which it is finished.")
     parser.add_argument("--runs", type=int, default=100, help="Number of runs (default: 100).")
-    parser.add_argument("--every", type=float, default=10, help="Seconds between two runs (default: 10).")
+    parser.add_argument("--every", type=float, default=30, help="Seconds between two runs (default: 30).")
     options = parser.parse_args()
     name = config.load(options.file).name
     with tempfile.TemporaryDirectory(prefix="passk-bench-") as scratch:
@@ -100,25 +100,19 @@ def _served(scratch: Path) -> Iterator[SyncPrefectClient]:
     command = [sys.executable, "-m", "flows.serve", "--port", str(port), "--pool", "cpu"]
     outside = ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "PREFECT_SERVER_API_AUTH_STRING")
     variables = {name: value for name, value in os.environ.items() if name not in outside}
-    with output.open("w") as file:
-        process = subprocess.Popen(
-            [*command, "--logs", str(scratch / "logs")],
-            env={**variables, **SCHEDULER, "PREFECT_HOME": str(home)},
-            stdout=file,
-            stderr=file,
-        )
+    process = process_tree.start(
+        [*command, "--logs", str(scratch / "logs")],
+        log=output,
+        environment={**variables, **SCHEDULER, "PREFECT_HOME": str(home)},
+    )
     try:
-        until = time.monotonic() + START_SECONDS
-        while "watch it at" not in output.read_text():
-            if process.poll() is not None or time.monotonic() > until:
-                raise SystemExit(f"bench: make serve did not start:\n{output.read_text()[-3000:]}")
-            time.sleep(0.5)
+        if not process.wait_until(lambda: b"watch it at" in output.read_bytes(), START_SECONDS):
+            raise SystemExit(f"bench: make serve did not start:\n{output.read_text()[-3000:]}")
         secret = (home / FILE).read_text().strip()
         with SyncPrefectClient(f"http://127.0.0.1:{port}/api", auth_string=secret) as client:
             yield client
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        process.stop()
 
 
 def _completed(client: SyncPrefectClient) -> int:
