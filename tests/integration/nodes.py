@@ -1,13 +1,16 @@
 """What the tests on several nodes share: processes and records of a run whose nodes are namespaces (dev/cluster.py)."""
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import psutil
 
 from dev.cluster import Nodes
+from passk.runtime.job_watchdog import MARK
 from tests.processes import command_lines
 
 OURS = ("PasskPolicy", "PasskEngine", "PasskTrainer", "passk.openrlhf", "passk.evaluation", "job_watchdog")
@@ -15,9 +18,13 @@ OURS = ("PasskPolicy", "PasskEngine", "PasskTrainer", "passk.openrlhf", "passk.e
 
 
 def ours(nodes: Nodes, number: int) -> list[str]:
-    """Command lines of passk's processes on a node."""
-    lines = [" ".join(words) for _, words in command_lines(nodes.processes(number))]
-    return [line for line in lines if any(word in line for word in OURS)]
+    """Command lines of passk's processes on a node, known by their words or by the mark of their job."""
+    found = []
+    for process, words in command_lines(nodes.processes(number)):
+        with contextlib.suppress(psutil.Error):
+            if any(word in " ".join(words) for word in OURS) or MARK in process.environ():
+                found.append(" ".join(words))
+    return found
 
 
 def left_on(nodes: Nodes, count: int, seconds: float) -> list[str]:
