@@ -13,7 +13,7 @@ import psutil
 # The operators lie beside the packages they are compiled for, since all environments share the home cache.
 DIRECTORY = Path(sys.prefix) / "torch_extensions"
 STALE_SECONDS = 120.0
-ABANDONED_SECONDS = 3.0
+ABANDONED_SECONDS = 20.0
 
 
 def path(variables: Mapping[str, str]) -> str:
@@ -28,10 +28,11 @@ def forget_stale_locks(directory: Path = DIRECTORY) -> None:
     """Remove locks that no process holds.
 
     torch takes a lock for about a second when it loads an operator, and keeps its file open meanwhile. It waits for
-    ever for a lock that a killed process left. A lock of this user that no process has open is removed after a few
-    seconds. A process of another host that shares the directory is invisible here. A lock of another user is removed
-    after minutes, since the long compilation is part of the set-up. The function watches the locks for that time and
-    ignores their timestamps: clocks of two machines differ, and one may be set back.
+    ever for a lock that a killed process left. A lock of this user that no process has open is removed after
+    ABANDONED_SECONDS. A process of another host that shares the directory is invisible here, and a busy machine takes
+    some seconds to load an operator. A lock of another user is removed after minutes, since the long compilation is
+    part of the set-up. The function watches the locks for that time and ignores their timestamps: clocks of two
+    machines differ, and one may be set back.
     """
     began = time.monotonic()
     watched = {lock: seen for lock in directory.glob("*/lock") if (seen := _unheld(lock))}

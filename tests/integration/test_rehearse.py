@@ -19,8 +19,8 @@ question: Does it run?
 seed: 3
 model: {path: MODEL}
 problems:
-  train: {source: maze, split: train, size: 512, path_length: [2, 3], template: instruct}
-  test: {source: maze, split: test, size: 100, path_length: [2, 3], template: instruct}
+  train: {source: maze, split: train, size: 512, easy_fraction: 1.0, path_length: [2, 3], template: instruct}
+  test: {source: maze, split: test, size: 100, easy_fraction: 1.0, path_length: [2, 3], template: instruct}
 stages:
   arm: {kind: rl, problems: train, advantage: passk_analytical, k: {from: 2, to: 1, at: 50}, steps: 99,
         prompts_per_step: 64, rollouts_per_prompt: 16, mini_batch_prompts: 32, lr: 1.0e-6, max_prompt: 2000,

@@ -4,12 +4,14 @@ import sys
 import time
 from pathlib import Path
 
+from passk.cpu import operators
 from passk.cpu.operators import forget_stale_locks
 from passk.experiment.compute import Compute
 from passk.runtime.environment import environment
 
 
-def test_locks_that_no_process_holds_are_removed_and_one_that_is_held_is_not(tmp_path):
+def test_locks_that_no_process_holds_are_removed_and_one_that_is_held_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(operators, "ABANDONED_SECONDS", 2.0)
     old, left, held = (tmp_path / name / "lock" for name in ("fused_adam", "shm", "async_io"))
     for lock in (old, left, held):
         lock.parent.mkdir()
