@@ -36,13 +36,14 @@ def predictions() -> str:
 def texts(problems: pd.DataFrame) -> tuple[str, str]:
     """Return the text of tables.md and the part for the page."""
     runs = outcomes(problems)
-    main = "\n\n".join(["### Runs that leave the shortcut", _main(runs), "### The two methods of a run", _pairs(runs)])
+    main = f"### Runs that leave the shortcut\n\n{_main(runs)}"
     note = (
         "A run leaves the shortcut if its pass@1 on problems with an incorrect hint is above 0.5. Intervals are exact\n"
         "95 % intervals of the share (Clopper and Pearson). *warm starts only*: runs that differ only in their warm\n"
         "start. `python -m studies.shortcut remake` writes this page from problems.parquet."
     )
-    parts = ["# Numbers of the study", note, main, "### Every run", _single(runs)]
+    parts = ["# Numbers of the study", note, main, "### The two methods of a run", _pairs(runs)]
+    parts += ["### Every run", _single(runs)]
     empty = empty_runs(problems)
     if len(empty):
         parts += ["### Empty runs", f"{len(empty)} runs have not learned the skill. They count nowhere.", _empty(empty)]

@@ -93,4 +93,6 @@ def test_the_speed_is_the_fit_to_the_run_by_hand_whose_other_method_it_also_desc
 
 
 def test_the_page_has_the_predictions_of_the_command():
-    assert tables.predictions() in PAGE.read_text()
+    predicted = tables.predictions()
+    assert predicted in PAGE.with_name("predictions.md").read_text()
+    assert predicted.split("\n\n")[1] in PAGE.read_text(), "the turning points"
