@@ -36,13 +36,13 @@ ROWS = (
     Row("--actor.num_nodes", "1", "ranks on several nodes"),
     Row(
         "--actor.num_gpus_per_node",
-        "1 and 2 ranks over Gloo (tests/integration/test_ranks.py)",
-        "NCCL between the ranks; more than 2 ranks",
+        "1, 2 and 4 ranks over Gloo (tests/integration/test_ranks.py)",
+        "NCCL between the ranks; more than 4 ranks",
     ),
     Row(
         "--vllm.num_engines",
-        "1 and 2 engines (tests/integration/test_ranks.py)",
-        "more than 2 engines; the placement of engines on GPUs",
+        "1, 2 and 4 engines (tests/integration/test_ranks.py)",
+        "more than 4 engines; the placement of engines on GPUs",
     ),
     Row(
         "--ds.zero_stage",
