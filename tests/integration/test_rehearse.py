@@ -63,7 +63,7 @@ def test_every_stage_and_evaluation_of_the_graph_finished(rehearsed):
     assert [line["k"] for line in lines] == [2, 1], "each k of the schedule"
     assert len((stage / "evaluations.jsonl").read_text().splitlines()) == 3  # steps 0, 1 and 2
     log = (stage / "log.txt").read_text()
-    assert "--train.dynamic_batch_enable" in log and "--ds.zero_stage 3" in log
+    assert "dynamic_batch_enable=True" in log and "zero_stage=3" in log
 
 
 def test_nothing_of_it_is_a_result(rehearsed):
