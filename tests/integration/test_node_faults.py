@@ -174,8 +174,9 @@ class Faults:
     def clocks(self) -> None:
         """The newest checkpoint seems an hour old, and the trainer is lost, so that its stage resumes."""
         stage = stages_of(self.experiment)["clocks"]
-        sealed = list(stage.glob(f"checkpoints/_actor/global_step*/{SEAL}"))
-        newest = max(sealed, key=lambda seal: int(seal.parent.name.removeprefix("global_step")))
+        pattern = f"checkpoints/_actor/global_step*/{SEAL}"
+        wait_for(lambda: self.running() and any(stage.glob(pattern)), LONGEST_SECONDS, self.output)
+        newest = max(stage.glob(pattern), key=lambda seal: int(seal.parent.name.removeprefix("global_step")))
         with suppress(FileNotFoundError):  # just deleted
             os.utime(newest.parent, (time.time() - HOUR,) * 2)
         everything = [process for number in (HEAD, WORKER) for process in self.nodes.processes(number)]
