@@ -8,11 +8,21 @@ from pathlib import Path
 
 import pandas as pd
 import psutil
+import pytest
 
-from dev.cluster import Nodes
+from dev.cluster import Nodes, permitted
 from passk.runtime.job_watchdog import MARK
 from tests.processes import command_lines
 
+NEEDS_NAMESPACES = pytest.mark.skipif(
+    not permitted(), reason="namespaces are not permitted here (root, iproute2 and util-linux)"
+)
+PROBLEMS = """
+problems:
+  train: {source: maze, split: train, size: 128, easy_fraction: 1.0, path_length: [2, 3]}
+  test: {source: maze, split: test, size: 4, easy_fraction: 1.0, path_length: [2, 3]}
+"""
+"""Part of the experiments on several nodes."""
 OURS = ("PasskPolicy", "PasskEngine", "PasskTrainer", "passk.openrlhf", "passk.evaluation", "job_watchdog")
 """Words in the command lines of ranks, engines, drivers, evaluations and watchdogs."""
 

@@ -1,7 +1,7 @@
 """One run over four nodes and a fault in each of its stages: nothing is lost, done twice or left behind.
 
 Node 0 is the head and node 1 its worker, with a logical GPU each: the rank and the engine. Node 2 has the flow alone,
-and node 3 Prefect's server. `runs/` is a file system of its own. Each fault comes when its stage has recorded a step.
+and node 3 Prefect's server. `runs/` is a file system of its own. Each fault comes when its stage has a checkpoint.
 """
 
 import os
@@ -16,18 +16,24 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dev.cluster import Nodes, Ray, permitted
+from dev.cluster import Nodes, Ray
 from passk.experiment.model import TinyModel
 from passk.models.tiny import make_tiny
 from passk.openrlhf.checkpoints import SEAL
 from tests.integration.conftest import passk, prepared
-from tests.integration.nodes import left_on, ours, rollouts_of, stages_of, steps_of, wait_for
+from tests.integration.nodes import (
+    NEEDS_NAMESPACES,
+    PROBLEMS,
+    left_on,
+    ours,
+    rollouts_of,
+    stages_of,
+    steps_of,
+    wait_for,
+)
 from tests.processes import command_lines
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not permitted(), reason="namespaces are not permitted here (root, iproute2 and util-linux)"),
-]
+pytestmark = [pytest.mark.slow, NEEDS_NAMESPACES]
 
 HEAD, WORKER, FLOW, SERVER, COUNT = 0, 1, 2, 3, 4
 STEPS, PROMPTS, ROLLOUTS = 6, 4, 4
@@ -44,9 +50,7 @@ name: faults
 question: Does a fault of a node change anything?
 seed: 3
 model: {{path: MODEL}}
-problems:
-  train: {{source: maze, split: train, size: 128, easy_fraction: 1.0, path_length: [2, 3]}}
-  test: {{source: maze, split: test, size: 4, easy_fraction: 1.0, path_length: [2, 3]}}
+{PROBLEMS}
 stages:
   slow: &rl {{kind: rl, problems: train, advantage: grpo, false_positive_rate: 0.3, steps: {STEPS}, evaluate: false,
              prompts_per_step: {PROMPTS}, rollouts_per_prompt: {ROLLOUTS}, lr: 1.0e-3, max_prompt: 31, max_response: 8,
@@ -126,8 +130,8 @@ class Faults:
         self.lines.append(file.read_text())
 
     def bring(self, name: str) -> None:
-        """Bring the fault of a stage when it has a step, and wait for its next one."""
-        wait_for(lambda: self.running() and self.steps(name) >= 1, LONGEST_SECONDS, self.output)
+        """Bring the fault of a stage when it has a checkpoint, and wait for its next step."""
+        wait_for(lambda: self.running() and self.seals(name), LONGEST_SECONDS, self.output)
         getattr(self, name)()
         if name == "full":
             return
@@ -144,6 +148,11 @@ class Faults:
     def steps(self, name: str) -> int:
         stage = stages_of(self.experiment).get(name)
         return len(steps_of(stage)) if stage else 0
+
+    def seals(self, name: str) -> list[Path]:
+        """The seals of a stage's checkpoints."""
+        stage = stages_of(self.experiment).get(name)
+        return list(stage.glob(f"checkpoints/_actor/global_step*/{SEAL}")) if stage else []
 
     def output(self) -> str:
         files = sorted(self.directory.glob("*.txt"))
@@ -173,10 +182,7 @@ class Faults:
 
     def clocks(self) -> None:
         """The newest checkpoint seems an hour old, and the trainer is lost, so that its stage resumes."""
-        stage = stages_of(self.experiment)["clocks"]
-        pattern = f"checkpoints/_actor/global_step*/{SEAL}"
-        wait_for(lambda: self.running() and any(stage.glob(pattern)), LONGEST_SECONDS, self.output)
-        newest = max(stage.glob(pattern), key=lambda seal: int(seal.parent.name.removeprefix("global_step")))
+        newest = max(self.seals("clocks"), key=lambda seal: int(seal.parent.name.removeprefix("global_step")))
         with suppress(FileNotFoundError):  # just deleted
             os.utime(newest.parent, (time.time() - HOUR,) * 2)
         everything = [process for number in (HEAD, WORKER) for process in self.nodes.processes(number)]

@@ -7,16 +7,22 @@ from typing import NamedTuple
 
 import pytest
 
-from dev.cluster import Nodes, Ray, permitted
+from dev.cluster import Nodes, Ray
 from passk.experiment.model import TinyModel
 from passk.models.tiny import make_tiny
 from tests.integration.conftest import passk, prepared
-from tests.integration.nodes import left_on, ours, rollouts_of, stages_of, steps_of, wait_for
+from tests.integration.nodes import (
+    NEEDS_NAMESPACES,
+    PROBLEMS,
+    left_on,
+    ours,
+    rollouts_of,
+    stages_of,
+    steps_of,
+    wait_for,
+)
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not permitted(), reason="namespaces are not permitted here (root, iproute2 and util-linux)"),
-]
+pytestmark = [pytest.mark.slow, NEEDS_NAMESPACES]
 
 STEPS, COUNT = 6, 3
 EXPERIMENT = f"""
@@ -24,9 +30,7 @@ name: nodes
 question: Does a lost node change anything?
 seed: 3
 model: {{path: MODEL}}
-problems:
-  train: {{source: maze, split: train, size: 128, easy_fraction: 1.0, path_length: [2, 3]}}
-  test: {{source: maze, split: test, size: 4, easy_fraction: 1.0, path_length: [2, 3]}}
+{PROBLEMS}
 stages:
   arm: {{kind: rl, problems: train, advantage: grpo, false_positive_rate: 0.3, steps: {STEPS}, prompts_per_step: 4,
         rollouts_per_prompt: 4, lr: 1.0e-3, max_prompt: 31, max_response: 8, save_every: 1}}
