@@ -21,7 +21,9 @@ def path(variables: Mapping[str, str]) -> str:
 
     The result must not depend on whether the environment is activated, least of all with two runs at once.
     """
-    return os.pathsep.join([str(Path(sys.executable).parent), variables.get("PATH", os.defpath)])
+    ours = str(Path(sys.executable).parent)
+    others = variables.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join([ours, *(directory for directory in others if directory != ours)])
 
 
 def forget_stale_locks(directory: Path = DIRECTORY) -> None:

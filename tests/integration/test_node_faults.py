@@ -1,7 +1,7 @@
 """One run over four nodes and a fault in each of its stages: nothing is lost, done twice or left behind.
 
 Node 0 is the head and node 1 its worker, with a logical GPU each: the rank and the engine. Node 2 has the flow alone,
-and node 3 Prefect's server. `runs/` is a file system of its own. Each fault comes when its stage has a checkpoint.
+and node 3 Prefect's server. `runs/` is a disk of its own. Each fault comes when its stage has a checkpoint.
 """
 
 import os
@@ -38,13 +38,13 @@ pytestmark = [pytest.mark.slow, NEEDS_NAMESPACES]
 HEAD, WORKER, FLOW, SERVER, COUNT = 0, 1, 2, 3, 4
 STEPS, PROMPTS, ROLLOUTS = 6, 4, 4
 DISK_MIB = 256
-SUSPENDED_SECONDS, AWAY_SECONDS = 20, 30
+SUSPENDED_SECONDS, AWAY_SECONDS, STORAGE_SECONDS = 20, 30, 60
 LONGEST_SECONDS = 600
 """Longest wait for a step, or for the end of a run."""
 PORT = 4200
 HOUR = 3600
 FILLER = "filler"
-STAGES = ("slow", "server", "head", "clocks", "full")
+STAGES = ("slow", "server", "head", "clocks", "away", "full")
 EXPERIMENT = f"""
 name: faults
 question: Does a fault of a node change anything?
@@ -58,7 +58,8 @@ stages:
   server: {{<<: *rl, from: slow}}
   head: {{<<: *rl, from: server}}
   clocks: {{<<: *rl, from: head}}
-  full: {{<<: *rl, from: clocks, evaluate: true}}
+  away: {{<<: *rl, from: clocks}}
+  full: {{<<: *rl, from: away, evaluate: true}}
 benchmarks:
   test: {{problems: test, samples: 4, k: [1, 4], max_response: 8}}
 compute: {{profile: cpu, micro_batch: 4, threads: 1}}
@@ -79,9 +80,15 @@ def clock_ahead(directory: Path) -> dict[str, str]:
 
 @contextmanager
 def small_disk(directory: Path) -> Iterator[Path]:
-    """A small file system at `directory`, which nodes that start in this context share."""
+    """A small disk at `directory`, which nodes that start in this context share."""
     directory.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", str(directory)], check=True)
+    image = directory.with_suffix(".img")
+    with image.open("wb") as file:
+        file.truncate(DISK_MIB * 2**20)
+    subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)
+    mounted = subprocess.run(["mount", "-o", "loop", str(image), str(directory)], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"a loop device cannot be mounted here: {mounted.stderr.decode().strip()}")
     try:
         yield directory
     finally:
@@ -189,6 +196,15 @@ class Faults:
         policies = [process for process, words in command_lines(everything) if "PasskPolicy" in " ".join(words)]
         self.send(policies, signal.SIGKILL)
 
+    def away(self) -> None:
+        """Each write to the runs waits, as on a network file system whose server is away."""
+        runs = str(self.experiment.parent)
+        subprocess.run(["fsfreeze", "--freeze", runs], check=True)
+        try:
+            time.sleep(STORAGE_SECONDS)
+        finally:
+            subprocess.run(["fsfreeze", "--unfreeze", runs], check=True)
+
     def full(self) -> None:
         """The disk of the runs is full until the command has ended."""
         with suppress(OSError), (self.experiment.parent / FILLER).open("wb", buffering=0) as file:
@@ -240,7 +256,7 @@ def test_what_was_lost_was_noticed_and_what_was_slow_or_away_was_borne(ran):
     faults, _ = ran
     first, second = faults.lines
     resumed = {name for name in STAGES if f"{name}: resuming from the last checkpoint" in first}
-    assert {"head", "clocks"} <= resumed <= {"head", "clocks", "slow"}
+    assert {"head", "clocks"} <= resumed <= {"head", "clocks", "slow", "away"}
     assert "full: resuming from the last checkpoint" in second
 
 

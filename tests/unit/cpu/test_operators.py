@@ -7,6 +7,7 @@ from pathlib import Path
 from passk.cpu import operators
 from passk.cpu.operators import forget_stale_locks
 from passk.experiment.compute import Compute
+from passk.runtime import worker_setup
 from passk.runtime.environment import environment
 
 
@@ -30,3 +31,12 @@ def test_the_operators_are_built_by_one_ninja_whether_the_environment_is_activat
     path = environment(Compute(profile="cpu"))["PATH"]
     assert Path(shutil.which("ninja", path=path)).parent == Path(sys.executable).parent
     assert path.endswith(":/usr/bin:/bin")
+
+
+def test_a_worker_of_a_cluster_that_others_started_finds_the_same_ninja_and_the_path_does_not_grow(monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    worker_setup.install()
+    assert Path(shutil.which("ninja")).parent == Path(sys.executable).parent
+    before = os.environ["PATH"]
+    worker_setup.install()
+    assert os.environ["PATH"] == before
