@@ -56,14 +56,14 @@ class Engine:
         reloaded = False
         try:
             if self.llm is None or request.shape != self._shape:
-                self.llm = None  # frees the memory for the next instance
+                self._end()
                 self.llm, self._shape = LLM(model=request.model, **request.engine), request.shape
             elif self._loaded != request.model:
                 self.llm.collective_rpc("reload_weights", kwargs={"weights_path": request.model})
                 self.llm.reset_prefix_cache()
                 reloaded = True
         except Exception as error:
-            self.llm = None  # its weights may be incomplete
+            self._end()  # its weights may be incomplete
             raise NotLoaded(f"vLLM cannot load {request.model}: {' '.join(str(error).split())[:200]}") from error
         self._loaded = request.model
         return reloaded
@@ -81,7 +81,7 @@ class Engine:
         try:
             log_probs.require_equal(difference, model)
         except PasskError as error:
-            self.llm = None
+            self._end()
             raise NotLoaded(str(error)) from None
 
     def sample(self, request: Request, rows: Rows) -> ShardStream:
@@ -90,6 +90,14 @@ class Engine:
 
     def close(self) -> None:
         self._judge.close()
+
+    def _end(self) -> None:
+        """End vLLM's engine, so that the next one has its memory. Without a reference alone, vLLM keeps weights and
+        KV cache.
+        """
+        if self.llm is not None:
+            self.llm.llm_engine.engine_core.shutdown()
+            self.llm = None
 
 
 class _OnRay:

@@ -10,6 +10,8 @@ from passk.files.layout import EvaluationRecord, write_json
 
 PIECE_SAMPLES = 256
 """Samples of a batch in a deterministic evaluation."""
+SHAPELESS = ("use_cache", "transformers_version", "_name_or_path")
+"""Fields of config.json that vLLM's engine does not read. A trained model differs in them from its base."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,11 @@ class Request:
     def shape(self) -> str:
         """Text that is equal for models whose weights one engine can load one after the other."""
         directory = Path(self.model)
-        config = json.loads((directory / "config.json").read_text()) if directory.is_dir() else self.model
-        return json.dumps([config, self.engine], sort_keys=True)
+        if not directory.is_dir():
+            return json.dumps([self.model, self.engine], sort_keys=True)
+        config = json.loads((directory / "config.json").read_text())
+        shaping = {name: value for name, value in config.items() if name not in SHAPELESS}
+        return json.dumps([shaping, self.engine], sort_keys=True)
 
 
 @dataclass(frozen=True)

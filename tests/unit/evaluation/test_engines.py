@@ -24,6 +24,7 @@ class LLM:
         self.model = model
         self.calls: list[str] = []
         self.started.append(self)
+        self.llm_engine = SimpleNamespace(engine_core=SimpleNamespace(shutdown=lambda: self.calls.append("shutdown")))
 
     def collective_rpc(self, name, kwargs):
         assert name == "reload_weights"
