@@ -23,6 +23,8 @@ BEAT_SECONDS = 2.0
 SILENCE_SECONDS = 15.0
 """Longest time without a heartbeat. Together with process_tree.GRACE_SECONDS it is below 30 s."""
 LOOK_SECONDS = 1.0
+AWAY_SECONDS = 120.0
+"""Longest outage of the storage that does not count as silence of the follower."""
 LATELY_SECONDS = 120.0
 """Longest time between the kill of a process and the end of its command."""
 SWEEP_SECONDS = 3.0
@@ -31,27 +33,47 @@ MARK = "PASSK_JOB"
 
 
 class Follower:
-    """The process that follows the job, observed through the file ALIVE."""
+    """The process that follows the job, observed through the file ALIVE.
+
+    The storage of ALIVE may be away: a network file system lets each access wait, or refuses it. The follower cannot
+    beat in that time.
+    """
 
     def __init__(self, alive: Path) -> None:
         self._alive = alive
         self._looked = self._changed = time.monotonic()
         self._last = ""
+        self._away = 0.0
 
     def is_gone(self) -> bool:
         """Return whether the heartbeat has been missing for SILENCE_SECONDS."""
-        now = time.monotonic()
-        if now - self._looked < LOOK_SECONDS:
+        began = time.monotonic()
+        if began - self._looked < LOOK_SECONDS:
             return False
-        self._looked = now
+        answers = self._storage_answers()
         # Compare the content, not the modification time: clocks of two machines differ, and NFS caches times.
         try:
             beat = self._alive.read_text()
         except OSError:
             beat = ""
+        now = time.monotonic()
         if beat and beat != self._last:
-            self._last, self._changed = beat, now
+            self._last, self._changed, self._away = beat, now, 0.0
+        elif self._away < AWAY_SECONDS and not (answers and now - began < BEAT_SECONDS):
+            self._away += now - self._looked
+            self._changed += now - self._looked
+        self._looked = now
         return now - self._changed > SILENCE_SECONDS
+
+    def _storage_answers(self) -> bool:
+        """Return whether the storage takes a change, which needs no space. Wait for it, if the storage does."""
+        try:
+            os.utime(self._alive)
+        except FileNotFoundError:
+            return self._alive.parent.exists()
+        except OSError:
+            return False
+        return True
 
 
 def job_name(directory: Path) -> str:

@@ -101,6 +101,66 @@ def test_a_process_killed_for_want_of_memory_hours_ago_is_no_reason_for_todays_e
     assert not memory.killed_lately()
 
 
+@pytest.fixture
+def follower(tmp_path, monkeypatch):
+    """A follower that has beaten once, a function that lets seconds pass and looks, and the seconds an access takes."""
+    clock, waits = [1000.0], [0.0]
+    utime = os.utime
+
+    def waiting(path):
+        clock[0] += waits[0]
+        if waits[0] < 0:
+            raise OSError(5, "Input/output error")
+        utime(path)
+
+    monkeypatch.setattr(job_watchdog.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(job_watchdog.os, "utime", waiting)
+    (tmp_path / "alive").write_text("1")
+    follower = job_watchdog.Follower(tmp_path / "alive")
+
+    def look(seconds: float) -> bool:
+        gone = False
+        for _ in range(int(seconds / job_watchdog.BEAT_SECONDS)):
+            clock[0] += job_watchdog.BEAT_SECONDS
+            gone = follower.is_gone()
+        return gone
+
+    assert not look(job_watchdog.BEAT_SECONDS)
+    return look, waits, tmp_path / "alive"
+
+
+def test_storage_that_lets_accesses_wait_or_refuses_them_for_a_minute_is_no_silence(follower):
+    look, waits, alive = follower
+    waits[0] = 60.0
+    assert not look(job_watchdog.BEAT_SECONDS)
+    waits[0] = 0.0
+    alive.write_text("2")
+    assert not look(job_watchdog.BEAT_SECONDS)
+    waits[0] = -1e-9
+    assert not look(60)
+    waits[0] = 0.0
+    assert not look(job_watchdog.SILENCE_SECONDS - 2 * job_watchdog.BEAT_SECONDS)
+    assert look(3 * job_watchdog.BEAT_SECONDS), "the follower has ended meanwhile"
+
+
+def test_storage_that_does_not_come_back_ends_the_job(follower):
+    look, waits, _ = follower
+    waits[0] = -1e-9
+    assert not look(job_watchdog.AWAY_SECONDS)
+    assert look(job_watchdog.SILENCE_SECONDS + 2 * job_watchdog.BEAT_SECONDS)
+
+
+def test_a_removed_heartbeat_is_silence_and_a_removed_directory_is_an_outage(follower):
+    look, _, alive = follower
+    alive.unlink()
+    assert look(job_watchdog.SILENCE_SECONDS + 2 * job_watchdog.BEAT_SECONDS)
+    alive.write_text("3")
+    assert not look(job_watchdog.BEAT_SECONDS)
+    alive.unlink()
+    alive.parent.rename(alive.parent.with_name("away"))
+    assert not look(60)
+
+
 def marked(name: str) -> subprocess.Popen:
     return subprocess.Popen(["sleep", "300"], env={**os.environ, job_watchdog.MARK: name}, start_new_session=True)
 
