@@ -16,7 +16,7 @@ import yaml
 from passk.experiment import config
 from passk.experiment.slurm import script
 from passk.runtime.ports import free_port
-from tests.integration.conftest import EXPERIMENT, left_after, passk, prepared
+from tests.integration.conftest import EXPERIMENT, MARK, left_after, passk, prepared
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol", "squeue")
 CONFIGURATION = """
@@ -71,8 +71,9 @@ def slurm(tmp_path_factory):
     environment = {**prepared(directory), "SLURM_CONF": str(directory / "slurm.conf")}
     files = ["key-file=munge.key", "socket=munge.sock", "pid-file=munged.pid", "log-file=munged.log", "seed-file=seed"]
     munged = ["munged", "--force", *(f"--{each.replace('=', f'={directory}/')}" for each in files)]
+    of_daemons = {name: value for name, value in environment.items() if name != MARK}  # they outlive a run
     for command in (munged, ["slurmctld", "-i"], ["slurmd"]):
-        subprocess.run(command, env=environment, check=True, timeout=60)
+        subprocess.run(command, env=of_daemons, check=True, timeout=60)
     try:
         deadline = time.monotonic() + 60
         while "idle" not in asked(environment, "sinfo", "-h"):
@@ -93,7 +94,7 @@ def asked(environment: dict[str, str], *words: str, **options) -> str:
 STAND_IN = """#!/bin/bash
 # In place of passk: it records its start, and ends by itself only in its last start.
 echo "$@" >> starts.txt
-trap 'echo stopped >> stops.txt; exit 143' TERM
+trap 'echo stopped >> stops.txt; kill $!; exit 143' TERM
 [ "$(wc -l < starts.txt)" -ge 3 ] && exit 0
 sleep 600 & wait $!
 """
