@@ -33,7 +33,11 @@ ROWS = (
         "vLLM's measurement of free memory",
     ),
     Row("--vllm.tensor_parallel_size", "1", "an engine of several GPUs"),
-    Row("--actor.num_nodes", "1", "ranks on several nodes"),
+    Row(
+        "--actor.num_nodes",
+        "1, and 2 in namespaces over Gloo (tests/integration/test_nodes.py)",
+        "NCCL between nodes; more than 2 nodes",
+    ),
     Row(
         "--actor.num_gpus_per_node",
         "1, 2 and 4 ranks over Gloo (tests/integration/test_ranks.py)",
