@@ -2,7 +2,7 @@
 
     python -m bench.schedules FILE RUNS [--runs 100] [--every 30]
 
-FILE is an experiment that is finished in RUNS, so each run verifies it, ingests nothing new and writes its report. The
+FILE is an experiment whose stages are all finished in its own directory of RUNS, so each run verifies it, ingests nothing new and writes its report. The
 command works on a copy of the experiment's directory, with a Prefect server and a worker of its own. `--every` must be
 longer than a run: runs that wait for another one load the server. The command prints the sizes of Prefect's database,
 of passk's store and of all logs after each tenth of the runs, and what each run adds.
@@ -26,7 +26,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.schedules import IntervalSchedule
 
 from flows.server_auth import FILE
-from passk.experiment import config
+from passk.experiment import config, plan
 from passk.files import layout
 from passk.runtime import process_tree
 from passk.runtime.ports import free_port
@@ -63,10 +63,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=100, help="Number of runs (default: 100).")
     parser.add_argument("--every", type=float, default=30, help="Seconds between two runs (default: 30).")
     options = parser.parse_args()
-    name = config.load(options.file).name
+    experiment = config.load(options.file)
+    name = experiment.name
     with tempfile.TemporaryDirectory(prefix="passk-bench-") as scratch:
         runs = Path(scratch) / "runs"
         shutil.copytree(options.runs_directory / name, runs / name)
+        remaining = [planned.record.name for planned in plan.plan(experiment, runs).stages if not planned.finished]
+        if remaining:
+            raise SystemExit(f"bench: {', '.join(remaining)}: not finished in {options.runs_directory / name}; run it")
         parameters = {"file": str(options.file.resolve()), "runs": str(runs)}
         _measure(Path(scratch), parameters, options.runs, timedelta(seconds=options.every))
 
