@@ -2,10 +2,11 @@
 
     python -m bench.schedules FILE RUNS [--runs 100] [--every 30]
 
-FILE is an experiment whose stages are all finished in its own directory of RUNS, so each run verifies it, ingests nothing new and writes its report. The
-command works on a copy of the experiment's directory, with a Prefect server and a worker of its own. `--every` must be
-longer than a run: runs that wait for another one load the server. The command prints the sizes of Prefect's database,
-of passk's store and of all logs after each tenth of the runs, and what each run adds.
+FILE is an experiment whose stages are all finished in its own directory of RUNS, so each run verifies it, ingests
+nothing new and writes its report. The command works on a copy of the experiment's directory, with a Prefect server
+and a worker of its own. `--every` must be longer than a run: runs that wait for another one load the server. The
+command prints the sizes of Prefect's database, of passk's store and of all logs after each tenth of the runs, and
+what each run adds.
 """
 
 import argparse
