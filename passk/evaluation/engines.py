@@ -10,7 +10,7 @@ from passk.evaluation.generate import Shard, shards
 from passk.evaluation.judge import Judge
 from passk.evaluation.request import Request, Work
 from passk.models import log_probs
-from passk.runtime import worker_setup
+from passk.runtime import ray_gpus, worker_setup
 
 if TYPE_CHECKING:
     from vllm import LLM
@@ -162,6 +162,7 @@ def started(work: Work) -> Iterator[Engines]:
 
             ray.init(log_to_driver=True)
             held.callback(ray.shutdown)
+            ray_gpus.wait_for(work.engines * work.gpus)
             yield _OnRay(work.engines, work.gpus)
         else:
             yield held.enter_context(contextlib.closing(Engine()))

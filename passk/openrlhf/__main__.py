@@ -17,9 +17,10 @@ from typing import Any
 
 from passk.base.errors import ConfigError
 from passk.methods import Method
+from passk.openrlhf import needed_gpus
 from passk.openrlhf.settings import PluginSettings, split_arguments
 from passk.openrlhf.step_recorder import require_new
-from passk.runtime import actor_monitor, failure_record, worker_setup
+from passk.runtime import actor_monitor, failure_record, ray_gpus, worker_setup
 from passk.runtime.environment import passed_on
 
 CALLS_AT_ONCE = 100_000
@@ -52,6 +53,7 @@ def main(arguments: list[str]) -> None:
     os.environ["RAY_OVERRIDE_JOB_RUNTIME_ENV"] = "1"
     ray.init(runtime_env=runtime_environment(os.environ))
     actor_monitor.start()
+    ray_gpus.wait_for(needed_gpus.needed(rest) or 0)
 
     # The driver looks these names up in their modules at run time, and so starts passk's classes.
     upstream_trainer.PPOTrainer = TrainerFactory(settings)
