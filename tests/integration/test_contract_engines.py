@@ -104,6 +104,10 @@ def test_deepspeed_waits_for_the_last_of_several_gathers_alone():
 def test_vllm_reloads_weights_as_we_ask_it_to():
     source = source_of("vllm.v1.worker.gpu_model_runner")
     assert re.search(r"def reload_weights\(\s*self,\s*weights_iterator.*?weights_path", source, re.DOTALL)
+    assert "self.llm_engine = LLMEngine" in source_of("vllm.entrypoints.llm")
+    assert "self.engine_core = EngineCoreClient.make_client(" in source_of("vllm.v1.engine.llm_engine")
+    clients = source_of("vllm.v1.engine.core_client")
+    assert "self.engine_core.shutdown()" in clients.partition("class InprocClient")[2].partition("class MPClient")[0]
     points = importlib.metadata.entry_points(group="vllm.general_plugins")
     assert [point.value for point in points if point.name == "passk"] == ["passk.runtime.worker_setup:install"]
 

@@ -6,12 +6,16 @@ import subprocess
 import sys
 from dataclasses import asdict
 
+import pytest
+
 from passk.evaluation.request import Request
 from passk.experiment.compute import Compute
 from passk.experiment.model import TinyModel
 from passk.models.tiny import make_tiny
 from passk.pipeline.evaluation_request import engine_settings
 from passk.runtime.environment import environment
+
+pytestmark = pytest.mark.slow
 
 MIB = 2**20
 PROGRAM = """
