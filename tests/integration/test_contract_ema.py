@@ -1,4 +1,4 @@
-"""Why passk does not offer OpenRLHF's average of the weights: docs/openrlhf.md, "Differences from OpenRLHF"."""
+"""Why passk does not use OpenRLHF's average of the weights (docs/openrlhf.md, its differences from `group_norm`)."""
 
 from types import SimpleNamespace
 

@@ -103,7 +103,7 @@ def log_lines(directory) -> list[str]:
 
 
 def processes_of(directory) -> list[str]:
-    """All with the job's mark in their environment, the follower apart."""
+    """All with the job's mark in their environment, without the follower and the driver, which run `python -c`."""
     found = command_lines(marked("MARK", str(directory)))
     return named(process for process, words in found if "-c" not in words[1:2])
 
@@ -126,7 +126,7 @@ def gone_within(directory, seconds: float) -> bool:
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
 def test_nothing_stays_on_the_cluster_when_the_follower_is_killed_or_interrupted(elsewhere, following, tmp_path, sent):
     follower, _ = following()
-    # driver's watcher apart: leash, driver, two actors, the process beside each, the driver's detached one
+    # the job watchdog, two actors, the process beside each, the driver's detached one
     assert len(processes_of(tmp_path)) >= 5
     assert free_gpus(elsewhere) == 0
     follower.send_signal(sent)
