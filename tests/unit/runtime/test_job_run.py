@@ -168,5 +168,5 @@ def test_a_job_server_that_accepts_and_does_not_answer_keeps_no_flow_from_ending
     submitted._beat()
     submitted.stop()
     assert server.asked.wait(30)
-    assert not list(tmp_path.glob(".alive-*")), "the leash was let go"
+    assert not list(tmp_path.glob(".alive-*")), "the heartbeat was removed"
     server.over.set()

@@ -1,4 +1,4 @@
-"""A command on a leash lives as long as somebody follows it: proved on real processes."""
+"""A command under the job watchdog lives as long as its heartbeat changes: proved on real processes."""
 
 import os
 import subprocess
@@ -14,8 +14,8 @@ from tests.processes import descendants, living
 
 def held(tmp_path, code: str, silence: float = 120) -> subprocess.Popen:
     words = [str(tmp_path / "alive"), str(tmp_path / "log"), sys.executable, "-c", code]
-    short = f"from passk.runtime import job_watchdog as leash; leash.SILENCE_SECONDS = {silence}; import sys; \
-from pathlib import Path; sys.exit(leash.main(Path({words[0]!r}), Path({words[1]!r}), {words[2:]!r}))"
+    short = f"from passk.runtime import job_watchdog; job_watchdog.SILENCE_SECONDS = {silence}; import sys; \
+from pathlib import Path; sys.exit(job_watchdog.main(Path({words[0]!r}), Path({words[1]!r}), {words[2:]!r}))"
     return subprocess.Popen([sys.executable, "-c", short])
 
 
@@ -56,7 +56,7 @@ def test_the_constants_add_up_to_less_than_half_a_minute():
     assert job_watchdog.BEAT_SECONDS * 3 < job_watchdog.SILENCE_SECONDS
 
 
-def test_the_command_dies_with_a_leash_that_is_killed_outright(tmp_path):
+def test_the_command_dies_with_a_watchdog_that_is_killed_outright(tmp_path):
     (tmp_path / "alive").write_text("1")
     process = held(tmp_path, "import time; time.sleep(300)")
     while not (family := descendants(process.pid)):
