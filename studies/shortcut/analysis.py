@@ -75,10 +75,13 @@ def paired_p(rows: pd.DataFrame) -> tuple[int, int, int, float]:
 
 
 def near(e: float, luck: float, method: str) -> bool:
-    """Return whether e is near the turning point, which depends on the skill of the start."""
+    """Return whether e is near the turning point, which depends on the skill of the start.
+
+    Turning points have two digits, as in the declaration.
+    """
     points = [theory.turning_point(luck, method, start=start) for start in (theory.START, theory.WEAK)]
-    defined = [point for point in points if point is not None]
-    return bool(defined) and min(defined) - MARGIN <= e <= max(defined) + MARGIN
+    defined = [round(point, 2) for point in points if point is not None]
+    return bool(defined) and round(min(defined) - MARGIN, 2) <= e <= round(max(defined) + MARGIN, 2)
 
 
 def verdict(rows: pd.DataFrame, e: float, luck: float, method: str) -> str:
