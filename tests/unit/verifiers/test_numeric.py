@@ -1,7 +1,7 @@
 """numeric: the forms of one number, and what is no number."""
 
 from passk import verifiers
-from passk.verifiers import verify
+from passk.verifiers import numeric, verify
 from tests.unit.each import every
 
 
@@ -39,3 +39,44 @@ def test_digits_side_by_side_and_what_is_no_number(text):
     for answer in ("12", "57", "1251", "5", "1.5"):
         assert reason(text, answer) == "not a number"
     assert verifiers.check_answer("numeric", text).startswith("answer: ")
+
+
+@every(
+    ("text", "answer"),
+    [
+        ("52 + 20 = 72", "72"), ("72 = 52 + 20", "72"), ("x = 5 + 6 = 11", "11"), ("total = 5 * 6 = 30 apples", "30"),
+        ("50% of 20 = 10", "10"), ("1,000 + 200 = 1,200", "1200"), ("20 - 30 = -10", "-10"), ("2 x 6 = 12", "12"),
+        ("6 \\times 2 = 12", "12"), ("\\frac{6}{2} = 3", "3"), ("5 apples + 6 apples = 11 apples", "11"),
+        ("$20 + $5 = $25", "25"), ("3 + 4 + 5 = 7 + 5 = 12", "12"), ("14 + 5 = 69 kilometers", "69"),
+    ],
+)  # fmt: skip
+def test_a_calculation_states_the_number_on_its_other_side(text, answer):
+    assert reason(text, answer) == verify("numeric", f"The answer is {text}.", answer).reason == "correct"
+
+
+@every("text", [
+    "not 5 + 6 = 11", "5 + 6 != 11", "5 + 6 = 11 is wrong", "5 + 6 = 11 or 12", "5 + 6 = 12 = 11", "2x + 3 = 11",
+    "3s + 2 = 11", "y + 3 = 11", "f(2) + 3 = 11", "a = 3 + 1, b = 11", "5 + 6 = 11 < 12", "3 = 11", "5 + 6 = 11 million",
+    "11 = 2x + 4", "5 and 6 = 11", "13 - 2 = 11 remainder 2",
+])  # fmt: skip
+def test_an_equation_that_is_no_calculation_is_no_number(text):
+    assert numeric.read(text) is None
+
+
+@every(
+    ("text", "answer"),
+    [
+        ("3 flights in one day", "3"), ("18 dollars every day at the farmers' market", "18"),
+        ("20 students in the class", "20"), ("15 - 5 = 10 dollars in a week", "10"), ("30 minutes after lunch", "30"), ("$18 per day", "18"),
+    ],
+)  # fmt: skip
+def test_a_phrase_after_a_number_leaves_it(text, answer):
+    assert verify("numeric", f"The answer is {text}.", answer).reason == "correct"
+
+
+@every("text", [
+    "5 at most", "5 at least", "5 with a remainder", "5 for two", "10 in base ten", "5 per thousand",
+    "5 of them are wrong", "5 in one million", "4 out of 5", "5 for each x",
+])  # fmt: skip
+def test_a_phrase_that_changes_a_number_makes_it_none(text):
+    assert numeric.read(text) is None
