@@ -56,8 +56,8 @@ def test_a_calculation_states_the_number_on_its_other_side(text, answer):
 
 @every("text", [
     "not 5 + 6 = 11", "5 + 6 != 11", "5 + 6 = 11 is wrong", "5 + 6 = 11 or 12", "5 + 6 = 12 = 11", "2x + 3 = 11",
-    "3s + 2 = 11", "y + 3 = 11", "f(2) + 3 = 11", "a = 3 + 1, b = 11", "5 + 6 = 11 < 12", "3 = 11", "5 + 6 = 11 million",
-    "11 = 2x + 4", "5 and 6 = 11", "13 - 2 = 11 remainder 2",
+    "3s + 2 = 11", "y + 3 = 11", "f(2) + 3 = 11", "a = 3 + 1, b = 11", "5 + 6 = 11 < 12", "3 = 11",
+    "5 + 6 = 11 million", "11 = 2x + 4", "5 and 6 = 11", "13 - 2 = 11 remainder 2",
 ])  # fmt: skip
 def test_an_equation_that_is_no_calculation_is_no_number(text):
     assert numeric.read(text) is None
@@ -67,7 +67,8 @@ def test_an_equation_that_is_no_calculation_is_no_number(text):
     ("text", "answer"),
     [
         ("3 flights in one day", "3"), ("18 dollars every day at the farmers' market", "18"),
-        ("20 students in the class", "20"), ("15 - 5 = 10 dollars in a week", "10"), ("30 minutes after lunch", "30"), ("$18 per day", "18"),
+        ("20 students in the class", "20"), ("15 - 5 = 10 dollars in a week", "10"),
+        ("30 minutes after lunch", "30"), ("$18 per day", "18"),
     ],
 )  # fmt: skip
 def test_a_phrase_after_a_number_leaves_it(text, answer):
