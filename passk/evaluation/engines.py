@@ -92,12 +92,11 @@ class Engine:
         self._judge.close()
 
     def _end(self) -> None:
-        """End vLLM's engine, so that the next one has its memory. Without a reference alone, vLLM keeps weights and
-        KV cache.
-        """
-        if self.llm is not None:
-            self.llm.llm_engine.engine_core.shutdown()
-            self.llm = None
+        """End vLLM's engine. Without this, vLLM keeps weights and KV cache when the last reference is gone."""
+        llm, self.llm = self.llm, None
+        if llm is not None:
+            with contextlib.suppress(Exception):  # a broken engine must not hide why it is given up
+                llm.llm_engine.engine_core.shutdown()
 
 
 class _OnRay:

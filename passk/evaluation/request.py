@@ -50,12 +50,11 @@ class Request:
     @property
     def shape(self) -> str:
         """Text that is equal for models whose weights one engine can load one after the other."""
-        directory = Path(self.model)
-        if not directory.is_dir():
-            return json.dumps([self.model, self.engine], sort_keys=True)
-        config = json.loads((directory / "config.json").read_text())
-        shaping = {name: value for name, value in config.items() if name not in SHAPELESS}
-        return json.dumps([shaping, self.engine], sort_keys=True)
+        model: str | dict[str, Any] = self.model
+        if (directory := Path(self.model)).is_dir():
+            config = json.loads((directory / "config.json").read_text())
+            model = {name: value for name, value in config.items() if name not in SHAPELESS}
+        return json.dumps([model, self.engine], sort_keys=True)
 
 
 @dataclass(frozen=True)

@@ -96,5 +96,6 @@ def test_an_engine_that_kept_the_old_weights_is_given_up_with_one_line(engine, r
     monkeypatch.setattr(LLM, "takes_reloads", False)
     with pytest.raises(NotLoaded, match=f"^model: {second.model}: vLLM does not have the model's weights"):
         engine.load(second)
+    assert LLM.started[0].calls[-1] == "shutdown"
     engine.load(second)
     assert [llm.model for llm in LLM.started] == [first.model, second.model], "a new engine for the next request"
