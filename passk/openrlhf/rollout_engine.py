@@ -8,6 +8,7 @@ arrived, in an order that does not depend on their arrival.
 
 import asyncio
 from copy import copy
+from functools import partial
 from typing import Any
 
 from openrlhf.trainer.ray.vllm_engine import RolloutRayActor
@@ -20,8 +21,10 @@ from vllm.sampling_params import RequestOutputKind
 from passk import cpu
 from passk.base.randomness import seed_of
 from passk.models import log_probs, remote_code, sampling
+from passk.openrlhf import shared_request
 from passk.openrlhf.held_out import Response
 from passk.openrlhf.prompt_label import identity
+from passk.openrlhf.shared_request import OncePerPrompt, SharedRequest, shareable
 
 FINAL_ONLY = RequestOutputKind.FINAL_ONLY
 """One output for each response. OpenRLHF would get one for each token, and read the last."""
@@ -56,7 +59,7 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         options["disable_log_stats"] = True  # metrics of a server that nobody reads
         await super().__init__(*arguments, **options)
         # The reward function decodes the tokens itself. An agent of several turns reads vLLM's text.
-        self.reads_text = not isinstance(self.executor, SingleTurnAgentExecutor)
+        self.several_turns = not isinstance(self.executor, SingleTurnAgentExecutor)
         enable_envs_cache()  # else each request reads the environment, which takes a tenth of a CPU step
 
     async def begin_step(self, step: int, stop: tuple[str, ...] = ()) -> None:
@@ -91,9 +94,12 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         queued = 0
         for tokens, numbers in zip(prompts, seeds, strict=True):
             tasks.append([])
+            request = SharedRequest(len(numbers))
             for number in numbers:
                 params = SamplingParams(**parameters, seed=number if seeded else None, output_kind=FINAL_ONLY)
-                tasks[-1].append(asyncio.create_task(super().generate(tokens, params)))
+                send = partial(super().generate, tokens)
+                response = request.next(send, params) if shareable(params) else send(params)
+                tasks[-1].append(asyncio.create_task(response))
                 queued += 1
                 while self.deterministic and self.get_num_unfinished_requests() < queued:
                     await asyncio.sleep(0)
@@ -119,6 +125,10 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         if self.stop:
             sampling_params = sampling.stopping(sampling_params, self.stop)
         if not self.deterministic:
+            # An agent of several turns sends other tokens for each response.
+            if not images and not self.several_turns and shareable(sampling_params):
+                shared_request.current.set(SharedRequest(num_samples))
+                hf_tokenizer = OncePerPrompt(hf_tokenizer)
             return await super().generate_responses(
                 prompt, label, sampling_params, max_length, hf_tokenizer, num_samples, images
             )
@@ -139,7 +149,9 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
             self._waiting.append((prompt_token_ids, sampling_params.seed, turn))
             await turn
         sampling_params.output_kind = FINAL_ONLY
-        sampling_params.detokenize = self.reads_text or bool(sampling_params.stop)
+        sampling_params.detokenize = self.several_turns or bool(sampling_params.stop)
+        if request := shared_request.current.get():
+            return await request.next(partial(super().generate, prompt_token_ids), sampling_params)
         return await super().generate(prompt_token_ids, sampling_params, multi_modal_data)
 
     async def release(self, requests: int) -> None:

@@ -180,6 +180,7 @@ def test_checkpoints_are_named_and_kept_as_we_seal_and_mend_them(actor_classes):
 
 def test_the_engine_is_taken_by_name_and_told_what_ours_reads(actor_classes):
     from openrlhf.trainer.ray import vllm_engine
+    from openrlhf.utils.agent import SingleTurnAgentExecutor
 
     source = source_of("openrlhf.trainer.ray.vllm_engine")
     assert "@ray.remote\nclass RolloutRayActor:" in source
@@ -196,6 +197,10 @@ def test_the_engine_is_taken_by_name_and_told_what_ours_reads(actor_classes):
     executor = source_of("openrlhf.utils.agent")
     assert "await llm_engine.generate(" in executor
     assert "deepcopy(effective_params)" in executor
+    single_turn = inspect.getsource(SingleTurnAgentExecutor.execute)
+    # A stand-in of the tokenizer has these two. The third reads images, for which there is none.
+    assert set(re.findall(r"hf_tokenizer(?:\.\w+)?\(", single_turn)) == {"hf_tokenizer(", "hf_tokenizer.decode("}
+    assert single_turn.count("llm_engine.") == 1
 
 
 def test_the_trainer_writes_the_status_names_that_the_record_reads(actor_classes):

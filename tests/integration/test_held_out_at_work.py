@@ -76,11 +76,13 @@ def test_an_engine_samples_an_evaluation_without_a_trace_in_the_training(actor_c
 
     async def generate(self, tokens, params):
         running.append(params)
-        calls.append(("generate", tokens, params.seed, params.max_tokens))
+        calls.append(("generate", tokens, params.seed, params.n))
+        assert params.max_tokens == 5
         while paused[0]:
             await asyncio.sleep(0)
-        output = SimpleNamespace(text=f"{tokens}", token_ids=tokens * 2, finish_reason="length")
-        return SimpleNamespace(outputs=[output])
+        texts = [f"{tokens} {number}" for number in range(params.n)]
+        each = [SimpleNamespace(text=text, token_ids=tokens * 2, finish_reason="length") for text in texts]
+        return SimpleNamespace(outputs=each)
 
     async def collective_rpc(name, args):
         calls.append((name, args))
@@ -103,13 +105,16 @@ def test_an_engine_samples_an_evaluation_without_a_trace_in_the_training(actor_c
     engine = object.__new__(engines.PasskEngine)
     engine.deterministic, engine.llm = deterministic, SimpleNamespace(collective_rpc=collective_rpc)
     responses = asyncio.run(engine.sample(7, [[1], [2, 3]], [[10, 11], [12, 13]], {"max_tokens": 5}))
-    assert [[response.text for response in each] for each in responses] == [["[1]"] * 2, ["[2, 3]"] * 2]
+    second = 0 if deterministic else 1
+    texts = [["[1] 0", f"[1] {second}"], ["[2, 3] 0", f"[2, 3] {second}"]]
+    assert [[response.text for response in each] for each in responses] == texts
     assert [[response.tokens for response in each] for each in responses] == [[2, 2], [4, 4]]
     assert responses[0][0].truncated
     generated = [call for call in calls if call[0] == "generate"]
     # Without determinism a CPU engine chunks prompts, which a seeded request does not survive.
-    seeds = [10, 11, 12, 13] if deterministic else [None] * 4
-    assert [(seed, most) for _, _, seed, most in generated] == [(seed, 5) for seed in seeds]
+    # A request without a seed is for all responses to its prompt.
+    requests = [(seed, 1) for seed in (10, 11, 12, 13)] if deterministic else [(None, 2)] * 2
+    assert [(seed, count) for _, _, seed, count in generated] == requests
     others = [call for call in calls if call[0] != "generate"]
     paused_for = [("pause",), ("resume",)] if deterministic else []
     assert others == [("seed_sampling", (7,)), *paused_for, ("reset",)]
