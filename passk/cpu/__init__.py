@@ -37,6 +37,7 @@ def install_if_requested() -> None:
     on_import("deepspeed.ops.adam.fused_adam", optimizer.fused_adam)
     on_import("deepspeed.runtime.zero.partition_parameters", gathering.parameters)
     on_import("openrlhf.utils.distributed_util", weights.process_group)
+    on_import("openrlhf.trainer.ray.vllm_engine", weights.engine)
     on_import("openrlhf.trainer.ray.vllm_worker_wrap", weights.worker)
     on_import("vllm.v1.worker.cpu_model_runner", weights.model_runner)
     on_import("vllm.v1.sample.ops.topk_topp_sampler", sampler.top_p_sampler)

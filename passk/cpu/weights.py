@@ -1,6 +1,7 @@
 """Send weights from the trainer to vLLM over Gloo, and load them into vLLM's CPU kernels."""
 
 import socket
+from collections.abc import Sequence
 from datetime import timedelta
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -29,14 +30,16 @@ class GlooGroup:
             timeout=TIMEOUT,
             master_listen_fd=listener.detach() if listener else None,
         )
-        self._group = dist.ProcessGroupGloo(store, rank, size, TIMEOUT)
+        self._group, self._rank = dist.ProcessGroupGloo(store, rank, size, TIMEOUT), rank
 
     def broadcast(self, tensor: "torch.Tensor", src: int, stream: Any = None) -> None:
         import torch.distributed as dist
 
         options = dist.BroadcastOptions()
         options.rootRank, options.rootTensor = src, 0
-        self._group.broadcast([tensor], options).wait()
+        work = self._group.broadcast([tensor], options)
+        if self._rank != src:  # receivers wait, since they ask for the tensors after the last one was sent
+            work.wait()
 
 
 def process_group(module: ModuleType) -> None:
@@ -51,25 +54,41 @@ def process_group(module: ModuleType) -> None:
 
 
 def worker(module: ModuleType) -> None:
-    """Let `WorkerWrap.update_weight` receive on the CPU and load all tensors at once.
+    """Give `WorkerWrap` a method that receives all tensors of a model on the CPU, and then loads them.
 
-    It allocates on "cuda" and loads one tensor at a time. vLLM's CPU kernels keep their weights repacked, so a single
-    tensor cannot be loaded in place. The tensors are collected, and the model is reloaded with the last one, which
-    OpenRLHF marks by `empty_cache`.
+    OpenRLHF's `update_weight` allocates on "cuda" and loads one tensor at a time. vLLM's CPU kernels keep their
+    weights repacked, so a single tensor cannot be loaded in place.
     """
 
-    def update_weight(self: Any, name: str, dtype: "torch.dtype", shape: tuple, empty_cache: bool = False) -> None:
+    def receive_weights(self: Any, tensors: "Sequence[tuple[str, torch.dtype, Sequence[int]]]") -> None:
         import torch
 
-        weight = torch.empty(shape, dtype=dtype)
-        self._model_update_group.broadcast(weight, src=0)
-        received = self.__dict__.setdefault("_passk_received", [])
-        received.append((name, weight))
-        if empty_cache:
-            self.model_runner.reload_weights(weights_iterator=iter(received))
-            received.clear()
+        received = []
+        for name, dtype, shape in tensors:
+            weight = torch.empty(shape, dtype=dtype)
+            self._model_update_group.broadcast(weight, src=0)
+            received.append((name, weight))
+        self.model_runner.reload_weights(weights_iterator=iter(received))
 
-    module.WorkerWrap.update_weight = update_weight
+    module.WorkerWrap.receive_weights = receive_weights
+
+
+def engine(module: ModuleType) -> None:
+    """Let the rollout actor ask vLLM for all tensors of a model in one call, after the last was announced.
+
+    OpenRLHF marks it by `empty_cache`. A call takes milliseconds, and the tensors of a small model microseconds.
+    """
+
+    async def update_weight(
+        self: Any, name: str, dtype: "torch.dtype", shape: Sequence[int], empty_cache: bool = False
+    ) -> None:
+        announced = self.__dict__.setdefault("_passk_announced", [])
+        announced.append((name, dtype, shape))
+        if empty_cache:
+            await self.llm.collective_rpc("receive_weights", args=(announced.copy(),))
+            announced.clear()
+
+    module.RolloutRayActor.__ray_metadata__.modified_class.update_weight = update_weight
 
 
 def model_runner(module: ModuleType) -> None:

@@ -88,6 +88,10 @@ def test_what_the_cpu_stand_ins_replace_is_still_there():
     assert group in source_of("openrlhf.utils.distributed_util")
     wrap = source_of("openrlhf.trainer.ray.vllm_worker_wrap")
     assert "def update_weight(self, name, dtype, shape, empty_cache=False)" in wrap
+    assert "async def update_weight(self, name, dtype, shape, empty_cache=False)" in source_of(
+        "openrlhf.trainer.ray.vllm_engine"
+    )
+    assert "empty_cache=count == num_params" in source_of("openrlhf.trainer.ray.ppo_actor")
     flash = re.findall(r"from flash_attn\S* import .*", source_of("openrlhf.models.ring_attn_utils"))
     assert flash == [
         "from flash_attn.bert_padding import index_first_axis, pad_input, rearrange, unpad_input",

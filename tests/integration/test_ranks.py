@@ -81,7 +81,9 @@ ROWS = [
     Row(2, 1, zero=0),
     Row(4, 1),
     Row(2, 2),
+    Row(2, 4),
     Row(4, 2),
+    Row(4, 2, zero=3, dynamic=True),
     Row(4, 4),
 ]
 UNDISTURBED = Row(2, 1)
