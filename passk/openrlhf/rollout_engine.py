@@ -24,7 +24,7 @@ from passk.models import log_probs, remote_code, sampling
 from passk.openrlhf import shared_request
 from passk.openrlhf.held_out import Response
 from passk.openrlhf.prompt_label import identity
-from passk.openrlhf.shared_request import OncePerPrompt, SharedRequest, shareable
+from passk.openrlhf.shared_request import OncePerPrompt, SharedRequest, Uncopied, shareable
 
 FINAL_ONLY = RequestOutputKind.FINAL_ONLY
 """One output for each response. OpenRLHF would get one for each token, and read the last."""
@@ -47,6 +47,7 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         """Seed of the run plus the number of the engine."""
         self.deterministic = options["full_determinism"]
         self.step = 0
+        self.tokenizer: Any = None
         self.stop: tuple[str, ...] = ()
         self._waiting: list[tuple[list[int], int, asyncio.Future]] = []
         self._samples: dict[tuple[str, str], int] = {}
@@ -62,9 +63,12 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         self.several_turns = not isinstance(self.executor, SingleTurnAgentExecutor)
         enable_envs_cache()  # else each request reads the environment, which takes a tenth of a CPU step
 
-    async def begin_step(self, step: int, stop: tuple[str, ...] = ()) -> None:
-        """Start a step, from 1, whose responses end with one of the texts `stop`. The engine must be empty."""
-        self.step, self.stop = step, stop
+    async def begin_step(self, step: int, tokenizer: Any, stop: tuple[str, ...] = ()) -> None:
+        """Start a step, from 1, whose responses end with one of the texts `stop`. The engine must be empty.
+
+        tokenizer: of the step's prompts. OpenRLHF would send it with each prompt.
+        """
+        self.step, self.tokenizer, self.stop = step, tokenizer, stop
         self._samples.clear()
         await self.llm.collective_rpc("seed_sampling", args=(seed_of("engine", self.seed, step),))
         if self.deterministic:
@@ -94,12 +98,12 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         queued = 0
         for tokens, numbers in zip(prompts, seeds, strict=True):
             tasks.append([])
-            request = SharedRequest(len(numbers))
+            send = partial(super().generate, tokens)
+            alike = SamplingParams(**parameters, output_kind=FINAL_ONLY)
+            request = None if seeded or not shareable(alike) else SharedRequest(len(numbers), alike)
             for number in numbers:
                 params = SamplingParams(**parameters, seed=number if seeded else None, output_kind=FINAL_ONLY)
-                send = partial(super().generate, tokens)
-                response = request.next(send, params) if shareable(params) else send(params)
-                tasks[-1].append(asyncio.create_task(response))
+                tasks[-1].append(asyncio.create_task(request.next(send) if request else send(params)))
                 queued += 1
                 while self.deterministic and self.get_num_unfinished_requests() < queued:
                     await asyncio.sleep(0)
@@ -122,13 +126,15 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         num_samples: int = 1,
         images: Any = None,
     ) -> list[dict[str, Any]]:
+        hf_tokenizer = self.tokenizer
         if self.stop:
             sampling_params = sampling.stopping(sampling_params, self.stop)
         if not self.deterministic:
             # An agent of several turns sends other tokens for each response.
             if not images and not self.several_turns and shareable(sampling_params):
-                shared_request.current.set(SharedRequest(num_samples))
-                hf_tokenizer = OncePerPrompt(hf_tokenizer)
+                self._only_the_end(sampling_params)
+                shared_request.current.set(SharedRequest(num_samples, sampling_params))
+                sampling_params, hf_tokenizer = Uncopied(sampling_params), OncePerPrompt(hf_tokenizer)
             return await super().generate_responses(
                 prompt, label, sampling_params, max_length, hf_tokenizer, num_samples, images
             )
@@ -144,15 +150,19 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         return [response for [response] in await asyncio.gather(*responses)]
 
     async def generate(self, prompt_token_ids: list[int], sampling_params: Any, multi_modal_data: Any = None) -> Any:
+        if request := shared_request.current.get():
+            return await request.next(partial(super().generate, prompt_token_ids))
         if self.deterministic:
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append((prompt_token_ids, sampling_params.seed, turn))
             await turn
-        sampling_params.output_kind = FINAL_ONLY
-        sampling_params.detokenize = self.several_turns or bool(sampling_params.stop)
-        if request := shared_request.current.get():
-            return await request.next(partial(super().generate, prompt_token_ids), sampling_params)
+        self._only_the_end(sampling_params)
         return await super().generate(prompt_token_ids, sampling_params, multi_modal_data)
+
+    def _only_the_end(self, params: SamplingParams) -> None:
+        """Ask for the whole response at its end, and for its text only if that is read."""
+        params.output_kind = FINAL_ONLY
+        params.detokenize = self.several_turns or bool(params.stop)
 
     async def release(self, requests: int) -> None:
         """Start the responses of a step once `requests` of them are queued."""

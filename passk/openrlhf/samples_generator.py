@@ -67,7 +67,7 @@ class PasskSamplesGenerator(SamplesGenerator):
     def _generate_vllm(self, *arguments: Any, **options: Any) -> tuple[list[Experience], int, bool]:
         # Engines that sleep between batches are awake only here.
         self._compare_weights(options.get("max_len", log_probs.TOKENS + 1))
-        ray.get([engine.begin_step.remote(self.step, self.stop) for engine in self.vllm_engines])
+        ray.get([engine.begin_step.remote(self.step, self.tokenizer, self.stop) for engine in self.vllm_engines])
         consumed, exhausted = 0, False
 
         def sample(prompts: int | None = None) -> tuple[list[list[Experience]], bool]:
@@ -111,7 +111,11 @@ class PasskSamplesGenerator(SamplesGenerator):
 
     def _dispatch_prompts_to_vllm(self, prompts: list[str], labels: list[Any], **options: Any) -> list:
         self.dispatched += zip(prompts, labels, strict=True)
-        requests = super()._dispatch_prompts_to_vllm(prompts, labels, **options)
+        tokenizer, self.tokenizer = self.tokenizer, None  # the engines have it since the step began
+        try:
+            requests = super()._dispatch_prompts_to_vllm(prompts, labels, **options)
+        finally:
+            self.tokenizer = tokenizer
         if self.args.train.full_determinism_enable:
             samples = options.get("n_samples_per_prompt", self.args.rollout.n_samples_per_prompt)
             engines = len(self.vllm_engines)

@@ -27,25 +27,39 @@ current: ContextVar["SharedRequest | None"] = ContextVar("current", default=None
 class SharedRequest:
     """A request for `count` responses to a prompt, each of which is awaited by itself."""
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, count: int, params: "SamplingParams") -> None:
+        """params: of the request. They are changed."""
+        params.n = count
+        self.params = params
         self._taken = 0
         self._output: asyncio.Future[RequestOutput] | None = None
 
-    async def next(self, send: Send, params: "SamplingParams") -> "RequestOutput":
+    async def next(self, send: Send) -> "RequestOutput":
         """Return vLLM's output with the next response. The first call sends the request."""
         place, self._taken = self._taken, self._taken + 1
         if self._output is None:
-            params.n = self.count
-            self._output = asyncio.ensure_future(send(params))
+            self._output = asyncio.ensure_future(send(self.params))
         output = copy(await self._output)
         output.outputs = [output.outputs[place]]
         return output
 
 
 def shareable(params: "SamplingParams") -> bool:
-    """Return whether a request with these parameters may have several responses."""
-    return params.seed is None and params.temperature >= GREEDY_BELOW
+    """Return whether a request with these parameters may have several responses, without a change for one of them."""
+    return params.seed is None and params.max_tokens is not None and params.temperature >= GREEDY_BELOW
+
+
+class Uncopied:
+    """The parameters of a shared request, for an executor that copies them for each response."""
+
+    def __init__(self, params: "SamplingParams") -> None:
+        self._params = params
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._params, name)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Uncopied":
+        return self
 
 
 class OncePerPrompt:

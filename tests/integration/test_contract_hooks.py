@@ -201,6 +201,8 @@ def test_the_engine_is_taken_by_name_and_told_what_ours_reads(actor_classes):
     # A stand-in of the tokenizer has these two. The third reads images, for which there is none.
     assert set(re.findall(r"hf_tokenizer(?:\.\w+)?\(", single_turn)) == {"hf_tokenizer(", "hf_tokenizer.decode("}
     assert single_turn.count("llm_engine.") == 1
+    # Parameters that are not copied are read alone.
+    assert re.findall(r"\b(?:sampling|effective)_params(?:\.\w+ =)", single_turn) == ["effective_params.max_tokens ="]
 
 
 def test_the_trainer_writes_the_status_names_that_the_record_reads(actor_classes):
