@@ -70,6 +70,7 @@ def script(experiment: Experiment, file: Path, runs: Path, *, directory: Path, p
     directory: where the command runs, on storage that all nodes share. programs: directory of the `passk` command.
     """
     compute, count = experiment.compute, nodes(experiment)
+    gpus = compute.gpus_per_node if compute.profile == "gpu" else -(-experiment.gpus // count)  # of a node
     options = [
         f"--job-name={experiment.name}",
         f"--nodes={count}",
@@ -80,9 +81,9 @@ def script(experiment: Experiment, file: Path, runs: Path, *, directory: Path, p
         f"--signal=B:USR1@{WARNING_SECONDS}",
     ]
     if compute.profile == "gpu":
-        options.append(f"--gpus-per-node={compute.gpus_per_node}")
+        options.append(f"--gpus-per-node={gpus}")
     else:
-        options.append(f"--cpus-per-task={compute.threads * experiment.gpus}")
+        options.append(f"--cpus-per-task={compute.threads * gpus}")
     head = _HEAD.format(
         options="\n".join(f"#SBATCH {option}" for option in options),
         # printable, since a line end would end the comment
@@ -90,5 +91,5 @@ def script(experiment: Experiment, file: Path, runs: Path, *, directory: Path, p
         directory=shlex.quote(str(directory)),
         path=shlex.quote(str(programs)),
     )
-    ray = _RAY.replace("GPUS", str(compute.gpus_per_node)) if count > 1 else ""
+    ray = _RAY.replace("GPUS", str(gpus)) if count > 1 else ""
     return head + ray + _RUN.format(file=shlex.quote(str(file)), runs=shlex.quote(str(runs)))

@@ -1,5 +1,6 @@
 """The sbatch script: valid bash, the nodes that the experiment needs, Ray only where there are several."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +14,11 @@ from tests.unit.experiment.test_config import changed
 GPU = {"profile": "gpu", "gpus_per_node": 8, "engines": 8, "micro_batch": 8, "zero_stage": 3}
 COMPUTES = {
     "cpu": ({"profile": "cpu", "threads": 3}, 1, "--cpus-per-task=6"),
+    "cpu, two nodes": (
+        {"profile": "cpu", "threads": 3, "nodes": 2, "gpus_per_node": 1, "engines": 1},
+        2,
+        "--cpus-per-task=6",
+    ),
     "one node": ({**GPU, "colocate": True}, 1, "--gpus-per-node=8"),
     "engines on a second node": (GPU, 2, "--gpus-per-node=8"),
     "two nodes": ({**GPU, "nodes": 2, "colocate": True, "engines": 16}, 2, "--gpus-per-node=8"),
@@ -32,6 +38,9 @@ def test_a_script_is_valid_bash_and_requests_what_the_experiment_needs(compute, 
     assert {f"--nodes={count}", option, "--requeue", "--signal=B:USR1@180"} <= set(lines)
     assert nodes(config.parse(changed("compute", compute))) == count
     assert ("ray start" in text) == (count > 1)
+    per_node = re.findall(r"--num-gpus=(\d+)", text)
+    # Two ranks and the engine of a CPU share two nodes, so each has two logical GPUs.
+    assert per_node == ([] if count == 1 else ["2" if compute["profile"] == "cpu" else "8"] * 2)
     assert text.splitlines().index(f"#SBATCH {lines[-1]}") == len(lines), "sbatch reads no option after a command"
     for command in (["bash", "-n"], ["shellcheck", "--shell=bash"]):
         if shutil.which(command[0]):
