@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from passk.experiment.compute import Compute
-from passk.runtime import ray_job
+from passk.runtime import follow
 from passk.runtime.ray_cluster import ray_cluster
 
 
@@ -31,7 +31,7 @@ def main() -> None:
             print(f"start of the cluster        {time.perf_counter() - started:6.2f} s")
             for attempt in ("first", "second"):
                 before, started = _cpu_seconds(), time.perf_counter()
-                ray_job.train(
+                follow.train(
                     command,
                     cluster=cluster,
                     environment={},

@@ -9,7 +9,7 @@ from passk.experiment.stage import RlStage
 from passk.files import durable, layout
 from passk.files.layout import kept_model, kept_steps, write_json
 from passk.files.metrics_log import read_metrics
-from passk.runtime import ray_job
+from passk.runtime import follow
 
 
 def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> str:
@@ -19,10 +19,10 @@ def finish(planned: PlannedStage, *, seconds: float, startup: float | None) -> s
     last, ended = _end(planned, lines)
     if [line["step"] for line in lines] != list(range(1, last + 1)):
         raise PasskError(
-            f"OpenRLHF ended after {len(lines)} of {last} steps; see {ray_job.shown(layout.log(directory))}"
+            f"OpenRLHF ended after {len(lines)} of {last} steps; see {follow.shown(layout.log(directory))}"
         )
     if not (layout.model(directory) / "config.json").is_file():
-        raise PasskError(f"OpenRLHF ended without writing a model; see {ray_job.shown(layout.log(directory))}")
+        raise PasskError(f"OpenRLHF ended without writing a model; see {follow.shown(layout.log(directory))}")
     durable.flush_all(layout.model(directory))
     end = {"key": planned.record.key, "steps": last, "ended": ended, "seconds": seconds, "startup_seconds": startup}
     if isinstance(planned.stage, RlStage) and planned.stage.filter_groups:

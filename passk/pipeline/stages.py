@@ -35,8 +35,10 @@ from passk.pipeline.finish import finish
 from passk.pipeline.held_out_request import held_out
 from passk.pipeline.progress import Progress
 from passk.problems import preparation
-from passk.runtime import ray_job
+from passk.runtime import follow
 from passk.runtime.environment import environment, passed_on, single_process
+from passk.runtime.failures import StageFailed
+from passk.runtime.job_watchdog import end_jobs
 from passk.runtime.ray_cluster import is_open, ray_cluster, rejoined
 from passk.store import ingest as store_items
 
@@ -80,16 +82,16 @@ def train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> None
     alone = partial(file_lock.alone, what=name, experiment=experiment, going=lambda: is_open(cluster))
     with alone(plan.locks / planned.record.key, does="trains it"):
         if planned.finished:
-            log.info("%s: another process finished it, in %s", name, ray_job.shown(planned.directory))
+            log.info("%s: another process finished it, in %s", name, follow.shown(planned.directory))
             trackers.show_finished(plan, planned)
             return
         # The lock is free as soon as its holder dies, but the holder's job may need some seconds to end.
-        ray_job.end_jobs(planned.directory)
+        end_jobs(planned.directory)
         try:
             with alone(layout.writer(planned.directory), does="still writes there", longest=LAST_WRITER_SECONDS):
                 pass
         except file_lock.StillHeld as error:
-            raise ray_job.StageFailed(str(error), "lost") from None
+            raise StageFailed(str(error), "lost") from None
         _train(plan, planned, cluster)
 
 
@@ -127,7 +129,7 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> Non
             log.info("%s", progress.evaluation(line))
             follow.evaluated(line)
 
-        ray_job.train(
+        follow.train(
             command(plan, planned),
             cluster=rejoined(cluster),
             environment={**passed_on(environment(compute)), **alone},
@@ -223,14 +225,14 @@ def evaluate(plan: Plan, only: Sequence[PlannedEvaluation] | None = None) -> Non
         if work.on_ray:
             _sample_on_ray(plan, command, directory)
         else:
-            ray_job.run(
+            follow.run(
                 command, environment=environment(compute), directory=directory, stall_timeout_s=compute.stall_timeout_s
             )
     model_card.write_all(plan)
     missing = sorted({planned.record.checkpoint for planned in remaining if not planned.finished})
     if missing:
         raise PasskError(
-            f"the evaluation of {', '.join(missing)} is incomplete; see {ray_job.shown(layout.log(directory))}"
+            f"the evaluation of {', '.join(missing)} is incomplete; see {follow.shown(layout.log(directory))}"
         )
 
 
@@ -263,7 +265,7 @@ def _saved(planned: PlannedStage) -> str:
 def _sample_on_ray(plan: Plan, command: list[str], directory: Path) -> None:
     compute = plan.experiment.compute
     with ray_cluster(compute, layout.ray_log(directory)) as cluster:
-        ray_job.train(
+        follow.train(
             command,
             cluster=cluster,
             environment=passed_on(environment(compute)),

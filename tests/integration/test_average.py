@@ -12,8 +12,8 @@ from passk.experiment import config, plan
 from passk.openrlhf.average import FILE
 from passk.openrlhf.checkpoints import SEAL
 from passk.pipeline import stages
+from passk.runtime.failures import StageFailed
 from passk.runtime.ray_cluster import ray_cluster
-from passk.runtime.ray_job import StageFailed
 from tests.integration.test_resume import kill_the_policy_after_its_save
 from tests.log_lines import logged_lines
 

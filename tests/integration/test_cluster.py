@@ -15,7 +15,8 @@ from ray.job_submission import JobSubmissionClient
 
 from passk.base.errors import PasskError
 from passk.experiment.compute import Compute
-from passk.runtime import ray_job
+from passk.runtime import follow, ray_job
+from passk.runtime.failures import StageFailed
 from passk.runtime.ray_cluster import ray_cluster, request_headers
 from tests.processes import command_lines, descendants, listening, living
 
@@ -54,7 +55,7 @@ def test_the_job_server_takes_a_job_with_the_token_alone(cluster, tmp_path):
     ]
     assert refused == [401, 403, 401]
     # without the headers, as for a cluster at RAY_ADDRESS whose token the user has not exported
-    with pytest.raises(ray_job.StageFailed, match="^RAY_AUTH_MODE: the job server at .* refuses ") as raised:
+    with pytest.raises(StageFailed, match="^RAY_AUTH_MODE: the job server at .* refuses ") as raised:
         ray_job.Job(cluster["RAY_API_SERVER_ADDRESS"], tmp_path)
     assert raised.value.kind == "configuration" and "\n" not in str(raised.value)
     assert submit(cluster, request_headers(cluster), marker).status_code == 200
@@ -133,7 +134,7 @@ def test_two_clusters_have_two_tokens_and_one_ends_without_the_other(cluster, tm
         assert request_headers(other) != request_headers(cluster)
         assert submit(other, request_headers(cluster), tmp_path / "marker").status_code == 403
         (tmp_path / "job").mkdir()
-        ray_job.train(
+        follow.train(
             [sys.executable, "-c", "print('well')"], cluster=other, environment={}, directory=tmp_path / "job",
             about="test", stall_timeout_s=600, on_step=print,
         )  # fmt: skip

@@ -12,7 +12,7 @@ from passk.experiment import config, plan
 from passk.files.layout import kept_model, write_json
 from passk.models.tiny import make_tiny
 from passk.pipeline import stages
-from passk.runtime.ray_job import StageFailed
+from passk.runtime.failures import StageFailed
 from tests.integration.test_kept_models import EXPERIMENT, PROBLEMS, kill_when
 
 pytestmark = pytest.mark.slow

@@ -16,7 +16,8 @@ import pytest
 
 from passk.base.errors import ConfigError
 from passk.experiment.compute import Compute
-from passk.runtime import ray_cluster, ray_job
+from passk.runtime import follow, ray_cluster
+from passk.runtime.failures import StageFailed
 from tests.processes import command_lines, descendants, marked, named
 
 pytestmark = pytest.mark.slow
@@ -48,10 +49,10 @@ FOLLOWER = f"""
 import os, sys
 from pathlib import Path
 from passk.experiment.compute import Compute
-from passk.runtime import ray_cluster, ray_job
+from passk.runtime import follow, ray_cluster
 with ray_cluster.ray_cluster(Compute(profile="cpu"), Path("unused.log")) as joined:
-    ray_job.train([sys.executable, "-c", {DRIVER!r}], cluster=joined, environment={{"MARK": os.environ["MARK"]}},
-              directory=Path(sys.argv[1]), about="test", stall_timeout_s=float(sys.argv[2]), on_step=print)
+    follow.train([sys.executable, "-c", {DRIVER!r}], cluster=joined, environment={{"MARK": os.environ["MARK"]}},
+                 directory=Path(sys.argv[1]), about="test", stall_timeout_s=float(sys.argv[2]), on_step=print)
 """
 
 
@@ -165,8 +166,8 @@ def test_a_follower_that_comes_after_a_killed_one_ends_its_job_first(elsewhere, 
 
 
 def test_a_bad_argument_fails_at_once_with_its_reason(elsewhere, tmp_path):
-    with pytest.raises(ray_job.StageFailed, match=r"^--passk\.k: .*; see .*log\.txt$") as raised:
-        ray_job.train(
+    with pytest.raises(StageFailed, match=r"^--passk\.k: .*; see .*log\.txt$") as raised:
+        follow.train(
             [sys.executable, "-m", "passk.openrlhf", "--passk.advantage", "grpo", "--passk.k", "four"],
             cluster=elsewhere,
             environment={},
@@ -184,7 +185,7 @@ def test_what_is_submitted_names_no_secret(elsewhere, tmp_path, monkeypatch):
     from passk.runtime.environment import environment, passed_on
 
     monkeypatch.setenv("WANDB_API_KEY", "a-secret")
-    ray_job.train(
+    follow.train(
         [sys.executable, "-c", "pass"],
         cluster=elsewhere,
         environment=passed_on(environment(Compute(profile="cpu"))),
@@ -214,7 +215,7 @@ def test_a_run_own_cluster_whose_head_was_lost_is_started_anew(tmp_path, monkeyp
             time.sleep(0.5)
         again = ray_cluster.rejoined(joined)
         assert again["RAY_ADDRESS"] != joined["RAY_ADDRESS"]
-        ray_job.train(
+        follow.train(
             [sys.executable, "-c", "print('well')"],
             cluster=again,
             environment={},

@@ -11,8 +11,8 @@ from passk.experiment import config, plan
 from passk.files.layout import kept_model, kept_steps
 from passk.files.metrics_log import read_metrics
 from passk.pipeline import stages
+from passk.runtime.failures import StageFailed
 from passk.runtime.ray_cluster import ray_cluster
-from passk.runtime.ray_job import StageFailed
 from tests.processes import command_lines, descendants
 
 pytestmark = pytest.mark.slow

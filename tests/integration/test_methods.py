@@ -16,8 +16,8 @@ from passk.experiment import config, plan
 from passk.experiment.planned import PlannedStage
 from passk.openrlhf.checkpoints import SEAL
 from passk.pipeline import stages
+from passk.runtime.failures import StageFailed
 from passk.runtime.ray_cluster import ray_cluster
-from passk.runtime.ray_job import StageFailed
 from tests.log_lines import logged_lines
 
 from .test_resume import CLOCK, kill_the_policy_when, lines, rollouts

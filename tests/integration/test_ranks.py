@@ -20,8 +20,8 @@ from passk.openrlhf import checkpoints
 from passk.openrlhf.checkpoints import SEAL
 from passk.pipeline import stages
 from passk.pipeline.checkpoint_ranks import require_same_partition
+from passk.runtime.failures import StageFailed
 from passk.runtime.ray_cluster import ray_cluster
-from passk.runtime.ray_job import StageFailed
 from tests.processes import command_lines, descendants
 
 pytestmark = pytest.mark.slow

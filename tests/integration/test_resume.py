@@ -19,8 +19,8 @@ from passk.files import layout
 from passk.files.schema import EVALUATION, METRICS, ROLLOUT_COLUMNS
 from passk.openrlhf.checkpoints import SEAL
 from passk.pipeline import stages
+from passk.runtime.failures import StageFailed
 from passk.runtime.ray_cluster import ray_cluster
-from passk.runtime.ray_job import StageFailed
 from tests.log_lines import logged_lines
 from tests.processes import command_lines, descendants
 

@@ -19,8 +19,8 @@ from passk.models.log_probs import LIMIT
 from passk.models.tiny import make_tiny
 from passk.pipeline import stages
 from passk.runtime.environment import environment
+from passk.runtime.failures import StageFailed
 from passk.runtime.ray_cluster import ray_cluster
-from passk.runtime.ray_job import StageFailed
 
 pytestmark = pytest.mark.slow
 

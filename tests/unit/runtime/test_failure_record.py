@@ -9,7 +9,7 @@ import pytest
 
 from passk.base.errors import ConfigError, PasskError
 from passk.files import layout
-from passk.runtime import failure_record, ray_job
+from passk.runtime import failure_record, follow
 from passk.runtime.failures import Failure, StageFailed
 
 
@@ -124,7 +124,7 @@ def test_a_damaged_record_is_none(file, content):
 
 def run(directory, code):
     command = [sys.executable, "-c", code]
-    ray_job.run(command, environment={"PYTHONPATH": "."}, directory=directory, stall_timeout_s=60)
+    follow.run(command, environment={"PYTHONPATH": "."}, directory=directory, stall_timeout_s=60)
 
 
 def test_passk_reports_the_record_of_this_attempt_and_without_one_the_log(file, monkeypatch):

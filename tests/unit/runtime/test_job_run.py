@@ -7,20 +7,22 @@ import time
 import pytest
 
 from passk.experiment.compute import Compute
+from passk.runtime import follow
 from passk.runtime import ray_job as job
+from passk.runtime.failures import StageFailed
 from tasks.train_slots import TrainSlots
 
 SLOW = "for i in 1 2 3 4 5 6; do echo '{}' >> metrics.jsonl; sleep 1; done"
 
 
 def run(directory, command, stall_timeout_s):
-    job.run(
+    follow.run(
         ["sh", "-c", f"cd {directory}; {command}"], environment={}, directory=directory, stall_timeout_s=stall_timeout_s
     )
 
 
 def test_a_evaluation_without_a_sign_of_life_is_hung_and_is_worth_another_try(tmp_path):
-    with pytest.raises(job.StageFailed, match=r"^no sample for 5 s; see .*log\.txt$") as raised:
+    with pytest.raises(StageFailed, match=r"^no sample for 5 s; see .*log\.txt$") as raised:
         run(tmp_path, "echo $$ > pid; exec sleep 600", stall_timeout_s=5)
     assert raised.value.kind == "hung" and raised.value.retry
     with pytest.raises(ProcessLookupError):
@@ -65,7 +67,7 @@ def test_a_submission_that_took_long_is_no_silence_of_the_cluster(job_of):
         submitted.submit(["true"], environment={}, gpus=0, about="test")
         assert submitted.poll() is None
         server.passes(60)
-        with pytest.raises(job.StageFailed, match="has not answered"):
+        with pytest.raises(StageFailed, match="has not answered"):
             submitted.poll()
     finally:
         submitted._released.set()
@@ -96,7 +98,7 @@ def test_a_busy_cluster_may_be_silent_longer_than_one_that_refuses_each_request(
         submitted._answered -= job.UNREACHABLE_SECONDS + 1
         assert submitted.poll() is None
         server.is_gone.set()
-        with pytest.raises(job.StageFailed, match=f"has not answered for {job.UNREACHABLE_SECONDS} s"):
+        with pytest.raises(StageFailed, match=f"has not answered for {job.UNREACHABLE_SECONDS} s"):
             while True:
                 assert submitted.poll() is None
                 time.sleep(0.01)
@@ -125,14 +127,14 @@ jobs: list[Endless] = []
 
 
 def test_a_stop_of_the_run_reaches_a_thread_that_trains_and_ends_its_job(monkeypatch, tmp_path):
-    monkeypatch.setattr(job, "Job", Endless)
+    monkeypatch.setattr(follow, "Job", Endless)
     slots, ended = TrainSlots(Compute(profile="gpu")), []
     monkeypatch.setattr(TrainSlots, "_take_slot", lambda *_: None)
 
     def train() -> None:
         try:
             with slots.one():
-                job.train(
+                follow.train(
                     ["true"], cluster={"RAY_API_SERVER_ADDRESS": "http://10.0.0.1"}, environment={}, directory=tmp_path,
                     about="test", stall_timeout_s=600, is_open=lambda: not slots.stopped.is_set(), on_step=print,
                 )  # fmt: skip
