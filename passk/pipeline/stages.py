@@ -119,15 +119,15 @@ def _train(plan: Plan, planned: PlannedStage, cluster: Mapping[str, str]) -> Non
     progress = Progress(planned.record.name, stage.steps)
     started = time.monotonic()
     alone = {} if isinstance(stage, RlStage) else _alone(compute)
-    with trackers.Following(plan, planned) as follow:
+    with trackers.Following(plan, planned) as tracked:
 
         def on_step(line: dict[str, Any]) -> None:
             progress(line)
-            follow(line)
+            tracked(line)
 
         def on_evaluation(line: dict[str, Any]) -> None:
             log.info("%s", progress.evaluation(line))
-            follow.evaluated(line)
+            tracked.evaluated(line)
 
         follow.train(
             command(plan, planned),
