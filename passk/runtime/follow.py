@@ -4,6 +4,7 @@ A training stage is a Ray job (`train`). An evaluation with one engine is a guar
 each case the command ends when the call ends.
 """
 
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,10 @@ from passk.runtime.ray_job import Job
 if TYPE_CHECKING:
     from ray.job_submission import JobDetails
 
+logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.5
+TELL_SECONDS = 60.0
+"""Time between two lines about a job that Ray does not start."""
 
 
 def run(command: Sequence[str], *, environment: Mapping[str, str], directory: Path, stall_timeout_s: float) -> None:
@@ -73,9 +77,13 @@ def train(
         job = Job(cluster["RAY_API_SERVER_ADDRESS"], directory, ray_cluster.request_headers(cluster))
         job.submit(command, environment=environment, gpus=gpus, about=about)
         moved, ended = time.monotonic(), None
+        logged_at = moved
         while ended is None:
             time.sleep(POLL_SECONDS)
             ended = job.poll()
+            if job.is_pending and time.monotonic() - logged_at > TELL_SECONDS:
+                logged_at = time.monotonic()
+                logger.info("%s: Ray has not started the job; it waits for a node with %d free GPUs", about, gpus)
             for read, call in ((new_lines, on_step), (new_evaluations, on_evaluation)):
                 for line in read():
                     moved = time.monotonic()

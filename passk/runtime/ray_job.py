@@ -142,6 +142,11 @@ class Job:
             raise StageFailed(f"the Ray cluster has not answered for {limit} s", "lost")
         return details if (details := self._details) and details.status.is_terminal() else None
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether Ray has accepted the job and not started it, as far as is known."""
+        return self._details is not None and self._details.status.value == "PENDING"
+
     def stop(self) -> None:
         """End the job, wait until it has ended, and stop its heartbeat. Its cluster may have ended before."""
 

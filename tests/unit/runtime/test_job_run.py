@@ -116,6 +116,8 @@ class Endless:
     def submit(self, *_, **__) -> None:
         self.calls.append("submit")
 
+    is_pending = True
+
     def poll(self) -> None:
         return None
 
@@ -172,3 +174,18 @@ def test_a_job_server_that_accepts_and_does_not_answer_keeps_no_flow_from_ending
     assert server.asked.wait(30)
     assert not list(tmp_path.glob(".alive-*")), "the heartbeat was removed"
     server.over.set()
+
+
+def test_a_job_that_ray_does_not_start_is_told_of_until_it_counts_as_hung(monkeypatch, tmp_path, caplog):
+    monkeypatch.setattr(follow, "Job", Endless)
+    monkeypatch.setattr(follow, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(follow, "TELL_SECONDS", 0.2)
+    caplog.set_level("INFO", logger="passk")
+    with pytest.raises(StageFailed, match="^no step for 1 s") as raised:
+        follow.train(
+            ["true"], cluster={"RAY_API_SERVER_ADDRESS": "http://10.0.0.1"}, environment={}, directory=tmp_path,
+            about="small: warm", stall_timeout_s=1, gpus=8, on_step=print,
+        )  # fmt: skip
+    assert raised.value.kind == "hung"
+    line = "small: warm: Ray has not started the job; it waits for a node with 8 free GPUs"
+    assert line in caplog.messages
