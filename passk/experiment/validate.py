@@ -48,6 +48,9 @@ def check(experiment: Experiment) -> None:
     if experiment.compute.colocate and experiment.compute.profile == "cpu":
         problem = "engines that sleep need CUDA's memory pool"
         raise ConfigError("compute.colocate", problem, "set colocate to false, or profile to gpu")
+    if experiment.compute.tensor_parallel > 1 and experiment.compute.profile == "cpu":
+        problem = "an engine on a CPU is one process"
+        raise ConfigError("compute.tensor_parallel", problem, "leave it out and raise engines, or set profile to gpu")
     for name, stage in experiment.stages.items():
         for problem_set in stage.weights:
             field = f"stages.{name}.{'mix' if stage.mix else 'problems'}"

@@ -55,6 +55,11 @@ def test_colocation_on_a_cpu_is_refused_before_anything_starts():
     assert refusal(changed("compute", compute)).startswith("compute.colocate: engines that sleep need CUDA's memory")
 
 
+def test_an_engine_of_several_processes_on_a_cpu_is_refused_before_anything_starts():
+    compute = {"profile": "cpu", "tensor_parallel": 2}
+    assert refusal(changed("compute", compute)).startswith("compute.tensor_parallel: an engine on a CPU is one process")
+
+
 @pytest.mark.parametrize("packing", [False, True])
 def test_dynamic_batches_on_a_cpu_are_accepted(packing):
     compute = {"profile": "cpu", "zero_stage": 3, "max_tokens_per_gpu": 256, "packing": packing}
