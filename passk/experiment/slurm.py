@@ -38,10 +38,13 @@ private=$(mktemp -d "$PWD/.ray-$SLURM_JOB_ID-XXXXXX")  # of mode 0700, on the st
 trap 'rm -rf "$private"' EXIT
 (umask 077; od -An -N32 -tx1 /dev/urandom | tr -d ' \\n' > "$private/token")
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH="$private/token" RAY_USAGE_STATS_ENABLED=0
-node() { srun --overlap --nodes=1 --ntasks=1 --nodelist="$1" ray start "${@:2}" --block & }
-node "${nodes[0]}" --head --node-ip-address="$address" --port="$port" --dashboard-port=$((port + 5000)) --num-gpus=GPUS
+node() {
+    srun --overlap --nodes=1 --ntasks=1 --nodelist="$1" \\
+        python -m passk.runtime.ray_head start "${@:2}" RESOURCES --block &
+}
+node "${nodes[0]}" --head --node-ip-address="$address" --port="$port" --dashboard-port=$((port + 5000))
 for name in "${nodes[@]:1}"; do
-    node "$name" --address="$address:$port" --num-gpus=GPUS
+    node "$name" --address="$address:$port"
 done
 export RAY_ADDRESS="$address:$port"
 joined() { ray status 2>/dev/null | grep -c ' node_' || true; }
@@ -91,5 +94,7 @@ def script(experiment: Experiment, file: Path, runs: Path, *, directory: Path, p
         directory=shlex.quote(str(directory)),
         path=shlex.quote(str(programs)),
     )
-    ray = _RAY.replace("GPUS", str(gpus)) if count > 1 else ""
+    # Ray counts a node's CPUs, of which a CPU profile may need more than there are.
+    resources = f"--num-gpus={gpus}" + (f" --num-cpus={gpus + 4}" if compute.profile == "cpu" else "")
+    ray = _RAY.replace("RESOURCES", resources) if count > 1 else ""
     return head + ray + _RUN.format(file=shlex.quote(str(file)), runs=shlex.quote(str(runs)))

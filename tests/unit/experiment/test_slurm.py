@@ -37,10 +37,10 @@ def test_a_script_is_valid_bash_and_requests_what_the_experiment_needs(compute, 
     lines = [line.removeprefix("#SBATCH ") for line in text.splitlines() if line.startswith("#SBATCH ")]
     assert {f"--nodes={count}", option, "--requeue", "--signal=B:USR1@180"} <= set(lines)
     assert nodes(config.parse(changed("compute", compute))) == count
-    assert ("ray start" in text) == (count > 1)
+    assert ("ray_head start" in text) == (count > 1)
     per_node = re.findall(r"--num-gpus=(\d+)", text)
     # Two ranks and the engine of a CPU share two nodes, so each has two logical GPUs.
-    assert per_node == ([] if count == 1 else ["2" if compute["profile"] == "cpu" else "8"] * 2)
+    assert per_node == ([] if count == 1 else ["2" if compute["profile"] == "cpu" else "8"])
     assert text.splitlines().index(f"#SBATCH {lines[-1]}") == len(lines), "sbatch reads no option after a command"
     for command in (["bash", "-n"], ["shellcheck", "--shell=bash"]):
         if shutil.which(command[0]):
