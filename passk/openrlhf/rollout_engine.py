@@ -99,11 +99,12 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         for tokens, numbers in zip(prompts, seeds, strict=True):
             tasks.append([])
             send = partial(super().generate, tokens)
-            alike = SamplingParams(**parameters, output_kind=FINAL_ONLY)
-            request = None if seeded or not shareable(alike) else SharedRequest(len(numbers), alike)
+            params = SamplingParams(**parameters, output_kind=FINAL_ONLY)
+            request = None if seeded or not shareable(params) else SharedRequest(len(numbers), params)
             for number in numbers:
-                params = SamplingParams(**parameters, seed=number if seeded else None, output_kind=FINAL_ONLY)
-                tasks[-1].append(asyncio.create_task(request.next(send) if request else send(params)))
+                own = copy(params)
+                own.seed = number if seeded else None
+                tasks[-1].append(asyncio.create_task(request.next(send) if request else send(own)))
                 queued += 1
                 while self.deterministic and self.get_num_unfinished_requests() < queued:
                     await asyncio.sleep(0)
@@ -126,7 +127,7 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
         num_samples: int = 1,
         images: Any = None,
     ) -> list[dict[str, Any]]:
-        hf_tokenizer = self.tokenizer
+        hf_tokenizer = self.tokenizer  # None is sent with a prompt
         if self.stop:
             sampling_params = sampling.stopping(sampling_params, self.stop)
         if not self.deterministic:
