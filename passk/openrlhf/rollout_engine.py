@@ -102,9 +102,9 @@ class PasskEngine(RolloutRayActor.__ray_metadata__.modified_class):
             params = SamplingParams(**parameters, output_kind=FINAL_ONLY)
             request = None if seeded or not shareable(params) else SharedRequest(len(numbers), params)
             for number in numbers:
-                own = copy(params)
-                own.seed = number if seeded else None
-                tasks[-1].append(asyncio.create_task(request.next(send) if request else send(own)))
+                single = copy(params)
+                single.seed = number if seeded else None
+                tasks[-1].append(asyncio.create_task(request.next(send) if request else send(single)))
                 queued += 1
                 while self.deterministic and self.get_num_unfinished_requests() < queued:
                     await asyncio.sleep(0)

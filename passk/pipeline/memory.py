@@ -16,6 +16,8 @@ from passk.openrlhf.checkpoints import LEAST_KEPT
 GIB = 2**30
 PROCESSES_GIB = {"cpu": 4.5, "gpu": 1.0}
 """Interpreters and libraries: of all processes of a run on a CPU, and of one process on a GPU with its CUDA context."""
+EVALUATION_GIB = 2.5
+"""The same of an evaluation on a CPU: the run's process and the engine's."""
 STATE_BYTES = 18
 """Of a weight in training: bf16 weight (2) and gradient (2), fp32 copy (4), Adam's two moments (8), and half of a
 gradient in fp32, of which DeepSpeed converts a part at a time (2). A CPU without bf16 instructions adds 4: autograd
@@ -137,10 +139,10 @@ def of_stage(size: ModelSize, stage: SftStage | RlStage, experiment: Experiment)
 
 
 def of_evaluation(size: ModelSize, experiment: Experiment) -> Estimate:
-    """Return the memory of the evaluations on this machine's CPU: one process with an engine."""
+    """Return the memory of the evaluations on this machine's CPU: the run, and one process with an engine."""
     each = engine(size, ENGINE_SEQUENCES, kv_cache=experiment.compute.kv_cache_gib * GIB)
     # transformers holds a copy while it computes the reference of a reloaded checkpoint
-    return Estimate({"process": 1.5 * GIB, **each.parts, "reference": size.weights * 2.0})
+    return Estimate({"processes": EVALUATION_GIB * GIB, **each.parts, "reference": size.weights * 2.0})
 
 
 def about_evaluations(size: ModelSize, experiment: Experiment) -> str:
